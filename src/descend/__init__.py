@@ -1,0 +1,1 @@
+"""Gradient descent as real software: trains anything differentiable, and explains how it went."""

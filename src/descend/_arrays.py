@@ -1,0 +1,29 @@
+"""What the three array worlds (NumPy, JAX, PyTorch) have in common, and the precision that a tree asks for."""
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from types import ModuleType
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def namespace(array: Any) -> ModuleType:
+    """The module whose functions act on `array`: `torch` for its tensors, `jax.numpy` for JAX, else NumPy."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(array, torch.Tensor):
+        return torch
+    return jax.numpy if isinstance(array, jax.Array) else np
+
+
+def precision(tree: Any) -> AbstractContextManager[Any]:
+    """The context in which JAX keeps the dtypes of `tree`: 64 bits if a leaf has them, else the caller's own.
+
+    JAX turns 64-bit arrays into 32-bit ones unless told not to. The flag is set for the calls that need it only,
+    never for the process.
+    """
+    wide = (np.float64, np.complex128)
+    if any(getattr(leaf, "dtype", None) in wide for leaf in jax.tree.leaves(tree)):
+        return jax.enable_x64(True)
+    return nullcontext()

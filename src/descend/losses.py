@@ -1,0 +1,91 @@
+"""Losses per example: `loss(prediction, target)` is an array with one value for each; take its mean to descend.
+
+A prediction is a number per example, or for `softmax_cross_entropy` a row of scores per example. All are written to
+stay finite, and to have finite gradients, wherever the loss itself is finite.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Shaped
+
+Prediction = Float[Array, "*shape"]
+Target = Shaped[Array, "*shape"]
+
+
+def squared(prediction: Prediction, target: Target) -> Prediction:
+    """Half the squared error, `½ (p − t)²`: its minimiser is the mean.
+
+    >>> float(squared(jnp.array(3.0), jnp.array(1.0)))
+    2.0
+    """
+    return 0.5 * (prediction - target) ** 2
+
+
+def absolute(prediction: Prediction, target: Target) -> Prediction:
+    """The absolute error, `|p − t|`: its minimiser is the median.
+
+    >>> float(absolute(jnp.array(3.0), jnp.array(1.0)))
+    2.0
+    """
+    return jnp.abs(prediction - target)
+
+
+def huber(prediction: Prediction, target: Target, delta: float = 1.0) -> Prediction:
+    """Squared near the target and absolute far from it: `½ r²` for `|r| ≤ δ`, else `δ (|r| − ½ δ)`.
+
+    >>> [float(huber(jnp.array(p), jnp.array(0.0))) for p in (0.5, 3.0)]
+    [0.125, 2.5]
+
+    Reference: Huber, "Robust estimation of a location parameter", 1964.
+    """
+    size = jnp.abs(prediction - target)
+    near = jnp.minimum(size, delta)
+    return near * (size - 0.5 * near)
+
+
+def logistic(score: Prediction, target: Target) -> Prediction:
+    """Cross-entropy of a binary target, 0 or 1 (or a probability), from a score: `log(1 + eˢ) − t s`.
+
+    >>> round(float(logistic(jnp.array(0.0), jnp.array(1))), 4)
+    0.6931
+    """
+    return jnp.logaddexp(score, 0.0) - target * score
+
+
+def softmax_cross_entropy(scores: Float[Array, "*shape classes"], target: Int[Array, "*shape"]) -> Prediction:
+    """Cross-entropy of a class number, from one score per class: `log Σⱼ eˢʲ − sₜ`.
+
+    A class number outside the range gives NaN, rather than the loss of some other class.
+
+    >>> round(float(softmax_cross_entropy(jnp.array([0.0, 0.0]), jnp.array(1))), 4)
+    0.6931
+    """
+    picked = jnp.take_along_axis(scores, target[..., None], axis=-1, mode="fill", fill_value=jnp.nan)[..., 0]
+    return jax.nn.logsumexp(scores, axis=-1) - picked
+
+
+def hinge(score: Prediction, target: Target) -> Prediction:
+    """The support vector machine's loss for targets −1 and 1: `max(0, 1 − t s)`.
+
+    >>> [float(hinge(jnp.array(s), jnp.array(1))) for s in (-1.0, 0.5, 2.0)]
+    [2.0, 0.5, 0.0]
+    """
+    return jnp.maximum(0.0, 1 - target * score)
+
+
+def squared_hinge(score: Prediction, target: Target) -> Prediction:
+    """The squared hinge for targets −1 and 1, which is smooth: `max(0, 1 − t s)²`.
+
+    >>> float(squared_hinge(jnp.array(-1.0), jnp.array(1)))
+    4.0
+    """
+    return hinge(score, target) ** 2
+
+
+def poisson(log_rate: Prediction, target: Target) -> Prediction:
+    """Negative log-likelihood of a count, but for the constant `log t!`, from the logarithm of its rate: `eˢ − t s`.
+
+    >>> float(poisson(jnp.array(0.0), jnp.array(2.0)))
+    1.0
+    """
+    return jnp.exp(log_rate) - target * log_rate
