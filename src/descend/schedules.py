@@ -28,7 +28,7 @@ def fixed(default: Any = dataclasses.MISSING) -> Any:
 @dataclass_transform(frozen_default=True, field_specifiers=(field, fixed))
 def setting(cls: type[S]) -> type[S]:
     """A frozen dataclass whose fields are leaves of a pytree, but for those declared with `fixed`."""
-    frozen = dataclass(frozen=True)(cls)
+    frozen: Any = dataclass(frozen=True)(cls)
     fields = dataclasses.fields(frozen)
     jax.tree_util.register_dataclass(
         frozen,
