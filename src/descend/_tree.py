@@ -40,6 +40,11 @@ def join(numbers: Tree, rest: Tree) -> Tree:
     return jax.tree.map(lambda x, y: y if x is None else x, numbers, rest, is_leaf=lambda leaf: leaf is None)
 
 
+def norm(tree: Tree) -> jax.Array:
+    """The Euclidean norm of all of a tree's numbers together."""
+    return jnp.sqrt(sum(jnp.sum(leaf * leaf) for leaf in jax.tree.leaves(tree)))
+
+
 def as_parameters(tree: Tree, dtype: Any = np.float32) -> Tree:
     """Fresh JAX arrays of `dtype` for the numbers of `tree`; a (nested) list of plain numbers is one array.
 

@@ -1,0 +1,52 @@
+"""How many steps to dispatch at a time, and whether in a compiled loop or one by one: both found by measuring."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+
+import jax
+
+from descend.descent import Run, advance, fork
+
+TARGET = 0.1  # seconds: long enough for Python to cost nothing, short enough for progress and Ctrl-C
+SLOW = 0.002  # seconds a step: below, dispatching steps one by one cannot win
+CLEARLY = 1.5  # how much faster one by one must be: near one, noise would decide
+
+
+class Pace:
+    """The number of steps that take about a tenth of a second."""
+
+    def __init__(self) -> None:
+        self.size = 1
+        self._dispatches = 0
+
+    def record(self, steps: int, seconds: float) -> None:
+        """Learn from a dispatch. The first compiled the program, and says nothing of the steps."""
+        self._dispatches += 1
+        if self._dispatches > 1 and steps:
+            wanted = TARGET * steps / max(seconds, 1e-9)
+            self.size = max(1, min(int(wanted), 16 * self.size))
+
+
+def with_best_dispatch(run: Run) -> Run:
+    """The run, set to dispatch step by step if that is clearly faster here.
+
+    XLA compiles some steps (convolutions on a CPU) far worse inside a loop than outside. Slow steps are tried both
+    ways, on forks of the run: what they compute is thrown away, so the run itself does not depend on the clock.
+    """
+    stepwise = dataclasses.replace(run, descent=dataclasses.replace(run.descent, stepwise=True))
+    in_loop = _seconds(lambda: advance(fork(run), 1, donate=True))
+    if in_loop < SLOW or in_loop < CLEARLY * _seconds(lambda: advance(fork(stepwise), 1, donate=True)):
+        return run
+    return stepwise
+
+
+def _seconds(step: Callable[[], tuple[Run, object]]) -> float:
+    """The seconds of a step that is compiled already; the less disturbed of two."""
+    jax.block_until_ready(step()[0].state)
+    times = []
+    for _ in range(2):
+        begin = time.perf_counter()
+        jax.block_until_ready(step()[0].state)
+        times.append(time.perf_counter() - begin)
+    return min(times)

@@ -1,0 +1,19 @@
+"""Where batches come from: nothing, all the data, mini-batches of it, or the host."""
+
+from descend.sources._base import Empty, Source, WholeSet, as_data
+from descend.sources.batches import MiniBatches, batches
+from descend.sources.host import Drawn, HostArrays, HostSource, IterableBatches, draw_ahead
+
+__all__ = [
+    "Drawn",
+    "Empty",
+    "HostArrays",
+    "HostSource",
+    "IterableBatches",
+    "MiniBatches",
+    "Source",
+    "WholeSet",
+    "as_data",
+    "batches",
+    "draw_ahead",
+]

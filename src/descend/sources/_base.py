@@ -1,0 +1,94 @@
+"""The contract of a source, and the two that need no drawing: no data, and all of it."""
+
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend._tree import Tree, named_leaves
+from descend.errors import InputError
+from descend.schedules import setting
+
+Cursor = Any  # a small pytree of arrays: where in its stream a source is
+Batch = Any  # a pytree of arrays, as the loss takes it
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where batches come from; batch, stochastic and mini-batch gradient descent differ here and nowhere else.
+
+    A source is a pytree, whose leaves are its data. `draw` is pure and traceable: it is compiled together with the
+    step, and the same cursor always draws the same batch, which is what makes a run resumable and replayable. A source
+    that knows how many steps see every example once, which need not be a whole number, has `steps_per_epoch`.
+    """
+
+    def init(self, key: jax.Array) -> Cursor:
+        """The cursor before the first batch, from a random key."""
+
+    def draw(self, cursor: Cursor, params: Tree) -> tuple[Batch, Cursor]:
+        """The next batch and the cursor after it; `params` is for sources that look at them (a policy's rollouts)."""
+
+
+class Nothing(NamedTuple):
+    """The cursor of a source that has nowhere to go."""
+
+
+@setting
+class Empty:
+    """No data: for losses of the parameters alone."""
+
+    def init(self, key: jax.Array) -> Cursor:
+        """Nothing to remember."""
+        return Nothing()
+
+    def draw(self, cursor: Cursor, params: Tree) -> tuple[Batch, Cursor]:
+        """An empty batch."""
+        return (), cursor
+
+
+@setting
+class WholeSet:
+    """All the data at every step: batch gradient descent.
+
+    `data`: a pytree of arrays with a common first axis, the examples.
+    """
+
+    data: Batch
+
+    def init(self, key: jax.Array) -> Cursor:
+        """Nothing to remember."""
+        return Nothing()
+
+    def draw(self, cursor: Cursor, params: Tree) -> tuple[Batch, Cursor]:
+        """All of it."""
+        return self.data, cursor
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Every step is an epoch."""
+        return 1.0
+
+
+def as_data(data: Any, what: str = "data") -> tuple[Batch, int]:
+    """A pytree of arrays (or frames, or lists of numbers) as NumPy or JAX arrays, and the number of its examples.
+
+    **Raises** `InputError` if there is nothing in it, if arrays differ in length, or hold something but numbers.
+    """
+    arrays = jax.tree.map(
+        lambda leaf: leaf if isinstance(leaf, (jax.Array, np.ndarray)) else np.asarray(leaf),
+        data,
+        is_leaf=lambda leaf: isinstance(leaf, list),
+    )
+    lengths = {}
+    for name, array in named_leaves(arrays).items():
+        if array.ndim == 0 or not (array.dtype == bool or jnp.issubdtype(array.dtype, jnp.number)):
+            raise InputError(f"{what} '{name}' must be an array of numbers with one row per example, "
+                             f"but has dtype {array.dtype} and shape {array.shape}")
+        lengths[name] = array.shape[0]
+    if not lengths or 0 in lengths.values():
+        raise InputError(f"{what} holds no examples: {lengths or 'no arrays at all'}")
+    if len(set(lengths.values())) > 1:
+        counts = ", ".join(f"'{name}' {length}" for name, length in lengths.items())
+        raise InputError(f"{what} arrays differ in their number of examples: {counts}")
+    return arrays, next(iter(lengths.values()))
