@@ -1,7 +1,6 @@
 """Files that are whole or not there."""
 
 import os
-import tempfile
 from pathlib import Path
 
 
@@ -11,13 +10,13 @@ def write_atomically(path: Path, content: bytes) -> None:
     A reader finds the old file or the new one, never a part; if writing fails, the old one is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

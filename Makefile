@@ -1,0 +1,36 @@
+# make demo | test | lint | bench | docs — each makes .venv first if it is not there.
+# PYTHON: which Python to make it with.
+PYTHON ?= python3.11
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test lint bench docs clean
+
+demo: .venv/core
+	$(BIN)/descend fit sample:digits --target target
+
+test: .venv/test
+	$(BIN)/python -m pytest --numprocesses 2
+
+lint: .venv/lint
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/peers
+	for name in engine start tables; do $(BIN)/python -m benchmarks $$name || exit 1; done
+
+docs: .venv/docs
+	$(BIN)/pdoc --math --output-directory docs/api descend descend.optimizers descend.schedules descend.losses descend.sources
+
+.venv/core: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(INSTALL) --editable .
+	touch $@
+
+.venv/test .venv/lint .venv/docs .venv/peers: .venv/%: .venv/core
+	$(INSTALL) --editable '.[$*]'
+	touch $@
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,138 @@
+"""A run's folder: what was asked for, checkpoints, the model, the metrics, the history and the report.
+
+    run.json            the table and the settings
+    checkpoints/        one file for each model that is trained
+    model.safetensors   weights, encoder and task
+    metrics.json        the outcome
+    history.parquet     a row per step
+    report.html         the outcome, to look at
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from descend._files import write_atomically
+from descend._tree import join, split
+from descend.checkpoint import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
+from descend.errors import CheckpointError, InputError
+from descend.tables.models import Shape, build
+from descend.tables.reading import Table
+from descend.tables.storing import from_parts, to_parts
+from descend.tables.target import Task
+from descend.tables.training import Model, Scale, Settings
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run."""
+
+    path: Path
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the runs under way are saved."""
+        return self.path / "checkpoints"
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write a JSON file that people can read."""
+        write_atomically(self.path / name, (json.dumps(content, indent=2) + "\n").encode())
+
+    def read_json(self, name: str) -> Any:
+        """Read a JSON file of this run.
+
+        **Raises** `CheckpointError` if it is not there or is damaged.
+        """
+        try:
+            return json.loads((self.path / name).read_text())
+        except FileNotFoundError:
+            raise CheckpointError(f"{self.path} is not the folder of a run: it has no {name}") from None
+        except ValueError as error:
+            raise CheckpointError(f"{self.path / name} is damaged: {error}") from None
+
+
+def open_folder(path: Path | None, table: Table, settings: Settings, resume: bool) -> RunFolder:
+    """The folder to write a run into: a new one, or with `resume` the one that was begun.
+
+    Without a path it is `runs/NAME`, with a number behind it if there is such a run already.
+
+    **Raises** `InputError` for a folder that is taken, or to be resumed with another table or other settings.
+    """
+    asked = {"table": table.name, "digest": table.digest, "settings": asdict(settings)}
+    folder = RunFolder(path or _free(Path("runs") / _plain(table.name), resume))
+    if resume and (folder.path / "run.json").exists():
+        _check_same(folder, asked)
+        return folder
+    if folder.path.is_file() or (folder.path.exists() and any(folder.path.iterdir())):
+        raise InputError(f"{folder.path} exists: give --resume to go on with the run in it, or another --out")
+    try:
+        folder.write_json("run.json", asked)
+    except OSError as error:
+        raise InputError(f"cannot write to {folder.path}: {error.strerror}") from None
+    return folder
+
+
+def save_model(folder: RunFolder, model: Model) -> None:
+    """Write the model: arrays, and the facts that give them a meaning."""
+    encoder, arrays = to_parts(model.encoder)
+    facts = {
+        "encoder": encoder,
+        "shape": asdict(model.shape),
+        "task": asdict(model.task),
+        "scale": asdict(model.scale),
+    }
+    weights = tree_to_arrays(split(model.ensemble)[0], "weights")
+    encoding = {f"encoder/{name}": array for name, array in arrays.items()}
+    write_arrays(folder.path / "model.safetensors", weights | encoding, facts)
+
+
+def load_model(path: Path) -> Model:
+    """The model of a run's folder.
+
+    **Raises** `InputError` if there is no such folder or no model in it, `CheckpointError` if the model is damaged.
+    """
+    file = path / "model.safetensors"
+    if not path.is_dir():
+        raise InputError(f"there is no folder {path}: give the folder that `descend fit` wrote")
+    if not file.exists():
+        begun = (path / "run.json").exists()
+        hint = "its training did not end; go on with `descend fit ... --resume`" if begun else "it is no run's folder"
+        raise InputError(f"{path} has no model: {hint}")
+    arrays, facts = read_arrays(file)
+    try:
+        shape, scale = Shape(**facts["shape"]), Scale(**facts["scale"])
+        task = Task(**(facts["task"] | {"classes": tuple(facts["task"]["classes"])}))
+        encoded = {name.removeprefix("encoder/"): a for name, a in arrays.items() if name.startswith("encoder/")}
+        encoder = from_parts(facts["encoder"], encoded)
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{file} is no model of descend's: {error!r}") from None
+    numbers, rest = split(build(shape, jax.random.key(0)))
+    return Model(encoder, shape, join(tree_from_arrays(numbers, arrays, "weights"), rest), task, scale)
+
+
+def _check_same(folder: RunFolder, asked: dict[str, Any]) -> None:
+    begun = folder.read_json("run.json")
+    if begun["digest"] != asked["digest"]:
+        raise InputError(f"{folder.path} was begun with another table, '{begun['table']}': its rows are not those "
+                         f"of '{asked['table']}'; give another --out")
+    for name, value in asked["settings"].items():
+        if begun["settings"].get(name) != value:
+            raise InputError(f"{folder.path} was begun with {name} = {begun['settings'].get(name)}, not {value}: "
+                             "resume it with the same settings, or give another --out")
+
+
+def _free(path: Path, resume: bool) -> Path:
+    """`path`, or the first of `path-2`, `path-3`, … that is free; to resume, the last one that is not."""
+    numbered = [path]
+    while numbered[-1].exists():
+        numbered.append(path.with_name(f"{path.name}-{len(numbered) + 1}"))
+    return numbered[-2] if resume and len(numbered) > 1 else numbered[-1]
+
+
+def _plain(name: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name) or "table"
+
+

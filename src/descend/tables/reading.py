@@ -1,0 +1,127 @@
+"""Tables from files, whatever wrote them, and from the samples that scikit-learn brings along."""
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import pandas as pd
+import pyarrow
+from pyarrow import compute, feather, ipc, parquet
+
+from ..errors import InputError
+from .columns import refuse_duplicates
+from .delimited import read_delimited
+from .samples import read_sample
+
+_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_PARQUET, _FEATHER_1, _ARROW, _STREAM = b"PAR1", b"FEA1", b"ARROW1", b"\xff" * 4
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table in memory.
+
+    - `frame`: its rows.
+    - `name`: what to call it: the file's name without its suffix, or the sample's name.
+    - `digest`: SHA-256 of the file's bytes, or of the sample's values.
+    """
+
+    frame: pd.DataFrame
+    name: str
+    digest: str
+
+
+def read_table(source: str | Path) -> Table:
+    """Reads a file (CSV and its kin, Parquet, Feather or Arrow, gzipped or not), or `sample:NAME`.
+
+    The content decides what a file is, not its suffix.
+    """
+    if str(source).startswith("sample:"):
+        return _sample_table(str(source).removeprefix("sample:"))
+    path = Path(source).expanduser()
+    raw = _read_bytes(path)
+    where = repr(str(source))
+    frame = _read_frame(raw, where, path.suffixes)
+    if frame.empty:
+        raise InputError(f"{where} has a header and no rows: there is nothing to learn from or to predict")
+    name = path.name.removesuffix(path.suffix) if path.suffix != ".gz" else Path(path.stem).stem
+    return Table(frame, name, hashlib.sha256(raw).hexdigest())
+
+
+def _sample_table(name: str) -> Table:
+    frame = read_sample(name)
+    digest = hashlib.sha256(repr(list(frame.columns)).encode())
+    digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    return Table(frame, name, digest.hexdigest())
+
+
+def _read_bytes(path: Path) -> bytes:
+    where = repr(str(path))
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"no file {where}{_near(path)}") from None
+    except IsADirectoryError:
+        raise InputError(f"{where} is a folder: name one file in it") from None
+    except OSError as error:
+        raise InputError(f"{where} cannot be read: {error.strerror or error}") from error
+    if not raw:
+        raise InputError(f"{where} is empty: it has neither a header nor rows")
+    return raw
+
+
+def _near(path: Path) -> str:
+    """A suggestion of files with a name much like this one, or what is wrong with the folder."""
+    if not path.parent.is_dir():
+        return f": there is no folder {str(path.parent)!r}"
+    names = {entry.name.lower(): entry.name for entry in path.parent.iterdir() if entry.is_file()}
+    close = get_close_matches(path.name.lower(), names, n=3)
+    return f": did you mean {' or '.join(repr(names[name]) for name in close)}?" if close else ": check the path"
+
+
+def _read_frame(raw: bytes, where: str, suffixes: list[str]) -> pd.DataFrame:
+    if raw.startswith(_GZIP):
+        try:
+            raw = gzip.decompress(raw)
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"{where} is a damaged gzip file ({error}): copy or download it again") from error
+    if raw.startswith(_ZIP):
+        raise InputError(f"{where} is a zip archive or an Excel workbook: save the table as CSV, or unpack it first")
+    table = _read_arrow(raw, where, suffixes)
+    refuse_duplicates(pd.Index(table.column_names))
+    return _to_frame(table)
+
+
+def _read_arrow(raw: bytes, where: str, suffixes: list[str]) -> pyarrow.Table:
+    source = pyarrow.BufferReader(raw)
+    readers: dict[bytes, tuple[str, Callable[[], pyarrow.Table]]] = {
+        _PARQUET: ("Parquet", lambda: parquet.read_table(source)),
+        _FEATHER_1: ("Feather", lambda: feather.read_table(source)),
+        _ARROW: ("Arrow", lambda: ipc.open_file(source).read_all()),
+        _STREAM: ("Arrow", lambda: ipc.open_stream(source).read_all()),
+    }
+    for magic, (form, read) in readers.items():
+        if raw.startswith(magic):
+            try:
+                return read()
+            except (pyarrow.ArrowException, OSError) as error:
+                reason = str(error).splitlines()[0]
+                raise InputError(f"{where} is a damaged {form} file ({reason}): write it again") from error
+    if {".parquet", ".feather", ".arrow"} & set(suffixes):
+        raise InputError(f"{where} is not the {suffixes[-1][1:]} file that its name says: write it again")
+    return read_delimited(raw, where)
+
+
+def _to_frame(table: pyarrow.Table) -> pd.DataFrame:
+    """A pandas frame with a plain index: an index that was given a name is a column like any other."""
+    for index, field in enumerate(table.schema):
+        if pyarrow.types.is_time(field.type):  # a time of day, as seconds since midnight
+            seconds = table.column(index).cast(pyarrow.time64("ns")).cast("int64")
+            table = table.set_column(index, field.name, compute.divide(seconds, 10**9))
+    frame = table.to_pandas(date_as_object=False)
+    named = [name for name in frame.index.names if name is not None]
+    return frame.reset_index(level=named).reset_index(drop=True) if named else frame.reset_index(drop=True)

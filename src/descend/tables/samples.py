@@ -1,0 +1,23 @@
+"""The data sets that scikit-learn brings along, as tables: `sample:iris` needs no file and no network."""
+
+import pandas as pd
+
+from ..errors import InputError
+
+SAMPLES = ("breast_cancer", "diabetes", "digits", "iris", "wine")
+TARGET = "target"
+
+
+def read_sample(name: str) -> pd.DataFrame:
+    """The sample called `name`, its last column called "target": class names, digits or the measured value."""
+    if name not in SAMPLES:
+        raise InputError(f"no sample is called {name!r}: the samples are {', '.join(SAMPLES)}")
+    from sklearn import datasets  # noqa: PLC0415  (takes a second to import)
+
+    # Measurements in their own units say more in a report than scikit-learn's standardised ones.
+    settings = {"scaled": False} if name == "diabetes" else {}
+    bunch = getattr(datasets, f"load_{name}")(as_frame=True, **settings)
+    frame: pd.DataFrame = bunch.frame
+    if name in ("breast_cancer", "iris", "wine"):
+        frame[TARGET] = [str(bunch.target_names[index]) for index in frame[TARGET]]
+    return frame
