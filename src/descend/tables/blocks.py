@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .columns import MAX_LEVELS, Column, Kind
+from descend.tables.columns import MAX_LEVELS, Column, Kind
 
 FLAG = "missing\x1f"
 """Begins the name of a column that says where another is missing; no column of a table is called that."""

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ..errors import InputError
-from .parsing import TRUE_AND_FALSE, as_numbers, as_text, date_format, first_row, is_numeric
+from descend.errors import InputError
+from descend.tables.parsing import TRUE_AND_FALSE, as_numbers, as_text, date_format, first_row, is_numeric
 
 MAX_LEVELS = 40
 """How many categories of one column are told apart; the rest share a feature."""

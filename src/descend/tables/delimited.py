@@ -7,8 +7,8 @@ import re
 import pyarrow
 from pyarrow import csv as arrow_csv
 
-from ..errors import InputError
-from .parsing import MISSING
+from descend.errors import InputError
+from descend.tables.parsing import MISSING
 
 DELIMITERS = (",", "\t", ";", "|")
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import InputError
-from .blocks import FLAG, make_transformer, name_features
-from .columns import Column, Kind, describe_columns
-from .typed import typed_frame
+from descend.errors import InputError
+from descend.tables.blocks import FLAG, make_transformer, name_features
+from descend.tables.columns import Column, Kind, describe_columns
+from descend.tables.typed import typed_frame
 
 _ROWS_AT_ONCE = 1 << 16
 

@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import CheckpointError
+from descend.errors import CheckpointError
 
 Arrays = dict[str, np.ndarray]
 
 _TYPES = {
-    kind.__name__: kind
-    for kind in (np.bool_, np.int8, np.int16, np.int32, np.int64, np.uint8, np.float32, np.float64)
+    kind.__name__: kind for kind in (np.bool_, np.int8, np.int16, np.int32, np.int64, np.uint8, np.float32, np.float64)
 }
 
 
@@ -113,9 +112,7 @@ _FORMS = {
         lambda v, arrays: [[pack(key, arrays), pack(item, arrays)] for key, item in v.items()],
         lambda c, arrays: {unpack(key, arrays): unpack(item, arrays) for key, item in c},
     ),
-    "slice": _Form(
-        lambda v: type(v) is slice, lambda v, _: [v.start, v.stop, v.step], lambda c, _: slice(*c)
-    ),
+    "slice": _Form(lambda v: type(v) is slice, lambda v, _: [v.start, v.stop, v.step], lambda c, _: slice(*c)),
     "type": _Form(
         lambda v: isinstance(v, type) and v in _TYPES.values(), lambda v, _: v.__name__, lambda c, _: _TYPES[c]
     ),

@@ -12,10 +12,10 @@ import pandas as pd
 import pyarrow
 from pyarrow import compute, feather, ipc, parquet
 
-from ..errors import InputError
-from .columns import refuse_duplicates
-from .delimited import read_delimited
-from .samples import read_sample
+from descend.errors import InputError
+from descend.tables.columns import refuse_duplicates
+from descend.tables.delimited import read_delimited
+from descend.tables.samples import read_sample
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _PARQUET, _FEATHER_1, _ARROW, _STREAM = b"PAR1", b"FEA1", b"ARROW1", b"\xff" * 4

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ..errors import InputError
+from descend.errors import InputError
 
 SAMPLES = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 TARGET = "target"

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CheckpointError
-from .columns import Column, Kind
-from .encoding import Encoder
-from .packing import pack, unpack
+from descend.errors import CheckpointError
+from descend.tables.columns import Column, Kind
+from descend.tables.encoding import Encoder
+from descend.tables.packing import pack, unpack
 
 _FORMAT = 1
 

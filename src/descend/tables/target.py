@@ -7,10 +7,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..errors import InputError
-from .columns import Column, Kind, describe_columns, is_flat, refuse_infinities
-from .parsing import as_numbers, as_text, first_row, is_numeric
-from .reading import Table
+from descend.errors import InputError
+from descend.tables.columns import Column, Kind, describe_columns, is_flat, refuse_infinities
+from descend.tables.parsing import as_numbers, as_text, first_row, is_numeric
+from descend.tables.reading import Table
 
 TaskKind = Literal["regression", "binary", "multiclass"]
 

@@ -20,6 +20,7 @@ from descend.minimize import Result, minimize
 from descend.observers import Observer
 from descend.schedules import Cosine
 from descend.stopping import Plateau
+from descend.tables.columns import describe_columns
 from descend.tables.encoding import Encoder
 from descend.tables.models import (
     Architecture,
@@ -152,7 +153,8 @@ def fit_table(
 def prepare(table: Table, settings: Settings) -> Prepared:
     """Hold rows out, encode the others, and deal them to folds.
 
-    The encoding is learnt from the training rows alone: a held-out score that knew of the other rows would flatter.
+    What a column is, is told from all rows; levels, centres and scales are learnt from the training rows alone, because
+    a held-out score that knew of the others would flatter.
     """
     from sklearn.model_selection import KFold, StratifiedKFold, train_test_split  # noqa: PLC0415  # a second to import
 
@@ -169,7 +171,7 @@ def prepare(table: Table, settings: Settings) -> Prepared:
     train, test = train_test_split(
         np.arange(len(target)), test_size=held, random_state=settings.seed, stratify=labels
     )
-    encoder = Encoder().fit(features.iloc[train])
+    encoder = Encoder().fit(features.iloc[train], describe_columns(features))
     rows = encoder.transform(features.iloc[train])
     targets, scale = task.encode(target.iloc[train]), Scale()
     if task.kind == "regression":

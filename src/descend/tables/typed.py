@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from ..errors import InputError
-from .columns import Column, Kind, refuse_duplicates, refuse_infinities
-from .parsing import as_booleans, as_dates, as_numbers, as_text, first_row
+from descend.errors import InputError
+from descend.tables.columns import Column, Kind, refuse_duplicates, refuse_infinities
+from descend.tables.parsing import as_booleans, as_dates, as_numbers, as_text, first_row
 
 MISSING_LEVEL = "(missing)"
 

@@ -1,0 +1,67 @@
+"""What a benchmark gives: rows, measured alternately with the peer in one process."""
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+LOWER = ("us/step", "s", "ms")  # units of which less is better
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison: a quantity of ours and of a peer's on a workload; `ratio` above 1 says that ours is better."""
+
+    workload: str
+    peer: str
+    quantity: str
+    unit: str
+    ours: float
+    theirs: float
+
+    @property
+    def ratio(self) -> float:
+        """Theirs over ours where less is better, ours over theirs where more is."""
+        return self.theirs / self.ours if self.unit in LOWER else self.ours / self.theirs
+
+
+def as_records(rows: Sequence[Row], packages: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows for JSON, each with the versions and the number of cores that it was measured with."""
+    versions = {"python": platform.python_version()} | {name: _version(name) for name in packages}
+    return [asdict(row) | {"ratio": row.ratio, "versions": versions, "cores": os.cpu_count()} for row in rows]
+
+
+def alternately(contestants: Sequence[Callable[[], Any]], repeats: int) -> list[float]:
+    """The median seconds of each contestant, run in turn, so that a drifting machine is fair to all.
+
+    Each runs once before, to compile.
+    """
+    times: list[list[float]] = [[] for _ in contestants]
+    for contestant in contestants:
+        contestant()
+    for _ in range(repeats):
+        for contestant, seconds in zip(contestants, times, strict=True):
+            begin = time.perf_counter()
+            contestant()
+            seconds.append(time.perf_counter() - begin)
+    return [statistics.median(seconds) for seconds in times]
+
+
+def markdown(rows: Sequence[Row]) -> Iterator[str]:
+    """The rows as a Markdown table."""
+    yield "| workload | peer | quantity | unit | ours | theirs | ratio |"
+    yield "| --- | --- | --- | --- | ---: | ---: | ---: |"
+    for row in rows:
+        yield (f"| {row.workload} | {row.peer} | {row.quantity} | {row.unit} | {row.ours:.4g} | {row.theirs:.4g} "
+               f"| {row.ratio:.2f} |")
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

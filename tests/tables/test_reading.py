@@ -1,0 +1,173 @@
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from descend.errors import InputError
+from descend.tables.reading import read_table
+
+FRAME = pd.DataFrame({"size": [1.5, 2.0, 3.25], "color": ["red", "green, dark", 'so-called "blue"'], "n": [1, 2, 3]})
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name, content):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+def refusal(source):
+    with pytest.raises(InputError) as caught:
+        read_table(source)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize(("name", "sep"), [("t.csv", ","), ("t.tsv", "\t"), ("t.csv", ";"), ("t.txt", "|")])
+def test_delimiters_are_found_out(tmp_path, name, sep):
+    FRAME.to_csv(tmp_path / name, sep=sep, index=False)
+    table = read_table(tmp_path / name)
+    pd.testing.assert_frame_equal(table.frame, FRAME)
+    assert table.name == "t"
+
+
+@pytest.mark.parametrize("form", ["parquet", "feather"])
+def test_columnar_files_keep_their_types(tmp_path, form):
+    frame = FRAME.assign(day=pd.date_range("2024-01-01", periods=3), level=pd.Categorical(["a", "b", "a"]))
+    getattr(frame, f"to_{form}")(tmp_path / f"some.{form}")
+    pd.testing.assert_frame_equal(read_table(str(tmp_path / f"some.{form}")).frame, frame)
+
+
+def test_the_content_decides_and_not_the_suffix(tmp_path):
+    FRAME.to_parquet(tmp_path / "odd.csv")
+    pd.testing.assert_frame_equal(read_table(tmp_path / "odd.csv").frame, FRAME)
+
+
+def test_a_named_index_is_a_column_and_an_unnamed_one_is_not(tmp_path):
+    FRAME.set_index("color").to_parquet(tmp_path / "t.parquet")
+    assert set(read_table(tmp_path / "t.parquet").frame.columns) == {"color", "size", "n"}
+    FRAME[FRAME["n"] > 1].to_parquet(tmp_path / "t.parquet")
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.parquet").frame, FRAME[1:].reset_index(drop=True))
+
+
+def test_gzip(write):
+    table = read_table(write("t.csv.gz", gzip.compress(b"a,b\n1,2\n")))
+    assert table.frame.to_dict("list") == {"a": [1], "b": [2]}
+    assert table.name == "t"
+
+
+def test_the_digest_is_that_of_the_bytes(write):
+    first, same, other = (read_table(write(f"{n}.csv", text)) for n, text in enumerate(["a\n1\n", "a\n1\n", "a\n2\n"]))
+    assert first.digest == same.digest != other.digest
+    assert len(first.digest) == 64
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"word\nhello, world\nlong; winding\n", {"word": ["hello, world", "long; winding"]}),
+        (b"a\n1\n2\n", {"a": [1, 2]}),
+        (b"\xef\xbb\xbfa,b\n1,x\n", {"a": [1], "b": ["x"]}),
+        ("a;b\n1,5;é\n2,25;x\n".encode("latin-1"), {"a": [1.5, 2.25], "b": ["é", "x"]}),
+        ("a\tb\n1\tü\n".encode("utf-16"), {"a": [1], "b": ["ü"]}),
+        (b'a,b\n"one\ntwo",1\n"say ""hi""",2\n', {"a": ["one\ntwo", 'say "hi"'], "b": [1, 2]}),
+        (b"a,b\r\n1,2\r\n\r\n", {"a": [1], "b": [2]}),
+        (b"a,b\n?,NA\n1,None\n2,x\n", {"a": [None, 1, 2], "b": [None, None, "x"]}),
+        (b'a,b\n"1,234",x\n5,y\n', {"a": ["1,234", "5"], "b": ["x", "y"]}),
+        (b"a,t\n1,05:30:00\n2,00:00:10\n", {"a": [1, 2], "t": [19800, 10]}),
+    ],
+)
+def test_text_as_people_write_it(write, content, expected):
+    frame = read_table(write("t.csv", content)).frame
+    assert frame.astype(object).where(frame.notna(), None).to_dict("list") == expected
+
+
+def test_line_ends_in_quotes_may_fall_anywhere_in_a_large_file(write, monkeypatch):
+    monkeypatch.setattr("descend.tables.delimited._BLOCK", 64)
+    cells = ["\n" * (index % 7) + f"x{index}" for index in range(200)]
+    table = read_table(write("t.csv", "a,b\n" + "".join(f'"{cell}",{n}\n' for n, cell in enumerate(cells))))
+    assert table.frame["a"].tolist() == cells
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("digits", set(range(10))),
+        ("breast_cancer", {"benign", "malignant"}),
+        ("wine", {"class_0", "class_1", "class_2"}),
+        ("iris", {"setosa", "versicolor", "virginica"}),
+    ],
+)
+def test_samples(name, target):
+    table = read_table(f"sample:{name}")
+    assert table.name == name
+    assert table.frame.columns[-1] == "target"
+    assert set(table.frame["target"]) == target
+    assert table.digest == read_table(f"sample:{name}").digest
+
+
+def test_diabetes_is_in_its_own_units():
+    frame = read_table("sample:diabetes").frame
+    assert frame["age"].between(19, 79).all()
+    assert frame["target"].between(25, 346).all()
+
+
+def test_no_such_file_names_its_neighbours(tmp_path, write):
+    write("houses.csv", "a\n1\n")
+    assert refusal(tmp_path / "house.csv").endswith("house.csv': did you mean 'houses.csv'?")
+    assert refusal(tmp_path / "zzz").endswith("zzz': check the path")
+    assert refusal(tmp_path / "no" / "t.csv").endswith(f": there is no folder {str(tmp_path / 'no')!r}")
+
+
+def test_a_folder_and_an_unreadable_file(tmp_path, write, monkeypatch):
+    assert refusal(tmp_path) == f"{str(tmp_path)!r} is a folder: name one file in it"
+    path = write("t.csv", "a\n1\n")
+
+    def denied(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", denied)
+    assert refusal(path) == f"{str(path)!r} cannot be read: Permission denied"
+
+
+RANDOM = np.random.default_rng(0).bytes(5000)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.csv", b"", "is empty: it has neither a header nor rows"),
+        ("t.csv", b"\n \n", "is empty: it has neither a header nor rows"),
+        ("t.csv", b"a,b\n", "has a header and no rows: there is nothing to learn from or to predict"),
+        ("t.csv", RANDOM, "is not text: expected a CSV file, or a Parquet or Arrow file"),
+        ("t.csv", RANDOM.replace(b"\0", b"x"), "is not text: expected a CSV file"),
+        ("t.csv", b"\xff\xfea", "begins as UTF-16 text and breaks off: save it again as UTF-8"),
+        ("t.csv", b"a,b,a,b,c\n1,2,3,4,5\n", "more than one column named 'a', 'b': give every column its own name"),
+        ("t.csv", b"a,b\n1,2\n1,2,3\n", "line 3 has 3 values where the header names 2: mend or quote that line"),
+        ("t.csv.gz", gzip.compress(b"a\n1\n")[:-9], "is a damaged gzip file"),
+        ("t.xlsx", b"PK\x03\x04abc", "is a zip archive or an Excel workbook: save the table as CSV"),
+        ("t.parquet", b"PAR1" + RANDOM, "is a damaged Parquet file"),
+        ("t.parquet", b"PAR1", "is a damaged Parquet file"),
+        ("t.parquet", b"a,b\n1,2\n", "is not the parquet file that its name says: write it again"),
+        ("t.feather", b"ARROW1" + RANDOM, "is a damaged Arrow file"),
+    ],
+)
+def test_bad_files_are_refused_in_one_line(write, name, content, message):
+    assert message in refusal(write(name, content))
+
+
+def test_a_parquet_file_without_rows(tmp_path):
+    FRAME.head(0).to_parquet(tmp_path / "t.parquet")
+    assert "has a header and no rows" in refusal(tmp_path / "t.parquet")
+
+
+def test_an_unknown_sample_lists_the_samples():
+    assert refusal("sample:boston") == (
+        "no sample is called 'boston': the samples are breast_cancer, diabetes, digits, iris, wine"
+    )

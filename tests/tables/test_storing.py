@@ -1,0 +1,155 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from safetensors.numpy import load, save
+from sklearn.preprocessing import FunctionTransformer, PowerTransformer
+
+from descend.errors import CheckpointError
+from descend.tables.encoding import Encoder
+from descend.tables.packing import pack, unpack
+from descend.tables.reading import read_table
+from descend.tables.storing import from_parts, to_parts
+
+
+def every_kind(rows=120):
+    random = np.random.default_rng(7)
+    words = ["quiet", "loud", "red", "green", "house", "river", "stone", "paper", "cloud", "engine"]
+    frame = pd.DataFrame(
+        {
+            "size": random.lognormal(size=rows),
+            "count": random.integers(0, 9, rows),
+            "kept": random.random(rows) < 0.5,
+            "color": random.choice(["red", "green", "blue"], rows),
+            "town": [f"town {index % 60}" for index in range(rows)],
+            "sold": pd.Timestamp("2024-01-01") + pd.to_timedelta(random.integers(0, 500, rows), unit="D"),
+            "note": [" ".join(random.choice(words, 5)) + f" {index}" for index in range(rows)],
+        }
+    )
+    frame.loc[::7, "size"] = np.nan
+    frame.loc[::11, "color"] = None
+    frame.loc[::13, "sold"] = pd.NaT
+    return frame
+
+
+def through_disk(encoder):
+    parts, arrays = to_parts(encoder)
+    return from_parts(json.loads(json.dumps(parts, allow_nan=False)), load(save(arrays)))
+
+
+@pytest.mark.parametrize("name", ["breast_cancer", "diabetes", "digits", "iris", "wine"])
+def test_samples_transform_to_the_same_bits(name):
+    frame = read_table(f"sample:{name}").frame
+    encoder = Encoder().fit(frame)
+    np.testing.assert_array_equal(through_disk(encoder).transform(frame), encoder.transform(frame), strict=True)
+
+
+def test_every_kind_of_column_transforms_to_the_same_bits():
+    frame = every_kind()
+    encoder = Encoder().fit(frame)
+    again = through_disk(encoder)
+    np.testing.assert_array_equal(again.transform(frame), encoder.transform(frame), strict=True)
+    unseen = frame.head(3).assign(color="violet", size=[np.nan, 1e9, -1.0], note=["", None, "quiet zebra"])
+    np.testing.assert_array_equal(again.transform(unseen), encoder.transform(unseen), strict=True)
+    assert again.columns == encoder.columns
+    assert again.feature_names == encoder.feature_names
+    assert again.feature_columns == encoder.feature_columns
+
+
+def test_arrays_hold_the_numbers_and_are_not_written_as_json():
+    parts, arrays = to_parts(Encoder().fit(every_kind()))
+    assert max(array.size for array in arrays.values()) > 10_000
+    assert len(json.dumps(parts)) < 20_000
+
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.builds(np.float32, st.floats(width=32))
+    | st.builds(np.int64, st.integers(-(2**63), 2**63 - 1))
+)
+values = st.recursive(
+    scalars | hnp.arrays(hnp.floating_dtypes(sizes=(32, 64), endianness="="), hnp.array_shapes(min_side=0)),
+    lambda inner: (
+        st.lists(inner)
+        | st.lists(inner).map(tuple)
+        | st.dictionaries(st.integers() | st.text(), inner)
+        | st.lists(st.text()).map(lambda words: np.array(words, dtype=object))
+    ),
+    max_leaves=12,
+)
+
+
+def same(left, right):
+    assert type(left) is type(right)
+    if isinstance(left, np.ndarray):
+        np.testing.assert_array_equal(left, right, strict=True)
+    elif isinstance(left, list | tuple):
+        assert len(left) == len(right)
+        for one, other in zip(left, right, strict=True):
+            same(one, other)
+    elif isinstance(left, dict):
+        same(list(left.items()), list(right.items()))
+    else:
+        np.testing.assert_equal(left, right)
+
+
+@given(values)
+@settings(max_examples=150, deadline=None)
+def test_values_and_their_types_come_back(value):
+    arrays = {}
+    packed = json.loads(json.dumps(pack(value, arrays), allow_nan=False))
+    same(unpack(packed, arrays), value)
+
+
+@pytest.mark.parametrize("value", [np.dtype("<f4"), np.float32, slice(1, None), np.array(["a", "bc"])])
+def test_rarer_values_come_back(value):
+    same(unpack(json.loads(json.dumps(pack(value, {}))), {}), value)
+
+
+@pytest.mark.parametrize(
+    "value", [PowerTransformer(), FunctionTransformer(print), print, {1, 2}, Path("x"), np.array(["2024"], "M8[D]")]
+)
+def test_what_is_not_on_the_list_is_not_saved(value):
+    with pytest.raises(CheckpointError, match="cannot be saved"):
+        pack(value, {})
+
+
+class StandardScaler:
+    """Bears the name of a class on the list."""
+
+
+def test_a_class_of_the_same_name_is_not_saved():
+    with pytest.raises(CheckpointError, match=r"test_storing\.StandardScaler cannot be saved"):
+        pack(StandardScaler(), {})
+
+
+@pytest.fixture(scope="module")
+def parts():
+    return to_parts(Encoder().fit(read_table("sample:iris").frame))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"transformer": {"object": {"class": "Popen", "attributes": {}}}}, "'Popen', which no encoder is made of"),
+        ({"transformer": {"call": "os.system"}}, "holds 'call', which is none of float, tuple"),
+        ({"transformer": {"array": "a99"}}, r"is damaged \(KeyError\('a99'\)\): train again"),
+        ({"transformer": {"tuple": [], "float": "1"}}, "is damaged"),
+        ({"columns": [{"name": "a"}]}, "is damaged"),
+        ({"format": 2}, "from another version of descend: train again"),
+        ({"scikit-learn": "0.1"}, r"saved with scikit-learn 0\.1, and .* install scikit-learn==0\.1\.\*"),
+    ],
+)
+def test_damaged_parts_are_refused_in_one_line(parts, change, message):
+    with pytest.raises(CheckpointError, match=message) as caught:
+        from_parts(parts[0] | change, parts[1])
+    assert "\n" not in str(caught.value)
