@@ -19,7 +19,7 @@ import descend
 from benchmarks._rows import Row, alternately
 
 PACKAGES = ("descend", "jax", "optax", "numpy")
-STEPS = {1: 100_000, 64: 20_000, 512: 4_000}
+STEPS = {1: 200_000, 64: 30_000, 512: 4_000}
 REPEATS = 7
 
 

@@ -1,5 +1,6 @@
 """Trees of parameters: naming, splitting, casting and measuring them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -41,8 +42,49 @@ def join(numbers: Tree, rest: Tree) -> Tree:
 
 
 def norm(tree: Tree) -> jax.Array:
-    """The Euclidean norm of all of a tree's numbers together."""
-    return jnp.sqrt(sum(jnp.sum(leaf * leaf) for leaf in jax.tree.leaves(tree)))
+    """The Euclidean norm of all of a tree's numbers together.
+
+    XLA adds up an array on a CPU one number after the other. Small arrays, whose sums would take longer than a step on
+    them, are therefore folded: slices are added to slices, which is done many numbers at a time.
+    """
+    squares = [_folded(_squared, leaf.reshape(1) if leaf.ndim == 0 else leaf, 64, 16) for leaf in jax.tree.leaves(tree)]
+    width = max(part.size for part in squares)
+    total = _sum([jnp.pad(part, (0, width - part.size)) for part in squares])
+    few = _folded(_unchanged, total, 8, 8)
+    return jnp.sqrt(_sum([few[i] for i in range(few.size)]))
+
+
+LARGE = 2**14  # numbers, above which adding them up takes little beside what else is done with them
+
+
+def _folded(prepare: Callable[[jax.Array], jax.Array], array: jax.Array, size: int, slices: int) -> jax.Array:
+    """At most `size` numbers with the same sum as `prepare(array)`, by adding up to `slices` slices at a time."""
+    if array.size > LARGE:
+        return jnp.sum(prepare(array)).reshape(1)
+    while array.size > size:
+        axis = 0 if array.shape[0] > 1 else int(np.argmax(array.shape))
+        length = array.shape[axis]
+        step = -(-length // slices)
+        parts = [jax.lax.slice_in_dim(array, i, min(i + step, length), axis=axis) for i in range(0, length, step)]
+        parts = [prepare(part) for part in parts]
+        padding = [(0, step - parts[-1].shape[axis] if i == axis else 0) for i in range(array.ndim)]
+        array, prepare = _sum([*parts[:-1], jnp.pad(parts[-1], padding)]), _unchanged
+    return prepare(array).reshape(-1)
+
+
+def _squared(x: jax.Array) -> jax.Array:
+    return x * x
+
+
+def _unchanged(x: jax.Array) -> jax.Array:
+    return x
+
+
+def _sum(parts: list[jax.Array]) -> jax.Array:
+    """The sum of arrays of one shape, in pairs: rounding errors grow with the logarithm of their number."""
+    while len(parts) > 1:
+        parts = [parts[i] + parts[i + 1] if i + 1 < len(parts) else parts[i] for i in range(0, len(parts), 2)]
+    return parts[0]
 
 
 def as_parameters(tree: Tree, dtype: Any = np.float32) -> Tree:

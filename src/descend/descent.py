@@ -19,7 +19,7 @@ from descend._arrays import precision
 from descend._tree import Tree, join, named_leaves, norm
 from descend.errors import InputError
 from descend.schedules import fixed, setting
-from descend.sources import Drawn, Empty, HostSource, Source, draw_ahead
+from descend.sources import Drawn, Empty, HostSource, Planned, Source, Unplanned, draw_ahead
 from descend.stopping import GradientTolerance
 
 RUNNING, CONVERGED, NONFINITE = range(3)
@@ -192,7 +192,7 @@ def _loop_on_host(run: Run, n: int, donate: bool) -> tuple[State, dict[str, np.n
     """A dispatch for each step: for steps that XLA compiles better outside a loop than inside."""
     state, entries = run.state, []
     for i in range(n):
-        program = _step_donated if donate or i else _step_kept
+        program = _single_donated if donate or i else _single_kept
         state, entry = program(state, run.descent)
         entries.append(entry)
         if int(state.guard.status) != RUNNING:
@@ -201,57 +201,98 @@ def _loop_on_host(run: Run, n: int, donate: bool) -> tuple[State, dict[str, np.n
 
 
 def _loop(state: State, descent: Descent, n: jax.Array) -> tuple[State, dict[str, jax.Array], jax.Array]:
-    """Up to `n` steps, their trace, and the number of its entries; `n` is no constant of the program."""
-    entry = jax.eval_shape(_step, state, descent)[1]
+    """Up to `n` steps, their trace, and the number of its entries; `n` is no constant of the program.
+
+    To keep what was before a step, in case that it must not be made, would cost every step a pass over memory. So the
+    steps are made at once, and if one was not to be made, those before it are made again from the beginning, which
+    gives the same numbers bit for bit.
+    """
+    entry = jax.eval_shape(_single, state, descent)[1]
     capacity = max(1, min(TRACE_STEPS, TRACE_BYTES // sum(x.size * x.dtype.itemsize for x in entry.values())))
-    trace = {name: jnp.zeros((capacity, *x.shape), x.dtype) for name, x in entry.items()}
+    trace = _pack({name: jnp.zeros((capacity, *x.shape), x.dtype) for name, x in entry.items()}, axis=-1)
 
-    def goes_on(carry: Any) -> jax.Array:
-        i, state, _ = carry
-        return (i < jnp.minimum(n, capacity)) & (state.guard.status == RUNNING)
+    def attempt(carry: Any) -> Any:
+        goal, _, _, status, trace, _ = carry
+        made, after, halted, trace = _steps(state, descent, goal, trace)
+        replayed = status != RUNNING
+        again = (halted != RUNNING) & ~replayed
+        return made - 1, made, after, jnp.where(replayed, status, halted), trace, again
 
-    def body(carry: Any) -> Any:
-        i, state, trace = carry
-        state, entry = _step(state, descent)
-        write = partial(jax.lax.dynamic_update_index_in_dim, index=i, axis=0)
-        return i + 1, state, {name: write(trace[name], value) for name, value in entry.items()}
-
-    i, state, trace = jax.lax.while_loop(goes_on, body, (jnp.zeros((), jnp.int32), state, trace))
-    return state, trace, i
+    nothing = jnp.zeros((), jnp.int32)
+    begin = (jnp.minimum(n, capacity), nothing, state, nothing, trace, jnp.bool_(True))
+    _, made, after, status, trace, _ = jax.lax.while_loop(lambda carry: carry[-1], attempt, begin)
+    halted = (status != RUNNING).astype(jnp.int32)
+    guard = after.guard._replace(status=status)
+    return after._replace(step=state.step + made, guard=guard), _unpack(trace, entry), made + halted
 
 
-def _step(state: State, descent: Descent) -> tuple[State, dict[str, jax.Array]]:
-    """One step of θ ← θ + u(∇J(θ)), with its entry in the trace."""
+def _steps(state: State, descent: Descent, goal: jax.Array, trace: Any) -> tuple[jax.Array, State, jax.Array, Any]:
+    """Make up to `goal` steps, and stop after one that should not have been made; in blocks that are planned ahead."""
+    source = descent.source if isinstance(descent.source, Planned) else Unplanned(descent.source)
+
+    def block(carry: Any) -> Any:
+        first, state, _, trace = carry
+        plans = source.plan(state.cursor)
+        end = jnp.minimum(first + source.ahead, goal)
+
+        def plan_at(i: jax.Array) -> Any:
+            last = source.ahead - 1
+            return jax.tree.map(lambda plan: plan[jnp.minimum(i - first, last).astype(jnp.uint32)], plans)
+
+        def step(carry: Any) -> Any:
+            i, state, _, trace, plan = carry
+            batch, cursor = source.take(plan, state.cursor, state.params)
+            state, status, entry = _step(state._replace(cursor=cursor), descent, batch)
+            # The next plan is carried, because XLA would otherwise fuse its making with the use of every number in it.
+            return i + 1, state, status, _write(trace, i, entry), plan_at(i + 1)
+
+        running = jnp.zeros((), jnp.int32)
+        begin = (first, state, running, trace, plan_at(first))
+        i, state, status, trace, _ = jax.lax.while_loop(lambda c: (c[0] < end) & (c[2] == RUNNING), step, begin)
+        return i, state._replace(cursor=source.after(state.cursor, i - first)), status, trace
+
+    running = jnp.zeros((), jnp.int32)
+    begin = (running, state, running, trace)
+    made, state, status, trace = jax.lax.while_loop(lambda c: (c[0] < goal) & (c[2] == RUNNING), block, begin)
+    return made, state, status, trace
+
+
+def _single(state: State, descent: Descent) -> tuple[State, dict[str, jax.Array]]:
+    """One step by itself, or none if it must not be made."""
+    batch, cursor = descent.source.draw(state.cursor, state.params)
+    after, status, entry = _step(state._replace(cursor=cursor), descent, batch)
+    moved = _where(status == RUNNING, after, state)
+    guard = Guard(status, after.guard.first_norm, moved.guard.skipped)
+    return moved._replace(step=state.step + (status == RUNNING), guard=guard), entry
+
+
+def _step(state: State, descent: Descent, batch: Any) -> tuple[State, jax.Array, dict[str, jax.Array]]:
+    """θ ← θ + u(∇J(θ)); the reason not to have done so, if there is one; and the step's entry in the trace."""
     params, guard = state.params, state.guard
-    batch, cursor = descent.source.draw(state.cursor, params)
     (loss, aux), grads = _value_and_grad(descent, params, batch)
     updates, optimizer = descent.optimizer.update(grads, state.optimizer, params)
     grad_norm, update_norm = norm(grads), norm(updates)
-
     finite = jnp.isfinite(loss) & jnp.isfinite(grad_norm) & jnp.isfinite(update_norm)
-    first_norm = jnp.where(jnp.isnan(guard.first_norm), grad_norm, guard.first_norm)
-    small = jnp.bool_(False) if descent.stop is None else descent.stop.met(grad_norm, first_norm)
-    moves = finite & ~small
-    nonfinite = jnp.where(finite | descent.skip_nonfinite, RUNNING, NONFINITE)
-    status = jnp.where(small, CONVERGED, nonfinite)
-    goes_on = status == RUNNING
-
-    def kept(new: Tree, old: Tree, moves: jax.Array = moves) -> Tree:
-        return jax.tree.map(lambda a, b: jnp.where(moves, a, b), new, old)
-
-    after = State(
-        params=kept(jax.tree.map(jnp.add, params, updates), params),
-        optimizer=kept(optimizer, state.optimizer),
-        cursor=kept(cursor, state.cursor, goes_on),
-        step=state.step + goes_on,
-        guard=Guard(status.astype(jnp.int32), first_norm, guard.skipped + (goes_on & ~moves)),
-    )
+    status = jnp.where(finite, RUNNING, NONFINITE).astype(jnp.int32)
+    moved = jax.tree.map(jnp.add, params, updates)
+    if descent.skip_nonfinite:
+        moved, optimizer = _where(finite, (moved, optimizer), (params, state.optimizer))
+        guard = guard._replace(skipped=guard.skipped + ~finite)
+        status = jnp.zeros((), jnp.int32)
+    if descent.stop is not None:
+        guard = guard._replace(first_norm=jnp.where(jnp.isnan(guard.first_norm), grad_norm, guard.first_norm))
+        status = jnp.where(descent.stop.met(grad_norm, guard.first_norm), CONVERGED, status).astype(jnp.int32)
     measured = {"loss": loss, "gradient_norm": grad_norm, "update_norm": update_norm}
-    return after, _entry(measured, readings(descent.optimizer, state.optimizer), named_leaves(aux))
+    entry = _entry(measured, readings(descent.optimizer, state.optimizer), named_leaves(aux))
+    return state._replace(params=moved, optimizer=optimizer, guard=guard), status, entry
 
 
 _loop_kept, _loop_donated = jax.jit(_loop), jax.jit(_loop, donate_argnums=0)
-_step_kept, _step_donated = jax.jit(_step), jax.jit(_step, donate_argnums=0)
+_single_kept, _single_donated = jax.jit(_single), jax.jit(_single, donate_argnums=0)
+
+
+def _where(condition: jax.Array, new: Tree, old: Tree) -> Tree:
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), new, old)
 
 
 def _entry(*parts: dict[str, Any]) -> dict[str, jax.Array]:
@@ -262,6 +303,26 @@ def _entry(*parts: dict[str, Any]) -> dict[str, jax.Array]:
             raise InputError(f"the loss returns '{min(clash)}' besides its value, a column that the trace has already")
         entry |= {name: jnp.asarray(value) for name, value in part.items()}
     return entry
+
+
+def _pack(entry: dict[str, Any], axis: int) -> tuple[jax.Array, dict[str, Any]]:
+    """An entry, or a trace of them, with the scalars of the loss's dtype in one array: to write it takes one kernel."""
+    names = _packed(entry, rank=0 if axis == 0 else 1)
+    others = {name: value for name, value in entry.items() if name not in names}
+    return jnp.stack([entry[name] for name in names], axis), others
+
+
+def _unpack(trace: Any, entry: dict[str, Any]) -> dict[str, jax.Array]:
+    table, others = trace
+    return {name: table[:, i] for i, name in enumerate(_packed(entry, rank=0))} | others
+
+
+def _packed(entry: dict[str, Any], rank: int) -> list[str]:
+    return sorted(name for name, x in entry.items() if x.ndim == rank and x.dtype == entry["loss"].dtype)
+
+
+def _write(trace: Any, i: jax.Array, entry: dict[str, jax.Array]) -> Any:
+    return jax.tree.map(lambda buffer, value: buffer.at[i.astype(jnp.uint32)].set(value), trace, _pack(entry, axis=0))
 
 
 def evaluate(descent: Descent, params: Tree, batch: Any) -> tuple[jax.Array, Tree]:

@@ -4,12 +4,16 @@ import math
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, ProgressColumn, TextColumn
-from rich.progress import Progress as Display
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar as Bar
+from rich.table import Table as Grid
 from rich.text import Text
 
 from descend.observers import Progress
+
+BAR, WIDE = 20, 100  # columns of the bar, and of a terminal that has room for one
+APART = " · "
 
 
 class ProgressBar:
@@ -19,50 +23,76 @@ class ProgressBar:
     """
 
     def __init__(self, title: str, console: Console):
-        columns: tuple[ProgressColumn, ...] = (
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.fields[told]}"),
-        )
         self._title, self._console = title, console
-        self._display = Display(*columns, console=console, auto_refresh=False, disable=not console.is_terminal)
-        self._line = self._display.add_task(title, total=None, told="compiling …")
+        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
 
     def __enter__(self) -> Self:
-        self._display.start()
+        if self._live:
+            self._live.start()
+            self._live.update(Text(f"{self._title} compiling …"), refresh=True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        self._display.stop()
+        if self._live:
+            self._live.stop()
 
     def __call__(self, progress: Progress) -> None:
         """Draw the line anew."""
-        if not self._console.is_terminal:
-            if progress.reason is not None:
-                self._console.print(f"{self._title}: {describe(progress)}", highlight=False, soft_wrap=True)
-            return
-        done, total = progress.step, progress.steps
-        if total is None and progress.eta is not None:
-            done, total = round(progress.seconds), round(progress.seconds + progress.eta)
-        if progress.reason is not None:
-            total = done
-        self._display.update(self._line, completed=done, total=total, told=Text(describe(progress)))
-        self._display.refresh()
+        if self._live:
+            self._live.update(self._line(progress), refresh=True)
+        elif progress.reason is not None:
+            line = APART.join(words(progress, room=10**6))
+            self._console.print(f"{self._title} {line}", highlight=False, markup=False, soft_wrap=True)
+
+    def _line(self, progress: Progress) -> Grid:
+        """The title, a bar if the terminal is wide and it is known how much is left, and the words that fit."""
+        grid = Grid.grid(padding=(0, 1, 0, 0))
+        cells: list[RenderableType] = [Text(self._title, style="bold")]
+        room = self._console.width - len(self._title) - 1
+        done = share(progress)
+        if done is not None and self._console.width >= WIDE:
+            cells.append(Bar(total=1.0, completed=done, width=BAR))
+            room -= BAR + 1
+        grid.add_row(*cells, Text(APART.join(words(progress, room)), no_wrap=True, overflow="ellipsis"))
+        return grid
 
 
-def describe(progress: Progress) -> str:
-    """A training's progress in a line of words."""
-    parts = [f"step {progress.step:,}" + (f" of {progress.steps:,}" if progress.steps else "")]
-    if progress.epoch is not None:
-        parts.append(f"epoch {progress.epoch:.1f}")
-    parts += [f"{name.replace('_', ' ')} {float(progress.latest[name]):.4g}"
-              for name in ("loss", "learning_rate") if name in progress.latest]
-    parts += [f"validation {name} {value:.4f}" for name, value in progress.validation.items()]
-    parts.append(f"{progress.steps_per_second:,.0f} steps/s")
+def share(progress: Progress) -> float | None:
+    """How much of a training is done, from 0 to 1; `None` if that cannot be said."""
     if progress.reason is not None:
-        parts.append(f"{progress.seconds:.1f} s, {progress.reason.name}")
+        return 1.0
+    if progress.steps:
+        return progress.step / progress.steps
+    return None if progress.eta is None else progress.seconds / (progress.seconds + progress.eta)
+
+
+def words(progress: Progress, room: int) -> list[str]:
+    """A training's progress in words: those that fit into `room` columns, the weightiest are let in first."""
+    latest, checks = progress.latest, list(progress.validation.items())
+    parts: list[tuple[int, str]] = [(6, f"step {progress.step:,}" + (f" of {progress.steps:,}" if progress.steps else ""))]
+    if progress.epoch is not None:
+        parts.append((7, f"epoch {progress.epoch:.1f}"))
+    if "loss" in latest:
+        parts.append((1, f"loss {float(latest['loss']):.4g}"))
+    parts += [(8, f"val {name} {value:.4g}") for name, value in checks[:-1]]
+    parts += [(2, f"val {name} {value:.4f}") for name, value in checks[-1:]]
+    if "learning_rate" in latest:
+        parts.append((4, f"lr {float(latest['learning_rate']):.2g}"))
+    parts.append((5, f"{progress.steps_per_second:,.0f} steps/s"))
+    if progress.reason is not None:
+        parts.append((3, f"{duration(progress.seconds)}, {progress.reason.name}"))
     elif progress.eta is not None and math.isfinite(progress.eta):
-        parts.append(f"ETA {progress.eta:.0f} s")
-    return " · ".join(parts)
+        parts.append((3, f"ETA {duration(progress.eta)}"))
+    least = min(rank for rank, _ in parts)
+    fits = lambda limit: len(APART.join(part for rank, part in parts if rank <= limit)) <= room
+    limit = max((rank for rank, _ in parts if fits(rank)), default=least)
+    return [part for rank, part in parts if rank <= limit]
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

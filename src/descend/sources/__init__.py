@@ -1,6 +1,6 @@
 """Where batches come from: nothing, all the data, mini-batches of it, or the host."""
 
-from descend.sources._base import Empty, Source, WholeSet, as_data
+from descend.sources._base import Empty, Planned, Source, Unplanned, WholeSet, as_data
 from descend.sources.batches import MiniBatches, batches
 from descend.sources.host import Drawn, HostArrays, HostSource, IterableBatches, draw_ahead
 
@@ -11,7 +11,9 @@ __all__ = [
     "HostSource",
     "IterableBatches",
     "MiniBatches",
+    "Planned",
     "Source",
+    "Unplanned",
     "WholeSet",
     "as_data",
     "batches",

@@ -30,6 +30,48 @@ class Source(Protocol):
         """The next batch and the cursor after it; `params` is for sources that look at them (a policy's rollouts)."""
 
 
+@runtime_checkable
+class Planned(Source, Protocol):
+    """A source whose draws can be planned ahead of the parameters, which then costs a step next to nothing.
+
+    `draw(cursor, params)` gives the same as `take(plan(cursor)[0], cursor, params)` and `after(cursor, 1)`.
+    """
+
+    @property
+    def ahead(self) -> int:
+        """How many draws to plan at a time."""
+
+    def plan(self, cursor: Cursor) -> Any:
+        """The plans of the next draws, a pytree of arrays whose first axis is as long as `ahead`."""
+
+    def take(self, plan: Any, cursor: Cursor, params: Tree) -> tuple[Batch, Cursor]:
+        """The batch of one plan, and the cursor as it is while the plans last."""
+
+    def after(self, cursor: Cursor, draws: jax.Array) -> Cursor:
+        """The cursor after up to `ahead` draws."""
+
+
+class Unplanned:
+    """A source without plans, drawn from at each step, behind the contract of one with plans."""
+
+    ahead = 2**31 - 1
+
+    def __init__(self, source: Any):
+        self._source = source
+
+    def plan(self, cursor: Cursor) -> Any:
+        """Nothing."""
+        return ()
+
+    def take(self, plan: Any, cursor: Cursor, params: Tree) -> tuple[Batch, Cursor]:
+        """The source's next batch, and the cursor after it."""
+        return self._source.draw(cursor, params)
+
+    def after(self, cursor: Cursor, draws: jax.Array) -> Cursor:
+        """The cursor, which has moved already."""
+        return cursor
+
+
 class Nothing(NamedTuple):
     """The cursor of a source that has nowhere to go."""
 

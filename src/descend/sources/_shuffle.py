@@ -1,45 +1,72 @@
 """A shuffle that is a function, not an array: example number `i` of an epoch, from (seed, epoch, i) alone.
 
 Nothing is stored and nothing is sorted, so an epoch costs the same to begin as to go on with, and a cursor is three
-numbers. Written on plain operators of 32-bit integers: NumPy and JAX give the same order.
+numbers. Written on operators of 32-bit integers: NumPy and JAX give the same order.
 """
 
+from collections.abc import Callable
 from math import isqrt
 from typing import Any
 
+import jax
 import numpy as np
 
 from descend._arrays import namespace
-
-ROUNDS = 6
 
 
 def shuffled(position: Any, epoch: Any, seed: Any, length: int) -> Any:
     """Where the examples at `position` of an epoch are in the data: a bijection of 0 … length − 1 for each epoch.
 
-    Each round is half a Feistel network on the positions below a·b ≤ length, written as pairs of digits (a, b), and a
-    swap-or-not step on all of them, which reflects a position about a random centre or leaves it; both can be undone,
-    so no two positions ever meet. References: Black and Rogaway, "Ciphers with arbitrary finite domains", 2002; Hoang,
-    Morris and Rogaway, "An enciphering scheme based on a card shuffle", 2012.
+    A Feistel network on the positions below a·b ≥ length, written as pairs of digits: each digit in turn is moved by a
+    hash of the other, which can be undone, so no two positions meet. One that is moved past the end goes through the
+    network again until it is not ("cycle walking"), which keeps it a bijection. `length` is below 2³².
+
+    Reference: Black and Rogaway, "Ciphers with arbitrary finite domains", 2002.
     """
     xp = namespace(position)
-    u32 = np.uint32
-    n, rows = u32(length), isqrt(length)
-    cols = length // rows
-    index = position.astype(xp.uint32)
-    key = _mixed(seed ^ _mixed(epoch.astype(xp.uint32) + u32(0x9E3779B9)))
-    for number in range(ROUNDS):
-        round_key = _mixed(key + u32((number + 1) * 0x85EBCA6B & 0xFFFFFFFF))
-        high, low = index // u32(cols), index % u32(cols)
-        if number % 2:
-            high = (high + _mixed(low ^ round_key) % u32(rows)) % u32(rows)
-        else:
-            low = (low + _mixed(high ^ round_key) % u32(cols)) % u32(cols)
-        index = xp.where(index < u32(rows * cols), high * u32(cols) + low, index)
-        mirrored = (round_key % n + n - index) % n
-        swap = _mixed(xp.maximum(index, mirrored) + round_key) >> u32(31)
-        index = xp.where(swap == u32(1), mirrored, index)
-    return index
+    cols = isqrt(length - 1) + 1
+    rows = -(-length // cols)
+    keys = _round_keys(xp, epoch.astype(xp.uint32), xp.asarray(seed, dtype=xp.uint32), _rounds(length))
+
+    def network(index: Any) -> Any:
+        def two_rounds(number: Any, digits: tuple[Any, Any]) -> tuple[Any, Any]:
+            high, low = digits
+            high = _moved(xp, high, low ^ keys[2 * number], rows)
+            low = _moved(xp, low, high ^ keys[2 * number + 1], cols)
+            return high, low
+
+        high = index // xp.uint32(cols)
+        high, low = _repeat(xp, len(keys) // 2, two_rounds, (high, index - high * xp.uint32(cols)))
+        return high * xp.uint32(cols) + low
+
+    index = network(position.astype(xp.uint32))
+    if rows * cols == length:
+        return index
+    return _repeat_while(
+        xp,
+        lambda index: (index >= xp.uint32(length)).any(),
+        lambda index: xp.where(index >= xp.uint32(length), network(index), index),
+        index,
+    )
+
+
+def _rounds(length: int) -> int:
+    """Enough for orders that chi-square tests cannot tell from uniform ones: few positions need more."""
+    return 24 if length < 64 else 10 if length < 1024 else 8
+
+
+def _round_keys(xp: Any, epoch: Any, seed: Any, rounds: int) -> Any:
+    key = _mixed(seed + _mixed(epoch))
+    offsets = np.arange(1, rounds + 1, dtype=np.uint64) * 0x9E3779B9 & 0xFFFFFFFF
+    return _mixed(key[None] + xp.asarray(offsets.astype(np.uint32)).reshape(-1, *[1] * key.ndim))
+
+
+def _moved(xp: Any, digit: Any, key: Any, base: int) -> Any:
+    """`digit` plus a hash of `key`, modulo `base`: 16 random bits, multiplied into the range without a division."""
+    key = key * xp.uint32(0x7FEB352D)
+    key = (key ^ (key >> xp.uint32(15))) * xp.uint32(0x846CA68B)
+    digit = digit + ((key >> xp.uint32(16)) * xp.uint32(base) >> xp.uint32(16))
+    return xp.where(digit >= xp.uint32(base), digit - xp.uint32(base), digit)
 
 
 def _mixed(x: Any) -> Any:
@@ -47,3 +74,20 @@ def _mixed(x: Any) -> Any:
     x = (x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D)
     x = (x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B)
     return x ^ (x >> np.uint32(16))
+
+
+def _repeat(xp: Any, times: int, step: Callable[[Any, Any], Any], value: Any) -> Any:
+    """Apply `step(number, value)` `times` times: in JAX as a loop, because unrolled it is computed over and over."""
+    if xp is jax.numpy:
+        return jax.lax.fori_loop(0, times, step, value)
+    for number in range(times):
+        value = step(number, value)
+    return value
+
+
+def _repeat_while(xp: Any, condition: Callable[[Any], Any], step: Callable[[Any], Any], value: Any) -> Any:
+    if xp is jax.numpy:
+        return jax.lax.while_loop(condition, step, value)
+    while condition(value):
+        value = step(value)
+    return value

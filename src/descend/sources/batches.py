@@ -12,6 +12,8 @@ from descend.schedules import fixed, setting
 from descend.sources._base import Batch, as_data
 from descend.sources._shuffle import shuffled
 
+PLANNED, GATHERED = 1024, 64  # examples at a time: numbered ahead, and gathered by a kernel
+
 
 class Place(NamedTuple):
     """Where in the stream of epochs a source of batches is."""
@@ -50,8 +52,29 @@ class MiniBatches:
 
     def draw(self, cursor: Place, params: Tree) -> tuple[Batch, Place]:
         """The next examples, gathered from the data."""
-        index, cursor = next_examples(cursor, self.batch_size, self._length, self.shuffle)
-        return jax.tree.map(lambda array: rows(jnp.asarray(array), index), self.data), cursor
+        index = next_examples(cursor, self.batch_size, self._length, self.shuffle)
+        return self._gathered(index), place_after(cursor, self.batch_size, self._length)
+
+    @property
+    def ahead(self) -> int:
+        """As many draws as have about a thousand examples together."""
+        return max(1, PLANNED // self.batch_size)
+
+    def plan(self, cursor: Place) -> jax.Array:
+        """The numbers of the examples in the next draws."""
+        index = next_examples(cursor, self.ahead * self.batch_size, self._length, self.shuffle)
+        return index.reshape(self.ahead, self.batch_size)
+
+    def take(self, plan: jax.Array, cursor: Place, params: Tree) -> tuple[Batch, Place]:
+        """The examples of one draw."""
+        return self._gathered(plan), cursor
+
+    def after(self, cursor: Place, draws: jax.Array) -> Place:
+        """The place behind so many batches."""
+        return place_after(cursor, draws.astype(jnp.uint32) * jnp.uint32(self.batch_size), self._length)
+
+    def _gathered(self, index: jax.Array) -> Batch:
+        return jax.tree.map(lambda array: rows(jnp.asarray(array), index), self.data)
 
     @property
     def steps_per_epoch(self) -> float:
@@ -82,19 +105,29 @@ def first_place(key: jax.Array) -> Place:
     return Place(jax.random.bits(key, dtype=jnp.uint32), zero, zero)
 
 
-def next_examples(place: Place, batch_size: int, length: int, shuffle: bool) -> tuple[Any, Place]:
-    """The numbers of the next `batch_size` examples of `length`, and the place after them."""
+def next_examples(place: Place, count: int, length: int, shuffle: bool) -> Any:
+    """The numbers of the next `count` examples of data with `length`, across epochs."""
     xp = namespace(place.position)
-    position = place.position + xp.arange(batch_size, dtype=xp.uint32)
-    over = position >= length
-    epoch = place.epoch + over.astype(xp.uint32)
-    position = xp.where(over, position - xp.uint32(length), position)
-    index = shuffled(position, epoch, place.seed, length) if shuffle else position
-    end = place.position + xp.uint32(batch_size)
-    wrapped = (end >= length).astype(xp.uint32)
-    return index.astype(xp.int32), Place(place.seed, place.epoch + wrapped, end - wrapped * xp.uint32(length))
+    position = place.position + xp.arange(count, dtype=xp.uint32)
+    epochs = position // xp.uint32(length)
+    position = position - epochs * xp.uint32(length)
+    return shuffled(position, place.epoch + epochs, place.seed, length) if shuffle else position
+
+
+def place_after(place: Place, count: Any, length: int) -> Place:
+    """The place `count` examples further."""
+    xp = namespace(place.position)
+    end = place.position + xp.asarray(count, dtype=xp.uint32)
+    epochs = end // xp.uint32(length)
+    return Place(place.seed, place.epoch + epochs, end - epochs * xp.uint32(length))
 
 
 def rows(array: jax.Array, index: jax.Array) -> jax.Array:
-    """The rows of an array by number, without the bounds check that the numbers have no need of."""
-    return array.at[index].get(mode="promise_in_bounds")
+    """The rows of an array by number, without the bounds check that the numbers have no need of.
+
+    A kernel that gathers many rows is split over threads on a CPU, which costs more than it saves: hence few at a time.
+    """
+    if array.ndim == 1 or len(index) <= GATHERED or len(index) % GATHERED:
+        return array.at[index].get(mode="promise_in_bounds")
+    parts = jax.lax.map(lambda part: array.at[part].get(mode="promise_in_bounds"), index.reshape(-1, GATHERED))
+    return parts.reshape(len(index), *array.shape[1:])

@@ -15,7 +15,7 @@ from descend._tree import Tree
 from descend.errors import InputError
 from descend.schedules import setting
 from descend.sources._base import Batch, Cursor, as_data
-from descend.sources.batches import Place, check_batch_size, first_place, next_examples
+from descend.sources.batches import Place, check_batch_size, first_place, next_examples, place_after
 
 AHEAD_BYTES = 32 * 2**20
 AHEAD_BATCHES = 256
@@ -53,8 +53,9 @@ class HostArrays:
     def draw(self, cursor: Place, params: Tree) -> tuple[Batch, Place]:
         """The next examples, read from where they are."""
         with np.errstate(over="ignore"):  # the shuffle's hash counts modulo 2³²
-            index, cursor = next_examples(cursor, self.batch_size, self._length, self.shuffle)
-        return jax.tree.map(lambda array: array[index], self.data), cursor
+            index = next_examples(cursor, self.batch_size, self._length, self.shuffle)
+        batch = jax.tree.map(lambda array: array[index], self.data)
+        return batch, place_after(cursor, self.batch_size, self._length)
 
     @property
     def steps_per_epoch(self) -> float:
