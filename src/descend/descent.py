@@ -322,7 +322,8 @@ def _packed(entry: dict[str, Any], rank: int) -> list[str]:
 
 
 def _write(trace: Any, i: jax.Array, entry: dict[str, jax.Array]) -> Any:
-    return jax.tree.map(lambda buffer, value: buffer.at[i.astype(jnp.uint32)].set(value), trace, _pack(entry, axis=0))
+    update = jax.lax.dynamic_update_index_in_dim
+    return jax.tree.map(lambda b, value: update(b, value, i.astype(jnp.uint32), 0), trace, _pack(entry, axis=0))
 
 
 def evaluate(descent: Descent, params: Tree, batch: Any) -> tuple[jax.Array, Tree]:

@@ -49,7 +49,7 @@ def logistic(score: Prediction, target: Target) -> Prediction:
     >>> round(float(logistic(jnp.array(0.0), jnp.array(1))), 4)
     0.6931
     """
-    return jnp.logaddexp(score, 0.0) - target * score
+    return target * jax.nn.softplus(-score) + (1 - target) * jax.nn.softplus(score)
 
 
 def softmax_cross_entropy(scores: Float[Array, "*shape classes"], target: Int[Array, "*shape"]) -> Prediction:
@@ -60,8 +60,9 @@ def softmax_cross_entropy(scores: Float[Array, "*shape classes"], target: Int[Ar
     >>> round(float(softmax_cross_entropy(jnp.array([0.0, 0.0]), jnp.array(1))), 4)
     0.6931
     """
-    picked = jnp.take_along_axis(scores, target[..., None], axis=-1, mode="fill", fill_value=jnp.nan)[..., 0]
-    return jax.nn.logsumexp(scores, axis=-1) - picked
+    number = jnp.where(target < 0, scores.shape[-1], target)[..., None]  # a negative index would count from the end
+    logs = jax.nn.log_softmax(scores, axis=-1)
+    return -jnp.take_along_axis(logs, number, axis=-1, mode="fill", fill_value=jnp.nan)[..., 0]
 
 
 def hinge(score: Prediction, target: Target) -> Prediction:

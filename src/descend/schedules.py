@@ -223,9 +223,9 @@ def as_schedule(rate: Rate | Schedule) -> Schedule:
 
 
 def _real(step: Any) -> Any:
-    """The step as a real number: NumPy's and Python's integers divide exactly, JAX's would stay integers."""
-    return step * 1.0
+    """The step as a real number, of JAX's widest kind or of 64 bits: `int32 / int` is float32 in JAX and PyTorch."""
+    return step.double() if hasattr(step, "double") else step * 1.0
 
 
 def _warmed(rate: Rate, step: Any, steps: int) -> Rate:
-    return rate * namespace(step).minimum((step + 1) / steps, 1.0) if steps else rate
+    return rate * namespace(step).clip(_real(step + 1) / steps, None, 1.0) if steps else rate
