@@ -1,6 +1,6 @@
 """Figures of a training."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from plotly.subplots import make_subplots
@@ -13,24 +13,39 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 2000
 PANELS = {"loss": "loss", "gradient_norm": "gradient norm", "learning_rate": "learning rate"}
+COLOUR, CHECKED = "#4c78a8", "#f58518"
 
 
 def training_curves(history: History, reason: Reason) -> "go.Figure":
-    """Loss, gradient norm and learning rate over the steps; the validation loss beside the loss."""
+    """Loss, gradient norm, learning rate and the validation's scores over the steps; its loss beside the loss."""
     columns = {name: column for name, column in history.columns.items() if name in PANELS}
-    figure = make_subplots(rows=len(columns), shared_xaxes=True, vertical_spacing=0.04)
+    checks = history.validation
+    scores = [name for name in checks if name not in ("step", "loss")]
+    rows = len(columns) + len(scores)
+    figure = make_subplots(rows=rows, shared_xaxes=True, vertical_spacing=0.12 / rows)
     chosen = _evenly(len(history))
     step = history["step"][chosen]
+
+    def draw(row: int, name: str, x: Any, y: Any, colour: str) -> None:
+        line = {"color": colour, "width": 1.5}
+        figure.add_scatter(x=x, y=y, name=name, mode="lines", line=line, showlegend=row == 1, row=row, col=1)
+
     for row, (name, column) in enumerate(columns.items(), start=1):
-        figure.add_scattergl(x=step, y=column[chosen], name=PANELS[name], mode="lines", row=row, col=1)
-        positive = bool((column[np.isfinite(column)] > 0).all())
-        figure.update_yaxes(title=PANELS[name], type="log" if positive else "linear", row=row, col=1)
-    if history.evaluations:
-        checks = history.validation
-        figure.add_scattergl(x=checks["step"], y=checks["loss"], name="validation loss", mode="lines", row=1, col=1)
-    figure.update_xaxes(title="step", row=len(columns), col=1)
-    figure.update_layout(title=str(reason), template="plotly_white", height=250 * len(columns) + 100)
-    return figure
+        draw(row, PANELS[name], step, column[chosen], COLOUR)
+        figure.update_yaxes(title=PANELS[name], row=row, col=1)
+        finite = column[np.isfinite(column)]
+        if name != "learning_rate" and len(finite) and finite.min() > 0:
+            decades = np.log10(finite.max()) - np.log10(finite.min())
+            ticks = {"dtick": 1, "exponentformat": "power"} if decades > 2 else {}  # else there are hardly any of them
+            figure.update_yaxes(type="log", minor={"ticks": "outside"}, **ticks, row=row, col=1)
+    if checks:
+        draw(1, "validation loss", checks["step"], checks["loss"], CHECKED)
+    for row, name in enumerate(scores, start=len(columns) + 1):
+        draw(row, f"validation {name}", checks["step"], checks[name], CHECKED)
+        figure.update_yaxes(title=f"validation {name}", row=row, col=1)
+    figure.update_xaxes(title="step", row=rows, col=1)
+    return figure.update_layout(title=str(reason), template="plotly_white", height=220 * rows + 80, hovermode="x",
+                                legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1.0, "xanchor": "right"})
 
 
 def _evenly(rows: int) -> np.ndarray:

@@ -54,6 +54,13 @@ def norm(tree: Tree) -> jax.Array:
     return jnp.sqrt(_sum([few[i] for i in range(few.size)]))
 
 
+def scaled_norm(tree: Tree) -> jax.Array:
+    """The Euclidean norm, also where the squares of the numbers overflow or vanish; it takes two passes over them."""
+    largest = jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(tree)]).max()
+    scale = jnp.where(largest > 0, largest, 1)
+    return scale * norm(jax.tree.map(lambda leaf: leaf / scale, tree))
+
+
 LARGE = 2**14  # numbers, above which adding them up takes little beside what else is done with them
 
 

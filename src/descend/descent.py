@@ -7,33 +7,25 @@ a dispatch; how many, is a number that it is given, so the same program makes th
 """
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from descend._arrays import precision
-from descend._tree import Tree, join, named_leaves, norm
+from descend._tree import Tree, join, named_leaves, norm, scaled_norm
 from descend.errors import InputError
+from descend.optimizers import External, Rule
 from descend.schedules import fixed, setting
 from descend.sources import Drawn, Empty, HostSource, Planned, Source, Unplanned, draw_ahead
 from descend.stopping import GradientTolerance
 
 RUNNING, CONVERGED, NONFINITE = range(3)
 TRACE_STEPS, TRACE_BYTES = 2**14, 2**20  # the most that one dispatch records
-
-
-class Optimizer(Protocol):
-    """What the engine asks of an update rule; Optax's transformations have the first two."""
-
-    def init(self, params: Tree) -> Any:
-        """The state before the first step."""
-
-    def update(self, grads: Tree, state: Any, params: Tree) -> tuple[Tree, Any]:
-        """The updates to add to the parameters, and the state after them."""
 
 
 class Guard(NamedTuple):
@@ -65,7 +57,7 @@ class Descent:
     """
 
     source: Source | HostSource
-    optimizer: Any
+    optimizer: Rule | External
     stop: GradientTolerance | None
     loss: Any = fixed()
     rest: "Static" = fixed()
@@ -118,11 +110,8 @@ class Run:
     @property
     def eval_numbers(self) -> Tree:
         """The numbers among `eval_params`."""
-        averaged = getattr(self.descent.optimizer, "eval_params", None)
-        if averaged is None:
-            return self.state.params
         with precision(self.state.params):
-            return averaged(self.state.optimizer, self.state.params)
+            return self.descent.optimizer.eval_params(self.state.optimizer, self.state.params)
 
 
 @dataclass(frozen=True)
@@ -133,7 +122,7 @@ class Trace:
     columns: dict[str, np.ndarray]
 
     def __len__(self) -> int:
-        return len(next(iter(self.columns.values())))
+        return len(next(iter(self.columns.values()), ()))
 
 
 def start(descent: Descent, params: Tree, key: jax.Array) -> Run:
@@ -155,8 +144,9 @@ def fork(run: Run) -> Run:
 def advance(run: Run, n: int, *, donate: bool = False) -> tuple[Run, Trace]:
     """The run after up to `n` more steps, and the trace of them.
 
-    There are fewer if the gradient's tolerance is met or a step is not finite, if the host has no more batches of one
-    shape at hand, or if the trace of `n` steps is too large for one dispatch: ask for the rest again.
+    There are fewer if the gradient's tolerance is met or a step is not finite, after which there are none; if the host
+    has no more batches of one shape at hand; or if the trace of `n` steps is too large for one dispatch: ask for the
+    rest again.
 
     `donate`: reuse the run's own buffers, after which the old run is gone.
 
@@ -164,10 +154,12 @@ def advance(run: Run, n: int, *, donate: bool = False) -> tuple[Run, Trace]:
     (`learning_rate`), and what the loss returned besides. A last entry without an update is that of the test which
     ended the run.
     """
+    begin = run.step
+    if n < 1 or int(run.state.guard.status) != RUNNING:
+        return run, Trace(begin, {})
     with precision(run.state.params):
         if isinstance(run.descent.source, HostSource):
             return _advance_on_host(run, run.descent.source, n, donate)
-        begin = run.step
         if run.descent.stepwise:
             state, columns = _loop_on_host(run, n, donate)
         else:
@@ -271,7 +263,8 @@ def _step(state: State, descent: Descent, batch: Any) -> tuple[State, jax.Array,
     params, guard = state.params, state.guard
     (loss, aux), grads = _value_and_grad(descent, params, batch)
     updates, optimizer = descent.optimizer.update(grads, state.optimizer, params)
-    grad_norm, update_norm = norm(grads), norm(updates)
+    # Where a descent may end for its gradient, it must not be for squares that are beyond the range of its dtype.
+    grad_norm, update_norm = (norm if descent.stop is None else scaled_norm)(grads), norm(updates)
     finite = jnp.isfinite(loss) & jnp.isfinite(grad_norm) & jnp.isfinite(update_norm)
     status = jnp.where(finite, RUNNING, NONFINITE).astype(jnp.int32)
     moved = jax.tree.map(jnp.add, params, updates)
@@ -280,10 +273,11 @@ def _step(state: State, descent: Descent, batch: Any) -> tuple[State, jax.Array,
         guard = guard._replace(skipped=guard.skipped + ~finite)
         status = jnp.zeros((), jnp.int32)
     if descent.stop is not None:
-        guard = guard._replace(first_norm=jnp.where(jnp.isnan(guard.first_norm), grad_norm, guard.first_norm))
-        status = jnp.where(descent.stop.met(grad_norm, guard.first_norm), CONVERGED, status).astype(jnp.int32)
+        first = jnp.where(jnp.isnan(guard.first_norm) & finite, grad_norm, guard.first_norm)
+        guard = guard._replace(first_norm=first)
+        status = jnp.where(finite & descent.stop.met(grad_norm, first), CONVERGED, status).astype(jnp.int32)
     measured = {"loss": loss, "gradient_norm": grad_norm, "update_norm": update_norm}
-    entry = _entry(measured, readings(descent.optimizer, state.optimizer), named_leaves(aux))
+    entry = _entry(measured, descent.optimizer.readings(state.optimizer), named_leaves(aux))
     return state._replace(params=moved, optimizer=optimizer, guard=guard), status, entry
 
 
@@ -326,10 +320,20 @@ def _write(trace: Any, i: jax.Array, entry: dict[str, jax.Array]) -> Any:
     return jax.tree.map(lambda b, value: update(b, value, i.astype(jnp.uint32), 0), trace, _pack(entry, axis=0))
 
 
+def call(descent: Descent, params: Tree, batch: Any) -> Any:
+    """What the loss returns for the numbers of the parameters and a batch."""
+    return _applied(descent.loss, descent, params, batch)
+
+
+def _applied(function: Callable[..., Any], descent: Descent, params: Tree, batch: Any) -> Any:
+    """A function of what the loss takes: the whole parameters, and the batch if there are any."""
+    whole = join(params, descent.rest.thaw())
+    return function(whole) if isinstance(descent.source, Empty) else function(whole, batch)
+
+
 def evaluate(descent: Descent, params: Tree, batch: Any) -> tuple[jax.Array, Tree]:
     """The loss on a batch, and what it returned besides."""
-    whole = join(params, descent.rest.thaw())
-    value = descent.loss(whole) if isinstance(descent.source, Empty) else descent.loss(whole, batch)
+    value = call(descent, params, batch)
     return value if descent.has_aux else (value, {})
 
 
@@ -337,10 +341,5 @@ def _value_and_grad(descent: Descent, params: Tree, batch: Any) -> tuple[tuple[j
     own = getattr(descent.loss, "value_and_grad", None)
     if own is None:
         return jax.value_and_grad(lambda numbers: evaluate(descent, numbers, batch), has_aux=True)(params)
-    value, grads = own(join(params, descent.rest.thaw()), batch)
+    value, grads = _applied(own, descent, params, batch)
     return (value if descent.has_aux else (value, {})), grads
-
-
-def readings(optimizer: Any, state: Any) -> dict[str, Any]:
-    """What a rule reads out, by name: nothing, for those that have no readings."""
-    return optimizer.readings(state) if hasattr(optimizer, "readings") else {}

@@ -15,11 +15,11 @@ import numpy as np
 from descend._arrays import precision
 from descend._drive import Checkpoint, Drive, Validate
 from descend._tree import Tree, as_parameters, join, named_leaves, split
-from descend.descent import Descent, Run, Static, evaluate, start
+from descend.descent import Descent, Run, Static, call, evaluate, start
 from descend.errors import InputError
 from descend.history import History
 from descend.observers import Observer
-from descend.optimizers import Adam, AdamW
+from descend.optimizers import Adam, AdamW, External, Rule
 from descend.schedules import Cosine
 from descend.sources import Empty, HostArrays, HostSource, Source, WholeSet, as_data, batches
 from descend.stopping import Best, Budget, GradientTolerance, Plateau, Reason, Stop
@@ -66,9 +66,9 @@ def minimize(
     *,
     optimizer: Any = None,
     batch_size: int | None = None,
-    epochs: float | None = None,
+    epochs: float | int | None = None,
     steps: int | None = None,
-    seconds: float | None = None,
+    seconds: float | int | None = None,
     stop: Stop | Sequence[Stop] | None = None,
     validation: Any = None,
     validate_every: int | None = None,
@@ -154,16 +154,20 @@ def _source(data: Any, batch_size: int | None) -> Source | HostSource:
     if isinstance(data, Source | HostSource):
         if batch_size is not None:
             raise InputError(f"batch_size is given, but the batches come from {type(data).__name__}, which has its own")
-        return data
+        return _on_device(data)
     arrays, length = as_data(data)
     size = min(BATCH_SIZE, length) if batch_size is None else batch_size
     if any(isinstance(array, np.memmap) for array in jax.tree.leaves(arrays)):
         return HostArrays(arrays, size)
-    source = WholeSet(arrays) if size == length else batches(arrays, size)
-    return jax.tree.map(jnp.asarray, source)
+    return _on_device(WholeSet(arrays) if size == length else batches(arrays, size))
 
 
-def _budget(source: Any, epochs: float | None, steps: int | None, seconds: float | None) -> Budget:
+def _on_device(tree: Tree) -> Tree:
+    """The tree with its arrays where the steps are made, so that no dispatch brings them there again."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf, tree)
+
+
+def _budget(source: Any, epochs: float | int | None, steps: int | None, seconds: float | int | None) -> Budget:
     for name, value in (("epochs", epochs), ("steps", steps), ("seconds", seconds)):
         if value is not None and not value > 0:
             raise InputError(f"{name} must be more than 0, but is {value}")
@@ -189,7 +193,7 @@ def _optimizer(optimizer: Any, source: Any, steps: int | None) -> Any:
         optimizer = AdamW(Cosine(0.01) if steps else 0.001)
     if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")) or isinstance(optimizer, type):
         raise InputError(f"optimizer must be a rule such as Adam(0.001), but is {optimizer!r}")
-    return optimizer.over(steps) if hasattr(optimizer, "over") else optimizer
+    return optimizer.over(steps) if isinstance(optimizer, Rule) else External(optimizer)
 
 
 def _stops(stop: Any, source: Any, validation: Any) -> tuple[GradientTolerance | None, Plateau | None]:
@@ -209,7 +213,7 @@ def _stops(stop: Any, source: Any, validation: Any) -> tuple[GradientTolerance |
 def _returns_aux(descent: Descent, numbers: Tree, key: jax.Array) -> bool:
     """Whether the loss returns a pair, once it is sure that it returns something to descend on."""
     batch = _first_batch(descent.source, numbers, key)
-    value = jax.eval_shape(lambda params, batch: evaluate(descent, params, batch)[0], numbers, batch)
+    value = jax.eval_shape(lambda params, batch: call(descent, params, batch), numbers, batch)
     has_aux = isinstance(value, tuple)
     if has_aux and not (len(value) == 2 and isinstance(value[1], dict)):
         raise InputError(f"the loss must return a scalar, or a scalar and a dict, but returns a tuple of {len(value)}")
@@ -237,7 +241,7 @@ def _validation(validation: Any, descent: Descent) -> Validate | None:
         measure = validation
     else:
         held_out, _ = as_data(validation, "validation data")
-        on_all = dataclasses.replace(descent, source=WholeSet(jax.tree.map(jnp.asarray, held_out)))
+        on_all = dataclasses.replace(descent, source=WholeSet(_on_device(held_out)))
         compiled = jax.jit(lambda descent, numbers: evaluate(descent, numbers, descent.source.data))
 
         def measure(params: Tree) -> Any:

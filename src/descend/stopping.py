@@ -45,8 +45,10 @@ class GradientTolerance:
 
     def evidence(self, norm: Any, first: Any) -> str:
         """What a passed test says."""
-        relative = self._relative(norm)
-        return f"the gradient's norm fell to {norm:.3g}, at most {relative:.2g} of the {first:.3g} at the start"
+        limit = f"{self._relative(norm):.2g} of the {first:.3g} at the start"
+        if self.absolute:
+            limit += f", plus {self.absolute:.3g}"
+        return f"the gradient's norm fell to {norm:.3g}, at most {limit}"
 
     def _relative(self, norm: Any) -> Any:
         if self.relative is not None:
@@ -88,7 +90,7 @@ class Budget:
     """The most a descent may use, in steps and in seconds, and the words in which it was asked for."""
 
     steps: int | None
-    seconds: float | None
+    seconds: float | int | None
     words: str
 
     def spent(self, step: int, seconds: float) -> Reason | None:

@@ -1,7 +1,8 @@
 """Update rules: frozen dataclasses, each as readable as the algorithm box of its paper."""
 
+from descend.optimizers._external import External
 from descend.optimizers._rule import Rule, RuleState
 from descend.optimizers.adaptive import AdaGrad, Adam, AdamW, RMSprop
 from descend.optimizers.sgd import SGD
 
-__all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "RMSprop", "Rule", "RuleState"]
+__all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "External", "RMSprop", "Rule", "RuleState"]

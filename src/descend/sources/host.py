@@ -101,13 +101,15 @@ class IterableBatches:
         if batch is None:
             if position == 0:
                 raise InputError(f"the iterable gave no batch in epoch {epoch}: does it start again for each epoch?")
-            return self.draw(Turn(np.int64(epoch + 1), np.int64(0)), params)
-        self._next = (epoch, position + 1)
-        self._last = (asked, jax.tree.map(np.asarray, batch), Turn(np.int64(epoch), np.int64(position + 1)))
-        return self._last[1:]
+            drawn = self.draw(Turn(np.int64(epoch + 1), np.int64(0)), params)
+        else:
+            self._next = (epoch, position + 1)
+            drawn = jax.tree.map(np.asarray, batch), Turn(np.int64(epoch), np.int64(position + 1))
+        self._last = (asked, *drawn)
+        return drawn
 
     def _seek(self, epoch: int, position: int) -> None:
-        self._live = iter(self._open(epoch))
+        self._live, self._next = iter(self._open(epoch)), (epoch, position)
         for seen in range(position):
             if next(self._live, None) is None:
                 raise InputError(f"epoch {epoch} gave {seen} batches, but {position} were drawn from it before")
