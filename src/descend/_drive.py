@@ -130,7 +130,8 @@ class Drive:
         """The first step after `step` at which to validate."""
         if self.validate is None or math.isinf(self.validate_every):
             return math.inf
-        return math.ceil((math.floor(step / self.validate_every) + 1) * self.validate_every)
+        number = math.floor(round(step / self.validate_every, 6)) + 1
+        return math.ceil(round(number * self.validate_every, 6))
 
     def _report(self, trace: Trace, seconds: float) -> None:
         step, steps = self.run.step, self.budget.steps

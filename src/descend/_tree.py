@@ -57,7 +57,7 @@ def norm(tree: Tree) -> jax.Array:
 def scaled_norm(tree: Tree) -> jax.Array:
     """The Euclidean norm, also where the squares of the numbers overflow or vanish; it takes two passes over them."""
     largest = jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(tree)]).max()
-    scale = jnp.where(largest > 0, largest, 1)
+    scale = jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
     return scale * norm(jax.tree.map(lambda leaf: leaf / scale, tree))
 
 
@@ -102,19 +102,22 @@ def as_parameters(tree: Tree, dtype: Any = np.float32) -> Tree:
     **Raises** `InputError` for trees without numbers and for leaves that are not real floating-point numbers,
     because no gradient step can move an integer.
     """
-    if _is_plain_list(tree):
-        tree = np.asarray(tree)
+    if is_plain_list(tree):
+        try:
+            tree = np.asarray(tree)
+        except ValueError as error:
+            raise InputError(f"the parameters are a list that is no array: {error}") from None
     if not any(is_number(leaf) for leaf in jax.tree.leaves(tree)):
         raise InputError("the parameters hold no numbers: there is nothing to descend on")
 
     def convert(path: tuple[Any, ...], leaf: Any) -> Any:
         if not is_number(leaf):
             return leaf
-        kind = jnp.result_type(leaf)
+        kind = np.asarray(leaf).dtype
         if not jnp.issubdtype(kind, jnp.floating):
             complex_leaf = jnp.issubdtype(kind, jnp.complexfloating)
             hint = "descend on its real and imaginary parts" if complex_leaf else "write 1.0 for 1, or .astype(float)"
-            raise InputError(f"parameter '{path_name(path)}' has dtype {np.asarray(leaf).dtype}, which gradient "
+            raise InputError(f"parameter '{path_name(path)}' has dtype {kind}, which gradient "
                              f"descent cannot move: {hint}")
         return jnp.array(leaf, dtype=dtype, copy=True)
 
@@ -122,8 +125,8 @@ def as_parameters(tree: Tree, dtype: Any = np.float32) -> Tree:
         return jax.tree_util.tree_map_with_path(convert, tree)
 
 
-def _is_plain_list(tree: Tree) -> bool:
+def is_plain_list(tree: Tree) -> bool:
+    """Whether this is a (nested) list or tuple of Python's or NumPy's scalars, which people mean as an array."""
     return isinstance(tree, (list, tuple)) and len(tree) > 0 and all(
-        _is_plain_list(leaf) or (isinstance(leaf, (int, float, complex, np.generic)) and not isinstance(leaf, bool))
-        for leaf in tree
+        is_plain_list(item) or isinstance(item, (bool, int, float, complex, np.generic)) for item in tree
     )

@@ -293,7 +293,7 @@ def _entry(*parts: dict[str, Any]) -> dict[str, jax.Array]:
     """The parts of an entry in the trace, together."""
     entry: dict[str, jax.Array] = {}
     for part in parts:
-        if clash := entry.keys() & part.keys():
+        if clash := (entry.keys() | {"step"}) & part.keys():
             raise InputError(f"the loss returns '{min(clash)}' besides its value, a column that the trace has already")
         entry |= {name: jnp.asarray(value) for name, value in part.items()}
     return entry

@@ -71,7 +71,7 @@ def check_gradients(
         for path, leaf in jax.tree_util.tree_leaves_with_path(numbers):
             name = path_name(path)
             chosen = rng.permutation(leaf.size)[:coordinates]
-            differences = [_difference(compiled, numbers, name, i) for i in chosen]
+            differences = [_difference(compiled, numbers, name, int(i)) for i in chosen]
             gradient = np.asarray(named_leaves(grads)[name]).ravel()
             errors[name] = _largest_error(np.array(differences), gradient[chosen], gradient)
     return GradientCheck(errors, tolerance)

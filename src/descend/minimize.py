@@ -21,7 +21,7 @@ from descend.history import History
 from descend.observers import Observer
 from descend.optimizers import Adam, AdamW, External, Rule
 from descend.schedules import Cosine
-from descend.sources import Empty, HostArrays, HostSource, Source, WholeSet, as_data, batches
+from descend.sources import Empty, HostArrays, HostSource, MiniBatches, Source, WholeSet, as_data, batches
 from descend.stopping import Best, Budget, GradientTolerance, Plateau, Reason, Stop
 
 if TYPE_CHECKING:
@@ -66,9 +66,9 @@ def minimize(
     *,
     optimizer: Any = None,
     batch_size: int | None = None,
-    epochs: float | int | None = None,
+    epochs: float | None = None,
     steps: int | None = None,
-    seconds: float | int | None = None,
+    seconds: float | None = None,
     stop: Stop | Sequence[Stop] | None = None,
     validation: Any = None,
     validate_every: int | None = None,
@@ -111,7 +111,7 @@ def minimize(
     >>> result.reason.name, round(float(result.params), 3)
     ('converged', 3.0)
     """
-    numbers, rest = split(as_parameters(params, dtype))
+    numbers, rest = split(as_parameters(params, _floating(dtype)))
     with precision(numbers):
         source = _source(data, batch_size)
         budget = _budget(source, epochs, steps, seconds)
@@ -128,6 +128,8 @@ def minimize(
         key = jax.random.key(seed)
         descent = dataclasses.replace(descent, has_aux=_returns_aux(descent, numbers, key))
         per_epoch = getattr(source, "steps_per_epoch", None) or 1.0
+        if validate_every is not None and validate_every < 1:
+            raise InputError(f"validate_every must be at least 1 step, but is {validate_every}")
         saved = Checkpoint(Path(checkpoint)) if isinstance(checkpoint, str | Path) else checkpoint
         drive = Drive(
             run=start(descent, numbers, key),
@@ -146,6 +148,16 @@ def minimize(
         return _result(drive, drive.to_the_end())
 
 
+def _floating(dtype: Any) -> Any:
+    try:
+        known = np.dtype(dtype)
+    except TypeError:
+        raise InputError(f"dtype must be a floating-point type such as float32, but is {dtype!r}") from None
+    if not jnp.issubdtype(known, jnp.floating):
+        raise InputError(f"dtype must be a floating-point type such as float32, but is {known}")
+    return known
+
+
 def _source(data: Any, batch_size: int | None) -> Source | HostSource:
     if data is None:
         if batch_size is not None:
@@ -154,6 +166,8 @@ def _source(data: Any, batch_size: int | None) -> Source | HostSource:
     if isinstance(data, Source | HostSource):
         if batch_size is not None:
             raise InputError(f"batch_size is given, but the batches come from {type(data).__name__}, which has its own")
+        if isinstance(data, MiniBatches):
+            data = batches(data.data, data.batch_size, data.shuffle)
         return _on_device(data)
     arrays, length = as_data(data)
     size = min(BATCH_SIZE, length) if batch_size is None else batch_size
@@ -167,7 +181,7 @@ def _on_device(tree: Tree) -> Tree:
     return jax.tree.map(lambda leaf: jnp.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf, tree)
 
 
-def _budget(source: Any, epochs: float | int | None, steps: int | None, seconds: float | int | None) -> Budget:
+def _budget(source: Any, epochs: float | None, steps: int | None, seconds: float | None) -> Budget:
     for name, value in (("epochs", epochs), ("steps", steps), ("seconds", seconds)):
         if value is not None and not value > 0:
             raise InputError(f"{name} must be more than 0, but is {value}")
@@ -180,7 +194,7 @@ def _budget(source: Any, epochs: float | int | None, steps: int | None, seconds:
         per_epoch = getattr(source, "steps_per_epoch", None)
         if per_epoch is None:
             raise InputError("epochs= needs a source that knows its steps_per_epoch: give steps= or seconds= instead")
-        in_epochs = math.ceil(epochs * per_epoch)
+        in_epochs = math.ceil(round(epochs * per_epoch, 6))  # 100 · 2.2 is a little more than 220
         if steps is None or in_epochs <= steps:
             return Budget(in_epochs, seconds, f"{epochs:g} epochs of {per_epoch:g} steps")
     return Budget(steps, seconds, f"{steps} steps")

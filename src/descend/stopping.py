@@ -90,7 +90,7 @@ class Budget:
     """The most a descent may use, in steps and in seconds, and the words in which it was asked for."""
 
     steps: int | None
-    seconds: float | int | None
+    seconds: float | None
     words: str
 
     def spent(self, step: int, seconds: float) -> Reason | None:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend._tree import Tree, named_leaves
+from descend._tree import Tree, is_plain_list, named_leaves
 from descend.errors import InputError
 from descend.schedules import setting
 
@@ -120,7 +120,7 @@ def as_data(data: Any, what: str = "data") -> tuple[Batch, int]:
     arrays = jax.tree.map(
         lambda leaf: leaf if isinstance(leaf, (jax.Array, np.ndarray)) else np.asarray(leaf),
         data,
-        is_leaf=lambda leaf: isinstance(leaf, list),
+        is_leaf=is_plain_list,
     )
     lengths = {}
     for name, array in named_leaves(arrays).items():

@@ -1,0 +1,107 @@
+"""The gradient-descent table of "Dive into Deep Learning" (chapter 12), to its printed digits."""
+
+import os
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import descend
+from descend import SGD, AdaGrad, RMSprop
+
+AIRFOIL = Path(os.environ.get("DESCEND_DATA", Path(__file__).parents[2] / "shared" / "data")) / "airfoil_self_noise.dat"
+FLOOR = 0.24169  # of the linear model's least squares, on the book's 1500 rows
+
+
+def square(x):
+    return x**2
+
+
+def wave(x):
+    return x * jnp.cos(0.15 * jnp.pi * x)
+
+
+def bowl(x):
+    return x[0] ** 2 + 2 * x[1] ** 2
+
+
+def valley(x):
+    return 0.1 * x[0] ** 2 + 2 * x[1] ** 2
+
+
+def adagrad(rate):
+    return AdaGrad(rate, eps=1e-6, eps_in_root=True)
+
+
+def assert_prints(values, printed):
+    for value, text in zip(np.atleast_1d(values), printed.split(), strict=True):
+        digits = len(text.partition(".")[2])
+        assert abs(float(value) - float(text)) <= 0.5 * 10.0**-digits, (values, printed)
+
+
+@pytest.mark.parametrize(
+    ("function", "rate", "printed"),
+    [(square, 0.2, "0.060466"), (square, 0.05, "3.486784"), (square, 1.1, "61.917364"), (wave, 2.0, "-1.528166")],
+)
+def test_one_dimension(function, rate, printed):
+    fit = descend.minimize(function, 10.0, optimizer=SGD(rate), steps=10, stop=[], dtype=np.float64)
+    assert_prints(fit.params, printed)
+
+
+@pytest.mark.parametrize(
+    ("function", "rule", "printed"),
+    [
+        (bowl, SGD(0.1), "-0.057646 -0.000073"),
+        (valley, SGD(0.4), "-0.943467 -0.000073"),
+        (valley, SGD(0.6), "-0.387814 -1673.365"),
+        (valley, SGD(0.6, momentum=0.5), "0.007188 0.002553"),
+        (valley, SGD(0.6, momentum=0.25), "-0.126340 -0.186632"),
+        (valley, adagrad(0.4), "-2.382563 -0.158591"),
+        (valley, adagrad(2.0), "-0.002295 0.000000"),
+        (valley, RMSprop(0.4, decay=0.9, eps=1e-6, eps_in_root=True), "-0.010599 0.000000"),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_two_dimensions(function, rule, printed):
+    fit = descend.minimize(function, [-5.0, -2.0], optimizer=rule, steps=20, stop=[], dtype=np.float64)
+    assert_prints(fit.params, printed)
+    assert fit.reason.name == "budget"
+
+
+# ------------------------------------------------------------------------------------------------- the airfoil
+
+
+@pytest.fixture(scope="module")
+def airfoil():
+    if not AIRFOIL.exists():
+        pytest.skip(f"put {AIRFOIL.name} into {AIRFOIL.parent}, or the folder that holds it into DESCEND_DATA")
+    table = np.loadtxt(AIRFOIL, dtype=np.float32)
+    table = ((table - table.mean(axis=0)) / table.std(axis=0))[:1500]
+    return jnp.asarray(table[:, :5]), jnp.asarray(table[:, 5])
+
+
+def half_squared_error(params, batch):
+    X, y = batch
+    return descend.losses.squared(X @ params["weights"] + params["bias"], y).mean()
+
+
+@pytest.mark.data
+def test_airfoil_floor(airfoil):
+    X, y = airfoil
+    design = np.column_stack([X, np.ones(len(X))])
+    solution = np.linalg.lstsq(design, y)[0]
+    assert 0.5 * np.mean((design @ solution - y) ** 2) == pytest.approx(FLOOR, abs=5e-6)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("batch_size", "rate", "epochs"), [(1500, 1.0, 10), (1, 0.005, 2), (100, 0.4, 2), (10, 0.05, 2)]
+)
+def test_airfoil(airfoil, batch_size, rate, epochs):
+    start = {"weights": np.random.default_rng(1).normal(0, 0.01, 5), "bias": 0.0}
+    fit = descend.minimize(
+        half_squared_error, start, airfoil, optimizer=SGD(rate), batch_size=batch_size, epochs=epochs, stop=[]
+    )
+    assert fit.reason.step == epochs * 1500 // batch_size
+    assert max(FLOOR - 1e-5, 0.237) <= half_squared_error(fit.params, airfoil) <= 0.253
