@@ -52,6 +52,7 @@ class Drive:
     validate_every: float = math.inf  # steps; need not be whole
     observers: Sequence[Observer] = ()
     checkpoint: Checkpoint | None = None
+    tries_stepwise: bool = False
     identity: Mapping[str, Any] = field(default_factory=dict)
 
     history: History = field(default_factory=History)
@@ -67,21 +68,23 @@ class Drive:
                 if isinstance(observer, contextlib.AbstractContextManager):
                     stack.enter_context(observer)
             interrupted = stack.enter_context(_interrupts())
-            if self.run.step == 0:
+            if self.tries_stepwise and self.run.step == 0:
                 self.run = with_best_dispatch(self.run)
             self.reason = self.reason or self.budget.spent(self.run.step, self.seconds)
-            pace, timer = Pace(), _Timer()
+            pace, timer, trace = Pace(), _Timer(), Trace(self.run.step, {})
+            begin = time.perf_counter()
             while self.reason is None:
+                self._report(trace, time.perf_counter() - begin)
+                if self.checkpoint and timer.is_due(self.checkpoint.every):
+                    timer.time(partial(self._save, self.checkpoint.path))
                 begin = time.perf_counter()
                 trace = self._advance(pace)
                 self._judge(trace, interrupted)
-                took = time.perf_counter() - begin
-                self.seconds += took
-                self._report(trace, took)
-                if self.checkpoint and timer.is_due(self.checkpoint.every):
-                    timer.time(partial(self._save, self.checkpoint.path))
+                self.seconds += time.perf_counter() - begin
             if self.checkpoint:
                 self._save(self.checkpoint.path)
+            self._validate_the_end()
+            self._report(trace, time.perf_counter() - begin)
         return self.reason
 
     def _advance(self, pace: Pace) -> Trace:
@@ -94,28 +97,34 @@ class Drive:
         return trace
 
     def _judge(self, trace: Trace, interrupted: threading.Event) -> None:
-        """Find out whether there is a reason to stop, the strongest first; validate where it is time to.
-
-        An interruption validates nothing: it comes at any moment, and the run that is resumed from it must not differ
-        from one that was never interrupted.
-        """
+        """Validate where it is time to, and find out whether there is a reason to stop, the strongest first."""
         run, step = self.run, self.run.step
         status = int(run.state.guard.status)
         if status == NONFINITE:
             self.reason = _divergence(trace, step)
             return
+        if self.validate and step == self._next_validation(step - 1):
+            self._validate(self.validate)
         if status == CONVERGED and run.descent.stop is not None:
             self.reason = _convergence(run.descent.stop, run, trace)
-        else:
-            self.reason = self.budget.spent(step, self.seconds)
-        if self.validate and (self.reason or step == self._next_validation(step - 1)):
-            self._validate(self.validate)
-        if self.reason is None and self.plateau and self.best.waited >= self.plateau.patience:
+        elif self.plateau and self.best.waited >= self.plateau.patience:
             evidence = (f"the validation loss was best after {self.best.step} steps, {self.best.value:.6g}, "
                         f"and {self.best.waited} more evaluations did not better it")
             self.reason = Reason("plateau", evidence, step)
+        else:
+            self.reason = self.budget.spent(step, self.seconds)
         if self.reason is None and interrupted.is_set():
             self.reason = Reason("interrupted", f"Ctrl-C after {step} steps", step)
+
+    def _validate_the_end(self) -> None:
+        """Validate the last parameters too, where they ended between two validations.
+
+        After the checkpoint was saved, because a descent that goes on from it must be the one that never stopped here.
+        """
+        steps = self.history.validation.get("step", [])
+        ended = self.reason is not None and self.reason.name != "diverged"
+        if self.validate and ended and (not steps or steps[-1] != self.run.step):
+            self._validate(self.validate)
 
     def _validate(self, validate: Validate) -> None:
         values = validate(self.run.eval_params)
@@ -134,8 +143,10 @@ class Drive:
         return math.ceil(round(number * self.validate_every, 6))
 
     def _report(self, trace: Trace, seconds: float) -> None:
+        if not self.observers or (not len(trace) and self.reason is None):
+            return
         step, steps = self.run.step, self.budget.steps
-        rate = len(trace) / seconds
+        rate = len(trace) / max(seconds, 1e-9)
         limits = [self.budget.seconds - self.seconds] if self.budget.seconds else []
         limits += [(steps - step) / rate] if steps and rate else []
         per_epoch = getattr(self.run.descent.source, "steps_per_epoch", None)

@@ -31,8 +31,7 @@ class Pace:
 def with_best_dispatch(run: Run) -> Run:
     """The run, set to dispatch step by step if that is clearly faster here.
 
-    XLA compiles some steps (convolutions on a CPU) far worse inside a loop than outside. Slow steps are tried both
-    ways, on forks of the run: what they compute is thrown away, so the run itself does not depend on the clock.
+    Slow steps are tried both ways, on forks of the run, and what they compute is thrown away.
     """
     stepwise = dataclasses.replace(run, descent=dataclasses.replace(run.descent, stepwise=True))
     in_loop = _seconds(lambda: advance(fork(run), 1, donate=True))

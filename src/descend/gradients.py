@@ -1,5 +1,6 @@
 """Are the gradients right? Automatic or hand-written ones against finite differences."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -89,5 +90,7 @@ def _difference(value: Callable[[Tree], Any], numbers: Tree, name: str, index: i
 
 
 def _largest_error(differences: np.ndarray, chosen: np.ndarray, gradient: np.ndarray) -> float:
+    if not np.isfinite(gradient).all():
+        return math.inf
     scale = np.maximum(np.maximum(abs(differences), abs(chosen)), np.sqrt(np.mean(gradient**2)))
     return float(np.max(abs(differences - chosen) / np.maximum(scale, 1e-8), initial=0.0))

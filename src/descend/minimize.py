@@ -3,8 +3,10 @@
 import dataclasses
 import hashlib
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -126,7 +128,8 @@ def minimize(
             skip_nonfinite=on_nonfinite == "skip",
         )
         key = jax.random.key(seed)
-        descent = dataclasses.replace(descent, has_aux=_returns_aux(descent, numbers, key))
+        has_aux, convolves = _inspect(descent, numbers, key)
+        descent = dataclasses.replace(descent, has_aux=has_aux)
         per_epoch = getattr(source, "steps_per_epoch", None) or 1.0
         if validate_every is not None and validate_every < 1:
             raise InputError(f"validate_every must be at least 1 step, but is {validate_every}")
@@ -139,6 +142,7 @@ def minimize(
             validate_every=validate_every or max(per_epoch, 1.0),
             observers=observers,
             checkpoint=saved,
+            tries_stepwise=convolves,
             identity=_identity(descent, numbers, data, seed) if saved else {},
         )
         if resume and saved is None:
@@ -224,10 +228,14 @@ def _stops(stop: Any, source: Any, validation: Any) -> tuple[GradientTolerance |
     return tolerance, next((test for test in chosen if isinstance(test, Plateau)), None)
 
 
-def _returns_aux(descent: Descent, numbers: Tree, key: jax.Array) -> bool:
-    """Whether the loss returns a pair, once it is sure that it returns something to descend on."""
+def _inspect(descent: Descent, numbers: Tree, key: jax.Array) -> tuple[bool, bool]:
+    """Whether the loss returns a pair, once it is sure that it is something to descend on; and whether it convolves.
+
+    Of convolutions it is known that XLA may compile them far worse inside a loop. Only for them it is tried out: a
+    measurement that is not needed could only make two runs differ.
+    """
     batch = _first_batch(descent.source, numbers, key)
-    value = jax.eval_shape(lambda params, batch: call(descent, params, batch), numbers, batch)
+    program, value = jax.make_jaxpr(partial(call, descent), return_shape=True)(numbers, batch)
     has_aux = isinstance(value, tuple)
     if has_aux and not (len(value) == 2 and isinstance(value[1], dict)):
         raise InputError(f"the loss must return a scalar, or a scalar and a dict, but returns a tuple of {len(value)}")
@@ -239,7 +247,7 @@ def _returns_aux(descent: Descent, numbers: Tree, key: jax.Array) -> bool:
                          "take its mean or its sum")
     if not jnp.issubdtype(scalar.dtype, jnp.floating):
         raise InputError(f"the loss must return a real floating-point scalar, but returns {scalar.dtype}")
-    return has_aux
+    return has_aux, "conv_general_dilated" in str(program)
 
 
 def _first_batch(source: Any, numbers: Tree, key: jax.Array) -> Any:
@@ -279,7 +287,7 @@ def _identity(descent: Descent, numbers: Tree, data: Any, seed: int) -> dict[str
             digest.update(np.ascontiguousarray(leaf).tobytes())
     return {
         "parameters": {name: f"{x.dtype}{list(x.shape)}" for name, x in named_leaves(numbers).items()},
-        "optimizer": repr(descent.optimizer),
+        "optimizer": re.sub(r" at 0x[0-9a-f]+", "", repr(descent.optimizer)),
         "source": type(source).__name__,
         "batch size": getattr(source, "batch_size", None),
         "data": digest.hexdigest()[:16],
