@@ -151,7 +151,7 @@ def test_a_converged_run_stays(stepwise):
     run = changed(minimize(quadratic, np.ones(3), optimizer=SGD(0.1)).run, stepwise=stepwise)
     same, trace = advance(run, 3)
     assert bits(same.state) == bits(run.state)
-    assert len(trace) == 0
+    assert len(trace) == 1  # the entry of the test, which is passed again
 
 
 def test_a_replay_at_another_rate_does_not_compile_again():
@@ -238,6 +238,14 @@ def test_divergence_keeps_the_last_finite_parameters():
     assert np.isfinite(fit.params).all()
     assert fit.run.step == fit.reason.step > 100
     assert bits(fit.params) == bits(minimize(square, [10.0], steps=fit.reason.step, **settings).params)
+
+
+def test_a_run_that_diverged_goes_on_at_another_rate():
+    fit = minimize(square, [10.0], optimizer=SGD(1e38), stop=[])
+    same, _ = advance(fit.run, 5)
+    assert (same.step, same.params.tolist()) == (0, [10.0])
+    run, _ = advance(changed(fit.run, optimizer=SGD(0.5)), 5)
+    assert (run.step, run.params.tolist()) == (5, [0.0])
 
 
 @pytest.mark.parametrize("source", [MiniBatches, HostArrays])

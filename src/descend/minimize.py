@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -143,7 +144,7 @@ def minimize(
             observers=observers,
             checkpoint=saved,
             tries_stepwise=convolves,
-            identity=_identity(descent, numbers, data, seed) if saved else {},
+            identity=_identity(descent, numbers, seed) if saved else {},
         )
         if resume and saved is None:
             raise InputError("resume=True needs checkpoint=, the file to go on from")
@@ -174,7 +175,7 @@ def _source(data: Any, batch_size: int | None) -> Source | HostSource:
             data = batches(data.data, data.batch_size, data.shuffle)
         return _on_device(data)
     arrays, length = as_data(data)
-    size = min(BATCH_SIZE, length) if batch_size is None else batch_size
+    size = min(BATCH_SIZE, length) if batch_size is None else index(batch_size)
     if any(isinstance(array, np.memmap) for array in jax.tree.leaves(arrays)):
         return HostArrays(arrays, size)
     return _on_device(WholeSet(arrays) if size == length else batches(arrays, size))
@@ -277,22 +278,29 @@ def _validation(validation: Any, descent: Descent) -> Validate | None:
     return validate
 
 
-def _identity(descent: Descent, numbers: Tree, data: Any, seed: int) -> dict[str, Any]:
+def _identity(descent: Descent, numbers: Tree, seed: int) -> dict[str, Any]:
     """What a checkpoint must agree with: a run that goes on from it would otherwise be another one."""
     source = descent.source
-    digest = hashlib.sha256()
-    if not isinstance(data, Source | HostSource):
-        for name, leaf in named_leaves(data).items():
-            digest.update(name.encode())
-            digest.update(np.ascontiguousarray(leaf).tobytes())
     return {
         "parameters": {name: f"{x.dtype}{list(x.shape)}" for name, x in named_leaves(numbers).items()},
         "optimizer": re.sub(r" at 0x[0-9a-f]+", "", repr(descent.optimizer)),
         "source": type(source).__name__,
         "batch size": getattr(source, "batch_size", None),
-        "data": digest.hexdigest()[:16],
+        "shuffle": getattr(source, "shuffle", None),
+        "data": _digest(getattr(source, "data", None)),
         "seed": seed,
     }
+
+
+def _digest(data: Any) -> str:
+    """A hash of the data, some rows at a time, because they may be larger than memory."""
+    digest = hashlib.sha256()
+    for name, array in named_leaves(data).items():
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        rows = max(1, 2**24 // max(array[:1].nbytes, 1))
+        for row in range(0, len(array), rows):
+            digest.update(np.ascontiguousarray(array[row : row + rows]).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _result(drive: Drive, reason: Reason) -> Result:

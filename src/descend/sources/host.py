@@ -144,7 +144,7 @@ def draw_ahead(source: HostSource, cursor: Cursor, params: Tree, wanted: int) ->
     while len(drawn) < min(wanted, room):
         batch, after = source.draw(cursors[-1], params)
         leaves, treedef = jax.tree.flatten(batch)
-        if drawn and [leaf.shape for leaf in leaves] != [leaf.shape for leaf in drawn[0]]:
+        if drawn and [(x.shape, x.dtype) for x in leaves] != [(x.shape, x.dtype) for x in drawn[0]]:
             break
         if not drawn:
             room = max(1, min(AHEAD_BATCHES, AHEAD_BYTES // max(sum(leaf.nbytes for leaf in leaves), 1)))
