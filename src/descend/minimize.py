@@ -24,7 +24,7 @@ from descend.history import History
 from descend.observers import Observer
 from descend.optimizers import Adam, AdamW, External, Rule
 from descend.schedules import Cosine
-from descend.sources import Empty, HostArrays, HostSource, MiniBatches, Source, WholeSet, as_data, batches
+from descend.sources import Empty, HostArrays, HostSource, MiniBatches, Source, WholeSet, as_data, mini_batches
 from descend.stopping import Best, Budget, GradientTolerance, Plateau, Reason, Stop
 
 if TYPE_CHECKING:
@@ -172,13 +172,13 @@ def _source(data: Any, batch_size: int | None) -> Source | HostSource:
         if batch_size is not None:
             raise InputError(f"batch_size is given, but the batches come from {type(data).__name__}, which has its own")
         if isinstance(data, MiniBatches):
-            data = batches(data.data, data.batch_size, data.shuffle)
+            data = mini_batches(data.data, data.batch_size, data.shuffle)
         return _on_device(data)
     arrays, length = as_data(data)
     size = min(BATCH_SIZE, length) if batch_size is None else index(batch_size)
     if any(isinstance(array, np.memmap) for array in jax.tree.leaves(arrays)):
         return HostArrays(arrays, size)
-    return _on_device(WholeSet(arrays) if size == length else batches(arrays, size))
+    return _on_device(WholeSet(arrays) if size == length else mini_batches(arrays, size))
 
 
 def _on_device(tree: Tree) -> Tree:

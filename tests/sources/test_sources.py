@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from descend import SGD, InputError, advance, minimize
-from descend.sources import HostArrays, IterableBatches, MiniBatches, WholeSet, as_data, batches
+from descend.sources import HostArrays, IterableBatches, MiniBatches, WholeSet, as_data, mini_batches
 
 KEY = jax.random.key(0)
 
@@ -205,7 +205,7 @@ def test_an_iterable_that_has_become_shorter():
 # ------------------------------------------------------------------------------------------------ refusals
 
 
-@pytest.mark.parametrize("make", [batches, HostArrays, lambda *a: minimize(mean_square, 0.0, a[0], batch_size=a[1])])
+@pytest.mark.parametrize("make", [mini_batches, HostArrays, lambda *a: minimize(mean_square, 0.0, a[0], batch_size=a[1])])
 @pytest.mark.parametrize("batch_size", [6, 0, -1])
 def test_a_batch_size_that_does_not_fit(make, batch_size):
     with pytest.raises(InputError, match=f"between 1 and the 5 examples there are, but is {batch_size}"):

@@ -1,7 +1,7 @@
 """Where batches come from: nothing, all the data, mini-batches of it, or the host."""
 
 from descend.sources._base import Empty, Planned, Source, Unplanned, WholeSet, as_data
-from descend.sources.batches import MiniBatches, batches
+from descend.sources.batches import MiniBatches, mini_batches
 from descend.sources.host import Drawn, HostArrays, HostSource, IterableBatches, draw_ahead
 
 __all__ = [
@@ -16,6 +16,6 @@ __all__ = [
     "Unplanned",
     "WholeSet",
     "as_data",
-    "batches",
+    "mini_batches",
     "draw_ahead",
 ]

@@ -86,7 +86,7 @@ class MiniBatches:
         return int(jax.tree.leaves(self.data)[0].shape[0])
 
 
-def batches(data: Any, batch_size: int, shuffle: bool = True) -> MiniBatches:
+def mini_batches(data: Any, batch_size: int, shuffle: bool = True) -> MiniBatches:
     """Checked mini-batches of `data`."""
     data, length = as_data(data)
     check_batch_size(batch_size, length)
