@@ -47,11 +47,12 @@ def norm(tree: Tree) -> jax.Array:
     XLA adds up an array on a CPU one number after the other. Small arrays, whose sums would take longer than a step on
     them, are therefore folded: slices are added to slices, which is done many numbers at a time.
     """
-    squares = [_folded(_squared, leaf.reshape(1) if leaf.ndim == 0 else leaf, 64, 16) for leaf in jax.tree.leaves(tree)]
-    width = max(part.size for part in squares)
-    total = _sum([jnp.pad(part, (0, width - part.size)) for part in squares])
-    few = _folded(_unchanged, total, 8, 8)
-    return jnp.sqrt(_sum([few[i] for i in range(few.size)]))
+    by_size: dict[int, list[jax.Array]] = {}
+    for leaf in jax.tree.leaves(tree):
+        squares = _folded(leaf.reshape(1) if leaf.ndim == 0 else leaf)
+        by_size.setdefault(squares.size, []).append(squares)
+    totals = [_sum(parts) for parts in by_size.values()]
+    return jnp.sqrt(_sum([total[i] for total in totals for i in range(total.size)]))
 
 
 def scaled_norm(tree: Tree) -> jax.Array:
@@ -62,29 +63,25 @@ def scaled_norm(tree: Tree) -> jax.Array:
 
 
 LARGE = 2**14  # numbers, above which adding them up takes little beside what else is done with them
+FEW, SLICES = 32, 16  # fold until so few numbers are left, by so many slices at a time
 
 
-def _folded(prepare: Callable[[jax.Array], jax.Array], array: jax.Array, size: int, slices: int) -> jax.Array:
-    """At most `size` numbers with the same sum as `prepare(array)`, by adding up to `slices` slices at a time."""
-    if array.size > LARGE:
-        return jnp.sum(prepare(array)).reshape(1)
-    while array.size > size:
-        axis = 0 if array.shape[0] > 1 else int(np.argmax(array.shape))
-        length = array.shape[axis]
+def _folded(leaf: jax.Array) -> jax.Array:
+    """A few numbers with the same sum as the squares of `leaf`."""
+    if leaf.size > LARGE:
+        return jnp.sum(leaf * leaf).reshape(1)
+    rest = leaf * leaf
+    while rest.size > FEW:
+        axis = 0 if rest.shape[0] > 1 else int(np.argmax(rest.shape))
+        length = rest.shape[axis]
+        slices = next((n for n in range(SLICES, 1, -1) if length % n == 0), SLICES)
         step = -(-length // slices)
-        parts = [jax.lax.slice_in_dim(array, i, min(i + step, length), axis=axis) for i in range(0, length, step)]
-        parts = [prepare(part) for part in parts]
-        padding = [(0, step - parts[-1].shape[axis] if i == axis else 0) for i in range(array.ndim)]
-        array, prepare = _sum([*parts[:-1], jnp.pad(parts[-1], padding)]), _unchanged
-    return prepare(array).reshape(-1)
-
-
-def _squared(x: jax.Array) -> jax.Array:
-    return x * x
-
-
-def _unchanged(x: jax.Array) -> jax.Array:
-    return x
+        parts = [jax.lax.slice_in_dim(rest, i, min(i + step, length), axis=axis) for i in range(0, length, step)]
+        missing = step - parts[-1].shape[axis]
+        if missing:
+            parts[-1] = jnp.pad(parts[-1], [(0, missing if i == axis else 0) for i in range(rest.ndim)])
+        rest = _sum(parts)
+    return rest.reshape(-1)
 
 
 def _sum(parts: list[jax.Array]) -> jax.Array:

@@ -60,9 +60,11 @@ def softmax_cross_entropy(scores: Float[Array, "*shape classes"], target: Int[Ar
     >>> round(float(softmax_cross_entropy(jnp.array([0.0, 0.0]), jnp.array(1))), 4)
     0.6931
     """
-    number = jnp.where(target < 0, scores.shape[-1], target)[..., None]  # a negative index would count from the end
-    logs = jax.nn.log_softmax(scores, axis=-1)
-    return -jnp.take_along_axis(logs, number, axis=-1, mode="fill", fill_value=jnp.nan)[..., 0]
+    classes = scores.shape[-1]
+    # Selected by comparison, not by index: the gradient of indexing is a scatter, one number after the other on a CPU.
+    chosen = jnp.arange(classes) == target[..., None]
+    picked = jnp.sum(jax.nn.log_softmax(scores, axis=-1), axis=-1, where=chosen)
+    return jnp.where((target >= 0) & (target < classes), -picked, jnp.nan)
 
 
 def hinge(score: Prediction, target: Target) -> Prediction:
