@@ -48,12 +48,12 @@ def test_converged():
     ("settings", "steps", "evidence"),
     [
         ({"steps": 77}, 77, "77 steps were made"),
-        ({"epochs": 2.5, "batch_size": 16}, 7, "2.5 epochs of 2.5 steps were made"),
-        ({"epochs": 3.0, "batch_size": 40}, 3, "3 epochs of 1 steps were made"),
+        ({"epochs": 2.5, "batch_size": 16}, 7, "2.5 epochs (7 steps) were made"),
+        ({"epochs": 3.0, "batch_size": 40}, 3, "3 epochs (3 steps) were made"),
         ({"epochs": 3.0, "steps": 5, "batch_size": 16}, 5, "5 steps were made"),
-        ({"epochs": 3.0, "steps": 50, "batch_size": 16}, 8, "3 epochs of 2.5 steps were made"),
-        ({"epochs": 1.0}, 1, "1 epochs of 1 steps were made"),
-        ({"batch_size": 16}, 250, "100 epochs of 2.5 steps were made"),
+        ({"epochs": 3.0, "steps": 50, "batch_size": 16}, 8, "3 epochs (8 steps) were made"),
+        ({"epochs": 1.0}, 1, "1 epochs (1 steps) were made"),
+        ({"batch_size": 16}, 250, "100 epochs (250 steps) were made"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )

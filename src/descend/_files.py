@@ -10,7 +10,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     A reader finds the old file or the new one, never a part; if writing fails, the old one is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.part")  # one name, so that a killed process leaves one file at the most
     try:
         with temporary.open("wb") as file:
             file.write(content)

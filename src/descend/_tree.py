@@ -1,6 +1,5 @@
 """Trees of parameters: naming, splitting, casting and measuring them."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax

@@ -27,7 +27,8 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[st
     """Write arrays and facts (what JSON can hold) to a file, with a checksum over both."""
     text = json.dumps({"format": FORMAT, **facts}, sort_keys=True)
     whole = {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()}
-    write_atomically(path, save(whole, metadata={"descend": text, "sha256": _checksum(whole, text)}))
+    # One entry, because safetensors writes several in an order that differs from time to time.
+    write_atomically(path, save(whole, metadata={"descend": f"{_checksum(whole, text)} {text}"}))
 
 
 def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -43,8 +44,8 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         raise CheckpointError(f"there is no file {path}") from None
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise CheckpointError(f"{path} is damaged or is no checkpoint ({error}): delete it to begin anew") from None
-    text = metadata.get("descend", "")
-    if metadata.get("sha256") != _checksum(arrays, text):
+    checksum, _, text = metadata.get("descend", "").partition(" ")
+    if checksum != _checksum(arrays, text):
         raise CheckpointError(f"{path} is damaged: its contents do not match its checksum; delete it to begin anew")
     facts = json.loads(text)
     if facts.get("format") != FORMAT:

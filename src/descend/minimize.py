@@ -201,8 +201,14 @@ def _budget(source: Any, epochs: float | None, steps: int | None, seconds: float
             raise InputError("epochs= needs a source that knows its steps_per_epoch: give steps= or seconds= instead")
         in_epochs = math.ceil(round(epochs * per_epoch, 6))  # 100 · 2.2 is a little more than 220
         if steps is None or in_epochs <= steps:
-            return Budget(in_epochs, seconds, f"{epochs:g} epochs of {per_epoch:g} steps")
-    return Budget(steps, seconds, f"{steps} steps")
+            return Budget(_countable(in_epochs), seconds, f"{epochs:g} epochs ({in_epochs:,} steps)")
+    return Budget(_countable(steps), seconds, f"{steps} steps")
+
+
+def _countable(steps: int | None) -> int | None:
+    if steps is not None and steps >= 2**31:
+        raise InputError(f"steps are counted in 32 bits, and {steps:,} are too many: give less, or seconds= alone")
+    return steps
 
 
 def _optimizer(optimizer: Any, source: Any, steps: int | None) -> Any:

@@ -205,7 +205,9 @@ def test_an_iterable_that_has_become_shorter():
 # ------------------------------------------------------------------------------------------------ refusals
 
 
-@pytest.mark.parametrize("make", [mini_batches, HostArrays, lambda *a: minimize(mean_square, 0.0, a[0], batch_size=a[1])])
+@pytest.mark.parametrize(
+    "make", [mini_batches, HostArrays, lambda *a: minimize(mean_square, 0.0, a[0], batch_size=a[1])]
+)
 @pytest.mark.parametrize("batch_size", [6, 0, -1])
 def test_a_batch_size_that_does_not_fit(make, batch_size):
     with pytest.raises(InputError, match=f"between 1 and the 5 examples there are, but is {batch_size}"):

@@ -49,7 +49,7 @@ def test_samples(name, kind, count):
     assert (task.kind, len(task.classes), dropped) == (kind, count, 0)
     assert "target" not in features.columns
     encoded = task.encode(target)
-    assert encoded.dtype == (np.float32 if kind == "regression" else np.int32)
+    assert encoded.dtype == (np.float64 if kind == "regression" else np.int32)
     assert task.decode(encoded).tolist() == (target.tolist() if kind == "regression" else target.map(str).tolist())
 
 

@@ -1,6 +1,7 @@
 """The command line: `descend fit`, `descend predict`."""
 
 import sys
+import warnings
 
 from typer import Typer
 
@@ -22,15 +23,15 @@ app.command()(fit)
 app.command()(predict)
 
 
-@app.callback()
-def _several_commands() -> None:
-    """Keep `fit` a word of the command line."""
-
-
 def main() -> None:
     """Run the command line; what `descend` refuses is one line on the standard error, and exit code 2."""
+    warnings.showwarning = lambda message, *_: _tell(f"warning: {message}")  # without a place in the source
     try:
         app()
-    except DescendError as error:
-        sys.stderr.write(f"descend: {' '.join(str(error).split())}\n")
+    except (DescendError, OSError) as error:  # the system's own errors: a full disk, a folder that is closed to us
+        _tell(str(error))
         sys.exit(2)
+
+
+def _tell(message: str) -> None:
+    sys.stderr.write(f"descend: {' '.join(message.split())}\n")

@@ -1,6 +1,7 @@
 """`descend fit`: train a model on a table."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -8,16 +9,16 @@ from typing import Annotated, Any, Literal
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
-from typer import Argument, Option
+from typer import Argument, Option, echo
 
 from descend._files import write_atomically
 from descend.observers import Observer
 from descend.observers.progress import ProgressBar
-from descend.tables.folder import RunFolder, open_folder, save_model
+from descend.tables.folder import RunFolder, find_folder, save_model
 from descend.tables.outcome import Outcome, judge, metrics
 from descend.tables.reading import read_table
 from descend.tables.report import render
-from descend.tables.training import Fitted, Settings, fit_table
+from descend.tables.training import Fitted, Settings, prepare, train
 
 
 def fit(
@@ -25,10 +26,10 @@ def fit(
     target: Annotated[str, Option(help="The column to predict.")],
     model: Annotated[Literal["auto", "linear", "mlp"], Option(help="auto tries both, and says why it chose.")] = "auto",
     optimizer: Annotated[str | None, Option(help="sgd, adagrad, rmsprop, adam or adamw.")] = None,
-    learning_rate: Annotated[float | None, Option(min=0.0, help="The highest of a cosine schedule.")] = None,
-    batch_size: Annotated[int | None, Option(min=1, help="Rows per step.")] = None,
-    epochs: Annotated[float | None, Option(min=0.0, help="Times to see all rows, at the most.")] = None,
-    seconds: Annotated[float | None, Option(min=0.0, help="Time to train, at the most.")] = None,
+    learning_rate: Annotated[float | None, Option(help="The highest of a cosine schedule.")] = None,
+    batch_size: Annotated[int | None, Option(help="Rows per step.")] = None,
+    epochs: Annotated[float | None, Option(help="Times to see all rows, at the most.")] = None,
+    seconds: Annotated[float | None, Option(help="Time to train, at the most.")] = None,
     seed: Annotated[int, Option(help="Of the hold-out split, the weights and the shuffling.")] = 0,
     hold_out: Annotated[float, Option(help="Share of the rows to score on.")] = 0.2,
     out: Annotated[Path | None, Option(help="The run's folder; by default runs/NAME.")] = None,
@@ -39,31 +40,38 @@ def fit(
     """Train a model that predicts a column of a table from the others."""
     settings = Settings(target, model, optimizer, learning_rate, batch_size, epochs, seconds, seed, hold_out)
     source = read_table(table)
+    folder = find_folder(out, source, settings, resume)
+    prepared = prepare(source, settings)
+    folder.begin()
     console = Console(quiet=quiet or as_json)
-    folder = open_folder(out, source, settings, resume)
 
     def looks_on(architecture: str) -> Sequence[Observer]:
         return () if console.quiet else (ProgressBar(f"{architecture:>6}", console),)
 
-    fitted = fit_table(source, settings, observers=looks_on, checkpoints=folder.checkpoints, resume=resume)
+    fitted = train(prepared, settings, observers=looks_on, checkpoints=folder.checkpoints, resume=resume)
     outcome = judge(fitted, seed)
     facts = metrics(fitted, outcome, settings)
-    _write(folder, fitted, outcome, facts, settings, source.name)
+    _write(folder, fitted, outcome, facts, source.name)
     if as_json:
-        Console().print_json(json.dumps(facts))
+        echo(json.dumps(facts, indent=2, ensure_ascii=False))
     console.print(_closing(fitted, outcome, facts))
-    console.print(f"report: {folder.path / 'report.html'}", highlight=False, soft_wrap=True)
-    console.print(f"use it: descend predict {folder.path} TABLE -o FILE", highlight=False, soft_wrap=True)
+    place = shlex.quote(str(folder.path))
+    if fitted.reason.name == "interrupted":
+        _say(console, f"go on:  the same command with --resume --out {place}")
+    _say(console, f"report: {folder.path / 'report.html'}")
+    _say(console, f"use it: descend predict {place} TABLE -o FILE")
 
 
-def _write(
-    folder: RunFolder, fitted: Fitted, outcome: Outcome, facts: dict[str, Any], settings: Settings, name: str
-) -> None:
+def _say(console: Console, line: str) -> None:
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _write(folder: RunFolder, fitted: Fitted, outcome: Outcome, facts: dict[str, Any], name: str) -> None:
     """Write the run's files; the model comes first, and the metrics last: where they are, the rest is."""
     save_model(folder, fitted.model)
     history = fitted.chosen.result.history.to_pandas().to_parquet(index=False)
     write_atomically(folder.path / "history.parquet", history)
-    write_atomically(folder.path / "report.html", render(fitted, outcome, facts, settings, name).encode())
+    write_atomically(folder.path / "report.html", render(fitted, outcome, facts, name).encode())
     folder.write_json("metrics.json", facts)
 
 
@@ -80,9 +88,9 @@ def _closing(fitted: Fitted, outcome: Outcome, facts: dict[str, Any]) -> Grid:
         ("model", shape.architecture + (f", {shape.members} of them averaged" if shape.members > 1 else "")),
         ("why", fitted.why),
         ("optimizer", facts["optimizer"]),
-        ("stopped", str(fitted.chosen.result.reason)),
+        ("stopped", str(fitted.reason)),
         ("score", f"{outcome.metric} {outcome.score:.4f} on held-out rows; the plainest guess: {outcome.baseline:.4f}"),
-        ("weightiest", ", ".join(list(outcome.weights)[:5])),
+        ("weightiest", ", ".join(name for name, fall in list(outcome.weights.items())[:5] if fall > 0) or "none"),
         ("time", f"{facts['seconds']:.1f} s of training"),
     ):
         grid.add_row(name, Text(value))

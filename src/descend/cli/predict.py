@@ -23,9 +23,10 @@ def predict(
     frame = read_table(table).frame
     predicted = predict_frame(model, frame)
     write_frame(predicted, output)
-    ignored = model.encoder.extra_columns(frame)
     console = Console(quiet=quiet)
-    console.print(f"{len(predicted):,} predictions in {output}", highlight=False, soft_wrap=True)
-    if ignored:
-        names = ", ".join(ignored)
-        console.print(f"not known to the model, and left as they are: {names}", highlight=False, soft_wrap=True)
+    added = predicted.columns[len(frame.columns)]
+    console.print(f"{len(predicted):,} predictions in {output}, column '{added}'", highlight=False, markup=False,
+                  soft_wrap=True)
+    if ignored := model.encoder.extra_columns(frame):
+        console.print(f"not used by the model, and left as they are: {', '.join(ignored)}", highlight=False,
+                      markup=False, soft_wrap=True)

@@ -2,7 +2,6 @@
 
 import math
 from types import TracebackType
-from typing import Self
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -25,8 +24,9 @@ class ProgressBar:
     def __init__(self, title: str, console: Console):
         self._title, self._console = title, console
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+        self._called = False
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "ProgressBar":
         if self._live:
             self._live.start()
             self._live.update(Text(f"{self._title} compiling …"), refresh=True)
@@ -36,10 +36,13 @@ class ProgressBar:
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         if self._live:
+            if kind is None and not self._called:
+                self._live.update(Text(f"{self._title} ended before; nothing was left to do"), refresh=True)
             self._live.stop()
 
     def __call__(self, progress: Progress) -> None:
         """Draw the line anew."""
+        self._called = True
         if self._live:
             self._live.update(self._line(progress), refresh=True)
         elif progress.reason is not None:
@@ -71,7 +74,8 @@ def share(progress: Progress) -> float | None:
 def words(progress: Progress, room: int) -> list[str]:
     """A training's progress in words: those that fit into `room` columns, the weightiest are let in first."""
     latest, checks = progress.latest, list(progress.validation.items())
-    parts: list[tuple[int, str]] = [(6, f"step {progress.step:,}" + (f" of {progress.steps:,}" if progress.steps else ""))]
+    of = f" of {progress.steps:,}" if progress.steps else ""
+    parts: list[tuple[int, str]] = [(6, f"step {progress.step:,}{of}")]
     if progress.epoch is not None:
         parts.append((7, f"epoch {progress.epoch:.1f}"))
     if "loss" in latest:
@@ -93,6 +97,6 @@ def words(progress: Progress, room: int) -> list[str]:
 
 def duration(seconds: float) -> str:
     """Seconds as people say them."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+    if seconds < 120:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

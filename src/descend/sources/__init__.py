@@ -16,6 +16,6 @@ __all__ = [
     "Unplanned",
     "WholeSet",
     "as_data",
-    "mini_batches",
     "draw_ahead",
+    "mini_batches",
 ]

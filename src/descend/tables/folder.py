@@ -13,8 +13,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from descend._files import write_atomically
 from descend._tree import join, split
 from descend.checkpoint import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
@@ -28,50 +26,47 @@ from descend.tables.training import Model, Scale, Settings
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The files of one run."""
+    """The files of one run. `asked`: what `run.json` says, the table and the settings."""
 
     path: Path
+    asked: dict[str, Any]
 
     @property
     def checkpoints(self) -> Path:
         """Where the runs under way are saved."""
         return self.path / "checkpoints"
 
-    def write_json(self, name: str, content: Any) -> None:
-        """Write a JSON file that people can read."""
-        write_atomically(self.path / name, (json.dumps(content, indent=2) + "\n").encode())
+    def begin(self) -> None:
+        """Write down what was asked for.
 
-    def read_json(self, name: str) -> Any:
-        """Read a JSON file of this run.
-
-        **Raises** `CheckpointError` if it is not there or is damaged.
+        **Raises** `InputError` if nothing can be written there.
         """
         try:
-            return json.loads((self.path / name).read_text())
-        except FileNotFoundError:
-            raise CheckpointError(f"{self.path} is not the folder of a run: it has no {name}") from None
-        except ValueError as error:
-            raise CheckpointError(f"{self.path / name} is damaged: {error}") from None
+            self.write_json("run.json", self.asked)
+        except OSError as error:
+            raise InputError(f"cannot write to {self.path}: {error.strerror or error}; give another --out") from None
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write a JSON file that people can read."""
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+        write_atomically(self.path / name, f"{text}\n".encode())
 
 
-def open_folder(path: Path | None, table: Table, settings: Settings, resume: bool) -> RunFolder:
-    """The folder to write a run into: a new one, or with `resume` the one that was begun.
+def find_folder(path: Path | None, table: Table, settings: Settings, resume: bool) -> RunFolder:
+    """The folder to write a run into: a new one, or with `resume` the one that was begun, if it was. Writes nothing.
 
     Without a path it is `runs/NAME`, with a number behind it if there is such a run already.
 
-    **Raises** `InputError` for a folder that is taken, or to be resumed with another table or other settings.
+    **Raises** `InputError` for a folder that is taken, or to be resumed with another table or other settings, and
+    `CheckpointError` if it is damaged.
     """
     asked = {"table": table.name, "digest": table.digest, "settings": asdict(settings)}
-    folder = RunFolder(path or _free(Path("runs") / _plain(table.name), resume))
+    folder = RunFolder(path or _free(Path("runs") / _plain(table.name), resume), asked)
     if resume and (folder.path / "run.json").exists():
-        _check_same(folder, asked)
-        return folder
-    if folder.path.is_file() or (folder.path.exists() and any(folder.path.iterdir())):
-        raise InputError(f"{folder.path} exists: give --resume to go on with the run in it, or another --out")
-    try:
-        folder.write_json("run.json", asked)
-    except OSError as error:
-        raise InputError(f"cannot write to {folder.path}: {error.strerror}") from None
+        _check_same(folder.path, asked)
+    elif folder.path.is_file() or (folder.path.is_dir() and any(folder.path.iterdir())):
+        hint = "and holds no run to resume:" if resume else "already: give --resume to go on with the run in it, or"
+        raise InputError(f"{folder.path} exists {hint} give another --out")
     return folder
 
 
@@ -99,7 +94,7 @@ def load_model(path: Path) -> Model:
         raise InputError(f"there is no folder {path}: give the folder that `descend fit` wrote")
     if not file.exists():
         begun = (path / "run.json").exists()
-        hint = "its training did not end; go on with `descend fit ... --resume`" if begun else "it is no run's folder"
+        hint = "its training did not end; go on with `descend fit … --resume`" if begun else "it is no run's folder"
         raise InputError(f"{path} has no model: {hint}")
     arrays, facts = read_arrays(file)
     try:
@@ -109,18 +104,23 @@ def load_model(path: Path) -> Model:
         encoder = from_parts(facts["encoder"], encoded)
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"{file} is no model of descend's: {error!r}") from None
-    numbers, rest = split(build(shape, jax.random.key(0)))
+    numbers, rest = split(build(shape, seed=0))
     return Model(encoder, shape, join(tree_from_arrays(numbers, arrays, "weights"), rest), task, scale)
 
 
-def _check_same(folder: RunFolder, asked: dict[str, Any]) -> None:
-    begun = folder.read_json("run.json")
-    if begun["digest"] != asked["digest"]:
-        raise InputError(f"{folder.path} was begun with another table, '{begun['table']}': its rows are not those "
-                         f"of '{asked['table']}'; give another --out")
+def _check_same(path: Path, asked: dict[str, Any]) -> None:
+    try:
+        begun = json.loads((path / "run.json").read_bytes())
+        table, digest, settings = begun["table"], begun["digest"], dict(begun["settings"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path / 'run.json'} is damaged ({error!r}): begin anew with another --out") from None
+    if digest != asked["digest"]:
+        raise InputError(f"{path} was begun with another table, '{table}': its rows are not those of "
+                         f"'{asked['table']}'; give another --out")
     for name, value in asked["settings"].items():
-        if begun["settings"].get(name) != value:
-            raise InputError(f"{folder.path} was begun with {name} = {begun['settings'].get(name)}, not {value}: "
+        if settings.get(name) != value:
+            before, now = ("none" if x is None else x for x in (settings.get(name), value))
+            raise InputError(f"{path} was begun with another {name.replace('_', ' ')}, {before} and not {now}: "
                              "resume it with the same settings, or give another --out")
 
 

@@ -6,12 +6,12 @@ no row is lost for it. What the ensemble predicts is its members' mean.
 """
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, Shaped
 
 from descend import losses
@@ -46,16 +46,34 @@ class Ensemble(eqx.Module):
         return jax.vmap(lambda network: jax.vmap(eqx.combine(network, rest))(rows))(arrays)
 
 
-def build(shape: Shape, key: jax.Array) -> Ensemble:
-    """An ensemble at its start: linear members at zero, perceptrons at random."""
-    keys = jax.random.split(key, shape.members)
+def build(shape: Shape, seed: int) -> Ensemble:
+    """An ensemble at its start: linear members at zero, perceptrons uniformly within ±1/√inputs of each layer.
+
+    The weights are drawn by NumPy: JAX would compile a program for every shape among them.
+    """
+    rng = np.random.default_rng(seed)
+
+    def drawn(layer: eqx.nn.Linear) -> eqx.nn.Linear:
+        bound = 0.0 if shape.architecture == "linear" else layer.weight.shape[-1] ** -0.5
+        fresh = lambda like: rng.uniform(-bound, bound, (shape.members, *like.shape))
+        return jax.tree.map(lambda like: jnp.asarray(fresh(like), like.dtype), layer)
+
+    is_layer = lambda node: isinstance(node, eqx.nn.Linear)
+    network = eqx.filter_eval_shape(_network, shape)
+    return Ensemble(jax.tree.map(lambda node: drawn(node) if is_layer(node) else node, network, is_leaf=is_layer))
+
+
+def _network(shape: Shape) -> eqx.Module:
+    key = jax.random.key(0)  # Equinox asks for one; nobody sees what it draws
     if shape.architecture == "linear":
-        network = eqx.nn.Linear(shape.features, shape.outputs, key=key)
-        zeros = jax.tree.map(jnp.zeros_like, eqx.filter(network, eqx.is_array))
-        stacked = jax.tree.map(lambda x: jnp.zeros((shape.members, *x.shape), x.dtype), zeros)
-        return Ensemble(eqx.combine(stacked, network))
-    perceptron = partial(eqx.nn.MLP, shape.features, shape.outputs, shape.width, 2, jax.nn.relu)
-    return Ensemble(eqx.filter_vmap(lambda key: perceptron(key=key))(keys))
+        return eqx.nn.Linear(shape.features, shape.outputs, key=key)
+    return eqx.nn.MLP(shape.features, shape.outputs, shape.width, 2, jax.nn.relu, key=key)
+
+
+@eqx.filter_jit
+def predict(ensemble: Ensemble, rows: Float[Array, "rows features"], task: str) -> Array:
+    """The ensemble's prediction for each row; compiled once for each number of rows."""
+    return mean_prediction(ensemble(rows), task)
 
 
 def mean_prediction(scores: Float[Array, "members rows outputs"], task: str) -> Array:
@@ -85,25 +103,29 @@ class TrainingLoss:
     def __call__(self, model: Ensemble, batch: Rows) -> Float[Array, ""]:
         rows, targets, folds = batch
         per_row = row_losses(model(rows), targets, self.task)
-        seen = folds != jnp.arange(per_row.shape[0])[:, None]
-        return jnp.sum(per_row * seen) / jnp.maximum(jnp.sum(seen), 1)
+        members = per_row.shape[0]
+        seen = folds != jnp.arange(members)[:, None]
+        loss = jnp.sum(per_row * seen) / jnp.maximum(jnp.sum(seen), 1)
+        # The value is the mean, but the gradient is the sum's: a learning rate means to a member what it would alone.
+        return loss + (members - 1) * (loss - jax.lax.stop_gradient(loss))
 
 
 @dataclass(frozen=True)
 class ValidationLoss:
-    """The loss on rows that their predictor has not seen, and their score: accuracy, or R²."""
+    """The loss on rows that their predictor has not seen, each row's merit, and the score, which is their mean."""
 
     task: str
 
     def __call__(self, model: Ensemble, rows: Rows) -> tuple[Float[Array, ""], dict[str, Array]]:
         features, targets, folds = rows
         unseen = jnp.take_along_axis(model(features), folds[None, :, None], axis=0)[0]
-        loss = row_losses(unseen, targets, self.task).mean()
-        return loss, {"score": _score(unseen, targets, self.task)}
+        merits = _merits(unseen, targets, self.task)
+        return row_losses(unseen, targets, self.task).mean(), {"score": merits.mean(), "merits": merits}
 
 
-def _score(scores: Array, targets: Array, task: str) -> Array:
+def _merits(scores: Array, targets: Array, task: str) -> Array:
+    """What each row adds to the score: for an accuracy 1 or 0, for an R² one minus its share of the error."""
     if task == "regression":
-        return 1 - jnp.mean((scores[:, 0] - targets) ** 2) / jnp.maximum(jnp.var(targets), 1e-12)
+        return 1 - (scores[:, 0] - targets) ** 2 / jnp.maximum(jnp.var(targets), 1e-12)
     chosen = scores[:, 0] > 0 if task == "binary" else scores.argmax(-1)
-    return jnp.mean(chosen == targets)
+    return (chosen == targets).astype(jnp.float32)

@@ -1,16 +1,19 @@
 """What came of a training: scores on the rows that were held out, and which columns they hang on."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from descend.errors import InputError
 from descend.tables.target import Task
-from descend.tables.training import Fitted, Model, Settings
+from descend.tables.training import Fitted, Model, Prepared, Settings
 
-MOST_ROWS = 2000  # enough to tell which columns matter
 SHUFFLES = 3
+LEAST_ROWS, MOST_ROWS = 50, 2000  # to tell which columns matter
+MOST_VALUES = 2**28  # to feed to the model for that; thousands of columns get by with fewer rows
 
 
 @dataclass(frozen=True)
@@ -18,31 +21,42 @@ class Outcome:
     """The score on held-out rows, beside that of the plainest guess; and by how much it falls without each column.
 
     `metric`: "accuracy" or "R²". `baseline`: the most frequent class, or the mean, of the training rows. `weights`: per
-    column, how much the score falls when its values are shuffled among the held-out rows, largest first.
+    column, how much the score falls when its values are shuffled among the held-out rows, largest first. `truth` and
+    `predictions`: of the held-out rows, as `score_of` takes them.
     """
 
     metric: str
     score: float
     baseline: float
     weights: dict[str, float]
+    truth: np.ndarray
+    predictions: np.ndarray
 
 
 def judge(fitted: Fitted, seed: int) -> Outcome:
-    """Score a trained model on the rows that were held out."""
+    """Score a trained model on the rows that were held out.
+
+    **Raises** `InputError` if the training went so far astray that predictions are not finite.
+    """
     prepared, model = fitted.prepared, fitted.model
     truth = prepared.task.encode(prepared.held_out_target)
-    score = score_of(model.predict(prepared.held_out_rows), truth, prepared.task)
+    predictions = model.predict(prepared.held_out_rows)
+    if not np.isfinite(predictions).all():
+        raise InputError(f"the model's predictions are not finite ({fitted.reason}): choose a smaller learning rate")
     return Outcome(
         metric="R²" if prepared.task.kind == "regression" else "accuracy",
-        score=score,
-        baseline=score_of(_plainest(fitted, len(truth)), truth, prepared.task),
-        weights=_weights(model, prepared.held_out_rows, truth, score, seed),
+        score=score_of(predictions, truth, prepared.task),
+        baseline=score_of(_plainest(prepared, len(truth)), truth, prepared.task),
+        weights=_weights(model, prepared.held_out_rows, truth, seed),
+        truth=truth,
+        predictions=predictions,
     )
 
 
 def metrics(fitted: Fitted, outcome: Outcome, settings: Settings) -> dict[str, Any]:
-    """The outcome for `metrics.json`."""
+    """The outcome for `metrics.json`; a number that is not finite, which JSON has no word for, is `None`."""
     chosen = fitted.chosen
+    scores = {candidate.shape.architecture: candidate.score for candidate in fitted.candidates}
     return {
         "task": fitted.prepared.task.kind,
         "target": settings.target,
@@ -52,52 +66,51 @@ def metrics(fitted: Fitted, outcome: Outcome, settings: Settings) -> dict[str, A
         "metric": outcome.metric,
         "score": outcome.score,
         "baseline": outcome.baseline,
-        "reason": chosen.result.reason.name,
-        "evidence": chosen.result.reason.evidence,
+        "reason": fitted.reason.name,
+        "evidence": fitted.reason.evidence,
         "steps": chosen.result.reason.step,
         "seconds": sum(candidate.result.seconds for candidate in fitted.candidates),
         "rows": len(fitted.prepared.rows) + len(fitted.prepared.held_out_rows),
         "held_out": len(fitted.prepared.held_out_rows),
         "dropped": fitted.prepared.dropped,
         "features": chosen.shape.features,
-        "validation": {candidate.shape.architecture: candidate.score for candidate in fitted.candidates},
+        "validation": {name: score if math.isfinite(score) else None for name, score in scores.items()},
     }
 
 
 def score_of(predictions: np.ndarray, truth: np.ndarray, task: Task) -> float:
     """Accuracy of class probabilities, or R² of numbers."""
-    from sklearn.metrics import accuracy_score, r2_score  # noqa: PLC0415  # a second to import
+    from sklearn.metrics import r2_score  # noqa: PLC0415  # a second to import
 
     if task.kind != "regression":
-        return float(accuracy_score(truth, predictions.argmax(axis=1)))
-    # R² is not defined for a single row; the score is then that of a perfect or a useless prediction.
-    return float(r2_score(truth, predictions)) if len(truth) > 1 else float(np.allclose(truth, predictions))
+        return float(np.mean(predictions.argmax(axis=1) == truth))
+    return float(r2_score(truth.astype(np.float64), predictions))
 
 
-def _plainest(fitted: Fitted, rows: int) -> np.ndarray:
+def _plainest(prepared: Prepared, rows: int) -> np.ndarray:
     """The prediction that looks at no column."""
-    prepared = fitted.prepared
     if prepared.task.kind == "regression":
-        return np.full(rows, prepared.targets.mean() * prepared.scale.unit + prepared.scale.centre)
+        return np.full(rows, prepared.scale.centre)
     counts = np.bincount(prepared.targets, minlength=len(prepared.task.classes))
     return np.tile(counts, (rows, 1))
 
 
-def _weights(model: Model, rows: np.ndarray, truth: np.ndarray, score: float, seed: int) -> dict[str, float]:
+def _weights(model: Model, rows: np.ndarray, truth: np.ndarray, seed: int) -> dict[str, float]:
     """Permutation importance by column: all of a column's features are shuffled together."""
     rng = np.random.default_rng(seed)
-    chosen = rng.permutation(len(rows))[:MOST_ROWS]
-    rows, truth = rows[chosen], truth[chosen]
     columns = np.array(model.encoder.feature_columns)
-    if len(chosen) == MOST_ROWS:
-        score = score_of(model.predict(rows), truth, model.task)
+    names = pd.unique(columns)
+    enough = min(max(MOST_VALUES // (SHUFFLES * len(names) * len(columns)), LEAST_ROWS), MOST_ROWS)
+    chosen = rng.permutation(len(rows))[:enough]
+    rows, truth = rows[chosen], truth[chosen]
+    score = score_of(model.predict(rows), truth, model.task)
     falls = {}
-    for column in pd.unique(columns):
-        mine = columns == column
+    for name in names:
+        mine = columns == name
         scores = []
         for _ in range(SHUFFLES):
             shuffled = rows.copy()
             shuffled[:, mine] = rows[rng.permutation(len(rows))][:, mine]
             scores.append(score_of(model.predict(shuffled), truth, model.task))
-        falls[str(column)] = score - float(np.mean(scores))
+        falls[str(name)] = score - float(np.mean(scores))
     return dict(sorted(falls.items(), key=lambda item: -item[1]))

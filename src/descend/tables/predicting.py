@@ -1,25 +1,34 @@
 """Predictions for a table, beside its own columns."""
 
+import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pyarrow
 
+from descend._files import write_atomically
 from descend.errors import InputError
 from descend.tables.training import Model
-
-WRITERS = {".csv": ",", ".tsv": "\t", ".parquet": "", ".feather": ""}
 
 
 def predict_frame(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
     """The table with a column `prediction`, and for classes a column `probability of …` for each.
 
+    Where the table has such columns already, from an earlier prediction say, the new ones have a number behind them.
+
     **Raises** `InputError` if the table lacks columns, by name, or holds what the model cannot read.
     """
     values = model.predict(model.encoder.transform(frame))
     if model.task.kind == "regression":
-        return frame.assign(prediction=values)
-    chances = {f"probability of {name}": values[:, i] for i, name in enumerate(model.task.classes)}
-    return frame.assign(prediction=model.task.decode(values.argmax(axis=1)), **chances)
+        columns = {"prediction": values}
+    else:
+        columns = {"prediction": model.task.decode(values.argmax(axis=1))}
+        columns |= {f"probability of {name}": values[:, i] for i, name in enumerate(model.task.classes)}
+    taken = set(map(str, frame.columns))
+    ends = ["", *(f" {number}" for number in range(2, len(taken) + 3))]
+    end = next(end for end in ends if taken.isdisjoint(name + end for name in columns))
+    return frame.assign(**{name + end: column for name, column in columns.items()})
 
 
 def check_suffix(path: Path) -> None:
@@ -33,17 +42,21 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
 
     **Raises** `InputError` if the file cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".parquet":
-            frame.to_parquet(part, index=False)
-        elif path.suffix == ".feather":
-            frame.to_feather(part)
-        else:
-            frame.to_csv(part, sep=WRITERS[path.suffix], index=False)
-        part.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
+        write_atomically(path, WRITERS[path.suffix](frame))
+    except (OSError, pyarrow.ArrowException) as error:
+        raise InputError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _feather(frame: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_feather(buffer)
+    return buffer.getvalue()
+
+
+WRITERS: dict[str, Callable[[pd.DataFrame], bytes]] = {
+    ".csv": lambda frame: frame.to_csv(index=False).encode(),
+    ".tsv": lambda frame: frame.to_csv(index=False, sep="\t").encode(),
+    ".parquet": lambda frame: frame.to_parquet(index=False),
+    ".feather": _feather,
+}

@@ -4,15 +4,18 @@ from html import escape
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 
-from descend._figures import training_curves
+from descend._figures import COLOUR, training_curves
 from descend.tables.outcome import Outcome
-from descend.tables.training import Fitted, Settings
+from descend.tables.target import Task
+from descend.tables.training import Fitted
 
 MOST_COLUMNS = 20
+MOST_LABELS = 20  # classes whose rows can be written into the fields of a figure
 MOST_POINTS = 2000
+LONGEST = 30  # letters of a name in a figure
+MARGIN = {"t": 20, "l": 70, "r": 20, "b": 50}
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 h1 { margin-bottom: 0 } h2 { margin-top: 2.5rem } .score { font-size: 2.2rem; font-weight: 600 } .note { color: #666 }
@@ -21,20 +24,21 @@ tr { border-bottom: 1px solid #eee }
 """
 
 
-def render(fitted: Fitted, outcome: Outcome, metrics: dict[str, Any], settings: Settings, name: str) -> str:
-    """The report as a page: score, curves, the weightiest columns, what the columns were taken for."""
-    result = fitted.chosen.result
-    task = fitted.prepared.task
+def render(fitted: Fitted, outcome: Outcome, metrics: dict[str, Any], name: str) -> str:
+    """The report on a table called `name` as a page: score, curves, the weightiest columns, the facts, all columns."""
+    result, task = fitted.chosen.result, fitted.prepared.task
+    title = f"{escape(metrics['target'])} from {escape(name)}"
+    curves = training_curves(result.history, result.reason).update_layout(title=None, margin=MARGIN)
     figures = [
-        ("How the training went", str(result.reason), training_curves(result.history, result.reason)),
-        ("Predictions on held-out rows", "", _predictions(fitted)),
+        ("How the training went", f"Stopped by {fitted.reason}.", curves),
+        ("Predictions on held-out rows", "", _predictions(outcome, task)),
         ("The weightiest columns", f"By how much the {outcome.metric} falls when a column's values are shuffled among "
          "the held-out rows.", _weights(outcome)),
     ]
     body = "".join(
-        f"<h2>{title}</h2><p class=note>{escape(note)}</p>"
-        + figure.to_html(full_html=False, include_plotlyjs=number == 0, config={"displaylogo": False})
-        for number, (title, note, figure) in enumerate(figures)
+        f"<h2>{heading}</h2><p class=note>{escape(note)}</p>"
+        + figure.to_html(full_html=False, include_plotlyjs=number == 0, config={"displayModeBar": False})
+        for number, (heading, note, figure) in enumerate(figures)
     )
     columns = "".join(
         f"<tr><td>{escape(column.name)}<td>{column.kind}<td class=note>{escape(column.reason)}"
@@ -42,16 +46,17 @@ def render(fitted: Fitted, outcome: Outcome, metrics: dict[str, Any], settings: 
     )
     facts = "".join(f"<tr><th>{escape(key)}<td>{escape(_plain(value))}" for key, value in metrics.items())
     return f"""<!doctype html>
-<html lang=en><meta charset=utf-8><title>{escape(settings.target)} from {escape(name)}</title><style>{STYLE}</style>
-<h1>{escape(settings.target)} from {escape(name)}</h1>
+<html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width"><title>{title}</title>
+<style>{STYLE}</style>
+<h1>{title}</h1>
 <p class=score>{outcome.metric} {outcome.score:.4f}</p>
 <p>on {metrics["held_out"]:,} rows that were held out; the plainest guess has {outcome.baseline:.4f}.</p>
-<p>{escape(fitted.why[0].upper() + fitted.why[1:])}.</p>
+<p>The model is {metrics["model"]}: {escape(fitted.why)}.</p>
 {body}
+<h2>All facts</h2><table>{facts}</table>
 <h2>What the columns were taken for</h2>
-<p class=note>The target {escape(settings.target)} was taken for {task.kind}: {escape(task.reason)}.</p>
+<p class=note>The target, {escape(metrics["target"])}, was taken for {task.kind}: {escape(task.reason)}.</p>
 <table>{columns}</table>
-<h2>All of it</h2><table>{facts}</table>
 </html>
 """
 
@@ -62,33 +67,42 @@ def _plain(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _predictions(fitted: Fitted) -> go.Figure:
+def _predictions(outcome: Outcome, task: Task) -> go.Figure:
     """Predicted against true values, or the confusion of classes."""
     from sklearn.metrics import confusion_matrix  # noqa: PLC0415  # a second to import
 
-    prepared, task = fitted.prepared, fitted.prepared.task
-    values = fitted.model.predict(prepared.held_out_rows)
-    truth = task.encode(prepared.held_out_target)
+    truth, values = outcome.truth, outcome.predictions
     figure = go.Figure()
     if task.kind == "regression":
         chosen = np.random.default_rng(0).permutation(len(truth))[:MOST_POINTS]
         ends = [float(truth.min()), float(truth.max())]
-        figure.add_scattergl(x=truth[chosen], y=values[chosen], mode="markers", marker={"size": 4, "opacity": 0.5},
-                             name="held-out rows")
+        figure.add_scatter(x=truth[chosen], y=values[chosen], mode="markers", name="held-out rows",
+                           marker={"size": 5, "opacity": 0.5, "color": COLOUR})
         figure.add_scatter(x=ends, y=ends, mode="lines", line={"dash": "dot", "color": "#888"}, name="exact")
         figure.update_layout(xaxis_title="true", yaxis_title="predicted")
     else:
         counts = confusion_matrix(truth, values.argmax(axis=1), labels=range(len(task.classes)))
-        figure.add_heatmap(z=counts, x=task.classes, y=task.classes, text=counts, texttemplate="%{text}",
-                           colorscale="Blues", showscale=False)
-        figure.update_layout(xaxis={"title": "predicted", "type": "category"},
-                             yaxis={"title": "true", "type": "category", "autorange": "reversed"})
-    return figure.update_layout(template="plotly_white", height=480)
+        names = [shortened(name) for name in task.classes]
+        figure.add_heatmap(z=counts, colorscale="Blues", showscale=False, xgap=1, ygap=1,
+                           text=counts, texttemplate="%{text}" if len(names) <= MOST_LABELS else None,
+                           hovertemplate="%{z} rows, true %{y}, predicted %{x}<extra></extra>")
+        ticks = {"tickvals": list(range(len(names))), "ticktext": names, "showgrid": False}
+        figure.update_layout(xaxis={"title": "predicted", **ticks},
+                             yaxis={"title": "true", "autorange": "reversed", "automargin": True, **ticks})
+    return figure.update_layout(template="plotly_white", height=480, margin=MARGIN)
 
 
 def _weights(outcome: Outcome) -> go.Figure:
-    top = pd.Series(outcome.weights).head(MOST_COLUMNS)[::-1]
-    figure = go.Figure(go.Bar(x=top.to_numpy(), y=[str(name) for name in top.index], orientation="h"))
-    figure.update_layout(template="plotly_white", height=120 + 24 * len(top), xaxis_title=f"fall of {outcome.metric}",
-                         yaxis_type="category")
-    return figure
+    top = list(outcome.weights.items())[:MOST_COLUMNS]
+    figure = go.Figure()
+    figure.add_bar(x=[fall for _, fall in top], y=list(range(len(top))), orientation="h", marker={"color": COLOUR},
+                   hovertemplate="%{y}: %{x:.4g}<extra></extra>")
+    names = {"tickvals": list(range(len(top))), "ticktext": [shortened(name) for name, _ in top]}
+    return figure.update_layout(template="plotly_white", height=120 + 24 * len(top), margin=MARGIN,
+                                xaxis={"title": f"fall of {outcome.metric}", "rangemode": "tozero"},
+                                yaxis={"autorange": "reversed", "automargin": True, **names})
+
+
+def shortened(name: str) -> str:
+    """A name that leaves room for the figure, and that Plotly does not read as HTML."""
+    return escape(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…")

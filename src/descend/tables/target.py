@@ -32,11 +32,11 @@ class Task:
     reason: str
 
     def encode(self, target: pd.Series) -> np.ndarray:
-        """The target as a model needs it: float32 numbers, or int32 indices of classes."""
+        """The target as numbers: float64, as float32 would lose minutes of a time in seconds; or indices of classes."""
         if self.kind == "regression":
             numbers = as_numbers(target)
             _refuse_missing(target, numbers.isna(), "a number")
-            return numbers.to_numpy("float32")
+            return numbers.to_numpy("float64")
         codes = as_text(target).map({label: index for index, label in enumerate(self.classes)})
         _refuse_missing(target, codes.isna(), f"one of the classes {_listing(self.classes)}")
         return codes.to_numpy("int32")

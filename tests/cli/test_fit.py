@@ -1,0 +1,157 @@
+"""`descend fit`: what it prints, what it writes, what its options do."""
+
+import json
+import math
+import os
+import re
+import signal
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from descend.observers.progress import ProgressBar
+
+BRIEF = ("--model", "linear", "--epochs", "3")
+FILES = {"run.json", "checkpoints", "model.safetensors", "metrics.json", "history.parquet", "report.html"}
+KEYS = {"task", "model", "optimizer", "metric", "score", "baseline", "reason", "steps", "seconds"}
+
+
+def test_fit_ends_with_a_table_that_says_it_all(descend, houses):
+    said = descend("fit", houses, "--target", "price", *BRIEF)
+    assert (said.code, said.err) == (0, "")
+    told = dict(re.findall(r"^(\w+) {2,}(.+?) *$", said.out, re.MULTILINE))
+    assert told["rows"] == "80, of which 16 were held out"
+    assert told["features"].endswith(" from 5 columns")
+    assert told["task"] == "regression (numbers: 80 different values in 80 rows)"
+    assert told["model"] == "linear, 5 of them averaged"
+    assert told["why"] == "linear was asked for"
+    assert told["optimizer"].startswith("AdamW(")
+    assert told["stopped"] == "budget: 3 epochs (3 steps) were made"
+    assert re.fullmatch(r"R² -?\d+\.\d{4} on held-out rows; the plainest guess: -?\d\.\d{4}", told["score"])
+    assert "area" in told["weightiest"]
+    assert "linear step 3 of 3 · epoch 3.0 · loss" in said.out
+    assert "report: runs/houses/report.html\nuse it: descend predict runs/houses TABLE -o FILE\n" in said.out
+
+
+def test_a_run_folder_has_everything(descend, houses):
+    assert descend("fit", houses, "--target", "price", *BRIEF, "--out", "run").code == 0
+    run = Path("run")
+    assert {path.name for path in run.iterdir()} == FILES
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics.keys() >= KEYS
+    assert (metrics["task"], metrics["model"], metrics["metric"]) == ("regression", "linear", "R²")
+    assert (metrics["reason"], metrics["steps"], metrics["rows"], metrics["held_out"]) == ("budget", 3, 80, 16)
+    assert all(math.isfinite(value) for value in metrics.values() if isinstance(value, float))
+    history = pd.read_parquet(run / "history.parquet")
+    assert list(history["step"]) == [0, 1, 2]
+    assert set(history) >= {"step", "loss", "learning_rate", "gradient_norm", "validation_loss", "validation_score"}
+    assert history.notna().all().all()
+
+
+def test_a_report_needs_no_network(trained):
+    page = (trained / "report.html").read_text()
+    assert page.count("plotly.js v") == 1
+    outside = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    assert not re.search(r"""(src|href)=|https?://|@import""", outside)
+    assert not re.search(r"<script[^>]*\bsrc\b|<link", page)
+    for told in ("price from houses", "R² 0.", "How the training went", "area", "3 levels"):
+        assert told in page
+
+
+def test_json_is_all_that_is_printed(descend, houses):
+    said = descend("fit", houses, "--target", "price", *BRIEF, "--json")
+    assert (said.code, said.err) == (0, "")
+    assert json.loads(said.out) == json.loads(Path("runs/houses/metrics.json").read_text())
+
+
+def test_quiet_prints_nothing(descend, houses):
+    assert descend("fit", houses, "--target", "price", *BRIEF, "--quiet") == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("--optimizer sgd", {"optimizer": "SGD(learning_rate=Cosine(initial=0.1, "}),
+        ("--optimizer adagrad", {"optimizer": "AdaGrad("}),
+        ("--optimizer rmsprop", {"optimizer": "RMSprop("}),
+        ("--optimizer adam", {"optimizer": "Adam("}),
+        ("--optimizer adamw", {"optimizer": "AdamW("}),
+        ("--learning-rate 0.5", {"optimizer": "AdamW(learning_rate=Cosine(initial=0.5, "}),
+        ("--batch-size 16", {"steps": 12}),
+        ("--epochs 2.5", {"steps": 3, "evidence": "2.5 epochs (3 steps) were made"}),
+        ("--seconds 1e-9", {"evidence": "the 1e-09 seconds were used up after "}),
+        ("--hold-out 0.5", {"held_out": 40}),
+        ("--model mlp", {"model": "mlp"}),
+        ("--model auto", {"model": "linear"}),
+    ],
+)
+def test_options(descend, houses, options, expected):
+    said = descend("fit", houses, "--target", "price", *BRIEF, *options.split(), "--json")
+    metrics = json.loads(said.out)
+    for name, value in expected.items():
+        assert str(metrics[name]).startswith(str(value))
+
+
+def test_auto_says_why_it_chose(descend, houses):
+    descend("fit", houses, "--target", "price", "--epochs", 3, "--quiet")
+    metrics = json.loads(Path("runs/houses/metrics.json").read_text())
+    assert metrics["validation"].keys() == {"linear", "mlp"}
+    assert re.search(r"not clearly ahead of the linear model, which is simpler: -?\d.*against", metrics["why"])
+
+
+def model_of(folder):
+    return Path(folder, "model.safetensors").read_bytes()
+
+
+def test_the_same_command_gives_the_same_model(descend, houses):
+    """Byte for byte; another seed gives another."""
+    for out, seed in (("a", 0), ("b", 0), ("c", 1)):
+        assert descend("fit", houses, "--target", "price", *BRIEF, "--seed", seed, "--out", out, "--quiet").code == 0
+    assert model_of("a") == model_of("b") != model_of("c")
+
+
+def test_runs_do_not_overwrite_each_other(descend, houses):
+    for _ in range(2):
+        assert descend("fit", houses, "--target", "price", *BRIEF, "--quiet").code == 0
+    assert {path.name for path in Path("runs").iterdir()} == {"houses", "houses-2"}
+
+
+def test_resuming_a_finished_run_changes_nothing(descend, houses):
+    args = ("fit", houses, "--target", "price", *BRIEF, "--quiet", "--resume")
+    assert descend(*args).code == 0  # there is none yet: it begins
+    before = model_of("runs/houses")
+    assert descend(*args).code == 0
+    assert model_of("runs/houses") == before
+    assert [path.name for path in Path("runs").iterdir()] == ["houses"]
+
+
+@pytest.mark.parametrize("phase", ["linear", "mlp"])
+def test_an_interrupted_run_is_whole_and_goes_on_to_the_same_end(descend, houses, monkeypatch, phase):
+    args = ("fit", houses, "--target", "price", "--epochs", 5)
+    assert descend(*args, "--out", "whole").code == 0
+    told = ProgressBar.__call__
+
+    def tell(self, progress):
+        told(self, progress)
+        if phase in self._title and progress.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ProgressBar, "__call__", tell)
+        patch.setattr("descend._pace.TARGET", 0.0)  # a step a dispatch
+        said = descend(*args, "--out", "run")
+    metrics = json.loads(Path("run/metrics.json").read_text())
+    assert (said.code, metrics["reason"]) == (0, "interrupted")
+    assert metrics["validation"].keys() == ({"linear"} if phase == "linear" else {"linear", "mlp"})
+    assert "go on:  the same command with --resume --out run" in said.out
+    assert {path.name for path in Path("run").iterdir()} == FILES
+    assert descend(*args, "--out", "run", "--resume").code == 0
+    assert model_of("run") == model_of("whole")
+
+
+def test_help_names_the_commands(descend):
+    said = descend("--help")
+    assert said.code == 0
+    assert "fit" in said.out
+    assert "predict" in said.out

@@ -1,0 +1,100 @@
+"""A training that is killed at any moment, or interrupted, goes on to the very same end."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+PROGRAM = (sys.executable, "-c", "from descend.cli import main; main()")
+PATIENCE = 100  # seconds, for a machine that is busy
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    rng, rows = np.random.default_rng(0), 1200
+    frame = pd.DataFrame(rng.normal(size=(rows, 6)), columns=list("abcdef"))
+    frame["t"] = np.where(frame["a"] + frame["a"] * frame["b"] + rng.normal(0, 0.3, rows) > 0, "over", "under")
+    path = tmp_path_factory.mktemp("tables") / "t.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def start(table, out, *options):
+    """A training of some seconds: its learning rate is so low that it does not end before its time."""
+    args = ["--target", "t", "--model", "mlp", "--learning-rate", "3e-5", "--epochs", "120", "--quiet", "--out", out]
+    return subprocess.Popen([*PROGRAM, "fit", table, *args, *options], stderr=subprocess.PIPE)
+
+
+def ended(process):
+    """Wait for the end, a good one."""
+    _, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, err.decode()) == (0, "")
+
+
+def wait_for_checkpoints(out, process, times):
+    """Until so many were written; they replace each other."""
+    path, seen, deadline = out / "checkpoints" / "mlp.safetensors", set(), time.monotonic() + PATIENCE
+    if path.exists():
+        seen.add(path.stat().st_mtime_ns)
+        times += 1
+    while len(seen) < times:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+        if path.exists():
+            seen.add(path.stat().st_mtime_ns)
+
+
+def outcome_of(folder):
+    metrics = json.loads((folder / "metrics.json").read_text())
+    del metrics["seconds"]
+    return (folder / "model.safetensors").read_bytes(), pd.read_parquet(folder / "history.parquet"), metrics
+
+
+@pytest.fixture(scope="module")
+def whole(table, tmp_path_factory):
+    """What a training that nothing disturbs comes to."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    ended(start(table, out))
+    return outcome_of(out)
+
+
+def assert_same(outcome, expected):
+    (model, history, metrics), (same_model, same_history, same_metrics) = outcome, expected
+    assert model == same_model
+    pd.testing.assert_frame_equal(history, same_history, check_exact=True)
+    assert metrics == same_metrics
+
+
+def test_killed_and_resumed_is_as_never_killed(table, whole, tmp_path):
+    out, moments = tmp_path / "run", random.Random(0)
+    for checkpoints in (0, 1, 2):
+        process = start(table, out, "--resume")
+        wait_for_checkpoints(out, process, checkpoints)
+        time.sleep(moments.uniform(0, 1))
+        assert process.poll() is None
+        process.kill()
+        process.communicate()
+        assert not (out / "metrics.json").exists()
+    ended(start(table, out, "--resume"))
+    assert_same(outcome_of(out), whole)
+
+
+def test_interrupted_and_resumed_is_as_never_interrupted(table, whole, tmp_path):
+    """Ctrl-C ends a training with a model that can be used."""
+    out = tmp_path / "run"
+    process = start(table, out)
+    wait_for_checkpoints(out, process, 1)
+    process.send_signal(signal.SIGINT)
+    ended(process)
+    model, _, metrics = outcome_of(out)
+    assert (metrics["reason"], (out / "report.html").exists()) == ("interrupted", True)
+    assert model != whole[0]
+    ended(start(table, out, "--resume"))
+    assert_same(outcome_of(out), whole)

@@ -1,0 +1,51 @@
+"""`descend predict`: predictions beside the table's own columns."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from descend.tables.reading import read_table
+
+READERS = {".csv": pd.read_csv, ".tsv": lambda path: pd.read_csv(path, sep="\t"),
+           ".parquet": pd.read_parquet, ".feather": pd.read_feather}
+
+
+@pytest.mark.parametrize("suffix", READERS)
+def test_predictions_stand_beside_the_columns(descend, trained, houses, suffix):
+    table = read_table(houses).frame
+    price = table.pop("price")
+    table.to_parquet("new.parquet")
+    said = descend("predict", trained, "new.parquet", "-o", f"new/out{suffix}")
+    assert said == (0, f"80 predictions in new/out{suffix}, column 'prediction'\n", "")
+    out = READERS[suffix](f"new/out{suffix}")
+    assert list(out) == [*table, "prediction"]
+    assert np.corrcoef(out["prediction"], price)[0, 1] > 0.8
+
+
+def test_quiet_prints_nothing(descend, trained, houses):
+    assert descend("predict", trained, houses, "-o", "out.csv", "--quiet") == (0, "", "")
+
+
+def test_columns_that_the_model_does_not_know_are_left_and_named(descend, trained, houses):
+    table = pd.read_csv(houses).drop(columns="price").assign(owner="me", year=2000)
+    table.to_csv("more.csv", index=False)
+    said = descend("predict", trained, "more.csv", "-o", "out.csv")
+    assert "not used by the model, and left as they are: owner, year" in said.out
+    assert list(pd.read_csv("out.csv")) == [*table, "prediction"]
+
+
+def test_a_column_called_prediction_is_kept(descend, trained, houses):
+    descend("predict", trained, houses, "-o", "once.csv")
+    said = descend("predict", trained, "once.csv", "-o", "twice.csv")
+    assert "column 'prediction 2'" in said.out
+    twice = pd.read_csv("twice.csv")
+    assert (twice["prediction"] == twice["prediction 2"]).all()
+
+
+def test_classes_come_with_their_probabilities(descend):
+    assert descend("fit", "sample:iris", "--target", "target", "--model", "linear", "--epochs", 5, "--quiet").code == 0
+    assert descend("predict", "runs/iris", "sample:iris", "-o", "out.parquet").code == 0
+    out = pd.read_parquet("out.parquet")
+    chances = out[[f"probability of {name}" for name in ("setosa", "versicolor", "virginica")]]
+    assert np.allclose(chances.sum(axis=1), 1)
+    assert (chances.idxmax(axis=1) == "probability of " + out["prediction"]).all()

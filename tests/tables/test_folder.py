@@ -1,0 +1,98 @@
+"""A run's folder: found, begun, resumed; and a model that comes back as it was saved."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from descend.checkpoint import write_arrays
+from descend.errors import CheckpointError, InputError
+from descend.tables.folder import find_folder, load_model, save_model
+from descend.tables.reading import Table
+from descend.tables.training import Settings, fit_table
+
+RNG = np.random.default_rng(0)
+FRAME = pd.DataFrame(
+    {"x": RNG.normal(size=40), "z": list("uvwx") * 10, "n": RNG.normal(50, 9, 40), "c": list("ab") * 20}
+)
+TABLE = Table(FRAME, "my table/1", "0")
+SETTINGS = Settings("n")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("architecture", ["linear", "mlp"])
+@pytest.mark.parametrize("target", ["n", "c"])
+def test_a_saved_model_predicts_the_same_bits(here, architecture, target):
+    model = fit_table(TABLE, Settings(target, architecture, epochs=1)).model
+    folder = find_folder(here / "run", TABLE, SETTINGS, resume=False)
+    save_model(folder, model)
+    loaded = load_model(folder.path)
+    assert (loaded.shape, loaded.task, loaded.scale) == (model.shape, model.task, model.scale)
+    rows = model.encoder.transform(FRAME)
+    np.testing.assert_array_equal(loaded.predict(loaded.encoder.transform(FRAME)), model.predict(rows))
+
+
+def test_the_same_model_is_saved_as_the_same_bytes(here):
+    model = fit_table(TABLE, Settings("n", "linear", epochs=1)).model
+    saved = set()
+    for number in range(5):
+        folder = find_folder(here / str(number), TABLE, SETTINGS, resume=False)
+        save_model(folder, model)
+        saved.add((folder.path / "model.safetensors").read_bytes())
+    assert len(saved) == 1
+
+
+def test_runs_are_numbered(here):
+    paths = []
+    for _ in range(3):
+        folder = find_folder(None, TABLE, SETTINGS, resume=False)
+        folder.begin()
+        paths.append(str(folder.path))
+    assert paths == ["runs/my_table_1", "runs/my_table_1-2", "runs/my_table_1-3"]
+    assert str(find_folder(None, TABLE, SETTINGS, resume=True).path) == paths[-1]
+
+
+def test_looking_for_a_folder_writes_nothing(here):
+    find_folder(here / "run", TABLE, SETTINGS, resume=True)
+    find_folder(None, TABLE, SETTINGS, resume=False)
+    assert not list(here.iterdir())
+
+
+def test_a_begun_run_says_what_was_asked_for(here):
+    find_folder(here / "run", TABLE, SETTINGS, resume=False).begin()
+    asked = json.loads((here / "run/run.json").read_text())
+    assert asked == {"table": "my table/1", "digest": "0", "settings": dataclasses.asdict(SETTINGS)}
+    assert find_folder(here / "run", TABLE, SETTINGS, resume=True).asked == asked
+
+
+def test_an_empty_folder_may_be_used(here):
+    find_folder(here, TABLE, SETTINGS, resume=False).begin()
+
+
+@pytest.mark.parametrize("facts", [{}, {"shape": {}}, {"shape": {"width": "wide"}, "scale": {}, "task": {}}])
+def test_a_file_that_is_no_model_is_refused(here, facts):
+    write_arrays(here / "model.safetensors", {}, facts)
+    with pytest.raises(CheckpointError, match="is no model of descend's"):
+        load_model(here)
+
+
+def test_json_that_is_not_finite_is_never_written(here):
+    folder = find_folder(here, TABLE, SETTINGS, resume=False)
+    with pytest.raises(ValueError, match="JSON compliant"):
+        folder.write_json("metrics.json", {"score": float("nan")})
+    assert not list(here.iterdir())
+
+
+def test_a_folder_that_is_a_file_is_refused(here):
+    (here / "file").touch()
+    with pytest.raises(InputError, match="exists already"):
+        find_folder(here / "file", TABLE, SETTINGS, resume=False)
+    with pytest.raises(InputError, match=r"cannot write to .*give another --out"):
+        find_folder(here / "file" / "run", TABLE, SETTINGS, resume=False).begin()
