@@ -15,7 +15,20 @@ from descend._arrays import namespace
 
 
 def shuffled(position: Any, epoch: Any, seed: Any, length: int) -> Any:
-    """Where the examples at `position` of an epoch are in the data: a bijection of 0 … length − 1 for each epoch.
+    """Where the examples at `position` of an epoch are in the data: a bijection of 0 … length − 1 for each epoch."""
+    return permuted(position, round_keys(epoch, seed, length), length)
+
+
+def round_keys(epoch: Any, seed: Any, length: int) -> Any:
+    """The keys of an epoch's order: 32 random bits for each round, along the first axis."""
+    xp = namespace(epoch)
+    key = _mixed(xp.asarray(seed, dtype=xp.uint32) + _mixed(epoch.astype(xp.uint32)))
+    numbers = np.arange(1, _rounds(length) + 1, dtype=np.uint64) * 0x9E3779B9 & 0xFFFFFFFF
+    return _mixed(key[None] + xp.asarray(numbers.astype(np.uint32)).reshape(-1, *[1] * key.ndim))
+
+
+def permuted(position: Any, keys: Any, length: int) -> Any:
+    """The positions in the order that the keys give.
 
     A Feistel network on the positions below a·b ≥ length, written as pairs of digits: each digit in turn is moved by a
     hash of the other, which can be undone, so no two positions meet. One that is moved past the end goes through the
@@ -24,9 +37,7 @@ def shuffled(position: Any, epoch: Any, seed: Any, length: int) -> Any:
     Reference: Black and Rogaway, "Ciphers with arbitrary finite domains", 2002.
     """
     xp = namespace(position)
-    cols = isqrt(length - 1) + 1
-    rows = -(-length // cols)
-    keys = _round_keys(xp, epoch.astype(xp.uint32), xp.asarray(seed, dtype=xp.uint32), _rounds(length))
+    rows, cols = _digits(length)
 
     def network(index: Any) -> Any:
         def two_rounds(number: Any, digits: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -48,6 +59,13 @@ def shuffled(position: Any, epoch: Any, seed: Any, length: int) -> Any:
         lambda index: xp.where(index >= xp.uint32(length), network(index), index),
         index,
     )
+
+
+def _digits(length: int) -> tuple[int, int]:
+    """Two numbers, neither more than twice the other or so, whose product is hardly above `length`: less walking."""
+    root = isqrt(length - 1) + 1
+    pairs = ((rows, -(-length // rows)) for rows in range(root - root // 4, root + 1))
+    return min(pairs, key=lambda pair: pair[0] * pair[1])
 
 
 def _rounds(length: int) -> int:

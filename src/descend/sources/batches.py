@@ -10,7 +10,7 @@ from descend._tree import Tree
 from descend.errors import InputError
 from descend.schedules import fixed, setting
 from descend.sources._base import Batch, as_data
-from descend.sources._shuffle import shuffled
+from descend.sources._shuffle import permuted, round_keys
 
 PLANNED, GATHERED = 1024, 64  # examples at a time: numbered ahead, and gathered by a kernel
 
@@ -109,9 +109,15 @@ def next_examples(place: Place, count: int, length: int, shuffle: bool) -> Any:
     """The numbers of the next `count` examples of data with `length`, across epochs."""
     xp = namespace(place.position)
     position = place.position + xp.arange(count, dtype=xp.uint32)
-    epochs = position // xp.uint32(length)
-    position = position - epochs * xp.uint32(length)
-    return shuffled(position, place.epoch + epochs, place.seed, length) if shuffle else position
+    later = position // xp.uint32(length)  # epochs
+    position = position - later * xp.uint32(length)
+    if not shuffle:
+        return position
+    if count > length:
+        return permuted(position, round_keys(place.epoch + later, place.seed, length), length)
+    # At most two epochs: their keys are made once, not for each example.
+    now, then = (round_keys(place.epoch + xp.uint32(i), place.seed, length)[:, None] for i in (0, 1))
+    return permuted(position, xp.where(later > 0, then, now), length)
 
 
 def place_after(place: Place, count: Any, length: int) -> Place:
