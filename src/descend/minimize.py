@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -241,8 +240,9 @@ def _inspect(descent: Descent, numbers: Tree, key: jax.Array) -> tuple[bool, boo
     Of convolutions it is known that XLA may compile them far worse inside a loop. Only for them it is tried out: a
     measurement that is not needed could only make two runs differ.
     """
-    batch = _first_batch(descent.source, numbers, key)
-    program, value = jax.make_jaxpr(partial(call, descent), return_shape=True)(numbers, batch)
+    # Traced by `jit`, which remembers it: to minimize the same loss again then begins at once.
+    traced = _loss_alone.trace(*_without_data(descent, numbers, key))
+    program, value = traced.jaxpr, traced.out_info
     has_aux = isinstance(value, tuple)
     if has_aux and not (len(value) == 2 and isinstance(value[1], dict)):
         raise InputError(f"the loss must return a scalar, or a scalar and a dict, but returns a tuple of {len(value)}")
@@ -257,10 +257,20 @@ def _inspect(descent: Descent, numbers: Tree, key: jax.Array) -> tuple[bool, boo
     return has_aux, "conv_general_dilated" in str(program)
 
 
-def _first_batch(source: Any, numbers: Tree, key: jax.Array) -> Any:
+_loss_alone = jax.jit(call)
+_first_draw = jax.jit(lambda source, numbers, key: source.draw(source.init(key), numbers)[0])
+
+
+def _without_data(descent: Descent, numbers: Tree, key: jax.Array) -> tuple[Descent, Tree, Any]:
+    """What the loss is traced with: the shapes of a first batch, and no more data than that."""
+    source = descent.source
+    if isinstance(source, Empty):
+        return descent, numbers, ()
     if isinstance(source, HostSource):
-        return source.draw(source.init(key), numbers)[0]
-    return jax.eval_shape(lambda source, params: source.draw(source.init(key), params)[0], source, numbers)
+        batch = source.draw(source.init(key), numbers)[0]
+    else:
+        batch = _first_draw.trace(source, numbers, key).out_info
+    return dataclasses.replace(descent, source=WholeSet(())), numbers, batch
 
 
 def _validation(validation: Any, descent: Descent) -> Validate | None:
