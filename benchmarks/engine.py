@@ -39,16 +39,41 @@ def rows() -> Iterator[Row]:
             yield Row(workload, "Optax loop", "time", "us/step", per_step[0], per_step[2])
 
 
+    yield from _convolutions(features)
+
+
+def _convolutions(features: np.ndarray) -> Iterator[Row]:
+    """A small network of convolutions, which XLA compiles badly inside a loop: the engine has to find that out."""
+    target = np.arange(len(features), dtype=np.int32) % 10
+    data = (np.repeat(np.repeat(features.reshape(-1, 8, 8, 1), 3, 1), 3, 2).astype(np.float32) / 16, target)
+    ours, theirs, steps = descend.SGD(1e-2), optax.sgd(1e-2), 300
+    stream = _shuffled(data, 64, steps)
+    scan = jax.jit(partial(_bare, convolutional_loss, _bare_sgd))
+    step = jax.jit(partial(_optax_step, convolutional_loss, theirs))
+    settings: dict[str, Any] = {"optimizer": ours, "batch_size": 64, "steps": steps, "stop": []}
+    seconds = alternately(
+        [
+            lambda: descend.minimize(convolutional_loss, filters(), data, **settings),
+            lambda: jax.block_until_ready(scan(filters(), stream)),
+            lambda: _optax_loop(filters(), theirs, step, stream, steps),
+        ],
+        3,
+    )
+    for peer, time in (("bare lax.scan", seconds[1]), ("Optax loop", seconds[2])):
+        yield Row("convolutions 5×5×6, 5×5×16, SGD, batch 64", peer, "time", "us/step", 1e6 * seconds[0] / steps,
+                  1e6 * time / steps)
+
+
 def _measure(data: Any, ours: Any, theirs: Any, bare: Callable[..., Any], size: int, steps: int) -> list[float]:
     """Microseconds per step of ours, of the bare scan and of the loop over Optax, which is shorter."""
     stream, short = _shuffled(data, size, steps), min(steps, 5_000)
-    scan = jax.jit(partial(_bare, bare))
-    step = jax.jit(partial(_optax_step, theirs))
+    scan = jax.jit(partial(_bare, loss, bare))
+    step = jax.jit(partial(_optax_step, loss, theirs))
     settings: dict[str, Any] = {"optimizer": ours, "batch_size": size, "steps": steps, "stop": []}
     contestants = [
         lambda: descend.minimize(loss, start(), data, **settings),
         lambda: jax.block_until_ready(scan(start(), stream)),
-        lambda: _optax_loop(theirs, step, stream, short),
+        lambda: _optax_loop(start(), theirs, step, stream, short),
     ]
     seconds = alternately(contestants, REPEATS)
     return [1e6 * t / n for t, n in zip(seconds, (steps, steps, short), strict=True)]
@@ -72,6 +97,24 @@ def loss(params: dict[str, jax.Array], batch: tuple[jax.Array, jax.Array]) -> ja
     return descend.losses.softmax_cross_entropy(hidden @ params["w2"] + params["b2"], target).mean()
 
 
+def filters() -> dict[str, jax.Array]:
+    """The convolutional network at its start."""
+    rng = np.random.default_rng(0)
+    shapes = {"first": (5, 5, 1, 6), "second": (5, 5, 6, 16), "last": (6 * 6 * 16, 10)}
+    return {name: jnp.asarray(rng.normal(0, 0.1, shape), jnp.float32) for name, shape in shapes.items()}
+
+
+def convolutional_loss(params: dict[str, jax.Array], batch: tuple[jax.Array, jax.Array]) -> jax.Array:
+    """Cross-entropy of two convolutions with pooling and a linear layer."""
+    maps, target = batch
+    for name in ("first", "second"):
+        layout = ("NHWC", "HWIO", "NHWC")
+        maps = jax.lax.conv_general_dilated(maps, params[name], (1, 1), "SAME", dimension_numbers=layout)
+        count, height, width, channels = maps.shape
+        maps = jax.nn.relu(maps).reshape(count, height // 2, 2, width // 2, 2, channels).max((2, 4))
+    return descend.losses.softmax_cross_entropy(maps.reshape(len(target), -1) @ params["last"], target).mean()
+
+
 def _shuffled(data: tuple[np.ndarray, np.ndarray], size: int, steps: int) -> tuple[jax.Array, jax.Array]:
     """Batches for `steps` steps, one after the other in memory; of long runs, the first ones again and again."""
     rng = np.random.default_rng(0)
@@ -81,7 +124,7 @@ def _shuffled(data: tuple[np.ndarray, np.ndarray], size: int, steps: int) -> tup
     return tuple(jnp.asarray(part[index].reshape(steps, size, *part.shape[1:])) for part in data)  # type: ignore[return-value]
 
 
-def _bare(rule: Callable[..., Any], params: Any, stream: Any) -> Any:
+def _bare(loss: Callable[..., Any], rule: Callable[..., Any], params: Any, stream: Any) -> Any:
     def body(carry: Any, batch: Any) -> Any:
         params, state = carry
         value, grads = jax.value_and_grad(loss)(params, batch)
@@ -108,15 +151,14 @@ def _bare_adam(params: Any, grads: Any, state: Any) -> Any:
     return params, (mean, square, count)
 
 
-def _optax_loop(rule: Any, step: Callable[..., Any], stream: Any, steps: int) -> None:
-    params = start()
+def _optax_loop(params: Any, rule: Any, step: Callable[..., Any], stream: Any, steps: int) -> None:
     state = rule.init(params)
     for i in range(steps):
         params, state, _ = step(params, state, (stream[0][i], stream[1][i]))
     jax.block_until_ready(params)
 
 
-def _optax_step(rule: optax.GradientTransformation, params: Any, state: Any, batch: Any) -> Any:
+def _optax_step(loss: Callable[..., Any], rule: Any, params: Any, state: Any, batch: Any) -> Any:
     value, grads = jax.value_and_grad(loss)(params, batch)
     updates, state = rule.update(grads, state, params)
     return optax.apply_updates(params, updates), state, value

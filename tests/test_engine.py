@@ -387,6 +387,26 @@ def test_an_optax_transformation_is_an_optimizer():
     assert "learning_rate" not in theirs.history.columns
 
 
+def smoothed(kernel, batch):
+    return (jnp.convolve(batch, kernel, mode="same") ** 2).mean()
+
+
+@pytest.mark.parametrize(
+    ("in_loop", "one_by_one", "stepwise"), [(0.3, 0.02, True), (0.3, 0.29, False), (0.001, 0, False)]
+)
+def test_convolutions_are_dispatched_as_is_faster(monkeypatch, in_loop, one_by_one, stepwise):
+    times = iter([in_loop, one_by_one])
+    monkeypatch.setattr("descend._pace._seconds", lambda step: next(times))
+    fit = minimize(smoothed, np.ones(3), DATA, optimizer=SGD(0.1), batch_size=8, steps=5)
+    assert fit.run.descent.stepwise is stepwise
+    assert fit.history["loss"][-1] < fit.history["loss"][0]
+
+
+def test_other_losses_are_not_measured(monkeypatch):
+    monkeypatch.setattr("descend._pace._seconds", lambda step: pytest.fail("measured"))
+    assert minimize(distance, 0.0, DATA, steps=5).run.descent.stepwise is False
+
+
 def test_the_clock_decides_nothing(monkeypatch):
     """On a busy machine time jumps. The sizes of dispatches may follow it, but what is computed may not."""
     rng, now = np.random.default_rng(0), [0.0]
