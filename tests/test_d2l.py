@@ -10,7 +10,7 @@ import pytest
 import descend
 from descend import SGD, AdaGrad, RMSprop
 
-AIRFOIL = Path(os.environ.get("DESCEND_DATA", Path(__file__).parents[2] / "shared" / "data")) / "airfoil_self_noise.dat"
+AIRFOIL = Path(os.environ.get("DESCEND_DATA", "data")) / "airfoil_self_noise.dat"
 FLOOR = 0.24169  # of the linear model's least squares, on the book's 1500 rows
 
 
@@ -75,7 +75,7 @@ def test_two_dimensions(function, rule, printed):
 @pytest.fixture(scope="module")
 def airfoil():
     if not AIRFOIL.exists():
-        pytest.skip(f"put {AIRFOIL.name} into {AIRFOIL.parent}, or the folder that holds it into DESCEND_DATA")
+        pytest.skip(f"set DESCEND_DATA to the folder that holds {AIRFOIL.name}, the book's table")
     table = np.loadtxt(AIRFOIL, dtype=np.float32)
     table = ((table - table.mean(axis=0)) / table.std(axis=0))[:1500]
     return jnp.asarray(table[:, :5]), jnp.asarray(table[:, 5])
