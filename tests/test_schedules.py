@@ -222,3 +222,8 @@ def test_gradients_flow_to_the_numbers(schedule):
     """Also through `Joined`, whose later parts are asked for steps before they begin."""
     gradient = jax.grad(lambda schedule: jnp.float32(schedule(jnp.asarray(3))))(jax.tree.map(jnp.float32, schedule))
     assert all(abs(float(leaf)) < inf for leaf in jax.tree.leaves(gradient))
+
+
+def test_a_staircase_needs_stairs():
+    with pytest.raises(InputError, match="every must be at least 1 step, but is 0"):
+        Step(0.1, every=0)

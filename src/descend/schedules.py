@@ -78,6 +78,10 @@ class Step(Schedule):
     every: int = fixed()
     factor: Rate = 0.1
 
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise InputError(f"Step: every must be at least 1 step, but is {self.every}")
+
     def __call__(self, step: Any) -> Rate:
         return self.initial * self.factor ** _real(step // self.every)
 

@@ -5,6 +5,7 @@ import math
 from typing import Any, NamedTuple, TypeVar, dataclass_transform
 
 import jax
+import numpy as np
 
 from descend._arrays import namespace
 from descend._tree import Tree, named_leaves
@@ -126,7 +127,7 @@ def require(rule: Rule, **ranges: tuple[float, float]) -> None:
     """
     for name, (low, high) in ranges.items():
         value = getattr(rule, name)
-        if isinstance(value, (int, float)) and not low <= value < high:
+        if isinstance(value, (int, float, np.generic)) and not low <= value < high:
             raise InputError(f"{type(rule).__name__}: {name} must be at least {low:g} and below {high:g}, "
                              f"but is {value}")
 

@@ -140,7 +140,10 @@ class Adam(Rule):
         return -lr * m_hat / (namespace(g).sqrt(v_hat) + self.eps), (m, v)
 
     def stability_limit(self) -> float:
-        """(2 + 2β₁) / (1 − β₁), for the curvature divided by √v̂: 38 at β₁ = .9."""
+        """(2 + 2β₁) / (1 − β₁), for the curvature divided by √v̂: 38 at β₁ = .9.
+
+        It holds once the bias corrections have died out: before, the steps are larger.
+        """
         return (2 + 2 * self.beta1) / (1 - self.beta1)
 
 
