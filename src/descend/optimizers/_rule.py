@@ -127,7 +127,7 @@ def require(rule: Rule, **ranges: tuple[float, float]) -> None:
     """
     for name, (low, high) in ranges.items():
         value = getattr(rule, name)
-        if isinstance(value, (int, float, np.generic)) and not low <= value < high:
+        if isinstance(value, (int, float, np.floating)) and not low <= float(value) < high:
             raise InputError(f"{type(rule).__name__}: {name} must be at least {low:g} and below {high:g}, "
                              f"but is {value}")
 
