@@ -21,7 +21,7 @@ bench: .venv/peers
 	for name in engine start tables; do $(BIN)/python -m benchmarks $$name || exit 1; done
 
 docs: .venv/docs
-	$(BIN)/pdoc --math --output-directory docs/api descend descend.optimizers descend.schedules descend.losses descend.sources
+	$(BIN)/pdoc --math --output-directory docs/api descend
 
 .venv/core: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
