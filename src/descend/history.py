@@ -78,7 +78,7 @@ class History:
 
         What a loss reported as an array becomes a column of lists.
         """
-        import pandas as pd  # noqa: PLC0415  # half a second that a descent has no need of
+        import pandas as pd  # half a second that a descent has no need of
 
         columns: dict[str, Any] = {n: list(c) if c.ndim > 1 else c for n, c in self.columns.items()}
         frame = pd.DataFrame(columns)

@@ -53,7 +53,7 @@ class Result:
 
     def plot(self) -> "go.Figure":
         """The loss, the gradient's norm and the learning rate over the steps, as a Plotly figure."""
-        from descend._figures import training_curves  # noqa: PLC0415  # Plotly is for those who look
+        from descend._figures import training_curves  # Plotly is for those who look
 
         return training_curves(self.history, self.reason)
 

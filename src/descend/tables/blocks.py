@@ -16,7 +16,7 @@ _HASHES = 1 << 12
 
 def make_transformer(columns: tuple[Column, ...], flagged: tuple[str, ...], rows: int) -> Any:
     """The unfitted ColumnTransformer: a block each for numbers, flags and categories, one a date and a text."""
-    from sklearn.compose import ColumnTransformer  # noqa: PLC0415  (takes a second to import)
+    from sklearn.compose import ColumnTransformer  # takes a second to import
 
     named = {kind: [column.name for column in columns if column.kind is kind] for kind in Kind}
     blocks: list[tuple[str, Any, Any]] = []
@@ -60,22 +60,22 @@ def _numbers() -> Any:
     """Centres and scales, nothing more: measured on delays of flights, power and quantile transforms of heavy
     tails halved the R² of linear models and lowered that of networks, as a long tail often acts in proportion.
     """
-    from sklearn.impute import SimpleImputer  # noqa: PLC0415
-    from sklearn.pipeline import Pipeline  # noqa: PLC0415
-    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
 
     fill = SimpleImputer(strategy="median", keep_empty_features=True)
     return Pipeline([("fill", fill), ("scale", StandardScaler())])
 
 
 def _flags() -> Any:
-    from sklearn.impute import SimpleImputer  # noqa: PLC0415
+    from sklearn.impute import SimpleImputer
 
     return SimpleImputer(strategy="most_frequent", keep_empty_features=True)
 
 
 def _categories() -> Any:
-    from sklearn.preprocessing import OneHotEncoder  # noqa: PLC0415
+    from sklearn.preprocessing import OneHotEncoder
 
     # A level that one row has is pooled: so the feature of never-seen levels is one that was trained.
     return OneHotEncoder(
@@ -84,10 +84,10 @@ def _categories() -> Any:
 
 
 def _dates() -> Any:
-    from sklearn.impute import SimpleImputer  # noqa: PLC0415
-    from sklearn.pipeline import Pipeline  # noqa: PLC0415
-    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
-    from skrub import DatetimeEncoder  # noqa: PLC0415  (takes seconds to import)
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+    from skrub import DatetimeEncoder  # takes seconds to import
 
     parts = DatetimeEncoder(add_weekday=True)
     fill = SimpleImputer(strategy="median", keep_empty_features=True)
@@ -96,10 +96,10 @@ def _dates() -> Any:
 
 def _texts(rows: int) -> Any:
     """Latent semantic analysis of groups of letters: word parts count, and spelling mistakes matter little."""
-    from sklearn.decomposition import TruncatedSVD  # noqa: PLC0415
-    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer  # noqa: PLC0415
-    from sklearn.pipeline import Pipeline  # noqa: PLC0415
-    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
 
     # Hashing needs no vocabulary, which would be most of a saved model.
     letters = HashingVectorizer(

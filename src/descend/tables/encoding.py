@@ -102,6 +102,6 @@ class Encoder:
 
 def _plain_arrays() -> AbstractContextManager[None]:
     """Has scikit-learn return arrays, whatever the user's own settings for it are."""
-    from sklearn import config_context  # noqa: PLC0415  (takes half a second to import)
+    from sklearn import config_context  # takes half a second to import
 
     return config_context(transform_output="default")

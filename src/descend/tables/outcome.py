@@ -80,7 +80,7 @@ def metrics(fitted: Fitted, outcome: Outcome, settings: Settings) -> dict[str, A
 
 def score_of(predictions: np.ndarray, truth: np.ndarray, task: Task) -> float:
     """Accuracy of class probabilities, or R² of numbers."""
-    from sklearn.metrics import r2_score  # noqa: PLC0415  # a second to import
+    from sklearn.metrics import r2_score  # a second to import
 
     if task.kind != "regression":
         return float(np.mean(predictions.argmax(axis=1) == truth))

@@ -52,15 +52,15 @@ class _Form(NamedTuple):
 def _class_named(name: str) -> Any:
     """The class called `name` if an encoder may be made of it, or `None`; skrub is imported only where it is meant."""
     if name == "DatetimeEncoder":
-        from skrub import DatetimeEncoder  # noqa: PLC0415  (takes seconds to import)
+        from skrub import DatetimeEncoder  # takes seconds to import
 
         return DatetimeEncoder
-    from sklearn.compose import ColumnTransformer  # noqa: PLC0415
-    from sklearn.decomposition import TruncatedSVD  # noqa: PLC0415
-    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer  # noqa: PLC0415
-    from sklearn.impute import SimpleImputer  # noqa: PLC0415
-    from sklearn.pipeline import Pipeline  # noqa: PLC0415
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler  # noqa: PLC0415
+    from sklearn.compose import ColumnTransformer
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
     words = (HashingVectorizer, TfidfTransformer, TruncatedSVD)
     allowed = (ColumnTransformer, OneHotEncoder, Pipeline, SimpleImputer, StandardScaler, *words)

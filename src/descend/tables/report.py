@@ -69,7 +69,7 @@ def _plain(value: Any) -> str:
 
 def _predictions(outcome: Outcome, task: Task) -> go.Figure:
     """Predicted against true values, or the confusion of classes."""
-    from sklearn.metrics import confusion_matrix  # noqa: PLC0415  # a second to import
+    from sklearn.metrics import confusion_matrix  # a second to import
 
     truth, values = outcome.truth, outcome.predictions
     figure = go.Figure()

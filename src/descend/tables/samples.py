@@ -12,7 +12,7 @@ def read_sample(name: str) -> pd.DataFrame:
     """The sample called `name`, its last column called "target": class names, digits or the measured value."""
     if name not in SAMPLES:
         raise InputError(f"no sample is called {name!r}: the samples are {', '.join(SAMPLES)}")
-    from sklearn import datasets  # noqa: PLC0415  (takes a second to import)
+    from sklearn import datasets  # takes a second to import
 
     # Measurements in their own units say more in a report than scikit-learn's standardised ones.
     settings = {"scaled": False} if name == "diabetes" else {}

@@ -56,6 +56,6 @@ def _column(name: str, kind: str, reason: str, form: str, gaps: list[str]) -> Co
 
 def _version() -> str:
     """scikit-learn's version, up to the part whose change may change what attributes mean."""
-    import sklearn  # noqa: PLC0415  (takes half a second to import)
+    import sklearn  # takes half a second to import
 
     return ".".join(sklearn.__version__.split(".")[:2])

@@ -156,7 +156,7 @@ def prepare(table: Table, settings: Settings) -> Prepared:
 
     **Raises** `InputError` for a table, a target or settings that cannot be used.
     """
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415  # a second to import
+    from sklearn.model_selection import train_test_split  # a second to import
 
     features, target, dropped = split_target(table, settings.target)
     task = find_task(target)
@@ -221,7 +221,7 @@ def train(
 
 def _deal(targets: np.ndarray, folds: int, task: Task, seed: int) -> np.ndarray:
     """The number of the fold that each row is in; every fold has its share of each class that has a row for each."""
-    from sklearn.model_selection import KFold, StratifiedKFold  # noqa: PLC0415  # a second to import
+    from sklearn.model_selection import KFold, StratifiedKFold  # a second to import
 
     stratified = task.classes and np.bincount(targets).min() >= folds
     dealer = (StratifiedKFold if stratified else KFold)(folds, shuffle=True, random_state=seed)
