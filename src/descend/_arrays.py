@@ -17,6 +17,14 @@ def namespace(array: Any) -> ModuleType:
     return jax.numpy if isinstance(array, jax.Array) else np
 
 
+def is_array(value: Any) -> bool:
+    """Whether this is an array of one of the three worlds; NumPy's scalars are arrays without axes."""
+    torch = sys.modules.get("torch")
+    return isinstance(value, (jax.Array, np.ndarray, np.generic)) or (
+        torch is not None and isinstance(value, torch.Tensor)
+    )
+
+
 def precision(tree: Any) -> AbstractContextManager[Any]:
     """The context in which JAX keeps the dtypes of `tree`: 64 bits if a leaf has them, else the caller's own.
 

@@ -20,7 +20,7 @@ import numpy as np
 from descend._pace import Pace, with_best_dispatch
 from descend._tree import Tree
 from descend.checkpoint import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
-from descend.descent import CONVERGED, NONFINITE, Run, Trace, advance
+from descend.descent import CONVERGED, NONFINITE, STALLED, Run, Trace, advance
 from descend.errors import CheckpointError, InputError
 from descend.history import History
 from descend.observers import Observer, Progress
@@ -107,6 +107,10 @@ class Drive:
             self._validate(self.validate)
         if status == CONVERGED and run.descent.stop is not None:
             self.reason = _convergence(run.descent.stop, run, trace)
+        elif status == STALLED:
+            evidence = (f"no step that was tried lowers the loss below {trace.columns['loss'][-1]:.6g}, where the "
+                        f"gradient's norm is {trace.columns['gradient_norm'][-1]:.3g}: the limit of this precision")
+            self.reason = Reason("stalled", evidence, step)
         elif self.plateau and self.best.waited >= self.plateau.patience:
             evidence = (f"the validation loss was best after {self.best.step} steps, {self.best.value:.6g}, "
                         f"and {self.best.waited} more evaluations did not better it")

@@ -19,12 +19,12 @@ import numpy as np
 from descend._arrays import precision
 from descend._tree import Tree, join, named_leaves, norm, scaled_norm
 from descend.errors import InputError
-from descend.optimizers import External, Rule
+from descend.optimizers import Optimizer, Point
 from descend.schedules import fixed, setting
 from descend.sources import Drawn, Empty, HostSource, Planned, Source, Unplanned, draw_ahead
 from descend.stopping import GradientTolerance
 
-RUNNING, CONVERGED, NONFINITE = range(3)
+RUNNING, CONVERGED, NONFINITE, STALLED = range(4)
 TRACE_STEPS, TRACE_BYTES = 2**14, 2**20  # the most that one dispatch records
 
 
@@ -57,7 +57,7 @@ class Descent:
     """
 
     source: Source | HostSource
-    optimizer: Rule | External
+    optimizer: Optimizer
     stop: GradientTolerance | None
     loss: Any = fixed()
     rest: "Static" = fixed()
@@ -112,6 +112,13 @@ class Run:
         """The numbers among `eval_params`."""
         with precision(self.state.params):
             return self.descent.optimizer.eval_params(self.state.optimizer, self.state.params)
+
+    @property
+    def judged_numbers(self) -> Tree:
+        """The numbers of the parameters that a test of convergence looks at: those where the gradient was taken."""
+        with precision(self.state.params):
+            here = Point(self.state.params, self.state.guard.first_norm, self.state.params)
+            return self.descent.optimizer.standing(self.state.optimizer, here).params
 
 
 @dataclass(frozen=True)
@@ -259,9 +266,11 @@ def _single(state: State, descent: Descent) -> tuple[State, dict[str, jax.Array]
 
 def _step(state: State, descent: Descent, batch: Any) -> tuple[State, jax.Array, dict[str, jax.Array]]:
     """θ ← θ + u(∇J(θ)); the reason not to have done so, if there is one; and the step's entry in the trace."""
-    params, guard = state.params, state.guard
+    params, guard, rule = state.params, state.guard, descent.optimizer
     (loss, aux), grads = _value_and_grad(descent, params, batch)
-    updates, optimizer = descent.optimizer.update(grads, state.optimizer, params)
+    extra = {"value": loss, "aux": aux, **_functions(descent, batch)}
+    updates, optimizer = rule.update(grads, state.optimizer, params, **extra)
+    _, loss, grads = rule.standing(state.optimizer, Point(params, loss, grads))
     # Where a descent may end for its gradient, it must not be for squares that are beyond the range of its dtype.
     grad_norm, update_norm = (norm if descent.stop is None else scaled_norm)(grads), norm(updates)
     finite = jnp.isfinite(loss) & jnp.isfinite(grad_norm) & jnp.isfinite(update_norm)
@@ -275,8 +284,10 @@ def _step(state: State, descent: Descent, batch: Any) -> tuple[State, jax.Array,
         first = jnp.where(jnp.isnan(guard.first_norm) & finite, grad_norm, guard.first_norm)
         guard = guard._replace(first_norm=first)
         status = jnp.where(finite & descent.stop.met(grad_norm, first), CONVERGED, status).astype(jnp.int32)
+    if (stalled := rule.stalled(state.optimizer)) is not False:
+        status = jnp.where(finite & stalled & (status == RUNNING), STALLED, status).astype(jnp.int32)
     measured = {"loss": loss, "gradient_norm": grad_norm, "update_norm": update_norm}
-    entry = _entry(measured, descent.optimizer.readings(state.optimizer), named_leaves(aux))
+    entry = _entry(measured, rule.readings(optimizer), named_leaves(aux))
     return state._replace(params=moved, optimizer=optimizer, guard=guard), status, entry
 
 
@@ -334,6 +345,16 @@ def evaluate(descent: Descent, params: Tree, batch: Any) -> tuple[jax.Array, Tre
     """The loss on a batch, and what it returned besides."""
     value = call(descent, params, batch)
     return value if descent.has_aux else (value, {})
+
+
+def _functions(descent: Descent, batch: Any) -> dict[str, Callable[[Tree], Any]]:
+    """The loss on this batch, as functions of the parameters, for optimizers that look at other points too."""
+
+    def value_and_grad(params: Tree) -> tuple[jax.Array, Tree]:
+        (value, _), grads = _value_and_grad(descent, params, batch)
+        return value, grads
+
+    return {"value_fn": lambda params: evaluate(descent, params, batch)[0], "value_and_grad": value_and_grad}
 
 
 def _value_and_grad(descent: Descent, params: Tree, batch: Any) -> tuple[tuple[jax.Array, Tree], Tree]:

@@ -21,7 +21,7 @@ from descend.descent import Descent, Run, Static, call, evaluate, start
 from descend.errors import InputError
 from descend.history import History
 from descend.observers import Observer
-from descend.optimizers import Adam, AdamW, External, Rule
+from descend.optimizers import Adam, AdamW, External, Optimizer
 from descend.schedules import Cosine
 from descend.sources import Empty, HostArrays, HostSource, MiniBatches, Source, WholeSet, as_data, mini_batches
 from descend.stopping import Best, Budget, GradientTolerance, Plateau, Reason, Stop
@@ -217,7 +217,7 @@ def _optimizer(optimizer: Any, source: Any, steps: int | None) -> Any:
         optimizer = AdamW(Cosine(0.01) if steps else 0.001)
     if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")) or isinstance(optimizer, type):
         raise InputError(f"optimizer must be a rule such as Adam(0.001), but is {optimizer!r}")
-    return optimizer.over(steps) if isinstance(optimizer, Rule) else External(optimizer)
+    return optimizer.over(steps) if isinstance(optimizer, Optimizer) else External(optimizer)
 
 
 def _stops(stop: Any, source: Any, validation: Any) -> tuple[GradientTolerance | None, Plateau | None]:
@@ -321,7 +321,12 @@ def _digest(data: Any) -> str:
 
 def _result(drive: Drive, reason: Reason) -> Result:
     run = drive.run
-    numbers = run.eval_numbers if drive.best_numbers is None else drive.best_numbers
+    if drive.best_numbers is not None:
+        numbers = drive.best_numbers
+    elif reason.name == "converged":  # an average may lag far behind the parameters that passed the test
+        numbers = run.judged_numbers
+    else:
+        numbers = run.eval_numbers
     losses = drive.history.columns.get("loss", np.full(1, np.nan))
     return Result(
         params=join(numbers, run.descent.rest.thaw()),

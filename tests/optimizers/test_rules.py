@@ -121,9 +121,9 @@ def test_a_users_schedule_drives_the_step_and_is_readable(rule, xp):
     g = xp.ones(2)
     driven, state, read = rule(Halving()), rule().init(g), []
     for step in range(4):
-        read.append(float(driven.readings(state)["learning_rate"]))
         constant, _ = rule(0.8 * 0.5**step).update(g, state, g)
         update, state = driven.update(g, state, g)
+        read.append(float(driven.readings(state)["learning_rate"]))
         np.testing.assert_allclose(update, constant, rtol=1e-6)
     np.testing.assert_allclose(read, [0.8, 0.4, 0.2, 0.1], rtol=1e-6)
 

@@ -1,26 +1,34 @@
-"""The contract of an update rule, and what all rules share."""
+"""The contract of an update rule whose mathematics is that of one array, and what all such rules share."""
 
 import dataclasses
 import math
-from typing import Any, NamedTuple, TypeVar, dataclass_transform
+from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
 import jax
-import numpy as np
 
 from descend._arrays import namespace
-from descend._tree import Tree, named_leaves
+from descend._tree import Tree
 from descend.errors import InputError
+from descend.optimizers._checks import (
+    refuse_misfits,
+    refuse_other_shapes,
+    refuse_other_structure,
+    refuse_unmovable,
+)
+from descend.optimizers._optimizer import Optimizer
 from descend.schedules import Rate, Schedule, as_schedule, fixed, setting
 
 R = TypeVar("R")
-Slots = tuple[Any, ...]  # one array for each of a rule's slots, each shaped like the parameter
+Slots = tuple[Any, ...]  # what is remembered of one array: a value for each of a rule's slots
+Leaf = tuple[Any, Any, Slots]  # an array's gradient, the parameter, and what is remembered of it
 
 
 class RuleState(NamedTuple):
-    """What a rule remembers: how many steps it made, and per slot a tree shaped like the parameters."""
+    """What a rule remembers: how many steps it made, per slot a tree of arrays, and the scalars that all share."""
 
     count: Any
     slots: dict[str, Tree]
+    shared: dict[str, Any]
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, fixed))
@@ -29,111 +37,90 @@ def rule(cls: type[R]) -> type[R]:
     return setting(cls)
 
 
-class Rule:
+class Rule(Optimizer):
     """An update rule `θ ← θ + u(∇J(θ), state)`, written once for NumPy, JAX and PyTorch arrays.
 
-    A rule is a frozen dataclass, so that its `repr` is its settings. It gives the names of its `slots` (arrays
-    shaped like the parameter, zero at the start) and `leaf`, the mathematics for one array; the rest is here.
-    The protocol `init`/`update` is Optax's: updates are *added* to the parameters.
+    A rule gives the names of its `slots` (what it remembers of each parameter) and `leaf`, the mathematics for one
+    array. One whose arrays must know of each other also gives `shared_start` and `across`, from which `leaf` takes
+    scalars by name. The rest is here.
     """
 
     learning_rate: Rate | Schedule
+    needs_params: ClassVar[bool] = False  # whether `leaf` uses the parameter, which Optax's protocol may leave out
 
     @property
     def slots(self) -> tuple[str, ...]:
         """The names of what is remembered per parameter, in the order in which `leaf` takes them."""
         return ()
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
-        """One array's update and its new slots, from gradient `g`, parameter `p`, step number `t` (from 1)
-        and learning rate `lr`, the last two as scalars of the array's own kind and dtype."""
+    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, *_: Any, **shared: Any) -> tuple[Any, Slots]:
+        """One array's update and its new slots, from gradient `g`, parameter `p`, step number `t` (from 1),
+        learning rate `lr` and the shared scalars, all of these of the array's own kind and dtype."""
         raise NotImplementedError
 
-    def init(self, params: Tree) -> RuleState:
-        """The state before the first step.
-
-        **Raises** `InputError` for parameters without a single array.
-        """
-        leaves = jax.tree.leaves(params)
-        if not leaves:
-            raise InputError(f"{type(self).__name__} has nothing to step: the parameters are an empty tree")
-        count = namespace(leaves[0]).zeros((), dtype=namespace(leaves[0]).int32)
-        return RuleState(count, {name: jax.tree.map(self.slot_start(name), params) for name in self.slots})
+    def across(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
+        """The shared scalars of this step, from all arrays and from those of the step before."""
+        del leaves, t, lr
+        return shared
 
     def slot_start(self, name: str) -> Any:
         """The function that makes a slot's first value from the parameter: zeros."""
         del name
         return _zeros_like
 
+    def shared_start(self, params: list[Any]) -> dict[str, Any]:
+        """The shared scalars before the first step."""
+        del params
+        return {}
+
+    def init(self, params: Tree) -> RuleState:
+        refuse_unmovable(type(self).__name__, params)
+        leaves = jax.tree.leaves(params)
+        count = namespace(leaves[0]).zeros((), dtype=namespace(leaves[0]).int32)
+        slots = {name: jax.tree.map(self.slot_start(name), params) for name in self.slots}
+        return RuleState(count, slots, self.shared_start(leaves))
+
     def update(self, grads: Tree, state: RuleState, params: Tree = None, **extra: Any) -> tuple[Tree, RuleState]:
-        """The updates to add to the parameters, and the state after them.
-
-        `extra`: what the engine knows besides (`value`, the loss, and `batch`); most rules need none of it.
-
-        **Raises** `InputError` if gradients, parameters and state differ in structure.
-        """
         del extra
+        if params is None and self.needs_params:
+            raise InputError(f"{type(self).__name__} needs the parameters, too: update(grads, state, params)")
         params = grads if params is None else params
-        treedef: Any = jax.tree.structure(grads)
-        self._check(treedef, params, state)
+        refuse_misfits(grads, params)
+        columns = self._columns(grads, state)
+        leaves = list(zip(jax.tree.leaves(grads), jax.tree.leaves(params), columns, strict=True))
         lr = as_schedule(self.learning_rate)(state.count)
-        count = state.count + 1
-        columns = [jax.tree.leaves(tree) for tree in (grads, params, *(state.slots[name] for name in self.slots))]
-        stepped = [
-            self.leaf(g, p, tuple(slots), _scalar(count, g), _scalar(lr, g))
-            for g, p, *slots in zip(*columns, strict=True)
-        ]
-        updates = treedef.unflatten([u for u, _ in stepped])
-        slots = {name: treedef.unflatten([new[i] for _, new in stepped]) for i, name in enumerate(self.slots)}
-        return updates, RuleState(count, slots)
+        updates, stepped, shared = self.step_leaves(leaves, state.shared, state.count + 1, lr)
+        refuse_other_shapes(type(self).__name__, columns, stepped)
+        treedef: Any = jax.tree.structure(grads)
+        slots = {name: treedef.unflatten([new[i] for new in stepped]) for i, name in enumerate(self.slots)}
+        return treedef.unflatten(updates), RuleState(state.count + 1, slots, shared)
 
-    def eval_params(self, state: RuleState, params: Tree) -> Tree:
-        """The parameters to evaluate, save and return: the average, for rules that keep one."""
-        del state
-        return params
+    def step_leaves(
+        self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any
+    ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
+        """All arrays' updates and new slots, and the new shared scalars: `update` on lists of arrays, unchecked."""
+        shared = self.across(leaves, shared, t, lr)
+        updates, slots = [], []
+        for g, p, remembered in leaves:
+            scalars = {name: _scalar(value, g) for name, value in shared.items()}
+            u, new = self.leaf(g, p, remembered, _scalar(t, g), _scalar(lr, g), **scalars)
+            updates.append(u)
+            slots.append(new)
+        return updates, slots, shared
 
     def readings(self, state: RuleState) -> dict[str, Any]:
-        """What the next step will use, by name, for the trace: its learning rate."""
-        return {"learning_rate": as_schedule(self.learning_rate)(state.count)}
+        last = namespace(state.count).clip(state.count - 1, 0, None)
+        return {"learning_rate": as_schedule(self.learning_rate)(last)}
 
-    def stability_limit(self) -> float | None:
-        """The largest learning rate × curvature at which the rule converges on a quadratic, or `None` if theory
-        gives none. For rules with a preconditioner, the curvature is that of the preconditioned problem."""
-        return None
-
-    def over(self, steps: int | None) -> "Rule":
-        """This rule for a descent of `steps` steps: fills in a schedule's length that was left open."""
-        if not isinstance(self.learning_rate, Schedule):
-            return self
-        changes: dict[str, Any] = {"learning_rate": self.learning_rate.over(steps)}
-        return dataclasses.replace(self, **changes)  # type: ignore[type-var]  # every concrete rule is a dataclass
-
-    def _check(self, treedef: Any, params: Tree, state: RuleState) -> None:
-        if set(state.slots) != set(self.slots):
+    def _columns(self, grads: Tree, state: RuleState) -> list[Slots]:
+        """What is remembered of each array; refused if it is another rule's, or of other parameters."""
+        kept = getattr(state, "slots", None)
+        if kept is None or set(kept) != set(self.slots):
+            held = type(state).__name__ if kept is None else list(kept)
             raise InputError(f"{type(self).__name__} keeps {list(self.slots)}, but this state holds "
-                             f"{list(state.slots)}: it belongs to another rule")
-        for what, tree in (("parameters", params), *state.slots.items()):
-            if jax.tree.structure(tree) != treedef:
-                grads = treedef.unflatten(range(treedef.num_leaves))
-                differ = set(named_leaves(grads)) ^ set(named_leaves(tree))
-                raise InputError(f"gradients and {what} differ in structure" +
-                                 (f", at {', '.join(sorted(differ)[:5])}" if differ else ""))
-
-
-def require(rule: Rule, **ranges: tuple[float, float]) -> None:
-    """Refuse settings outside `[low, high)`.
-
-    A setting that is no plain number (a schedule, an array that is being traced) is left to its user.
-    """
-    for name, (low, high) in ranges.items():
-        value = getattr(rule, name)
-        if isinstance(value, (int, float, np.floating)) and not low <= float(value) < high:
-            raise InputError(f"{type(rule).__name__}: {name} must be at least {low:g} and below {high:g}, "
-                             f"but is {value}")
-
-
-POSITIVE = (0.0, math.inf)
-FRACTION = (0.0, 1.0)
+                             f"{held}: it belongs to another rule")
+        by_slot = [refuse_other_structure(grads, kept[name], name) for name in self.slots]
+        return list(zip(*by_slot, strict=True)) if by_slot else [()] * len(jax.tree.leaves(grads))
 
 
 def bias_correction(beta: float, t: Any) -> Any:

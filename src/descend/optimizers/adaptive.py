@@ -3,9 +3,8 @@
 from typing import Any
 
 from descend._arrays import namespace
-from descend._tree import Tree
-from descend.errors import InputError
-from descend.optimizers._rule import FRACTION, POSITIVE, Rule, RuleState, Slots, bias_correction, require, rule
+from descend.optimizers._checks import FRACTION, POSITIVE, require
+from descend.optimizers._rule import Rule, Slots, bias_correction, rule
 from descend.schedules import Rate, Schedule, fixed
 
 
@@ -166,15 +165,11 @@ class AdamW(Adam):
     """
 
     weight_decay: float = fixed(default=0.01)
+    needs_params = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self, weight_decay=POSITIVE)
-
-    def update(self, grads: Tree, state: RuleState, params: Tree = None, **extra: Any) -> tuple[Tree, RuleState]:
-        if params is None:
-            raise InputError("AdamW decays the parameters, so it needs them: update(grads, state, params)")
-        return super().update(grads, state, params, **extra)
 
     def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         update, slots = super().leaf(g, p, slots, t, lr)

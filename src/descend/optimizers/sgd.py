@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from descend.optimizers._rule import FRACTION, POSITIVE, Rule, Slots, require, rule
+from descend.optimizers._checks import FRACTION, POSITIVE, require
+from descend.optimizers._rule import Rule, Slots, rule
 from descend.schedules import Rate, Schedule, fixed
 
 

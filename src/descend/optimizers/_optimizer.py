@@ -1,0 +1,97 @@
+"""What every optimizer promises: Optax's protocol, and what a descent must be able to ask besides."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from descend._tree import Tree
+from descend.errors import InputError
+from descend.schedules import Schedule
+
+
+class Point(NamedTuple):
+    """Parameters, with the loss and its gradient there."""
+
+    params: Tree
+    value: Any
+    grads: Tree
+
+
+class Optimizer:
+    """How parameters are moved: `θ ← θ + u`, with updates `u` from gradients and from what is remembered.
+
+    An optimizer is a frozen dataclass, so that its `repr` is its settings, and a pytree whose leaves are its learning
+    rates. `init` and `update` are Optax's protocol: updates are *added* to the parameters.
+    """
+
+    def init(self, params: Tree) -> Any:
+        """The state before the first step.
+
+        **Raises** `InputError` for parameters that cannot be moved: none at all, integers, complex numbers.
+        """
+        raise NotImplementedError
+
+    def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, Any]:
+        """The updates to add to the parameters, and the state after them.
+
+        `extra` is what else a descent knows, for the optimizers that need it: `value`, the loss; `aux`, what the loss
+        returned besides; `value_fn` and `value_and_grad`, functions of other parameters, on the same batch.
+
+        **Raises** `InputError` if gradients, parameters and state do not belong together.
+        """
+        raise NotImplementedError
+
+    def eval_params(self, state: Any, params: Tree) -> Tree:
+        """The parameters to evaluate, save and return: the average, for rules that keep one."""
+        del state
+        return params
+
+    def readings(self, state: Any) -> dict[str, Any]:
+        """What the last step used, by name, for the trace: scalars, among them the learning rate."""
+        del state
+        return {}
+
+    def standing(self, state: Any, here: Point) -> Point:
+        """The point that a descent is judged by: `here`, where the gradient was taken; for a line search, which takes
+        gradients at trial points too, the last point that it accepted."""
+        del state
+        return here
+
+    def stalled(self, state: Any) -> Any:
+        """Whether no further step can lower the loss; only a line search can know."""
+        del state
+        return False
+
+    def stability_limit(self) -> float | None:
+        """The largest learning rate × curvature at which the rule converges on a quadratic, or `None` if theory
+        gives none. For rules with a preconditioner, the curvature is that of the preconditioned problem."""
+        return None
+
+    def over(self, steps: int | None) -> "Optimizer":
+        """This optimizer for a descent of `steps` steps: fills in a schedule's length that was left open."""
+        changes: dict[str, Any] = {}
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]  # every concrete optimizer is a dataclass
+            value = getattr(self, field.name)
+            if isinstance(value, Schedule | Optimizer):
+                changes[field.name] = value.over(steps)
+        return dataclasses.replace(self, **changes) if changes else self  # type: ignore[type-var]
+
+
+def needed(optimizer: Optimizer, extra: dict[str, Any], name: str) -> Any:
+    """One of `update`'s extra arguments.
+
+    **Raises** `InputError` if it was not given.
+    """
+    if extra.get(name) is None:
+        raise InputError(f"{type(optimizer).__name__} needs {NEEDS[name]}: update(grads, state, params, {name}=...)")
+    return extra[name]
+
+
+NEEDS = {
+    "value": "the loss",
+    "aux": "what the loss returned besides its value",
+    "value_fn": "the loss as a function of the parameters",
+    "value_and_grad": "a function from parameters to the loss and its gradient",
+}
+
+Function = Callable[[Tree], Any]

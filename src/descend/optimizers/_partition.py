@@ -1,0 +1,111 @@
+"""Different optimizers for different parts of the parameters."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+
+from descend._arrays import namespace
+from descend._tree import Tree, path_name
+from descend.errors import InputError
+from descend.optimizers._checks import refuse_misfits, refuse_unmovable
+from descend.optimizers._optimizer import Optimizer
+
+
+class PartitionState(NamedTuple):
+    """The state of each part's optimizer, by the part's name."""
+
+    parts: dict[str, Any]
+
+
+class Partition(Optimizer):
+    """An optimizer that has others step parts of the parameters.
+
+    A partition gives its `parts`, optimizers by name (`None` for a part that stays as it is), and `part_of`.
+    """
+
+    def parts(self) -> Mapping[str, Optimizer | None]:
+        """The optimizers by name."""
+        raise NotImplementedError
+
+    def part_of(self, path: str, leaf: Any) -> str:
+        """The name of the part that a parameter belongs to."""
+        raise NotImplementedError
+
+    def init(self, params: Tree) -> PartitionState:
+        name = type(self).__name__
+        if not jax.tree.leaves(params):
+            refuse_unmovable(name, params)
+        held = self._held(params)
+        moving = {part: rule for part, rule in self.parts().items() if rule is not None and part in held}
+        if not moving:
+            raise InputError(f"{name} leaves every parameter as it is: there is nothing to step")
+        return PartitionState({part: rule.init(self._of(part, params)) for part, rule in moving.items()})
+
+    def update(
+        self, grads: Tree, state: PartitionState, params: Tree = None, **extra: Any
+    ) -> tuple[Tree, PartitionState]:
+        params = grads if params is None else params
+        refuse_misfits(grads, params)
+        rules = self._rules(state)
+        updates, states = jax.tree.map(_nothing, grads), {}
+        for part, rule in rules.items():
+            own = _on_part(extra, self, part, params)
+            gradient, mine = self._of(part, grads, params), self._of(part, params)
+            moved, states[part] = rule.update(gradient, state.parts[part], mine, **own)
+            updates = _joined(moved, updates)
+        return updates, PartitionState(states)
+
+    def eval_params(self, state: PartitionState, params: Tree) -> Tree:
+        for part, rule in self._rules(state).items():
+            params = _joined(rule.eval_params(state.parts[part], self._of(part, params)), params)
+        return params
+
+    def readings(self, state: PartitionState) -> dict[str, Any]:
+        """Those of the parts, each by `name/part`; the first part's also without it."""
+        read: dict[str, Any] = {}
+        for part, rule in self._rules(state).items():
+            own = rule.readings(state.parts[part])
+            read = own | read if read else dict(own)
+            read |= {f"{name}/{part}": value for name, value in own.items()}
+        return read
+
+    def _rules(self, state: PartitionState) -> dict[str, Optimizer]:
+        kept = getattr(state, "parts", None)
+        if not isinstance(kept, dict) or not kept.keys() <= self.parts().keys():
+            raise InputError(f"{type(self).__name__} has the parts {list(self.parts())}, but this state is of type "
+                             f"{type(state).__name__}: it belongs to another optimizer")
+        return {part: rule for part, rule in self.parts().items() if rule is not None and part in kept}
+
+    def _held(self, params: Tree) -> set[str]:
+        return {self.part_of(path_name(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
+
+    def _of(self, part: str, tree: Tree, params: Tree = None) -> Tree:
+        """The tree without the leaves that belong to other parts; the parameters decide, where they are given."""
+        return jax.tree_util.tree_map_with_path(
+            lambda path, p, leaf: leaf if self.part_of(path_name(path), p) == part else None,
+            tree if params is None else params, tree,
+        )
+
+
+def _on_part(extra: dict[str, Any], partition: Partition, part: str, params: Tree) -> dict[str, Any]:
+    """The functions of all parameters as functions of a part of them, the others staying where they are."""
+    own = dict(extra)
+    if (value_fn := extra.get("value_fn")) is not None:
+        own["value_fn"] = lambda mine: value_fn(_joined(mine, params))
+    if (value_and_grad := extra.get("value_and_grad")) is not None:
+        def on_part(mine: Tree) -> tuple[Any, Tree]:
+            value, grads = value_and_grad(_joined(mine, params))
+            return value, partition._of(part, grads, params)
+
+        own["value_and_grad"] = on_part
+    return own
+
+
+def _joined(part: Tree, whole: Tree) -> Tree:
+    """The whole with a part's leaves in their places."""
+    return jax.tree.map(lambda new, old: old if new is None else new, part, whole, is_leaf=lambda leaf: leaf is None)
+
+
+def _nothing(leaf: Any) -> Any:
+    return namespace(leaf).zeros_like(leaf)

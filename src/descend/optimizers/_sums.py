@@ -1,0 +1,33 @@
+"""Numbers that all parameters have in common: sums over every array of a list, in any array world."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from descend._arrays import namespace
+
+Arrays = Sequence[Any]
+
+
+def dot(xs: Arrays, ys: Arrays) -> Any:
+    """`Σ x·y`, at least in float32."""
+    return sum(_dot(x, y) for x, y in zip(xs, ys, strict=True))
+
+
+def norm(xs: Arrays) -> Any:
+    """The Euclidean norm of all numbers together."""
+    total = dot(xs, xs)
+    return namespace(total).sqrt(total)
+
+
+def sum_abs(xs: Arrays) -> Any:
+    """`Σ |x|`, at least in float32."""
+    return sum(namespace(x).sum(namespace(x).abs(_wide(x))) for x in xs)
+
+
+def _dot(x: Any, y: Any) -> Any:
+    return namespace(x).vdot(_wide(x).reshape(-1), _wide(y).reshape(-1))
+
+
+def _wide(x: Any) -> Any:
+    """The array in float32, if it has fewer bits."""
+    return x if x.dtype.itemsize >= 4 else namespace(x).asarray(x, dtype=namespace(x).float32)
