@@ -25,6 +25,11 @@ def is_array(value: Any) -> bool:
     )
 
 
+def as_scalar(value: Any, like: Any) -> Any:
+    """`value` in the array's own kind and dtype, so that a float32 array is not promoted by a float64 scalar."""
+    return namespace(like).asarray(value, dtype=like.dtype)
+
+
 def precision(tree: Any) -> AbstractContextManager[Any]:
     """The context in which JAX keeps the dtypes of `tree`: 64 bits if a leaf has them, else the caller's own.
 

@@ -1,101 +1,24 @@
-"""The algorithm boxes of the papers in plain NumPy, one array at a time and in float64, and how to run rules on them.
-
-A reference takes the start, the gradients and the learning rates, one for each step, and the rule's other settings;
-it yields the parameters after each step. Nothing here uses `descend`'s mathematics.
-"""
+"""How rules, the algorithm boxes of their papers and their peers are run on the same gradients, and compared."""
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from importlib import import_module
+from typing import Any
 
+import boxes_first
 import jax
 import jax.numpy as jnp
 import numpy as np
+from case import RATES, SCHEDULE, STEPS, TOLERANCE, Case, Peer
 
-from descend.optimizers import SGD, AdaGrad, Adam, AdamW, RMSprop, Rule
-from descend.schedules import InverseTime
+from descend.optimizers import Optimizer
 
-STEPS = 100
-TOLERANCE = {"float64": 1e-9, "float32": 1e-5}
-Arrays = Iterator[np.ndarray]
+__all__ = ["RATES", "SCHEDULE", "STEPS", "TOLERANCE"]  # of `case`, for the tests
 
-
-def sgd(x, gradients, rates, *, momentum=0.0, nesterov=False) -> Arrays:
-    """Polyak's heavy ball, and Nesterov's momentum as Sutskever et al. write it for PyTorch."""
-    velocity = np.zeros_like(x)
-    for g, rate in zip(gradients, rates, strict=True):
-        velocity = momentum * velocity + g
-        direction = g + momentum * velocity if nesterov else velocity
-        x = x - rate * direction
-        yield x
-
-
-def adagrad(x, gradients, rates, *, eps=1e-10, initial_accumulator=0.0, eps_in_root=False) -> Arrays:
-    """Duchi, Hazan and Singer 2011, with a diagonal matrix."""
-    total = np.full_like(x, initial_accumulator)
-    for g, rate in zip(gradients, rates, strict=True):
-        total = total + g**2
-        x = x - rate * g / (np.sqrt(total + eps) if eps_in_root else np.sqrt(total) + eps)
-        yield x
-
-
-def rmsprop(x, gradients, rates, *, decay=0.9, eps=1e-8, eps_in_root=False) -> Arrays:
-    """Tieleman and Hinton 2012."""
-    average = np.zeros_like(x)
-    for g, rate in zip(gradients, rates, strict=True):
-        average = decay * average + (1 - decay) * g**2
-        x = x - rate * g / (np.sqrt(average + eps) if eps_in_root else np.sqrt(average) + eps)
-        yield x
-
-
-def adam(x, gradients, rates, *, beta1=0.9, beta2=0.999, eps=1e-8) -> Arrays:
-    """Kingma and Ba 2015, Algorithm 1: what Loshchilov and Hutter's algorithm is without weight decay."""
-    yield from adamw(x, gradients, rates, beta1=beta1, beta2=beta2, eps=eps, weight_decay=0.0)
-
-
-def adamw(x, gradients, rates, *, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01) -> Arrays:
-    """Loshchilov and Hutter 2019, Algorithm 2, with the weight decay times the learning rate."""
-    m, v = np.zeros_like(x), np.zeros_like(x)
-    for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
-        m = beta1 * m + (1 - beta1) * g
-        v = beta2 * v + (1 - beta2) * g**2
-        m_hat = m / (1 - beta1**t)
-        v_hat = v / (1 - beta2**t)
-        x = x - rate * (m_hat / (np.sqrt(v_hat) + eps) + weight_decay * x)
-        yield x
-
-
-class Case(NamedTuple):
-    """A rule in one setting, and the algorithm that it must follow."""
-
-    rule: Callable[..., Rule]
-    reference: Callable[..., Arrays]
-    settings: dict[str, Any]
-
-
-CASES = {
-    "sgd": Case(SGD, sgd, {}),
-    "heavy_ball": Case(SGD, sgd, {"momentum": 0.9}),
-    "nesterov": Case(SGD, sgd, {"momentum": 0.9, "nesterov": True}),
-    "nesterov_without_momentum": Case(SGD, sgd, {"nesterov": True}),
-    "adagrad": Case(AdaGrad, adagrad, {}),
-    "adagrad_accumulator": Case(AdaGrad, adagrad, {"initial_accumulator": 0.1, "eps": 1e-3}),
-    "adagrad_eps_in_root": Case(
-        AdaGrad, adagrad, {"initial_accumulator": 0.1, "eps": 1e-2, "eps_in_root": True}
-    ),
-    "rmsprop": Case(RMSprop, rmsprop, {}),
-    "rmsprop_slow": Case(RMSprop, rmsprop, {"decay": 0.99, "eps": 1e-2}),
-    "rmsprop_eps_in_root": Case(RMSprop, rmsprop, {"eps": 1e-2, "eps_in_root": True}),
-    "adam": Case(Adam, adam, {}),
-    "adam_other_betas": Case(Adam, adam, {"beta1": 0.5, "beta2": 0.9, "eps": 1e-2}),
-    "adam_without_averages": Case(Adam, adam, {"beta1": 0.0, "beta2": 0.0}),
-    "adamw": Case(AdamW, adamw, {}),
-    "adamw_strong": Case(AdamW, adamw, {"beta1": 0.8, "beta2": 0.95, "weight_decay": 0.5}),
+CASES: dict[str, Case] = {
+    **boxes_first.CASES,
 }
-
-SCHEDULE = InverseTime(0.1, decay=0.05)
-RATES = [0.1 / (1 + 0.05 * step) for step in range(STEPS)]
 
 
 def problem(dtype: str = "float64") -> tuple[Any, Any]:
@@ -126,10 +49,15 @@ def expected(name: str, dtype: str) -> Any:
     """The parameters after every step, stacked, by the reference: always calculated in float64."""
     case = CASES[name]
     start, gradients = jax.tree.map(lambda leaf: leaf.astype(np.float64), problem(dtype))
-    return jax.tree.map(lambda x, g: np.stack(list(case.reference(x, g, RATES, **case.settings))), start, gradients)
+    if not case.whole:
+        return jax.tree.map(lambda x, g: np.stack(list(case.reference(x, g, RATES, **case.settings))), start, gradients)
+    leaves, treedef = jax.tree.flatten(start)
+    steps = list(zip(*jax.tree.leaves(gradients), strict=True))
+    seen = case.reference(leaves, steps, RATES, **case.settings)
+    return treedef.unflatten([np.stack(column) for column in zip(*seen, strict=True)])
 
 
-def run(rule: Rule, start: Any, gradients: Any, array: Callable[..., Any] = np.asarray) -> Any:
+def run(rule: Optimizer, start: Any, gradients: Any, array: Callable[..., Any] = np.asarray) -> Any:
     """The parameters after every step, stacked, by `rule`, in the world of `array`, which makes its arrays."""
     params = jax.tree.map(array, start)
     state, seen = rule.init(params), []
@@ -141,7 +69,7 @@ def run(rule: Rule, start: Any, gradients: Any, array: Callable[..., Any] = np.a
 
 
 @jax.jit
-def compiled_run(rule: Rule, start: Any, gradients: Any) -> Any:
+def compiled_run(rule: Optimizer, start: Any, gradients: Any) -> Any:
     """The same in a compiled loop over JAX arrays."""
 
     def step(carry: Any, g: Any) -> Any:
@@ -153,15 +81,22 @@ def compiled_run(rule: Rule, start: Any, gradients: Any) -> Any:
     return jax.lax.scan(step, (start, rule.init(start)), gradients)[1]
 
 
-WORLDS = {"numpy": np.asarray, "jax": jnp.asarray}
+WORLDS = ("numpy", "jax")  # JAX in a compiled loop
 
 
 @cache
 def actual(name: str, dtype: str, world: str) -> Any:
     """The parameters after every step, stacked, by the rule under a schedule."""
     case = CASES[name]
+    rule, given = case.rule(SCHEDULE, **case.settings), problem(dtype)
     with jax.enable_x64(dtype == "float64"):
-        return run(case.rule(SCHEDULE, **case.settings), *problem(dtype), WORLDS[world])
+        return jax.tree.map(np.asarray, compiled_run(rule, *given)) if world == "jax" else run(rule, *given)
+
+
+def imported(peer: Peer) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """A peer's constructor, and its settings."""
+    module, _, name = peer[0].rpartition(".")
+    return getattr(import_module(module), name), peer[1]
 
 
 def assert_close(got: Any, want: Any, tolerance: float) -> None:

@@ -4,39 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from references import CASES, RATES, SCHEDULE, STEPS, TOLERANCE, actual, assert_close, problem, run
+from references import CASES, RATES, SCHEDULE, STEPS, TOLERANCE, actual, assert_close, imported, problem, run
 
 pytestmark = pytest.mark.peers
 
-# By name in CASES: the same rule in PyTorch, from its parameters and the case's own numbers.
-IN_TORCH = {
-    "sgd": ("SGD", {}),
-    "heavy_ball": ("SGD", {"momentum": 0.9}),
-    "nesterov": ("SGD", {"momentum": 0.9, "nesterov": True}),
-    "adagrad": ("Adagrad", {}),
-    "adagrad_accumulator": ("Adagrad", {"initial_accumulator_value": 0.1, "eps": 1e-3}),
-    "rmsprop": ("RMSprop", {"alpha": 0.9}),
-    "rmsprop_slow": ("RMSprop", {"eps": 1e-2}),
-    "adam": ("Adam", {}),
-    "adam_other_betas": ("Adam", {"betas": (0.5, 0.9), "eps": 1e-2}),
-    "adam_without_averages": ("Adam", {"betas": (0.0, 0.0)}),
-    "adamw": ("AdamW", {}),
-    "adamw_strong": ("AdamW", {"betas": (0.8, 0.95), "weight_decay": 0.5}),
-}
-IN_OPTAX = {
-    "sgd": ("sgd", {}),
-    "heavy_ball": ("sgd", {"momentum": 0.9}),
-    "nesterov": ("sgd", {"momentum": 0.9, "nesterov": True}),
-    "adagrad_eps_in_root": ("adagrad", {"eps": 1e-2}),
-    "rmsprop": ("rmsprop", {"eps_in_sqrt": False}),
-    "rmsprop_slow": ("rmsprop", {"decay": 0.99, "eps": 1e-2, "eps_in_sqrt": False}),
-    "rmsprop_eps_in_root": ("rmsprop", {"eps": 1e-2}),
-    "adam": ("adam", {}),
-    "adam_other_betas": ("adam", {"b1": 0.5, "b2": 0.9, "eps": 1e-2}),
-    "adam_without_averages": ("adam", {"b1": 0.0, "b2": 0.0}),
-    "adamw": ("adamw", {"weight_decay": 0.01}),
-    "adamw_strong": ("adamw", {"b1": 0.8, "b2": 0.95, "weight_decay": 0.5}),
-}
+IN_TORCH = [name for name, case in CASES.items() if case.torch]
+IN_OPTAX = [name for name, case in CASES.items() if case.optax]
+IN_KERAS = [name for name, case in CASES.items() if case.keras]
 
 
 @pytest.fixture
@@ -49,6 +23,12 @@ def optax():
     return pytest.importorskip("optax", reason="compares with Optax: pip install 'descend[peers]'")
 
 
+@pytest.fixture
+def keras(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    return pytest.importorskip("keras", reason="compares with Keras: pip install 'descend[peers]'")
+
+
 @pytest.mark.parametrize("world", ["numpy", "jax"])
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("name", IN_TORCH)
@@ -56,8 +36,8 @@ def test_steps_as_pytorch(torch, name, dtype, world):
     start, gradients = problem(dtype)
     leaves, treedef = jax.tree.flatten(start)
     params = [torch.tensor(leaf, requires_grad=True) for leaf in leaves]
-    kind, settings = IN_TORCH[name]
-    peer, seen = getattr(torch.optim, kind)(params, **settings, lr=RATES[0]), []
+    make, settings = imported(CASES[name].torch)
+    peer, seen = make(params, **settings, lr=RATES[0]), []
     for step in range(STEPS):
         peer.param_groups[0]["lr"] = RATES[step]
         for p, g in zip(params, jax.tree.leaves(gradients), strict=True):
@@ -71,12 +51,29 @@ def test_steps_as_pytorch(torch, name, dtype, world):
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("name", IN_OPTAX)
 def test_steps_as_optax(optax, name, dtype):
-    kind, settings = IN_OPTAX[name]
-    peer = getattr(optax, kind)(lambda step: 0.1 / (1 + 0.05 * step), **settings)
+    make, settings = imported(CASES[name].optax)
+    peer = make(lambda step: 0.1 / (1 + 0.05 * step), **settings)
     with jax.enable_x64(dtype == "float64"):
         wanted = run(peer, *problem(dtype), jnp.asarray)
     for world in ("numpy", "jax"):
         assert_close(actual(name, dtype, world), wanted, TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("name", IN_KERAS)
+def test_steps_as_keras(keras, name, dtype):
+    start, gradients = problem(dtype)
+    leaves, treedef = jax.tree.flatten(start)
+    make, settings = imported(CASES[name].keras)
+    peer, seen = make(learning_rate=RATES[0], **settings), []
+    with jax.enable_x64(dtype == "float64"):
+        params = [keras.Variable(leaf, dtype=dtype) for leaf in leaves]
+        for step in range(STEPS):
+            peer.learning_rate = RATES[step]
+            peer.apply([jnp.asarray(g[step]) for g in jax.tree.leaves(gradients)], params)
+            seen.append([np.asarray(p) for p in params])
+    stacked = treedef.unflatten([np.stack(steps) for steps in zip(*seen, strict=True)])
+    assert_close(actual(name, dtype, "numpy"), stacked, TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)

@@ -5,6 +5,7 @@ from descend.optimizers._modifier import Modifier, ModifierState
 from descend.optimizers._optimizer import Optimizer, Point
 from descend.optimizers._rule import Rule, RuleState
 from descend.optimizers.adaptive import AdaGrad, Adam, AdamW, RMSprop
+from descend.optimizers.modifiers import WeightDecay
 from descend.optimizers.sgd import SGD
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "RMSprop",
     "Rule",
     "RuleState",
+    "WeightDecay",
 ]

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
 import jax
 
-from descend._arrays import namespace
+from descend._arrays import as_scalar, namespace
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.optimizers._checks import (
@@ -102,8 +102,8 @@ class Rule(Optimizer):
         shared = self.across(leaves, shared, t, lr)
         updates, slots = [], []
         for g, p, remembered in leaves:
-            scalars = {name: _scalar(value, g) for name, value in shared.items()}
-            u, new = self.leaf(g, p, remembered, _scalar(t, g), _scalar(lr, g), **scalars)
+            scalars = {name: as_scalar(value, g) for name, value in shared.items()}
+            u, new = self.leaf(g, p, remembered, as_scalar(t, g), as_scalar(lr, g), **scalars)
             updates.append(u)
             slots.append(new)
         return updates, slots, shared
@@ -130,8 +130,3 @@ def bias_correction(beta: float, t: Any) -> Any:
 
 def _zeros_like(p: Any) -> Any:
     return namespace(p).zeros_like(p)
-
-
-def _scalar(value: Any, like: Any) -> Any:
-    """`value` in the array's own kind and dtype, so that a float32 array is not promoted by a float64 scalar."""
-    return namespace(like).asarray(value, dtype=like.dtype)
