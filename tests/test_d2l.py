@@ -1,14 +1,17 @@
 """The gradient-descent table of "Dive into Deep Learning" (chapter 12), to its printed digits."""
 
+import math
 import os
 from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 import descend
 from descend import SGD, AdaGrad, RMSprop
+from descend.schedules import Constant, Exponential, SquareRoot
 
 AIRFOIL = Path(os.environ.get("DESCEND_DATA", "data")) / "airfoil_self_noise.dat"
 FLOOR = 0.24169  # of the linear model's least squares, on the book's 1500 rows
@@ -67,6 +70,43 @@ def test_two_dimensions(function, rule, printed):
     fit = descend.minimize(function, [-5.0, -2.0], optimizer=rule, steps=20, stop=[], dtype=np.float64)
     assert_prints(fit.params, printed)
     assert fit.reason.name == "budget"
+
+
+# ------------------------------------------------------------------------------------ noise, over many seeds
+
+SEEDS = 200
+# The book's schedules count their steps from 2. What its editions printed for one seed or another is in the last column.
+NOISY = {
+    "constant": (Constant(0.1), 50, [(0.137441, 0.145283), (-0.472513, 0.110780)]),
+    "exponential": (
+        Exponential(0.1 * math.exp(-0.2), decay=0.1), 1000,
+        [(-0.903849, 0.026687), (-0.879075, -0.030986), (-0.769652, -0.093216)],
+    ),
+    "square_root": (SquareRoot(0.1 / math.sqrt(1.2), decay=1 / 12), 50, [(-0.061881, -0.0269)]),
+}
+
+
+@pytest.mark.parametrize("name", NOISY)
+def test_noisy_gradients_hold_in_distribution(name):
+    """x ← x − η (∇f(x) + ξ) on a quadratic is normal, with a mean and a variance that follow from the rates alone."""
+    schedule, steps, printed = NOISY[name]
+    noise = np.random.default_rng(5).normal(size=(steps, SEEDS, 2))
+
+    def noisy_bowl(particles, batch):  # all seeds side by side: the rule moves every coordinate by itself
+        return (particles**2 @ jnp.array([1.0, 2.0])).sum() + (batch[0] * particles).sum()
+
+    start = np.tile([-5.0, -2.0], (SEEDS, 1))
+    fit = descend.minimize(
+        noisy_bowl, start, noise, optimizer=SGD(schedule), batch_size=1, steps=steps, stop=[], dtype=np.float64
+    )
+    for axis, (begin, curvature) in enumerate([(-5.0, 2.0), (-2.0, 4.0)]):
+        mean, variance = begin, 0.0
+        for step in range(steps):
+            rate = float(schedule(step))
+            mean, variance = (1 - rate * curvature) * mean, (1 - rate * curvature) ** 2 * variance + rate**2
+        exact = stats.norm(mean, math.sqrt(variance))
+        assert stats.kstest(np.asarray(fit.params)[:, axis], exact.cdf).pvalue > 1e-3
+        assert all(min(exact.cdf(point[axis]), exact.sf(point[axis])) > 1e-3 for point in printed)
 
 
 # ------------------------------------------------------------------------------------------------- the airfoil
