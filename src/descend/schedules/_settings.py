@@ -1,0 +1,149 @@
+"""Settings: frozen dataclasses that are pytrees, and the refusal of those that make no sense."""
+
+import dataclasses
+import math
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, dataclass_transform
+
+import jax
+import numpy as np
+from jax.tree_util import GetAttrKey
+
+from descend._arrays import is_array
+from descend.errors import InputError
+
+S = TypeVar("S")
+
+POSITIVE = (0.0, math.inf)
+FRACTION = (0.0, 1.0)
+
+
+def fixed(default: Any = dataclasses.MISSING) -> Any:
+    """A field that a compiled program is specialised to, instead of a number that may change under it."""
+    return field(default=default, metadata={"fixed": True})
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field, fixed))
+def setting(cls: type[S]) -> type[S]:
+    """A frozen dataclass whose fields are leaves of a pytree, but for those declared with `fixed`."""
+    frozen: Any = dataclass(frozen=True)(cls)
+    fields = dataclasses.fields(frozen)
+    numbers = [f.name for f in fields if not f.metadata.get("fixed")]
+    constants = [f.name for f in fields if f.metadata.get("fixed")]
+
+    def flatten(self: Any) -> tuple[list[Any], tuple[Any, ...]]:  # at every dispatch, so it should be quick
+        return [getattr(self, name) for name in numbers], tuple([getattr(self, name) for name in constants])
+
+    def flatten_with_keys(self: Any) -> tuple[list[Any], tuple[Any, ...]]:
+        values, rest = flatten(self)
+        return [(GetAttrKey(name), value) for name, value in zip(numbers, values, strict=True)], rest
+
+    def unflatten(rest: tuple[Any, ...], values: Any) -> Any:
+        # Not by the constructor, which checks: the gradient of a schedule is a tree of its kind, and may be negative.
+        made = object.__new__(frozen)
+        for name, value in (*zip(numbers, values, strict=True), *zip(constants, rest, strict=True)):
+            object.__setattr__(made, name, value)
+        return made
+
+    jax.tree_util.register_pytree_with_keys(frozen, flatten_with_keys, unflatten, flatten)
+    return frozen
+
+
+# ------------------------------------------------------------------------------------------------- numbers in a range
+
+
+def require(owner: Any, **ranges: tuple[float, float]) -> None:
+    """Refuse settings outside `[low, high)`.
+
+    A setting that is no number (a schedule, an array that is being traced, many rates in an array) is left to its user.
+    """
+    for name, (low, high) in ranges.items():
+        value = getattr(owner, name)
+        if is_known_scalar(value) and not low <= float(value) < high:
+            raise InputError(f"{type(owner).__name__}: {name} must be at least {low:g} and below {high:g}, "
+                             f"but is {value}")
+        if isinstance(value, str):
+            raise InputError(f"{type(owner).__name__}: {name} must be a number, but is {value!r}")
+
+
+def is_known_scalar(value: Any) -> bool:
+    """Whether this is one number whose value can be looked at."""
+    if isinstance(value, jax.core.Tracer):
+        return False
+    return isinstance(value, (int, float, np.number)) or (is_array(value) and tuple(value.shape) == ())
+
+
+def require_choice(owner: Any, name: str, choices: Collection[str]) -> None:
+    """Refuse a setting that is none of the choices."""
+    if getattr(owner, name) not in choices:
+        raise InputError(f"{type(owner).__name__}: {name} must be one of {', '.join(map(repr, choices))}, "
+                         f"but is {getattr(owner, name)!r}")
+
+
+# ------------------------------------------------------------------------------------------------- lengths in steps
+
+
+def require_whole(owner: Any, **least: int) -> None:
+    """Refuse settings that are not whole numbers of at least so many; keep the others as Python's integers."""
+    for name, low in least.items():
+        value = getattr(owner, name)
+        if not _is_whole(value) or value < low:
+            raise InputError(f"{type(owner).__name__}: {name} must be a whole number of at least {low}, "
+                             f"but is {value!r}")
+        object.__setattr__(owner, name, int(value))
+
+
+def require_length(owner: Any, *names: str) -> None:
+    """Refuse settings that are neither a number of steps nor a part, below 1, of a schedule's length."""
+    for name in names:
+        value = getattr(owner, name)
+        if not _is_length(value):
+            raise InputError(f"{type(owner).__name__}: {name} must be a number of steps, or a part of the length below "
+                             f"1, but is {value!r}")
+        object.__setattr__(owner, name, _normal(value))
+
+
+def require_ascending(owner: Any, name: str) -> None:
+    """Refuse a sequence of steps that does not ascend, or is not all in steps or all in parts of the length."""
+    values = getattr(owner, name)
+    if not isinstance(values, (tuple, list)) or not all(map(_is_length, values)):
+        raise InputError(f"{type(owner).__name__}: {name} must be numbers of steps, or parts of the length below 1, "
+                         f"but are {values!r}")
+    values = tuple(map(_normal, values))
+    if list(values) != sorted(set(values)):
+        raise InputError(f"{type(owner).__name__}: {name} must ascend, but are {values}")
+    if len(set(map(is_part, values))) > 1:
+        raise InputError(f"{type(owner).__name__}: {name} must be all in steps, or all in parts of the length, "
+                         f"but are {values}")
+    object.__setattr__(owner, name, values)
+
+
+def is_part(length: float) -> bool:
+    """Whether a length is a part of the schedule's, rather than a number of steps."""
+    return 0 < length < 1
+
+
+def in_steps(length: float, steps: int) -> int:
+    """A length in steps: itself, or that part of `steps`, rounded down."""
+    return int(length * steps + 1e-9) if is_part(length) else int(length)  # 100 · 0.29 is a little less than 29
+
+
+def ascending_in_steps(lengths: tuple[float, ...], steps: int) -> tuple[int, ...]:
+    """Ascending lengths in steps, kept apart also where a descent is so short that they would fall together."""
+    whole: list[int] = []
+    for length in lengths:
+        whole.append(max(in_steps(length, steps), whole[-1] + 1 if whole else 0))
+    return tuple(whole)
+
+
+def _is_whole(value: Any) -> bool:
+    return is_known_scalar(value) and float(value).is_integer()
+
+
+def _is_length(value: Any) -> bool:
+    return is_known_scalar(value) and float(value) >= 0 and (float(value) < 1 or _is_whole(value))
+
+
+def _normal(length: Any) -> float:
+    return int(length) if _is_whole(length) else float(length)
