@@ -274,11 +274,12 @@ def _step(state: State, descent: Descent, batch: Any) -> tuple[State, jax.Array,
     # Where a descent may end for its gradient, it must not be for squares that are beyond the range of its dtype.
     grad_norm, update_norm = (norm if descent.stop is None else scaled_norm)(grads), norm(updates)
     finite = jnp.isfinite(loss) & jnp.isfinite(grad_norm) & jnp.isfinite(update_norm)
-    status = jnp.where(finite, RUNNING, NONFINITE).astype(jnp.int32)
+    allowed = finite | (rule.passed_over(optimizer) & jnp.isfinite(update_norm))
+    status = jnp.where(allowed, RUNNING, NONFINITE).astype(jnp.int32)
     moved = jax.tree.map(jnp.add, params, updates)
     if descent.skip_nonfinite:
-        moved, optimizer = _where(finite, (moved, optimizer), (params, state.optimizer))
-        guard = guard._replace(skipped=guard.skipped + ~finite)
+        moved, optimizer = _where(allowed, (moved, optimizer), (params, state.optimizer))
+        guard = guard._replace(skipped=guard.skipped + ~allowed)
         status = jnp.zeros((), jnp.int32)
     if descent.stop is not None:
         first = jnp.where(jnp.isnan(guard.first_norm) & finite, grad_norm, guard.first_norm)

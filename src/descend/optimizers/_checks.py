@@ -1,36 +1,25 @@
 """Refusing what cannot be stepped: settings out of range, parameters that no gradient moves, trees that differ."""
 
-import math
 from typing import Any
 
 import jax
-import numpy as np
 
 from descend._arrays import is_array, namespace
 from descend._tree import Tree, named_leaves
 from descend.errors import InputError
+from descend.schedules._settings import FRACTION, POSITIVE, is_known_scalar, require
 
-POSITIVE = (0.0, math.inf)
-FRACTION = (0.0, 1.0)
-
-
-def require(owner: Any, **ranges: tuple[float, float]) -> None:
-    """Refuse settings outside `[low, high)`.
-
-    A setting that is no number (a schedule, an array that is being traced, many rates in an array) is left to its user.
-    """
-    for name, (low, high) in ranges.items():
-        value = getattr(owner, name)
-        if is_known_scalar(value) and not low <= float(value) < high:
-            raise InputError(f"{type(owner).__name__}: {name} must be at least {low:g} and below {high:g}, "
-                             f"but is {value}")
-
-
-def is_known_scalar(value: Any) -> bool:
-    """Whether this is one number whose value can be looked at."""
-    if isinstance(value, jax.core.Tracer):
-        return False
-    return isinstance(value, (int, float, np.number)) or (is_array(value) and tuple(value.shape) == ())
+__all__ = [
+    "FRACTION",
+    "POSITIVE",
+    "described",
+    "is_known_scalar",
+    "refuse_misfits",
+    "refuse_other_shapes",
+    "refuse_other_structure",
+    "refuse_unmovable",
+    "require",
+]
 
 
 def refuse_unmovable(name: str, params: Tree) -> None:

@@ -1,16 +1,39 @@
-"""Choices and loops that depend on numbers, in any array world: compiled for JAX, plain Python elsewhere."""
+"""Choices and loops that depend on numbers, in any array world: compiled for JAX, plain Python elsewhere.
+
+Choices are plain Python for JAX's arrays, too, where their numbers are known: a choice by itself would be compiled
+again at every call.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 import jax
 
+from descend._arrays import namespace
+from descend._tree import Tree
+
 
 def choose(condition: Any, then: Callable[..., Any], otherwise: Callable[..., Any], *operands: Any) -> Any:
     """`then(*operands)` where the condition holds, else `otherwise(*operands)`; both give trees of one structure."""
-    if isinstance(condition, jax.Array):
+    if isinstance(condition, jax.core.Tracer):
         return jax.lax.cond(condition, then, otherwise, *operands)
     return then(*operands) if condition else otherwise(*operands)
+
+
+def when(condition: Any, then: Callable[[Any], Any], carry: Any) -> Any:
+    """`then(carry)` where the condition holds, else what is carried as it is: in JAX a loop of one turn or none, because
+    what is carried through a loop stays in its place, while a choice copies it."""
+    if isinstance(condition, jax.core.Tracer):
+        done = jax.numpy.zeros_like(condition)
+        return jax.lax.while_loop(lambda state: state[0], lambda state: (done, then(state[1])), (condition, carry))[1]
+    return then(carry) if condition else carry
+
+
+def select(condition: Any, then: Tree, otherwise: Tree) -> Tree:
+    """One of two trees that are there already."""
+    if isinstance(condition, jax.Array):
+        return jax.tree.map(lambda a, b: jax.numpy.where(condition, a, b), then, otherwise)
+    return then if condition else otherwise
 
 
 def repeat(test: Callable[[Any], Any], body: Callable[[Any], Any], carry: Any) -> Any:
@@ -20,3 +43,8 @@ def repeat(test: Callable[[Any], Any], body: Callable[[Any], Any], carry: Any) -
     while test(carry):
         carry = body(carry)
     return carry
+
+
+def unmoved(params: Tree) -> Tree:
+    """Updates that leave every bit as it is: −0, because 0 added to −0 is 0."""
+    return jax.tree.map(lambda p: namespace(p).full_like(p, -0.0), params)

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
+
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.schedules import Schedule
@@ -57,8 +59,24 @@ class Optimizer:
         del state
         return here
 
+    def rates(self, state: Any, params: Tree) -> Tree:
+        """The learning rate that the last step used for each parameter; `None` for those that are not stepped.
+
+        **Raises** `InputError` for an optimizer that reads out none.
+        """
+        read = self.readings(state)
+        if "learning_rate" not in read:
+            raise InputError(f"{type(self).__name__} does not tell its learning rate, by which weight decay is "
+                             "multiplied: use decoupled=False")
+        return jax.tree.map(lambda _: read["learning_rate"], params)
+
     def stalled(self, state: Any) -> Any:
         """Whether no further step can lower the loss; only a line search can know."""
+        del state
+        return False
+
+    def passed_over(self, state: Any) -> Any:
+        """Whether the last step was left out because a number was not finite, so that a descent may go on."""
         del state
         return False
 
@@ -77,13 +95,21 @@ class Optimizer:
         return dataclasses.replace(self, **changes) if changes else self  # type: ignore[type-var]
 
 
+class MissingExtra(InputError):
+    """An optimizer, `owner`, was not given one of `update`'s extra arguments, `what` it needs."""
+
+    def __init__(self, owner: str, name: str) -> None:
+        self.owner, self.what = owner, NEEDS[name]
+        super().__init__(f"{owner} needs {self.what}: update(grads, state, params, {name}=...)")
+
+
 def needed(optimizer: Optimizer, extra: dict[str, Any], name: str) -> Any:
     """One of `update`'s extra arguments.
 
-    **Raises** `InputError` if it was not given.
+    **Raises** `MissingExtra` if it was not given.
     """
     if extra.get(name) is None:
-        raise InputError(f"{type(optimizer).__name__} needs {NEEDS[name]}: update(grads, state, params, {name}=...)")
+        raise MissingExtra(type(optimizer).__name__, name)
     return extra[name]
 
 

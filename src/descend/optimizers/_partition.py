@@ -1,6 +1,8 @@
 """Different optimizers for different parts of the parameters."""
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import and_
 from typing import Any, NamedTuple
 
 import jax
@@ -8,8 +10,9 @@ import jax
 from descend._arrays import namespace
 from descend._tree import Tree, path_name
 from descend.errors import InputError
-from descend.optimizers._checks import refuse_misfits, refuse_unmovable
-from descend.optimizers._optimizer import Optimizer
+from descend.optimizers._checks import refuse_other_structure, refuse_unmovable
+from descend.optimizers._control import unmoved
+from descend.optimizers._optimizer import Optimizer, Point
 
 
 class PartitionState(NamedTuple):
@@ -45,13 +48,13 @@ class Partition(Optimizer):
     def update(
         self, grads: Tree, state: PartitionState, params: Tree = None, **extra: Any
     ) -> tuple[Tree, PartitionState]:
-        params = grads if params is None else params
-        refuse_misfits(grads, params)
+        given, params = params is not None, grads if params is None else params
+        refuse_other_structure(params, grads, "parameters")  # a part that stays needs no gradients, so `None` will do
         rules = self._rules(state)
-        updates, states = jax.tree.map(_nothing, grads), {}
+        updates, states = unmoved(params), {}
         for part, rule in rules.items():
             own = _on_part(extra, self, part, params)
-            gradient, mine = self._of(part, grads, params), self._of(part, params)
+            gradient, mine = self._of(part, grads, params), self._of(part, params) if given else None
             moved, states[part] = rule.update(gradient, state.parts[part], mine, **own)
             updates = _joined(moved, updates)
         return updates, PartitionState(states)
@@ -69,6 +72,30 @@ class Partition(Optimizer):
             read = own | read if read else dict(own)
             read |= {f"{name}/{part}": value for name, value in own.items()}
         return read
+
+    def rates(self, state: PartitionState, params: Tree) -> Tree:
+        rates = jax.tree.map(lambda _: None, params)
+        for part, rule in self._rules(state).items():
+            rates = _joined(rule.rates(state.parts[part], self._of(part, params)), rates)
+        return rates
+
+    def standing(self, state: PartitionState, here: Point) -> Point:
+        """Where the parts stand; the gradients of what stays as it is do not count."""
+        params, value, grads = here.params, here.value, jax.tree.map(_nothing, here.grads)
+        for part, rule in self._rules(state).items():
+            own = Point(self._of(part, here.params), here.value, self._of(part, here.grads, here.params))
+            stand = rule.standing(state.parts[part], own)
+            params, value, grads = _joined(stand.params, params), stand.value, _joined(stand.grads, grads)
+        return Point(params, value, grads)
+
+    def stalled(self, state: PartitionState) -> Any:
+        """Only an optimizer that steps alone can know."""
+        said = [rule.stalled(state.parts[part]) for part, rule in self._rules(state).items()]
+        return said[0] if len(said) == 1 else False
+
+    def passed_over(self, state: PartitionState) -> Any:
+        said = [rule.passed_over(state.parts[part]) for part, rule in self._rules(state).items()]
+        return reduce(and_, said)
 
     def _rules(self, state: PartitionState) -> dict[str, Optimizer]:
         kept = getattr(state, "parts", None)

@@ -1,6 +1,7 @@
 """Numbers that all parameters have in common: sums over every array of a list, in any array world."""
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 from descend._arrays import namespace
@@ -22,6 +23,17 @@ def norm(xs: Arrays) -> Any:
 def sum_abs(xs: Arrays) -> Any:
     """`Σ |x|`, at least in float32."""
     return sum(namespace(x).sum(namespace(x).abs(_wide(x))) for x in xs)
+
+
+def as_sum(value: Any, xs: Arrays) -> Any:
+    """A number of the kind and dtype that sums over these arrays have."""
+    xp = namespace(xs[0])
+    return xp.asarray(value, dtype=reduce(xp.promote_types, [x.dtype for x in xs], xp.float32))
+
+
+def ratio(x: Any, y: Any) -> Any:
+    """`x / y`, and 0 where `y` is 0, without ever dividing by it."""
+    return x * (y != 0) / (y + (y == 0))
 
 
 def _dot(x: Any, y: Any) -> Any:

@@ -1,15 +1,14 @@
 """Weight decay, for all parameters or some."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 
 from descend._arrays import as_scalar
 from descend._tree import Tree, named_leaves, path_name
-from descend.errors import InputError
 from descend.optimizers._checks import POSITIVE, require
-from descend.optimizers._modifier import Modifier, ModifierState
-from descend.optimizers._optimizer import Optimizer
+from descend.optimizers._modifier import Modifier, ModifierState, Own, Wrapped
 from descend.optimizers._paths import Patterns, matches, refuse_unmatched
 from descend.optimizers._rule import rule as setting
 from descend.schedules import fixed
@@ -39,30 +38,28 @@ class WeightDecay(Modifier):
     Reference: Loshchilov and Hutter, "Decoupled weight decay regularization", arXiv 1711.05101.
     """
 
-    rule: Optimizer
+    rule: Wrapped
     decay: float = fixed(default=0.01)
     where: Patterns = fixed(default="*")
     decoupled: bool = fixed(default=True)
 
+    needs_params = True
+
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(self, decay=POSITIVE)
 
     def init(self, params: Tree) -> ModifierState:
-        state = super().init(params)
         refuse_unmatched("WeightDecay", self.where, named_leaves(params))
-        return state
+        return super().init(params)
 
-    def update(
-        self, grads: Tree, state: ModifierState, params: Tree = None, **extra: Any
-    ) -> tuple[Tree, ModifierState]:
-        if params is None:
-            raise InputError("WeightDecay needs the parameters, too: update(grads, state, params)")
+    def step(self, grads: Tree, inner: Any, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
         if not self.decoupled:
-            grads = self._plus(grads, self.decay, params)
-        updates, inner = self.rule.update(grads, state.rule, params, **extra)
-        if self.decoupled:
-            updates = self._plus(updates, -self.decay * self._rate(inner), params)
-        return updates, ModifierState(inner, {})
+            return *self.rule.update(self._plus(grads, params, lambda _: self.decay), inner, params, **extra), own
+        updates, inner = self.rule.update(grads, inner, params, **extra)
+        rates = named_leaves(self.rule.rates(inner, params))  # those of frozen parameters are not among them
+        decays = {path: -self.decay * rate for path, rate in rates.items()}
+        return self._plus(updates, params, decays.get), inner, own
 
     def readings(self, state: ModifierState) -> dict[str, Any]:
         return {**self.rule.readings(state.rule), "weight_decay": self.decay}
@@ -71,16 +68,13 @@ class WeightDecay(Modifier):
         """That of the rule, if λ is added to the curvature; unknown for the decoupled form."""
         return None if self.decoupled else self.rule.stability_limit()
 
-    def _plus(self, tree: Tree, factor: Any, params: Tree) -> Tree:
+    def _plus(self, tree: Tree, params: Tree, factor: Callable[[str], Any]) -> Tree:
         """`tree + factor · params`, for the parameters that decay."""
 
         def decayed(path: tuple[Any, ...], leaf: Any, p: Any) -> Any:
-            return leaf + as_scalar(factor, p) * p if matches(self.where, path_name(path)) else leaf
+            name = path_name(path)
+            if not matches(self.where, name) or (by := factor(name)) is None:
+                return leaf
+            return leaf + as_scalar(by, p) * p
 
         return jax.tree_util.tree_map_with_path(decayed, tree, params)
-
-    def _rate(self, state: Any) -> Any:
-        read = self.rule.readings(state)
-        if "learning_rate" not in read:
-            raise InputError(f"{type(self.rule).__name__} has no learning rate to decay with: use decoupled=False")
-        return read["learning_rate"]
