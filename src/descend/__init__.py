@@ -7,6 +7,7 @@
 
 from descend import losses, schedules, sources
 from descend._drive import Checkpoint
+from descend.checkpoint import Match, restore
 from descend.descent import Run, advance, fork
 from descend.errors import CheckpointError, DescendError, InputError
 from descend.gradients import check_gradients
@@ -27,6 +28,7 @@ __all__ = [
     "GradientTolerance",
     "History",
     "InputError",
+    "Match",
     "Plateau",
     "Progress",
     "RMSprop",
@@ -38,6 +40,7 @@ __all__ = [
     "fork",
     "losses",
     "minimize",
+    "restore",
     "schedules",
     "sources",
 ]
