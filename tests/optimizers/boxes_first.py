@@ -1,4 +1,4 @@
-"""The algorithm boxes of the papers in plain NumPy, one array at a time and in float64: plain and adaptive descent.
+"""The algorithm boxes of the papers in plain NumPy, one array at a time and in float64: plain descent and signs.
 
 A reference takes the start, the gradients and the learning rates, one for each step, and the rule's other settings;
 it yields the parameters after each step. Nothing here uses `descend`'s mathematics.
@@ -6,53 +6,65 @@ it yields the parameters after each step. Nothing here uses `descend`'s mathemat
 
 import numpy as np
 from case import Arrays, Case
+from decayed import DECAY, coupled, coupled_box, decoupled, decoupled_box
 
-from descend.optimizers import SGD, AdaGrad, Adam, AdamW, RMSprop
+from descend.optimizers import SGD, Lion, SignSGD
 
 
-def sgd(x, gradients, rates, *, momentum=0.0, nesterov=False) -> Arrays:
-    """Polyak's heavy ball, and Nesterov's momentum as Sutskever et al. write it for PyTorch."""
+def sgd(x, gradients, rates, *, momentum=0.0, nesterov=False, ema=False) -> Arrays:
+    """Polyak's heavy ball, and Nesterov's momentum as Sutskever et al. write it for PyTorch; or averaging instead."""
     velocity = np.zeros_like(x)
     for g, rate in zip(gradients, rates, strict=True):
-        velocity = momentum * velocity + g
-        direction = g + momentum * velocity if nesterov else velocity
+        pull = g * (1 - momentum) if ema else g
+        velocity = momentum * velocity + pull
+        direction = pull + momentum * velocity if nesterov else velocity
         x = x - rate * direction
         yield x
 
 
-def adagrad(x, gradients, rates, *, eps=1e-10, initial_accumulator=0.0, eps_in_root=False) -> Arrays:
-    """Duchi, Hazan and Singer 2011, with a diagonal matrix."""
-    total = np.full_like(x, initial_accumulator)
+def sutskever(x, gradients, rates, *, momentum, nesterov=False, rate_in_velocity) -> Arrays:
+    """Sutskever et al. 2013, equations 1 to 4. There Nesterov's gradient is taken at x + momentum · velocity, which
+    is the point that programs keep, and that is yielded."""
+    velocity = np.zeros_like(x)
     for g, rate in zip(gradients, rates, strict=True):
-        total = total + g**2
-        x = x - rate * g / (np.sqrt(total + eps) if eps_in_root else np.sqrt(total) + eps)
+        bare = x - momentum * velocity if nesterov else x
+        velocity = momentum * velocity - rate * g
+        bare = bare + velocity
+        x = bare + momentum * velocity if nesterov else bare
         yield x
 
 
-def rmsprop(x, gradients, rates, *, decay=0.9, eps=1e-8, eps_in_root=False) -> Arrays:
-    """Tieleman and Hinton 2012."""
-    average = np.zeros_like(x)
+def signum(x, gradients, rates, *, momentum=0.0) -> Arrays:
+    """Bernstein et al. 2018, Algorithms 1 and 2."""
+    m = np.zeros_like(x)
     for g, rate in zip(gradients, rates, strict=True):
-        average = decay * average + (1 - decay) * g**2
-        x = x - rate * g / (np.sqrt(average + eps) if eps_in_root else np.sqrt(average) + eps)
+        m = momentum * m + (1 - momentum) * g
+        x = x - rate * np.sign(m)
         yield x
 
 
-def adam(x, gradients, rates, *, beta1=0.9, beta2=0.999, eps=1e-8) -> Arrays:
-    """Kingma and Ba 2015, Algorithm 1: what Loshchilov and Hutter's algorithm is without weight decay."""
-    yield from adamw(x, gradients, rates, beta1=beta1, beta2=beta2, eps=eps, weight_decay=0.0)
-
-
-def adamw(x, gradients, rates, *, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01) -> Arrays:
-    """Loshchilov and Hutter 2019, Algorithm 2, with the weight decay times the learning rate."""
-    m, v = np.zeros_like(x), np.zeros_like(x)
-    for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
-        m = beta1 * m + (1 - beta1) * g
-        v = beta2 * v + (1 - beta2) * g**2
-        m_hat = m / (1 - beta1**t)
-        v_hat = v / (1 - beta2**t)
-        x = x - rate * (m_hat / (np.sqrt(v_hat) + eps) + weight_decay * x)
+def lion(x, gradients, rates, *, beta1=0.9, beta2=0.99) -> Arrays:
+    """Chen et al. 2023, Algorithm 2, without its weight decay."""
+    m = np.zeros_like(x)
+    for g, rate in zip(gradients, rates, strict=True):
+        c = beta1 * m + (1 - beta1) * g
+        x = x - rate * np.sign(c)
+        m = beta2 * m + (1 - beta2) * g
         yield x
+
+
+def optax_average(learning_rate, decay):
+    """Steps along an average of gradients, put together of Optax's parts."""
+    import optax
+
+    return optax.chain(optax.ema(decay, debias=False), optax.scale_by_learning_rate(learning_rate))
+
+
+def optax_gathered(learning_rate, **trace):
+    """Momentum that gathers steps, not gradients, put together of Optax's parts."""
+    import optax
+
+    return optax.chain(optax.scale_by_learning_rate(learning_rate), optax.trace(**trace))
 
 
 CASES = {
@@ -60,6 +72,15 @@ CASES = {
         SGD, sgd, {},
         torch=("torch.optim.SGD", {}),
         optax=("optax.sgd", {}),
+        keras=("keras.optimizers.SGD", {}),
+    ),
+    "sgd_coupled_decay": Case(
+        coupled(SGD), coupled_box(sgd), {"momentum": 0.9},
+        torch=("torch.optim.SGD", {"momentum": 0.9, "weight_decay": DECAY}),
+    ),
+    "sgd_decoupled_decay": Case(
+        decoupled(SGD), decoupled_box(sutskever), {"momentum": 0.9, "rate_in_velocity": True},
+        keras=("keras.optimizers.SGD", {"momentum": 0.9, "weight_decay": DECAY}),
     ),
     "heavy_ball": Case(
         SGD, sgd, {"momentum": 0.9},
@@ -74,55 +95,43 @@ CASES = {
     "nesterov_without_momentum": Case(
         SGD, sgd, {"nesterov": True},
     ),
-    "adagrad": Case(
-        AdaGrad, adagrad, {},
-        torch=("torch.optim.Adagrad", {}),
+    "average": Case(
+        SGD, sgd, {"momentum": 0.9, "ema": True},
+        optax=("boxes_first.optax_average", {"decay": 0.9}),
     ),
-    "adagrad_accumulator": Case(
-        AdaGrad, adagrad, {"initial_accumulator": 0.1, "eps": 1e-3},
-        torch=("torch.optim.Adagrad", {"initial_accumulator_value": 0.1, "eps": 1e-3}),
+    "nesterov_average": Case(
+        SGD, sgd, {"momentum": 0.8, "nesterov": True, "ema": True},
     ),
-    "adagrad_eps_in_root": Case(
-        AdaGrad, adagrad, {"initial_accumulator": 0.1, "eps": 0.01, "eps_in_root": True},
-        optax=("optax.adagrad", {"eps": 1e-2}),
+    "heavy_ball_of_steps": Case(
+        SGD, sutskever, {"momentum": 0.9, "rate_in_velocity": True},
+        optax=("boxes_first.optax_gathered", {"decay": 0.9}),
+        keras=("keras.optimizers.SGD", {"momentum": 0.9}),
     ),
-    "rmsprop": Case(
-        RMSprop, rmsprop, {},
-        torch=("torch.optim.RMSprop", {"alpha": 0.9}),
-        optax=("optax.rmsprop", {"eps_in_sqrt": False}),
+    "nesterov_of_steps": Case(
+        SGD, sutskever, {"momentum": 0.9, "nesterov": True, "rate_in_velocity": True},
+        optax=("boxes_first.optax_gathered", {"decay": 0.9, "nesterov": True}),
+        keras=("keras.optimizers.SGD", {"momentum": 0.9, "nesterov": True}),
     ),
-    "rmsprop_slow": Case(
-        RMSprop, rmsprop, {"decay": 0.99, "eps": 0.01},
-        torch=("torch.optim.RMSprop", {"eps": 1e-2}),
-        optax=("optax.rmsprop", {"decay": 0.99, "eps": 0.01, "eps_in_sqrt": False}),
+    "sign_sgd": Case(
+        SignSGD, signum, {},
+        optax=("optax.sign_sgd", {}),
     ),
-    "rmsprop_eps_in_root": Case(
-        RMSprop, rmsprop, {"eps": 0.01, "eps_in_root": True},
-        optax=("optax.rmsprop", {"eps": 1e-2}),
+    "signum": Case(
+        SignSGD, signum, {"momentum": 0.9},
+        optax=("optax.signum", {"beta": 0.9}),
     ),
-    "adam": Case(
-        Adam, adam, {},
-        torch=("torch.optim.Adam", {}),
-        optax=("optax.adam", {}),
+    "signum_decay": Case(
+        decoupled(SignSGD), decoupled_box(signum), {"momentum": 0.8},
+        torch=("pytorch_optimizer.SignSGD", {"momentum": 0.8, "weight_decay": DECAY}),
     ),
-    "adam_other_betas": Case(
-        Adam, adam, {"beta1": 0.5, "beta2": 0.9, "eps": 0.01},
-        torch=("torch.optim.Adam", {"betas": (0.5, 0.9), "eps": 1e-2}),
-        optax=("optax.adam", {"b1": 0.5, "b2": 0.9, "eps": 1e-2}),
+    "lion": Case(
+        Lion, lion, {},
+        optax=("optax.lion", {"weight_decay": 0.0}),
+        keras=("keras.optimizers.Lion", {}),
     ),
-    "adam_without_averages": Case(
-        Adam, adam, {"beta1": 0.0, "beta2": 0.0},
-        torch=("torch.optim.Adam", {"betas": (0.0, 0.0)}),
-        optax=("optax.adam", {"b1": 0.0, "b2": 0.0}),
-    ),
-    "adamw": Case(
-        AdamW, adamw, {},
-        torch=("torch.optim.AdamW", {}),
-        optax=("optax.adamw", {"weight_decay": 1e-2}),
-    ),
-    "adamw_strong": Case(
-        AdamW, adamw, {"beta1": 0.8, "beta2": 0.95, "weight_decay": 0.5},
-        torch=("torch.optim.AdamW", {"betas": (0.8, 0.95), "weight_decay": 0.5}),
-        optax=("optax.adamw", {"b1": 0.8, "b2": 0.95, "weight_decay": 0.5}),
+    "lion_decay": Case(
+        decoupled(Lion), decoupled_box(lion), {"beta1": 0.95, "beta2": 0.98},
+        torch=("lion_pytorch.Lion", {"betas": (0.95, 0.98), "weight_decay": DECAY}),
+        optax=("optax.lion", {"b1": 0.95, "b2": 0.98, "weight_decay": DECAY}),
     ),
 }

@@ -1,14 +1,22 @@
 """How rules, the algorithm boxes of their papers and their peers are run on the same gradients, and compared."""
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from importlib import import_module
 from typing import Any
 
+import boxes_adam
+import boxes_adaptive
+import boxes_averaged
 import boxes_first
+import boxes_layerwise
+import boxes_matrix
+import boxes_untuned
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 from case import RATES, SCHEDULE, STEPS, TOLERANCE, Case, Peer
 
@@ -18,11 +26,20 @@ __all__ = ["RATES", "SCHEDULE", "STEPS", "TOLERANCE"]  # of `case`, for the test
 
 CASES: dict[str, Case] = {
     **boxes_first.CASES,
+    **boxes_adaptive.CASES,
+    **boxes_adam.CASES,
+    **boxes_layerwise.CASES,
+    **boxes_matrix.CASES,
+    **boxes_averaged.CASES,
+    **boxes_untuned.CASES,
 }
 
 
 def problem(dtype: str = "float64") -> tuple[Any, Any]:
-    """A start and `STEPS` gradients for it (stacked in front): scalar to 4-D leaves in mixed containers."""
+    """A start and `STEPS` gradients for it (stacked in front): scalar to 4-D leaves in mixed containers.
+
+    The numbers are float32's, whatever `dtype` they are kept in: all may be held to one oracle.
+    """
     rng = np.random.default_rng(7)
     shapes = {
         "scale": (),
@@ -33,7 +50,7 @@ def problem(dtype: str = "float64") -> tuple[Any, Any]:
     def normal(*before: int) -> Any:
         is_shape = lambda leaf: leaf == () or (isinstance(leaf, tuple) and isinstance(leaf[0], int))
         return jax.tree.map(
-            lambda shape: np.asarray(rng.normal(size=(*before, *shape)), dtype), shapes, is_leaf=is_shape
+            lambda shape: np.float32(rng.normal(size=(*before, *shape))).astype(dtype), shapes, is_leaf=is_shape
         )
 
     return normal(), normal(STEPS)
@@ -45,10 +62,9 @@ def at(step: int, stacked: Any) -> Any:
 
 
 @cache
-def expected(name: str, dtype: str) -> Any:
-    """The parameters after every step, stacked, by the reference: always calculated in float64."""
-    case = CASES[name]
-    start, gradients = jax.tree.map(lambda leaf: leaf.astype(np.float64), problem(dtype))
+def expected(name: str) -> Any:
+    """The parameters after every step, stacked, by the reference: in float64."""
+    case, (start, gradients) = CASES[name], problem()
     if not case.whole:
         return jax.tree.map(lambda x, g: np.stack(list(case.reference(x, g, RATES, **case.settings))), start, gradients)
     leaves, treedef = jax.tree.flatten(start)
@@ -57,20 +73,30 @@ def expected(name: str, dtype: str) -> Any:
     return treedef.unflatten([np.stack(column) for column in zip(*seen, strict=True)])
 
 
-def run(rule: Optimizer, start: Any, gradients: Any, array: Callable[..., Any] = np.asarray) -> Any:
+def run(rule: Optimizer, start: Any, gradients: Any, array: Callable[..., Any] = np.asarray, steps: int = STEPS) -> Any:
     """The parameters after every step, stacked, by `rule`, in the world of `array`, which makes its arrays."""
     params = jax.tree.map(array, start)
     state, seen = rule.init(params), []
-    for step in range(STEPS):
-        updates, state = rule.update(jax.tree.map(array, at(step, gradients)), state, params)
+    for step in range(steps):
+        with without_types() if step > 1 else nullcontext():
+            updates, state = rule.update(jax.tree.map(array, at(step, gradients)), state, params)
         params = jax.tree.map(operator.add, params, updates)
         seen.append(params)
     return jax.tree.map(lambda *leaves: np.stack(leaves), *seen)
 
 
-@jax.jit
-def compiled_run(rule: Optimizer, start: Any, gradients: Any) -> Any:
-    """The same in a compiled loop over JAX arrays."""
+@contextmanager
+def without_types() -> Iterator[None]:
+    """The checks of types left out, which take most of the time of a loop in Python: they have passed twice."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
+
+
+def in_a_loop(rule: Any, start: Any, gradients: Any) -> Any:
+    """The same in JAX's loop, to be compiled; `rule` may be any optimizer with Optax's protocol."""
 
     def step(carry: Any, g: Any) -> Any:
         params, state = carry
@@ -80,6 +106,14 @@ def compiled_run(rule: Optimizer, start: Any, gradients: Any) -> Any:
 
     return jax.lax.scan(step, (start, rule.init(start)), gradients)[1]
 
+
+# A program that runs once, for milliseconds, is compiled as fast as XLA can.
+QUICK = {
+    "xla_backend_optimization_level": 0,
+    "xla_cpu_use_fusion_emitters": False,
+    "xla_cpu_parallel_codegen_split_count": 1,
+}
+compiled_run = jax.jit(in_a_loop, compiler_options=QUICK)
 
 WORLDS = ("numpy", "jax")  # JAX in a compiled loop
 

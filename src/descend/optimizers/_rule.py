@@ -63,6 +63,11 @@ class Rule(Optimizer):
         del leaves, t, lr
         return shared
 
+    def taken(self, extra: dict[str, Any]) -> dict[str, Any]:
+        """What `across` is given of `update`'s extra arguments, among the shared scalars."""
+        del extra
+        return {}
+
     def slot_start(self, name: str) -> Any:
         """The function that makes a slot's first value from the parameter: zeros."""
         del name
@@ -80,8 +85,7 @@ class Rule(Optimizer):
         slots = {name: jax.tree.map(self.slot_start(name), params) for name in self.slots}
         return RuleState(count, slots, self.shared_start(leaves))
 
-    def update(self, grads: Tree, state: RuleState, params: Tree = None, **extra: Any) -> tuple[Tree, RuleState]:
-        del extra
+    def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, RuleState]:
         if params is None and self.needs_params:
             raise InputError(f"{type(self).__name__} needs the parameters, too: update(grads, state, params)")
         params = grads if params is None else params
@@ -89,7 +93,9 @@ class Rule(Optimizer):
         columns = self._columns(grads, state)
         leaves = list(zip(jax.tree.leaves(grads), jax.tree.leaves(params), columns, strict=True))
         lr = as_schedule(self.learning_rate)(state.count)
-        updates, stepped, shared = self.step_leaves(leaves, state.shared, state.count + 1, lr)
+        updates, stepped, shared = self.step_leaves(
+            leaves, state.shared | self.taken(extra), state.count + 1, lr
+        )
         refuse_other_shapes(type(self).__name__, columns, stepped)
         treedef: Any = jax.tree.structure(grads)
         slots = {name: treedef.unflatten([new[i] for new in stepped]) for i, name in enumerate(self.slots)}
@@ -112,7 +118,7 @@ class Rule(Optimizer):
         last = namespace(state.count).clip(state.count - 1, 0, None)
         return {"learning_rate": as_schedule(self.learning_rate)(last)}
 
-    def _columns(self, grads: Tree, state: RuleState) -> list[Slots]:
+    def _columns(self, grads: Tree, state: Any) -> list[Slots]:
         """What is remembered of each array; refused if it is another rule's, or of other parameters."""
         kept = getattr(state, "slots", None)
         if kept is None or set(kept) != set(self.slots):
@@ -126,6 +132,11 @@ class Rule(Optimizer):
 def bias_correction(beta: float, t: Any) -> Any:
     """`1 − β^t`, without the cancellation that costs float32 four digits at the first steps."""
     return 1.0 if beta == 0 else -namespace(t).expm1(t * math.log(beta))
+
+
+def copy_of(p: Any) -> Any:
+    """The parameter as an array of its own: the first value of a slot that begins there."""
+    return namespace(p).asarray(p, copy=True)
 
 
 def _zeros_like(p: Any) -> Any:

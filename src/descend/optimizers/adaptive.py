@@ -4,7 +4,7 @@ from typing import Any
 
 from descend._arrays import namespace
 from descend.optimizers._checks import FRACTION, POSITIVE, require
-from descend.optimizers._rule import Rule, Slots, bias_correction, rule
+from descend.optimizers._rule import Rule, Slots, rule
 from descend.schedules import Rate, Schedule, fixed
 
 
@@ -21,7 +21,7 @@ class AdaGrad(Rule):
         s ← s + g²
         θ ← θ − η g / (√s + ε)
 
-    `eps_in_root` takes `√(s + ε)` instead, as Optax and "Dive into Deep Learning" do; PyTorch and Keras add ε
+    `eps_in_root` takes `√(s + ε)` instead, as Optax, Keras and "Dive into Deep Learning" do; PyTorch adds ε
     outside. `initial_accumulator`: s at the start (PyTorch 0; Optax and Keras 0.1).
 
     >>> import numpy as np
@@ -59,6 +59,48 @@ class AdaGrad(Rule):
 
 
 @rule
+class AdaDelta(Rule):
+    """Steps as long as the steps before, over gradients as long as the gradients before: no unit is left to choose.
+
+        s ← ρ s + (1 − ρ) g²
+        d ← g √(x + ε) / √(s + ε)
+        x ← ρ x + (1 − ρ) d²
+        θ ← θ − η d
+
+    `learning_rate`: η, which the paper does not have: 1, as in PyTorch and "Dive into Deep Learning" (Keras: .001).
+    `decay`: ρ (PyTorch, Optax and "Dive into Deep Learning" .9; the paper and Keras .95). `eps`: ε, which sets the
+    length of the first steps (the paper, PyTorch and Optax 10⁻⁶; Keras 10⁻⁷; "Dive into Deep Learning" 10⁻⁵).
+
+    What the steps are divided by depends on the steps, so theory gives no stability limit.
+
+    >>> import numpy as np
+    >>> rule = AdaDelta(decay=0.75, eps=1e-4)
+    >>> update, state = rule.update(np.array([3.0, -4.0]), rule.init(np.zeros(2)))
+    >>> update.round(4)  # √ε / √(1 − ρ)
+    array([-0.02,  0.02])
+
+    Reference: Zeiler, "ADADELTA: an adaptive learning rate method", arXiv 1212.5701.
+    """
+
+    learning_rate: Rate | Schedule = 1.0
+    decay: float = fixed(default=0.9)
+    eps: float = fixed(default=1e-6)
+
+    def __post_init__(self) -> None:
+        require(self, learning_rate=POSITIVE, decay=FRACTION, eps=POSITIVE)
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("mean_square", "mean_square_step")
+
+    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+        s, x = slots
+        s = self.decay * s + (1 - self.decay) * g * g
+        d = g * namespace(g).sqrt((x + self.eps) / (s + self.eps))
+        return -lr * d, (s, self.decay * x + (1 - self.decay) * d * d)
+
+
+@rule
 class RMSprop(Rule):
     """Steps divided by the root of a moving average of squared gradients.
 
@@ -66,7 +108,9 @@ class RMSprop(Rule):
         θ ← θ − η g / (√s + ε)
 
     `decay`: ρ (PyTorch .99; Keras, Optax and "Dive into Deep Learning" .9). `eps_in_root` takes `√(s + ε)` instead,
-    as Optax and "Dive into Deep Learning" do; PyTorch adds ε outside.
+    as Optax, Keras and "Dive into Deep Learning" do; PyTorch adds ε outside. `centered` takes s less the square of a
+    moving average of g, an estimate of the variance. `momentum`: β of a heavy ball, whose g is the quotient above.
+    `rate_in_velocity`: its velocity gathers η times the quotient, as in Keras and Optax; PyTorch multiplies outside.
 
     >>> import numpy as np
     >>> rule = RMSprop(0.1, decay=0.99, eps=0.0)
@@ -74,103 +118,39 @@ class RMSprop(Rule):
     >>> update.round(6)
     array([-1.])
 
-    Reference: Tieleman and Hinton, "Lecture 6.5: RMSProp", COURSERA, 2012.
+    References: Tieleman and Hinton, "Lecture 6.5: RMSProp", COURSERA, 2012; centered: Graves, "Generating sequences
+    with recurrent neural networks", arXiv 1308.0850.
     """
 
     learning_rate: Rate | Schedule = 0.01
     decay: float = fixed(default=0.9)
     eps: float = fixed(default=1e-8)
     eps_in_root: bool = fixed(default=False)
+    centered: bool = fixed(default=False)
+    momentum: float = fixed(default=0.0)
+    rate_in_velocity: bool = fixed(default=False)
 
     def __post_init__(self) -> None:
-        require(self, learning_rate=POSITIVE, decay=FRACTION, eps=POSITIVE)
+        require(self, learning_rate=POSITIVE, decay=FRACTION, eps=POSITIVE, momentum=FRACTION)
 
     @property
     def slots(self) -> tuple[str, ...]:
-        return ("mean_square",)
+        others = (("mean",) if self.centered else ()) + (("velocity",) if self.momentum else ())
+        return ("mean_square", *others)
 
     def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
-        (s,) = slots
-        s = self.decay * s + (1 - self.decay) * g * g
-        return -lr * _divided(g, s, self.eps, self.eps_in_root), (s,)
+        kept = dict(zip(self.slots, slots, strict=True))
+        s = kept["mean_square"] = self.decay * kept["mean_square"] + (1 - self.decay) * g * g
+        if self.centered:
+            mean = kept["mean"] = self.decay * kept["mean"] + (1 - self.decay) * g
+            s = namespace(g).clip(s - mean * mean, 0, None)  # of equal gradients, rounding leaves less than nothing
+        step = _divided(g, s, self.eps, self.eps_in_root)
+        if not self.momentum:
+            return -lr * step, tuple(kept.values())
+        gathered = lr * step if self.rate_in_velocity else step
+        v = kept["velocity"] = self.momentum * kept["velocity"] + gathered
+        return -v if self.rate_in_velocity else -lr * v, tuple(kept.values())
 
     def stability_limit(self) -> float:
-        """2, for the curvature divided by √s."""
-        return 2.0
-
-
-@rule
-class Adam(Rule):
-    """Momentum over a moving average of squared gradients, both corrected for their start at zero.
-
-        m ← β₁ m + (1 − β₁) g             m̂ = m / (1 − β₁ᵗ)
-        v ← β₂ v + (1 − β₂) g²            v̂ = v / (1 − β₂ᵗ)
-        θ ← θ − η m̂ / (√v̂ + ε)
-
-    ε is added outside the root and after the correction, as PyTorch, Optax and the paper's Algorithm 1 have it.
-
-    >>> import numpy as np
-    >>> rule = Adam(0.1)
-    >>> update, state = rule.update(np.array([3.0, -4.0]), rule.init(np.zeros(2)))
-    >>> update.round(6)
-    array([-0.1,  0.1])
-
-    Reference: Kingma and Ba, "Adam: a method for stochastic optimization", arXiv 1412.6980.
-    """
-
-    learning_rate: Rate | Schedule = 0.001
-    beta1: float = fixed(default=0.9)
-    beta2: float = fixed(default=0.999)
-    eps: float = fixed(default=1e-8)
-
-    def __post_init__(self) -> None:
-        require(self, learning_rate=POSITIVE, beta1=FRACTION, beta2=FRACTION, eps=POSITIVE)
-
-    @property
-    def slots(self) -> tuple[str, ...]:
-        return ("mean", "mean_square")
-
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
-        m, v = slots
-        m = self.beta1 * m + (1 - self.beta1) * g
-        v = self.beta2 * v + (1 - self.beta2) * g * g
-        m_hat = m / bias_correction(self.beta1, t)
-        v_hat = v / bias_correction(self.beta2, t)
-        return -lr * m_hat / (namespace(g).sqrt(v_hat) + self.eps), (m, v)
-
-    def stability_limit(self) -> float:
-        """(2 + 2β₁) / (1 − β₁), for the curvature divided by √v̂: 38 at β₁ = .9.
-
-        It holds once the bias corrections have died out: before, the steps are larger.
-        """
-        return (2 + 2 * self.beta1) / (1 - self.beta1)
-
-
-@rule
-class AdamW(Adam):
-    """Adam, with weight decay kept out of the averages:
-
-        θ ← θ − η (m̂ / (√v̂ + ε) + λ θ)
-
-    `weight_decay`: λ, multiplied by the learning rate as in PyTorch and Optax.
-
-    >>> import numpy as np
-    >>> rule = AdamW(0.1, weight_decay=0.5)
-    >>> x = np.array([2.0])
-    >>> update, state = rule.update(np.array([0.0]), rule.init(x), x)
-    >>> update
-    array([-0.1])
-
-    Reference: Loshchilov and Hutter, "Decoupled weight decay regularization", arXiv 1711.05101.
-    """
-
-    weight_decay: float = fixed(default=0.01)
-    needs_params = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self, weight_decay=POSITIVE)
-
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
-        update, slots = super().leaf(g, p, slots, t, lr)
-        return update - lr * self.weight_decay * p, slots
+        """2 + 2β, for the curvature divided by √s."""
+        return 2 + 2 * self.momentum

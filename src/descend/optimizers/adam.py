@@ -1,0 +1,203 @@
+"""Adam, with weight decay, with Nesterov's momentum, and with a careful start."""
+
+import math
+from typing import Any
+
+from descend._arrays import as_scalar, namespace
+from descend.optimizers._checks import POSITIVE, require
+from descend.optimizers._moments import Decoupled, Moments
+from descend.optimizers._rule import Leaf, RuleState, Slots, rule
+from descend.optimizers._sums import as_sum
+from descend.schedules import Rate, Schedule, fixed
+
+
+@rule
+class Adam(Moments):
+    """Momentum over a moving average of squared gradients, both corrected for their start at zero.
+
+        m ← β₁ m + (1 − β₁) g             m̂ = m / (1 − β₁ᵗ)
+        v ← β₂ v + (1 − β₂) g²            v̂ = v / (1 − β₂ᵗ)
+        θ ← θ − η m̂ / (√v̂ + ε)
+
+    ε is added outside the root and after the correction, as PyTorch, Optax, "Dive into Deep Learning" and the paper's
+    Algorithm 1 have it. `eps_hat` adds it before the correction, to √v, as Keras, TensorFlow and the end of the
+    paper's section 2 do. `eps_root`: Optax's, added to v̂ inside the root.
+
+    >>> import numpy as np
+    >>> rule = Adam(0.1)
+    >>> update, state = rule.update(np.array([3.0, -4.0]), rule.init(np.zeros(2)))
+    >>> update.round(6)
+    array([-0.1,  0.1])
+
+    Reference: Kingma and Ba, "Adam: a method for stochastic optimization", arXiv 1412.6980.
+    """
+
+    eps_root: float = fixed(default=0.0)
+    eps_hat: bool = fixed(default=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, eps_root=POSITIVE)
+
+    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+        m, v = self.averaged(g, *slots)
+        first, second = self.corrections(t)
+        return -(lr / first) * m / self.root(v, second), (m, v)
+
+    def root(self, v: Any, correction: Any) -> Any:
+        v_hat = v * (1 / correction)
+        if self.eps_root:
+            v_hat = v_hat + self.eps_root
+        return namespace(v).sqrt(v_hat) + (self.eps / correction**0.5 if self.eps_hat else self.eps)
+
+
+@rule
+class AdamW(Decoupled, Adam):
+    """Adam, with weight decay kept out of the averages:
+
+        θ ← θ − η (m̂ / (√v̂ + ε) + λ θ)
+
+    `weight_decay`: λ, multiplied by the learning rate as in PyTorch, Optax and Keras. For some parameters only, it is
+    `WeightDecay(Adam(η), λ, where=...)`.
+
+    >>> import numpy as np
+    >>> rule = AdamW(0.1, weight_decay=0.5)
+    >>> x = np.array([2.0])
+    >>> update, state = rule.update(np.array([0.0]), rule.init(x), x)
+    >>> update
+    array([-0.1])
+
+    Reference: Loshchilov and Hutter, "Decoupled weight decay regularization", arXiv 1711.05101.
+    """
+
+
+@rule
+class NAdam(Adam):
+    """Adam with Nesterov's momentum, whose coefficient μ rises to β₁.
+
+        μₜ = β₁ (1 − ½ · .96^(ψ t))
+        m̂ = μₜ₊₁ m / (1 − μ₁ ⋯ μₜ₊₁) + (1 − μₜ) g / (1 − μ₁ ⋯ μₜ)
+        θ ← θ − η m̂ / (√v̂ + ε)
+
+    with m and v of Adam. `momentum_decay`: ψ (PyTorch .004, Keras 1). A large one, such as 10⁶, leaves μ at β₁, as
+    Optax does.
+
+    >>> import numpy as np
+    >>> rule = NAdam(0.1, momentum_decay=1e6)
+    >>> update, state = rule.update(np.array([1.0, -2.0]), rule.init(np.zeros(2)))
+    >>> update.round(4)  # .9 · .1 / (1 − .81) + .1 / (1 − .9) times the learning rate
+    array([-0.1474,  0.1474])
+
+    Reference: Dozat, "Incorporating Nesterov momentum into Adam", ICLR workshop, 2016.
+    """
+
+    learning_rate: Rate | Schedule = 0.002
+    momentum_decay: float = fixed(default=0.004)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, momentum_decay=POSITIVE)
+
+    def shared_start(self, params: list[Any]) -> dict[str, Any]:
+        return {"momentum_product": as_sum(1.0, params)}
+
+    def across(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
+        product = shared["momentum_product"]
+        return {"momentum_product": product * self.momentum(as_scalar(t, product))}
+
+    def momentum(self, t: Any) -> Any:
+        """μ at step `t`."""
+        return self.beta1 * (1 - 0.5 * namespace(t).exp(t * (self.momentum_decay * math.log(0.96))))
+
+    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, *_: Any, **shared: Any) -> tuple[Any, Slots]:
+        m, v = self.averaged(g, *slots)
+        product, now, ahead = shared["momentum_product"], self.momentum(t), self.momentum(t + 1)
+        of_mean = lr * ahead / (1 - product * ahead)
+        of_gradient = lr * (1 - now) / (1 - product)
+        return -(of_mean * m + of_gradient * g) / self.root(v, self.corrections(t)[1]), (m, v)
+
+    def stability_limit(self) -> float | None:
+        """(2 + 2β₁) / ((1 − β₁)(1 + 2β₁)), for the curvature divided by √v̂, once μ has come to β₁."""
+        return (2 + 2 * self.beta1) / ((1 - self.beta1) * (1 + 2 * self.beta1))
+
+
+@rule
+class NAdamW(Decoupled, NAdam):
+    """NAdam, with weight decay kept out of the averages: `− η λ θ` besides, as in AdamW.
+
+    `weight_decay`: λ. PyTorch's `NAdam(decoupled_weight_decay=True)`, Optax's `nadamw`.
+
+    >>> import numpy as np
+    >>> rule = NAdamW(0.1, weight_decay=0.5)
+    >>> x = np.array([2.0])
+    >>> update, state = rule.update(np.array([0.0]), rule.init(x), x)
+    >>> update
+    array([-0.1])
+
+    References: Dozat, "Incorporating Nesterov momentum into Adam", ICLR workshop, 2016; Loshchilov and Hutter,
+    "Decoupled weight decay regularization", arXiv 1711.05101.
+    """
+
+
+@rule
+class RAdam(Adam):
+    """Adam that begins as momentum alone, until √v̂ is an average of enough gradients to divide by.
+
+        ρ∞ = 2 / (1 − β₂) − 1,  ρₜ = ρ∞ − 2 t β₂ᵗ / (1 − β₂ᵗ)
+        θ ← θ − η m̂                               while ρₜ ≤ 5
+        θ ← θ − η rₜ m̂ / (√v̂ + ε)                 then, with
+        rₜ = √( (ρₜ − 4)(ρₜ − 2) ρ∞ / ((ρ∞ − 4)(ρ∞ − 2) ρₜ) )
+
+    `threshold`: PyTorch, Optax and the authors' code wait for 5, the paper for 4. `eps_hat`: as in PyTorch and the
+    authors' code, ε is added to √v before its correction; Optax adds it after.
+
+    >>> import numpy as np
+    >>> rule = RAdam(0.1)
+    >>> update, state = rule.update(np.array([3.0, -4.0]), rule.init(np.zeros(2)))
+    >>> update.round(6)  # as long as the gradient: nothing is divided yet
+    array([-0.3,  0.4])
+    >>> float(rule.readings(state)["rectification"])
+    0.0
+
+    Reference: Liu et al., "On the variance of the adaptive learning rate and beyond", arXiv 1908.03265.
+    """
+
+    eps_hat: bool = fixed(default=True)
+    threshold: float = fixed(default=5.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, threshold=(4.0, math.inf))
+
+    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+        m, v = self.averaged(g, *slots)
+        first, second = self.corrections(t)
+        r = self.rectification(t)
+        return -(lr / first) * m * namespace(g).where(r > 0, r / self.root(v, second), 1.0), (m, v)
+
+    def rectification(self, t: Any) -> Any:
+        """rₜ; 0 while ρₜ is not above the threshold."""
+        xp, longest = namespace(t), 2 / (1 - self.beta2) - 1
+        if longest <= self.threshold:
+            return 0.0 * t
+        length = averaged_over(self.beta2, t)
+        ratio = (length - 4) * (length - 2) / length * (longest / ((longest - 4) * (longest - 2)))
+        return xp.where(length > self.threshold, xp.sqrt(xp.clip(ratio, 0, None)), 0.0)
+
+    def readings(self, state: RuleState) -> dict[str, Any]:
+        t = namespace(state.count).clip(state.count, 1, None) * 1.0
+        return {**super().readings(state), "rectification": self.rectification(t)}
+
+
+def averaged_over(beta: float, t: Any) -> Any:
+    """ρₜ: over how many gradients an average with coefficient β is taken after `t` steps.
+
+    Its two terms are large and nearly the same at first, when it is compared with 5: in float32 that would leave three
+    digits. With a = −ln β and y = at/2 they are coth(a/2) + t − t coth y, from which 2/a and t/y are taken out.
+    """
+    xp, a, longest = namespace(t), -math.log(beta), (1 + beta) / (1 - beta)
+    y = xp.clip(a / 2 * t, None, 0.25)
+    coth_less_pole = y / 3 - y**3 / 45 + 2 * y**5 / 945 - y**7 / 4725 + 2 * y**9 / 93555
+    few = (longest - 2 / a) + t * (1 - coth_less_pole)
+    many = longest + 2 * t * xp.exp(-a * t) / xp.expm1(-a * t)
+    return xp.where(a * t < 0.5, few, many)

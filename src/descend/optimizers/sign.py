@@ -1,0 +1,84 @@
+"""Rules that look at the gradient's signs alone: every coordinate moves by the learning rate."""
+
+from typing import Any
+
+from descend._arrays import namespace
+from descend.optimizers._checks import FRACTION, POSITIVE, require
+from descend.optimizers._rule import Rule, Slots, rule
+from descend.schedules import Rate, Schedule, fixed
+
+
+@rule
+class SignSGD(Rule):
+    """Steps of one length along every axis.
+
+        θ ← θ − η sign(g)
+        m ← β m + (1 − β) g,  θ ← θ − η sign(m)        with momentum: Signum
+
+    `learning_rate`: η, here how far each number moves. `momentum`: β in [0, 1), 0 for none.
+
+    No rate is stable: near a minimum the steps are as long as far from it, so let the rate decay.
+
+    >>> import numpy as np
+    >>> rule = SignSGD(0.5)
+    >>> update, state = rule.update(np.array([3.0, -0.1, 0.0]), rule.init(np.zeros(3)))
+    >>> update
+    array([-0.5,  0.5, -0. ])
+
+    Reference: Bernstein et al., "signSGD: compressed optimisation for non-convex problems", arXiv 1802.04434.
+    """
+
+    learning_rate: Rate | Schedule = 0.001
+    momentum: float = fixed(default=0.0)
+
+    def __post_init__(self) -> None:
+        require(self, learning_rate=POSITIVE, momentum=FRACTION)
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("mean",) if self.momentum else ()
+
+    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+        if not slots:
+            return -lr * namespace(g).sign(g), ()
+        m = self.momentum * slots[0] + (1 - self.momentum) * g
+        return -lr * namespace(g).sign(m), (m,)
+
+
+@rule
+class Lion(Rule):
+    """Signs of momentum, which looks at the newest gradient more than what it remembers does.
+
+        θ ← θ − η sign(β₁ m + (1 − β₁) g)
+        m ← β₂ m + (1 − β₂) g
+
+    Its steps are longer than Adam's: take a rate three to ten times smaller, and as much more weight decay, which is
+    `WeightDecay(Lion(η), λ)`; with it, the box is the paper's. No rate is stable: let it decay.
+
+    `learning_rate`: η, here how far each number moves. `beta1`: β₁. `beta2`: β₂ (the paper recommends .95 and .98
+    where training is unstable).
+
+    >>> import numpy as np
+    >>> rule = Lion(0.5)
+    >>> update, state = rule.update(np.array([3.0, -0.1]), rule.init(np.zeros(2)))
+    >>> update
+    array([-0.5,  0.5])
+
+    Reference: Chen et al., "Symbolic discovery of optimization algorithms", arXiv 2302.06675.
+    """
+
+    learning_rate: Rate | Schedule = 0.0001
+    beta1: float = fixed(default=0.9)
+    beta2: float = fixed(default=0.99)
+
+    def __post_init__(self) -> None:
+        require(self, learning_rate=POSITIVE, beta1=FRACTION, beta2=FRACTION)
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("mean",)
+
+    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+        (m,) = slots
+        direction = namespace(g).sign(self.beta1 * m + (1 - self.beta1) * g)
+        return -lr * direction, (self.beta2 * m + (1 - self.beta2) * g,)
