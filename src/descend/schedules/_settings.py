@@ -57,12 +57,15 @@ def require(owner: Any, **ranges: tuple[float, float]) -> None:
     """Refuse settings outside `[low, high)`.
 
     A setting that is no number (a schedule, an array that is being traced, many rates in an array) is left to its user.
+    NumPy's numbers become Python's: NumPy promotes a float32 array that is multiplied by its own float64.
     """
     for name, (low, high) in ranges.items():
         value = getattr(owner, name)
         if is_known_scalar(value) and not low <= float(value) < high:
             raise InputError(f"{type(owner).__name__}: {name} must be at least {low:g} and below {high:g}, "
                              f"but is {value}")
+        if isinstance(value, np.number):
+            object.__setattr__(owner, name, value.item())
         if isinstance(value, str):
             raise InputError(f"{type(owner).__name__}: {name} must be a number, but is {value!r}")
 
