@@ -1,4 +1,4 @@
-"""The command line: `descend fit`, `descend predict`."""
+"""The command line: `descend fit`, `descend predict`, `descend optimizers`."""
 
 import sys
 import warnings
@@ -6,6 +6,7 @@ import warnings
 from typer import Typer
 
 from descend.cli.fit import fit
+from descend.cli.optimizers import optimizers
 from descend.cli.predict import predict
 from descend.errors import DescendError
 
@@ -21,6 +22,7 @@ app = Typer(
 )
 app.command()(fit)
 app.command()(predict)
+app.command()(optimizers)
 
 
 def main() -> None:

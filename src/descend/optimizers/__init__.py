@@ -1,25 +1,88 @@
 """Update rules: frozen dataclasses, each as readable as the algorithm box of its paper."""
 
 from descend.optimizers._external import External
+from descend.optimizers._family import family
 from descend.optimizers._modifier import Modifier, ModifierState
 from descend.optimizers._optimizer import Optimizer, Point
 from descend.optimizers._rule import Rule, RuleState
-from descend.optimizers.adaptive import AdaGrad, Adam, AdamW, RMSprop
-from descend.optimizers.modifiers import WeightDecay
+from descend.optimizers._step import step
+from descend.optimizers.adam import Adam, AdamW, NAdam, NAdamW, RAdam
+from descend.optimizers.adaptive import AdaDelta, AdaGrad, RMSprop
+from descend.optimizers.averaged import ScheduleFreeAdamW, ScheduleFreeSGD
+from descend.optimizers.factored import Adafactor
+from descend.optimizers.layerwise import LAMB, LARS
+from descend.optimizers.modifiers import (
+    EMA,
+    SAM,
+    Accumulate,
+    AdaptiveClip,
+    ClipByNorm,
+    ClipByValue,
+    Freeze,
+    Lookahead,
+    PerGroup,
+    PolyakAverage,
+    ReduceOnPlateau,
+    SkipNonfinite,
+    WeightDecay,
+)
+from descend.optimizers.muon import Muon
+from descend.optimizers.polyak import PolyakStep
+from descend.optimizers.second_moments import AdaBelief, AdaMax, AMSGrad, Yogi
 from descend.optimizers.sgd import SGD
+from descend.optimizers.shampoo import Shampoo
+from descend.optimizers.sign import Lion, SignSGD
+from descend.optimizers.soap import SOAP
+from descend.optimizers.untuned import DoG, DoWG, Prodigy
 
 __all__ = [
+    "EMA",
+    "LAMB",
+    "LARS",
+    "SAM",
     "SGD",
+    "SOAP",
+    "AMSGrad",
+    "Accumulate",
+    "AdaBelief",
+    "AdaDelta",
     "AdaGrad",
+    "AdaMax",
+    "Adafactor",
     "Adam",
     "AdamW",
+    "AdaptiveClip",
+    "ClipByNorm",
+    "ClipByValue",
+    "DoG",
+    "DoWG",
     "External",
+    "Freeze",
+    "Lion",
+    "Lookahead",
     "Modifier",
     "ModifierState",
+    "Muon",
+    "NAdam",
+    "NAdamW",
     "Optimizer",
+    "PerGroup",
     "Point",
+    "PolyakAverage",
+    "PolyakStep",
+    "Prodigy",
+    "RAdam",
     "RMSprop",
+    "ReduceOnPlateau",
     "Rule",
     "RuleState",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
+    "Shampoo",
+    "SignSGD",
+    "SkipNonfinite",
     "WeightDecay",
+    "Yogi",
+    "family",
+    "step",
 ]
