@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-LOWER = ("us/step", "s", "ms")  # units of which less is better
+LOWER = ("us/step", "s", "ms", "evaluations")  # units of which less is better
 
 
 @dataclass(frozen=True)
