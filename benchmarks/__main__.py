@@ -14,8 +14,11 @@ from benchmarks._rows import Row, as_records, markdown
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 
+Name = Literal["engine", "start", "tables", "optimizers", "matrix_rules", "torch_step", "searches"]
+
+
 def main(
-    name: Annotated[Literal["engine", "start", "tables"], typer.Argument(help="What to measure.")],
+    name: Annotated[Name, typer.Argument(help="What to measure.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows there, too.")] = None,
 ) -> None:
     """Measure ours and the peer's alternately, and print both."""

@@ -439,12 +439,23 @@ def test_what_is_remembered_is_not_changed_in_place():
 
 
 def test_a_search_remembers_points_of_its_own():
-    p = single()
-    optimizer = TorchOptimizer([p], LBFGS())
+    p, unused = single(), torch.ones(2, dtype=torch.float64, requires_grad=True)
+    optimizer = TorchOptimizer([p, unused], LBFGS())
     optimizer.step(lambda: torch.tensor(1.0))
-    held = [value for value in optimizer.state[p].values() if isinstance(value, torch.Tensor)]
-    assert held
-    assert not {value.data_ptr() for value in held} & {p.data_ptr(), p.grad.data_ptr()}
+    for each in (p, unused):
+        held = [value for value in optimizer.state[each].values() if isinstance(value, torch.Tensor)]
+        assert held
+        assert not {value.data_ptr() for value in held} & {p.data_ptr(), p.grad.data_ptr(), unused.data_ptr()}
+
+
+def test_patterns_see_what_has_no_gradient_yet():
+    weight, bias = single(), torch.ones(2, dtype=torch.float64, requires_grad=True)
+    optimizer = TorchOptimizer([("weight", weight), ("bias", bias)], optimizers.PerGroup(SGD(0.1), {"bias": SGD(0.5)}))
+    optimizer.step()
+    bias.grad = torch.ones_like(bias)
+    optimizer.step()
+    np.testing.assert_allclose(weight.detach(), [0.9, -2.05])
+    np.testing.assert_allclose(bias.detach(), [0.5, 0.5])
 
 
 # ---------------------------------------------------------------------------------------------- evaluation

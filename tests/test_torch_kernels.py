@@ -1,5 +1,6 @@
 """Compiled steps of `TorchOptimizer`: the same as those that are made eagerly, for any arrays."""
 
+import copy
 import warnings
 
 import pytest
@@ -98,7 +99,8 @@ def test_one_kernel_serves_all_shapes(monkeypatch):
     assert len(made) == 1
 
 
-def test_layouts(monkeypatch):
+@pytest.mark.parametrize("rule", [Adam(0.01), SGD(0.01)], ids=["Adam", "SGD"])
+def test_layouts(rule):
     """Arrays whose axes lie in another order in memory, with gradients in the same or in another; gradients that are
     expanded; and parameters that leave gaps."""
     weight = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))
@@ -111,7 +113,7 @@ def test_layouts(monkeypatch):
             weight[1].clone().requires_grad_(),
             gaps.clone()[:, ::2].requires_grad_(),
         ]
-        optimizer = TorchOptimizer(params, Adam(0.01), compiled=compiled)
+        optimizer = TorchOptimizer(params, rule, compiled=compiled)
         for step in range(4):
             gradients(params, step)
             if step % 2:
@@ -149,6 +151,40 @@ class Swapping(Rule):
 def test_slots_may_change_places(copied):
     pairs = [stepped(Swapping(copied=copied), [(3, 4)], compiled, steps=3) for compiled in (True, False)]
     assert_alike(*pairs, 1e-6)
+
+
+@optimizers._rule.rule
+class Anchored(Rule):
+    """Remembers where it started, which a functional rule need not copy."""
+
+    learning_rate: float = 0.5
+
+    @property
+    def slots(self):
+        return ("start",)
+
+    def slot_start(self, name):
+        return lambda p: p
+
+    def leaf(self, g, p, slots, t, lr):
+        return lr * (slots[0] - p) - lr * g, slots
+
+
+def test_what_is_remembered_is_not_the_parameter():
+    compiled, eager = stepped(Anchored(), [(3, 4)], True), stepped(Anchored(), [(3, 4)], False)
+    assert compiled[0].compiled
+    assert_alike(compiled, eager, 1e-6)
+
+
+def test_kernels_leave_a_loaded_state_alone():
+    optimizer, params = stepped(Adam(0.01), [(5, 5)], True)
+    kept = copy.deepcopy(optimizer.state_dict())
+    before = copy.deepcopy(kept)
+    optimizer.load_state_dict(kept)
+    gradients(params, 9)
+    optimizer.step()
+    assert torch.equal(kept["state"][0]["mean"], before["state"][0]["mean"])
+    assert not torch.equal(optimizer.state[params[0]]["mean"], before["state"][0]["mean"])
 
 
 def test_replaced_arrays_are_followed():

@@ -13,6 +13,7 @@ from references import QUICK
 from descend.optimizers import (
     LAMB,
     LARS,
+    LBFGS,
     SGD,
     SOAP,
     AdaBelief,
@@ -23,12 +24,15 @@ from descend.optimizers import (
     AdaMax,
     AdamW,
     AMSGrad,
+    Backtracking,
     DoG,
     DoWG,
     Lion,
     Muon,
     NAdam,
     NAdamW,
+    Newton,
+    NonlinearCG,
     Optimizer,
     PolyakStep,
     Prodigy,
@@ -74,6 +78,10 @@ TABLE: list[tuple[Optimizer, int]] = [
     (Muon(Cosine(0.02), companion=Adam(Cosine(0.1))), STEPS),
     (Shampoo(Cosine(1.0)), STEPS),
     (SOAP(Cosine(0.1), weight_decay=0.0), 2000),
+    (LBFGS(), 200),
+    (NonlinearCG(), 400),
+    (Backtracking(), STEPS),
+    (Newton(), 100),
 ]
 
 RNG = np.random.default_rng(0)

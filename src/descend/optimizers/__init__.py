@@ -9,6 +9,8 @@ from descend.optimizers._step import step
 from descend.optimizers.adam import Adam, AdamW, NAdam, NAdamW, RAdam
 from descend.optimizers.adaptive import AdaDelta, AdaGrad, RMSprop
 from descend.optimizers.averaged import ScheduleFreeAdamW, ScheduleFreeSGD
+from descend.optimizers.backtracking import Backtracking
+from descend.optimizers.conjugate import NonlinearCG
 from descend.optimizers.factored import Adafactor
 from descend.optimizers.layerwise import LAMB, LARS
 from descend.optimizers.modifiers import (
@@ -27,7 +29,9 @@ from descend.optimizers.modifiers import (
     WeightDecay,
 )
 from descend.optimizers.muon import Muon
+from descend.optimizers.newton import Newton
 from descend.optimizers.polyak import PolyakStep
+from descend.optimizers.quasi_newton import LBFGS
 from descend.optimizers.second_moments import AdaBelief, AdaMax, AMSGrad, Yogi
 from descend.optimizers.sgd import SGD
 from descend.optimizers.shampoo import Shampoo
@@ -39,6 +43,7 @@ __all__ = [
     "EMA",
     "LAMB",
     "LARS",
+    "LBFGS",
     "SAM",
     "SGD",
     "SOAP",
@@ -52,6 +57,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "AdaptiveClip",
+    "Backtracking",
     "ClipByNorm",
     "ClipByValue",
     "DoG",
@@ -65,6 +71,8 @@ __all__ = [
     "Muon",
     "NAdam",
     "NAdamW",
+    "Newton",
+    "NonlinearCG",
     "Optimizer",
     "PerGroup",
     "Point",

@@ -20,15 +20,6 @@ def choose(condition: Any, then: Callable[..., Any], otherwise: Callable[..., An
     return then(*operands) if condition else otherwise(*operands)
 
 
-def when(condition: Any, then: Callable[[Any], Any], carry: Any) -> Any:
-    """`then(carry)` where the condition holds, else what is carried as it is: in JAX a loop of one turn or none, because
-    what is carried through a loop stays in its place, while a choice copies it."""
-    if isinstance(condition, jax.core.Tracer):
-        done = jax.numpy.zeros_like(condition)
-        return jax.lax.while_loop(lambda state: state[0], lambda state: (done, then(state[1])), (condition, carry))[1]
-    return then(carry) if condition else carry
-
-
 def select(condition: Any, then: Tree, otherwise: Tree) -> Tree:
     """One of two trees that are there already."""
     if isinstance(condition, jax.Array):

@@ -95,7 +95,7 @@ class Optimizer:
         return dataclasses.replace(self, **changes) if changes else self  # type: ignore[type-var]
 
 
-class MissingExtra(InputError):
+class MissingExtraError(InputError):
     """An optimizer, `owner`, was not given one of `update`'s extra arguments, `what` it needs."""
 
     def __init__(self, owner: str, name: str) -> None:
@@ -106,10 +106,10 @@ class MissingExtra(InputError):
 def needed(optimizer: Optimizer, extra: dict[str, Any], name: str) -> Any:
     """One of `update`'s extra arguments.
 
-    **Raises** `MissingExtra` if it was not given.
+    **Raises** `MissingExtraError` if it was not given.
     """
     if extra.get(name) is None:
-        raise MissingExtra(type(optimizer).__name__, name)
+        raise MissingExtraError(type(optimizer).__name__, name)
     return extra[name]
 
 

@@ -134,6 +134,9 @@ def kernel(program: Program, dtypes: Sequence[torch.dtype], device: torch.device
     tracing = torch._guards.tracing(torch._guards.TracingContext(examples[0].fake_mode))
     with tracing, config.patch(options):
         compiled: Any = compile_fx_inner(graph, examples)
+    length = examples[0].shape[0]
+    if not isinstance(length, torch.SymInt) or length.node.maybe_as_int() is not None:
+        raise RuntimeError("the length of the example was taken for that of all arrays")  # and nothing checks it later
     return getattr(compiled, "current_callable", compiled)
 
 
@@ -194,7 +197,7 @@ class Kernels:
 
     def _made(self, g: Tensor, p: Tensor, slots: Sequence[Any], shared: Sequence[str]) -> Ready:
         eager = Ready(p, p.data_ptr(), (), p.is_contiguous())
-        if type(p) not in (Tensor, Parameter) or p.numel() == 0 or not _is_dense(p):
+        if type(p) not in (Tensor, Parameter) or not _is_dense(p):
             return eager
         if not all(type(x) is Tensor and x.shape == p.shape and x.stride() == p.stride() for x in slots):
             return eager

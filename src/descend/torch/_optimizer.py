@@ -11,7 +11,7 @@ from torch import Tensor
 
 from descend.errors import InputError
 from descend.optimizers import Optimizer
-from descend.optimizers._optimizer import MissingExtra
+from descend.optimizers._optimizer import MissingExtraError
 from descend.torch._closures import evaluated, extra_of
 from descend.torch._loading import Kept, load
 from descend.torch._refusals import refuse_foreign, refuse_settings, why_fixed, without_loss
@@ -111,7 +111,7 @@ class TorchOptimizer(torch.optim.Optimizer):
             extra = extra_of(closure, loss, moving.params, names(), group["params"]) if known else {}
             try:
                 each.step(group, self.state, names, moving, extra)
-            except MissingExtra as error:
+            except MissingExtraError as error:
                 raise InputError(without_loss(error, alone, closure is not None)) from None
             if each.rates.scheduled and not isinstance(each, ByLeaf):
                 group["lr"] = each.shown = each.read_rate(group, self.state, names())

@@ -6,7 +6,7 @@ from typing import Any
 
 from descend.errors import InputError
 from descend.optimizers import External, Optimizer
-from descend.optimizers._optimizer import MissingExtra
+from descend.optimizers._optimizer import MissingExtraError
 from descend.torch._rates import Rates
 
 
@@ -35,7 +35,7 @@ def why_fixed(rates: Rates) -> str:
     return f"{name}, whose schedule sets it" if rates.scheduled else f"{name}, which has no learning rate"
 
 
-def without_loss(error: MissingExtra, alone: bool, has_closure: bool) -> str:
+def without_loss(error: MissingExtraError, alone: bool, has_closure: bool) -> str:
     """What to do where an optimizer looks at the loss, and was not given it."""
     if has_closure and not alone:
         return (f"{error.owner} looks at the loss of all parameters together: give it one group; PerGroup has "
