@@ -12,6 +12,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -135,11 +136,7 @@ def _in_float32(run: Contestant) -> Contestant:
     """The same with a bfloat16 that is none."""
 
     def in_float32() -> None:
-        kept = torch.Tensor.bfloat16
-        try:
-            torch.Tensor.bfloat16 = torch.Tensor.clone  # type: ignore[method-assign]
+        with mock.patch.object(torch.Tensor, "bfloat16", torch.Tensor.clone):
             run()
-        finally:
-            torch.Tensor.bfloat16 = kept  # type: ignore[method-assign]
 
     return in_float32

@@ -61,6 +61,8 @@ class TorchOptimizer(torch.optim.Optimizer):
     tensor([ 1.9200, -2.5600], requires_grad=True)
     """
 
+    state: defaultdict[Any, Any]  # by parameter, as PyTorch has it
+
     def __init__(self, params: Any, rule: Optimizer | Any, *, compiled: bool | None = None) -> None:
         refuse_foreign(rule)
         self.rules: list[Optimizer] = []  # of each group
