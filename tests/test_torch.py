@@ -85,6 +85,7 @@ MODIFIED = {
     "DoG of layers": lambda: optimizers.DoG(layerwise=True),
 }
 PLAIN = {member.name: member.cls for member in optimizers.family() if member.kind in ("rule", "search")}
+del PLAIN["Newton"]  # which takes second derivatives, by JAX alone
 CASES = PLAIN | MODIFIED
 
 
