@@ -1,0 +1,36 @@
+"""The best intercept for given scores, found on the scores alone."""
+
+from numba import njit
+
+from descend.linear._kernels.dense import weight_of
+from descend.linear._kernels.losses import curvature, slope
+
+STEPS = 60
+
+
+@njit(cache=True, nogil=True)
+def best_shift(kind, p, mu, y, s, z, tilt):
+    """The number that, added to all scores, minimises Σ s ℓ(z, y) + tilt·shift: Newton's steps between two bounds."""
+    low, high, at = -1e300, 1e300, 0.0
+    for _ in range(STEPS):
+        first, second, spread = tilt, 0.0, 0.0
+        for i in range(z.size):
+            weight = weight_of(s, i)
+            r = slope(kind, p, mu, z[i] + at, y[i])
+            first += weight * r
+            second += weight * curvature(kind, p, mu, z[i] + at, y[i])
+            spread += weight * abs(r)
+        if abs(first) <= 1e-15 * spread:
+            break
+        if first > 0:
+            high = at
+        else:
+            low = at
+        step = -first / second if second > 0 else (-1.0 if first > 0 else 1.0) * (1.0 + abs(at))
+        after = at + step
+        if not low < after < high:
+            after = 0.5 * (low + high) if low > -1e300 and high < 1e300 else at + (2.0 * step)
+        if after == at:
+            break
+        at = after
+    return at

@@ -1,0 +1,63 @@
+"""Kernels for a sparse matrix in compressed rows: one pass over it gives scores, loss and gradient together."""
+
+import numpy as np
+from numba import njit
+
+from descend.linear._kernels.dense import FAST, judged, weight_of
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def sweep(start, stop, data, indices, indptr, w, b, kind, p, mu, y, s, z):
+    """One pass over rows: see `Matrix.sweep`."""
+    g, q = np.zeros(w.size), np.zeros((2, w.size))
+    sums = np.zeros(7)
+    for i in range(start, stop):
+        score = b
+        for k in range(indptr[i], indptr[i + 1]):
+            score += data[k] * w[indices[k]]
+        weight = weight_of(s, i)
+        loss, r, foreseen, conjugated = judged(kind, p, mu, score, z[i], y[i])
+        z[i] = score
+        side = 1 if foreseen > 0 else 0
+        sums[6] += weight * foreseen * foreseen
+        r, foreseen = weight * r, weight * foreseen
+        sums[0] += weight * loss
+        sums[1] += r
+        sums[2 + side] += weight * conjugated
+        sums[4 + side] += foreseen
+        for k in range(indptr[i], indptr[i + 1]):
+            g[indices[k]] += r * data[k]
+            q[side, indices[k]] += foreseen * data[k]
+    return sums, g, q
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def moments(start, stop, data, indices, indptr, s, columns):
+    """Of each column the weighted sum and sum of squares, and the greatest magnitude."""
+    total, squares, greatest = np.zeros(columns), np.zeros(columns), np.zeros(columns)
+    for i in range(start, stop):
+        weight = weight_of(s, i)
+        for k in range(indptr[i], indptr[i + 1]):
+            j, x = indices[k], np.float64(data[k])
+            total[j] += weight * x
+            squares[j] += weight * x * x
+            greatest[j] = max(greatest[j], abs(x))
+    return total, squares, greatest
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def gram(start, stop, data, indices, indptr, h, columns):
+    """Σ h x xᵀ over rows x with a one at their end; only the lower triangle is filled."""
+    out = np.zeros((columns + 1, columns + 1))
+    for i in range(start, stop):
+        weight = h[i - start]
+        if weight == 0:
+            continue
+        out[columns, columns] += weight
+        for k in range(indptr[i], indptr[i + 1]):
+            j, x = indices[k], weight * data[k]
+            out[columns, j] += x
+            for m in range(indptr[i], k + 1):
+                other = indices[m]
+                out[max(j, other), min(j, other)] += x * data[m]
+    return out

@@ -1,0 +1,152 @@
+"""What is minimised, at a point: its value, its gradient, and a bound below which no model can come.
+
+    F(w, b) = Σ s ℓ(Xw + b, y) + Σ (l2 w²/2 + l1 |w|) + tilt b
+
+Solvers see other coordinates of the same problem, in which columns are centred (if there is an intercept, and they are
+dense) and have unit spread: u = (w / unit, b + centre·w). So it does not matter in which units the columns are. The
+matrix itself is never changed, and the penalty stays that of the user's coefficients.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from descend.linear._kernels.intercept import best_shift
+from descend.linear._kernels.losses import HUBER, PINBALL, SMOOTHED, Loss
+from descend.linear._matrix import Array, Matrix, Rows, Sums
+
+
+class Point(NamedTuple):
+    """The problem at `u`: its value, the gradient of all but the l1 penalty, and a bound from below to the minimum.
+
+    `value` is that of the loss without smoothing, or above it. `lower` is −∞ where no dual point is at hand.
+    """
+
+    u: Array
+    value: float
+    gradient: Array
+    lower: float
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A linear model of one score per row. `l2`, `l1`: by column, of the user's coefficients; see the module."""
+
+    matrix: Matrix
+    rows: Rows
+    loss: Loss
+    l2: Array
+    l1: Array
+    intercept: bool = True
+    tilt: float = 0.0
+
+    @cached_property
+    def frame(self) -> tuple[Array, Array]:
+        """Centre and unit by column."""
+        mean, variance, greatest = self.matrix.moments(self.rows.s)
+        centred = self.intercept and not self.matrix.is_sparse
+        centre = mean if centred else np.zeros_like(mean)
+        spread = np.sqrt(variance if centred else variance + mean**2)
+        still = spread <= 1e-13 * greatest  # constant but for rounding: it can only be taken for an intercept
+        spread = np.where(still | (spread == 0), np.where(greatest > 0, greatest, 1.0), spread)
+        return centre, 1 / spread
+
+    @property
+    def size(self) -> int:
+        """How many numbers are sought: a coefficient for each column, and the intercept."""
+        return self.matrix.shape[1] + 1
+
+    @cached_property
+    def curvature_of_penalty(self) -> Array:
+        """The l2 penalty's second derivative, in the coordinates of solvers."""
+        return np.append(self.l2 * self.frame[1] ** 2, 0.0)
+
+    @cached_property
+    def threshold(self) -> Array:
+        """The l1 penalty of each coordinate of solvers."""
+        return np.append(self.l1 * self.frame[1], 0.0)
+
+    def to_user(self, u: Array) -> tuple[Array, float]:
+        """Coefficients and intercept in the user's units."""
+        centre, unit = self.frame
+        w = u[:-1] * unit
+        return w, float(u[-1] - centre @ w)
+
+    def from_user(self, w: Array, b: float) -> Array:
+        """The coordinates of solvers."""
+        centre, unit = self.frame
+        return np.append(w / unit, b + centre @ w if self.intercept else 0.0)
+
+    def scores(self) -> Array:
+        """Room for the scores of all rows; those of `evaluate` are kept in it."""
+        return np.zeros(self.matrix.shape[0])
+
+    def evaluate(self, u: Array, z: Array) -> Point:
+        """The problem at u, in one pass over the matrix. `z` holds the last scores, and those of u afterwards."""
+        w, b = self.to_user(u)
+        sums = self.matrix.sweep(w, b, self.loss, self.rows, z)
+        centre, unit = self.frame
+        penalty = 0.5 * self.l2 @ (w * w) + self.l1 @ np.abs(w) + self.tilt * b
+        by_b = sums.g_b + self.tilt if self.intercept else 0.0
+        gradient = np.append((sums.g + self.l2 * w - centre * (sums.g_b + self.tilt)) * unit, by_b)
+        return Point(u, sums.value + self.smoothing + penalty, gradient, self.lower_bound(sums))
+
+    def certified(self, point: Point, z: Array) -> Point:
+        """The same point with the bound that its own slopes give, whose intercept is first made the best for its scores.
+
+        For solvers whose steps do not foresee the slopes, as Newton's does; it costs a pass.
+        """
+        u = point.u
+        if self.intercept:
+            u = u.copy()
+            u[-1] += best_shift(*self.loss, *self.rows, z, self.tilt)
+            z += u[-1] - point.u[-1]
+        better = self.evaluate(u, z)
+        return better if better.value <= point.value else point._replace(lower=better.lower)
+
+    def hessian(self, z: Array) -> Array:
+        """The second derivative of all but the l1 penalty at these scores: the lower triangle."""
+        out = self.matrix.hessian(self.loss, self.rows, z, *self.frame)
+        if not self.intercept:
+            out[-1], out[:, -1] = 0.0, 0.0
+            out[-1, -1] = 1.0
+        out[np.diag_indices(self.size)] += self.curvature_of_penalty
+        return out
+
+    @property
+    def smoothing(self) -> float:
+        """How far the smoothed loss may lie below the loss."""
+        kind, p, mu = self.loss
+        return 0.5 * mu * max(p, 1 - p) ** 2 if kind == PINBALL else 0.5 * mu * (kind in SMOOTHED)
+
+    def lower_bound(self, sums: Sums) -> float:
+        """The dual's value at the foreseen slopes, made feasible: −Σ s ℓ*(r) − Ω*(−Xᵀ s r), with Σ s r = −tilt.
+
+        The slopes of one side are scaled down until their sum is right, and then all, until the l1 penalty (and Huber's
+        scale) allow them; as ℓ*(0) = 0, ℓ*(t r) ≤ t ℓ*(r).
+        """
+        shares = np.ones(2)
+        if self.intercept:
+            below, above = -float(sums.q_b[0]), float(sums.q_b[1])
+            side = int(above + self.tilt > below)
+            have, wanted = (above, below - self.tilt) if side else (below, above + self.tilt)
+            if wanted < 0 or (have == 0 and wanted > 0):
+                return -math.inf
+            shares[side] = wanted / have if have > 0 else 1.0
+        q, conjugates = shares @ sums.q, float(shares @ sums.conjugates)
+        scale = 1.0 if self.loss.kind != HUBER else min(1.0, 2 / math.sqrt(max(sums.squares, 1e-300)))
+        free = self.l2 == 0
+        beyond = scale * np.abs(q[free]) > self.l1[free]
+        if beyond.any():
+            scale = float((self.l1[free][beyond] / np.abs(q[free][beyond])).min())
+        if scale == 0:
+            return -math.inf
+        rest = np.maximum(scale * np.abs(q[~free]) - self.l1[~free], 0.0)
+        return -scale * conjugates - float(np.sum(0.5 * rest**2 / self.l2[~free]))
+
+    def smoothed(self, mu: float) -> "Problem":
+        """The same problem with another smoothing."""
+        return replace(self, loss=self.loss._replace(mu=mu))

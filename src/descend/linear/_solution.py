@@ -1,0 +1,96 @@
+"""What every solver is given to watch with, and what it gives back."""
+
+import math
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from descend.linear._matrix import Array
+from descend.linear._problem import Point
+from descend.stopping import Reason
+
+Steps = Generator[Point, None, str]  # a solver: a point for each iteration; where it can go no further, why
+NEGLIGIBLE = 1e-13  # of the value at the start: a minimum of 0 is not approached in relative terms
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Where a solver ended: the best point, its value, and a bound to the minimum from below.
+
+    `curve`: the value after each iteration. `how`: the solver, and why it was chosen.
+    """
+
+    u: Array
+    value: float
+    lower: float
+    reason: Reason
+    curve: Array
+    how: str = ""
+
+    @property
+    def gap(self) -> float:
+        """How far from the minimum the value may be, at most."""
+        return max(self.value - self.lower, 0.0)
+
+
+@dataclass
+class Watch:
+    """Keeps the best point and the best bound of a descent, and says when it is over.
+
+    `tol`: what the gap may be, relative to the minimum. `each`: called after an iteration with its number, value and
+    gap; it ends the descent by returning True.
+    """
+
+    tol: float
+    max_iter: int
+    each: Callable[[int, float, float], bool | None] = lambda *_: None
+    best: Point | None = None
+    lower: float = -math.inf
+    curve: list[float] = field(default_factory=list)
+
+    def see(self, point: Point) -> Reason | None:
+        """Note a point; the reason to stop, if there is one."""
+        self.lower = max(self.lower, point.lower)
+        if self.best is None or point.value < self.best.value or math.isnan(self.best.value):
+            self.best = point
+        self.curve.append(point.value)
+        gap, number = self.gap, len(self.curve) - 1
+        asked = self.each(number, point.value, gap)
+        if gap <= self.allowed:
+            return Reason("converged", f"the duality gap fell to {gap:.2g}, at most {self.tol:g} of the minimum "
+                                       f"(between {max(self.lower, 0.0):.6g} and {self.best.value:.6g})", number)
+        if not math.isfinite(point.value):
+            return Reason("diverged", f"the loss became {point.value} at iteration {number}", number)
+        if asked:
+            return Reason("interrupted", f"a callback asked for it after {number} iterations", number)
+        if number >= self.max_iter:
+            return Reason("budget", f"{number} iterations were made; the duality gap is {gap:.2g}, more than "
+                                    f"{self.tol:g} of the minimum", number)
+        return None
+
+    @property
+    def gap(self) -> float:
+        """Between the best value and the best bound."""
+        return math.inf if self.best is None else max(self.best.value - self.lower, 0.0)
+
+    @property
+    def allowed(self) -> float:
+        """The gap that is small enough."""
+        return max(self.tol * max(self.lower, 0.0), NEGLIGIBLE * abs(self.curve[0]))
+
+    def follow(self, steps: Steps) -> Solution:
+        """Take a solver's steps until it is enough."""
+        while True:
+            try:
+                reason = self.see(next(steps))
+            except StopIteration as end:
+                gap = f"; the duality gap is {self.gap:.2g}" if math.isfinite(self.gap) else ""
+                reason = Reason("stalled", f"{end.value}{gap}", len(self.curve) - 1)
+            if reason is not None:
+                return self._solution(reason)
+
+    def _solution(self, reason: Reason) -> Solution:
+        """The best point that was seen."""
+        assert self.best is not None  # a solver sees its start
+        return Solution(self.best.u, self.best.value, self.lower, reason, np.array(self.curve))

@@ -1,0 +1,46 @@
+"""Which solver for which problem, and the way from a problem to its solution."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from descend.linear._accelerated import accelerated
+from descend.linear._kernels.losses import CLASSES, SMOOTHED
+from descend.linear._matrix import Array
+from descend.linear._newton import newton
+from descend.linear._problem import Problem
+from descend.linear._smoothing import smoothed_newton
+from descend.linear._solution import Solution, Steps, Watch
+
+SMALL = 2000  # coefficients for which a Hessian is summed up and factored
+
+
+def solve(problem: Problem, watch: Watch, solver: str = "auto", start: Array | None = None) -> Solution:
+    """Minimise `problem` from `start` (in the coordinates of solvers; by default 0)."""
+    chosen, why = choice(problem) if solver == "auto" else (solver, "it was asked for")
+    u = np.zeros(problem.size) if start is None else start
+    return replace(watch.follow(SOLVERS[chosen](problem, u)), how=f"{chosen}: {why}")
+
+
+def choice(problem: Problem) -> tuple[str, str]:
+    """The solver for a problem, and why."""
+    if problem.l1.any():
+        return "accelerated", "an l1 penalty"
+    if problem.loss.kind in SMOOTHED:
+        return "smoothing", "a loss with corners"
+    if problem.size <= SMALL:
+        return "newton", f"{problem.size:,} coefficients, so that a Hessian is soon factored"
+    return "accelerated", f"{problem.size:,} coefficients, too many for a Hessian"
+
+
+def _smoothing(problem: Problem, u: Array) -> Steps:
+    mu = 1.0 if problem.loss.kind in CLASSES else float(np.std(problem.rows.y)) or 1.0
+    return smoothed_newton(problem, u, mu)
+
+
+SOLVERS: dict[str, Callable[[Problem, Array], Steps]] = {
+    "accelerated": accelerated,
+    "newton": newton,
+    "smoothing": _smoothing,
+}
