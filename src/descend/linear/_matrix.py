@@ -27,10 +27,11 @@ class Rows(NamedTuple):
 class Sums(NamedTuple):
     """What a pass gives.
 
-    `value`: Σ s ℓ(z, y). `g`, `g_b`: its gradient by coefficients and intercept. `q`, `q_b`, `conjugates`: Xᵀ s r, Σ s r
-    and Σ s ℓ*(r) of a dual point r, the slopes that were foreseen for these scores at the last ones:
+    `value`: Σ s ℓ(z, y). `g`, `g_b`: its gradient by coefficients and intercept. `q`, `q_b`, `conjugates`: Xᵀ s r,
+    Σ s r and Σ s ℓ*(r) of a dual point r, the slopes that were foreseen for these scores at the last ones:
     r = ℓ'(z₀) + ℓ''(z₀)(z − z₀), or the nearest in the conjugate's domain; each twice, over the rows where r is below
-    and above 0. `squares`: Σ s r². After a Newton step the dual is quadratically near to its maximum there, however small the penalty.
+    and above 0. `squares`: Σ s r². After a Newton step the dual is quadratically near to its maximum there, however
+    small the penalty.
     """
 
     value: float
@@ -110,7 +111,8 @@ class Matrix:
             dense.curvatures(start, stop, *loss, *rows, z, roots)
             np.sqrt(roots[: stop - start], out=roots[: stop - start])
             ranges = [(start + a, start + b) for a, b in parts(stop - start, (stop - start) * columns)]
-            each(lambda a, b: kernel(a, b, self.X, centre, unit, roots[a - start :], block[a - start :]), ranges)
+            fill = lambda a, b, start=start: kernel(a, b, self.X, centre, unit, roots[a - start :], block[a - start :])
+            each(fill, ranges)
             out = blas.dsyrk(1.0, block[: stop - start].T, beta=1.0, c=out, lower=1, overwrite_c=1)
         return out
 

@@ -95,9 +95,10 @@ class Problem:
         return Point(u, sums.value + self.smoothing + penalty, gradient, self.lower_bound(sums))
 
     def certified(self, point: Point, z: Array) -> Point:
-        """The same point with the bound that its own slopes give, whose intercept is first made the best for its scores.
+        """The same point with the bound that its own slopes give.
 
-        For solvers whose steps do not foresee the slopes, as Newton's does; it costs a pass.
+        The intercept is first made the best for the scores, so that the slopes balance. For solvers whose steps do not
+        foresee the slopes, as Newton's does; it costs a pass.
         """
         u = point.u
         if self.intercept:

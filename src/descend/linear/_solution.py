@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -92,5 +93,5 @@ class Watch:
 
     def _solution(self, reason: Reason) -> Solution:
         """The best point that was seen."""
-        assert self.best is not None  # a solver sees its start
-        return Solution(self.best.u, self.best.value, self.lower, reason, np.array(self.curve))
+        best: Any = self.best  # there is one: a solver's first point is its start
+        return Solution(best.u, best.value, self.lower, reason, np.array(self.curve))

@@ -32,7 +32,7 @@ def sweep_rows(start, stop, X, w, b, kind, p, mu, y, s, z):
     """One pass over rows in C order: see `Matrix.sweep`."""
     columns = X.shape[1]
     g, q = np.zeros(columns), np.zeros((2, columns))
-    sums = np.zeros(7)  # loss, slopes; of the foreseen slopes, those below and those above 0: conjugates, slopes, squares
+    sums = np.zeros(7)  # loss, slope; of foreseen slopes below and above 0: conjugates, sums; and squares
     for i in range(start, stop):
         score = b
         for j in range(columns):

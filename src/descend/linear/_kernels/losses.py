@@ -1,7 +1,7 @@
 """Losses of one row's score, compiled: value, slope, curvature and convex conjugate.
 
 A loss ℓ(z, y) is a number of its kind and two parameters, `p` and `mu`, so that one compiled kernel serves all. Where ℓ
-has corners it is smoothed by `mu`: ℓ_μ(z) = max_r (r z − ℓ*(r) − μ r²/2), which is at most ℓ and at least ℓ − μ max r²/2.
+has corners it is smoothed by `mu`: ℓ_μ(z) = max_r (r z − ℓ*(r) − μ r²/2), at most ℓ and at least ℓ − μ max r²/2.
 Slopes of the smoothed loss lie in the domain of the conjugate ℓ*, so each is a dual point of ℓ itself.
 
 | kind | ℓ(z, y) | y | p |
