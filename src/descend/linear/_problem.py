@@ -148,6 +148,15 @@ class Problem:
         rest = np.maximum(scale * np.abs(q[~free]) - self.l1[~free], 0.0)
         return -scale * conjugates - float(np.sum(0.5 * rest**2 / self.l2[~free]))
 
+    def sample(self, count: int) -> "Problem":
+        """The same problem on some of the rows, which are drawn anew in the same way each time."""
+        drawn = np.sort(np.random.default_rng(0).choice(self.matrix.shape[0], count, replace=False))
+        y, s = self.rows
+        s = s[drawn] / s[drawn].sum() if s.size > 1 else np.array([1 / count])
+        part = replace(self, matrix=self.matrix.take(drawn), rows=Rows(y[drawn], s))
+        vars(part)["frame"] = self.frame  # what is cached there: the coordinates are to be the same
+        return part
+
     def smoothed(self, mu: float) -> "Problem":
         """The same problem with another smoothing."""
         return replace(self, loss=self.loss._replace(mu=mu))

@@ -8,7 +8,7 @@ import numpy as np
 from descend.linear._accelerated import accelerated
 from descend.linear._kernels.losses import CLASSES, SMOOTHED
 from descend.linear._matrix import Array
-from descend.linear._newton import newton
+from descend.linear._newton import sampled_newton
 from descend.linear._problem import Problem
 from descend.linear._smoothing import smoothed_newton
 from descend.linear._solution import Solution, Steps, Watch
@@ -41,6 +41,6 @@ def _smoothing(problem: Problem, u: Array) -> Steps:
 
 SOLVERS: dict[str, Callable[[Problem, Array], Steps]] = {
     "accelerated": accelerated,
-    "newton": newton,
+    "newton": sampled_newton,
     "smoothing": _smoothing,
 }
