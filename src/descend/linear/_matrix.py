@@ -6,14 +6,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
-from scipy.linalg import blas
 
-from descend.linear._kernels import dense
+from descend.linear._kernels import dense, products
 from descend.linear._kernels import sparse as compressed
+from descend.linear._kernels import wide
 from descend.linear._kernels.losses import Loss
-from descend.linear._threads import each, parts, total
+from descend.linear._threads import each, one_thread_each, parts, total
 
-BLOCK = 2**18  # numbers of a block of rows that is written out for a product
+BLOCK = 2**17  # numbers of a block of rows that is written out for a product
+WIDE = 256  # columns of a matrix in Fortran's order from which two passes are faster than pieces of columns
+FEW = 0.25  # of the coefficients that are not 0, for which scores alone are soon found
 Array = np.ndarray
 
 
@@ -67,6 +69,8 @@ class Matrix:
 
     def sweep(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array) -> Sums:
         """Loss and gradient at `z = Xw + b`, in one pass. `z` holds the last scores, and these afterwards."""
+        if not self.is_sparse and w.size >= WIDE and (self.in_columns or np.count_nonzero(w) <= FEW * w.size):
+            return self._sweep_twice(w, b, loss, rows, z)
         if self.is_sparse:
             work = lambda start, stop: compressed.sweep(start, stop, *self._stored, w, b, *loss, *rows, z)
         else:
@@ -74,6 +78,44 @@ class Matrix:
             work = lambda start, stop: kernel(start, stop, self.X, w, b, *loss, *rows, z)
         sums, g, q = total(each(work, self._parts))
         return Sums(float(sums[0]), g, float(sums[1]), q, sums[4:6], sums[2:4], float(sums[6]))
+
+    def scores(self, w: Array, b: float, centre: Array) -> Array:
+        """(X − centre) w + b; the centre of a sparse matrix is 0."""
+        z = np.empty(self.shape[0])
+        if self.is_sparse:
+            work = lambda start, stop: products.scores_sparse(start, stop, *self._stored, w, b, z)
+        else:
+            kernel = products.scores_columns if self.in_columns else products.scores_rows
+            work = lambda start, stop: kernel(start, stop, self.X, w, b, centre, z)
+        each(work, self._parts)
+        return z
+
+    def sums(self, v: Array, centre: Array) -> tuple[Array, float]:
+        """Σ v (x − centre) over the rows, and Σ v; the centre of a sparse matrix is 0."""
+        if self.is_sparse:
+            work = lambda start, stop: products.sums_sparse(start, stop, *self._stored, v, self.shape[1])
+        else:
+            kernel = products.sums_columns if self.in_columns else products.sums_rows
+            work = lambda start, stop: kernel(start, stop, self.X, v, centre)
+        g, by_b = total(each(work, self._parts))
+        return g, float(by_b)
+
+    def _sweep_twice(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array) -> Sums:
+        """The same in a pass for the scores, over columns whose coefficient is not 0, and one for the gradient."""
+        chosen = np.flatnonzero(w)
+        scores, r, out = np.empty_like(z), np.empty((3, z.size)), np.empty((3, w.size))
+        score = wide.scores_columns if self.in_columns else wide.scores_rows
+
+        def judge(start: int, stop: int) -> tuple[Array]:
+            score(start, stop, self.X, chosen, w[chosen], b, scores)
+            return (wide.slopes(start, stop, *loss, *rows, scores, z, r),)
+
+        sums = total(each(judge, parts(z.size, z.size * (chosen.size + 8))))[0]
+        if self.in_columns:
+            each(lambda first, last: wide.products_columns(first, last, self.X, r, out), parts(w.size, self.numbers))
+        else:
+            out = total(each(lambda start, stop: (wide.products_rows(start, stop, self.X, r),), self._parts))[0]
+        return Sums(float(sums[0]), out[0], float(sums[1]), out[1:], sums[4:6], sums[2:4], float(sums[6]))
 
     def moments(self, s: Array) -> tuple[Array, Array, Array]:
         """Weighted mean, mean square about the mean, and greatest magnitude, by column."""
@@ -101,19 +143,24 @@ class Matrix:
 
             few = parts(self.shape[0], min(self.numbers, 8 * 2**18))  # each holds a Hessian of its own
             return _moved(total(each(work, few))[0], centre, unit)
+        few = parts(self.shape[0], min(self.numbers, 8 * 2**18))
+        with one_thread_each():
+            return total(each(lambda start, stop: (self._gram(start, stop, loss, rows, z, centre, unit),), few))[0]
+
+    def _gram(self, start: int, stop: int, loss: Loss, rows: Rows, z: Array, centre: Array, unit: Array) -> Array:
+        """A part's sum: rows are written out, block by block, for a product with themselves."""
         kernel = dense.weighted_columns if self.in_columns else dense.weighted_rows
-        count, columns = self.shape
-        size = max(1, min(count, BLOCK // (columns + 1)))
-        block, roots = np.empty((size, columns + 1)), np.empty(size)
-        out = np.zeros((columns + 1, columns + 1), order="F")
-        for start in range(0, count, size):
-            stop = min(start + size, count)
-            dense.curvatures(start, stop, *loss, *rows, z, roots)
-            np.sqrt(roots[: stop - start], out=roots[: stop - start])
-            ranges = [(start + a, start + b) for a, b in parts(stop - start, (stop - start) * columns)]
-            fill = lambda a, b, start=start: kernel(a, b, self.X, centre, unit, roots[a - start :], block[a - start :])
-            each(fill, ranges)
-            out = blas.dsyrk(1.0, block[: stop - start].T, beta=1.0, c=out, lower=1, overwrite_c=1)
+        columns = self.shape[1] + 1
+        size = max(1, min(stop - start, BLOCK // columns))
+        block, roots = np.empty((size, columns)), np.empty(size)
+        out, product = np.zeros((columns, columns)), np.empty((columns, columns))
+        for first in range(start, stop, size):
+            last = min(first + size, stop)
+            dense.curvatures(first, last, *loss, *rows, z, roots)
+            np.sqrt(roots, out=roots)
+            kernel(first, last, self.X, centre, unit, roots, block)
+            filled = block[: last - first]
+            out += np.matmul(filled.T, filled, out=product)
         return out
 
     def take(self, rows: Sequence[int] | Array) -> "Matrix":

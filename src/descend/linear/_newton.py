@@ -15,6 +15,7 @@ from scipy.linalg import cho_factor, cho_solve, eigh
 from descend.linear._matrix import Array
 from descend.linear._problem import Point, Problem
 from descend.linear._solution import Steps, Watch
+from descend.linear._threads import one_thread_each
 
 ENOUGH = 1e-4  # of the decrease that the slope promises (Armijo)
 ROUNDING = 1e-15  # of the loss: so far it may rise
@@ -71,7 +72,8 @@ def solved(hessian: Array, gradient: Array) -> Array:
     scale = np.sqrt(np.maximum(np.diag(hessian), np.finfo(float).tiny))
     scaled = hessian / scale / scale[:, None]
     try:
-        factor = cho_factor(scaled, lower=True, check_finite=False)
+        with one_thread_each():  # on a busy machine the threads of a small factorisation mostly wait for each other
+            factor = cho_factor(scaled, lower=True, check_finite=False)
         if np.diag(factor[0]).min() > 1e-7:
             return cho_solve(factor, gradient / scale, check_finite=False) / scale
     except np.linalg.LinAlgError:

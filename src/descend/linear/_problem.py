@@ -149,11 +149,15 @@ class Problem:
         return -scale * conjugates - float(np.sum(0.5 * rest**2 / self.l2[~free]))
 
     def sample(self, count: int) -> "Problem":
-        """The same problem on some of the rows, which are drawn anew in the same way each time."""
+        """The same problem on some of the rows, which are drawn anew in the same way each time.
+
+        The penalty weighs as much beside a row as before, or columns that are rare among these would run off.
+        """
         drawn = np.sort(np.random.default_rng(0).choice(self.matrix.shape[0], count, replace=False))
         y, s = self.rows
         s = s[drawn] / s[drawn].sum() if s.size > 1 else np.array([1 / count])
-        part = replace(self, matrix=self.matrix.take(drawn), rows=Rows(y[drawn], s))
+        share = self.matrix.shape[0] / count
+        part = replace(self, matrix=self.matrix.take(drawn), rows=Rows(y[drawn], s), l2=share * self.l2)
         vars(part)["frame"] = self.frame  # what is cached there: the coordinates are to be the same
         return part
 

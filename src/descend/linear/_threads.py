@@ -13,6 +13,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 PART = 2**18  # numbers of a matrix that one call goes over: some hundred microseconds of work
 MOST = 256
@@ -25,6 +26,16 @@ def _pool() -> ThreadPoolExecutor:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not follow into a child
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def one_thread_each() -> Any:
+    """A context in which products of matrices take one thread, as several are made side by side."""
+    return _libraries().limit(limits=1, user_api="blas")
 
 
 def parts(rows: int, numbers: int) -> list[tuple[int, int]]:
