@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-LOWER = ("us/step", "s", "ms", "evaluations")  # units of which less is better
+PAUSE = 0.03  # seconds; see `alternately`
+LOWER = ("us/step", "ms/step", "s", "ms", "evaluations")  # units of which less is better
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,21 @@ def as_records(rows: Sequence[Row], packages: Sequence[str]) -> list[dict[str, A
     return [asdict(row) | {"ratio": row.ratio, "versions": versions, "cores": os.cpu_count()} for row in rows]
 
 
-def alternately(contestants: Sequence[Callable[[], Any]], repeats: int) -> list[float]:
+def alternately(contestants: Sequence[Callable[[], Any]], repeats: int, pause: float = 0.0) -> list[float]:
     """The median seconds of each contestant, run in turn, so that a drifting machine is fair to all.
 
-    Each runs once before, to compile.
+    Each runs once before, to compile. Where threads of different libraries meet, a `pause` of some hundredths of a
+    second before each turn lets those of the last one sleep, which spin a while for more work and keep a core from the
+    next; a run that is not counted comes after the pause, so that each is measured with its own threads and data awake.
     """
     times: list[list[float]] = [[] for _ in contestants]
     for contestant in contestants:
         contestant()
     for _ in range(repeats):
         for contestant, seconds in zip(contestants, times, strict=True):
+            if pause:
+                time.sleep(pause)
+                contestant()
             begin = time.perf_counter()
             contestant()
             seconds.append(time.perf_counter() - begin)

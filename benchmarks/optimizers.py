@@ -2,8 +2,9 @@
 
 Float32 parameters: 16.8 M in 16 matrices of 1024 × 1024, and 1.6 M in 48 arrays of mixed shapes. GB/s count the bytes
 that must move: the gradient and the parameters read, the parameters written, each slot read and written; a copy reads
-and writes. Ours is `descend.optimizers.step`; Optax's is `update` and `apply_updates` in one `jax.jit`, as in its
-documentation, and with its buffers donated, in the order in which JAX can reuse them; PyTorch's in all its ways.
+and writes, and is measured alone, once for each size. Ours is `descend.optimizers.step`; Optax's is `update` and
+`apply_updates` in one `jax.jit`, as in its documentation, and with its buffers donated, in the order in which JAX can
+reuse them; PyTorch's in all its ways.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,7 @@ import numpy as np
 import optax
 import torch
 
-from benchmarks._rows import Row, alternately
+from benchmarks._rows import PAUSE, Row, alternately
 from descend import optimizers
 from descend.optimizers import Rule
 
@@ -48,6 +49,8 @@ ALONE: dict[str, Rule] = {
 def rows() -> Iterator[Row]:
     """Each rule that the peers have against them, and each elementwise rule against a copy."""
     for size, shapes in SIZES.items():
+        (copying,) = alternately([_copy(shapes)], REPEATS, PAUSE)
+        copy = 8 * _count(shapes) / copying / 1e9
         for name, (rule, transformation, peer) in PEERS.items():
             contestants = {
                 "ours": _ours(rule, shapes),
@@ -56,20 +59,18 @@ def rows() -> Iterator[Row]:
                 "PyTorch, fused": _torch(peer, shapes, fused=True),
                 "PyTorch, foreach": _torch(peer, shapes, foreach=True),
                 "PyTorch, compiled": _torch(peer, shapes, compiled=True),
-                "copy": _copy(shapes),
             }
-            yield from _compared(f"{name}, {size}", _bytes(rule, shapes), contestants, shapes)
+            yield from _compared(f"{name}, {size}", _bytes(rule, shapes), contestants, copy)
         for name, rule in ALONE.items():
-            contestants = {"ours": _ours(rule, shapes), "copy": _copy(shapes)}
-            yield from _compared(f"{name}, {size}", _bytes(rule, shapes), contestants, shapes)
+            yield from _compared(f"{name}, {size}", _bytes(rule, shapes), {"ours": _ours(rule, shapes)}, copy)
 
 
 def _compared(
-    workload: str, moved: float, contestants: dict[str, Callable[[], Any]], shapes: Shapes
+    workload: str, moved: float, contestants: dict[str, Callable[[], Any]], copy: float
 ) -> Iterator[Row]:
-    seconds = dict(zip(contestants, alternately(list(contestants.values()), REPEATS), strict=True))
-    speed = {name: (8 * _count(shapes) if name == "copy" else moved) / time / 1e9 for name, time in seconds.items()}
-    for name in list(contestants)[1:]:
+    seconds = alternately(list(contestants.values()), REPEATS, PAUSE)
+    speed = {name: moved / time / 1e9 for name, time in zip(contestants, seconds, strict=True)} | {"copy": copy}
+    for name in list(speed)[1:]:
         yield Row(workload, name, "bandwidth", "GB/s", speed["ours"], speed[name])
 
 

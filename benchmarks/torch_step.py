@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 import descend
-from benchmarks._rows import Row, alternately
+from benchmarks._rows import PAUSE, Row, alternately
 from descend.torch import TorchOptimizer
 
 PACKAGES = ("descend", "torch")
@@ -36,7 +36,7 @@ def rows() -> Iterator[Row]:
         count = sum(map(math.prod, shapes))
         for name, (rule, peer) in rules.items():
             ours, theirs = TorchOptimizer(parameters(shapes), rule, compiled=True), peer(parameters(shapes))
-            seconds = alternately([_steps(ours, steps), _steps(theirs, steps)], REPEATS)
+            seconds = alternately([_steps(ours, steps), _steps(theirs, steps)], REPEATS, PAUSE)
             each = [1e3 * time / steps for time in seconds]
             traffic = 1e-6 * 4 * count * (3 + 2 * len(rule.slots))
             yield Row(f"{name}, {model}", "torch.optim, fused", "step", "ms", each[0], each[1])

@@ -94,10 +94,13 @@ class AdaDelta(Rule):
         return ("mean_square", "mean_square_step")
 
     def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
-        s, x = slots
-        s = self.decay * s + (1 - self.decay) * g * g
-        d = g * namespace(g).sqrt((x + self.eps) / (s + self.eps))
-        return -lr * d, (s, self.decay * x + (1 - self.decay) * d * d)
+        (s, x), rho, eps = slots, self.decay, self.eps
+        s = rho * s + (1 - rho) * (g * g)
+        over, under = x + eps, s + eps
+        x = rho * x + (1 - rho) * (g * over / under * g)
+        if rho:  # both one gradient later, whose ratio is the same: a step in place need not keep the old x then
+            over, under = x + rho * eps, rho * s + (1 - rho) * g * g + rho * eps
+        return -lr * g * namespace(g).sqrt(over / under), (s, x)
 
 
 @rule

@@ -21,6 +21,7 @@ class _ScheduleFree(Rule):
 
     needs_params = True
     beta: float
+    weight_decay: float
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -43,9 +44,16 @@ class _ScheduleFree(Rule):
         """x, the average: the parameters that the theory is about."""
         return jax.tree.map(lambda y, z: (y - (1 - self.beta) * z) / self.beta, params, state.slots["z"])
 
-    def _moved(self, y: Any, z: Any, lr: Any, share: Any, direction: Any) -> tuple[Any, Any]:
-        """What x ← (1 − c) x + c (z − η d) makes of y, as an update; and the new z."""
-        return share * (z - y) + lr * (self.beta * (1 - share) - 1) * direction, z - lr * direction
+    def _moved(self, y: Any, z: Any, lr: Any, share: Any, direction: Any, again: Any) -> tuple[Any, Any]:
+        """What z ← z − η (d + λ y) and x ← (1 − c) x + c z make of y, as an update; and the new z.
+
+        The update is told by the new z, so that a step in place need not keep the old one. `again` is d, too: XLA
+        computes once what is written alike, and holds it in memory, which takes longer than to compute it twice.
+        """
+        if self.weight_decay:
+            direction, again = direction + self.weight_decay * y, again + self.weight_decay * y
+        z = z - lr * direction
+        return share * (z - y) - lr * ((1 - self.beta) * (1 - share)) * again, z
 
 
 def _require_between(owner: _ScheduleFree) -> None:
@@ -94,7 +102,7 @@ class ScheduleFreeSGD(_ScheduleFree):
 
     def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, share: Any, **_: Any) -> tuple[Any, Slots]:
         (z,) = slots
-        update, z = self._moved(p, z, lr, share, g + self.weight_decay * p)
+        update, z = self._moved(p, z, lr, share, g, g)
         return update, (z,)
 
     def stability_limit(self) -> float:
@@ -149,9 +157,9 @@ class ScheduleFreeAdamW(_ScheduleFree):
     def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, share: Any, **_: Any) -> tuple[Any, Slots]:
         z, v = slots
         v = self.beta2 * v + (1 - self.beta2) * g * g
-        v_hat = v / bias_correction(self.beta2, t)
-        direction = g / (namespace(g).sqrt(v_hat) + self.eps) + self.weight_decay * p
-        update, z = self._moved(p, z, lr, share, direction)
+        xp, correction = namespace(g), bias_correction(self.beta2, t)
+        direction, root = g / (xp.sqrt(v / correction) + self.eps), correction**0.5
+        update, z = self._moved(p, z, lr, share, direction, root * g / (xp.sqrt(v) + root * self.eps))
         return update, (z, v)
 
     def stability_limit(self) -> float:

@@ -80,5 +80,7 @@ class Lion(Rule):
 
     def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         (m,) = slots
-        direction = namespace(g).sign(self.beta1 * m + (1 - self.beta1) * g)
-        return -lr * direction, (self.beta2 * m + (1 - self.beta2) * g,)
+        mean = self.beta2 * m + (1 - self.beta2) * g
+        # β₁ m + (1 − β₁) g, from the new mean if that is a mean, too: a step in place need not keep the old one then.
+        m, beta = (mean, self.beta1 / self.beta2) if self.beta1 < self.beta2 else (m, self.beta1)
+        return -lr * namespace(g).sign(beta * m + (1 - beta) * g), (mean,)

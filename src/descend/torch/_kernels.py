@@ -113,8 +113,9 @@ def _is_pointwise(node: Node, shape: torch.Size) -> bool:
 def kernel(program: Program, dtypes: Sequence[torch.dtype], device: torch.device, large: bool) -> Kernel:
     """The program's body, compiled for flat arrays of any length, of these dtypes: it changes them in place.
 
-    It takes a list. Inductor's innermost door is used, because what is around it takes longer than a step of a small
-    array.
+    It takes a list: the parameter, its slots, the gradient and the numbers. The length is read from the first, so the
+    gradient need not be flat: to make it so would take as long as a step of a small array. For the same reason,
+    Inductor's innermost door is used.
     """
     from torch._inductor import config  # all of these take long to import
     from torch._inductor.compile_fx import compile_fx_inner
@@ -122,11 +123,12 @@ def kernel(program: Program, dtypes: Sequence[torch.dtype], device: torch.device
     from torch.fx.experimental.proxy_tensor import make_fx
 
     def in_place(*arguments: Tensor) -> tuple[()]:
-        for i, value in zip(program.changes, program.body(*arguments), strict=True):
-            arguments[1 + i].copy_(value)
+        *changing, g = arguments[:len(dtypes)]
+        for i, value in zip(program.changes, program.body(g, *changing, *arguments[len(dtypes):]), strict=True):
+            changing[i].copy_(value)
         return ()
 
-    arrays = [torch.zeros(SAMPLES[large], dtype=dtype, device=device) for dtype in dtypes]
+    arrays = [torch.zeros(SAMPLES[large], dtype=dtype, device=device) for dtype in (*dtypes[1:], dtypes[0])]
     numbers = [torch.zeros((), dtype=kind) for kind in program.kinds]
     graph = make_fx(in_place, select_decomp_table(), tracing_mode="symbolic")(*arrays, *numbers)
     examples = [node.meta["val"] for node in graph.graph.nodes if node.op == "placeholder"]
@@ -153,11 +155,9 @@ class Ready(NamedTuple):
 
     def run(self, g: Tensor, numbers: Sequence[Tensor]) -> None:
         """Step the parameter and its slots in place."""
-        if self.contiguous and g.is_contiguous():
-            g = g.view(-1)
-        else:
-            g = _flat(g if g.stride() == self.p.stride() else torch.empty_like(self.p).copy_(g))
-        self.kernel([g, *self.flat, *numbers])
+        if not (self.contiguous and g.is_contiguous()) and g.stride() != self.p.stride():
+            g = torch.empty_like(self.p).copy_(g)  # its numbers in the order in which the parameter's are in memory
+        self.kernel([*self.flat, g, *numbers])
 
 
 class Kernels:
