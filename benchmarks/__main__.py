@@ -14,7 +14,8 @@ from benchmarks._rows import Row, as_records, markdown
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 
-Name = Literal["engine", "start", "tables", "optimizers", "matrix_rules", "torch_step", "searches"]
+Name = Literal["engine", "start", "tables", "optimizers", "matrix_rules", "torch_step", "searches",
+               "linear", "linear_defaults", "linear_growth"]
 
 
 def main(

@@ -1,0 +1,162 @@
+"""How linear models grow: time by rows and columns, memory beside the data, bandwidth of a gradient, and streams.
+
+Time: `LogisticRegression().fit` of a planted model, doubled from 10,000 rows to 3 million at 30 columns, and from 10 to
+640 columns at 100,000 rows; "exponent" is the slope of log time by log size over a range, 1 being linear. Memory: the
+most that a process had, above what it had with the data alone, as a share of the data. Bandwidth: the bytes of the
+matrix over the time of one pass that gives loss and gradient, beside copying it (read and written). Streams: rows per
+second of `partial_fit` in blocks of 10,000 on 3 million flights, and the most memory at 3 and at 30 million rows (the
+same table ten times), each in a process of its own.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.linear_model import SGDClassifier
+
+from benchmarks import _linear_data as tables
+from benchmarks._rows import PAUSE, Row, alternately
+
+PACKAGES = ("descend", "numba", "numpy", "scikit-learn", "vowpalwabbit")
+BLOCK = 10_000
+
+
+def rows() -> Iterator[Row]:
+    """Growth, bandwidth, memory, streams."""
+    yield from _growth("rows", [(10_000 * 2**k, 30) for k in range(8)] + [(3_000_000, 30)])
+    yield from _growth("columns", [(100_000, 10 * 2**k) for k in range(7)])
+    yield from _bandwidths()
+    for kind in ("dense", "sparse"):
+        used = _measured("memory", kind)
+        yield Row(f"memory above the data, {kind}", "the data", "most", "MB", used["above"], used["data"])
+    yield from _streams()
+
+
+def _growth(name: str, sizes: list[tuple[int, int]]) -> Iterator[Row]:
+    from descend.linear import LogisticRegression
+
+    seconds = []
+    for shape in sizes:
+        X, y = tables.dense_logistic(*shape)
+        seconds.append(alternately([partial(LogisticRegression().fit, X, y)], 3)[0])
+        yield Row(f"LogisticRegression, {shape[0]:,}×{shape[1]}", "none", "time", "s", seconds[-1], np.nan)
+    counts = [shape[0] if name == "rows" else shape[1] for shape in sizes]
+    exponent = np.polyfit(np.log(counts), np.log(seconds), 1)[0]
+    yield Row(f"LogisticRegression, by {name}", "linear growth", "exponent", "", float(exponent), 1.0)
+
+
+def _bandwidths() -> Iterator[Row]:
+    from descend.linear._kernels.losses import LOGISTIC, SQUARED, Loss
+    from descend.linear._matrix import Matrix, Rows
+
+    X, y = tables.dense_logistic(1_000_000, 50)
+    S, late = tables.flights(1_000_000)
+    kinds: dict[str, tuple[Any, np.ndarray]] = {
+        "rows": (X, y), "columns": (np.asfortranarray(X), y), "float32": (np.float32(X), y), "sparse": (S, late),
+    }
+    for name, (data, targets) in kinds.items():
+        matrix, z = Matrix(data), np.zeros(len(targets))
+        side = np.where(targets == 1, 1, -1).astype(np.int8)
+        ranks = Rows(side, np.array([1 / len(side)]))
+        size = data.nbytes if not matrix.is_sparse else data.data.nbytes + data.indices.nbytes + data.indptr.nbytes
+        source, target = np.ones(size // 8), np.empty(size // 8)
+        for loss, kind in (("logistic", LOGISTIC), ("squared", SQUARED)):
+            sweep = partial(matrix.sweep, np.zeros(matrix.shape[1]), 0.0, Loss(kind), ranks, z)
+            ours, copy = alternately([sweep, partial(np.copyto, target, source)], 9, PAUSE)
+            speeds = size / ours / 1e9, 2 * source.nbytes / copy / 1e9
+            yield Row(f"a gradient, {loss}, {name}", "copy", "bandwidth", "GB/s", *speeds)
+
+
+def _streams() -> Iterator[Row]:
+    ours = {times: _measured("stream", "descend", times) for times in (1, 10)}
+    for peer in ("SGDClassifier.partial_fit", "vowpalwabbit"):
+        theirs = _measured("stream", peer, 1)
+        yield Row("stream of 3 M flights", peer, "throughput", "rows/s", ours[1]["speed"], theirs["speed"])
+        yield Row("stream of 3 M flights", peer, "log-loss", "nats", ours[1]["loss"], theirs["loss"])
+    yield Row("stream of 30 M flights", "of 3 M", "most memory", "MB", ours[10]["most"], ours[1]["most"])
+
+
+def _measured(*arguments: Any) -> dict[str, float]:
+    """What this module prints as a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.linear_growth", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _most() -> float:
+    """The most memory that this process has had, in MB."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _memory(kind: str) -> dict[str, float]:
+    from descend.linear import LogisticRegression
+
+    small = tables.dense_logistic(50_000, 50) if kind == "dense" else tables.flights(50_000)
+    LogisticRegression().fit(*small)  # what is compiled and loaded is no part of it
+    X, y = tables.dense_logistic(2_000_000, 50) if kind == "dense" else tables.flights()
+    data = X.nbytes if kind == "dense" else X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
+    filler = np.ones(int(_most() * 2**20 - _now() * 2**20) // 8 + 1)  # as high as making the data had taken it
+    before = _now()
+    LogisticRegression().fit(X, y)
+    del filler
+    return {"above": _most() - before, "data": (data + y.nbytes) / 2**20}
+
+
+def _now() -> float:
+    """The memory that it has, in MB."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+
+def _stream(learner: str, times: str) -> dict[str, float]:
+    X, y = tables.flights()
+    test = X[::20], y[::20]
+    X = sparse.csr_matrix(X)  # which scikit-learn's SGD and the others know
+    learn, probability = _learner(learner)
+    learn(X[:BLOCK], y[:BLOCK])  # compiles; it is seen twice by all
+    begin = time.perf_counter()
+    for _ in range(int(times)):
+        for start in range(0, len(y), BLOCK):
+            learn(X[start : start + BLOCK], y[start : start + BLOCK])
+    seconds = time.perf_counter() - begin
+    given = probability(sparse.csr_matrix(test[0]))
+    loss = -np.log(np.where(test[1] == 1, given, 1 - given)).mean()
+    return {"speed": int(times) * len(y) / seconds, "most": _most(), "loss": float(loss)}
+
+
+def _learner(name: str) -> tuple[Callable[[Any, np.ndarray], Any], Callable[[Any], np.ndarray]]:
+    if name == "vowpalwabbit":
+        return _vowpal()
+    from descend.linear import LogisticRegression
+
+    model = LogisticRegression() if name == "descend" else SGDClassifier(loss="log_loss")
+    return lambda X, y: model.partial_fit(X, y, classes=[0, 1]), lambda X: model.predict_proba(X)[:, 1]
+
+
+def _vowpal() -> tuple[Callable[[Any, np.ndarray], Any], Callable[[Any], np.ndarray]]:
+    from vowpalwabbit import Workspace
+
+    model = Workspace("--loss_function logistic --link logistic --quiet -b 18")
+
+    def lines(X: Any) -> Iterator[str]:
+        for i in range(X.shape[0]):
+            part = slice(X.indptr[i], X.indptr[i + 1])
+            yield " ".join(f"{j}:{x:.6g}" for j, x in zip(X.indices[part], X.data[part], strict=True))
+
+    def learn(X: Any, y: np.ndarray) -> None:
+        for label, line in zip(np.where(y == 1, 1, -1), lines(X), strict=True):
+            model.learn(f"{label} | {line}")
+
+    return learn, lambda X: np.array([model.predict(f"| {line}") for line in lines(X)])
+
+
+if __name__ == "__main__":
+    print(json.dumps(_memory(*sys.argv[2:]) if sys.argv[1] == "memory" else _stream(*sys.argv[2:])))
