@@ -8,7 +8,7 @@ import numpy as np
 
 from descend.schedules import Rate, setting
 
-Name = Literal["converged", "plateau", "stalled", "budget", "diverged", "interrupted"]
+Name = Literal["converged", "plateau", "stalled", "budget", "diverged", "interrupted", "unbounded"]
 
 
 @dataclass(frozen=True)

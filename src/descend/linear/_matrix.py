@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from descend.linear._kernels import dense, products
+from descend.linear._kernels import dense, products, wide
 from descend.linear._kernels import sparse as compressed
-from descend.linear._kernels import wide
 from descend.linear._kernels.losses import Loss
 from descend.linear._threads import each, one_thread_each, parts, total
 
@@ -126,9 +125,14 @@ class Matrix:
             kernel = dense.moments_columns if self.in_columns else dense.moments_rows
             work = lambda start, stop: kernel(start, stop, self.X, s)
             first = np.asarray(self.X[0], np.float64)
-        results = each(work, self._parts)
-        away, squares = (np.sum([result[i] for result in results], axis=0) for i in (0, 1))
-        greatest = np.max([result[2] for result in results], axis=0)
+        if self.in_columns and self.shape[1] >= WIDE:  # columns are long, and not to be gone through in pieces
+            columns = lambda start, stop: kernel(0, self.shape[0], self.X[:, start:stop], s)
+            results = each(columns, parts(self.shape[1], self.numbers))
+            away, squares, greatest = (np.concatenate(sums) for sums in zip(*results, strict=True))
+        else:
+            results = each(work, self._parts)
+            away, squares = (np.sum([result[i] for result in results], axis=0) for i in (0, 1))
+            greatest = np.max([result[2] for result in results], axis=0)
         share = 1.0 if s.size > 1 else float(s[0]) * self.shape[0]  # the weights' sum, which is 1 but for rounding
         away, squares = away / share, squares / share
         return first + away, np.maximum(squares - away**2, 0.0), greatest

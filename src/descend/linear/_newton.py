@@ -7,13 +7,13 @@ and from there a step or two on all of them are enough. The duality gap comes wi
 foresaw, at no further pass; see `Sums`.
 """
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, eigh
 
 from descend.linear._matrix import Array
-from descend.linear._problem import Point, Problem
+from descend.linear._problem import Point
 from descend.linear._solution import Steps, Watch
 from descend.linear._threads import one_thread_each
 
@@ -35,7 +35,7 @@ class Smooth(Protocol):
     def hessian(self, z: Array) -> Array: ...
 
 
-def sampled_newton(problem: Problem, u: Array) -> Steps:
+def sampled_newton(problem: Any, u: Array) -> Steps:
     """Descend from u on a sample of the rows, and from where that leads, on all of them."""
     rows = problem.matrix.shape[0]
     count = max(rows // SHARE, TYPICAL * problem.size)

@@ -3,8 +3,8 @@
     F(w, b) = Σ s ℓ(Xw + b, y) + Σ (l2 w²/2 + l1 |w|) + tilt b
 
 Solvers see other coordinates of the same problem, in which columns are centred (if there is an intercept, and they are
-dense) and have unit spread: u = (w / unit, b + centre·w). So it does not matter in which units the columns are. The
-matrix itself is never changed, and the penalty stays that of the user's coefficients.
+dense) and have unit spread, or less under a strong penalty: u = (w / unit, b + centre·w). So it does not matter in
+which units the columns are. The matrix itself is never changed, and the penalty stays that of the user's coefficients.
 """
 
 import math
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from descend.linear._kernels.intercept import best_shift
-from descend.linear._kernels.losses import HUBER, PINBALL, SMOOTHED, Loss
+from descend.linear._kernels.losses import CURVATURE, HUBER, PINBALL, SMOOTHED, Loss
 from descend.linear._matrix import Array, Matrix, Rows, Sums
 
 
@@ -52,7 +52,7 @@ class Problem:
         spread = np.sqrt(variance if centred else variance + mean**2)
         still = spread <= 1e-13 * greatest  # constant but for rounding: it can only be taken for an intercept
         spread = np.where(still | (spread == 0), np.where(greatest > 0, greatest, 1.0), spread)
-        return centre, 1 / spread
+        return centre, 1 / np.sqrt(spread**2 + self.l2)  # a strong penalty, too, is to be no steeper than the loss
 
     @property
     def size(self) -> int:
@@ -79,6 +79,10 @@ class Problem:
         """The coordinates of solvers."""
         centre, unit = self.frame
         return np.append(w / unit, b + centre @ w if self.intercept else 0.0)
+
+    def at(self, z: Array) -> "Problem":
+        """The problem at these scores, where its loss has nothing more to find."""
+        return self
 
     def scores(self) -> Array:
         """Room for the scores of all rows; those of `evaluate` are kept in it."""
@@ -127,7 +131,7 @@ class Problem:
         """The dual's value at the foreseen slopes, made feasible: −Σ s ℓ*(r) − Ω*(−Xᵀ s r), with Σ s r = −tilt.
 
         The slopes of one side are scaled down until their sum is right, and then all, until the l1 penalty (and Huber's
-        scale) allow them; as ℓ*(0) = 0, ℓ*(t r) ≤ t ℓ*(r).
+        scale) allow them; as ℓ*(0) = 0, ℓ*(t r) ≤ t ℓ*(r) − t (1 − t) r²/(2L), where ℓ'' ≤ L.
         """
         shares = np.ones(2)
         if self.intercept:
@@ -146,7 +150,9 @@ class Problem:
         if scale == 0:
             return -math.inf
         rest = np.maximum(scale * np.abs(q[~free]) - self.l1[~free], 0.0)
-        return -scale * conjugates - float(np.sum(0.5 * rest**2 / self.l2[~free]))
+        bend = CURVATURE.get(self.loss.kind, math.inf)
+        spared = 0.5 * scale * (1 - scale) * float(shares.min()) ** 2 * sums.squares / bend
+        return spared - scale * conjugates - float(np.sum(0.5 * rest**2 / self.l2[~free]))
 
     def sample(self, count: int) -> "Problem":
         """The same problem on some of the rows, which are drawn anew in the same way each time.

@@ -1,33 +1,40 @@
-"""Losses with corners by Newton's method: a smoothed loss is minimised, and the smoothing made ever less.
+"""Losses with corners and an l1 penalty on many columns: a smoothed loss is minimised, with ever less smoothing.
 
-    μ ← μ/10,  u ← argmin F_μ(u),  until the gap of F itself is small enough
+    μ ← μ/4,  u ← argmin F_μ(u),  until the gap of F itself is small enough
 
-The slopes of a smoothed loss are dual points of the loss itself, so each step has its gap.
+The slopes of a smoothed loss are dual points of the loss itself, so each step has its gap. At the minimum of F_μ it is
+at most the smoothing; once it is not much more, the rest of the way is the smoothing's.
 
 Reference: Nesterov (2005), "Smooth minimization of non-smooth functions".
 """
 
+import numpy as np
+
+from descend.linear._accelerated import accelerated
+from descend.linear._kernels.losses import CLASSES
 from descend.linear._matrix import Array
-from descend.linear._newton import newton
 from descend.linear._problem import Problem
 from descend.linear._solution import Steps
 
-LESS = 0.1
+LESS = 0.25
 LEAST = 1e-12  # of the first smoothing
-INNER = 50  # steps at one smoothing
+NEAR = 1.5  # of the smoothing: a gap with which it is made less
+INNER = 1000  # steps at one smoothing
 
 
-def smoothed_newton(problem: Problem, u: Array, mu: float) -> Steps:
-    """Descend from u, beginning with the smoothing `mu`."""
-    least = LEAST * mu
-    while mu > least:
-        smooth, before = problem.smoothed(mu), float("inf")
-        for number, point in enumerate(newton(smooth, u)):
-            u = point.u
-            if number:
+def smoothing(problem: Problem, u: Array) -> Steps:
+    """Descend from u."""
+    y = problem.rows.y
+    first = mu = 1.0 if problem.loss.kind in CLASSES else float(np.abs(y - np.median(y)).mean()) or 1.0
+    lower = -np.inf
+    while mu > LEAST * first:
+        smooth = problem.smoothed(mu)
+        vars(smooth)["frame"] = problem.frame  # what is cached there
+        for number, point in enumerate(accelerated(smooth, u)):
+            u, lower = point.u, max(lower, point.lower)
+            if number or mu == first:
                 yield point
-            if before - point.value < 0.1 * smooth.smoothing or number >= INNER:
-                break  # the rest of the way is shorter than the smoothing matters
-            before = point.value
+            if point.value - lower <= NEAR * smooth.smoothing or number >= INNER:
+                break
         mu *= LESS
     return "the smoothing cannot be made any less"

@@ -2,25 +2,32 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from descend.errors import InputError
 from descend.linear._accelerated import accelerated
+from descend.linear._coordinate import coordinate
+from descend.linear._dual import dual, solvable
 from descend.linear._engine import through_engine
-from descend.linear._kernels.losses import CLASSES, SMOOTHED
+from descend.linear._interior import interior
+from descend.linear._kernels.losses import SMOOTHED, SQUARED
+from descend.linear._lbfgs import lbfgs
 from descend.linear._matrix import Array
+from descend.linear._multinomial import MultinomialProblem
 from descend.linear._newton import sampled_newton
 from descend.linear._problem import Problem
-from descend.linear._smoothing import smoothed_newton
+from descend.linear._smoothing import smoothing
 from descend.linear._solution import Solution, Steps, Watch
 from descend.linear._stochastic import sgd, svrg
 from descend.optimizers import Optimizer
 
+AnyProblem = Problem | MultinomialProblem
 SMALL = 2000  # coefficients for which a Hessian is summed up and factored
 
 
-def solve(problem: Problem, watch: Watch, solver: str | Optimizer = "auto", start: Array | None = None) -> Solution:
+def solve(problem: AnyProblem, watch: Watch, solver: str | Optimizer = "auto", start: Array | None = None) -> Solution:
     """Minimise `problem` from `start` (in the coordinates of solvers; by default 0).
 
     `solver`: "auto", a name among `SOLVERS`, or an optimizer of `descend`, which sees mini-batches of rows.
@@ -29,6 +36,8 @@ def solve(problem: Problem, watch: Watch, solver: str | Optimizer = "auto", star
     """
     u = np.zeros(problem.size) if start is None else start
     if isinstance(solver, Optimizer):
+        if not isinstance(problem, Problem):
+            raise InputError("an optimizer as solver knows no multinomial loss: pass multi_class='ovr'")
         steps = through_engine(problem, u, solver, watch.max_iter)
         return replace(watch.follow(steps), how=f"{type(solver).__name__}: it was asked for")
     if solver not in ("auto", *SOLVERS):
@@ -38,26 +47,38 @@ def solve(problem: Problem, watch: Watch, solver: str | Optimizer = "auto", star
     return replace(watch.follow(SOLVERS[chosen](problem, u)), how=f"{chosen}: {why}")
 
 
-def choice(problem: Problem) -> tuple[str, str]:
+def choice(problem: AnyProblem) -> tuple[str, str]:
     """The solver for a problem, and why."""
+    if problem.l1.any() and isinstance(problem, Problem) and problem.loss.kind not in SMOOTHED:
+        return "coordinate", "an l1 penalty, for which most coefficients are 0"
+    if problem.loss.kind in SMOOTHED:
+        return _cornered(problem)
     if problem.l1.any():
         return "accelerated", "an l1 penalty"
-    if problem.loss.kind in SMOOTHED:
-        return "smoothing", "a loss with corners"
     if problem.size <= SMALL:
         return "newton", f"{problem.size:,} coefficients, so that a Hessian is soon factored"
-    return "accelerated", f"{problem.size:,} coefficients, too many for a Hessian"
+    if isinstance(problem, Problem) and problem.matrix.is_sparse and problem.loss.kind != SQUARED and solvable(problem):
+        return "dual", f"{problem.size:,} coefficients with an l2 penalty, and a sparse matrix"
+    return "lbfgs", f"{problem.size:,} coefficients, too many for a Hessian"
 
 
-def _smoothing(problem: Problem, u: Array) -> Steps:
-    mu = 1.0 if problem.loss.kind in CLASSES else float(np.std(problem.rows.y)) or 1.0
-    return smoothed_newton(problem, u, mu)
+def _cornered(problem: AnyProblem) -> tuple[str, str]:
+    """The solver for a loss with corners."""
+    if problem.size <= SMALL:
+        return "interior", f"a loss with corners, and {problem.size:,} coefficients, so that a Hessian is soon factored"
+    if isinstance(problem, Problem) and solvable(problem):
+        return "dual", f"a loss with corners and an l2 penalty, and {problem.size:,} coefficients"
+    return "smoothing", f"a loss with corners, and {problem.size:,} coefficients, too many for a Hessian"
 
 
-SOLVERS: dict[str, Callable[[Problem, Array], Steps]] = {
+SOLVERS: dict[str, Callable[[Any, Array], Steps]] = {
     "accelerated": accelerated,
+    "lbfgs": lbfgs,
+    "dual": dual,
+    "interior": interior,
+    "coordinate": coordinate,
     "newton": sampled_newton,
     "sgd": sgd,
-    "smoothing": _smoothing,
+    "smoothing": smoothing,
     "svrg": svrg,
 }

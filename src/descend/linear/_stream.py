@@ -24,7 +24,7 @@ from descend.linear._matrix import Array, Matrix, Rows
 from descend.linear._newton import newton
 from descend.linear._problem import Point
 
-FEW = 1000  # columns for which what has been seen is kept as a quadratic function
+FEW = 2**10  # columns for which what has been seen is kept as a quadratic function
 STEPS = 8  # of Newton's method, at most, for a block
 BLOCK = 2**13  # rows of a block
 

@@ -34,15 +34,15 @@ def sweep(start, stop, data, indices, indptr, w, b, kind, p, mu, y, s, z):
 @njit(cache=True, nogil=True, fastmath=FAST)
 def moments(start, stop, data, indices, indptr, s, columns):
     """Of each column the weighted sum and sum of squares, and the greatest magnitude."""
-    total, squares, greatest = np.zeros(columns), np.zeros(columns), np.zeros(columns)
+    out = np.zeros((columns, 3))  # a column's numbers side by side, in one line of the cache
     for i in range(start, stop):
         weight = weight_of(s, i)
         for k in range(indptr[i], indptr[i + 1]):
-            j, x = indices[k], np.float64(data[k])
-            total[j] += weight * x
-            squares[j] += weight * x * x
-            greatest[j] = max(greatest[j], abs(x))
-    return total, squares, greatest
+            j, x = np.uint64(indices[k]), np.float64(data[k])
+            out[j, 0] += weight * x
+            out[j, 1] += weight * x * x
+            out[j, 2] = max(out[j, 2], abs(x))
+    return out[:, 0], out[:, 1], out[:, 2]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)

@@ -1,0 +1,59 @@
+"""What classifiers share: labels, weights of classes, and a problem for two classes or for each against the others."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+
+from descend.linear._estimator import LinearModel, fitting
+from descend.linear._kernels.losses import Loss
+from descend.linear._matrix import Array, Matrix, Rows
+from descend.linear._problem import Problem
+from descend.linear._validation import Classes, Data, checked_classes, checked_data
+
+
+class LinearClassifier(ClassifierMixin, LinearModel):
+    """A linear model of classes."""
+
+    def _loss(self) -> Loss:
+        """The loss of a row, whose target is −1 or 1."""
+        raise NotImplementedError
+
+    def _penalties(self, total: float) -> tuple[float, float]:
+        """l2 and l1, beside the mean loss; `total`: the sum of the weights."""
+        raise NotImplementedError
+
+    @fitting
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LinearClassifier":
+        """Fit to rows `X` with labels `y`; rows may have weights."""
+        self._check_parameters()
+        data = checked_data(self, X, y, sample_weight)
+        classes = checked_classes(data, self.class_weight)
+        self.classes_ = classes.labels
+        self._minimised(self._problems(data, classes), data)
+        return self
+
+    def _problems(self, data: Data, classes: Classes) -> list[Any]:
+        """One problem for two classes; for more, each class against the others."""
+        matrix = Matrix(self._learnt_columns(data))
+        if len(classes.labels) == 2:
+            return [self._binary(matrix, classes.signs(1), *data.shares(classes.factor()))]
+        problems: list[Any] = []
+        for one in range(len(classes.labels)):
+            problems.append(self._binary(matrix, classes.signs(one), *data.shares(classes.factor(one))))
+            if classes.weights is None:
+                problems[-1].__dict__["frame"] = problems[0].frame  # the same columns with the same weights
+        return problems
+
+    def _binary(self, matrix: Matrix, signs: Array, s: Array, total: float) -> Problem:
+        l2, l1 = (np.full(matrix.shape[1], float(penalty)) for penalty in self._penalties(total))
+        return Problem(matrix, Rows(signs, s), self._loss(), l2, l1, bool(self.fit_intercept))
+
+    def decision_function(self, X: Any) -> Array:
+        """Scores: of two classes, that of the second (rows,); otherwise one for each class (rows, classes)."""
+        return self._scores(X)
+
+    def predict(self, X: Any) -> Array:
+        """The label that each row is most like."""
+        scores = self.decision_function(X)
+        return self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]

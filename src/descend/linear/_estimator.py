@@ -1,0 +1,168 @@
+"""What all estimators share: a fit from checked data to attributes in the user's units, with its certificate."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
+
+from descend.linear._decrement import without_proof
+from descend.linear._least_squares import is_least_squares, least_squares
+from descend.linear._matrix import Array
+from descend.linear._product import scores_of
+from descend.linear._solution import Solution, Watch
+from descend.linear._solve import SOLVERS, solve
+from descend.linear._unbounded import Recession
+from descend.linear._validation import Data, check_choice, check_count, check_number, later_features
+from descend.optimizers import Optimizer
+
+ENDS = ("converged", "interrupted", "plateau")  # these were asked for, or promise nothing
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def fitting(method: Method) -> Method:
+    """A fit after which callbacks are torn down, however it ends."""
+    return with_callbacks(method)
+
+
+class LinearModel(CallbackSupportMixin, BaseEstimator):
+    """A linear model that is the minimum of one problem, or of one for each class."""
+
+    def _check_parameters(self) -> None:
+        """Refuse parameters that mean nothing; those of all estimators."""
+        check_number("tol", self.tol)
+        check_count("max_iter", self.max_iter)
+        if not isinstance(self.solver, Optimizer):
+            check_choice("solver", self.solver, ("auto", *SOLVERS))
+        check_choice("fit_intercept", bool(self.fit_intercept), (True, False))
+
+    def _keep(self, w: Array, b: Array) -> dict[str, Any]:
+        """The attributes that say what was learnt, from a row of coefficients and an intercept for each problem."""
+        return {"coef_": w, "intercept_": b}
+
+    def _kept(self) -> tuple[Array, Array]:
+        """The same the other way."""
+        return np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
+
+    def _solved(self, problem: Any, watch: Watch, start: Array | None) -> Solution:
+        """The minimum of one problem."""
+        if self.solver == "auto" and is_least_squares(problem):
+            return least_squares(problem, watch, start)
+        return solve(problem, watch, self.solver, start)
+
+    def _minimised(self, problems: Sequence[Any], data: Data) -> list[Solution]:
+        """Solve the problems, with callbacks, and set what was learnt and how it went as attributes."""
+        self.__dict__.pop("_streams", None)  # what `partial_fit` has learnt
+        several = len(problems) > 1
+        context = self._init_callback_context(max_subtasks=len(problems) if several else self.max_iter)
+        told = {"X": data.X, "y": data.y, "metadata": None if data.weight is None else {"sample_weight": data.weight}}
+        context.call_on_fit_task_begin(estimator=self, **told)
+        starts = self._starts(problems)
+        parts = [_in_users_units(problem, start) for problem, start in zip(problems, starts, strict=True)]
+        solutions: list[Solution] = []
+        for number, (problem, start) in enumerate(zip(problems, starts, strict=True)):
+
+            def reached(u: Array, number: int = number, problem: Any = problem) -> dict[str, Any]:
+                parts[number] = _in_users_units(problem, u)
+                return self._keep(*_stacked(parts))
+
+            task = context
+            if several:
+                task = context.subcontext(f"problem {number + 1}", max_subtasks=self.max_iter)
+                task.call_on_fit_task_begin(estimator=self, **told)
+            solutions.append(self._followed(problem, start, task, reached, told))
+            parts[number] = _in_users_units(problem, solutions[-1].u)
+            if several:
+                kept = self._keep(*_stacked(parts))
+                task.call_on_fit_task_end(estimator=self, **told, reconstruction_attributes=kept)
+        for name, value in self._keep(*_stacked(parts)).items():
+            setattr(self, name, value)
+        self._report(solutions)
+        context.call_on_fit_task_end(estimator=self, **told, reconstruction_attributes={})
+        return solutions
+
+    def _starts(self, problems: Sequence[Any]) -> list[Array | None]:
+        """Where to begin: at what was learnt before, if that is wanted and fits."""
+        if getattr(self, "warm_start", False) and hasattr(self, "coef_"):
+            w, b = self._kept()
+            scores = [getattr(problem, "classes", 1) for problem in problems]
+            if w.shape == (sum(scores), problems[0].matrix.shape[1]):
+                if scores[0] > 1:
+                    return [problems[0].from_user(w, b)]
+                return [problem.from_user(row, float(one)) for problem, row, one in zip(problems, w, b, strict=True)]
+        return [None] * len(problems)
+
+    def _followed(self, problem: Any, start: Array | None, context: Any, reached: Callable[[Array], dict[str, Any]],
+                  told: dict[str, Any]) -> Solution:
+        """One problem's solution; after each iteration the callbacks are asked whether to go on."""
+        recession = Recession(problem)
+        heard = bool(getattr(self, "_skl_callbacks", None))
+        unbounded = ""
+
+        def each(number: int, *_: float) -> bool:
+            nonlocal unbounded
+            best: Any = watch.best  # it is there: the watch calls this once it has seen a point
+            asked = False
+            if heard and 0 < number <= self.max_iter:
+                attributes = lambda: reached(best.u)
+                step = context.subcontext("iteration").call_on_fit_task_begin(estimator=self, **told)
+                asked = step.call_on_fit_task_end(estimator=self, **told, reconstruction_attributes=attributes)
+            unbounded = recession.evidence(best.u) if number else ""
+            return asked or bool(unbounded)
+
+        watch = Watch(self.tol, int(self.max_iter), each)
+        solution = self._solved(problem, watch, start)
+        return without_proof(problem, recession.judged(solution, unbounded), self.tol)
+
+    def _report(self, solutions: Sequence[Solution]) -> None:
+        """How it went: of several problems, the reason of the one that went worst."""
+        curves = [solution.curve for solution in solutions]
+        worst = max(solutions, key=lambda solution: (solution.reason.name not in ENDS, solution.gap))
+        self.n_iter_ = max(1, *(solution.reason.step for solution in solutions))
+        self.loss_curve_ = curves[0] if len(curves) == 1 else curves
+        self.duality_gap_ = max(solution.gap for solution in solutions)
+        self.stop_reason_ = worst.reason
+        self.solver_ = worst.how
+        if worst.reason.name not in ENDS:
+            warnings.warn(f"{type(self).__name__} did not reach tol={self.tol:g}; {worst.reason}", ConvergenceWarning,
+                          stacklevel=5)
+
+    def _learnt_columns(self, data: Data) -> Any:
+        """The columns of which the model is linear, for a fit; for kernel machines not the features themselves."""
+        return data.X
+
+    def _as_columns(self, X: Any) -> Any:
+        """The same once it is fitted."""
+        return X
+
+    def _features(self, X: Any) -> Any:
+        """Columns to predict from."""
+        check_is_fitted(self)
+        return self._as_columns(later_features(self, X))
+
+    def _scores(self, X: Any) -> Array:
+        """A score for each row and problem, or for each row if there is one problem."""
+        X = self._features(X)
+        w, b = self._kept()
+        scores = scores_of(X, w, b)
+        return scores[:, 0] if len(w) == 1 else scores
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _in_users_units(problem: Any, u: Array | None) -> tuple[Array, Any]:
+    """Coefficients and intercepts."""
+    return problem.to_user(np.zeros(problem.size) if u is None else u)
+
+
+def _stacked(parts: Sequence[tuple[Array, Any]]) -> tuple[Array, Array]:
+    """Rows of coefficients, and intercepts, of all problems."""
+    return np.vstack([w for w, _ in parts]), np.concatenate([np.atleast_1d(b) for _, b in parts])

@@ -1,0 +1,67 @@
+"""Kernels of coordinate descent: the working set's columns, its Gram matrix, and the descent on it."""
+
+import numpy as np
+from numba import njit
+
+from descend.linear._kernels.dense import FAST
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def chosen_rows(start, stop, X, chosen, centre, unit, roots, out):
+    """A one and the chosen columns, centred and in units, of each row times its root: for a Gram matrix."""
+    for i in range(start, stop):
+        root = roots[i]
+        out[i - start, 0] = root
+        for k in range(chosen.size):
+            j = chosen[k]
+            out[i - start, k + 1] = root * (X[i, j] - centre[j]) * unit[j]
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def gram(start, stop, data, indices, indptr, h, place, unit, size):
+    """Σ h (1, x)(1, x)ᵀ over rows of the chosen columns in units; `place`: where each column goes, 0 if nowhere."""
+    out = np.zeros((size, size))
+    where, values = np.empty(size, np.int64), np.empty(size)
+    where[0], values[0] = 0, 1.0
+    for i in range(start, stop):
+        weight, count = h[i], 1
+        if weight == 0:
+            continue
+        for k in range(indptr[i], indptr[i + 1]):
+            j = indices[k]
+            if place[j]:
+                where[count], values[count] = place[j], data[k] * unit[j]
+                count += 1
+        for k in range(count):
+            a, x = where[k], weight * values[k]
+            for m in range(count):
+                out[a, where[m]] += x * values[m]
+    return out
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def descend(H, g, v, threshold, still, cycles, enough):
+    """Cycles of exact steps along one coordinate after another of gᵀ(·) + ½(·)ᵀH(·) + Σ threshold |v|, in place.
+
+    Coordinates of a curvature of at most `still` stay where they are. It ends when no gradient in a cycle changes by
+    more than `enough` by its own coordinate's step; the greatest of these in the last cycle is returned.
+    """
+    greatest = 0.0
+    for _ in range(cycles):
+        greatest = 0.0
+        for j in range(v.size):
+            curvature = H[j, j]
+            if curvature <= still:
+                continue
+            aim, by = v[j] - g[j] / curvature, threshold[j] / curvature
+            after = aim - min(max(aim, -by), by)
+            step = after - v[j]
+            if step == 0:
+                continue
+            v[j] = after
+            greatest = max(greatest, abs(step) * curvature)
+            for i in range(v.size):
+                g[i] += step * H[j, i]
+        if greatest <= enough:
+            break
+    return greatest

@@ -1,0 +1,195 @@
+"""Kernels of the multinomial logistic loss: a row has one score for each class, and its slopes are probabilities.
+
+Columns are seen centred and in units, x̃ = ((x − centre)·unit, 1), and coefficients lie with the classes of a column
+beside each other, so that one number of X meets contiguous numbers. Blocks of dense rows are written out and multiplied
+by BLAS; of sparse rows each stored number is taken as it comes.
+"""
+
+from math import exp, log
+
+import numpy as np
+from numba import njit
+
+from descend.linear._kernels.dense import FAST, weight_of
+
+PRODUCT = 2**18  # multiplications of one call of BLAS: so few it makes on one core, and threads do not wait for it
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def softmax(z, p):
+    """p ← exp(z)/Σ exp(z); gives log Σ exp(z)."""
+    greatest, total = z.max(), 0.0
+    for c in range(z.size):
+        p[c] = exp(z[c] - greatest)
+        total += p[c]
+    for c in range(z.size):
+        p[c] /= total
+    return greatest + log(total)
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def judged(z, old, y, weight, foresee, r, f):
+    """Loss of a row's scores z, Σ p log p of its dual point p, and the weighted slopes: r of z, f of p.
+
+    p are the probabilities of z, or with `foresee` those that were foreseen at the old scores:
+    p(old) + (diag p − p pᵀ)(z − old), without what is below 0. z is kept in `old`.
+    """
+    conjugate, total = 0.0, 0.0
+    if foresee:
+        softmax(old, f)
+        mean = 0.0
+        for c in range(z.size):
+            mean += f[c] * (z[c] - old[c])
+        for c in range(z.size):
+            f[c] = max(f[c] * (1 + z[c] - old[c] - mean), 0.0)
+            total += f[c]
+    level = softmax(z, r)
+    for c in range(z.size):
+        if foresee:
+            f[c] /= total
+            conjugate += f[c] * log(f[c]) if f[c] > 0 else 0.0
+            f[c] *= weight
+        else:
+            conjugate += r[c] * (z[c] - level)
+        old[c] = z[c]
+        r[c] *= weight
+    r[y] -= weight
+    f[y] -= weight
+    return weight * (level - z[y]), weight * conjugate
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def sweep_sparse(start, stop, data, indices, indptr, unit, V, y, s, foresee, z):
+    """One pass over sparse rows: see `MultinomialProblem`."""
+    last, classes = V.shape[0] - 1, V.shape[1]
+    sums, G, Q = np.zeros(2), np.zeros(V.shape), np.zeros((V.shape[0] if foresee else 0, classes))
+    score, r, f = np.empty(classes), np.empty(classes), np.empty(classes)
+    for i in range(start, stop):
+        score[:] = V[last]
+        for k in range(indptr[i], indptr[i + 1]):
+            j, x = indices[k], data[k] * unit[indices[k]]
+            for c in range(classes):
+                score[c] += x * V[j, c]
+        loss, conjugate = judged(score, z[i], y[i], weight_of(s, i), foresee, r, f)
+        sums[0] += loss
+        sums[1] += conjugate
+        for k in range(indptr[i], indptr[i + 1]):
+            j, x = indices[k], data[k] * unit[indices[k]]
+            for c in range(classes):
+                G[j, c] += x * r[c]
+            if foresee:
+                for c in range(classes):
+                    Q[j, c] += x * f[c]
+        for c in range(classes):
+            G[last, c] += r[c]
+            if foresee:
+                Q[last, c] += f[c]
+    return sums, G, Q
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def written(start, stop, X, in_columns, centre, unit, out):
+    """Dense rows centred, in units, with a one at their end."""
+    columns = X.shape[1]
+    if in_columns:
+        for j in range(columns):
+            for i in range(start, stop):
+                out[i - start, j] = (X[i, j] - centre[j]) * unit[j]
+    else:
+        for i in range(start, stop):
+            for j in range(columns):
+                out[i - start, j] = (X[i, j] - centre[j]) * unit[j]
+    out[: stop - start, columns] = 1.0
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def sweep_dense(start, stop, X, in_columns, centre, unit, V, y, s, foresee, z):
+    """The same for dense rows."""
+    width, classes = V.shape
+    sums, G, Q = np.zeros(2), np.zeros(V.shape), np.zeros((width if foresee else 0, classes))
+    step = max(8, min(stop - start, PRODUCT // (width * classes)))
+    block, score = np.empty((step, width)), np.empty((step, classes))
+    r, f = np.empty((step, classes)), np.empty((step, classes))
+    for first in range(start, stop, step):
+        count = min(step, stop - first)
+        written(first, first + count, X, in_columns, centre, unit, block)
+        rows = block[:count]
+        np.dot(rows, V, out=score[:count])
+        for i in range(count):
+            k = first + i
+            loss, conjugate = judged(score[i], z[k], y[k], weight_of(s, k), foresee, r[i], f[i])
+            sums[0] += loss
+            sums[1] += conjugate
+        G += np.dot(rows.T, r[:count])
+        if foresee:
+            Q += np.dot(rows.T, f[:count])
+    return sums, G, Q
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def class_sums_sparse(start, stop, data, indices, indptr, unit, y, s, classes):
+    """Σ s x̃ of the rows of each class."""
+    out = np.zeros((unit.size + 1, classes))
+    for i in range(start, stop):
+        weight = weight_of(s, i)
+        for k in range(indptr[i], indptr[i + 1]):
+            out[indices[k], y[i]] += weight * data[k] * unit[indices[k]]
+        out[unit.size, y[i]] += weight
+    return out
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def class_sums_dense(start, stop, X, centre, unit, y, s, classes):
+    """The same for dense rows."""
+    out = np.zeros((unit.size + 1, classes))
+    for i in range(start, stop):
+        weight = weight_of(s, i)
+        for j in range(unit.size):
+            out[j, y[i]] += weight * (X[i, j] - centre[j]) * unit[j]
+        out[unit.size, y[i]] += weight
+    return out
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def shifted(start, stop, shift, y, s, z):
+    """Loss, its gradient and its Hessian by numbers that are added to the scores of each class."""
+    classes = z.shape[1]
+    loss, first, second = 0.0, np.zeros(classes), np.zeros((classes, classes))
+    p = np.empty(classes)
+    for i in range(start, stop):
+        weight = weight_of(s, i)
+        score = z[i] + shift
+        loss += weight * (softmax(score, p) - score[y[i]])
+        first[y[i]] -= weight
+        for a in range(classes):
+            share = weight * p[a]
+            first[a] += share
+            second[a, a] += share
+            for b in range(classes):
+                second[a, b] -= share * p[b]
+    return loss, first, second
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def sparse_rows(start, stop, data, indices, indptr, unit, out):
+    """Sparse rows written out, in units, with a one at their end."""
+    for i in range(start, stop):
+        out[i - start] = 0.0
+        for k in range(indptr[i], indptr[i + 1]):
+            out[i - start, indices[k]] += data[k] * unit[indices[k]]
+        out[i - start, unit.size] = 1.0
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def spread(start, stop, s, z, rows, out):
+    """√s x̃ in place of x̃, and √s x̃ times each class's probability."""
+    width, classes = rows.shape[1], z.shape[1]
+    p = np.empty(classes)
+    for i in range(stop - start):
+        softmax(z[start + i], p)
+        root = np.sqrt(weight_of(s, start + i))
+        for j in range(width):
+            x = root * rows[i, j]
+            rows[i, j] = x
+            for c in range(classes):
+                out[i, j * classes + c] = x * p[c]

@@ -1,0 +1,77 @@
+"""Products with a matrix alone: of its centred rows with coefficients, and of numbers by row with its centred rows."""
+
+import numpy as np
+from numba import njit
+
+from descend.linear._kernels.dense import CACHE, FAST
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def scores_rows(start, stop, X, w, b, centre, z):
+    """z = (X − centre) w + b."""
+    for i in range(start, stop):
+        score = 0.0
+        for j in range(w.size):
+            score += (X[i, j] - centre[j]) * w[j]
+        z[i] = score + b
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def sums_rows(start, stop, X, v, centre):
+    """Σ v (x − centre), and Σ v."""
+    g, total = np.zeros(centre.size), 0.0
+    for i in range(start, stop):
+        factor = v[i]
+        total += factor
+        for j in range(centre.size):
+            g[j] += factor * (X[i, j] - centre[j])
+    return g, total
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def scores_columns(start, stop, X, w, b, centre, z):
+    """The same as `scores_rows` for a matrix in Fortran's order."""
+    step = max(16, min(4096, CACHE // max(w.size, 1)))
+    for first in range(start, stop, step):
+        last = min(first + step, stop)
+        z[first:last] = b
+        for j in range(w.size):
+            coefficient, middle = w[j], centre[j]
+            for i in range(first, last):
+                z[i] += coefficient * (X[i, j] - middle)
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def sums_columns(start, stop, X, v, centre):
+    """The same as `sums_rows` for a matrix in Fortran's order."""
+    g, total = np.zeros(centre.size), 0.0
+    for i in range(start, stop):
+        total += v[i]
+    for j in range(centre.size):
+        one, middle = 0.0, centre[j]
+        for i in range(start, stop):
+            one += v[i] * (X[i, j] - middle)
+        g[j] = one
+    return g, total
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def scores_sparse(start, stop, data, indices, indptr, w, b, z):
+    """z = Xw + b of compressed rows."""
+    for i in range(start, stop):
+        score = b
+        for k in range(indptr[i], indptr[i + 1]):
+            score += data[k] * w[indices[k]]
+        z[i] = score
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def sums_sparse(start, stop, data, indices, indptr, v, columns):
+    """Σ v x of compressed rows, and Σ v."""
+    g, total = np.zeros(columns), 0.0
+    for i in range(start, stop):
+        factor = v[i]
+        total += factor
+        for k in range(indptr[i], indptr[i + 1]):
+            g[indices[k]] += factor * data[k]
+    return g, total

@@ -1,0 +1,292 @@
+"""Multinomial logistic regression: one score for each row and class.
+
+    F(W, b) = Σ s [log Σₖ exp(zₖ) − z_y] + Σ l2 W²/2,  z = Wx + b
+
+Its dual has a point p of the simplex for each row, r = p − e_y: every one bounds F from below,
+
+    F(W, b) ≥ −Σ s Σₖ pₖ log pₖ − Σ |Xᵀ s r|²/(2 l2),  if Σ s r = 0 (of an intercept, which is not penalised).
+
+Points whose classes have other shares P = Σ s p than the rows, π, are mixed with one q for all: (1 − t) p + t q has
+the shares π if q = P + (π − P)/t, which is in the simplex for t = max (1 − π/P). The entropy is concave, so the bound
+holds, and t vanishes with the gradient. A class that no row has is merged with another before: of a share b of it the
+entropy loses at most b (1 − log b).
+
+Solvers see the coordinates of `Problem`; in u the classes of a column follow each other, and the intercepts come last.
+Adding the same to the coefficients of all classes changes no probability. It is the penalty that chooses; of what is
+not penalised, and so of the intercepts, the mean over the classes never moves from where it was.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from descend.linear._kernels import multinomial as kernels
+from descend.linear._kernels.losses import LOGISTIC, Loss
+from descend.linear._matrix import Array, Matrix, Rows
+from descend.linear._problem import Point, Problem
+from descend.linear._threads import each, one_thread_each, parts, total
+
+FEW = 2000  # coefficients for which Newton's method is thought of, and slopes are foreseen for it
+BLOCK = 2**19  # numbers of a block of rows that is written out for a Hessian
+BALANCED = 1e-15  # of the shares of classes
+STEPS = 50
+
+
+class _Pass(NamedTuple):
+    """Loss and its gradient by u; of the dual point Σ s Σ p log p and x̃ᵀ s r."""
+
+    value: float
+    gradient: Array
+    conjugate: float
+    dual: Array
+
+
+@dataclass(frozen=True)
+class MultinomialProblem:
+    """A linear model of one score per row and class. Targets are 0, 1, … `classes` − 1; `l2` is by column."""
+
+    loss: ClassVar[Loss] = Loss(LOGISTIC)
+
+    matrix: Matrix
+    rows: Rows
+    classes: int
+    l2: Array
+    intercept: bool = True
+
+    @cached_property
+    def frame(self) -> tuple[Array, Array]:
+        """Centre and unit by column."""
+        return Problem(self.matrix, self.rows, self.loss, self.l2, self.l2, self.intercept).frame
+
+    @property
+    def size(self) -> int:
+        """How many numbers are sought: of each class a coefficient for each column, and an intercept."""
+        return (self.matrix.shape[1] + 1) * self.classes
+
+    @cached_property
+    def l1(self) -> Array:
+        """There is no such penalty."""
+        return np.zeros(self.matrix.shape[1])
+
+    @cached_property
+    def threshold(self) -> Array:
+        """There is no such penalty."""
+        return np.zeros(self.size)
+
+    @cached_property
+    def _penalty(self) -> Array:
+        """The second derivative of the penalty by column, and 0 for the intercepts."""
+        return np.append(self.l2 * self.frame[1] ** 2, 0.0)
+
+    @cached_property
+    def curvature_of_penalty(self) -> Array:
+        """The l2 penalty's second derivative, in the coordinates of solvers."""
+        return np.repeat(self._penalty, self.classes)
+
+    def to_user(self, u: Array) -> tuple[Array, Array]:
+        """Coefficients (a row for each class) and intercepts in the user's units."""
+        centre, unit = self.frame
+        V = u.reshape(-1, self.classes)
+        W = np.ascontiguousarray((V[:-1] * unit[:, None]).T)
+        return W, V[-1] - W @ centre
+
+    def from_user(self, W: Array, b: Array) -> Array:
+        """The coordinates of solvers."""
+        centre, unit = self.frame
+        return np.vstack([(W / unit).T, (b + W @ centre) * self.intercept]).ravel()
+
+    def scores(self) -> Array:
+        """Room for the scores of all rows; those of `evaluate` are kept in it."""
+        return np.zeros((self.matrix.shape[0], self.classes))
+
+    def evaluate(self, u: Array, z: Array) -> Point:
+        """The problem at u, in one pass over the matrix. `z` holds the last scores, and those of u afterwards.
+
+        The dual point is that of the slopes foreseen at the last scores: after a step of Newton's it is quadratically
+        near to the best. With so many coefficients that no such step is made there is none, and the bound is −∞.
+        """
+        return self._at(u, z, bounded=self.size <= FEW, foresee=self.size <= FEW)
+
+    def certified(self, point: Point, z: Array) -> Point:
+        """The same point with the bound that its own slopes give, the intercepts made the best for its scores first."""
+        u = point.u
+        if self.intercept:
+            shift = self._best_shift(z)
+            u = u.copy()
+            u[-self.classes :] += shift
+        better = self._at(u, z, bounded=True, foresee=False)
+        return better if better.value <= point.value else point._replace(lower=better.lower)
+
+    def _at(self, u: Array, z: Array, bounded: bool, foresee: bool) -> Point:
+        V = u.reshape(-1, self.classes)
+        done = self._pass(V, z, foresee)
+        lower = self._lower_bound(done) if bounded else -math.inf
+        gradient = done.gradient
+        pulled = self._penalty[:, None] * V
+        gradient += pulled
+        if not self.intercept:
+            gradient[-1] = 0.0
+        return Point(u, done.value + 0.5 * float(np.vdot(pulled, V)), gradient.ravel(), lower)
+
+    @property
+    def _stored(self) -> tuple[Array, Array, Array]:
+        return self.matrix.X.data, self.matrix.X.indices, self.matrix.X.indptr
+
+    @cached_property
+    def _parts(self) -> list[tuple[int, int]]:
+        """Ranges of rows; as each has a gradient of its own, no more than are soon added up."""
+        work = self.matrix.numbers * self.classes
+        return parts(self.matrix.shape[0], min(work, kernels.PRODUCT * max(2, work // (8 * self.size))))
+
+    def _pass(self, V: Array, z: Array, foresee: bool) -> _Pass:
+        centre, unit = self.frame
+        if self.matrix.is_sparse:
+            work = lambda start, stop: kernels.sweep_sparse(
+                start, stop, *self._stored, unit, V, *self.rows, foresee, z)
+        else:
+            work = lambda start, stop: kernels.sweep_dense(
+                start, stop, self.matrix.X, self.matrix.in_columns, centre, unit, V, *self.rows, foresee, z)
+        (sums, G, Q), *others = each(work, self._parts)
+        for more, by_G, by_Q in others:
+            sums += more
+            G += by_G
+            Q += by_Q
+        return _Pass(float(sums[0]), G, float(sums[1]), Q if foresee else G)
+
+    @cached_property
+    def _class_sums(self) -> Array:
+        """Σ s x̃ of the rows of each class."""
+        centre, unit = self.frame
+        if self.matrix.is_sparse:
+            work = lambda start, stop: kernels.class_sums_sparse(
+                start, stop, *self._stored, unit, *self.rows, self.classes)
+        else:
+            work = lambda start, stop: kernels.class_sums_dense(
+                start, stop, self.matrix.X, centre, unit, *self.rows, self.classes)
+        out, *others = each(work, self._parts)
+        for more in others:
+            out += more
+        return out
+
+    def _lower_bound(self, done: _Pass) -> float:
+        """The dual's value at the slopes, made feasible as the module says."""
+        dual, conjugate = done.dual, done.conjugate
+        if self.intercept:
+            wanted = self._class_shares
+            dual, conjugate = self._merged(dual, conjugate, wanted == 0)
+            shares = np.maximum(dual[-1] + wanted, 0.0)
+            t = float(np.max(1 - wanted / np.where(shares > 0, shares, np.inf), where=shares > 0, initial=0.0))
+            if t > BALANCED:
+                mixed = np.maximum(shares + (wanted - shares) / t, 0.0)
+                mixed /= mixed.sum()
+                sums = self._class_sums
+                dual = (1 - t) * dual + t * (np.outer(sums.sum(axis=1), mixed) - sums)
+                conjugate = (1 - t) * conjugate + t * float(np.sum(mixed * np.log(np.where(mixed > 0, mixed, 1.0))))
+        pull = self._penalty[:-1]
+        squares = np.einsum("jk,jk->j", dual[:-1], dual[:-1])
+        if squares[pull == 0].any():
+            return -math.inf
+        return -conjugate - 0.5 * float(np.sum(squares[pull > 0] / pull[pull > 0]))
+
+    def _merged(self, dual: Array, conjugate: float, absent: Array) -> tuple[Array, float]:
+        """The dual point with the probabilities of absent classes added to those of the greatest."""
+        lost = dual[-1, absent]
+        if lost.any():
+            dual = dual.copy()
+            dual[:, np.argmax(self._class_shares)] += dual[:, absent].sum(axis=1)
+            dual[:, absent] = 0.0
+            lost = lost[lost > 0]
+            conjugate += float(np.sum(lost * (1 - np.log(lost))))
+        return dual, conjugate
+
+    @cached_property
+    def _class_shares(self) -> Array:
+        """The weight of the rows of each class, of all."""
+        y, s = self.rows
+        return np.bincount(y, np.broadcast_to(s, y.shape), self.classes)
+
+    def _best_shift(self, z: Array) -> Array:
+        """The intercepts that minimise the loss, by Newton's steps on the scores alone; z is moved by them."""
+        ranges = parts(len(z), z.size * self.classes)
+        at = lambda shift: total(each(lambda start, stop: kernels.shifted(start, stop, shift, *self.rows, z), ranges))
+        shift = np.zeros(self.classes)
+        loss, first, second = at(shift)
+        for _ in range(STEPS):
+            if np.abs(first).max() <= BALANCED:
+                break
+            step = -np.linalg.solve(second + 1 / self.classes + 1e-14 * np.eye(self.classes), first)
+            after = at(shift + step)
+            while not after[0] <= loss + 1e-15 * abs(loss) and np.abs(step).max() > 1e-15:
+                step = step / 4
+                after = at(shift + step)
+            if np.abs(after[1]).max() >= np.abs(first).max() and after[0] >= loss:
+                break  # what is left is rounding
+            shift, (loss, first, second) = shift + step, after
+        z += shift
+        return shift
+
+    def hessian(self, z: Array) -> Array:
+        """The second derivative at these scores: the lower triangle.
+
+        Along equal moves of all classes, where it vanishes if there is no penalty (and the gradient with it), it is
+        given a curvature, so that Newton's step makes no such move rather than any.
+        """
+        width, classes = self.matrix.shape[1] + 1, self.classes
+        crossed, products = self._products(z)
+        out = -products
+        at = np.arange(width)[:, None] * classes + np.arange(classes)  # in u: of a column and a class
+        for i in range(width):
+            out[at, at[i]] += crossed[i].reshape(width, classes)
+            if self._penalty[i] == 0:
+                block = slice(i * classes, (i + 1) * classes)
+                out[block, block] += np.trace(out[block, block]) / classes**2
+        out[np.diag_indices(self.size)] += self.curvature_of_penalty
+        if not self.intercept:
+            out[-classes:] = 0.0
+            out[:, -classes:] = 0.0
+            out[at[-1], at[-1]] = 1.0
+        return out
+
+    def _products(self, z: Array) -> tuple[Array, Array]:
+        """Σ s x̃ (x̃ ⊗ p)ᵀ and Σ s (x̃ ⊗ p)(x̃ ⊗ p)ᵀ."""
+        work = self.matrix.shape[0] * self.size
+        few = parts(self.matrix.shape[0], min(work, 8 * kernels.PRODUCT))  # each has a Hessian of its own
+        with one_thread_each():
+            (crossed, products), *others = each(lambda start, stop: self._products_of(start, stop, z), few)
+        for more_crossed, more_products in others:
+            crossed += more_crossed
+            products += more_products
+        return crossed, products
+
+    def _products_of(self, start: int, stop: int, z: Array) -> tuple[Array, Array]:
+        """The same for a part of the rows, which are written out block by block."""
+        width, size = self.matrix.shape[1] + 1, self.size
+        centre, unit = self.frame
+        step = max(32, min(stop - start, BLOCK // size))
+        block, spread = np.empty((step, width)), np.empty((step, size))
+        crossed, products = np.zeros((width, size)), np.zeros((size, size))
+        product = np.empty((size, size))
+        for first in range(start, stop, step):
+            last = min(first + step, stop)
+            rows, with_p = block[: last - first], spread[: last - first]
+            if self.matrix.is_sparse:
+                kernels.sparse_rows(first, last, *self._stored, unit, rows)
+            else:
+                kernels.written(first, last, self.matrix.X, self.matrix.in_columns, centre, unit, rows)
+            kernels.spread(first, last, self.rows.s, z, rows, with_p)
+            crossed += rows.T @ with_p
+            products += np.matmul(with_p.T, with_p, out=product)
+        return crossed, products
+
+    def sample(self, count: int) -> "MultinomialProblem":
+        """The same problem on some of the rows; see `Problem.sample`."""
+        drawn = np.sort(np.random.default_rng(0).choice(self.matrix.shape[0], count, replace=False))
+        y, s = self.rows
+        s = s[drawn] / s[drawn].sum() if s.size > 1 else np.array([1 / count])
+        share = self.matrix.shape[0] / count
+        part = replace(self, matrix=self.matrix.take(drawn), rows=Rows(y[drawn], s), l2=share * self.l2)
+        vars(part)["frame"] = self.frame
+        return part

@@ -1,0 +1,45 @@
+"""What regressions share: one problem with numbers as targets."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+
+from descend.linear._estimator import LinearModel, fitting
+from descend.linear._kernels.losses import Loss
+from descend.linear._matrix import Array, Matrix, Rows
+from descend.linear._problem import Problem
+from descend.linear._validation import Data, checked_data, numbers
+
+
+class LinearRegressor(RegressorMixin, LinearModel):
+    """A linear model of numbers."""
+
+    def _loss(self) -> Loss:
+        """The loss of a row."""
+        raise NotImplementedError
+
+    def _penalties(self, total: float) -> tuple[float, float]:
+        """l2 and l1, beside the mean loss; `total`: the sum of the weights."""
+        raise NotImplementedError
+
+    @fitting
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LinearRegressor":
+        """Fit to rows `X` with targets `y`; rows may have weights."""
+        self._check_parameters()
+        data = checked_data(self, X, y, sample_weight, numeric=True)
+        self._minimised([self._problem(data)], data)
+        return self
+
+    def _problem(self, data: Data) -> Problem:
+        s, total = data.shares()
+        X = self._learnt_columns(data)
+        l2, l1 = (np.full(X.shape[1], float(penalty)) for penalty in self._penalties(total))
+        return Problem(Matrix(X), Rows(numbers(data.y), s), self._loss(), l2, l1, bool(self.fit_intercept))
+
+    def _keep(self, w: Array, b: Array) -> dict[str, Any]:
+        return {"coef_": w[0], "intercept_": float(b[0])}
+
+    def predict(self, X: Any) -> Array:
+        """The number that is expected for each row."""
+        return self._scores(X)

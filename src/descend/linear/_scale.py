@@ -1,0 +1,117 @@
+"""Huber's regression: coefficients and the scale of their errors, found together.
+
+    F(w, b, σ) = Σ s (σ + σ H((y − Xw − b)/σ)) + Σ l2 w²/2,  H(u) = u² up to p, then 2p·abs(u) − p²
+
+F is convex. For given scores the best σ solves Σ s min(e²/σ², p²) = 1, in a few steps without a search. So what is
+descended on is φ(w, b) = min_σ F: its gradient is F's at the best σ, and its Hessian is F's less what σ gives way:
+
+    ∇²φ = ∇²F − (∂²F/∂σ²)⁻¹ c cᵀ,  c = ∂∇F/∂σ
+
+Where so many rows lie on a plane that the best scale is 0, φ has corners, and Newton's method may be caught by them on
+its way. So the scale is kept from falling below a bound, which is made less until it does not matter: values are those
+of F at the bound, and so never below the minimum.
+
+Reference: Owen (2007), "A robust hybrid of lasso and ridge regression".
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from descend.linear._kernels.losses import SQUARED, Loss
+from descend.linear._matrix import Array, Rows
+from descend.linear._newton import newton
+from descend.linear._problem import Point, Problem
+from descend.linear._solution import Steps
+
+LEAST = 1e-12  # of the targets' spread: a scale of nothing would divide by 0
+YIELDING = 0.999  # of what the scale gives way; with all of it φ has no curvature towards a plane through all rows
+FIRST = 0.1  # of the targets' spread: the first bound
+LESS = 0.25
+NEAR = 1e-3  # of the bound: a step that decreases the loss by less than this is the last but for another bound
+INNER = 50  # steps at one bound
+
+
+def best_scale(errors: Array, s: Array, p: float, least: float) -> float:
+    """The σ with Σ s min(e²/σ², p²) = 1.
+
+    As a function of 1/σ² the sum is concave and made of straight pieces: Newton's steps come to the solution from one
+    side, and there they end.
+    """
+    weights = s if s.size > 1 else np.full(errors.size, float(s[0]))
+    squares = errors * errors
+    square = float(weights @ squares)
+    while square > least * least:
+        within = squares <= p * p * square
+        rest = 1 - p * p * float(weights[~within].sum())
+        after = float(weights[within] @ squares[within]) / rest if rest > 0 else 0.0
+        if not after < square * (1 - 1e-15):
+            break
+        square = after
+    return max(math.sqrt(square), least)
+
+
+@dataclass(frozen=True)
+class ScaledProblem(Problem):
+    """A problem whose loss is Huber's, with the best scale at each point."""
+
+    least: float = LEAST
+
+    def scale(self, z: Array) -> float:
+        """The best scale for these scores."""
+        return best_scale(z - self.rows.y, self.rows.s, self.loss.p, self.least)
+
+    def at(self, z: Array) -> Problem:
+        """The problem at the best scale for these scores."""
+        fixed = Problem(self.matrix, self.rows, self.loss._replace(mu=self.scale(z)), self.l2, self.l1, self.intercept)
+        fixed.__dict__["frame"] = self.frame  # the same columns
+        return fixed
+
+    def evaluate(self, u: Array, z: Array) -> Point:
+        scores = self.scores()
+        w, b = self.to_user(u)
+        self.matrix.sweep(w, b, Loss(SQUARED), self.rows, scores)
+        return self.at(scores).evaluate(u, z)
+
+    def certified(self, point: Point, z: Array) -> Point:
+        return self.at(z).certified(point, z)
+
+    def hessian(self, z: Array) -> Array:
+        fixed = self.at(z)
+        out = np.tril(fixed.hessian(z))
+        p, scale = fixed.loss.p, fixed.loss.mu
+        errors = z - self.rows.y
+        within = np.abs(errors) <= p * scale
+        if scale <= self.least or not within.any():
+            return out
+        weights = within * (self.rows.s if self.rows.s.size > 1 else float(self.rows.s[0]))
+        sums = self.matrix.sweep(np.zeros(self.size - 1), 0.0, Loss(SQUARED), Rows(-errors, weights), np.zeros(len(z)))
+        centre, unit = self.frame
+        by_scale = -2 / scale**2 * np.append((sums.g - centre * sums.g_b) * unit, sums.g_b * self.intercept)
+        bend = 2 / scale**3 * float(weights @ errors**2)
+        return out - YIELDING * np.tril(np.outer(by_scale, by_scale)) / bend if bend > 0 else out
+
+
+def bounded_newton(problem: ScaledProblem, u: Array) -> Steps:
+    """Descend from u, with a bound to the scale that is made ever less, until the best scale is above it."""
+    bound = max(FIRST * float(np.std(problem.rows.y)), 2 * problem.least)
+    z, last = problem.scores(), math.inf
+    while bound > problem.least:
+        bounded, before = replace(problem, least=bound), math.inf
+        vars(bounded)["frame"] = problem.frame
+        for number, point in enumerate(newton(bounded, u)):
+            u = point.u
+            if number or last == math.inf:
+                yield point
+            if before - point.value < NEAR * bound or number >= INNER:
+                bounded.evaluate(u, z)
+                if bounded.scale(z) <= bound:
+                    break  # the rest of the way is shorter than the bound matters
+            before = last = point.value
+        else:
+            bounded.evaluate(u, z)
+            if bounded.scale(z) > bound:
+                return "the loss does not decrease any more"
+        bound *= LESS
+    return "the scale of errors cannot be bounded any less"

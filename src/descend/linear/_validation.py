@@ -1,0 +1,179 @@
+"""What estimators are given, checked and brought to the form in which problems are stated."""
+
+import math
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from descend.errors import InputError
+from descend.linear._matrix import Array
+
+LARGEST = 1e150  # whose square is still a number
+
+
+class Data(NamedTuple):
+    """Checked rows: features, targets as they were given, and weights (None: all the same)."""
+
+    X: Any
+    y: Any
+    weight: Array | None
+
+    @property
+    def total(self) -> float:
+        """The sum of the weights."""
+        return float(self.X.shape[0]) if self.weight is None else float(self.weight.sum())
+
+    def shares(self, factor: Array | None = None) -> tuple[Array, float]:
+        """Weights whose sum is 1, times a factor by row, and what their sum was; one weight, where all are the same."""
+        if self.weight is None and factor is None:
+            return np.array([1 / self.X.shape[0]]), self.total
+        weight = np.ones(self.X.shape[0]) if self.weight is None else self.weight
+        weight = weight if factor is None else weight * factor
+        total = float(weight.sum())
+        if not (total > 0 and math.isfinite(total)):
+            raise InputError(f"the sum of the rows' weights is {total}: give some rows a weight above 0")
+        return weight / total, total
+
+
+def checked_data(estimator: Any, X: Any, y: Any, sample_weight: Any, *, numeric: bool = False,
+                 reset: bool = True) -> Data:
+    """Features, targets (`y="no_validation"`: there are none) and weights; rows without weight are left out.
+
+    `numeric`: targets are numbers. `reset`: the columns need not be those of an earlier call.
+    """
+    checks: dict[str, Any] = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "reset": reset}
+    if isinstance(y, str):
+        X, y = validate_data(estimator, X, y, **checks), None
+    else:
+        X, y = validate_data(estimator, X, y, y_numeric=numeric, **checks)
+    X = _checked_features(X)
+    if sample_weight is None:
+        return Data(X, y, None)
+    weight = np.asarray(_check_sample_weight(sample_weight, X, dtype=np.float64))
+    if weight.min() < 0:
+        row = int(weight.argmin())
+        raise InputError(f"sample_weight is {weight[row]:g} at row {row}: weights must not be negative")
+    if weight.max() == weight.min():
+        return Data(X, y, None if weight[0] == 1 else weight)
+    kept = weight > 0
+    if kept.all():
+        return Data(X, y, weight)
+    return Data(X[kept], None if y is None else y[kept], weight[kept])
+
+
+def later_features(estimator: Any, X: Any) -> Any:
+    """Features for an estimator that is fitted."""
+    return validate_data(estimator, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
+
+
+def _checked_features(X: Any) -> Any:
+    if sparse.issparse(X):
+        if not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()
+        values = X.data
+    else:
+        values = X = _as_if_writable(X)
+    if values.size and max(float(values.max()), -float(values.min())) > LARGEST:
+        raise InputError(f"X has numbers beyond {LARGEST:g}, too large to be squared: give its columns in other units")
+    return X
+
+
+class _Window:
+    """Memory of an array, for which a kernel need not be compiled again because it must not be written to."""
+
+    def __init__(self, X: Array) -> None:
+        self.behind = X
+        self.__array_interface__ = X.__array_interface__ | {"data": (X.ctypes.data, False)}
+
+
+def _as_if_writable(X: Array) -> Array:
+    """The same memory; kernels only read it."""
+    return X if X.flags.writeable else np.asarray(_Window(X))
+
+
+def numbers(y: Any) -> Array:
+    """Targets of a regression."""
+    return np.array(y, np.float64)
+
+
+class Classes(NamedTuple):
+    """The labels in order, each row's place among them, and the weights of the labels (None: all 1)."""
+
+    labels: Array
+    places: Array
+    weights: Array | None
+
+    def signs(self, positive: int) -> Array:
+        """1 for the rows of one class, −1 for the others."""
+        return np.where(self.places == positive, 1.0, -1.0)
+
+    def factor(self, one: int | None = None) -> Array | None:
+        """Weights by row: each class has its own; of one against the others, those have 1."""
+        if self.weights is None:
+            return None
+        weights = self.weights if one is None else np.where(np.arange(len(self.labels)) == one, self.weights, 1.0)
+        return weights[self.places]
+
+
+def checked_classes(data: Data, class_weight: Any) -> Classes:
+    """The classes among the targets."""
+    try:
+        check_classification_targets(data.y)
+        labels, places = np.unique(data.y, return_inverse=True)
+    except TypeError as error:  # bytes, or of several types
+        raise InputError(f"y has labels without an order ({error}): make strings or numbers of them") from error
+    if len(labels) < 2:
+        raise InputError(f"y holds {len(labels)} class ({labels.tolist()[0]!r}): a classifier needs rows of at least 2 "
+                         "classes")
+    return Classes(labels, places, class_weights(data, labels, class_weight))
+
+
+def checked_labels(data: Data, labels: Array) -> Classes:
+    """The classes of targets that must be among some labels."""
+    check_classification_targets(data.y)
+    if len(labels) < 2:
+        raise InputError(f"classes holds {len(labels)} class: a classifier needs at least 2 classes")
+    places = np.minimum(np.searchsorted(labels, data.y), len(labels) - 1)
+    strange = labels[places] != data.y
+    if strange.any():
+        row = int(strange.argmax())
+        label = data.y[row : row + 1].tolist()[0]
+        raise InputError(f"y is {label!r} at row {row}, which is not among the classes {labels.tolist()}")
+    return Classes(labels, places, None)
+
+
+def class_weights(data: Data, labels: Array, class_weight: Any) -> Array | None:
+    """The weight of each label."""
+    if class_weight is None:
+        return None
+    weights = compute_class_weight(class_weight, classes=labels, y=data.y, sample_weight=data.weight)
+    if weights.min() < 0:
+        raise InputError(f"class_weight has {weights.min():g}: weights must not be negative")
+    return np.asarray(weights)
+
+
+def check_number(name: str, value: Any, low: float = 0.0, high: float = math.inf, *, above: bool = False) -> None:
+    """Refuse a parameter that is not a number from `low` (`above`: which it must exceed) to `high`."""
+    if isinstance(value, Real) and low <= float(value) <= high and not (above and float(value) == low):
+        return
+    kind = f"above {low:g}" if above else f"of at least {low:g}"
+    upper = f" and at most {high:g}" if high < math.inf else ""
+    raise InputError(f"{name} is {value!r}: it must be a number {kind}{upper}")
+
+
+def check_count(name: str, value: Any) -> None:
+    """Refuse a parameter that is not a whole number above 0."""
+    if not (isinstance(value, Integral) and int(value) >= 1):
+        raise InputError(f"{name} is {value!r}: it must be a whole number of at least 1")
+
+
+def check_choice(name: str, value: Any, choices: Any) -> None:
+    """Refuse a parameter that is not among the choices."""
+    if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
+        raise InputError(f"{name} is {value!r}: it must be one of {', '.join(map(repr, choices))}")

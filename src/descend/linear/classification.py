@@ -1,0 +1,157 @@
+"""Logistic regression and the perceptron; see `descend.linear` for what all estimators share."""
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, softmax
+
+from descend.errors import InputError
+from descend.linear._classifier import LinearClassifier
+from descend.linear._kernels.losses import HINGE, LOGISTIC, Loss
+from descend.linear._matrix import Array, Matrix, Rows
+from descend.linear._multinomial import MultinomialProblem
+from descend.linear._partial import PartialClassifier
+from descend.linear._perceptron import perceptron
+from descend.linear._solution import Solution, Watch
+from descend.linear._validation import Classes, Data, check_choice, check_number
+
+
+class LogisticRegression(PartialClassifier):
+    """Probabilities of classes, whose logarithms' differences are linear. For two classes minimises
+
+        C Σ s log(1 + exp(−y (x·w + b))) + (1 − l1_ratio) ‖w‖²/2 + l1_ratio ‖w‖₁
+
+    with weights s and y = ±1. For more, each class has coefficients of its own, and the loss of a row is −log of its
+    class's share of Σₖ exp(x·wₖ + bₖ) ("multinomial"); or each class is told from all others ("ovr").
+
+    Args:
+        C: how much the rows count beside the penalty, above 0; infinite for no penalty. Where a plane separates the
+            classes there is no minimum then, and `stop_reason_` is "unbounded".
+        l1_ratio: the l1 penalty's share, from 0 to 1 (of more than two classes only with "ovr").
+        multi_class: "multinomial" or "ovr", for more than two classes.
+        class_weight: a dict of weights by label, or "balanced": each class counts as much. With "ovr" a class's weight
+            is that of its own rows, against the others at weight 1.
+        fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
+
+    Attributes:
+        classes_: the labels, in order.
+        coef_ (1 or classes, columns), intercept_ (1 or classes,): the minimum, in the units of `X`.
+        n_iter_, loss_curve_, duality_gap_, stop_reason_, solver_: see `descend.linear`.
+
+    >>> from descend.linear import LogisticRegression
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"]
+    >>> model = LogisticRegression(tol=1e-8).fit(X, y)
+    >>> model.predict([[0.0], [3.0]])
+    array(['no', 'yes'], dtype='<U3')
+    >>> model.predict_proba([[1.5]]).round(3)
+    array([[0.5, 0.5]])
+    >>> model.stop_reason_.name, bool(model.duality_gap_ < 1e-8)
+    ('converged', True)
+
+    Reference: Cox (1958), "The regression analysis of binary sequences".
+    """
+
+    def __init__(self, *, C: Any = 1.0, l1_ratio: Any = 0.0, multi_class: Any = "multinomial", class_weight: Any = None,
+                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
+                 warm_start: Any = False) -> None:
+        self.C = C
+        self.l1_ratio = l1_ratio
+        self.multi_class = multi_class
+        self.class_weight = class_weight
+        self.fit_intercept = fit_intercept
+        self.tol = tol
+        self.max_iter = max_iter
+        self.solver = solver
+        self.warm_start = warm_start
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_number("C", self.C, above=True)
+        check_number("l1_ratio", self.l1_ratio, high=1.0)
+        check_choice("multi_class", self.multi_class, ("multinomial", "ovr"))
+
+    def _loss(self) -> Loss:
+        return Loss(LOGISTIC)
+
+    def _penalties(self, total: float) -> tuple[float, float]:
+        return (1 - self.l1_ratio) / (self.C * total), self.l1_ratio / (self.C * total)
+
+    def _problems(self, data: Data, classes: Classes) -> list[Any]:
+        count = len(classes.labels)
+        if count == 2 or self.multi_class == "ovr":
+            return super()._problems(data, classes)
+        s, total = data.shares(classes.factor())
+        l2, l1 = self._penalties(total)
+        if l1:
+            raise InputError(f"l1_ratio is {self.l1_ratio} with {count} classes: the multinomial loss has no l1 "
+                             'penalty; pass multi_class="ovr" or l1_ratio=0')
+        matrix = Matrix(self._learnt_columns(data))
+        rows = Rows(classes.places.astype(np.int64), s)
+        return [MultinomialProblem(matrix, rows, count, np.full(matrix.shape[1], l2), bool(self.fit_intercept))]
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probability of each class, in the order of `classes_`."""
+        scores = self.decision_function(X)
+        if scores.ndim == 1:
+            return np.column_stack([expit(-scores), expit(scores)])
+        if self.multi_class == "multinomial" and not hasattr(self, "_streams"):
+            return softmax(scores, axis=1)
+        shares = np.maximum(expit(scores), math.ulp(0.0))  # never all of them 0
+        return shares / shares.sum(axis=1, keepdims=True)
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """The logarithms of the probabilities."""
+        return np.log(np.maximum(self.predict_proba(X), np.finfo(float).tiny))
+
+
+class Perceptron(LinearClassifier):
+    """Rosenblatt's perceptron: a plane that is moved towards the rows on its wrong side, until there are none:
+
+        u ← u + Σ s y x̃  over rows with y (x̃·u) ≤ 0
+
+    with columns x̃ centred and in units of their spread, and weights s. All rows take part in each step, so their order
+    does not matter. If a plane separates the classes, one is found. Otherwise there is no end to it, and the plane that
+    had the fewest rows on its wrong side is kept: the pocket algorithm.
+
+    Args:
+        class_weight: a dict of weights by label, or "balanced": each class counts as much.
+        fit_intercept: whether the plane may leave the origin.
+        max_iter: how many steps to make, at most.
+        warm_start: whether to begin at the plane that was found before.
+
+    Attributes:
+        classes_: the labels, in order.
+        coef_ (1 or classes, columns), intercept_ (1 or classes,): the planes; of each class against the others, if
+            there are more than two.
+        loss_curve_: after each step, the share of rows (by weight) on the wrong side.
+        duality_gap_: that of the plane that is kept. The least there can be is 0.
+        stop_reason_: "converged" if a separating plane was found, "plateau" if there were no fewer mistakes for long.
+        n_iter_: how many steps were made.
+
+    >>> from descend.linear import Perceptron
+    >>> model = Perceptron().fit([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 0, 0, 1])
+    >>> model.predict([[1.0, 1.0], [1.0, 0.0]]), model.stop_reason_.name
+    (array([1, 0]), 'converged')
+
+    Reference: Rosenblatt (1958), "The perceptron"; Gallant (1990), "Perceptron-based learning algorithms".
+    """
+
+    tol = 0.0
+    solver = "auto"
+
+    def __init__(self, *, class_weight: Any = None, fit_intercept: Any = True, max_iter: Any = 1000,
+                 warm_start: Any = False) -> None:
+        self.class_weight = class_weight
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+
+    def _loss(self) -> Loss:
+        return Loss(HINGE)
+
+    def _penalties(self, total: float) -> tuple[float, float]:
+        return 0.0, 0.0
+
+    def _solved(self, problem: Any, watch: Watch, start: Array | None) -> Solution:
+        return perceptron(problem, watch, start)

@@ -1,0 +1,161 @@
+"""Kernel machines: linear ones on a map of the features whose inner products are nearly the kernel's values.
+
+Reference: Williams and Seeger (2001), "Using the Nyström method to speed up kernel machines".
+"""
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.kernel_approximation import Nystroem
+
+from descend.linear._threads import one_thread_each
+from descend.linear._validation import Data, check_choice, check_count, check_number
+from descend.linear.svm import MarginClassifier, TubeRegressor
+
+USED = {"linear": (), "rbf": ("gamma",), "poly": ("gamma", "degree", "coef0"), "sigmoid": ("gamma", "coef0")}
+
+
+class _KernelMachine:
+    """The map from features to columns, learnt with the fit."""
+
+    kernel: Any
+    gamma: Any
+    n_components: Any
+    random_state: Any
+    feature_map_: Any
+
+    def _check_kernel(self) -> None:
+        check_choice("kernel", self.kernel, USED)
+        check_count("n_components", self.n_components)
+        if self.gamma not in ("scale", "auto"):
+            check_number("gamma", self.gamma, above=True)
+
+    def _learnt_columns(self, data: Data) -> Any:
+        values = {name: self._gamma(data) if name == "gamma" else getattr(self, name) for name in USED[self.kernel]}
+        count = min(int(self.n_components), data.X.shape[0])
+        self.feature_map_ = Nystroem(self.kernel, **values, n_components=count, random_state=self.random_state)
+        with one_thread_each():  # a small decomposition, whose threads would mostly wait for each other
+            self.feature_map_.fit(data.X)
+        return self._as_columns(data.X)
+
+    def _as_columns(self, X: Any) -> Any:
+        return np.ascontiguousarray(self.feature_map_.transform(X), np.float64)
+
+    def _gamma(self, data: Data) -> float:
+        """The kernel's `gamma`; weights count as if rows were repeated."""
+        X, columns = data.X, data.X.shape[1]
+        if self.gamma == "auto":
+            return 1.0 / columns
+        if self.gamma != "scale":
+            return float(self.gamma)
+        weight = data.weight
+        squares = X.multiply(X) if sparse.issparse(X) else np.square(X, dtype=np.float64)
+        means, squares = (np.average(np.asarray(part.mean(axis=1)).ravel(), weights=weight) for part in (X, squares))
+        variance = float(squares - means**2)
+        return 1.0 / (columns * variance) if variance > 0 else 1.0
+
+
+class SVC(_KernelMachine, MarginClassifier):
+    """A support vector machine with a kernel: `LinearSVC` on a Nyström map of the features.
+
+    With as many components as rows the map is exact, and so is the machine: that of scikit-learn's `SVC` (which tells
+    each class from each, where there are more than two; here it is each from all others).
+
+    Args:
+        C: how much the rows count beside the penalty, above 0.
+        kernel: "rbf" exp(−gamma‖x − x'‖²), "poly" (gamma x·x' + coef0)^degree, "sigmoid" tanh(gamma x·x' + coef0) or
+            "linear" x·x'.
+        gamma: a number above 0; "scale" for 1 / (columns × the variance of `X`), "auto" for 1 / columns.
+        degree, coef0: see `kernel`.
+        n_components: how many rows, drawn at random, the map is made of; more of them are nearer to the kernel.
+        random_state: a seed for that draw.
+        loss: "hinge" or "squared_hinge".
+        class_weight: see `LinearSVC`.
+        fit_intercept, tol, max_iter, solver: see `descend.linear`.
+
+    Attributes:
+        feature_map_: the fitted `sklearn.kernel_approximation.Nystroem`.
+        classes_: the labels, in order.
+        coef_ (1 or classes, components), intercept_ (1 or classes,): the minimum, of the mapped features.
+        n_iter_, loss_curve_, duality_gap_, stop_reason_, solver_: see `descend.linear`.
+
+    >>> from descend.linear import SVC
+    >>> model = SVC(C=10.0).fit([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 0])
+    >>> model.predict([[0.0, 0.1], [0.9, 0.0]])
+    array([0, 1])
+
+    Reference: see the module.
+    """
+
+    def __init__(self, *, C: Any = 1.0, kernel: Any = "rbf", degree: Any = 3, gamma: Any = "scale", coef0: Any = 0.0,
+                 n_components: Any = 100, random_state: Any = None, loss: Any = "hinge", class_weight: Any = None,
+                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto") -> None:
+        self.C = C
+        self.kernel = kernel
+        self.degree = degree
+        self.gamma = gamma
+        self.coef0 = coef0
+        self.n_components = n_components
+        self.random_state = random_state
+        self.loss = loss
+        self.class_weight = class_weight
+        self.fit_intercept = fit_intercept
+        self.tol = tol
+        self.max_iter = max_iter
+        self.solver = solver
+
+    penalty = "l2"
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        self._check_kernel()
+
+
+class SVR(_KernelMachine, TubeRegressor):
+    """A support vector regression with a kernel: `LinearSVR` on a Nyström map of the features.
+
+    With as many components as rows the map is exact, and so is the machine: that of scikit-learn's `SVR`.
+
+    Args:
+        C: how much the rows count beside the penalty, above 0.
+        epsilon: the error that is forgiven, at least 0, in the unit of `y`.
+        kernel, gamma, degree, coef0, n_components, random_state: see `SVC`.
+        loss: "epsilon_insensitive" or "squared_epsilon_insensitive".
+        fit_intercept, tol, max_iter, solver: see `descend.linear`.
+
+    Attributes:
+        feature_map_: the fitted `sklearn.kernel_approximation.Nystroem`.
+        coef_ (components,), intercept_: the minimum, of the mapped features.
+        n_iter_, loss_curve_, duality_gap_, stop_reason_, solver_: see `descend.linear`.
+
+    >>> import numpy as np
+    >>> from descend.linear import SVR
+    >>> x = np.linspace(0, 3, 20)[:, None]
+    >>> bool(SVR(C=100.0, epsilon=0.01).fit(x, np.sin(x[:, 0])).score(x, np.sin(x[:, 0])) > 0.999)
+    True
+
+    Reference: see the module.
+    """
+
+    def __init__(self, *, C: Any = 1.0, epsilon: Any = 0.1, kernel: Any = "rbf", degree: Any = 3, gamma: Any = "scale",
+                 coef0: Any = 0.0, n_components: Any = 100, random_state: Any = None,
+                 loss: Any = "epsilon_insensitive", fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000,
+                 solver: Any = "auto") -> None:
+        self.C = C
+        self.epsilon = epsilon
+        self.kernel = kernel
+        self.degree = degree
+        self.gamma = gamma
+        self.coef0 = coef0
+        self.n_components = n_components
+        self.random_state = random_state
+        self.loss = loss
+        self.fit_intercept = fit_intercept
+        self.tol = tol
+        self.max_iter = max_iter
+        self.solver = solver
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        self._check_kernel()

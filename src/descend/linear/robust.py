@@ -1,0 +1,212 @@
+"""Regressions for targets that squares do not suit: outliers, quantiles, counts; see `descend.linear`."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import d2_tweedie_score
+
+from descend.errors import InputError
+from descend.linear._estimator import fitting
+from descend.linear._kernels.losses import HUBER, PINBALL, POISSON, Loss
+from descend.linear._matrix import Array
+from descend.linear._problem import Problem
+from descend.linear._product import scores_of
+from descend.linear._regressor import LinearRegressor
+from descend.linear._scale import LEAST, ScaledProblem, bounded_newton
+from descend.linear._solution import Solution, Watch
+from descend.linear._solve import SMALL, SOLVERS
+from descend.linear._validation import Data, check_choice, check_number, checked_data
+from descend.stopping import Reason
+
+KNOWING_SCALE = ("accelerated", "lbfgs", "newton")  # solvers that only ask for values, gradients and Hessians
+
+
+class HuberRegressor(LinearRegressor):
+    """A regression on which outliers pull with a bounded force: minimises over w, b and the scale σ
+
+        Σ s (σ + σ H((y − x·w − b)/σ)) + alpha ‖w‖²,  H(u) = u² if abs(u) ≤ epsilon, else 2 epsilon abs(u) − epsilon²
+
+    σ is found with the coefficients, so that `epsilon` does not depend on the targets' unit.
+
+    Args:
+        epsilon: the errors, in scales, beyond which a row is an outlier; at least 1.
+        alpha: the penalty, at least 0.
+        fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
+
+    Attributes:
+        coef_ (columns,), intercept_: the minimum, in the units of `X` and `y`.
+        scale_: σ, in the unit of `y`.
+        outliers_ (rows,): whether a row's error is beyond `epsilon` scales (of rows without weight, too).
+        n_iter_, loss_curve_, duality_gap_, stop_reason_, solver_: see `descend.linear`.
+
+    >>> import numpy as np
+    >>> from descend.linear import HuberRegressor
+    >>> X = np.arange(10.0)[:, None]
+    >>> y = X[:, 0] + [0.1, -0.1, 0.1, -0.1, 0.1, -0.1, 0.1, -0.1, 0.1, 41.0]
+    >>> model = HuberRegressor(epsilon=1.5).fit(X, y)
+    >>> model.coef_.round(2), np.flatnonzero(model.outliers_)
+    (array([1.01]), array([9]))
+
+    Reference: Owen (2007), "A robust hybrid of lasso and ridge regression"; Huber (1981), *Robust statistics*.
+    """
+
+    def __init__(self, *, epsilon: Any = 1.35, alpha: Any = 0.0001, fit_intercept: Any = True, tol: Any = 1e-4,
+                 max_iter: Any = 1000, solver: Any = "auto", warm_start: Any = False) -> None:
+        self.epsilon = epsilon
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.tol = tol
+        self.max_iter = max_iter
+        self.solver = solver
+        self.warm_start = warm_start
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_choice("solver", self.solver, ("auto", *(name for name in KNOWING_SCALE if name in SOLVERS)))
+        check_number("epsilon", self.epsilon, low=1.0)
+        check_number("alpha", self.alpha)
+
+    def _loss(self) -> Loss:
+        return Loss(HUBER, float(self.epsilon), 1.0)
+
+    def _penalties(self, total: float) -> tuple[float, float]:
+        return 2 * self.alpha / total, 0.0
+
+    def _solved(self, problem: Any, watch: Watch, start: Array | None) -> Solution:
+        if self.solver not in ("auto", "newton") or problem.size > SMALL:
+            return super()._solved(problem, watch, start)
+        u = start
+        if u is None:
+            u = np.zeros(problem.size)
+            u[-1] = np.median(problem.rows.y) * problem.intercept
+        why = f"{problem.size:,} coefficients, so that a Hessian is soon factored, and the scale of errors"
+        solution = replace(watch.follow(bounded_newton(problem, u)), how=f"newton: {why}")
+        if solution.reason.name == "stalled" and solution.value <= 4 * problem.least:
+            reason = Reason("converged", "there are no errors but those of rounding", solution.reason.step)
+            return replace(solution, reason=reason)
+        return solution
+
+    @fitting
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "HuberRegressor":
+        """Fit to rows `X` with targets `y`; rows may have weights."""
+        self._check_parameters()
+        data = checked_data(self, X, y, sample_weight, numeric=True)
+        base = self._problem(data)
+        least = LEAST * max(float(np.ptp(base.rows.y)), float(np.abs(base.rows.y).max()), np.finfo(float).tiny / LEAST)
+        problem = ScaledProblem(base.matrix, base.rows, base.loss, base.l2, base.l1, base.intercept, least=least)
+        self._minimised([problem], data)
+        everything = data if sample_weight is None else checked_data(self, X, y, None, numeric=True)
+        errors = np.asarray(everything.y) - scores_of(everything.X, self.coef_[None], self.intercept_)[:, 0]
+        kept = slice(None) if len(errors) == problem.matrix.shape[0] else np.asarray(sample_weight) > 0
+        self.scale_ = problem.scale(problem.rows.y - errors[kept])
+        self.outliers_ = np.abs(errors) > self.scale_ * self.epsilon
+        return self
+
+
+class QuantileRegressor(LinearRegressor):
+    """A line below which a given share of the targets lies: minimises the weighted mean of the pinball loss,
+    quantile·max(e, 0) + (1 − quantile)·max(−e, 0) with e = y − x·w − b, plus alpha ‖w‖₁.
+
+    Args:
+        quantile: the share, between 0 and 1 (not these).
+        alpha: the penalty, at least 0.
+        fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
+
+    Attributes:
+        coef_ (columns,), intercept_: the minimum, in the units of `X` and `y`.
+        n_iter_, loss_curve_, duality_gap_, stop_reason_, solver_: see `descend.linear`.
+
+    >>> import numpy as np
+    >>> from descend.linear import QuantileRegressor
+    >>> X, y = np.zeros((9, 1)), np.arange(9.0)
+    >>> round(QuantileRegressor(quantile=0.25).fit(X, y).intercept_, 2)
+    2.0
+
+    Reference: Koenker and Bassett (1978), "Regression quantiles".
+    """
+
+    def __init__(self, *, quantile: Any = 0.5, alpha: Any = 1.0, fit_intercept: Any = True, tol: Any = 1e-4,
+                 max_iter: Any = 1000, solver: Any = "auto", warm_start: Any = False) -> None:
+        self.quantile = quantile
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.tol = tol
+        self.max_iter = max_iter
+        self.solver = solver
+        self.warm_start = warm_start
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_number("quantile", self.quantile, above=True, high=1.0)
+        if self.quantile == 1:
+            raise InputError("quantile is 1: it must be a number above 0 and below 1")
+        check_number("alpha", self.alpha)
+
+    def _loss(self) -> Loss:
+        return Loss(PINBALL, float(self.quantile))
+
+    def _penalties(self, total: float) -> tuple[float, float]:
+        return 0.0, self.alpha
+
+
+class PoissonRegressor(LinearRegressor):
+    """A regression of counts or rates, expected to be exp(x·w + b): minimises half the weighted mean deviance,
+    exp(z) − y z + y log y − y with z = x·w + b, plus alpha ‖w‖²/2.
+
+    Args:
+        alpha: the penalty, at least 0.
+        fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
+
+    Attributes:
+        coef_ (columns,), intercept_: the minimum, in the units of `X`.
+        n_iter_, loss_curve_, duality_gap_, stop_reason_, solver_: see `descend.linear`.
+
+    >>> from descend.linear import PoissonRegressor
+    >>> model = PoissonRegressor(alpha=0.0).fit([[0.0], [1.0], [0.0], [1.0]], [1, 3, 3, 5])
+    >>> model.predict([[0.0], [1.0]]).round(3)
+    array([2., 4.])
+
+    Reference: McCullagh and Nelder (1989), *Generalized linear models*.
+    """
+
+    def __init__(self, *, alpha: Any = 1.0, fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000,
+                 solver: Any = "auto", warm_start: Any = False) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.tol = tol
+        self.max_iter = max_iter
+        self.solver = solver
+        self.warm_start = warm_start
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_number("alpha", self.alpha)
+
+    def _loss(self) -> Loss:
+        return Loss(POISSON)
+
+    def _penalties(self, total: float) -> tuple[float, float]:
+        return self.alpha, 0.0
+
+    def _problem(self, data: Data) -> Problem:
+        problem = super()._problem(data)
+        y = problem.rows.y
+        if y.min() < 0:
+            raise InputError(f"y is {y.min():g} at row {int(y.argmin())}: a count or a rate must not be negative")
+        if not y.any():
+            raise InputError("y is 0 in all rows: the best rate is 0, and its logarithm has no minimum to be found at")
+        return problem
+
+    def predict(self, X: Any) -> Array:
+        """The count that is expected for each row."""
+        return np.exp(self._scores(X))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """D², the share of the deviance that is explained; 1 at best, 0 for a constant."""
+        return float(d2_tweedie_score(y, self.predict(X), sample_weight=sample_weight, power=1))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.positive_only = True
+        return tags
