@@ -1,0 +1,177 @@
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+
+from descend.linear._kernels.losses import HINGE, LOGISTIC, POISSON, SQUARED, SQUARED_HINGE, Loss
+from descend.linear._lbfgs import Pairs, lbfgs
+from descend.linear._matrix import Matrix, Rows
+from descend.linear._multinomial import MultinomialProblem
+from descend.linear._newton import newton
+from descend.linear._problem import Point, Problem
+from descend.linear._solution import Watch
+from descend.linear._solve import SMALL, choice
+
+
+def table(n=200, d=30, seed=0):
+    """Columns that depend on each other, of units over six decades."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, d)) @ (np.eye(d) + 0.3 * rng.normal(size=(d, d))) + 1
+    t = X @ rng.normal(size=d) / 10 + rng.normal(size=n)
+    return X * 10.0 ** rng.uniform(-3, 3, d), t
+
+
+def problem_of(X, y, kind, l2, intercept=True):
+    n, d = X.shape
+    return Problem(Matrix(X), Rows(y, np.array([1 / n])), Loss(kind), np.broadcast_to(l2, d).copy(), np.zeros(d),
+                   intercept)
+
+
+def descent(problem, tol, most=500):
+    return Watch(tol, most).follow(lbfgs(problem, np.zeros(problem.size)))
+
+
+def test_least_squares_come_to_the_solution_of_the_normal_equations():
+    X, y = table()
+    l2 = 0.01 * X.var(axis=0)
+    A = np.column_stack([X, np.ones(len(X))])
+    best = np.linalg.solve(A.T @ A / len(X) + np.diag(np.append(l2, 0)), A.T @ y / len(X))
+    problem = problem_of(X, y, SQUARED, l2)
+    solution = descent(problem, 1e-12)
+    assert solution.reason.name == "converged"
+    w, b = problem.to_user(solution.u)
+    np.testing.assert_allclose(w, best[:-1], rtol=1e-4)
+    assert b == pytest.approx(best[-1], rel=1e-4)
+
+
+SMOOTH = {"squared": SQUARED, "logistic": LOGISTIC, "squared hinge": SQUARED_HINGE, "poisson": POISSON}
+
+
+@pytest.mark.parametrize("loss", SMOOTH)
+@pytest.mark.parametrize("intercept", [True, False])
+def test_it_comes_to_newtons_minimum_and_its_bounds_hold(loss, intercept):
+    X, t = table()
+    kind = SMOOTH[loss]
+    y = {SQUARED: t, POISSON: np.floor(np.exp(np.clip(t, -3, 3)))}.get(kind, np.where(t > 0, 1.0, -1.0))
+    problem = problem_of(X, y, kind, 0.01 * X.var(axis=0), intercept)
+    least = Watch(1e-12, 100).follow(newton(problem, np.zeros(problem.size))).value
+    lowest = [point.lower for point, _ in zip(lbfgs(problem, np.zeros(problem.size)), range(100), strict=False)]
+    assert max(lowest) <= least * (1 + 1e-12)
+    solution = descent(problem, 1e-9)
+    assert solution.reason.name == "converged"
+    assert least * (1 - 1e-12) <= solution.value <= least * (1 + 1e-9)
+
+
+def test_it_agrees_with_scikit_learn_on_sparse_classes():
+    rng = np.random.default_rng(0)
+    X = sparse.random_array((200, 800), density=0.05, rng=rng, format="csr")
+    y = np.argmax(X[:, :5].toarray() + 0.3 * rng.gumbel(size=(200, 5)), axis=1)
+    problem = MultinomialProblem(Matrix(X), Rows(y, np.array([1 / 200])), 5, np.full(800, 1 / 200))
+    assert choice(problem)[0] == "lbfgs"
+    W, _ = problem.to_user(descent(problem, 1e-12).u)
+    peer = LogisticRegression(C=1.0, tol=1e-9, max_iter=1000).fit(X, y)
+    np.testing.assert_allclose(W, peer.coef_, atol=1e-5 * np.abs(peer.coef_).max())
+
+
+def two_loops(gradient, steps, changes, diagonal):
+    """The recursion of Nocedal (1980)."""
+    q, shares = gradient.copy(), []
+    for s, y in zip(reversed(steps), reversed(changes), strict=True):
+        shares.append(s @ q / (s @ y))
+        q -= shares[-1] * y
+    s, y = steps[-1], changes[-1]
+    q *= s @ y / (y @ (y / diagonal)) / diagonal
+    for s, y, share in zip(steps, changes, reversed(shares), strict=True):
+        q += (share - y @ q / (s @ y)) * s
+    return -q
+
+
+def test_its_direction_is_that_of_the_two_loops_though_pairs_fall_out():
+    rng = np.random.default_rng(0)
+    size = 40
+    H = np.diag(rng.uniform(0.5, 5, size)) + 0.1 * np.ones((size, size))
+    diagonal = rng.uniform(0.5, 2, size)
+    pairs, steps, changes = Pairs(diagonal), [], []
+    u = rng.normal(size=size)
+    last = Point(u, 0.0, H @ u, 0.0)
+    pairs.direction(last.gradient)
+    for number in range(25):
+        u = u + rng.normal(size=size) / (1 + number)
+        point = Point(u, 0.0, H @ u, 0.0)
+        pairs.add(point, last)
+        steps, changes = [*steps, point.u - last.u][-10:], [*changes, point.gradient - last.gradient][-10:]
+        direction, slope = pairs.direction(point.gradient)
+        expected = two_loops(point.gradient, steps, changes, diagonal)
+        # pairs lie in memory as float32, whose numbers have an error of 6e-8; their products lose some digits more
+        np.testing.assert_allclose(direction, expected, atol=2e-5 * np.abs(expected).max())
+        assert slope == pytest.approx(direction @ point.gradient, rel=1e-12)
+        last = point
+
+
+def test_a_pair_without_a_change_is_left_out():
+    pairs = Pairs(np.ones(3))
+    still, moved = Point(np.zeros(3), 0.0, np.ones(3), 0.0), Point(np.ones(3), 0.0, np.ones(3), 0.0)
+    pairs.add(moved, still)
+    assert pairs.order == []
+    np.testing.assert_array_equal(pairs.direction(np.ones(3))[0], -np.ones(3))
+
+
+def counted(problem, monkeypatch):
+    """Counts of evaluations and certificates."""
+    counts = {"evaluate": 0, "certified": 0}
+
+    def counting(method):
+        def call(self, *args):
+            counts[method.__name__] += 1
+            return method(self, *args)
+
+        return call
+
+    for name in counts:
+        monkeypatch.setattr(type(problem), name, counting(getattr(type(problem), name)))
+    return counts
+
+
+def test_an_iteration_takes_about_one_pass(monkeypatch):
+    X, t = table(d=60)
+    problem = problem_of(X, np.where(t > 0, 1.0, -1.0), LOGISTIC, 1e-4 * X.var(axis=0))
+    counts = counted(problem, monkeypatch)
+    iterations = len(descent(problem, 1e-8).curve)
+    assert iterations > 30
+    assert counts["evaluate"] - counts["certified"] <= 1.15 * iterations  # a certificate evaluates, too
+    assert 3 <= counts["certified"] <= 40  # each is foreseen to be better by half
+
+
+def test_without_a_penalty_no_certificate_is_asked_and_it_ends_where_rounding_does(monkeypatch):
+    X, y = table(d=5)
+    problem = problem_of(X, y, SQUARED, 0.0)
+    counts = counted(problem, monkeypatch)
+    solution = descent(problem, 1e-9)
+    assert counts["certified"] == 0
+    assert solution.reason.name == "stalled"
+    residuals = np.linalg.lstsq(np.column_stack([X, np.ones(len(X))]), y, rcond=None)[1]
+    assert solution.value == pytest.approx(0.5 * residuals[0] / len(X), rel=1e-9)
+
+
+def test_it_starts_at_the_minimum_and_stays():
+    X, t = table()
+    problem = problem_of(X, t, SQUARED, 0.1 * X.var(axis=0))
+    start = Watch(1e-14, 20).follow(newton(problem, np.zeros(problem.size))).u
+    values = [point.value for point, _ in zip(lbfgs(problem, start), range(100), strict=False)]
+    assert max(values) <= values[0] * (1 + 1e-12)
+    assert len(values) < 100
+
+
+def test_a_step_into_overflow_is_shortened():
+    X, _ = table()
+    problem = problem_of(X, np.full(len(X), 5000.0), POISSON, 0.1 * X.var(axis=0))
+    values = [point.value for point, _ in zip(lbfgs(problem, np.zeros(problem.size)), range(80), strict=False)]
+    assert np.isfinite(values).all()
+    assert values[-1] < 1e-3 * values[0]
+
+
+def test_it_is_chosen_for_smooth_losses_of_many_coefficients():
+    wide, y = np.zeros((2, SMALL)), np.array([-1.0, 1.0])
+    assert choice(problem_of(wide, y, LOGISTIC, 0.1))[0] == "lbfgs"
+    assert choice(problem_of(wide, y, HINGE, 0.1))[0] != "lbfgs"
+    assert choice(problem_of(wide[:, 1:], y, LOGISTIC, 0.1))[0] == "newton"
