@@ -6,10 +6,12 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from descend.linear._estimator import LinearModel, fitting
+from descend.linear._from_file import FileProblem, survey
 from descend.linear._kernels.losses import Loss
 from descend.linear._matrix import Array, Matrix, Rows
 from descend.linear._problem import Problem
 from descend.linear._validation import Classes, Data, checked_classes, checked_data
+from descend.linear.files import Blocks
 
 
 class LinearClassifier(ClassifierMixin, LinearModel):
@@ -24,14 +26,29 @@ class LinearClassifier(ClassifierMixin, LinearModel):
         raise NotImplementedError
 
     @fitting
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LinearClassifier":
-        """Fit to rows `X` with labels `y`; rows may have weights."""
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "LinearClassifier":
+        """Fit to rows `X` with labels `y`; rows may have weights. Or to a file beyond memory: `fit(Blocks(…))`."""
+        if isinstance(X, Blocks):
+            self._fit_blocks(X, y, sample_weight)
+            return self
         self._check_parameters()
         data = checked_data(self, X, y, sample_weight)
         classes = checked_classes(data, self.class_weight)
         self.classes_ = classes.labels
         self._minimised(self._problems(data, classes), data)
         return self
+
+    def _problems_of_file(self, blocks: Blocks) -> list[FileProblem]:
+        found = survey(blocks)
+        counts = found.counts.astype(np.float64)
+        classes = checked_classes(Data(blocks, found.labels, counts), self.class_weight)
+        self.classes_ = classes.labels
+        problems = []
+        for one in range(len(counts)) if len(counts) > 2 else (1,):
+            weights = None if classes.weights is None else classes.factor(one if len(counts) > 2 else None)
+            total = float(counts.sum() if weights is None else weights @ counts)
+            problems.append(self._problem_of_file(found, total, one, weights))
+        return problems
 
     def _problems(self, data: Data, classes: Classes) -> list[Any]:
         """One problem for two classes; for more, each class against the others."""

@@ -37,5 +37,5 @@ def without_proof(problem: Any, solution: Solution, tol: float) -> Solution:
     if not decrement <= tol * abs(solution.value):
         return solution
     evidence = (f"by Newton's decrement the loss is {decrement:.2g} above its minimum, at most {tol:g} of it; an "
-                "estimate, as without a penalty there is no dual bound")
+                "estimate, as columns without a penalty leave no dual bound")
     return replace(solution, reason=Reason("converged", evidence, solution.reason.step))

@@ -10,7 +10,10 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from descend.errors import InputError
 from descend.linear._decrement import without_proof
+from descend.linear._from_file import SMOOTH, FileProblem, FileTargets, Survey, problem_of_file
+from descend.linear._kernels.losses import LOGISTIC
 from descend.linear._least_squares import is_least_squares, least_squares
 from descend.linear._matrix import Array
 from descend.linear._product import scores_of
@@ -18,8 +21,10 @@ from descend.linear._solution import Solution, Watch
 from descend.linear._solve import SOLVERS, solve
 from descend.linear._unbounded import Recession
 from descend.linear._validation import Data, check_choice, check_count, check_number, later_features
+from descend.linear.files import Blocks
 from descend.optimizers import Optimizer
 
+FROM_FILES = ("auto", "newton", "lbfgs", "accelerated")  # solvers that only ask for values, gradients and Hessians
 ENDS = ("converged", "interrupted", "plateau")  # these were asked for, or promise nothing
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -91,7 +96,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         if getattr(self, "warm_start", False) and hasattr(self, "coef_"):
             w, b = self._kept()
             scores = [getattr(problem, "classes", 1) for problem in problems]
-            if w.shape == (sum(scores), problems[0].matrix.shape[1]):
+            if w.shape == (sum(scores), problems[0].columns):
                 if scores[0] > 1:
                     return [problems[0].from_user(w, b)]
                 return [problem.from_user(row, float(one)) for problem, row, one in zip(problems, w, b, strict=True)]
@@ -104,12 +109,13 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         heard = bool(getattr(self, "_skl_callbacks", None))
         unbounded = ""
 
-        def each(number: int, *_: float) -> bool:
+        def each(number: int, _value: float, gap: float) -> bool:
             nonlocal unbounded
             best: Any = watch.best  # it is there: the watch calls this once it has seen a point
             asked = False
             if heard and 0 < number <= self.max_iter:
-                attributes = lambda: reached(best.u)
+                how_far = {"duality_gap_": gap, "loss_curve_": np.array(watch.curve)}
+                attributes = lambda: reached(best.u) | how_far
                 step = context.subcontext("iteration").call_on_fit_task_begin(estimator=self, **told)
                 asked = step.call_on_fit_task_end(estimator=self, **told, reconstruction_attributes=attributes)
             unbounded = recession.evidence(best.u) if number else ""
@@ -131,6 +137,31 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         if worst.reason.name not in ENDS:
             warnings.warn(f"{type(self).__name__} did not reach tol={self.tol:g}; {worst.reason}", ConvergenceWarning,
                           stacklevel=5)
+
+    def _fit_blocks(self, blocks: Blocks, y: Any, sample_weight: Any) -> None:
+        """Fit to a file."""
+        if y is not None or sample_weight is not None:
+            raise InputError("X is a file with a target, and its rows have no weights: pass it alone, fit(Blocks(…))")
+        self._check_parameters()
+        if isinstance(self.solver, Optimizer) or self.solver not in FROM_FILES:
+            raise InputError(f"solver is {self.solver!r}: a fit to a file knows {', '.join(map(repr, FROM_FILES))}")
+        problems = self._problems_of_file(blocks)
+        self.n_features_in_ = blocks.hashed
+        self.__dict__.pop("feature_names_in_", None)  # hashed columns have none
+        self._minimised(problems, Data(blocks, None, None))
+
+    def _problems_of_file(self, blocks: Blocks) -> list[FileProblem]:
+        """The problems that a file states."""
+        raise InputError(f"{type(self).__name__} is not fitted to files: give it rows in memory")
+
+    def _problem_of_file(self, found: Survey, total: float, positive: Any = None,
+                         weights: Array | None = None) -> FileProblem:
+        """One of them; see `FileMatrix`. `total`: the sum of the weights."""
+        kind, (l2, l1) = self._loss().kind, self._penalties(total)
+        if kind not in SMOOTH or l1 or (kind == LOGISTIC and not l2):
+            raise InputError(f"{type(self).__name__} as it is set is not fitted to files: that needs a loss without "
+                             "corners and an l2 penalty alone; pass blocks to partial_fit, or rows to fit")
+        return problem_of_file(found, total, self._loss(), l2, bool(self.fit_intercept), FileTargets(positive, weights))
 
     def _learnt_columns(self, data: Data) -> Any:
         """The columns of which the model is linear, for a fit; for kernel machines not the features themselves."""
@@ -160,7 +191,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
 
 def _in_users_units(problem: Any, u: Array | None) -> tuple[Array, Any]:
     """Coefficients and intercepts."""
-    return problem.to_user(np.zeros(problem.size) if u is None else u)
+    return problem.coefficients(np.zeros(problem.size) if u is None else u)
 
 
 def _stacked(parts: Sequence[tuple[Array, Any]]) -> tuple[Array, Array]:

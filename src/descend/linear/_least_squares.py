@@ -27,7 +27,7 @@ INDEPENDENT = 1e-5  # of a column, what is left of it once the columns before it
 
 def is_least_squares(problem: Any) -> bool:
     """Whether a problem is one of these."""
-    return (isinstance(problem, Problem) and problem.loss.kind == SQUARED
+    return (isinstance(problem, Problem) and problem.in_memory and problem.loss.kind == SQUARED
             and not (problem.l2.any() or problem.l1.any()))
 
 

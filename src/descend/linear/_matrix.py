@@ -53,6 +53,10 @@ class Matrix:
         self.is_sparse = bool(sparse.issparse(X))
         self.in_columns = not self.is_sparse and X.flags.f_contiguous and not X.flags.c_contiguous
 
+    def memory(self) -> Array:
+        """Room for what a pass remembers: the scores of all rows."""
+        return np.zeros(self.shape[0])
+
     @cached_property
     def numbers(self) -> int:
         """How many numbers it holds."""

@@ -49,6 +49,7 @@ class MultinomialProblem:
     """A linear model of one score per row and class. Targets are 0, 1, … `classes` − 1; `l2` is by column."""
 
     loss: ClassVar[Loss] = Loss(LOGISTIC)
+    in_memory: ClassVar[bool] = True
 
     matrix: Matrix
     rows: Rows
@@ -92,6 +93,19 @@ class MultinomialProblem:
         V = u.reshape(-1, self.classes)
         W = np.ascontiguousarray((V[:-1] * unit[:, None]).T)
         return W, V[-1] - W @ centre
+
+    @property
+    def columns(self) -> int:
+        """How many coefficients of a class the user sees."""
+        return self.matrix.shape[1]
+
+    def coefficients(self, u: Array) -> tuple[Array, Array]:
+        """All coefficients and intercepts, as the user sees them."""
+        return self.to_user(u)
+
+    def origin(self) -> Array:
+        """Where a descent begins that is not told to begin elsewhere."""
+        return np.zeros(self.size)
 
     def from_user(self, W: Array, b: Array) -> Array:
         """The coordinates of solvers."""

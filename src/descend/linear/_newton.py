@@ -19,6 +19,8 @@ from descend.linear._threads import one_thread_each
 
 ENOUGH = 1e-4  # of the decrease that the slope promises (Armijo)
 ROUNDING = 1e-15  # of the loss: so far it may rise
+LEVELLED = 0.5  # of the slope, what may be left of it after a step that is judged by it
+NOISE = 1e-8  # of the loss: of a change that is promised to be less, its slope tells more than its value
 SHARE, TYPICAL = 16, 50  # a sample: of the rows one in so many, but at least so many for each coefficient
 LARGE = 2**20  # numbers of a matrix from which on a sample saves time
 SHORTEST = 2.0**-40
@@ -56,7 +58,8 @@ def newton(problem: Smooth, u: Array) -> Steps:
         if not slope < 0:
             return "the gradient vanishes"
         step, trial = 1.0, problem.evaluate(point.u + direction, z)
-        while not trial.value <= point.value + ENOUGH * step * slope + ROUNDING * abs(point.value):
+        while not (trial.value <= point.value + ENOUGH * step * slope + ROUNDING * abs(point.value)
+                   or -slope <= NOISE * abs(point.value) and abs(trial.gradient @ direction) <= -LEVELLED * slope):
             step /= 4
             if step < SHORTEST:
                 return "no step along Newton's direction decreases the loss"
@@ -69,7 +72,8 @@ def newton(problem: Smooth, u: Array) -> Steps:
 
 def solved(hessian: Array, gradient: Array) -> Array:
     """The direction in which the gradient vanishes; where the Hessian is singular, without components there."""
-    scale = np.sqrt(np.maximum(np.diag(hessian), np.finfo(float).tiny))
+    diagonal = np.diag(hessian)
+    scale = np.sqrt(np.where(diagonal > np.finfo(float).tiny, diagonal, np.inf))
     scaled = hessian / scale / scale[:, None]
     try:
         with one_thread_each():  # on a busy machine the threads of a small factorisation mostly wait for each other

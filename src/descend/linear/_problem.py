@@ -10,13 +10,16 @@ which units the columns are. The matrix itself is never changed, and the penalty
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from descend.linear._kernels.intercept import best_shift
 from descend.linear._kernels.losses import CURVATURE, HUBER, PINBALL, SMOOTHED, Loss
 from descend.linear._matrix import Array, Matrix, Rows, Sums
+
+
+ROUNDING = 1e-14  # of the slopes' magnitude: so far their sum may be from what it must be
 
 
 class Point(NamedTuple):
@@ -34,6 +37,8 @@ class Point(NamedTuple):
 @dataclass(frozen=True)
 class Problem:
     """A linear model of one score per row. `l2`, `l1`: by column, of the user's coefficients; see the module."""
+
+    in_memory: ClassVar[bool] = True
 
     matrix: Matrix
     rows: Rows
@@ -75,10 +80,23 @@ class Problem:
         w = u[:-1] * unit
         return w, float(u[-1] - centre @ w)
 
+    @property
+    def columns(self) -> int:
+        """How many coefficients the user sees."""
+        return self.matrix.shape[1]
+
+    def coefficients(self, u: Array) -> tuple[Array, float]:
+        """All coefficients, and the intercept, as the user sees them."""
+        return self.to_user(u)
+
     def from_user(self, w: Array, b: float) -> Array:
         """The coordinates of solvers."""
         centre, unit = self.frame
         return np.append(w / unit, b + centre @ w if self.intercept else 0.0)
+
+    def origin(self) -> Array:
+        """Where a descent begins that is not told to begin elsewhere."""
+        return np.zeros(self.size)
 
     def at(self, z: Array) -> "Problem":
         """The problem at these scores, where its loss has nothing more to find."""
@@ -86,7 +104,7 @@ class Problem:
 
     def scores(self) -> Array:
         """Room for the scores of all rows; those of `evaluate` are kept in it."""
-        return np.zeros(self.matrix.shape[0])
+        return self.matrix.memory()
 
     def evaluate(self, u: Array, z: Array) -> Point:
         """The problem at u, in one pass over the matrix. `z` holds the last scores, and those of u afterwards."""
@@ -138,16 +156,16 @@ class Problem:
             below, above = -float(sums.q_b[0]), float(sums.q_b[1])
             side = int(above + self.tilt > below)
             have, wanted = (above, below - self.tilt) if side else (below, above + self.tilt)
-            if wanted < 0 or (have == 0 and wanted > 0):
+            if wanted < -ROUNDING * (below + above) or (have == 0 and wanted > 0):
                 return -math.inf
-            shares[side] = wanted / have if have > 0 else 1.0
+            shares[side] = max(wanted, 0.0) / have if have > 0 else 1.0
         q, conjugates = shares @ sums.q, float(shares @ sums.conjugates)
         scale = 1.0 if self.loss.kind != HUBER else min(1.0, 2 / math.sqrt(max(sums.squares, 1e-300)))
         free = self.l2 == 0
         beyond = scale * np.abs(q[free]) > self.l1[free]
         if beyond.any():
             scale = float((self.l1[free][beyond] / np.abs(q[free][beyond])).min())
-        if scale == 0:
+        if scale == 0 or (scale < 1 and self.tilt):  # scaled down, the slopes do not balance the tilt any more
             return -math.inf
         rest = np.maximum(scale * np.abs(q[~free]) - self.l1[~free], 0.0)
         bend = CURVATURE.get(self.loss.kind, math.inf)

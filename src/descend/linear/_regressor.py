@@ -6,10 +6,12 @@ import numpy as np
 from sklearn.base import RegressorMixin
 
 from descend.linear._estimator import LinearModel, fitting
+from descend.linear._from_file import FileProblem, survey
 from descend.linear._kernels.losses import Loss
 from descend.linear._matrix import Array, Matrix, Rows
 from descend.linear._problem import Problem
 from descend.linear._validation import Data, checked_data, numbers
+from descend.linear.files import Blocks
 
 
 class LinearRegressor(RegressorMixin, LinearModel):
@@ -24,12 +26,22 @@ class LinearRegressor(RegressorMixin, LinearModel):
         raise NotImplementedError
 
     @fitting
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LinearRegressor":
-        """Fit to rows `X` with targets `y`; rows may have weights."""
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "LinearRegressor":
+        """Fit to rows `X` with targets `y`; rows may have weights. Or to a file beyond memory: `fit(Blocks(…))`."""
+        if isinstance(X, Blocks):
+            self._fit_blocks(X, y, sample_weight)
+            return self
         self._check_parameters()
         data = checked_data(self, X, y, sample_weight, numeric=True)
         self._minimised([self._problem(data)], data)
         return self
+
+    def _problems_of_file(self, blocks: Blocks) -> list[FileProblem]:
+        found = survey(blocks, self._check_targets)
+        return [self._problem_of_file(found, float(found.rows))]
+
+    def _check_targets(self, y: Array) -> None:
+        """Refuse targets that the loss does not know."""
 
     def _problem(self, data: Data) -> Problem:
         s, total = data.shares()

@@ -11,6 +11,8 @@ Where so many rows lie on a plane that the best scale is 0, φ has corners, and 
 its way. So the scale is kept from falling below a bound, which is made less until it does not matter: values are those
 of F at the bound, and so never below the minimum.
 
+With p = 1 no row is within so small a scale that matters: F = 2 Σ s abs(y − Xw − b) + Σ l2 w²/2, a loss with corners.
+
 Reference: Owen (2007), "A robust hybrid of lasso and ridge regression".
 """
 
@@ -19,7 +21,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from descend.linear._kernels.losses import SQUARED, Loss
+from descend.linear._interior import interior
+from descend.linear._kernels.losses import PINBALL, SQUARED, Loss
 from descend.linear._matrix import Array, Rows
 from descend.linear._newton import newton
 from descend.linear._problem import Point, Problem
@@ -115,3 +118,16 @@ def bounded_newton(problem: ScaledProblem, u: Array) -> Steps:
                 return "the loss does not decrease any more"
         bound *= LESS
     return "the scale of errors cannot be bounded any less"
+
+
+def least_absolute(problem: ScaledProblem, u: Array) -> Steps:
+    """Descend from u where p is 1: four times the pinball loss of the median."""
+    quarter = Problem(problem.matrix, problem.rows, Loss(PINBALL, 0.5), problem.l2 / 4, problem.l1, problem.intercept)
+    vars(quarter)["frame"] = problem.frame
+    steps = interior(quarter, u)
+    while True:
+        try:
+            point = next(steps)
+        except StopIteration as end:
+            return str(end.value)
+        yield point._replace(value=4 * point.value, gradient=4 * point.gradient, lower=4 * point.lower)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -58,11 +57,13 @@ class Watch:
         self.curve.append(point.value)
         gap, number = self.gap, len(self.curve) - 1
         asked = self.each(number, point.value, gap)
-        if gap <= self.allowed:
-            return Reason("converged", f"the duality gap fell to {gap:.2g}, at most {self.tol:g} of the minimum "
-                                       f"(between {max(self.lower, 0.0):.6g} and {self.best.value:.6g})", number)
         if not math.isfinite(point.value):
             return Reason("diverged", f"the loss became {point.value} at iteration {number}", number)
+        if gap <= self.allowed:
+            share = f"{self.tol:g} of the minimum" if gap <= self.tol * self.least else (
+                f"{NEGLIGIBLE:g} of the loss at the start")
+            return Reason("converged", f"the duality gap fell to {gap:.2g}, at most {share} (which is between "
+                                       f"{self.lower:.6g} and {self.best.value:.6g})", number)
         if asked:
             return Reason("interrupted", f"a callback asked for it after {number} iterations", number)
         if number >= self.max_iter:
@@ -76,9 +77,14 @@ class Watch:
         return math.inf if self.best is None else max(self.best.value - self.lower, 0.0)
 
     @property
+    def least(self) -> float:
+        """What the minimum's magnitude is at least: it may be below 0, where a penalty rewards."""
+        return 0.0 if self.best is None else max(self.lower, -self.best.value, 0.0)
+
+    @property
     def allowed(self) -> float:
         """The gap that is small enough."""
-        return max(self.tol * max(self.lower, 0.0), NEGLIGIBLE * abs(self.curve[0]))
+        return max(self.tol * self.least, NEGLIGIBLE * abs(self.curve[0]))
 
     def follow(self, steps: Steps) -> Solution:
         """Take a solver's steps until it is enough."""
@@ -93,5 +99,6 @@ class Watch:
 
     def _solution(self, reason: Reason) -> Solution:
         """The best point that was seen."""
-        best: Any = self.best  # there is one: a solver's first point is its start
-        return Solution(best.u, best.value, self.lower, reason, np.array(self.curve))
+        if self.best is None:
+            raise RuntimeError(f"a solver ended before its first point, which is to be its start: {reason.evidence}")
+        return Solution(self.best.u, self.best.value, self.lower, reason, np.array(self.curve))

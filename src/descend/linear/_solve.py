@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from descend.errors import InputError
 from descend.linear._accelerated import accelerated
 from descend.linear._coordinate import coordinate
@@ -28,13 +26,13 @@ SMALL = 2000  # coefficients for which a Hessian is summed up and factored
 
 
 def solve(problem: AnyProblem, watch: Watch, solver: str | Optimizer = "auto", start: Array | None = None) -> Solution:
-    """Minimise `problem` from `start` (in the coordinates of solvers; by default 0).
+    """Minimise `problem` from `start` (in the coordinates of solvers; by default its origin).
 
     `solver`: "auto", a name among `SOLVERS`, or an optimizer of `descend`, which sees mini-batches of rows.
 
     **Raises** `InputError` for a solver that there is none of, or that cannot solve this problem.
     """
-    u = np.zeros(problem.size) if start is None else start
+    u = problem.origin() if start is None else start
     if isinstance(solver, Optimizer):
         if not isinstance(problem, Problem):
             raise InputError("an optimizer as solver knows no multinomial loss: pass multi_class='ovr'")
@@ -57,7 +55,8 @@ def choice(problem: AnyProblem) -> tuple[str, str]:
         return "accelerated", "an l1 penalty"
     if problem.size <= SMALL:
         return "newton", f"{problem.size:,} coefficients, so that a Hessian is soon factored"
-    if isinstance(problem, Problem) and problem.matrix.is_sparse and problem.loss.kind != SQUARED and solvable(problem):
+    if (isinstance(problem, Problem) and problem.in_memory and problem.matrix.is_sparse
+            and problem.loss.kind != SQUARED and solvable(problem)):
         return "dual", f"{problem.size:,} coefficients with an l2 penalty, and a sparse matrix"
     return "lbfgs", f"{problem.size:,} coefficients, too many for a Hessian"
 

@@ -27,7 +27,7 @@ class Recession:
     def __init__(self, problem: Any) -> None:
         self.problem, self.calls = problem, 0
         self.last: Array | None = None
-        self.looks = problem.loss.kind == LOGISTIC and not (problem.l2.any() or problem.l1.any())
+        self.looks = problem.in_memory and problem.loss.kind == LOGISTIC and not (problem.l2.any() or problem.l1.any())
 
     def evidence(self, u: Array) -> str:
         """Why there is no minimum, if the way to `u` shows it; otherwise nothing."""

@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from descend.errors import InputError
 from descend.linear._matrix import Array
+from descend.linear.files import Blocks
 
 LARGEST = 1e150  # whose square is still a number
 
@@ -46,6 +47,9 @@ def checked_data(estimator: Any, X: Any, y: Any, sample_weight: Any, *, numeric:
 
     `numeric`: targets are numbers. `reset`: the columns need not be those of an earlier call.
     """
+    if isinstance(X, Blocks):
+        raise InputError(f"{type(estimator).__name__} is not fitted to files here: pass the X and y of each block to "
+                         "partial_fit, or rows in memory")
     checks: dict[str, Any] = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "reset": reset}
     if isinstance(y, str):
         X, y = validate_data(estimator, X, y, **checks), None

@@ -8,6 +8,7 @@ from scipy.special import expit, softmax
 
 from descend.errors import InputError
 from descend.linear._classifier import LinearClassifier
+from descend.linear._from_file import FileProblem
 from descend.linear._kernels.losses import HINGE, LOGISTIC, Loss
 from descend.linear._matrix import Array, Matrix, Rows
 from descend.linear._multinomial import MultinomialProblem
@@ -15,6 +16,7 @@ from descend.linear._partial import PartialClassifier
 from descend.linear._perceptron import perceptron
 from descend.linear._solution import Solution, Watch
 from descend.linear._validation import Classes, Data, check_choice, check_number
+from descend.linear.files import Blocks
 
 
 class LogisticRegression(PartialClassifier):
@@ -89,6 +91,13 @@ class LogisticRegression(PartialClassifier):
         matrix = Matrix(self._learnt_columns(data))
         rows = Rows(classes.places.astype(np.int64), s)
         return [MultinomialProblem(matrix, rows, count, np.full(matrix.shape[1], l2), bool(self.fit_intercept))]
+
+    def _problems_of_file(self, blocks: Blocks) -> list[FileProblem]:
+        problems = super()._problems_of_file(blocks)
+        if len(problems) > 1 and self.multi_class == "multinomial":
+            raise InputError(f"a multinomial fit to {len(problems)} classes would hold the scores of all rows in "
+                             'memory: to fit to a file pass multi_class="ovr"')
+        return problems
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class, in the order of `classes_`."""

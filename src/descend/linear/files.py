@@ -1,4 +1,4 @@
-"""Files larger than memory as blocks of rows, for `partial_fit`: numbers as they are, categories hashed."""
+"""Files larger than memory as blocks of rows, for `fit` and `partial_fit`: numbers as they are, categories hashed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +28,7 @@ class Blocks:
     - `path`: a Parquet, CSV, Feather or Arrow file, or a folder of such.
     - `target`: the column to predict; without it the blocks are features alone, to predict from.
     - `hashed`: columns of the features. Up to 1,024, `partial_fit` learns from all that it has seen; beyond, by steps.
+      To `fit` only those count that are not 0 everywhere.
     - `rows`: of a block, at most.
 
     **Raises** `InputError` for a file that is not there or not readable, and a target that it does not have.
@@ -36,11 +37,11 @@ class Blocks:
     >>> from descend.linear import LogisticRegression
     >>> path = pathlib.Path(tempfile.mkdtemp(), "late.csv")
     >>> _ = path.write_text("city,distance,late\\n" + "Rome,0.4,1\\nOslo,0.1,0\\n" * 50)
-    >>> model = LogisticRegression()
-    >>> for X, y in Blocks(path, "late", hashed=64):
-    ...     _ = model.partial_fit(X, y, classes=[0, 1])
-    >>> model.predict(next(iter(Blocks(path, hashed=64)))[:2])
-    array([1, 0])
+    >>> model = LogisticRegression().fit(Blocks(path, "late"))  # a few passes over the file, to a certified minimum
+    >>> model.stop_reason_.name, model.predict(next(iter(Blocks(path)))[:2])
+    ('converged', array([1, 0]))
+    >>> for X, y in Blocks(path, "late"):  # or one pass
+    ...     _ = model.partial_fit(X, y)
 
     Reference: Weinberger, Dasgupta, Langford, Smola and Attenberg (2009), "Feature hashing for large scale multitask
     learning".
@@ -56,8 +57,9 @@ class Blocks:
         hasher = FeatureHasher(self.hashed, input_type="string")
         features = [name for name in table.schema.names if name != self.target]
         try:
+            # Reading further ahead than by one block takes memory that grows with the file, and no less time.
             for batch in table.to_batches(columns=features + [self.target] * (self.target is not None),
-                                          batch_size=self.rows):
+                                          batch_size=self.rows, batch_readahead=1, fragment_readahead=1):
                 if batch.num_rows == 0:
                     continue
                 X = _joined([_encoded(name, batch.column(name), hasher) for name in features], self.hashed)

@@ -9,8 +9,11 @@ import numpy as np
 from scipy import sparse
 from sklearn.kernel_approximation import Nystroem
 
+from descend.errors import InputError
+from descend.linear._from_file import FileProblem
 from descend.linear._threads import one_thread_each
 from descend.linear._validation import Data, check_choice, check_count, check_number
+from descend.linear.files import Blocks
 from descend.linear.svm import MarginClassifier, TubeRegressor
 
 USED = {"linear": (), "rbf": ("gamma",), "poly": ("gamma", "degree", "coef0"), "sigmoid": ("gamma", "coef0")}
@@ -30,6 +33,9 @@ class _KernelMachine:
         check_count("n_components", self.n_components)
         if self.gamma not in ("scale", "auto"):
             check_number("gamma", self.gamma, above=True)
+
+    def _problems_of_file(self, blocks: Blocks) -> list[FileProblem]:
+        raise InputError(f"{type(self).__name__} is not fitted to files: take a linear model, or rows in memory")
 
     def _learnt_columns(self, data: Data) -> Any:
         values = {name: self._gamma(data) if name == "gamma" else getattr(self, name) for name in USED[self.kernel]}

@@ -13,7 +13,7 @@ from descend.linear._matrix import Array
 from descend.linear._problem import Problem
 from descend.linear._product import scores_of
 from descend.linear._regressor import LinearRegressor
-from descend.linear._scale import LEAST, ScaledProblem, bounded_newton
+from descend.linear._scale import LEAST, ScaledProblem, bounded_newton, least_absolute
 from descend.linear._solution import Solution, Watch
 from descend.linear._solve import SMALL, SOLVERS
 from descend.linear._validation import Data, check_choice, check_number, checked_data
@@ -80,6 +80,9 @@ class HuberRegressor(LinearRegressor):
         if u is None:
             u = np.zeros(problem.size)
             u[-1] = np.median(problem.rows.y) * problem.intercept
+        if self.epsilon == 1 and self.solver == "auto":
+            how = "interior: at epsilon=1 errors themselves are minimised, a loss with corners"
+            return replace(watch.follow(least_absolute(problem, u)), how=how)
         why = f"{problem.size:,} coefficients, so that a Hessian is soon factored, and the scale of errors"
         solution = replace(watch.follow(bounded_newton(problem, u)), how=f"newton: {why}")
         if solution.reason.name == "stalled" and solution.value <= 4 * problem.least:
@@ -88,7 +91,7 @@ class HuberRegressor(LinearRegressor):
         return solution
 
     @fitting
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "HuberRegressor":
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "HuberRegressor":
         """Fit to rows `X` with targets `y`; rows may have weights."""
         self._check_parameters()
         data = checked_data(self, X, y, sample_weight, numeric=True)
@@ -189,14 +192,15 @@ class PoissonRegressor(LinearRegressor):
     def _penalties(self, total: float) -> tuple[float, float]:
         return self.alpha, 0.0
 
-    def _problem(self, data: Data) -> Problem:
-        problem = super()._problem(data)
-        y = problem.rows.y
+    def _check_targets(self, y: Array) -> None:
         if y.min() < 0:
             raise InputError(f"y is {y.min():g} at row {int(y.argmin())}: a count or a rate must not be negative")
-        if not y.any():
+
+    def _problem(self, data: Data) -> Problem:
+        self._check_targets(data.y)
+        if not data.y.any():
             raise InputError("y is 0 in all rows: the best rate is 0, and its logarithm has no minimum to be found at")
-        return problem
+        return super()._problem(data)
 
     def predict(self, X: Any) -> Array:
         """The count that is expected for each row."""
