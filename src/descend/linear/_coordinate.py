@@ -20,7 +20,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from descend.linear._kernels import coordinate as kernels
-from descend.linear._kernels.dense import curvatures
+from descend.linear._kernels.judging import curvatures
 from descend.linear._kernels.intercept import best_shift
 from descend.linear._kernels.losses import SQUARED
 from descend.linear._matrix import BLOCK, Array

@@ -9,6 +9,7 @@ from scipy import sparse
 
 from descend.linear._kernels import dense, products, wide
 from descend.linear._kernels import sparse as compressed
+from descend.linear._kernels.judging import curvatures
 from descend.linear._kernels.losses import Loss
 from descend.linear._threads import each, one_thread_each, parts, total
 
@@ -146,7 +147,7 @@ class Matrix:
         if self.is_sparse:
             def work(start: int, stop: int) -> tuple[Array]:
                 h = np.empty(stop - start)
-                dense.curvatures(start, stop, *loss, *rows, z, h)
+                curvatures(start, stop, *loss, *rows, z, h)
                 return (compressed.gram(start, stop, *self._stored, h, self.shape[1]),)
 
             few = parts(self.shape[0], min(self.numbers, 8 * 2**18))  # each holds a Hessian of its own
@@ -164,7 +165,7 @@ class Matrix:
         out, product = np.zeros((columns, columns)), np.empty((columns, columns))
         for first in range(start, stop, size):
             last = min(first + size, stop)
-            dense.curvatures(first, last, *loss, *rows, z, roots)
+            curvatures(first, last, *loss, *rows, z, roots)
             np.sqrt(roots, out=roots)
             kernel(first, last, self.X, centre, unit, roots, block)
             filled = block[: last - first]

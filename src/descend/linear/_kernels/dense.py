@@ -8,60 +8,57 @@ stays in the cache. Numbers of any precision are read; all sums are in float64.
 import numpy as np
 from numba import njit
 
-from descend.linear._kernels.losses import conjugate, curvature, feasible, slope, value
+from descend.linear._kernels.judging import FAST, SUMS, judge, room, weight_of
 
-FAST = {"reassoc", "contract", "arcp", "nsz"}  # sums in any order, for vector instructions; NaN and infinity stay
-CACHE = 2**16  # numbers of a block of rows that stay in a core's cache
-
-
-@njit(cache=True, nogil=True, inline="always")
-def weight_of(s, i):
-    """The weight of a row, where there may be one for all."""
-    return s[i] if s.size > 1 else s[0]
-
-
-@njit(cache=True, nogil=True, inline="always")
-def judged(kind, p, mu, z, old, y):
-    """Loss, slope, the slope that was foreseen at the last point for this score, and its conjugate."""
-    foreseen = feasible(kind, p, slope(kind, p, mu, old, y) + curvature(kind, p, mu, old, y) * (z - old), y)
-    return value(kind, p, mu, z, y), slope(kind, p, mu, z, y), foreseen, conjugate(kind, p, foreseen, y)
+CACHE = 2**13  # numbers of a block of rows that stay in a core's nearest cache
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
 def sweep_rows(start, stop, X, w, b, kind, p, mu, y, s, z):
     """One pass over rows in C order: see `Matrix.sweep`."""
     columns = X.shape[1]
-    g, q = np.zeros(columns), np.zeros((2, columns))
-    sums = np.zeros(7)  # loss, slope; of foreseen slopes below and above 0: conjugates, sums; and squares
-    for i in range(start, stop):
-        score = b
-        for j in range(columns):
-            score += X[i, j] * w[j]
-        weight = weight_of(s, i)
-        loss, r, foreseen, conjugated = judged(kind, p, mu, score, z[i], y[i])
-        z[i] = score
-        side = 1 if foreseen > 0 else 0
-        sums[6] += weight * foreseen * foreseen
-        r, foreseen = weight * r, weight * foreseen
-        sums[0] += weight * loss
-        sums[1] += r
-        sums[2 + side] += weight * conjugated
-        sums[4 + side] += foreseen
-        for j in range(columns):
-            x = X[i, j]
-            g[j] += r * x
-            q[side, j] += foreseen * x
-    return sums, g, q
+    out, sums = np.zeros((3, columns)), np.zeros(SUMS)
+    step = max(16, min(1024, CACHE // max(columns, 1)))
+    scores, (r, spare) = np.empty(step), room(step)
+    for first in range(start, stop, step):
+        count = min(step, stop - first)
+        for i in range(count):
+            score = b
+            for j in range(columns):
+                score += X[first + i, j] * w[j]
+            scores[i] = score
+        judge(first, count, kind, p, mu, y, s, scores, z, r, spare, sums)
+        add_products(first, count, X, r, out)
+    return sums, out[0], out[1:]
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def add_products(first, count, X, r, out):
+    """Add Xᵀr of some rows, for the three rows of r; four rows at a time, so that sums are seldom stored."""
+    one, low, high = out[0], out[1], out[2]
+    last = count - count % 4
+    for i in range(0, last, 4):
+        a, b, c, d = r[:, i], r[:, i + 1], r[:, i + 2], r[:, i + 3]
+        for j in range(X.shape[1]):
+            x, xx, xxx, xxxx = X[first + i, j], X[first + i + 1, j], X[first + i + 2, j], X[first + i + 3, j]
+            one[j] += a[0] * x + b[0] * xx + c[0] * xxx + d[0] * xxxx
+            low[j] += a[1] * x + b[1] * xx + c[1] * xxx + d[1] * xxxx
+            high[j] += a[2] * x + b[2] * xx + c[2] * xxx + d[2] * xxxx
+    for i in range(last, count):
+        for j in range(X.shape[1]):
+            x = X[first + i, j]
+            one[j] += r[0, i] * x
+            low[j] += r[1, i] * x
+            high[j] += r[2, i] * x
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
 def sweep_columns(start, stop, X, w, b, kind, p, mu, y, s, z):
     """The same for a matrix in Fortran's order."""
     columns = X.shape[1]
-    g, q = np.zeros(columns), np.zeros((2, columns))
-    sums = np.zeros(7)
+    out, sums = np.zeros((3, columns)), np.zeros(SUMS)
     step = max(16, min(4096, CACHE // max(columns, 1)))
-    scores, slopes, below, above = np.empty(step), np.empty(step), np.empty(step), np.empty(step)
+    scores, (r, spare) = np.empty(step), room(step)
     for first in range(start, stop, step):
         count = min(step, stop - first)
         scores[:count] = b
@@ -69,18 +66,8 @@ def sweep_columns(start, stop, X, w, b, kind, p, mu, y, s, z):
             coefficient = w[j]
             for i in range(count):
                 scores[i] += coefficient * X[first + i, j]
-        for i in range(count):
-            k = first + i
-            weight = weight_of(s, k)
-            loss, r, expected, conjugated = judged(kind, p, mu, scores[i], z[k], y[k])
-            z[k] = scores[i]
-            side = 1 if expected > 0 else 0
-            slopes[i], below[i], above[i] = weight * r, weight * min(expected, 0.0), weight * max(expected, 0.0)
-            sums[0] += weight * loss
-            sums[1] += slopes[i]
-            sums[2 + side] += weight * conjugated
-            sums[4 + side] += weight * expected
-            sums[6] += weight * expected * expected
+        judge(first, count, kind, p, mu, y, s, scores, z, r, spare, sums)
+        slopes, below, above = r[0], r[1], r[2]
         for j in range(columns):
             one, low, high = 0.0, 0.0, 0.0
             for i in range(count):
@@ -88,17 +75,10 @@ def sweep_columns(start, stop, X, w, b, kind, p, mu, y, s, z):
                 one += slopes[i] * x
                 low += below[i] * x
                 high += above[i] * x
-            g[j] += one
-            q[0, j] += low
-            q[1, j] += high
-    return sums, g, q
-
-
-@njit(cache=True, nogil=True)
-def curvatures(start, stop, kind, p, mu, y, s, z, out):
-    """The weighted second derivatives of the rows' losses."""
-    for i in range(start, stop):
-        out[i - start] = weight_of(s, i) * curvature(kind, p, mu, z[i], y[i])
+            out[0, j] += one
+            out[1, j] += low
+            out[2, j] += high
+    return sums, out[0], out[1:]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)

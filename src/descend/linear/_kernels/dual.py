@@ -12,7 +12,7 @@ from math import exp, log
 import numpy as np
 from numba import njit
 
-from descend.linear._kernels.dense import FAST, weight_of
+from descend.linear._kernels.judging import FAST, weight_of
 from descend.linear._kernels.losses import (
     LOGISTIC,
     SQUARED,

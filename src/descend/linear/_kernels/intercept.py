@@ -2,7 +2,7 @@
 
 from numba import njit
 
-from descend.linear._kernels.dense import weight_of
+from descend.linear._kernels.judging import weight_of
 from descend.linear._kernels.losses import curvature, slope
 
 STEPS = 60

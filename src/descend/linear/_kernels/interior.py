@@ -11,7 +11,7 @@ and `f`, `e` less the products of the steps that were foreseen with the goal 0 (
 
 from numba import njit
 
-from descend.linear._kernels.dense import weight_of
+from descend.linear._kernels.judging import weight_of
 from descend.linear._kernels.losses import HINGE, PINBALL
 
 BELOW, ABOVE, MAGNITUDE = range(100, 103)  # the insensitive loss's two sides, and y times abs(t)

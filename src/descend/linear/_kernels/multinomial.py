@@ -10,7 +10,7 @@ from math import exp, log
 import numpy as np
 from numba import njit
 
-from descend.linear._kernels.dense import FAST, weight_of
+from descend.linear._kernels.judging import FAST, weight_of
 
 PRODUCT = 2**18  # multiplications of one call of BLAS: so few it makes on one core, and threads do not wait for it
 
@@ -151,23 +151,46 @@ def class_sums_dense(start, stop, X, centre, unit, y, s, classes):
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def shifted(start, stop, shift, y, s, z):
-    """Loss, its gradient and its Hessian by numbers that are added to the scores of each class."""
-    classes = z.shape[1]
-    loss, first, second = 0.0, np.zeros(classes), np.zeros((classes, classes))
-    p = np.empty(classes)
+def probabilities(start, stop, y, s, z, p):
+    """Loss of the scores, and their probabilities in p, which may be z."""
+    loss = 0.0
     for i in range(start, stop):
-        weight = weight_of(s, i)
-        score = z[i] + shift
-        loss += weight * (softmax(score, p) - score[y[i]])
-        first[y[i]] -= weight
+        own = z[i, y[i]]
+        loss += weight_of(s, i) * (softmax(z[i], p[i]) - own)
+    return (loss,)
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def tilted(start, stop, factor, s, p):
+    """Of q, p times the factors of the classes and divided by its sum: Σ s log(that sum), Σ s q and Σ s q qᵀ."""
+    classes = factor.size
+    level, first, second, q = 0.0, np.zeros(classes), np.zeros((classes, classes)), np.empty(classes)
+    for i in range(start, stop):
+        weight, total = weight_of(s, i), 0.0
+        for c in range(classes):
+            q[c] = p[i, c] * factor[c]
+            total += q[c]
+        level += weight * log(total)
+        for c in range(classes):
+            q[c] /= total
         for a in range(classes):
-            share = weight * p[a]
+            share = weight * q[a]
             first[a] += share
-            second[a, a] += share
             for b in range(classes):
-                second[a, b] -= share * p[b]
-    return loss, first, second
+                second[a, b] += share * q[b]
+    return level, first, second
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def tilt(start, stop, factor, p):
+    """p ← p times the factors of the classes, divided by its sum."""
+    for i in range(start, stop):
+        total = 0.0
+        for c in range(factor.size):
+            p[i, c] *= factor[c]
+            total += p[i, c]
+        for c in range(factor.size):
+            p[i, c] /= total
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)

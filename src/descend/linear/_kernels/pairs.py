@@ -2,7 +2,7 @@
 
 from numba import njit
 
-from descend.linear._kernels.dense import FAST
+from descend.linear._kernels.judging import FAST
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)

@@ -3,7 +3,8 @@
 import numpy as np
 from numba import njit
 
-from descend.linear._kernels.dense import CACHE, FAST
+from descend.linear._kernels.dense import CACHE
+from descend.linear._kernels.judging import FAST
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)

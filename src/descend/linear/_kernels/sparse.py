@@ -3,31 +3,30 @@
 import numpy as np
 from numba import njit
 
-from descend.linear._kernels.dense import FAST, judged, weight_of
+from descend.linear._kernels.judging import FAST, SUMS, judge, room, weight_of
+
+ROWS = 1024  # of a block
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
 def sweep(start, stop, data, indices, indptr, w, b, kind, p, mu, y, s, z):
     """One pass over rows: see `Matrix.sweep`."""
-    g, q = np.zeros(w.size), np.zeros((2, w.size))
-    sums = np.zeros(7)
-    for i in range(start, stop):
-        score = b
-        for k in range(indptr[i], indptr[i + 1]):
-            score += data[k] * w[indices[k]]
-        weight = weight_of(s, i)
-        loss, r, foreseen, conjugated = judged(kind, p, mu, score, z[i], y[i])
-        z[i] = score
-        side = 1 if foreseen > 0 else 0
-        sums[6] += weight * foreseen * foreseen
-        r, foreseen = weight * r, weight * foreseen
-        sums[0] += weight * loss
-        sums[1] += r
-        sums[2 + side] += weight * conjugated
-        sums[4 + side] += foreseen
-        for k in range(indptr[i], indptr[i + 1]):
-            g[indices[k]] += r * data[k]
-            q[side, indices[k]] += foreseen * data[k]
+    g, q, sums = np.zeros(w.size), np.zeros((2, w.size)), np.zeros(SUMS)
+    scores, (r, spare) = np.empty(ROWS), room(ROWS)
+    for first in range(start, stop, ROWS):
+        count = min(ROWS, stop - first)
+        for i in range(count):
+            score = b
+            for k in range(indptr[first + i], indptr[first + i + 1]):
+                score += data[k] * w[indices[k]]
+            scores[i] = score
+        judge(first, count, kind, p, mu, y, s, scores, z, r, spare, sums)
+        for i in range(count):
+            side = 1 if r[2, i] > 0 else 0
+            one, foreseen = r[0, i], r[1 + side, i]
+            for k in range(indptr[first + i], indptr[first + i + 1]):
+                g[indices[k]] += one * data[k]
+                q[side, indices[k]] += foreseen * data[k]
     return sums, g, q
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from descend.linear._kernels.dense import FAST, weight_of
+from descend.linear._kernels.judging import FAST, weight_of
 from descend.linear._kernels.losses import slope
 
 

@@ -1,49 +1,89 @@
-"""Rows one after the other: an adaptive step for each, as it comes."""
+"""Rows one after the other: an adaptive, normalised step for each, as it comes, at several rates side by side."""
 
 import numpy as np
 from numba import njit
 
-from descend.linear._kernels.dense import weight_of
-from descend.linear._kernels.losses import curvature, slope
+from descend.linear._kernels.judging import weight_of
+from descend.linear._kernels.losses import curvature, slope, value
 
-RATE = 0.5  # the first step of a coefficient, in units of its column's greatest magnitude
+TRIES = 6  # at the slope where a step ends
+NEAR = 1e-3  # of the longest step: so near to the right length it is
 
 
 @njit(cache=True, nogil=True)
-def step_rows(data, indices, indptr, kind, p, mu, y, s, w, b, squares, greatest, intercept):
-    """Step coefficients `w` and intercept `b` (an array of one) at each row of a sparse matrix.
+def _length(kind, p, mu, score, y, r, reach):
+    """The d with d = −reach ℓ'(score + d): how far a score moves if the slope is that of where the step ends.
 
-    A step moves each coefficient by RATE/greatest · r x / √Σ(r x)²; all are shortened where they would carry the row's
-    score beyond the point at which its loss is flat, or the slope's unit if it is flat nowhere. So neither the units of
-    the columns nor one great row matter much. `squares` and `greatest` have the intercept's entry last.
+    It lies between 0 and −reach r. Newton's steps, kept between the two.
     """
-    loss = 0.0
+    low, high = min(0.0, -reach * r), max(0.0, -reach * r)
+    d = -reach * r / (1 + reach * curvature(kind, p, mu, score, y))
+    for _ in range(TRIES):
+        excess = d + reach * slope(kind, p, mu, score + d, y)
+        if excess > 0:
+            high = d
+        else:
+            low = d
+        after = d - excess / (1 + reach * curvature(kind, p, mu, score + d, y))
+        if not low < after < high:
+            after = 0.5 * (low + high)
+        if abs(after - d) <= NEAR * abs(after):
+            return after
+        d = after
+    return d
+
+
+@njit(cache=True, nogil=True)
+def step_rows(data, indices, indptr, kind, p, mu, y, s, rates, w, squares, greatest, seen, lost, intercept):
+    """Step the coefficients at each row of a sparse matrix, for each of the rates.
+
+    A step moves a coefficient by rate·√(t/N)/greatest · r x / √Σ(r x)²: neither the column's unit nor how great slopes
+    are matters. N sums up (x/greatest)² over the t rows; r is the slope where the step ends, so that no row is stepped
+    beyond. As a column's greatest number grows, its coefficient, which was learnt with less, shrinks.
+
+    `w`, `squares`: (columns + 1, rates), with the intercept last. `greatest`: by column. `seen`: t and N. `lost`: by
+    rate, the losses before the steps, the later the weightier.
+    """
+    count, last = rates.size, w.shape[0] - 1
+    scores, slopes, reach = np.empty(count), np.empty(count), np.empty(count)
     for i in range(indptr.size - 1):
-        score = b[0]
-        for k in range(indptr[i], indptr[i + 1]):
-            score += data[k] * w[indices[k]]
         weight = weight_of(s, i)
-        r = slope(kind, p, mu, score, y[i])
-        if weight == 0 or r == 0:
+        if weight == 0:
             continue
-        # How far the score would move, by all coefficients together.
-        moved = 0.0
+        for m in range(count):
+            scores[m], reach[m] = w[last, m], 0.0
+        seen[0] += 1
+        seen[1] += intercept
         for k in range(indptr[i], indptr[i + 1]):
-            j, x = indices[k], data[k]
-            greatest[j] = max(greatest[j], abs(x))
-            squares[j] += weight * (r * x) ** 2
-            if squares[j] > 0:
-                moved += RATE * weight * r * x * x / (greatest[j] * np.sqrt(squares[j]))
-        if intercept:
-            squares[-1] += weight * r * r
-            moved += RATE * weight * r / np.sqrt(squares[-1])
-        bend = curvature(kind, p, mu, score, y[i])
-        most = abs(r) / bend if bend > 1e-3 * abs(r) else 1.0
-        share = min(1.0, most / abs(moved)) if moved != 0 else 1.0
+            j, x = indices[k], np.float64(data[k])
+            size = abs(x)
+            if size > greatest[j]:
+                w[j] *= greatest[j] / size
+                greatest[j] = size
+            if size > 0:
+                seen[1] += (size / greatest[j]) ** 2
+            for m in range(count):
+                scores[m] += x * w[j, m]
+        factor = weight * np.sqrt(seen[0] / max(seen[1], 1.0))
+        for m in range(count):
+            slopes[m] = slope(kind, p, mu, scores[m], y[i])
+            lost[m] += weight * seen[0] * value(kind, p, mu, scores[m], y[i])
+            squares[last, m] += intercept * weight * slopes[m] ** 2
+            if intercept and squares[last, m] > 0:
+                reach[m] = factor * rates[m] / np.sqrt(squares[last, m])
         for k in range(indptr[i], indptr[i + 1]):
-            j, x = indices[k], data[k]
-            if squares[j] > 0:
-                w[j] -= share * RATE * weight * r * x / (greatest[j] * np.sqrt(squares[j]))
-        if intercept:
-            b[0] -= share * RATE * weight * r / np.sqrt(squares[-1])
-    return loss
+            j, x = indices[k], np.float64(data[k])
+            for m in range(count):
+                squares[j, m] += weight * (slopes[m] * x) ** 2
+                if squares[j, m] > 0:
+                    reach[m] += factor * rates[m] * x * x / (greatest[j] * np.sqrt(squares[j, m]))
+        for m in range(count):
+            if reach[m] > 0:
+                slopes[m] = -_length(kind, p, mu, scores[m], y[i], slopes[m], reach[m]) / reach[m]
+            if intercept and squares[last, m] > 0:
+                w[last, m] -= factor * rates[m] * slopes[m] / np.sqrt(squares[last, m])
+        for k in range(indptr[i], indptr[i + 1]):
+            j, x = indices[k], np.float64(data[k])
+            for m in range(count):
+                if squares[j, m] > 0:
+                    w[j, m] -= factor * rates[m] * slopes[m] * x / (greatest[j] * np.sqrt(squares[j, m]))

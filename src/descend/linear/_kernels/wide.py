@@ -5,7 +5,9 @@ the gradient. A single pass would go over columns in pieces too short for vector
 import numpy as np
 from numba import njit
 
-from descend.linear._kernels.dense import FAST, judged, weight_of
+from descend.linear._kernels.judging import FAST, SUMS, judge, room
+
+ROWS = 1024  # of a block
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
@@ -30,19 +32,12 @@ def scores_columns(start, stop, X, chosen, w, b, out):
 
 @njit(cache=True, nogil=True)
 def slopes(start, stop, kind, p, mu, y, s, scores, z, r):
-    """Weighted slopes, and those foreseen below and above 0, as the three rows of r; the sums of `dense.sweep_rows`."""
-    sums = np.zeros(7)
-    for i in range(start, stop):
-        weight = weight_of(s, i)
-        loss, one, foreseen, conjugated = judged(kind, p, mu, scores[i], z[i], y[i])
-        z[i] = scores[i]
-        side = 1 if foreseen > 0 else 0
-        r[0, i], r[1 + side, i], r[2 - side, i] = weight * one, weight * foreseen, 0.0
-        sums[0] += weight * loss
-        sums[1] += weight * one
-        sums[2 + side] += weight * conjugated
-        sums[4 + side] += weight * foreseen
-        sums[6] += weight * foreseen * foreseen
+    """Weighted slopes, and those foreseen below and above 0, as the three rows of r; the sums of `judging.judge`."""
+    sums, (part, spare) = np.zeros(SUMS), room(ROWS)
+    for first in range(start, stop, ROWS):
+        count = min(ROWS, stop - first)
+        judge(first, count, kind, p, mu, y, s, scores[first:stop], z, part, spare, sums)
+        r[:, first : first + count] = part[:, :count]
     return sums
 
 

@@ -1,0 +1,79 @@
+"""exp and log in plain arithmetic against NumPy's in extended precision; blocks of rows judged as single rows are."""
+
+import numpy as np
+import pytest
+
+from descend.linear._kernels import elementary, judging, losses
+
+EPS = np.finfo(np.float64).eps
+
+
+def numbers(low: float, high: float) -> np.ndarray:
+    return np.random.default_rng(0).uniform(low, high, 20_000)
+
+
+@pytest.mark.parametrize(("name", "oracle", "given"), [
+    ("fast_exp", np.exp, numbers(-700, 0)),
+    ("fast_exp", np.exp, -np.exp(numbers(-40, 3))),
+    ("fast_exp", np.exp, np.array([0.0, -0.0, -1e-300, -np.log(2) / 2, -708.0])),
+    ("fast_log1p", np.log1p, numbers(0, 1)),
+    ("fast_log1p", np.log1p, np.exp(numbers(-600, 0))),
+    ("fast_log1p", np.log1p, np.array([1.0, np.sqrt(2) - 1, 5e-324])),
+    ("fast_log", np.log, np.exp(numbers(-690, 0))),
+    ("fast_log", np.log, 1 - np.exp(numbers(-36, -1))),
+    ("fast_log", np.log, np.array([1e-300, 0.5, np.sqrt(0.5), 0.75, 2.0, 1e10])),
+])
+def test_to_two_units_of_the_last_place(name: str, oracle: np.ufunc, given: np.ndarray) -> None:
+    function = getattr(elementary, name)
+    wanted = oracle(given.astype(np.longdouble))
+    found = np.array([function(x) for x in given])
+    assert np.all(np.abs(found - wanted) <= 2 * EPS * np.abs(wanted))
+
+
+def test_where_they_are_exact() -> None:
+    assert elementary.fast_exp(0.0) == 1
+    assert elementary.fast_log(1.0) == 0
+    assert elementary.fast_log1p(0.0) == 0
+    assert 0 < elementary.fast_exp(-1e300) < 1e-300
+    assert elementary.fast_exp(-np.inf) < 1e-300
+
+
+@pytest.mark.parametrize("kind", range(9))
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_block_is_judged_as_its_rows_are(kind: int, weighted: bool) -> None:
+    rng = np.random.default_rng(kind)
+    count, first = 50, 3
+    loss = losses.Loss(kind, 0.7 if kind != losses.HUBER else 1.3, 0.5)
+    y = rng.choice([-1.0, 1.0], first + count) if kind in losses.CLASSES else np.abs(rng.normal(size=first + count))
+    s = rng.uniform(0.5, 1, first + count) if weighted else np.array([0.25])
+    old, scores = 2 * rng.normal(size=first + count), 2 * rng.normal(size=count)
+    z, sums, (r, spare) = old.copy(), np.zeros(judging.SUMS), judging.room(64)
+    judging.judge(first, count, *loss, y, s, scores, z, r, spare, sums)
+    wanted = np.zeros(judging.SUMS)
+    for i in range(count):
+        k = first + i
+        weight = s[k] if weighted else s[0]
+        ahead = losses.slope(*loss, old[k], y[k]) + losses.curvature(*loss, old[k], y[k]) * (scores[i] - old[k])
+        ahead = losses.feasible(kind, loss.p, ahead, y[k])
+        side = int(ahead > 0)
+        slope = losses.slope(*loss, scores[i], y[k])
+        np.testing.assert_allclose(r[:, i], weight * np.array([slope, min(ahead, 0), max(ahead, 0)]), rtol=1e-14,
+                                   atol=1e-16)
+        wanted[0] += weight * losses.value(*loss, scores[i], y[k])
+        wanted[1] += weight * slope
+        wanted[2 + side] += weight * losses.conjugate(kind, loss.p, ahead, y[k])
+        wanted[4 + side] += weight * ahead
+        wanted[6] += weight * ahead**2
+    np.testing.assert_allclose(sums, wanted, rtol=1e-13, atol=1e-15)
+    np.testing.assert_array_equal(z, np.r_[old[:first], scores])
+
+
+@pytest.mark.parametrize("kind", range(9))
+def test_curvatures(kind: int) -> None:
+    rng = np.random.default_rng(kind)
+    y = rng.choice([-1.0, 1.0], 40)
+    z, s, out = 3 * rng.normal(size=40), rng.uniform(0.5, 1, 40), np.empty(30)
+    loss = losses.Loss(kind, 0.7, 0.5)
+    judging.curvatures(5, 35, *loss, y, s, z, out)
+    wanted = [s[i] * losses.curvature(*loss, z[i], y[i]) for i in range(5, 35)]
+    np.testing.assert_allclose(out, wanted, rtol=1e-14)
