@@ -61,11 +61,23 @@ def flights(rows: int | None = None) -> Data:
     date = table["date"].dt
     levels = pd.DataFrame({
         "origin": table["origin"], "destination": table["destination"], "hour": date.hour, "month": date.month,
-        "weekday": date.weekday,
+        "weekday": date.day_of_week,
     })
     hot = OneHotEncoder(dtype=np.float64).fit_transform(levels)
     distance = StandardScaler().fit_transform(table[["distance"]].to_numpy(np.float64))
     return sparse.csr_array(sparse.hstack([hot, distance])), (table["delay"] > 15).to_numpy(np.int64)
+
+
+def flights_file(path: Path) -> None:
+    """The same flights as a table in a file, with levels as words."""
+    table = pd.read_parquet(find("flights-3m.parquet"))
+    date = table["date"].dt
+    levels = {"hour": date.hour, "month": date.month, "weekday": date.day_of_week}
+    pd.DataFrame({
+        "origin": table["origin"].astype(str), "destination": table["destination"].astype(str),
+        **{name: numbers.astype(str) for name, numbers in levels.items()},
+        "distance": table["distance"].astype(float), "late": (table["delay"] > 15).astype(int),
+    }).to_parquet(path)
 
 
 def newsgroups(part: str = "train") -> Data:

@@ -14,8 +14,10 @@ from sklearn.linear_model import LogisticRegressionCV, RidgeCV
 
 from benchmarks._rows import Row
 from descend.tables.outcome import score_of
+from descend.tables.preparing import Prepared
 from descend.tables.reading import Table, read_table
-from descend.tables.training import Prepared, Settings, fit_table
+from descend.tables.settings import Settings
+from descend.tables.training import fit_table
 
 PACKAGES = ("descend", "jax", "scikit-learn")
 
