@@ -64,9 +64,9 @@ def test_it_comes_to_newtons_minimum_and_its_bounds_hold(loss, intercept):
 
 def test_it_agrees_with_scikit_learn_on_sparse_classes():
     rng = np.random.default_rng(0)
-    X = sparse.random_array((200, 800), density=0.05, rng=rng, format="csr")
-    y = np.argmax(X[:, :5].toarray() + 0.3 * rng.gumbel(size=(200, 5)), axis=1)
-    problem = MultinomialProblem(Matrix(X), Rows(y, np.array([1 / 200])), 5, np.full(800, 1 / 200))
+    X = sparse.random_array((2500, 400), density=0.05, rng=rng, format="csr")
+    y = np.argmax(X[:, :5].toarray() + 0.3 * rng.gumbel(size=(2500, 5)), axis=1)
+    problem = MultinomialProblem(Matrix(X), Rows(y, np.array([1 / 2500])), 5, np.full(400, 1 / 2500))
     assert choice(problem)[0] == "lbfgs"
     W, _ = problem.to_user(descent(problem, 1e-12).u)
     peer = LogisticRegression(C=1.0, tol=1e-9, max_iter=1000).fit(X, y)

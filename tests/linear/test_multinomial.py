@@ -285,7 +285,7 @@ def test_parts_side_by_side_give_what_one_gives(monkeypatch):
     X, y, s = table(n=500)
     for Z in (X, sparse.csr_array(X)):
         one, many = problem_of(Z, y, s, 3), problem_of(Z, y, s, 3)
-        many.__dict__["_parts"] = [(0, 7), (7, 300), (300, 500)]
+        many.__dict__["ranges"] = [(0, 7), (7, 300), (300, 500)]
         u = np.random.default_rng(0).normal(size=one.size)
         a, b = (p.evaluate(u, p.scores()) for p in (one, many))
         np.testing.assert_allclose(a.gradient, b.gradient, rtol=1e-11, atol=1e-14)
@@ -303,5 +303,52 @@ def test_a_sample_leads_newton_to_the_same_minimum():
     np.testing.assert_allclose(sample.l2, 5 * problem.l2)  # it weighs as much beside a row
     solution = Watch(1e-9, 20).follow(sampled_newton(problem, np.zeros(problem.size)))
     assert solution.reason.name == "converged"
+    assert len(solution.curve) < len(solved(problem, 1e-9).curve)
+    assert solution.value == pytest.approx(solved(problem, 1e-12).value, rel=1e-9)
+
+
+@pytest.mark.parametrize("layout", ["C", "F", "CSR"])
+@pytest.mark.parametrize("K", [3, 9])
+def test_the_hessian_of_many_columns_is_that_of_the_definition(layout, K):
+    X, y, s = table(n=700, d=40, K=K)
+    X = X / np.abs(X).max(axis=0)
+    problem = problem_of(LAYOUTS[layout](X), y, s, K, 0.05)
+    z = np.random.default_rng(1).normal(size=(700, K))
+    p = np.exp(z - logsumexp(z, axis=1, keepdims=True))
+    centre, unit = problem.frame
+    rows = np.column_stack([(X - centre) * unit, np.ones(700)])
+    inner = np.einsum("nk,kl->nkl", p, np.eye(K)) - p[:, :, None] * p[:, None]
+    expected = np.einsum("n,ni,nj,nkl->ikjl", s, rows, rows, inner)
+    expected[-1, :, -1] += np.trace(expected[-1, :, -1]) / K**2  # along equal moves of the intercepts
+    expected = expected.reshape(41 * K, 41 * K) + np.diag(problem.curvature_of_penalty)
+    np.testing.assert_allclose(problem.hessian(z), expected, atol=1e-12)
+
+
+def test_a_sample_has_each_class_by_its_share_and_one_row_of_the_rarest():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2, 3], [5000, 2500, 2498, 2])
+    rng.shuffle(y)
+    X, s = rng.normal(size=(10_000, 2)), rng.random(10_000)
+    problem = problem_of(X, y, s / s.sum(), 4)
+    sample = problem.sample(1000)
+    counts = np.bincount(sample.rows.y, minlength=4)
+    np.testing.assert_allclose(counts[:3], [500, 250, 250], atol=1)
+    assert counts[3] >= 1
+    assert sample.rows.s.sum() == pytest.approx(1)
+    assert len(np.unique(sample.matrix.X, axis=0)) == counts.sum()
+    np.testing.assert_allclose(sample.l2, problem.l2 * 10_000 / counts.sum())
+
+
+def test_of_many_numbers_to_find_a_sample_leads_to_a_greater_one():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(12_000, 10))
+    y = np.argmax(X @ rng.normal(size=(10, 12)) + rng.gumbel(size=(12_000, 12)), axis=1)
+    problem = problem_of(X, y, np.array([1 / 12_000]), 12, 1e-3)
+    seen = []
+    sample = MultinomialProblem.sample
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MultinomialProblem, "sample", lambda self, count: seen.append(count) or sample(self, count))
+        solution = Watch(1e-9, 20).follow(sampled_newton(problem, np.zeros(problem.size)))
+    assert seen == [750, 3000]
     assert len(solution.curve) < len(solved(problem, 1e-9).curve)
     assert solution.value == pytest.approx(solved(problem, 1e-12).value, rel=1e-9)

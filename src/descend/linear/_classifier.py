@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin
 
+from descend.linear._compact import compact
 from descend.linear._estimator import LinearModel, fitting
 from descend.linear._from_file import FileProblem, survey
 from descend.linear._kernels.losses import Loss
 from descend.linear._matrix import Array, Matrix, Rows
-from descend.linear._problem import Problem
+from descend.linear._problem import Among, Problem
 from descend.linear._validation import Classes, Data, checked_classes, checked_data
 from descend.linear.files import Blocks
 
@@ -52,19 +53,19 @@ class LinearClassifier(ClassifierMixin, LinearModel):
 
     def _problems(self, data: Data, classes: Classes) -> list[Any]:
         """One problem for two classes; for more, each class against the others."""
-        matrix = Matrix(self._learnt_columns(data))
+        matrix, among = compact(self._learnt_columns(data))
         if len(classes.labels) == 2:
-            return [self._binary(matrix, classes.signs(1), *data.shares(classes.factor()))]
+            return [self._binary(matrix, among, classes.signs(1), *data.shares(classes.factor()))]
         problems: list[Any] = []
         for one in range(len(classes.labels)):
-            problems.append(self._binary(matrix, classes.signs(one), *data.shares(classes.factor(one))))
+            problems.append(self._binary(matrix, among, classes.signs(one), *data.shares(classes.factor(one))))
             if classes.weights is None:
                 problems[-1].__dict__["frame"] = problems[0].frame  # the same columns with the same weights
         return problems
 
-    def _binary(self, matrix: Matrix, signs: Array, s: Array, total: float) -> Problem:
+    def _binary(self, matrix: Matrix, among: Among | None, signs: Array, s: Array, total: float) -> Problem:
         l2, l1 = (np.full(matrix.shape[1], float(penalty)) for penalty in self._penalties(total))
-        return Problem(matrix, Rows(signs, s), self._loss(), l2, l1, bool(self.fit_intercept))
+        return Problem(matrix, Rows(signs, s), self._loss(), l2, l1, bool(self.fit_intercept), among=among)
 
     def decision_function(self, X: Any) -> Array:
         """Scores: of two classes, that of the second (rows,); otherwise one for each class (rows, classes)."""

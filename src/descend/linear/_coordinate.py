@@ -6,7 +6,9 @@ most among them, and on these the quadratic model of the problem is minimised,
     v ← argmin  gᵀ(v − u) + ½ (v − u)ᵀ H (v − u) + Σ l1 |v|,
 
 which is the problem itself for the squared loss, and a step of Newton's proximal method, with a line search, for
-others. One pass over all columns then gives the gradient, the columns that are missing, and the gap.
+others. One pass over all columns then gives the gradient, the columns that are missing, and the gap. Where the columns
+of the set are a small part of a sparse matrix, they are copied out, and many such steps are made on them before a pass
+over all.
 
 The model is minimised by cyclic coordinate descent, and exactly: where that is slow, as with columns that are much
 alike, a Newton step follows among the coefficients that are not 0, their signs kept.
@@ -19,18 +21,17 @@ and Saunders (2014), "Proximal Newton-type methods for minimizing composite func
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from descend.linear._gram import Gram
 from descend.linear._kernels import coordinate as kernels
-from descend.linear._kernels.judging import curvatures
 from descend.linear._kernels.intercept import best_shift
-from descend.linear._kernels.losses import SQUARED
-from descend.linear._matrix import BLOCK, Array
+from descend.linear._kernels.losses import CLASSES
+from descend.linear._matrix import Array
 from descend.linear._newton import ENOUGH, ROUNDING, SHORTEST
 from descend.linear._problem import Point, Problem
-from descend.linear._solution import Steps
-from descend.linear._threads import each, one_thread_each, parts, total
+from descend.linear._solution import Steps, Watch
+from descend.linear._threads import one_thread_each
 
-LEAST = 100  # columns of a working set
-SHARE = 4.0  # of the root of all columns: with these a Gram matrix costs about as much as a pass
+INNER, STEPS = 0.01, 30  # of the gap, which a descent on some columns leaves; and its steps at most
 STILL = 1e-24  # of the curvature of a column of unit spread: a column that is constant but for rounding
 CYCLES = 30  # of coordinate descent, before a Newton step
 ROUNDS = 30  # of both
@@ -48,6 +49,13 @@ def coordinate(problem: Problem, u: Array) -> Steps:
     forcing = 0.0 if gram.is_kept else FORCING
     while True:
         chosen = gram.working_set(point, threshold)
+        if (part := gram.part(chosen)) is not None:
+            trial = descended(problem, part, chosen, point, z)
+            yield trial
+            if trial.value >= point.value and trial.lower <= point.lower:
+                return "the loss does not decrease any more"
+            point = trial
+            continue
         hessian = gram.at(z, chosen)
         move = np.zeros_like(point.u)
         model = point.gradient[chosen], point.u[chosen], threshold[chosen]
@@ -73,89 +81,47 @@ def started(problem: Problem, u: Array, z: Array) -> Point:
         return problem.certified(problem.evaluate(u, z), z)
     u = u.copy()
     if problem.intercept:
-        u[-1] = best_shift(*problem.at(z).loss, *problem.rows, z, problem.tilt)
+        u[-1] = best_shift(*problem.at(z).loss, *counted(problem), problem.tilt)
         z += u[-1]
+    return problem.evaluate(u, z)
+
+
+def counted(problem: Problem) -> tuple[Array, Array, Array]:
+    """Targets, weights and scores of rows, where all scores are 0; of classes it is enough to have one row of each."""
+    y, s = problem.rows
+    if problem.loss.kind not in CLASSES:
+        return y, s, np.zeros(len(y))
+    above = y > 0
+    share = float(above.mean() if s.size == 1 else s[above].sum())
+    rest = 1 - float(above.mean()) if s.size == 1 else float(s[~above].sum())
+    return np.array([1, -1], y.dtype), np.array([share, rest]), np.zeros(2)
+
+
+def descended(problem: Problem, part: Problem, chosen: Array, point: Point, z: Array) -> Point:
+    """Where a descent on the chosen columns alone leads, with the slopes that its last step foresaw.
+
+    These balance the penalty of the chosen columns as nearly as the step's model was minimised, the slopes of the point
+    itself only as nearly as it was reached.
+    """
+    columns = chosen[1:]
+    gap = 1 - max(point.lower, 0.0) / point.value if point.value > 0 else 0.0
+    watch = Watch(INNER * gap, STEPS)
+    steps = coordinate(part, np.append(point.u[columns], point.u[-1]))
+    before = last = next(steps)
+    while watch.see(last) is None:
+        following = next(steps, None)
+        if following is None:
+            break
+        before, last = last, following
+    u = np.zeros_like(point.u)
+    u[columns], u[-1] = last.u[:-1], last.u[-1]
+    z[:] = part.matrix.scores(*part.to_user(before.u), part.frame[0])
     return problem.evaluate(u, z)
 
 
 def rise(point: Point, move: Array, threshold: Array) -> float:
     """What a linear model of all but the penalty expects of a move."""
     return float(point.gradient @ move + threshold @ (np.abs(point.u + move) - np.abs(point.u)))
-
-
-class Gram:
-    """The Hessian among the coordinates of a working set, and how that set grows.
-
-    For the squared loss the set only grows, and products of its columns are made once.
-    """
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self.is_kept = problem.loss.kind == SQUARED
-        self.held = np.array([problem.size - 1])
-        self.sums = np.zeros((0, 0))
-
-    def working_set(self, point: Point, threshold: Array) -> Array:
-        """The intercept, coefficients that are not 0, and those whose gradient exceeds the penalty by most."""
-        columns = self.problem.size - 1
-        on = point.u[:-1] != 0
-        within = on.copy()
-        within[self.held[1:]] = True
-        excess = np.where(within, -np.inf, (np.abs(point.gradient) - threshold)[:-1])
-        root, size = columns**0.5, int(within.sum())
-        limit = max(int(on.sum()), max(SHARE * root, LEAST) - size, root)
-        count = min(int(min(max(np.sum(excess > 0), root), limit)), columns - size)
-        added = np.argpartition(excess, columns - count)[columns - count :] if count else self.held[:0]
-        chosen = np.concatenate([self.held, np.setdiff1d(np.flatnonzero(on), self.held), added])
-        if self.is_kept:
-            self.held = chosen
-        return chosen
-
-    def at(self, z: Array, chosen: Array) -> Array:
-        """The Hessian at these scores among the chosen coordinates, the first of which is the intercept."""
-        problem, size = self.problem, chosen.size
-        known = len(self.sums) if self.is_kept else 0
-        if known < size:
-            h = np.empty_like(z)
-            curvatures(0, z.size, *problem.at(z).loss, *problem.rows, z, h)
-            new, old = self._products(h, chosen[1:], known), self.sums
-            self.sums = np.empty((size, size))
-            self.sums[:known, :known] = old[:known, :known]
-            self.sums[known:], self.sums[:, known:] = new, new.T
-        hessian = self.sums.copy()
-        if not problem.intercept:
-            hessian[0], hessian[:, 0] = 0.0, 0.0
-            hessian[0, 0] = 1.0
-        hessian[np.diag_indices(size)] += problem.curvature_of_penalty[chosen]
-        return hessian
-
-    def _products(self, h: Array, columns: Array, known: int) -> Array:
-        """Σ h x̃ x̃ᵀ for rows from `known` on, with x̃ = (1, the columns centred and in units)."""
-        matrix, (centre, unit) = self.problem.matrix, self.problem.frame
-        size = columns.size + 1
-        few = parts(h.size, min(matrix.numbers, 8 * 2**18))
-        if matrix.is_sparse:
-            place = np.zeros(matrix.shape[1], np.int64)
-            place[columns] = np.arange(1, size)
-            X = matrix.X
-            work = lambda a, b: (kernels.gram(a, b, X.data, X.indices, X.indptr, h, place, unit, size),)
-            if size**2 >= matrix.numbers:
-                return work(0, h.size)[0][known:]  # sums of parts would cost more than the products
-            return total(each(work, few))[0][known:]
-        roots = np.sqrt(h)
-
-        def product(start: int, stop: int) -> tuple[Array]:
-            rows = max(1, BLOCK // size)
-            block, out = np.empty((min(rows, stop - start), size)), np.zeros((size - known, size))
-            for first in range(start, stop, rows):
-                last = min(first + rows, stop)
-                kernels.chosen_rows(first, last, matrix.X, columns, centre, unit, roots, block)
-                filled = block[: last - first]
-                out += filled[:, known:].T @ filled
-            return (out,)
-
-        with one_thread_each():
-            return total(each(product, few))[0]
 
 
 def minimised(H: Array, g: Array, u: Array, threshold: Array, forcing: float) -> Array:
@@ -212,7 +178,8 @@ def along_signs(H: Array, g: Array, v: Array, threshold: Array) -> bool:
 
 def _solved(H: Array, g: Array) -> Array:
     """H⁻¹g, of an H that may be singular but for rounding."""
-    scale = 1 / np.sqrt(np.maximum(np.diag(H), np.finfo(float).tiny))
+    diagonal = np.diag(H)
+    scale = 1 / np.sqrt(np.maximum(diagonal, max(STILL * float(diagonal.max()), np.finfo(float).tiny)))
     scaled = H * scale * scale[:, None]
     scaled[np.diag_indices(len(H))] += JITTER * len(H)
     factor = cho_factor(scaled, lower=True, overwrite_a=True, check_finite=False)

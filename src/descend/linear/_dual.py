@@ -15,7 +15,7 @@ SVM"; Shalev-Shwartz and Zhang (2013), "Stochastic dual coordinate ascent method
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 import numpy as np
 
@@ -58,12 +58,16 @@ class Ascent:
     r: Array
     w: Array
     b: float = 0.0
+    other: InitVar["Ascent | None"] = None
     inverse: Array = field(init=False)
     centre: Array = field(init=False)
     norms: Array = field(init=False)
     bias: float = 0.0
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, other: "Ascent | None") -> None:
+        if other is not None:
+            self.inverse, self.centre, self.norms, self.bias = other.inverse, other.centre, other.norms, other.bias
+            return
         problem = self.problem
         inverse = 1 / problem.l2
         self.inverse = inverse[:1] if np.ptp(inverse) == 0 else inverse
@@ -151,19 +155,24 @@ class Ascent:
         return bound if problem.tilt else max(bound, 0.0)
 
 
+def begun(problem: Problem, u: Array, other: Ascent | None = None) -> Ascent:
+    """The ascent at the slopes that the scores at u give; `other`: one whose rows have the same norms."""
+    ascent = Ascent(problem, problem.scores(), np.zeros(problem.size - 1), other=other)
+    if u.any():
+        w, b = problem.to_user(u)
+        ascent.b = b + float(ascent.centre @ w)
+        z = problem.matrix.scores(w, ascent.b, ascent.centre)
+        kernels.guess(*problem.loss[:2], *problem.rows, ascent.norms, z, ascent.r)
+        ascent.restore()
+    return ascent
+
+
 def dual(problem: Problem, u: Array) -> Steps:
     """Ascend from the slopes that the scores at u give."""
     if not solvable(problem):
         raise InputError("solver='dual' needs an l2 penalty on all columns, no l1 penalty, and a loss other than "
                          "Huber's and Poisson's: choose another solver, or solver='auto'")
-    ascent = Ascent(problem, problem.scores(), np.zeros(problem.size - 1))
-    kind, p, _ = problem.loss
-    if u.any():
-        w, b = problem.to_user(u)
-        ascent.b = b + float(ascent.centre @ w)
-        z = problem.matrix.scores(w, ascent.b, ascent.centre)
-        kernels.guess(kind, p, *problem.rows, ascent.norms, z, ascent.r)
-        ascent.restore()
+    ascent, (kind, p, _) = begun(problem, u), problem.loss
     rows, state, margin = np.empty(len(ascent.r), np.int64), np.array([SEED], np.uint64), math.inf
     least, last, gain = 0.0, 0.0, math.inf  # ascents of an epoch: what is all rounding, before the last bound, now
     while True:

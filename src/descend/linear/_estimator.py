@@ -18,7 +18,7 @@ from descend.linear._least_squares import is_least_squares, least_squares
 from descend.linear._matrix import Array
 from descend.linear._product import scores_of
 from descend.linear._solution import Solution, Watch
-from descend.linear._solve import SOLVERS, solve
+from descend.linear._solve import SOLVERS, solve, solve_together
 from descend.linear._unbounded import Recession
 from descend.linear._validation import Data, check_choice, check_count, check_number, later_features
 from descend.linear.files import Blocks
@@ -60,6 +60,14 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
             return least_squares(problem, watch, start)
         return solve(problem, watch, self.solver, start)
 
+    def _solved_together(self, problems: Sequence[Any], starts: Sequence[Array | None]) -> list[Solution]:
+        """The minima of all problems at once, if they can be had so, and no callback is to follow each."""
+        if getattr(self, "_skl_callbacks", None):
+            return []
+        watches = [Watch(self.tol, int(self.max_iter)) for _ in problems]
+        solutions = solve_together(problems, watches, self.solver, starts)
+        return [without_proof(*pair, self.tol) for pair in zip(problems, solutions, strict=False)]
+
     def _minimised(self, problems: Sequence[Any], data: Data) -> list[Solution]:
         """Solve the problems, with callbacks, and set what was learnt and how it went as attributes."""
         self.__dict__.pop("_streams", None)  # what `partial_fit` has learnt
@@ -70,6 +78,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         starts = self._starts(problems)
         parts = [_in_users_units(problem, start) for problem, start in zip(problems, starts, strict=True)]
         solutions: list[Solution] = []
+        found = self._solved_together(problems, starts)
         for number, (problem, start) in enumerate(zip(problems, starts, strict=True)):
 
             def reached(u: Array, number: int = number, problem: Any = problem) -> dict[str, Any]:
@@ -80,7 +89,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
             if several:
                 task = context.subcontext(f"problem {number + 1}", max_subtasks=self.max_iter)
                 task.call_on_fit_task_begin(estimator=self, **told)
-            solutions.append(self._followed(problem, start, task, reached, told))
+            solutions.append(found[number] if found else self._followed(problem, start, task, reached, told))
             parts[number] = _in_users_units(problem, solutions[-1].u)
             if several:
                 kept = self._keep(*_stacked(parts))

@@ -18,7 +18,7 @@ from descend.errors import InputError
 from descend.linear._kernels.losses import LOGISTIC, POISSON, SQUARED, SQUARED_HINGE, SQUARED_INSENSITIVE, Loss
 from descend.linear._kernels.sparse import moments
 from descend.linear._matrix import Array, Matrix, Rows, Sums
-from descend.linear._problem import Point, Problem
+from descend.linear._problem import Among, Point, Problem
 from descend.linear._solution import Watch
 from descend.linear._solve import SMALL, solve
 from descend.linear.files import Blocks
@@ -191,29 +191,13 @@ class FileMatrix(Matrix):
 
 @dataclass(frozen=True)
 class FileProblem(Problem):
-    """A problem whose rows are in a file. The user's coefficients are those of all hashed columns."""
+    """A problem whose rows are in a file."""
 
     in_memory: ClassVar[bool] = False
 
     @property
     def _file(self) -> Any:
         return self.matrix
-
-    @property
-    def columns(self) -> int:
-        """How many coefficients the user sees."""
-        return int(self._file.found.blocks.hashed)
-
-    def coefficients(self, u: Array) -> tuple[Array, float]:
-        """All coefficients, and the intercept, as the user sees them."""
-        w, b = self.to_user(u)
-        everywhere = np.zeros(self.columns)
-        everywhere[self._file.found.columns] = w
-        return everywhere, b
-
-    def from_user(self, w: Array, b: float) -> Array:
-        """The coordinates of solvers."""
-        return super().from_user(w[self._file.found.columns], b)
 
     def certified(self, point: Point, z: Array) -> Point:
         """The same point with the bound that its own slopes give; the intercept is left where it is."""
@@ -240,4 +224,5 @@ def problem_of_file(found: Survey, total: float, loss: Loss, l2: float, intercep
     matrix = FileMatrix(found, targets)
     penalty = np.full(matrix.shape[1], float(l2))
     rows = Rows(np.array([]), np.array([1 / total]))
-    return FileProblem(matrix, rows, loss, penalty, np.zeros_like(penalty), intercept)
+    among = Among(found.blocks.hashed, found.columns)
+    return FileProblem(matrix, rows, loss, penalty, np.zeros_like(penalty), intercept, among=among)

@@ -23,16 +23,19 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from descend.linear import _crossed as crossed
+from descend.linear._kernels import columns
 from descend.linear._kernels import multinomial as kernels
 from descend.linear._kernels.losses import LOGISTIC, Loss
 from descend.linear._matrix import Array, Matrix, Rows
 from descend.linear._problem import Point, Problem
-from descend.linear._threads import each, one_thread_each, parts, total
+from descend.linear._threads import each, parts, total
 
 FEW = 2000  # coefficients for which Newton's method is thought of, and slopes are foreseen for it
-BLOCK = 2**19  # numbers of a block of rows that is written out for a Hessian
-BALANCED = 1e-15  # of the shares of classes
+BALANCED = 1e-15  # of all rows: so near the shares of classes come to what they must be
+ROUNDING = 1e-13  # of a class's share: as much as sums of many rows are uncertain by
 STEPS = 50
+FAR = 500.0  # of a shift: beyond, its exponential overflows
 
 
 class _Pass(NamedTuple):
@@ -78,20 +81,20 @@ class MultinomialProblem:
         return np.zeros(self.size)
 
     @cached_property
-    def _penalty(self) -> Array:
-        """The second derivative of the penalty by column, and 0 for the intercepts."""
+    def penalty(self) -> Array:
+        """Its second derivative by column in the coordinates of solvers, and 0 for the intercepts."""
         return np.append(self.l2 * self.frame[1] ** 2, 0.0)
 
     @cached_property
     def curvature_of_penalty(self) -> Array:
         """The l2 penalty's second derivative, in the coordinates of solvers."""
-        return np.repeat(self._penalty, self.classes)
+        return np.repeat(self.penalty, self.classes)
 
     def to_user(self, u: Array) -> tuple[Array, Array]:
         """Coefficients (a row for each class) and intercepts in the user's units."""
         centre, unit = self.frame
         V = u.reshape(-1, self.classes)
-        W = np.ascontiguousarray((V[:-1] * unit[:, None]).T)
+        W = np.multiply(V[:-1].T, unit, order="C")
         return W, V[-1] - W @ centre
 
     @property
@@ -137,21 +140,22 @@ class MultinomialProblem:
     def _at(self, u: Array, z: Array, bounded: bool, foresee: bool) -> Point:
         V = u.reshape(-1, self.classes)
         done = self._pass(V, z, foresee)
-        lower = self._lower_bound(done) if bounded else -math.inf
+        lower = self.lower_bound(done.dual, done.conjugate) if bounded else -math.inf
         gradient = done.gradient
-        pulled = self._penalty[:, None] * V
+        pulled = self.penalty[:, None] * V
         gradient += pulled
         if not self.intercept:
             gradient[-1] = 0.0
         return Point(u, done.value + 0.5 * float(np.vdot(pulled, V)), gradient.ravel(), lower)
 
     @property
-    def _stored(self) -> tuple[Array, Array, Array]:
+    def stored(self) -> tuple[Array, Array, Array]:
+        """What a sparse matrix is made of."""
         return self.matrix.X.data, self.matrix.X.indices, self.matrix.X.indptr
 
     @cached_property
-    def _parts(self) -> list[tuple[int, int]]:
-        """Ranges of rows; as each has a gradient of its own, no more than are soon added up."""
+    def ranges(self) -> list[tuple[int, int]]:
+        """Ranges of rows for a pass; as each has a gradient of its own, no more than are soon added up."""
         work = self.matrix.numbers * self.classes
         return parts(self.matrix.shape[0], min(work, kernels.PRODUCT * max(2, work // (8 * self.size))))
 
@@ -159,16 +163,41 @@ class MultinomialProblem:
         centre, unit = self.frame
         if self.matrix.is_sparse:
             work = lambda start, stop: kernels.sweep_sparse(
-                start, stop, *self._stored, unit, V, *self.rows, foresee, z)
+                start, stop, *self.stored, unit, V, *self.rows, foresee, z)
         else:
             work = lambda start, stop: kernels.sweep_dense(
                 start, stop, self.matrix.X, self.matrix.in_columns, centre, unit, V, *self.rows, foresee, z)
-        (sums, G, Q), *others = each(work, self._parts)
+        (sums, G, Q), *others = each(work, self.ranges)
         for more, by_G, by_Q in others:
             sums += more
             G += by_G
             Q += by_Q
         return _Pass(float(sums[0]), G, float(sums[1]), Q if foresee else G)
+
+    def scores_at(self, V: Array, out: Array | None = None) -> Array:
+        """The scores of all rows, by the coordinates of solvers."""
+        centre, unit = self.frame
+        z = np.empty((self.matrix.shape[0], self.classes)) if out is None else out
+        if self.matrix.is_sparse:
+            work = lambda start, stop: columns.scores_sparse(start, stop, *self.stored, unit, V, z)
+        else:
+            work = lambda start, stop: columns.scores_dense(
+                start, stop, self.matrix.X, self.matrix.in_columns, centre, unit, V, z)
+        each(work, parts(len(z), self.matrix.numbers * self.classes))
+        return z
+
+    def sums(self, R: Array) -> Array:
+        """Σ x̃ rᵀ over all rows."""
+        centre, unit = self.frame
+        if self.matrix.is_sparse:
+            work = lambda start, stop: columns.sums_sparse(start, stop, *self.stored, unit, R)
+        else:
+            work = lambda start, stop: columns.sums_dense(
+                start, stop, self.matrix.X, self.matrix.in_columns, centre, unit, R)
+        out, *others = each(work, self.ranges)
+        for more in others:
+            out += more
+        return out
 
     @cached_property
     def _class_sums(self) -> Array:
@@ -176,30 +205,29 @@ class MultinomialProblem:
         centre, unit = self.frame
         if self.matrix.is_sparse:
             work = lambda start, stop: kernels.class_sums_sparse(
-                start, stop, *self._stored, unit, *self.rows, self.classes)
+                start, stop, *self.stored, unit, *self.rows, self.classes)
         else:
             work = lambda start, stop: kernels.class_sums_dense(
                 start, stop, self.matrix.X, centre, unit, *self.rows, self.classes)
-        out, *others = each(work, self._parts)
+        out, *others = each(work, self.ranges)
         for more in others:
             out += more
         return out
 
-    def _lower_bound(self, done: _Pass) -> float:
-        """The dual's value at the slopes, made feasible as the module says."""
-        dual, conjugate = done.dual, done.conjugate
+    def lower_bound(self, dual: Array, conjugate: float) -> float:
+        """The dual's value at slopes, of which x̃ᵀ s r and Σ s Σ p log p are given, made feasible as the module says."""
         if self.intercept:
-            wanted = self._class_shares
+            wanted = self.class_shares
             dual, conjugate = self._merged(dual, conjugate, wanted == 0)
             shares = np.maximum(dual[-1] + wanted, 0.0)
             t = float(np.max(1 - wanted / np.where(shares > 0, shares, np.inf), where=shares > 0, initial=0.0))
-            if t > BALANCED:
+            if t > ROUNDING:
                 mixed = np.maximum(shares + (wanted - shares) / t, 0.0)
                 mixed /= mixed.sum()
                 sums = self._class_sums
                 dual = (1 - t) * dual + t * (np.outer(sums.sum(axis=1), mixed) - sums)
                 conjugate = (1 - t) * conjugate + t * float(np.sum(mixed * np.log(np.where(mixed > 0, mixed, 1.0))))
-        pull = self._penalty[:-1]
+        pull = self.penalty[:-1]
         squares = np.einsum("jk,jk->j", dual[:-1], dual[:-1])
         if squares[pull == 0].any():
             return -math.inf
@@ -210,97 +238,90 @@ class MultinomialProblem:
         lost = dual[-1, absent]
         if lost.any():
             dual = dual.copy()
-            dual[:, np.argmax(self._class_shares)] += dual[:, absent].sum(axis=1)
+            dual[:, np.argmax(self.class_shares)] += dual[:, absent].sum(axis=1)
             dual[:, absent] = 0.0
             lost = lost[lost > 0]
             conjugate += float(np.sum(lost * (1 - np.log(lost))))
         return dual, conjugate
 
     @cached_property
-    def _class_shares(self) -> Array:
+    def class_shares(self) -> Array:
         """The weight of the rows of each class, of all."""
         y, s = self.rows
         return np.bincount(y, np.broadcast_to(s, y.shape), self.classes)
 
     def _best_shift(self, z: Array) -> Array:
-        """The intercepts that minimise the loss, by Newton's steps on the scores alone; z is moved by them."""
-        ranges = parts(len(z), z.size * self.classes)
-        at = lambda shift: total(each(lambda start, stop: kernels.shifted(start, stop, shift, *self.rows, z), ranges))
+        """The intercepts that minimise the loss of the scores, of which z does not remain."""
+        self.probabilities(z, z)
+        return self.balance(z)[0]
+
+    def probabilities(self, z: Array, p: Array) -> float:
+        """The loss of scores z, whose probabilities p become; it may be z itself."""
+        work = lambda start, stop: kernels.probabilities(start, stop, *self.rows, z, p)
+        return float(total(each(work, parts(len(z), 8 * z.size)))[0])
+
+    def balance(self, p: Array) -> tuple[Array, float]:
+        """Give the classes the shares that they have among the rows: p exp(shift), divided by its sum, in place of p.
+
+        The shift minimises the loss of scores log p, by Newton's steps; with it is given how the loss changes.
+        """
+        ranges = parts(len(p), p.size * self.classes)
+        wanted = self.class_shares
+
+        def at(shift: Array) -> tuple[float, Array, Array]:
+            factor = np.exp(np.minimum(shift, FAR))
+            level, shares, products = total(each(
+                lambda start, stop: kernels.tilted(start, stop, factor, self.rows.s, p), ranges))
+            return float(level - wanted @ shift), shares - wanted, np.diag(shares) - products
+
         shift = np.zeros(self.classes)
         loss, first, second = at(shift)
+        before = loss
         for _ in range(STEPS):
             if np.abs(first).max() <= BALANCED:
                 break
             step = -np.linalg.solve(second + 1 / self.classes + 1e-14 * np.eye(self.classes), first)
             after = at(shift + step)
-            while not after[0] <= loss + 1e-15 * abs(loss) and np.abs(step).max() > 1e-15:
+            while not after[0] <= loss + 1e-15 * (1 + abs(loss)) and np.abs(step).max() > 1e-15:
                 step = step / 4
                 after = at(shift + step)
             if np.abs(after[1]).max() >= np.abs(first).max() and after[0] >= loss:
                 break  # what is left is rounding
             shift, (loss, first, second) = shift + step, after
-        z += shift
-        return shift
+        if shift.any():
+            factor = np.exp(np.minimum(shift, FAR))
+            each(lambda start, stop: kernels.tilt(start, stop, factor, p), ranges)
+        return shift, loss - before
 
     def hessian(self, z: Array) -> Array:
-        """The second derivative at these scores: the lower triangle.
+        """The second derivative at these scores.
 
         Along equal moves of all classes, where it vanishes if there is no penalty (and the gradient with it), it is
         given a curvature, so that Newton's step makes no such move rather than any.
         """
-        width, classes = self.matrix.shape[1] + 1, self.classes
-        crossed, products = self._products(z)
-        out = -products
-        at = np.arange(width)[:, None] * classes + np.arange(classes)  # in u: of a column and a class
-        for i in range(width):
-            out[at, at[i]] += crossed[i].reshape(width, classes)
-            if self._penalty[i] == 0:
-                block = slice(i * classes, (i + 1) * classes)
-                out[block, block] += np.trace(out[block, block]) / classes**2
+        classes = self.classes
+        products = crossed.products(self, z)  # of two columns and two classes
+        for i in np.flatnonzero(self.penalty == 0):
+            products[i, i] += np.trace(products[i, i]) / classes**2
+        out = products.transpose(0, 2, 1, 3).reshape(self.size, self.size)  # in u: of a column and a class
         out[np.diag_indices(self.size)] += self.curvature_of_penalty
         if not self.intercept:
             out[-classes:] = 0.0
             out[:, -classes:] = 0.0
-            out[at[-1], at[-1]] = 1.0
+            out[np.diag_indices(self.size)] += np.append(np.zeros(self.size - classes), np.ones(classes))
         return out
 
-    def _products(self, z: Array) -> tuple[Array, Array]:
-        """Σ s x̃ (x̃ ⊗ p)ᵀ and Σ s (x̃ ⊗ p)(x̃ ⊗ p)ᵀ."""
-        work = self.matrix.shape[0] * self.size
-        few = parts(self.matrix.shape[0], min(work, 8 * kernels.PRODUCT))  # each has a Hessian of its own
-        with one_thread_each():
-            (crossed, products), *others = each(lambda start, stop: self._products_of(start, stop, z), few)
-        for more_crossed, more_products in others:
-            crossed += more_crossed
-            products += more_products
-        return crossed, products
-
-    def _products_of(self, start: int, stop: int, z: Array) -> tuple[Array, Array]:
-        """The same for a part of the rows, which are written out block by block."""
-        width, size = self.matrix.shape[1] + 1, self.size
-        centre, unit = self.frame
-        step = max(32, min(stop - start, BLOCK // size))
-        block, spread = np.empty((step, width)), np.empty((step, size))
-        crossed, products = np.zeros((width, size)), np.zeros((size, size))
-        product = np.empty((size, size))
-        for first in range(start, stop, step):
-            last = min(first + step, stop)
-            rows, with_p = block[: last - first], spread[: last - first]
-            if self.matrix.is_sparse:
-                kernels.sparse_rows(first, last, *self._stored, unit, rows)
-            else:
-                kernels.written(first, last, self.matrix.X, self.matrix.in_columns, centre, unit, rows)
-            kernels.spread(first, last, self.rows.s, z, rows, with_p)
-            crossed += rows.T @ with_p
-            products += np.matmul(with_p.T, with_p, out=product)
-        return crossed, products
-
     def sample(self, count: int) -> "MultinomialProblem":
-        """The same problem on some of the rows; see `Problem.sample`."""
-        drawn = np.sort(np.random.default_rng(0).choice(self.matrix.shape[0], count, replace=False))
+        """The same problem on some of the rows, of each class by its share and at least one; see `Problem.sample`."""
         y, s = self.rows
-        s = s[drawn] / s[drawn].sum() if s.size > 1 else np.array([1 / count])
-        share = self.matrix.shape[0] / count
+        order = np.random.default_rng(0).permutation(len(y))
+        order = order[np.argsort(y[order], kind="stable")]
+        drawn = order[np.arange(count) * len(y) // count + len(y) // (2 * count)]
+        _, firsts = np.unique(y[order], return_index=True)
+        missed = firsts[~np.isin(y[order[firsts]], y[drawn])]
+        drawn = np.sort(np.append(drawn, order[missed]))
+        s = s[drawn] / s[drawn].sum() if s.size > 1 else np.array([1 / len(drawn)])
+        share = len(y) / len(drawn)
         part = replace(self, matrix=self.matrix.take(drawn), rows=Rows(y[drawn], s), l2=share * self.l2)
         vars(part)["frame"] = self.frame
         return part

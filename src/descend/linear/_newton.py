@@ -21,7 +21,7 @@ ENOUGH = 1e-4  # of the decrease that the slope promises (Armijo)
 ROUNDING = 1e-15  # of the loss: so far it may rise
 LEVELLED = 0.5  # of the slope, what may be left of it after a step that is judged by it
 NOISE = 1e-8  # of the loss: of a change that is promised to be less, its slope tells more than its value
-SHARE, TYPICAL = 16, 50  # a sample: of the rows one in so many, but at least so many for each coefficient
+SHARE, TYPICAL = 16, 50  # a sample: of the rows one in so many, but at least so many for each column
 LARGE = 2**20  # numbers of a matrix from which on a sample saves time
 SHORTEST = 2.0**-40
 
@@ -38,13 +38,20 @@ class Smooth(Protocol):
 
 
 def sampled_newton(problem: Any, u: Array) -> Steps:
-    """Descend from u on a sample of the rows, and from where that leads, on all of them."""
-    rows = problem.matrix.shape[0]
-    count = max(rows // SHARE, TYPICAL * problem.size)
-    if count > rows // 4 or problem.matrix.numbers < LARGE:
-        return (yield from newton(problem, u))
-    best = Watch(tol=0.1 * problem.size / count, max_iter=20).follow(newton(problem.sample(count), u))
-    return (yield from newton(problem, best.u))
+    """Descend from u on a sample of the rows, and from where that leads, on all of them.
+
+    Where a sample has few rows for each number that is sought, its minimum is the start for a greater one.
+    """
+    rows, columns = problem.matrix.shape
+    scores = problem.size // (columns + 1)  # of a row
+    count = max(rows // SHARE, TYPICAL * (columns + 1))
+    while count <= rows // 4 and problem.matrix.numbers * scores >= LARGE:
+        watch = Watch(tol=0.1 * problem.size / count, max_iter=20)
+        u = watch.follow(newton(problem.sample(count), u)).u
+        if count >= TYPICAL * problem.size:
+            break
+        count *= 4
+    return (yield from newton(problem, u))
 
 
 def newton(problem: Smooth, u: Array) -> Steps:
@@ -59,7 +66,7 @@ def newton(problem: Smooth, u: Array) -> Steps:
             return "the gradient vanishes"
         step, trial = 1.0, problem.evaluate(point.u + direction, z)
         while not (trial.value <= point.value + ENOUGH * step * slope + ROUNDING * abs(point.value)
-                   or -slope <= NOISE * abs(point.value) and abs(trial.gradient @ direction) <= -LEVELLED * slope):
+                   or (-slope <= NOISE * abs(point.value) and abs(trial.gradient @ direction) <= -LEVELLED * slope)):
             step /= 4
             if step < SHORTEST:
                 return "no step along Newton's direction decreases the loss"

@@ -24,9 +24,12 @@ class PartialRegressor(LinearRegressor):
         """
         self._check_parameters()
         data = checked_data(self, X, y, sample_weight, numeric=True, reset=not hasattr(self, "_streams"))
-        [stream] = _streams(self, 1)
-        stream.update(data.X, numbers(data.y), _weights(data))
-        _learnt(self)
+        targets = numbers(data.y)
+        self._check_targets(targets)
+        columns = columns_of_block(self, data)
+        [stream] = streams_of(self, 1, columns)
+        teach(self, stream, columns, targets, _weights(data))
+        learnt(self)
         return self
 
 
@@ -54,10 +57,11 @@ class PartialClassifier(LinearClassifier):
         known = checked_labels(data, self.classes_)._replace(
             weights=class_weights(data._replace(y=self.classes_, weight=None), self.classes_, self.class_weight))
         binary = len(self.classes_) == 2
-        for one, stream in enumerate(_streams(self, 1 if binary else len(self.classes_))):
+        columns = columns_of_block(self, data)
+        for one, stream in enumerate(streams_of(self, 1 if binary else len(self.classes_), columns)):
             factor = known.factor() if binary else known.factor(one)
-            stream.update(data.X, known.signs(1 if binary else one), _weights(data, factor))
-        _learnt(self)
+            teach(self, stream, columns, known.signs(1 if binary else one), _weights(data, factor))
+        learnt(self)
         return self
 
 
@@ -67,18 +71,28 @@ def _weights(data: Data, factor: Array | None = None) -> Array:
     return weight if factor is None else weight * factor
 
 
-def _streams(model: LinearModel, count: int) -> list[Stream]:
+def columns_of_block(model: LinearModel, data: Data) -> Any:
+    """The columns of which the model is linear; what they are made by is learnt with the first block."""
+    return model._as_columns(data.X) if hasattr(model, "_streams") else model._learnt_columns(data)
+
+
+def streams_of(model: LinearModel, count: int, columns: Any, tilt: float | None = None) -> list[Stream]:
     """What the model has learnt so far; to begin with, nothing."""
     if not hasattr(model, "_streams"):
-        l2, l1 = model._penalties(1.0)
-        if l1:
-            raise InputError(f"{type(model).__name__} has an l1 penalty: partial_fit knows the l2 penalty alone")
-        penalty = np.full(model.n_features_in_, float(l2))
-        model._streams = [Stream(model._loss(), penalty, bool(model.fit_intercept)) for _ in range(count)]
+        width, intercept = columns.shape[1], bool(model.fit_intercept)
+        model._streams = [Stream(model._loss(), width, intercept, tilt) for _ in range(count)]
     return model._streams
 
 
-def _learnt(model: LinearModel) -> None:
+def teach(model: LinearModel, stream: Stream, columns: Any, y: Array, s: Array) -> None:
+    """Give a stream more rows, and the penalties that go with all that it has been given."""
+    total = stream.seen + (float(s.sum()) if s.size > 1 else float(s[0]) * len(y))
+    if total:
+        l2, l1 = model._penalties(total)
+        stream.update(columns, y, s, l2 * total, l1 * total)
+
+
+def learnt(model: LinearModel) -> None:
     """Set what was learnt as attributes."""
     w = np.vstack([stream.coef for stream in model._streams])
     b = np.array([stream.intercept for stream in model._streams])

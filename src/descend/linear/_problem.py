@@ -18,7 +18,6 @@ from descend.linear._kernels.intercept import best_shift
 from descend.linear._kernels.losses import CURVATURE, HUBER, PINBALL, SMOOTHED, Loss
 from descend.linear._matrix import Array, Matrix, Rows, Sums
 
-
 ROUNDING = 1e-14  # of the slopes' magnitude: so far their sum may be from what it must be
 
 
@@ -34,9 +33,19 @@ class Point(NamedTuple):
     lower: float
 
 
+class Among(NamedTuple):
+    """Columns among a greater number of them: that number, and their places."""
+
+    width: int
+    places: Array
+
+
 @dataclass(frozen=True)
 class Problem:
-    """A linear model of one score per row. `l2`, `l1`: by column, of the user's coefficients; see the module."""
+    """A linear model of one score per row. `l2`, `l1`: by column, of the user's coefficients; see the module.
+
+    `among`: of which of the user's columns the matrix is, where it has not all of them; the others are 0 everywhere.
+    """
 
     in_memory: ClassVar[bool] = True
 
@@ -47,6 +56,7 @@ class Problem:
     l1: Array
     intercept: bool = True
     tilt: float = 0.0
+    among: Among | None = None
 
     @cached_property
     def frame(self) -> tuple[Array, Array]:
@@ -78,20 +88,26 @@ class Problem:
         """Coefficients and intercept in the user's units."""
         centre, unit = self.frame
         w = u[:-1] * unit
-        return w, float(u[-1] - centre @ w)
+        return w, float(u[-1] if self.matrix.is_sparse else u[-1] - centre @ w)
 
     @property
     def columns(self) -> int:
         """How many coefficients the user sees."""
-        return self.matrix.shape[1]
+        return self.matrix.shape[1] if self.among is None else self.among.width
 
     def coefficients(self, u: Array) -> tuple[Array, float]:
         """All coefficients, and the intercept, as the user sees them."""
-        return self.to_user(u)
+        w, b = self.to_user(u)
+        if self.among is None:
+            return w, b
+        everywhere = np.zeros(self.columns)
+        everywhere[self.among.places] = w
+        return everywhere, b
 
     def from_user(self, w: Array, b: float) -> Array:
-        """The coordinates of solvers."""
+        """The coordinates of solvers, of all the user's coefficients."""
         centre, unit = self.frame
+        w = w if self.among is None else w[self.among.places]
         return np.append(w / unit, b + centre @ w if self.intercept else 0.0)
 
     def origin(self) -> Array:
@@ -111,7 +127,7 @@ class Problem:
         w, b = self.to_user(u)
         sums = self.matrix.sweep(w, b, self.loss, self.rows, z)
         centre, unit = self.frame
-        penalty = 0.5 * self.l2 @ (w * w) + self.l1 @ np.abs(w) + self.tilt * b
+        penalty = 0.5 * float(np.sum(self.l2 * w * w)) + float(np.sum(self.l1 * np.abs(w))) + self.tilt * b
         by_b = sums.g_b + self.tilt if self.intercept else 0.0
         gradient = np.append((sums.g + self.l2 * w - centre * (sums.g_b + self.tilt)) * unit, by_b)
         return Point(u, sums.value + self.smoothing + penalty, gradient, self.lower_bound(sums))
@@ -159,7 +175,7 @@ class Problem:
             if wanted < -ROUNDING * (below + above) or (have == 0 and wanted > 0):
                 return -math.inf
             shares[side] = max(wanted, 0.0) / have if have > 0 else 1.0
-        q, conjugates = shares @ sums.q, float(shares @ sums.conjugates)
+        q, conjugates = shares[0] * sums.q[0] + shares[1] * sums.q[1], float(shares @ sums.conjugates)
         scale = 1.0 if self.loss.kind != HUBER else min(1.0, 2 / math.sqrt(max(sums.squares, 1e-300)))
         free = self.l2 == 0
         beyond = scale * np.abs(q[free]) > self.l1[free]

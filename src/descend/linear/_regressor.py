@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import RegressorMixin
 
+from descend.linear._compact import compact
 from descend.linear._estimator import LinearModel, fitting
 from descend.linear._from_file import FileProblem, survey
 from descend.linear._kernels.losses import Loss
-from descend.linear._matrix import Array, Matrix, Rows
+from descend.linear._matrix import Array, Rows
 from descend.linear._problem import Problem
 from descend.linear._validation import Data, checked_data, numbers
 from descend.linear.files import Blocks
@@ -45,9 +46,9 @@ class LinearRegressor(RegressorMixin, LinearModel):
 
     def _problem(self, data: Data) -> Problem:
         s, total = data.shares()
-        X = self._learnt_columns(data)
-        l2, l1 = (np.full(X.shape[1], float(penalty)) for penalty in self._penalties(total))
-        return Problem(Matrix(X), Rows(numbers(data.y), s), self._loss(), l2, l1, bool(self.fit_intercept))
+        matrix, among = compact(self._learnt_columns(data))
+        l2, l1 = (np.full(matrix.shape[1], float(penalty)) for penalty in self._penalties(total))
+        return Problem(matrix, Rows(numbers(data.y), s), self._loss(), l2, l1, bool(self.fit_intercept), among=among)
 
     def _keep(self, w: Array, b: Array) -> dict[str, Any]:
         return {"coef_": w[0], "intercept_": float(b[0])}

@@ -92,12 +92,16 @@ class Watch:
             try:
                 reason = self.see(next(steps))
             except StopIteration as end:
-                gap = f"; the duality gap is {self.gap:.2g}" if math.isfinite(self.gap) else ""
-                reason = Reason("stalled", f"{end.value}{gap}", len(self.curve) - 1)
+                reason = self.stalled(end.value)
             if reason is not None:
-                return self._solution(reason)
+                return self.solution(reason)
 
-    def _solution(self, reason: Reason) -> Solution:
+    def stalled(self, why: str) -> Reason:
+        """The reason of a solver that can go no further."""
+        gap = f"; the duality gap is {self.gap:.2g}" if math.isfinite(self.gap) else ""
+        return Reason("stalled", f"{why}{gap}", len(self.curve) - 1)
+
+    def solution(self, reason: Reason) -> Solution:
         """The best point that was seen."""
         if self.best is None:
             raise RuntimeError(f"a solver ended before its first point, which is to be its start: {reason.evidence}")

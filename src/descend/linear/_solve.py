@@ -1,8 +1,10 @@
 """Which solver for which problem, and the way from a problem to its solution."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from descend.errors import InputError
 from descend.linear._accelerated import accelerated
@@ -16,12 +18,15 @@ from descend.linear._matrix import Array
 from descend.linear._multinomial import MultinomialProblem
 from descend.linear._newton import sampled_newton
 from descend.linear._problem import Problem
+from descend.linear._simplex import ascendable, ascent
 from descend.linear._smoothing import smoothing
 from descend.linear._solution import Solution, Steps, Watch
 from descend.linear._stochastic import sgd, svrg
+from descend.linear._together import alike, solved_together
 from descend.optimizers import Optimizer
 
 AnyProblem = Problem | MultinomialProblem
+SOON = 1000.0  # epochs of the dual's ascent, at about which it falls behind
 SMALL = 2000  # coefficients for which a Hessian is summed up and factored
 
 
@@ -45,6 +50,19 @@ def solve(problem: AnyProblem, watch: Watch, solver: str | Optimizer = "auto", s
     return replace(watch.follow(SOLVERS[chosen](problem, u)), how=f"{chosen}: {why}")
 
 
+def solve_together(problems: Sequence[AnyProblem], watches: Sequence[Watch], solver: str | Optimizer,
+                   starts: Sequence[Array | None]) -> list[Solution]:
+    """The solutions of problems that are best solved side by side; none, if these are not."""
+    several = [problem for problem in problems if isinstance(problem, Problem)]
+    if len(problems) < 2 or len(several) < len(problems) or isinstance(solver, Optimizer):
+        return []
+    chosen, why = choice(several[0]) if solver == "auto" else (solver, "it was asked for")
+    if chosen != "dual" or not alike(several):
+        return []
+    origins = [problem.origin() if u is None else u for problem, u in zip(problems, starts, strict=True)]
+    return [replace(solution, how=f"dual: {why}") for solution in solved_together(several, origins, watches)]
+
+
 def choice(problem: AnyProblem) -> tuple[str, str]:
     """The solver for a problem, and why."""
     if problem.l1.any() and isinstance(problem, Problem) and problem.loss.kind not in SMOOTHED:
@@ -55,9 +73,8 @@ def choice(problem: AnyProblem) -> tuple[str, str]:
         return "accelerated", "an l1 penalty"
     if problem.size <= SMALL:
         return "newton", f"{problem.size:,} coefficients, so that a Hessian is soon factored"
-    if (isinstance(problem, Problem) and problem.in_memory and problem.matrix.is_sparse
-            and problem.loss.kind != SQUARED and solvable(problem)):
-        return "dual", f"{problem.size:,} coefficients with an l2 penalty, and a sparse matrix"
+    if problem.in_memory and problem.matrix.is_sparse and problem.loss.kind != SQUARED and _has_dual(problem):
+        return "dual", f"{problem.size:,} coefficients with an l2 penalty, and a sparse matrix of short rows"
     return "lbfgs", f"{problem.size:,} coefficients, too many for a Hessian"
 
 
@@ -70,10 +87,31 @@ def _cornered(problem: AnyProblem) -> tuple[str, str]:
     return "smoothing", f"a loss with corners, and {problem.size:,} coefficients, too many for a Hessian"
 
 
+def _has_dual(problem: AnyProblem) -> bool:
+    """Whether the dual's ascent can solve a problem, and soon."""
+    if _reach(problem) > SOON:
+        return False
+    if isinstance(problem, MultinomialProblem):  # whose rows are renewed one by one, while passes are side by side
+        return ascendable(problem) and problem.matrix.shape[0] < problem.size
+    return isinstance(problem, Problem) and solvable(problem)
+
+
+def _reach(problem: AnyProblem) -> float:
+    """The rows' mean square beside the penalty: about as many epochs does the dual's ascent take."""
+    X, weakest = problem.matrix.X, float(problem.l2.min())
+    square = float(np.vdot(X.data, X.data)) / X.shape[0]
+    return square / (weakest * X.shape[0]) if weakest > 0 else np.inf
+
+
+def _ascended(problem: AnyProblem, u: Array) -> Steps:
+    """The dual's ascent for either kind of problem."""
+    return ascent(problem, u) if isinstance(problem, MultinomialProblem) else dual(problem, u)
+
+
 SOLVERS: dict[str, Callable[[Any, Array], Steps]] = {
     "accelerated": accelerated,
     "lbfgs": lbfgs,
-    "dual": dual,
+    "dual": _ascended,
     "interior": interior,
     "coordinate": coordinate,
     "newton": sampled_newton,

@@ -5,6 +5,7 @@ result is the same, bit for bit, on one core and on many.
 """
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -19,9 +20,13 @@ PART = 2**18  # numbers of a matrix that one call goes over: some hundred micros
 MOST = 256
 
 
+_here = threading.local()
+
+
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(numba.get_num_threads(), thread_name_prefix="descend.linear")
+    begin = lambda: setattr(_here, "in_pool", True)
+    return ThreadPoolExecutor(numba.get_num_threads(), thread_name_prefix="descend.linear", initializer=begin)
 
 
 if hasattr(os, "register_at_fork"):
@@ -47,8 +52,8 @@ def parts(rows: int, numbers: int) -> list[tuple[int, int]]:
 
 def each(work: Callable[..., Any], ranges: Sequence[tuple[int, int]]) -> list[Any]:
     """What `work(start, stop)` gives for each range, in order."""
-    if len(ranges) == 1:
-        return [work(*ranges[0])]
+    if len(ranges) == 1 or getattr(_here, "in_pool", False):  # a thread that waits for others of its pool may for ever
+        return [work(*bounds) for bounds in ranges]
     return list(_pool().map(lambda bounds: work(*bounds), ranges))
 
 

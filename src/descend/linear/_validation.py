@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from descend.errors import InputError
 from descend.linear._matrix import Array
+from descend.linear._threads import each, parts
 from descend.linear.files import Blocks
 
 LARGEST = 1e150  # whose square is still a number
@@ -80,12 +81,22 @@ def _checked_features(X: Any) -> Any:
         if not X.has_canonical_format:
             X = X.copy()
             X.sum_duplicates()
+        stored = X.data, X.indices, X.indptr
+        if not all(part.flags.writeable for part in stored):
+            X = type(X)(tuple(map(_as_if_writable, stored)), shape=X.shape)
         values = X.data
     else:
-        values = X = _as_if_writable(X)
-    if values.size and max(float(values.max()), -float(values.min())) > LARGEST:
+        X = _as_if_writable(X)
+        values = X if X.flags.c_contiguous else X.T
+    if values.size and greatest(values) > LARGEST:
         raise InputError(f"X has numbers beyond {LARGEST:g}, too large to be squared: give its columns in other units")
     return X
+
+
+def greatest(values: Array) -> float:
+    """The greatest magnitude, in pieces that are still in the cache when they are gone through again."""
+    work = lambda start, stop: max(float(values[start:stop].max()), -float(values[start:stop].min()))
+    return max(each(work, parts(len(values), values.size)))
 
 
 class _Window:

@@ -7,7 +7,6 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from descend.errors import InputError
-from descend.linear._classifier import LinearClassifier
 from descend.linear._from_file import FileProblem
 from descend.linear._kernels.losses import HINGE, LOGISTIC, Loss
 from descend.linear._matrix import Array, Matrix, Rows
@@ -114,14 +113,15 @@ class LogisticRegression(PartialClassifier):
         return np.log(np.maximum(self.predict_proba(X), np.finfo(float).tiny))
 
 
-class Perceptron(LinearClassifier):
+class Perceptron(PartialClassifier):
     """Rosenblatt's perceptron: a plane that is moved towards the rows on its wrong side, until there are none:
 
         u ← u + Σ s y x̃  over rows with y (x̃·u) ≤ 0
 
     with columns x̃ centred and in units of their spread, and weights s. All rows take part in each step, so their order
     does not matter. If a plane separates the classes, one is found. Otherwise there is no end to it, and the plane that
-    had the fewest rows on its wrong side is kept: the pocket algorithm.
+    had the fewest rows on its wrong side is kept: the pocket algorithm. `partial_fit`, which cannot go back to rows,
+    minimises a hinge loss instead: how far rows are on the wrong side, or too near to it.
 
     Args:
         class_weight: a dict of weights by label, or "balanced": each class counts as much.

@@ -11,6 +11,7 @@ from sklearn.kernel_approximation import Nystroem
 
 from descend.errors import InputError
 from descend.linear._from_file import FileProblem
+from descend.linear._partial import PartialClassifier, PartialRegressor
 from descend.linear._threads import one_thread_each
 from descend.linear._validation import Data, check_choice, check_count, check_number
 from descend.linear.files import Blocks
@@ -62,11 +63,12 @@ class _KernelMachine:
         return 1.0 / (columns * variance) if variance > 0 else 1.0
 
 
-class SVC(_KernelMachine, MarginClassifier):
+class SVC(_KernelMachine, PartialClassifier, MarginClassifier):
     """A support vector machine with a kernel: `LinearSVC` on a Nyström map of the features.
 
     With as many components as rows the map is exact, and so is the machine: that of scikit-learn's `SVC` (which tells
-    each class from each, where there are more than two; here it is each from all others).
+    each class from each, where there are more than two; here it is each from all others). `partial_fit` draws the map's
+    rows from the first block, which is to have at least as many.
 
     Args:
         C: how much the rows count beside the penalty, above 0.
@@ -118,10 +120,11 @@ class SVC(_KernelMachine, MarginClassifier):
         self._check_kernel()
 
 
-class SVR(_KernelMachine, TubeRegressor):
+class SVR(_KernelMachine, PartialRegressor, TubeRegressor):
     """A support vector regression with a kernel: `LinearSVR` on a Nyström map of the features.
 
-    With as many components as rows the map is exact, and so is the machine: that of scikit-learn's `SVR`.
+    With as many components as rows the map is exact, and so is the machine: that of scikit-learn's `SVR`. `partial_fit`
+    draws the map's rows from the first block, which is to have at least as many.
 
     Args:
         C: how much the rows count beside the penalty, above 0.

@@ -89,7 +89,7 @@ class Ridge(_SquaredLoss, PartialRegressor):
         return self.alpha / total, 0.0
 
 
-class ElasticNet(_SquaredLoss):
+class ElasticNet(_SquaredLoss, PartialRegressor):
     """Least squares with both penalties: minimises the weighted mean of (y − x·w − b)²/2, plus
     alpha (l1_ratio ‖w‖₁ + (1 − l1_ratio) ‖w‖²/2).
 
@@ -129,7 +129,7 @@ class ElasticNet(_SquaredLoss):
         return self.alpha * (1 - self.l1_ratio), self.alpha * self.l1_ratio
 
 
-class Lasso(_SquaredLoss):
+class Lasso(_SquaredLoss, PartialRegressor):
     """Least squares with an l1 penalty, which makes coefficients 0: minimises the weighted mean of (y − x·w − b)²/2,
     plus alpha ‖w‖₁.
 

@@ -10,19 +10,19 @@ from descend.errors import InputError
 from descend.linear._estimator import fitting
 from descend.linear._kernels.losses import HUBER, PINBALL, POISSON, Loss
 from descend.linear._matrix import Array
+from descend.linear._partial import PartialRegressor
 from descend.linear._problem import Problem
 from descend.linear._product import scores_of
-from descend.linear._regressor import LinearRegressor
 from descend.linear._scale import LEAST, ScaledProblem, bounded_newton, least_absolute
 from descend.linear._solution import Solution, Watch
 from descend.linear._solve import SMALL, SOLVERS
-from descend.linear._validation import Data, check_choice, check_number, checked_data
+from descend.linear._validation import Data, check_choice, check_number, checked_data, numbers
 from descend.stopping import Reason
 
 KNOWING_SCALE = ("accelerated", "lbfgs", "newton")  # solvers that only ask for values, gradients and Hessians
 
 
-class HuberRegressor(LinearRegressor):
+class HuberRegressor(PartialRegressor):
     """A regression on which outliers pull with a bounded force: minimises over w, b and the scale σ
 
         Σ s (σ + σ H((y − x·w − b)/σ)) + alpha ‖w‖²,  H(u) = u² if abs(u) ≤ epsilon, else 2 epsilon abs(u) − epsilon²
@@ -97,7 +97,8 @@ class HuberRegressor(LinearRegressor):
         data = checked_data(self, X, y, sample_weight, numeric=True)
         base = self._problem(data)
         least = LEAST * max(float(np.ptp(base.rows.y)), float(np.abs(base.rows.y).max()), np.finfo(float).tiny / LEAST)
-        problem = ScaledProblem(base.matrix, base.rows, base.loss, base.l2, base.l1, base.intercept, least=least)
+        problem = ScaledProblem(base.matrix, base.rows, base.loss, base.l2, base.l1, base.intercept,
+                                among=base.among, least=least)
         self._minimised([problem], data)
         everything = data if sample_weight is None else checked_data(self, X, y, None, numeric=True)
         errors = np.asarray(everything.y) - scores_of(everything.X, self.coef_[None], self.intercept_)[:, 0]
@@ -106,8 +107,20 @@ class HuberRegressor(LinearRegressor):
         self.outliers_ = np.abs(errors) > self.scale_ * self.epsilon
         return self
 
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "HuberRegressor":
+        """Learn from more rows, each of which is seen once.
 
-class QuantileRegressor(LinearRegressor):
+        The scale is that of the errors on rows before they are learnt from; `outliers_` is of these rows. It begins
+        anew after a `fit`.
+        """
+        super().partial_fit(X, y, sample_weight)
+        self.scale_ = self._streams[0].width
+        data = checked_data(self, X, y, None, numeric=True, reset=False)
+        self.outliers_ = np.abs(numbers(data.y) - self._scores(X)) > self.scale_ * self.epsilon
+        return self
+
+
+class QuantileRegressor(PartialRegressor):
     """A line below which a given share of the targets lies: minimises the weighted mean of the pinball loss,
     quantile·max(e, 0) + (1 − quantile)·max(−e, 0) with e = y − x·w − b, plus alpha ‖w‖₁.
 
@@ -153,7 +166,7 @@ class QuantileRegressor(LinearRegressor):
         return 0.0, self.alpha
 
 
-class PoissonRegressor(LinearRegressor):
+class PoissonRegressor(PartialRegressor):
     """A regression of counts or rates, expected to be exp(x·w + b): minimises half the weighted mean deviance,
     exp(z) − y z + y log y − y with z = x·w + b, plus alpha ‖w‖²/2.
 

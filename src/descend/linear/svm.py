@@ -9,7 +9,7 @@ from descend.linear._classifier import LinearClassifier
 from descend.linear._estimator import LinearModel, fitting
 from descend.linear._kernels.losses import HINGE, INSENSITIVE, SQUARED_HINGE, SQUARED_INSENSITIVE, Loss
 from descend.linear._matrix import Array, Matrix, Rows
-from descend.linear._partial import PartialClassifier, PartialRegressor
+from descend.linear._partial import PartialClassifier, PartialRegressor, learnt, streams_of, teach
 from descend.linear._problem import Problem
 from descend.linear._regressor import LinearRegressor
 from descend.linear._validation import check_choice, check_number, checked_data
@@ -178,10 +178,29 @@ class OneClassSVM(OutlierMixin, LinearModel):
         s, _ = data.shares()
         rows, columns = data.X.shape
         nu = float(self.nu)
-        problem = Problem(Matrix(data.X), Rows(np.ones(rows), s), Loss(HINGE), np.full(columns, nu), np.zeros(columns),
+        problem = Problem(Matrix(data.X), Rows(np.ones(rows), s), self._loss(), np.full(columns, nu), np.zeros(columns),
                           bool(self.fit_intercept), nu if self.fit_intercept else 0.0)
         self._minimised([problem], data)
         return self
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "OneClassSVM":
+        """Learn from more rows, each of which is seen once; near to a fit to all of them. It begins anew after a `fit`.
+
+        `y` is ignored.
+        """
+        self._check_parameters()
+        data = checked_data(self, X, "no_validation", sample_weight, reset=not hasattr(self, "_streams"))
+        weights = np.ones(1) if data.weight is None else data.weight
+        [stream] = streams_of(self, 1, data.X, float(self.nu) if self.fit_intercept else 0.0)
+        teach(self, stream, data.X, np.ones(data.X.shape[0]), weights)
+        learnt(self)
+        return self
+
+    def _loss(self) -> Loss:
+        return Loss(HINGE)
+
+    def _penalties(self, total: float) -> tuple[float, float]:
+        return float(self.nu), 0.0
 
     def _keep(self, w: Array, b: Array) -> dict[str, Any]:
         return {"coef_": w[0], "offset_": 1.0 - b}

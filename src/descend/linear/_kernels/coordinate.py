@@ -39,6 +39,15 @@ def gram(start, stop, data, indices, indptr, h, place, unit, size):
     return out
 
 
+@njit(cache=True, nogil=True)
+def counts(indices, columns):
+    """How many numbers each column of compressed rows holds."""
+    out = np.zeros(columns, np.int64)
+    for k in range(indices.size):
+        out[np.uint64(indices[k])] += 1
+    return out
+
+
 @njit(cache=True, nogil=True, fastmath=FAST)
 def descend(H, g, v, threshold, still, cycles, enough):
     """Cycles of exact steps along one coordinate after another of gᵀ(·) + ½(·)ᵀH(·) + Σ threshold |v|, in place.

@@ -204,15 +204,28 @@ def sparse_rows(start, stop, data, indices, indptr, unit, out):
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def spread(start, stop, s, z, rows, out):
-    """√s x̃ in place of x̃, and √s x̃ times each class's probability."""
-    width, classes = rows.shape[1], z.shape[1]
+def curvatures(start, stop, s, z, out):
+    """s (δₖₗ pₖ − pₖ pₗ) of each row, for pairs of a class with itself and those before it."""
+    classes = z.shape[1]
     p = np.empty(classes)
-    for i in range(stop - start):
-        softmax(z[start + i], p)
-        root = np.sqrt(weight_of(s, start + i))
-        for j in range(width):
-            x = root * rows[i, j]
-            rows[i, j] = x
-            for c in range(classes):
-                out[i, j * classes + c] = x * p[c]
+    for i in range(start, stop):
+        softmax(z[i], p)
+        weight, at = weight_of(s, i), 0
+        for k in range(classes):
+            share = weight * p[k]
+            for c in range(k + 1):
+                out[i - start, at + c] = -share * p[c]
+            at += k + 1
+            out[i - start, at - 1] += share
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def crossed(rows, begin, end, out):
+    """Products of the columns from `begin` to `end` with themselves and those before them, of each row."""
+    for i in range(rows.shape[0]):
+        at = 0
+        for j in range(begin, end):
+            x = rows[i, j]
+            for k in range(j + 1):
+                out[i, at + k] = x * rows[i, k]
+            at += j + 1

@@ -13,10 +13,10 @@ import numpy as np
 from numba import njit
 
 from descend.linear._kernels.judging import FAST, weight_of
-from descend.linear._kernels.multinomial import PRODUCT, softmax, written
+from descend.linear._kernels.multinomial import softmax
 
 NEWTON = 50  # steps at most for a row's point, which takes one to five
-NEAR = 1e-3  # of a point's numbers: after a step as short, the error that is left is of its square
+NEAR = 1e-6  # a step's square, times the number it led to: about the error that is left in that
 TINY = 1e-290
 
 
@@ -41,7 +41,7 @@ def renewed(z, a, p, t, q):
             move = (z[c] - t[c] + a * (p[c] - q[c]) - level) / (1 + a * q[c])
             t[c] += min(max(move, -4.0), 2.0)
             q[c] = max(exp(t[c]), TINY)
-            longest = max(longest, abs(move) * q[c])
+            longest = max(longest, move * move * q[c])
         if longest <= NEAR:
             break
     total = 0.0
@@ -113,67 +113,13 @@ def epoch_dense(X, centre, s, inverse, bias, norms, rows, P, W, b):
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def scores_sparse(start, stop, data, indices, indptr, unit, V, z):
-    """Scores of sparse rows, whose columns are in units."""
-    last, classes = V.shape[0] - 1, V.shape[1]
-    for i in range(start, stop):
-        z[i] = V[last]
-        for k in range(indptr[i], indptr[i + 1]):
-            j, x = np.uint64(indices[k]), data[k] * unit[indices[k]]
-            for c in range(classes):
-                z[i, c] += x * V[j, c]
-
-
-@njit(cache=True, nogil=True, fastmath=FAST)
-def scores_dense(start, stop, X, in_columns, centre, unit, V, z):
-    """The same for dense rows, which are centred, too."""
-    width, classes = V.shape
-    step = max(8, min(stop - start, PRODUCT // (width * classes)))
-    block = np.empty((step, width))
-    for first in range(start, stop, step):
-        last = min(first + step, stop)
-        written(first, last, X, in_columns, centre, unit, block)
-        np.dot(block[: last - first], V, out=z[first:last])
-
-
-@njit(cache=True, nogil=True, fastmath=FAST)
-def sums_sparse(start, stop, data, indices, indptr, unit, y, s, P):
-    """Σ s x̃ (p − e_y)ᵀ and Σ s Σ p log p."""
-    classes = P.shape[1]
-    out, conjugate, r = np.zeros((unit.size + 1, classes)), 0.0, np.empty(classes)
-    for i in range(start, stop):
-        conjugate += slopes(P[i], y[i], weight_of(s, i), r)
-        for k in range(indptr[i], indptr[i + 1]):
-            j, x = np.uint64(indices[k]), data[k] * unit[indices[k]]
-            for c in range(classes):
-                out[j, c] += x * r[c]
-        for c in range(classes):
-            out[unit.size, c] += r[c]
-    return out, conjugate
-
-
-@njit(cache=True, nogil=True, fastmath=FAST)
-def sums_dense(start, stop, X, in_columns, centre, unit, y, s, P):
-    """The same for dense rows."""
-    width, classes = unit.size + 1, P.shape[1]
-    out, conjugate = np.zeros((width, classes)), 0.0
-    step = max(8, min(stop - start, PRODUCT // (width * classes)))
-    block, r = np.empty((step, width)), np.empty((step, classes))
-    for first in range(start, stop, step):
-        count = min(step, stop - first)
-        written(first, first + count, X, in_columns, centre, unit, block)
-        for i in range(count):
-            conjugate += slopes(P[first + i], y[first + i], weight_of(s, first + i), r[i])
-        out += np.dot(block[:count].T, r[:count])
-    return out, conjugate
-
-
-@njit(cache=True, nogil=True, fastmath=FAST)
-def slopes(p, y, weight, r):
-    """A row's weighted slopes; gives s Σ p log p."""
+def slopes(start, stop, y, s, P, R):
+    """The weighted slopes s (p − e_y) of rows; gives Σ s Σ p log p."""
     conjugate = 0.0
-    for c in range(p.size):
-        r[c] = weight * p[c]
-        conjugate += r[c] * log(p[c]) if p[c] > 0 else 0.0
-    r[y] -= weight
-    return conjugate
+    for i in range(start, stop):
+        weight = weight_of(s, i)
+        for c in range(P.shape[1]):
+            R[i, c] = weight * P[i, c]
+            conjugate += R[i, c] * log(P[i, c]) if P[i, c] > 0 else 0.0
+        R[i, y[i]] -= weight
+    return (conjugate,)

@@ -46,6 +46,7 @@ def step_rows(data, indices, indptr, kind, p, mu, y, s, rates, w, squares, great
     """
     count, last = rates.size, w.shape[0] - 1
     scores, slopes, reach = np.empty(count), np.empty(count), np.empty(count)
+    steps = np.empty((max(1, np.max(np.diff(indptr))), count))  # of a row's coefficients, for a slope of one
     for i in range(indptr.size - 1):
         weight = weight_of(s, i)
         if weight == 0:
@@ -71,19 +72,20 @@ def step_rows(data, indices, indptr, kind, p, mu, y, s, rates, w, squares, great
             squares[last, m] += intercept * weight * slopes[m] ** 2
             if intercept and squares[last, m] > 0:
                 reach[m] = factor * rates[m] / np.sqrt(squares[last, m])
-        for k in range(indptr[i], indptr[i + 1]):
+        first = indptr[i]
+        for k in range(first, indptr[i + 1]):
             j, x = indices[k], np.float64(data[k])
+            share = factor * x / greatest[j] if x != 0 else 0.0
             for m in range(count):
                 squares[j, m] += weight * (slopes[m] * x) ** 2
-                if squares[j, m] > 0:
-                    reach[m] += factor * rates[m] * x * x / (greatest[j] * np.sqrt(squares[j, m]))
+                step = rates[m] * share / np.sqrt(squares[j, m]) if squares[j, m] > 0 else 0.0
+                steps[k - first, m] = step
+                reach[m] += step * x
         for m in range(count):
             if reach[m] > 0:
                 slopes[m] = -_length(kind, p, mu, scores[m], y[i], slopes[m], reach[m]) / reach[m]
             if intercept and squares[last, m] > 0:
                 w[last, m] -= factor * rates[m] * slopes[m] / np.sqrt(squares[last, m])
-        for k in range(indptr[i], indptr[i + 1]):
-            j, x = indices[k], np.float64(data[k])
+        for k in range(first, indptr[i + 1]):
             for m in range(count):
-                if squares[j, m] > 0:
-                    w[j, m] -= factor * rates[m] * slopes[m] * x / (greatest[j] * np.sqrt(squares[j, m]))
+                w[indices[k], m] -= slopes[m] * steps[k - first, m]
