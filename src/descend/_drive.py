@@ -67,7 +67,7 @@ class Drive:
             for observer in self.observers:
                 if isinstance(observer, contextlib.AbstractContextManager):
                     stack.enter_context(observer)
-            interrupted = stack.enter_context(_interrupts())
+            interrupted = stack.enter_context(interrupts())
             if self.tries_stepwise and self.run.step == 0:
                 self.run = with_best_dispatch(self.run)
             self.reason = self.reason or self.budget.spent(self.run.step, self.seconds)
@@ -256,7 +256,7 @@ class _Timer:
 
 
 @contextlib.contextmanager
-def _interrupts() -> Iterator[threading.Event]:
+def interrupts() -> Iterator[threading.Event]:
     """An event that Ctrl-C sets, so that a descent ends between two dispatches; a second Ctrl-C ends it at once."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 MOST_POINTS = 2000
-PANELS = {"loss": "loss", "gradient_norm": "gradient norm", "learning_rate": "learning rate"}
+PANELS = {"loss": "loss", "duality_gap": "duality gap", "gradient_norm": "gradient norm",
+          "learning_rate": "learning rate"}
 COLOUR, CHECKED = "#4c78a8", "#f58518"
 
 

@@ -7,12 +7,14 @@ import re
 import signal
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from descend.observers.progress import ProgressBar
 
 BRIEF = ("--model", "linear", "--epochs", "3")
+SOLVED = ("--model", "linear")
 FILES = {"run.json", "checkpoints", "model.safetensors", "metrics.json", "history.parquet", "report.html"}
 KEYS = {"task", "model", "optimizer", "metric", "score", "baseline", "reason", "steps", "seconds"}
 
@@ -47,6 +49,59 @@ def test_a_run_folder_has_everything(descend, houses):
     assert list(history["step"]) == [0, 1, 2]
     assert set(history) >= {"step", "loss", "learning_rate", "gradient_norm", "validation_loss", "validation_score"}
     assert history.notna().all().all()
+
+
+def test_a_linear_model_comes_with_a_proof_and_coefficients(descend, houses):
+    said = descend("fit", houses, "--target", "price", *SOLVED, "--out", "run")
+    assert (said.code, said.err) == (0, "")
+    told = dict(re.findall(r"^(\w+) {2,}(.+?) *$", said.out, re.MULTILINE))
+    assert re.fullmatch(r"linear, at a penalty of \S+", told["model"])
+    assert re.fullmatch(r"converged: within \S+ of the minimum, proved by the duality gap", told["linear"])
+    assert told["optimizer"].startswith("newton: ")
+    assert re.search(r"linear step \d+ · loss \S+ · gap \S+ · val loss", said.out)
+    run = Path("run")
+    assert {path.name for path in run.iterdir()} == FILES - {"checkpoints"} | {"coefficients.csv"}
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["linear"].keys() >= {"penalty", "duality_gap", "relative_gap", "reason", "solver", "iterations"}
+    assert metrics["linear"]["relative_gap"] <= 1e-6
+    assert metrics["score"] > 0.8
+    effects = pd.read_csv(run / "coefficients.csv").set_index("feature")["effect"]
+    assert effects["area"] == pytest.approx(3000, rel=0.1)
+    assert effects["city=Zug"] - effects["city=Bern"] == pytest.approx(50_000, rel=0.2)
+    assert "3 levels" in (run / "report.html").read_text()
+
+
+def test_a_solved_linear_model_predicts_probabilities(descend):
+    assert descend("fit", "sample:iris", "--target", "target", *SOLVED, "--quiet").code == 0
+    assert descend("predict", "runs/iris", "sample:iris", "-o", "out.parquet").code == 0
+    out = pd.read_parquet("out.parquet")
+    chances = out[[f"probability of {name}" for name in ("setosa", "versicolor", "virginica")]]
+    assert np.allclose(chances.sum(axis=1), 1)
+    assert (chances.idxmax(axis=1) == "probability of " + out["prediction"]).all()
+    assert (out["prediction"] == out["target"]).mean() > 0.95
+
+
+def test_an_interrupted_linear_model_is_made_again(descend, houses, monkeypatch):
+    args = ("fit", houses, "--target", "price", *SOLVED)
+    assert descend(*args, "--out", "whole", "--quiet").code == 0
+    told = ProgressBar.__call__
+
+    def tell(self, progress):
+        told(self, progress)
+        if progress.step == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ProgressBar, "__call__", tell)
+        patch.setattr("descend.tables.following.APART", 0.0)
+        said = descend(*args, "--out", "run")
+    metrics = json.loads(Path("run/metrics.json").read_text())
+    assert (said.code, metrics["reason"]) == (0, "interrupted")
+    assert metrics["evidence"] == "Ctrl-C after 6 iterations"
+    assert "go on:  the same command with --resume --out run" in said.out
+    assert model_of("run") != model_of("whole")
+    assert descend(*args, "--out", "run", "--resume", "--quiet").code == 0
+    assert model_of("run") == model_of("whole")
 
 
 def test_a_report_needs_no_network(trained):

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from descend.checkpoint import read_arrays, write_arrays
+
 ROWS = "a,b,t\n" + "".join(f"{i},{i * i % 7},{3 * i}\n" for i in range(12))
 
 
@@ -186,6 +188,12 @@ def test_predict_into_what_cannot_be_written(descend, trained, houses, output, p
     assert sorted(path.name for path in Path().iterdir()) == ["file", "folder.csv"]
 
 
+def test_predict_with_a_model_of_another_version(descend, trained, houses):
+    arrays, facts = read_arrays(trained / "model.safetensors")
+    write_arrays(Path("old/model.safetensors"), arrays, facts | {"version": 1})
+    refused(descend("predict", "old", houses, "-o", "out.csv"), "was written by another version of it: train again")
+
+
 def test_predict_with_no_run(descend, houses):
     refused(descend("predict", "none", houses, "-o", "out.csv"), "there is no folder none")
     Path("empty").mkdir()
@@ -216,10 +224,11 @@ TINY = {
 }
 
 
+@pytest.mark.parametrize("options", [(), ("--epochs", 2)], ids=["solved", "descended"])
 @pytest.mark.parametrize("content", TINY.values(), ids=TINY)
-def test_tiny_tables_work(descend, content):
+def test_tiny_tables_work(descend, content, options):
     Path("t.csv").write_text(content)
-    said = descend("fit", "t.csv", "--target", "t", "--model", "linear", "--epochs", 2, "--json")
+    said = descend("fit", "t.csv", "--target", "t", "--model", "linear", *options, "--json")
     assert said.code == 0, said.err
     metrics = json.loads(said.out)
     assert np.isfinite([metrics["score"], metrics["baseline"]]).all()

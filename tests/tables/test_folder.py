@@ -11,7 +11,8 @@ from descend.checkpoint import write_arrays
 from descend.errors import CheckpointError, InputError
 from descend.tables.folder import find_folder, load_model, save_model
 from descend.tables.reading import Table
-from descend.tables.training import Settings, fit_table
+from descend.tables.settings import Settings
+from descend.tables.training import fit_table
 
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame(
@@ -28,13 +29,16 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("architecture", ["linear", "mlp"])
-@pytest.mark.parametrize("target", ["n", "c"])
-def test_a_saved_model_predicts_the_same_bits(here, architecture, target):
-    model = fit_table(TABLE, Settings(target, architecture, epochs=1)).model
+@pytest.mark.parametrize("epochs", [None, 1.0])
+@pytest.mark.parametrize("target", ["n", "c", "z"])
+def test_a_saved_model_predicts_the_same_bits(here, architecture, epochs, target):
+    model = fit_table(TABLE, Settings(target, architecture, epochs=epochs)).model
     folder = find_folder(here / "run", TABLE, SETTINGS, resume=False)
     save_model(folder, model)
     loaded = load_model(folder.path)
-    assert (loaded.shape, loaded.task, loaded.scale) == (model.shape, model.task, model.scale)
+    assert type(loaded.predictor) is type(model.predictor)
+    assert loaded.predictor.to_parts()[0] == model.predictor.to_parts()[0]
+    assert (loaded.task, loaded.scale) == (model.task, model.scale)
     rows = model.encoder.transform(FRAME)
     np.testing.assert_array_equal(loaded.predict(loaded.encoder.transform(FRAME)), model.predict(rows))
 
@@ -76,7 +80,14 @@ def test_an_empty_folder_may_be_used(here):
     find_folder(here, TABLE, SETTINGS, resume=False).begin()
 
 
-@pytest.mark.parametrize("facts", [{}, {"shape": {}}, {"shape": {"width": "wide"}, "scale": {}, "task": {}}])
+TASK = {"kind": "regression", "classes": [], "reason": ""}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{}, {"shape": {}}, {"version": 1}, {"version": 2}, {"version": 2, "task": TASK, "kind": "magic"},
+     {"version": 2, "task": TASK | {"colour": 1}}],
+)
 def test_a_file_that_is_no_model_is_refused(here, facts):
     write_arrays(here / "model.safetensors", {}, facts)
     with pytest.raises(CheckpointError, match="is no model of descend's"):

@@ -12,9 +12,11 @@ from sklearn.metrics import accuracy_score, r2_score
 from descend.errors import InputError
 from descend.tables import outcome
 from descend.tables.outcome import judge, metrics, score_of
+from descend.tables.preparing import Scale
 from descend.tables.reading import Table
+from descend.tables.settings import Settings
 from descend.tables.target import Task
-from descend.tables.training import Scale, Settings, fit_table
+from descend.tables.training import fit_table
 
 REGRESSION = Task("regression", (), "")
 CLASSES = Task("multiclass", ("a", "b", "c"), "")

@@ -9,7 +9,8 @@ import pytest
 from descend.errors import InputError
 from descend.tables.predicting import check_suffix, predict_frame, write_frame
 from descend.tables.reading import Table, read_table
-from descend.tables.training import Settings, fit_table
+from descend.tables.settings import Settings
+from descend.tables.training import fit_table
 
 FRAME = pd.DataFrame({"x": np.arange(40.0), "t": np.arange(40) % 4 // 2})
 

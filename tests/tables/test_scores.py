@@ -9,7 +9,8 @@ import pytest
 
 from descend.tables.outcome import score_of
 from descend.tables.reading import read_table
-from descend.tables.training import Settings, fit_table
+from descend.tables.settings import Settings
+from descend.tables.training import fit_table
 
 pytestmark = pytest.mark.slow
 

@@ -8,10 +8,16 @@ import pandas as pd
 import pytest
 
 from descend.errors import InputError
+from descend.history import History
 from descend.stopping import Reason
-from descend.tables import training
+from descend.tables import ensembles, preparing, training
+from descend.tables.candidates import Candidate
+from descend.tables.ensembles import Networks
+from descend.tables.linear import Linear
+from descend.tables.preparing import prepare
 from descend.tables.reading import Table
-from descend.tables.training import Candidate, Settings, fit_table, prepare
+from descend.tables.settings import Settings
+from descend.tables.training import fit_table
 
 RNG = np.random.default_rng(0)
 
@@ -77,7 +83,7 @@ def test_each_fold_has_its_share_of_each_class():
 
 
 def test_a_large_table_has_one_member_that_is_validated_on_a_tenth(monkeypatch):
-    monkeypatch.setattr(training, "LARGE", 40)
+    monkeypatch.setattr(preparing, "LARGE", 40)
     prepared = prepare(numbers(), Settings("t"))
     assert prepared.members == 1
     assert set(prepared.folds) == set(range(10))
@@ -99,9 +105,10 @@ def candidate(fitted):
     """Makes candidates that did as told."""
 
     def make(architecture, merits, reason="budget"):
-        shape = dataclasses.replace(fitted.chosen.shape, architecture=architecture)
-        result = dataclasses.replace(fitted.chosen.result, reason=Reason(reason, "", 1), seconds=1.0)
-        return Candidate(shape, result, float(np.mean(merits)), np.array(merits, float))
+        networks = fitted.model.predictor
+        networks = Networks(dataclasses.replace(networks.shape, architecture=architecture), networks.ensemble)
+        score, merits = float(np.mean(merits)), np.array(merits, float)
+        return Candidate(networks, score, merits, "", Reason(reason, "", 1), History(), seconds=1.0)
 
     return make
 
@@ -124,7 +131,7 @@ EVEN = [0, 1] * 50
 )
 def test_the_perceptron_is_chosen_where_it_is_clearly_ahead(candidate, linear, mlp, chosen, why):
     best, words = training._choose([candidate("linear", linear), candidate("mlp", mlp)], Settings("t"))
-    assert best.shape.architecture == chosen
+    assert best.predictor.architecture == chosen
     assert re.search(why, words)
 
 
@@ -146,16 +153,18 @@ def test_the_second_model_has_the_time_that_the_first_left(fitted, candidate, mo
         given.append(seconds)
         return candidate(architecture, EVEN)
 
-    monkeypatch.setattr(training, "_train", train)
+    monkeypatch.setattr(training, "train_ensemble", train)
+    monkeypatch.setattr(training, "fit_linear", lambda *args: train("linear", None, None, args[1]))
     for seconds in (10.0, 0.5):
         training.train(fitted.prepared, Settings("t", seconds=seconds))
     assert given == [5.0, 9.0, 0.25]
 
 
-def test_predictions_are_in_the_units_of_the_target():
+@pytest.mark.parametrize("settings", [{}, {"epochs": 60}], ids=["solved", "descended"])
+def test_predictions_are_in_the_units_of_the_target(settings):
     data = table(t=1e6 + 1e4 * RNG.normal(size=60))
     data.frame["t"] += 1e5 * data.frame["x"]
-    fitted = fit_table(data, Settings("t", "linear", epochs=60))
+    fitted = fit_table(data, Settings("t", "linear", **settings))
     predicted = fitted.model.predict(fitted.prepared.held_out_rows)
     assert np.corrcoef(predicted, fitted.prepared.held_out_target)[0, 1] > 0.9
     assert predicted.mean() == pytest.approx(fitted.prepared.held_out_target.mean(), rel=0.1)
@@ -164,5 +173,16 @@ def test_predictions_are_in_the_units_of_the_target():
 def test_prediction_by_blocks_is_that_of_all_at_once(fitted, monkeypatch):
     rows = np.repeat(fitted.prepared.rows, 3, axis=0)
     whole = fitted.model.predict(rows)
-    monkeypatch.setattr(training, "BLOCK", 50)
+    monkeypatch.setattr(ensembles, "BLOCK", 50)
     np.testing.assert_allclose(fitted.model.predict(rows), whole, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind"),
+    [({}, Linear), ({"seconds": 9.0}, Linear), ({"seed": 3}, Linear), ({"optimizer": "sgd"}, Networks),
+     ({"learning_rate": 0.1}, Networks), ({"batch_size": 8}, Networks), ({"epochs": 1}, Networks)],
+)
+def test_a_linear_model_is_solved_unless_a_descent_in_steps_was_asked_for(settings, kind):
+    fitted = fit_table(classes(*"ab" * 10), Settings("t", "linear", **settings))
+    assert isinstance(fitted.model.predictor, kind)
+    assert (fitted.linear is fitted.model.predictor) == (kind is Linear)

@@ -14,18 +14,24 @@ from typer import Argument, Option, echo
 from descend._files import write_atomically
 from descend.observers import Observer
 from descend.observers.progress import ProgressBar
+from descend.tables.coefficients import as_frame, coefficients
 from descend.tables.folder import RunFolder, find_folder, save_model
 from descend.tables.outcome import Outcome, judge, metrics
+from descend.tables.preparing import prepare
 from descend.tables.reading import read_table
 from descend.tables.report import render
-from descend.tables.training import Fitted, Settings, prepare, train
+from descend.tables.settings import Settings
+from descend.tables.training import Fitted, train
+
+DESCENT = ("sgd, adagrad, rmsprop, adam or adamw. With this, --learning-rate, --batch-size or --epochs the linear "
+           "model is trained in such steps, too; otherwise a solver finds its minimum, and proves it.")
 
 
 def fit(
     table: Annotated[str, Argument(help="A CSV, TSV, Parquet or Feather file, or sample:NAME of scikit-learn's.")],
     target: Annotated[str, Option(help="The column to predict.")],
     model: Annotated[Literal["auto", "linear", "mlp"], Option(help="auto tries both, and says why it chose.")] = "auto",
-    optimizer: Annotated[str | None, Option(help="sgd, adagrad, rmsprop, adam or adamw.")] = None,
+    optimizer: Annotated[str | None, Option(help=DESCENT)] = None,
     learning_rate: Annotated[float | None, Option(help="The highest of a cosine schedule.")] = None,
     batch_size: Annotated[int | None, Option(help="Rows per step.")] = None,
     epochs: Annotated[float | None, Option(help="Times to see all rows, at the most.")] = None,
@@ -69,26 +75,30 @@ def _say(console: Console, line: str) -> None:
 def _write(folder: RunFolder, fitted: Fitted, outcome: Outcome, facts: dict[str, Any], name: str) -> None:
     """Write the run's files; the model comes first, and the metrics last: where they are, the rest is."""
     save_model(folder, fitted.model)
-    history = fitted.chosen.result.history.to_pandas().to_parquet(index=False)
+    history = fitted.chosen.history.to_pandas().to_parquet(index=False)
     write_atomically(folder.path / "history.parquet", history)
-    write_atomically(folder.path / "report.html", render(fitted, outcome, facts, name).encode())
+    found = coefficients(fitted.linear, fitted.prepared) if fitted.linear else []
+    if found:
+        write_atomically(folder.path / "coefficients.csv", as_frame(found).to_csv(index=False).encode())
+    write_atomically(folder.path / "report.html", render(fitted, outcome, facts, found, name).encode())
     folder.write_json("metrics.json", facts)
 
 
 def _closing(fitted: Fitted, outcome: Outcome, facts: dict[str, Any]) -> Grid:
     """What came of it, in a table."""
-    task, shape = fitted.prepared.task, fitted.chosen.shape
+    task = fitted.prepared.task
     grid = Grid(show_header=False, box=None, padding=(0, 2, 0, 0))
     grid.add_column(style="bold")
     dropped = f", {facts['dropped']:,} more without a target" if facts["dropped"] else ""
     for name, value in (
         ("rows", f"{facts['rows']:,}, of which {facts['held_out']:,} were held out{dropped}"),
-        ("features", f"{shape.features:,} from {len(fitted.prepared.encoder.used):,} columns"),
+        ("features", f"{facts['features']:,} from {len(fitted.prepared.encoder.used):,} columns"),
         ("task", f"{task.kind} ({task.reason})"),
-        ("model", shape.architecture + (f", {shape.members} of them averaged" if shape.members > 1 else "")),
+        ("model", fitted.chosen.predictor.describe()),
         ("why", fitted.why),
         ("optimizer", facts["optimizer"]),
         ("stopped", str(fitted.reason)),
+        *([("linear", fitted.linear.certificate.brief)] if fitted.linear else []),
         ("score", f"{outcome.metric} {outcome.score:.4f} on held-out rows; the plainest guess: {outcome.baseline:.4f}"),
         ("weightiest", ", ".join(name for name, fall in list(outcome.weights.items())[:5] if fall > 0) or "none"),
         ("time", f"{facts['seconds']:.1f} s of training"),

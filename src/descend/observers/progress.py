@@ -80,6 +80,8 @@ def words(progress: Progress, room: int) -> list[str]:
         parts.append((7, f"epoch {progress.epoch:.1f}"))
     if "loss" in latest:
         parts.append((1, f"loss {float(latest['loss']):.4g}"))
+    if "duality_gap" in latest:
+        parts.append((2, f"gap {float(latest['duality_gap']):.2g}"))
     parts += [(8, f"val {name} {value:.4g}") for name, value in checks[:-1]]
     parts += [(2, f"val {name} {value:.4f}") for name, value in checks[-1:]]
     if "learning_rate" in latest:

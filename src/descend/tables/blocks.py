@@ -1,7 +1,7 @@
 """Which encoder a kind of column gets, and what to call the features that come out of it."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -31,29 +31,56 @@ def make_transformer(columns: tuple[Column, ...], flagged: tuple[str, ...], rows
     return ColumnTransformer(blocks)
 
 
-def name_features(transformer: Any) -> Iterator[tuple[str, str]]:
-    """The name and the column of every feature, in the order in which a fitted transformer lays them out."""
+class Feature(NamedTuple):
+    """What a feature is.
+
+    - `name`: readable, such as `carat`, `color=red` or `sold:month`.
+    - `column`: what it was made of.
+    - `part`: what it says of that: its value, that it is true, that it is missing, its level, a part of a date, or a
+      direction of texts.
+    - `unit`: how much of that makes the feature greater by 1.
+    """
+
+    name: str
+    column: str
+    part: Literal["value", "truth", "gap", "level", "date", "text"]
+    unit: float = 1.0
+
+
+def describe_features(transformer: Any) -> Iterator[Feature]:
+    """What every feature is, in the order in which a fitted transformer lays them out."""
     for block, fitted, names in transformer.transformers_:
         kind = block.split(" ")[0]
-        if kind == "categories":
-            yield from _name_levels(fitted, names)
+        if kind == "numbers":
+            units = fitted.named_steps["scale"].scale_
+            yield from (Feature(name, name, "value", float(unit)) for name, unit in zip(names, units, strict=True))
+        elif kind == "flags":
+            yield from map(_flag, names)
+        elif kind == "categories":
+            yield from _levels(fitted, names)
         elif kind == "date":
-            yield from ((f"{names}:{part}", names) for part in fitted.named_steps["parts"].extracted_features_)
+            parts, units = fitted.named_steps["parts"].extracted_features_, fitted.named_steps["scale"].scale_
+            for part, unit in zip(parts, units, strict=True):
+                yield Feature(f"{names}:{part}", names, "date", float(unit))
         elif kind == "text":
-            count = len(fitted.named_steps["directions"].components_)
-            yield from ((f"{names}:text {index}", names) for index in range(1, count + 1))
-        elif kind != "remainder":
-            bare = ((name.removeprefix(FLAG), name.startswith(FLAG)) for name in names)
-            yield from ((f"{name} is missing" if flag else name, name) for name, flag in bare)
+            for index in range(1, len(fitted.named_steps["directions"].components_) + 1):
+                yield Feature(f"{names}:text {index}", names, "text")
 
 
-def _name_levels(fitted: Any, names: list[str]) -> Iterator[tuple[str, str]]:
+def _flag(name: str) -> Feature:
+    if name.startswith(FLAG):
+        column = name.removeprefix(FLAG)
+        return Feature(f"{column} is missing", column, "gap")
+    return Feature(name, name, "truth")
+
+
+def _levels(fitted: Any, names: list[str]) -> Iterator[Feature]:
     """A feature for every frequent level, then one that the rare ones share with those never seen."""
     for name, levels, rare in zip(names, fitted.categories_, fitted.infrequent_categories_, strict=True):
         shared = set() if rare is None else set(rare)
-        yield from ((f"{name}={level}", name) for level in levels if level not in shared)
+        yield from (Feature(f"{name}={level}", name, "level") for level in levels if level not in shared)
         if shared:
-            yield f"{name}=(rare)", name
+            yield Feature(f"{name}=(rare)", name, "level")
 
 
 def _numbers() -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from descend.errors import InputError
-from descend.tables.blocks import FLAG, make_transformer, name_features
+from descend.tables.blocks import FLAG, Feature, describe_features, make_transformer
 from descend.tables.columns import Column, Kind, describe_columns
 from descend.tables.typed import typed_frame
 
@@ -40,14 +40,19 @@ class Encoder:
         return tuple(column for column in self.columns if column.kind is not Kind.ignored)
 
     @property
+    def features(self) -> list[Feature]:
+        """What every feature is."""
+        return list(describe_features(self.transformer))
+
+    @property
     def feature_names(self) -> list[str]:
         """A readable name for every feature, such as `carat`, `color=red` or `sold:month`."""
-        return [name for name, _ in name_features(self.transformer)]
+        return [feature.name for feature in self.features]
 
     @property
     def feature_columns(self) -> list[str]:
         """For every feature, the column that it was made of."""
-        return [column for _, column in name_features(self.transformer)]
+        return [feature.column for feature in self.features]
 
     def fit(self, frame: pd.DataFrame, columns: tuple[Column, ...] | None = None) -> "Encoder":
         """Decides what the columns are, and learns their levels, centres and scales.

@@ -1,10 +1,11 @@
 """A run's folder: what was asked for, checkpoints, the model, the metrics, the history and the report.
 
     run.json            the table and the settings
-    checkpoints/        one file for each model that is trained
+    checkpoints/        one file for each model that is trained in steps
     model.safetensors   weights, encoder and task
     metrics.json        the outcome
     history.parquet     a row per step
+    coefficients.csv    of the linear model, in the units of the columns
     report.html         the outcome, to look at
 """
 
@@ -14,14 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from descend._files import write_atomically
-from descend._tree import join, split
-from descend.checkpoint import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
+from descend.checkpoint import read_arrays, write_arrays
 from descend.errors import CheckpointError, InputError
-from descend.tables.models import Shape, build
+from descend.tables.ensembles import Networks
+from descend.tables.linear import Linear
+from descend.tables.preparing import Scale
 from descend.tables.reading import Table
+from descend.tables.settings import Settings
 from descend.tables.storing import from_parts, to_parts
 from descend.tables.target import Task
-from descend.tables.training import Model, Scale, Settings
+from descend.tables.training import Model
+
+VERSION = 2  # of the model's file
+PREDICTORS: dict[str, Any] = {"networks": Networks, "linear": Linear}
 
 
 @dataclass(frozen=True)
@@ -72,16 +78,19 @@ def find_folder(path: Path | None, table: Table, settings: Settings, resume: boo
 
 def save_model(folder: RunFolder, model: Model) -> None:
     """Write the model: arrays, and the facts that give them a meaning."""
-    encoder, arrays = to_parts(model.encoder)
+    encoder, encoding = to_parts(model.encoder)
+    predictor, weights = model.predictor.to_parts()
     facts = {
+        "version": VERSION,
         "encoder": encoder,
-        "shape": asdict(model.shape),
+        "kind": next(kind for kind, made in PREDICTORS.items() if isinstance(model.predictor, made)),
+        "predictor": predictor,
         "task": asdict(model.task),
         "scale": asdict(model.scale),
     }
-    weights = tree_to_arrays(split(model.ensemble)[0], "weights")
-    encoding = {f"encoder/{name}": array for name, array in arrays.items()}
-    write_arrays(folder.path / "model.safetensors", weights | encoding, facts)
+    named = {"encoder": encoding, "predictor": weights}
+    arrays = {f"{owner}/{name}": array for owner, some in named.items() for name, array in some.items()}
+    write_arrays(folder.path / "model.safetensors", arrays, facts)
 
 
 def load_model(path: Path) -> Model:
@@ -97,15 +106,17 @@ def load_model(path: Path) -> Model:
         hint = "its training did not end; go on with `descend fit … --resume`" if begun else "it is no run's folder"
         raise InputError(f"{path} has no model: {hint}")
     arrays, facts = read_arrays(file)
+    if facts.get("version") != VERSION:
+        raise CheckpointError(f"{file} is no model of descend's, or was written by another version of it: train again "
+                              "with `descend fit`")
+    of = lambda owner: {name.removeprefix(owner): a for name, a in arrays.items() if name.startswith(owner)}
     try:
-        shape, scale = Shape(**facts["shape"]), Scale(**facts["scale"])
         task = Task(**(facts["task"] | {"classes": tuple(facts["task"]["classes"])}))
-        encoded = {name.removeprefix("encoder/"): a for name, a in arrays.items() if name.startswith("encoder/")}
-        encoder = from_parts(facts["encoder"], encoded)
+        encoder = from_parts(facts["encoder"], of("encoder/"))
+        predictor = PREDICTORS[facts["kind"]].from_parts(facts["predictor"], of("predictor/"))
+        return Model(encoder, predictor, task, Scale(**facts["scale"]))
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"{file} is no model of descend's: {error!r}") from None
-    numbers, rest = split(build(shape, seed=0))
-    return Model(encoder, shape, join(tree_from_arrays(numbers, arrays, "weights"), rest), task, scale)
 
 
 def _check_same(path: Path, asked: dict[str, Any]) -> None:

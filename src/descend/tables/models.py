@@ -119,8 +119,14 @@ class ValidationLoss:
     def __call__(self, model: Ensemble, rows: Rows) -> tuple[Float[Array, ""], dict[str, Array]]:
         features, targets, folds = rows
         unseen = jnp.take_along_axis(model(features), folds[None, :, None], axis=0)[0]
-        merits = _merits(unseen, targets, self.task)
-        return row_losses(unseen, targets, self.task).mean(), {"score": merits.mean(), "merits": merits}
+        per_row, merits = judged(unseen, targets, self.task)
+        return per_row.mean(), {"score": merits.mean(), "merits": merits}
+
+
+@eqx.filter_jit
+def judged(scores: Array, targets: Array, task: str) -> tuple[Array, Array]:
+    """The loss and the merit of each row, from scores of a model that has not seen it."""
+    return row_losses(scores, targets, task), _merits(scores, targets, task)
 
 
 def _merits(scores: Array, targets: Array, task: str) -> Array:

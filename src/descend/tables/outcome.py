@@ -8,8 +8,11 @@ import numpy as np
 import pandas as pd
 
 from descend.errors import InputError
+from descend.tables.linear import Linear
+from descend.tables.preparing import Prepared
+from descend.tables.settings import Settings
 from descend.tables.target import Task
-from descend.tables.training import Fitted, Model, Prepared, Settings
+from descend.tables.training import Fitted, Model
 
 SHUFFLES = 3
 LEAST_ROWS, MOST_ROWS = 50, 2000  # to tell which columns matter
@@ -55,27 +58,47 @@ def judge(fitted: Fitted, seed: int) -> Outcome:
 
 def metrics(fitted: Fitted, outcome: Outcome, settings: Settings) -> dict[str, Any]:
     """The outcome for `metrics.json`; a number that is not finite, which JSON has no word for, is `None`."""
-    chosen = fitted.chosen
-    scores = {candidate.shape.architecture: candidate.score for candidate in fitted.candidates}
+    chosen, prepared = fitted.chosen, fitted.prepared
+    scores = {candidate.predictor.architecture: candidate.score for candidate in fitted.candidates}
     return {
-        "task": fitted.prepared.task.kind,
+        "task": prepared.task.kind,
         "target": settings.target,
-        "model": chosen.shape.architecture,
+        "model": chosen.predictor.architecture,
         "why": fitted.why,
-        "optimizer": repr(chosen.result.run.descent.optimizer),
+        "optimizer": chosen.how,
         "metric": outcome.metric,
         "score": outcome.score,
         "baseline": outcome.baseline,
         "reason": fitted.reason.name,
         "evidence": fitted.reason.evidence,
-        "steps": chosen.result.reason.step,
-        "seconds": sum(candidate.result.seconds for candidate in fitted.candidates),
-        "rows": len(fitted.prepared.rows) + len(fitted.prepared.held_out_rows),
-        "held_out": len(fitted.prepared.held_out_rows),
-        "dropped": fitted.prepared.dropped,
-        "features": chosen.shape.features,
-        "validation": {name: score if math.isfinite(score) else None for name, score in scores.items()},
+        "steps": chosen.reason.step,
+        "seconds": sum(candidate.seconds for candidate in fitted.candidates),
+        "rows": len(prepared.rows) + len(prepared.held_out_rows),
+        "held_out": len(prepared.held_out_rows),
+        "dropped": prepared.dropped,
+        "features": prepared.rows.shape[1],
+        "validation": {name: _finite(score) for name, score in scores.items()},
+        **({"linear": _certified(fitted.linear)} if fitted.linear else {}),
     }
+
+
+def _certified(linear: Linear) -> dict[str, Any]:
+    """The certificate, and what it is for."""
+    certificate = linear.certificate
+    return {
+        "penalty": linear.path.penalty,
+        "reason": certificate.reason.name,
+        "evidence": certificate.reason.evidence,
+        "objective": _finite(certificate.value),
+        "duality_gap": _finite(certificate.gap),
+        "relative_gap": _finite(certificate.relative),
+        "iterations": certificate.reason.step,
+        "solver": certificate.solver,
+    }
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
 
 
 def score_of(predictions: np.ndarray, truth: np.ndarray, task: Task) -> float:

@@ -7,6 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from descend._figures import COLOUR, training_curves
+from descend.tables.coefficients import Coefficient
+from descend.tables.linear_report import section
 from descend.tables.outcome import Outcome
 from descend.tables.target import Task
 from descend.tables.training import Fitted
@@ -24,11 +26,16 @@ tr { border-bottom: 1px solid #eee }
 """
 
 
-def render(fitted: Fitted, outcome: Outcome, metrics: dict[str, Any], name: str) -> str:
-    """The report on a table called `name` as a page: score, curves, the weightiest columns, the facts, all columns."""
-    result, task = fitted.chosen.result, fitted.prepared.task
+def render(
+    fitted: Fitted, outcome: Outcome, metrics: dict[str, Any], found: list[Coefficient], name: str
+) -> str:
+    """The report on a table called `name` as a page: score, curves, the weightiest columns, the facts, all columns.
+
+    `found`: the linear model's coefficients, if there is one.
+    """
+    chosen, task = fitted.chosen, fitted.prepared.task
     title = f"{escape(metrics['target'])} from {escape(name)}"
-    curves = training_curves(result.history, result.reason).update_layout(title=None, margin=MARGIN)
+    curves = training_curves(chosen.history, chosen.reason).update_layout(title=None, margin=MARGIN)
     figures = [
         ("How the training went", f"Stopped by {fitted.reason}.", curves),
         ("Predictions on held-out rows", "", _predictions(outcome, task)),
@@ -53,6 +60,7 @@ def render(fitted: Fitted, outcome: Outcome, metrics: dict[str, Any], name: str)
 <p>on {metrics["held_out"]:,} rows that were held out; the plainest guess has {outcome.baseline:.4f}.</p>
 <p>The model is {metrics["model"]}: {escape(fitted.why)}.</p>
 {body}
+{section(fitted, found, metrics["target"])}
 <h2>All facts</h2><table>{facts}</table>
 <h2>What the columns were taken for</h2>
 <p class=note>The target, {escape(metrics["target"])}, was taken for {task.kind}: {escape(task.reason)}.</p>

@@ -1,0 +1,114 @@
+"""Ensembles of networks, trained by steps of an optimizer; see `models` for what they are."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend._drive import Checkpoint
+from descend._tree import join, split
+from descend.checkpoint import tree_from_arrays, tree_to_arrays
+from descend.minimize import minimize
+from descend.observers import Observer
+from descend.schedules import Cosine
+from descend.stopping import Plateau
+from descend.tables.candidates import Candidate
+from descend.tables.models import Architecture, Ensemble, Shape, TrainingLoss, ValidationLoss, build, predict
+from descend.tables.preparing import LARGE, Prepared
+from descend.tables.settings import OPTIMIZERS, Settings
+
+EPOCHS, LEAST_STEPS = 60, 400
+RATES = {  # what did best on the samples, for each optimizer
+    "sgd": {"linear": 0.1, "mlp": 0.1},
+    "adagrad": {"linear": 0.1, "mlp": 0.03},
+    "rmsprop": {"linear": 0.003, "mlp": 0.001},
+    "adam": {"linear": 0.02, "mlp": 0.003},
+    "adamw": {"linear": 0.02, "mlp": 0.003},
+}
+DECAYS = {"linear": 0.1, "mlp": 0.3}
+BLOCK = 8192  # rows to predict at a time
+
+
+@dataclass(frozen=True)
+class Networks:
+    """An ensemble with its shape, as a `Predictor`."""
+
+    shape: Shape
+    ensemble: Ensemble
+
+    @property
+    def architecture(self) -> Architecture:
+        """That of the members."""
+        return self.shape.architecture
+
+    def predict(self, rows: np.ndarray) -> np.ndarray:
+        """The members' mean, computed in blocks of rows."""
+        blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
+        return np.concatenate([np.asarray(predict(self.ensemble, jnp.asarray(b), self.shape.task)) for b in blocks])
+
+    def describe(self) -> str:
+        """The architecture and how many there are."""
+        members = self.shape.members
+        return self.architecture + (f", {members} of them averaged" if members > 1 else "")
+
+    def to_parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """The shape, and the weights."""
+        return {"shape": asdict(self.shape)}, tree_to_arrays(split(self.ensemble)[0], "weights")
+
+    @classmethod
+    def from_parts(cls, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> "Networks":
+        """What `to_parts` took apart."""
+        shape = Shape(**facts["shape"])
+        numbers, rest = split(build(shape, seed=0))
+        return cls(shape, join(tree_from_arrays(numbers, arrays, "weights"), rest))
+
+
+def train_ensemble(
+    architecture: Architecture,
+    prepared: Prepared,
+    settings: Settings,
+    seconds: float | None,
+    observers: Sequence[Observer],
+    checkpoint: Checkpoint | None,
+    resume: bool,
+) -> Candidate:
+    """An ensemble with a member for each fold that is validated on, trained with what was settled."""
+    task, count = prepared.task, len(prepared.rows)
+    shape = Shape(architecture, task.kind, prepared.rows.shape[1], prepared.outputs, prepared.members)
+    batch_size = settings.batch_size or min(64 if count <= LARGE else 256, count)
+    epochs = settings.epochs or max(EPOCHS, LEAST_STEPS * batch_size / count)
+    data = (prepared.rows, prepared.targets, prepared.folds)
+    unseen = jax.tree.map(lambda array: jnp.asarray(array[prepared.measured]), data)
+    measure = eqx.filter_jit(ValidationLoss(task.kind))
+    result = minimize(
+        TrainingLoss(task.kind),
+        build(shape, settings.seed),
+        data,
+        optimizer=_optimizer(architecture, settings),
+        batch_size=batch_size,
+        epochs=epochs,
+        seconds=seconds,
+        stop=Plateau(patience=max(20, round(epochs / 4))),
+        validation=lambda ensemble: measure(ensemble, unseen),
+        observers=observers,
+        checkpoint=checkpoint,
+        resume=resume,
+        seed=settings.seed,
+    )
+    _, values = measure(result.params, unseen)
+    return Candidate(
+        Networks(shape, result.params), float(values["score"]), np.asarray(values["merits"], np.float64),
+        repr(result.run.descent.optimizer), result.reason, result.history, result.seconds,
+    )
+
+
+def _optimizer(architecture: Architecture, settings: Settings) -> Any:
+    """The rule that was asked for, at the rate that was asked for; else what does well on tables."""
+    name = settings.optimizer or "adamw"
+    schedule = Cosine(settings.learning_rate or RATES[name][architecture], warmup=20)
+    decay = {"weight_decay": DECAYS[architecture]} if name == "adamw" else {}
+    return OPTIMIZERS[name](schedule, **decay)

@@ -1,0 +1,90 @@
+"""Following the fits of `descend.linear`: telling observers how far they are, and ending them when it is asked for."""
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from descend.observers import Observer, Progress
+from descend.stopping import Best, Reason
+
+APART = 0.1  # seconds between two looks
+
+
+class Follower:
+    """A callback of scikit-learn's for a series of fits, which begins now and may take `limit` seconds.
+
+    `interrupted`: is set by Ctrl-C. `gaps`: the duality gap after each iteration, until it is cleared.
+    """
+
+    def __init__(self, observers: Sequence[Observer], limit: float | None, interrupted: threading.Event):
+        self._observers, self._limit, self._interrupted = observers, limit, interrupted
+        self._begin = self._told = time.perf_counter()
+        self._cut = False
+        self._iterations = 0
+        self._latest: dict[str, Any] = {}
+        self._validation: dict[str, float] = {}
+        self.gaps: list[float] = []
+
+    @property
+    def seconds(self) -> float:
+        """Since the begin."""
+        return time.perf_counter() - self._begin
+
+    def asks_for_the_end(self) -> bool:
+        """Whether to end before it is done: after Ctrl-C, or because the time is up."""
+        up = self._limit is not None and self.seconds >= self._limit
+        self._cut = self._cut or up or self._interrupted.is_set()
+        return self._cut
+
+    def validated(self, **values: float) -> None:
+        """Take in what the last penalty came to on rows not trained on."""
+        self._validation = values
+
+    def ended(self, reason: Reason) -> Reason:
+        """Tell observers that this is the end, and why: `reason`, if it was not cut short."""
+        if self._interrupted.is_set():
+            reason = Reason("interrupted", f"Ctrl-C after {self._iterations} iterations", self._iterations)
+        elif self._cut:
+            evidence = f"the {self._limit:g} seconds were used up after {self._iterations} iterations"
+            reason = Reason("budget", evidence, self._iterations)
+        self._tell(reason)
+        return reason
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """A fit begins."""
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """A fit has ended."""
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """An iteration, or a fit, begins."""
+
+    def on_fit_task_end(self, estimator: Any, context: Any, *, fitted_estimator: Any) -> bool:
+        """It has ended; whether all is to end."""
+        if context.task_name != "iteration":
+            return False
+        self._iterations += 1
+        self.gaps.append(fitted_estimator.duality_gap_)
+        self._latest = {"loss": fitted_estimator.loss_curve_[-1], "duality_gap": fitted_estimator.duality_gap_}
+        if time.perf_counter() >= self._told + APART:
+            self._told = time.perf_counter()
+            self._tell(None)
+        return self.asks_for_the_end()
+
+    def _tell(self, reason: Reason | None) -> None:
+        seconds = self.seconds
+        progress = Progress(
+            step=self._iterations,
+            steps=None,
+            epoch=None,
+            latest=self._latest,
+            validation=self._validation,
+            best=Best(),
+            seconds=seconds,
+            steps_per_second=self._iterations / max(seconds, 1e-9),
+            eta=None if self._limit is None else max(self._limit - seconds, 0.0),
+            reason=reason,
+        )
+        for observer in self._observers:
+            observer(progress)

@@ -1,0 +1,46 @@
+"""What a user may settle of a training, and the optimizers that there are to choose from."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from descend import optimizers
+from descend.errors import InputError
+
+OPTIMIZERS = {"sgd": optimizers.SGD, "adagrad": optimizers.AdaGrad, "rmsprop": optimizers.RMSprop,
+              "adam": optimizers.Adam, "adamw": optimizers.AdamW}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user may settle; `None` is left to `descend`.
+
+    **Raises** `InputError` for numbers that make no sense, and for an optimizer that there is none of.
+    """
+
+    target: str
+    model: Literal["auto", "linear", "mlp"] = "auto"
+    optimizer: str | None = None
+    learning_rate: float | None = None
+    batch_size: int | None = None
+    epochs: float | None = None
+    seconds: float | None = None
+    seed: int = 0
+    hold_out: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "batch_size", "epochs", "seconds"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise InputError(f"the {name.replace('_', ' ')} must be a number above 0, but is {value:g}")
+        if not 0 < self.hold_out < 1:
+            raise InputError(f"the share of rows to hold out must be between 0 and 1, but is {self.hold_out:g}")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"the seed must be a whole number from 0 to {2**32 - 1}, but is {self.seed}")
+        if self.optimizer not in (None, *OPTIMIZERS):
+            raise InputError(f"there is no optimizer '{self.optimizer}': choose one of {', '.join(OPTIMIZERS)}")
+
+    @property
+    def says_how_to_descend(self) -> bool:
+        """Whether something was settled that only a descent in small steps has: then linear models are to make it."""
+        return any((self.optimizer, self.learning_rate, self.batch_size, self.epochs))
