@@ -193,4 +193,5 @@ def _vowpal() -> tuple[Callable[[Any, np.ndarray], Any], Callable[[Any], np.ndar
 
 
 if __name__ == "__main__":
-    print(json.dumps({"memory": _memory, "stream": _stream, "file": _file}[sys.argv[1]](*sys.argv[2:])))
+    measures: dict[str, Callable[..., dict[str, float]]] = {"memory": _memory, "stream": _stream, "file": _file}
+    print(json.dumps(measures[sys.argv[1]](*sys.argv[2:])))
