@@ -9,8 +9,10 @@ import numpy as np
 from numba import njit
 
 from descend.linear._kernels.judging import FAST, SUMS, judge, room, weight_of
+from descend.linear._kernels.prefetching import prefetch
 
-CACHE = 2**13  # numbers of a block of rows that stay in a core's nearest cache
+CACHE = 2**14  # numbers of a block of rows that stay in a core's nearest caches
+LINE = 64  # bytes of a line of memory
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
@@ -28,16 +30,22 @@ def sweep_rows(start, stop, X, w, b, kind, p, mu, y, s, z):
                 score += X[first + i, j] * w[j]
             scores[i] = score
         judge(first, count, kind, p, mu, y, s, scores, z, r, spare, sums)
-        add_products(first, count, X, r, out)
+        add_products(first, count, min(step, stop - first - count), X, r, out)
     return sums, out[0], out[1:]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def add_products(first, count, X, r, out):
-    """Add Xᵀr of some rows, for the three rows of r; four rows at a time, so that sums are seldom stored."""
+def add_products(first, count, following, X, r, out):
+    """Add Xᵀr of some rows, for the three rows of r; four rows at a time, so that sums are seldom stored.
+
+    While these rows are in the cache and memory is idle, those that follow are asked for.
+    """
     one, low, high = out[0], out[1], out[2]
-    last = count - count % 4
+    last, line = count - count % 4, max(1, LINE // X.itemsize)
     for i in range(0, last, 4):
+        for k in range(i, min(i + 4, following)):
+            for j in range(0, X.shape[1], line):
+                prefetch(X, first + count + k, j)
         a, b, c, d = r[:, i], r[:, i + 1], r[:, i + 2], r[:, i + 3]
         for j in range(X.shape[1]):
             x, xx, xxx, xxxx = X[first + i, j], X[first + i + 1, j], X[first + i + 2, j], X[first + i + 3, j]
