@@ -6,6 +6,7 @@ from scipy import sparse
 from scipy.optimize import LinearConstraint, minimize, minimize_scalar
 from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression
 
+from descend.linear import _coordinate
 from descend.linear._accelerated import accelerated
 from descend.linear._coordinate import coordinate
 from descend.linear._gram import Gram
@@ -23,7 +24,7 @@ from descend.linear._matrix import Matrix, Rows
 from descend.linear._problem import Problem
 from descend.linear._scale import ScaledProblem
 from descend.linear._solution import Watch
-from descend.linear._solve import choice
+from descend.linear._solve import choice, solve
 
 LOSSES = {
     "squared": Loss(SQUARED),
@@ -353,3 +354,18 @@ def test_the_first_intercept_is_the_best_without_columns(loss, weighted):
 def test_it_is_chosen_for_an_l1_penalty():
     X, y, _ = table(20, 6)
     assert choice(problem_of(X, y))[0] == "coordinate"
+
+
+@pytest.mark.parametrize("loss", [Loss(SQUARED), Loss(LOGISTIC)], ids=["squared", "logistic"])
+def test_too_many_coefficients_for_a_gram_matrix_are_left_to_steps(loss: Loss, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 60))
+    z = X @ rng.normal(size=60)
+    rows = Rows(z if loss.kind == SQUARED else np.sign(z), np.array([1 / 200]))
+    problem = Problem(Matrix(X), rows, loss, np.zeros(60), np.full(60, 0.01))
+    wanted = solve(problem, Watch(1e-9, 1000), "coordinate")
+    monkeypatch.setattr(_coordinate, "MOST", 10)
+    found = solve(problem, Watch(1e-9, 5000), "coordinate")
+    assert found.reason.name == wanted.reason.name == "converged"
+    assert len(found.curve) > 2 * len(wanted.curve)
+    np.testing.assert_allclose(found.value, wanted.value, rtol=2e-9)

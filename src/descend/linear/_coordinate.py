@@ -21,6 +21,7 @@ and Saunders (2014), "Proximal Newton-type methods for minimizing composite func
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from descend.linear._accelerated import accelerated
 from descend.linear._gram import Gram
 from descend.linear._kernels import coordinate as kernels
 from descend.linear._kernels.intercept import best_shift
@@ -37,6 +38,7 @@ CYCLES = 30  # of coordinate descent, before a Newton step
 ROUNDS = 30  # of both
 FORCING = 1e-2  # of how far a model's minimum is: so near it is found at least
 ROUNDED = 1e-15  # of the numbers that a gradient is a sum of
+MOST = 4096  # coefficients of a working set, of which there are a few Gram matrices; beyond, steps take no memory
 JITTER = 1e-12  # of the diagonal: it keeps the Hessian of columns that are much alike positive
 
 
@@ -56,6 +58,8 @@ def coordinate(problem: Problem, u: Array) -> Steps:
                 return "the loss does not decrease any more"
             point = trial
             continue
+        if chosen.size > MOST:
+            return (yield from accelerated(problem, point.u))
         hessian = gram.at(z, chosen)
         move = np.zeros_like(point.u)
         model = point.gradient[chosen], point.u[chosen], threshold[chosen]

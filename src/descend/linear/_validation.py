@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import assert_all_finite
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
@@ -16,6 +17,7 @@ from descend.linear._threads import each, parts
 from descend.linear.files import Blocks
 
 LARGEST = 1e150  # whose square is still a number
+COUNTED = 2**12  # labels
 
 
 class Data(NamedTuple):
@@ -51,12 +53,13 @@ def checked_data(estimator: Any, X: Any, y: Any, sample_weight: Any, *, numeric:
     if isinstance(X, Blocks):
         raise InputError(f"{type(estimator).__name__} is not fitted to files here: pass the X and y of each block to "
                          "partial_fit, or rows in memory")
-    checks: dict[str, Any] = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "reset": reset}
+    checks: dict[str, Any] = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "reset": reset,
+                              "ensure_all_finite": False}  # which `_checked_features` looks at, on all cores
     if isinstance(y, str):
         X, y = validate_data(estimator, X, y, **checks), None
     else:
         X, y = validate_data(estimator, X, y, y_numeric=numeric, **checks)
-    X = _checked_features(X)
+    X = _checked_features(X, type(estimator).__name__)
     if sample_weight is None:
         return Data(X, y, None)
     weight = np.asarray(_check_sample_weight(sample_weight, X, dtype=np.float64))
@@ -76,7 +79,7 @@ def later_features(estimator: Any, X: Any) -> Any:
     return validate_data(estimator, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
 
 
-def _checked_features(X: Any) -> Any:
+def _checked_features(X: Any, name: str) -> Any:
     if sparse.issparse(X):
         if not X.has_canonical_format:
             X = X.copy()
@@ -88,15 +91,16 @@ def _checked_features(X: Any) -> Any:
     else:
         X = _as_if_writable(X)
         values = X if X.flags.c_contiguous else X.T
-    if values.size and greatest(values) > LARGEST:
+    if values.size and not greatest(values) <= LARGEST:
+        assert_all_finite(X, estimator_name=name, input_name="X")
         raise InputError(f"X has numbers beyond {LARGEST:g}, too large to be squared: give its columns in other units")
     return X
 
 
 def greatest(values: Array) -> float:
-    """The greatest magnitude, in pieces that are still in the cache when they are gone through again."""
+    """The greatest magnitude, or NaN, in pieces that are still in the cache when they are gone through again."""
     work = lambda start, stop: max(float(values[start:stop].max()), -float(values[start:stop].min()))
-    return max(each(work, parts(len(values), values.size)))
+    return float(np.max(each(work, parts(len(values), values.size))))
 
 
 class _Window:
@@ -139,14 +143,26 @@ class Classes(NamedTuple):
 def checked_classes(data: Data, class_weight: Any) -> Classes:
     """The classes among the targets."""
     try:
-        check_classification_targets(data.y)
-        labels, places = np.unique(data.y, return_inverse=True)
+        labels, places = _told_apart(data.y)
     except TypeError as error:  # bytes, or of several types
         raise InputError(f"y has labels without an order ({error}): make strings or numbers of them") from error
     if len(labels) < 2:
         raise InputError(f"y holds {len(labels)} class ({labels.tolist()[0]!r}): a classifier needs rows of at least 2 "
                          "classes")
     return Classes(labels, places, class_weights(data, labels, class_weight))
+
+
+def _told_apart(y: Array) -> tuple[Array, Array]:
+    """The labels in order, and each row's place among them."""
+    if y.ndim == 1 and y.dtype.kind in "bui" and y.size:  # small numbers are counted, which is sooner done than sorting
+        least = int(y.min())
+        if int(y.max()) - least < COUNTED and abs(least) < 2**62:
+            away = y.astype(np.intp) - least
+            there = np.bincount(away) > 0
+            if 2 * np.count_nonzero(there) <= y.size:
+                return (np.flatnonzero(there) + least).astype(y.dtype), (np.cumsum(there) - 1)[away]
+    check_classification_targets(y)
+    return np.unique(y, return_inverse=True)
 
 
 def checked_labels(data: Data, labels: Array) -> Classes:
