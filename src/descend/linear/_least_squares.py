@@ -1,6 +1,10 @@
-"""Least squares without a penalty, in closed form.
+"""Least squares, without a penalty or with one that is a square too, in closed form.
 
-Where the columns are independent one step of Newton's method is the minimum, up to rounding, and a second one removes
+With few columns one pass gives the sums of squares and products of all columns and of the targets, in which the loss
+and its gradient are known everywhere: J = ½ aᵀMa for a = (coefficients, intercept, −1). Its value is that of a sum to
+rounding, unless next to nothing of the targets' squares is left over; then passes over the rows give it.
+
+Without a penalty, where the columns are independent one step of Newton's method is the minimum, up to rounding, and a second one removes
 most of that. Otherwise, of all minima, it is the one whose coefficients have the least norm, by the singular value
 decomposition of the centred columns (dense), or by LSQR, which begins at 0 and never leaves the span of the rows.
 The loss is a quadratic function, so that a gradient says exactly how far the minimum is below: ½ ∇Fᵀ (∇²F)⁺ ∇F.
@@ -16,34 +20,78 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve, lstsq
 from scipy.sparse.linalg import LinearOperator, lsqr
 
 from descend.linear._kernels.losses import SQUARED
-from descend.linear._matrix import Array
+from descend.linear._matrix import Array, Rows
 from descend.linear._newton import solved
 from descend.linear._problem import Point, Problem
 from descend.linear._solution import Solution, Steps, Watch
 from descend.linear._solve import SMALL
 
+LEFT = 1e-8  # of the targets' squares, from which on the rest is known from their sums to many digits
+DISTINCT = 1e-3  # of a column, what is left of it besides the others, where rounding in the sums does not matter
 INDEPENDENT = 1e-5  # of a column, what is left of it once the columns before it are taken away
 
 
 def is_least_squares(problem: Any) -> bool:
     """Whether a problem is one of these."""
-    return (isinstance(problem, Problem) and problem.in_memory and problem.loss.kind == SQUARED
-            and not (problem.l2.any() or problem.l1.any()))
+    if not (isinstance(problem, Problem) and problem.in_memory and problem.loss.kind == SQUARED):
+        return False
+    return not (problem.l1.any() or (problem.l2.any() and not _is_summed_up(problem)))
 
 
 def least_squares(problem: Problem, watch: Watch, start: Array | None) -> Solution:
     """Coefficients with the least squares, and among those with the least norm."""
     count, columns = problem.matrix.shape
+    u = np.zeros(problem.size) if start is None else start
+    if _is_summed_up(problem) and (points := _by_sums(problem, u)):
+        return replace(watch.follow(_each(points)), how=f"closed form: squares, and {columns + 1:,} coefficients")
     if columns <= min(count, SMALL):
         z = problem.scores()
         problem.evaluate(np.zeros(problem.size), z)
-        hessian = problem.hessian(z)
-        factor = _factor(hessian)
+        factor = _factor(problem.hessian(z))
         if factor is not None:
-            steps = _by_factor(problem, np.zeros(problem.size) if start is None else start, factor)
-            return replace(watch.follow(steps), how="closed form: squares without a penalty, independent columns")
+            steps = _by_factor(problem, u, factor)
+            return replace(watch.follow(steps), how="closed form: squares, independent columns")
     steps = _least_norm(problem)
     return replace(watch.follow(steps), how="closed form: squares without a penalty, the least norm")
+
+
+def _is_summed_up(problem: Problem) -> bool:
+    """Whether a problem has a dense matrix with few columns."""
+    count, columns = problem.matrix.shape
+    return not problem.matrix.is_sparse and columns <= min(count, SMALL) and bool(problem.l2.all() or not problem.l2.any())
+
+
+def _by_sums(problem: Problem, u: Array) -> list[Point]:
+    """The start and the minimum, from sums over the rows alone; none, where these do not tell enough."""
+    y, s = problem.rows
+    mean = float(s @ y if s.size > 1 else y.mean()) if problem.intercept else 0.0
+    M = problem.matrix.squares(Rows(y - mean, s), *problem.frame)
+    H, g = M[:-1, :-1], M[:-1, -1]
+    if not problem.intercept:
+        H[-1], H[:, -1], g[-1] = 0.0, 0.0, 0.0
+        H[-1, -1] = 1.0
+    H[np.diag_indices(problem.size)] += problem.curvature_of_penalty
+    factor = _factor(H)
+    if factor is None or np.diag(factor[0][0]).min() < DISTINCT:
+        return []
+    cho, scale = factor
+    solved = lambda g: cho_solve(cho, g / scale, check_finite=False) / scale
+    shift = np.zeros(problem.size)
+    shift[-1] = mean
+
+    def at(u: Array) -> Point:
+        v = u - shift
+        slope = H @ v - g
+        value = 0.5 * float(M[-1, -1] - g @ v + slope @ v)
+        return Point(u, value, slope, value - max(0.0, 0.5 * float(solved(slope) @ slope)))
+
+    best = at(shift + solved(g))
+    return [at(u), best] if best.value > LEFT * M[-1, -1] else []
+
+
+def _each(points: list[Point]) -> Steps:
+    yield from points
+    return "rounding"
 
 
 def _factor(hessian: Array) -> Any:

@@ -1,6 +1,6 @@
 """The matrix of features behind one interface, dense or sparse, as it lies in memory and never copied."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -152,25 +152,42 @@ class Matrix:
 
             few = parts(self.shape[0], min(self.numbers, 8 * 2**18))  # each holds a Hessian of its own
             return _moved(total(each(work, few))[0], centre, unit)
-        few = parts(self.shape[0], min(self.numbers, 8 * 2**18))
-        with one_thread_each():
-            return total(each(lambda start, stop: (self._gram(start, stop, loss, rows, z, centre, unit),), few))[0]
+        fill = lambda first, last, out: curvatures(first, last, *loss, *rows, z, out)
+        return self._gram(fill, centre, unit)
 
-    def _gram(self, start: int, stop: int, loss: Loss, rows: Rows, z: Array, centre: Array, unit: Array) -> Array:
-        """A part's sum: rows are written out, block by block, for a product with themselves."""
+    def squares(self, rows: Rows, centre: Array, unit: Array) -> Array:
+        """Σ s x̃ x̃ᵀ with x̃ = ((x − centre)·unit, 1, y), of a dense matrix."""
+
+        def fill(first: int, last: int, out: Array) -> None:
+            out[: last - first] = rows.s[first:last] if rows.s.size > 1 else rows.s[0]
+
+        return self._gram(fill, centre, unit, rows.y)
+
+    def _gram(self, fill: Callable[[int, int, Array], None], centre: Array, unit: Array, y: Array | None = None) -> Array:
+        """Σ h x̃ x̃ᵀ of a dense matrix, with weights h that are filled in for a range of rows, and perhaps with y last.
+
+        Rows are written out, block by block, for a product with themselves.
+        """
         kernel = dense.weighted_columns if self.in_columns else dense.weighted_rows
-        columns = self.shape[1] + 1
-        size = max(1, min(stop - start, BLOCK // columns))
-        block, roots = np.empty((size, columns)), np.empty(size)
-        out, product = np.zeros((columns, columns)), np.empty((columns, columns))
-        for first in range(start, stop, size):
-            last = min(first + size, stop)
-            curvatures(first, last, *loss, *rows, z, roots)
-            np.sqrt(roots, out=roots)
-            kernel(first, last, self.X, centre, unit, roots, block)
-            filled = block[: last - first]
-            out += np.matmul(filled.T, filled, out=product)
-        return out
+        columns = self.shape[1] + 1 + (y is not None)
+
+        def product(start: int, stop: int) -> tuple[Array]:
+            size = max(1, min(stop - start, BLOCK // columns))
+            block, roots = np.empty((size, columns)), np.empty(size)
+            out, one = np.zeros((columns, columns)), np.empty((columns, columns))
+            for first in range(start, stop, size):
+                last = min(first + size, stop)
+                fill(first, last, roots)
+                np.sqrt(roots, out=roots)
+                kernel(first, last, self.X, centre, unit, roots, block)
+                filled = block[: last - first]
+                if y is not None:
+                    filled[:, -1] = roots[: last - first] * y[first:last]
+                out += np.matmul(filled.T, filled, out=one)
+            return (out,)
+
+        with one_thread_each():
+            return total(each(product, parts(self.shape[0], min(self.numbers, 8 * 2**18))))[0]
 
     def take(self, rows: Sequence[int] | Array) -> "Matrix":
         """A copy of some rows."""
