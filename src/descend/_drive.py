@@ -18,15 +18,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend._pace import Pace, with_best_dispatch
+from descend._race import Race, Search, Trial
 from descend._tree import Tree
 from descend.checkpoint import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
 from descend.descent import CONVERGED, NONFINITE, STALLED, Run, Trace, advance
 from descend.errors import CheckpointError, InputError
 from descend.history import History
 from descend.observers import Observer, Progress
+from descend.optimizers import Optimizer
 from descend.stopping import Best, Budget, GradientTolerance, Plateau, Reason
 
-Validate = Callable[[Tree], Mapping[str, float]]  # from the parameters: `loss`, and what else is worth knowing
+SEARCHING = 0.2  # of the seconds that there are, which the search for a learning rate may take
+Validate = Callable[[Tree, Tree], Mapping[str, float]]  # of parameters and state: `loss`, and what else to know
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,14 @@ class Drive:
     observers: Sequence[Observer] = ()
     checkpoint: Checkpoint | None = None
     tries_stepwise: bool = False
+    race: Race | None = None
     identity: Mapping[str, Any] = field(default_factory=dict)
 
     history: History = field(default_factory=History)
     best: Best = field(default_factory=Best)
-    best_numbers: Tree = None
+    best_numbers: Any = None  # and the loss's state with them
     seconds: float = 0.0
+    search: Search | None = None
     reason: Reason | None = None
 
     def to_the_end(self) -> Reason:
@@ -70,6 +75,8 @@ class Drive:
             interrupted = stack.enter_context(interrupts())
             if self.tries_stepwise and self.run.step == 0:
                 self.run = with_best_dispatch(self.run)
+            if self.race and self.search is None and self.reason is None:
+                self._search(self.race, interrupted)
             self.reason = self.reason or self.budget.spent(self.run.step, self.seconds)
             pace, timer, trace = Pace(), _Timer(), Trace(self.run.step, {})
             begin = time.perf_counter()
@@ -86,6 +93,17 @@ class Drive:
             self._validate_the_end()
             self._report(trace, time.perf_counter() - begin)
         return self.reason
+
+    def _search(self, race: Race, interrupted: threading.Event) -> None:
+        """Find the learning rate, in the time that there is."""
+        begin, limit = time.perf_counter(), self.budget.seconds or math.inf
+        is_over = lambda: interrupted.is_set() or time.perf_counter() - begin >= SEARCHING * limit
+        self.search = race(self.run, is_over)
+        self.seconds += time.perf_counter() - begin
+        self._tune(race.rule(self.search.rate))
+
+    def _tune(self, rule: Optimizer) -> None:
+        self.run = dataclasses.replace(self.run, descent=dataclasses.replace(self.run.descent, optimizer=rule))
 
     def _advance(self, pace: Pace) -> Trace:
         before = self.run.step
@@ -131,13 +149,13 @@ class Drive:
             self._validate(self.validate)
 
     def _validate(self, validate: Validate) -> None:
-        values = validate(self.run.eval_params)
+        values = validate(self.run.eval_params, self.run.state.carried.state)
         self.history.validated(self.run.step, values)
         before = self.best
         self.best = before.after(values["loss"], self.run.step, self.plateau or Plateau())
         if self.best.step != before.step:
             # A copy, because the next dispatch reuses the run's buffers.
-            self.best_numbers = jax.tree.map(jnp.copy, self.run.eval_numbers)
+            self.best_numbers = jax.tree.map(jnp.copy, (self.run.eval_numbers, self.run.state.carried.state))
 
     def _next_validation(self, step: int) -> float:
         """The first step after `step` at which to validate."""
@@ -181,6 +199,7 @@ class Drive:
             "seconds": self.seconds,
             "stride": self.history.stride,
             "stepwise": self.run.descent.stepwise,
+            "search": dataclasses.asdict(self.search) if self.search else None,
             "best": vars(self.best),
             "reason": vars(self.reason) if self.reason else None,
         }
@@ -206,13 +225,16 @@ class Drive:
         ]
         if differences:
             raise CheckpointError(f"{path} belongs to another run: {'; '.join(differences)}")
-        numbers = self.run.eval_numbers
+        best = (self.run.eval_numbers, self.run.state.carried.state)
         descent = dataclasses.replace(self.run.descent, stepwise=facts["stepwise"])
         self.run = Run(tree_from_arrays(self.run.state, arrays, "state"), descent)
         if any(name.startswith("best/") for name in arrays):
-            self.best_numbers = tree_from_arrays(numbers, arrays, "best")
+            self.best_numbers = tree_from_arrays(best, arrays, "best")
         past = {name.removeprefix("history/"): a for name, a in arrays.items() if name.startswith("history/")}
         self.history = History.from_arrays(past, facts["stride"])
+        if self.race and (found := facts["search"]):
+            self.search = Search(tuple(Trial(**trial) for trial in found["trials"]), found["steps_each"], found["rate"])
+            self._tune(self.race.rule(self.search.rate))
         self.best, self.seconds = Best(**facts["best"]), facts["seconds"]
         reason = facts["reason"]
         if reason and reason["name"] not in ("budget", "interrupted"):

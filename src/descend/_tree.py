@@ -1,5 +1,6 @@
 """Trees of parameters: naming, splitting, casting and measuring them."""
 
+import sys
 from typing import Any
 
 import jax
@@ -27,17 +28,35 @@ def is_number(leaf: Any) -> bool:
     return isinstance(leaf, (jax.Array, np.ndarray, np.generic, int, float, complex)) and not isinstance(leaf, bool)
 
 
+def _are_numbers(tree: Tree) -> Tree:
+    """Which leaves are parameters: numbers, but for those of Equinox modules that are no arrays.
+
+    There, a plain number is a setting, such as the rate of a dropout, by that library's convention.
+    """
+    equinox = sys.modules.get("equinox")  # who has a module has imported it
+    is_module = lambda node: equinox is not None and isinstance(node, equinox.Module)
+    is_array = lambda leaf: isinstance(leaf, (jax.Array, np.ndarray, np.generic))
+    of_node = lambda node: jax.tree.map(is_array, node) if is_module(node) else is_number(node)
+    return jax.tree.map(of_node, tree, is_leaf=is_module)
+
+
 def split(tree: Tree) -> tuple[Tree, Tree]:
     """The tree's numbers, and everything else (activation functions, names); `join` puts them together again."""
+    chosen = _are_numbers(tree)
     return (
-        jax.tree.map(lambda leaf: leaf if is_number(leaf) else None, tree),
-        jax.tree.map(lambda leaf: None if is_number(leaf) else leaf, tree),
+        jax.tree.map(lambda leaf, number: leaf if number else None, tree, chosen),
+        jax.tree.map(lambda leaf, number: None if number else leaf, tree, chosen),
     )
 
 
 def join(numbers: Tree, rest: Tree) -> Tree:
     """The inverse of `split`."""
     return jax.tree.map(lambda x, y: y if x is None else x, numbers, rest, is_leaf=lambda leaf: leaf is None)
+
+
+def described(tree: Tree) -> dict[str, str]:
+    """The dtype and the shape of each of a tree's arrays, by path."""
+    return {name: f"{leaf.dtype}{list(leaf.shape)}" for name, leaf in named_leaves(tree).items()}
 
 
 def norm(tree: Tree) -> jax.Array:
@@ -103,22 +122,24 @@ def as_parameters(tree: Tree, dtype: Any = np.float32) -> Tree:
             tree = np.asarray(tree)
         except ValueError as error:
             raise InputError(f"the parameters are a list that is no array: {error}") from None
-    if not any(is_number(leaf) for leaf in jax.tree.leaves(tree)):
+    chosen = _are_numbers(tree)
+    if not any(jax.tree.leaves(chosen)):
         raise InputError("the parameters hold no numbers: there is nothing to descend on")
 
-    def convert(path: tuple[Any, ...], leaf: Any) -> Any:
-        if not is_number(leaf):
+    def convert(path: tuple[Any, ...], leaf: Any, number: bool) -> Any:
+        if not number:
             return leaf
-        kind = np.asarray(leaf).dtype
+        kind = leaf.dtype if isinstance(leaf, jax.Array) else np.asarray(leaf).dtype
         if not jnp.issubdtype(kind, jnp.floating):
             complex_leaf = jnp.issubdtype(kind, jnp.complexfloating)
-            hint = "descend on its real and imaginary parts" if complex_leaf else "write 1.0 for 1, or .astype(float)"
+            other = "write 1.0 for 1, or .astype(float); what is not trained belongs into state="
+            hint = "descend on its real and imaginary parts" if complex_leaf else other
             raise InputError(f"parameter '{path_name(path)}' has dtype {kind}, which gradient "
                              f"descent cannot move: {hint}")
         return jnp.array(leaf, dtype=dtype, copy=True)
 
     with precision(np.zeros((), dtype)):
-        return jax.tree_util.tree_map_with_path(convert, tree)
+        return jax.tree_util.tree_map_with_path(convert, tree, chosen)
 
 
 def is_plain_list(tree: Tree) -> bool:

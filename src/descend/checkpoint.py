@@ -172,7 +172,9 @@ def _unwrapped(leaf: Any) -> Any:
 def _wrapped(array: np.ndarray, like: Any) -> Any:
     if isinstance(like, np.ndarray | np.generic):
         return array
-    return jax.random.wrap_key_data(jnp.asarray(array)) if _is_key(like) else jnp.asarray(array)
+    if not _is_key(like):
+        return jnp.asarray(array)
+    return jax.random.wrap_key_data(jnp.asarray(array), impl=jax.random.key_impl(like))
 
 
 def _is_key(leaf: Any) -> bool:

@@ -17,11 +17,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend._arrays import precision
+from descend._loss import Carried, Form, Outcome
 from descend._tree import Tree, join, named_leaves, norm, scaled_norm
 from descend.errors import InputError
 from descend.optimizers import Optimizer, Point
 from descend.schedules import fixed, setting
-from descend.sources import Drawn, Empty, HostSource, Planned, Source, Unplanned, draw_ahead
+from descend.sources import Drawn, HostSource, Planned, Source, Unplanned, draw_ahead
 from descend.stopping import GradientTolerance
 
 RUNNING, CONVERGED, NONFINITE, STALLED = range(4)
@@ -44,14 +45,15 @@ class State(NamedTuple):
     cursor: Any
     step: jax.Array
     guard: Guard
+    carried: Carried = Carried()
 
 
 @setting
 class Descent:
     """What a step does not change: the loss, the data, the rule, and what to do when a number is not finite.
 
-    `loss`: `loss(params, batch)`, without the batch for an `Empty` source; a scalar, or a scalar and a dict of what
-    else to record. It may bring its own `value_and_grad`. `rest`: the parts of the parameters that are not numbers.
+    `loss`: `loss(params, batch)`, and `form`, what it takes and returns besides. It may bring its own `value_and_grad`.
+    `rest`: the parts of the parameters that are not numbers.
     `stop`: a test of convergence, or `None`. `skip_nonfinite`: pass over a step that is not finite, instead of
     stopping before it. `stepwise`: dispatch every step by itself.
     """
@@ -61,7 +63,7 @@ class Descent:
     stop: GradientTolerance | None
     loss: Any = fixed()
     rest: "Static" = fixed()
-    has_aux: bool = fixed(default=False)
+    form: Form = fixed(default=Form())
     skip_nonfinite: bool = fixed(default=False)
     stepwise: bool = fixed(default=False)
 
@@ -132,13 +134,14 @@ class Trace:
         return len(next(iter(self.columns.values()), ()))
 
 
-def start(descent: Descent, params: Tree, key: jax.Array) -> Run:
-    """The run before the first step; `params` are the trainable numbers alone."""
+def start(descent: Descent, params: Tree, key: jax.Array, state: Tree = None) -> Run:
+    """The run before the first step; `params` are the trainable numbers alone, `state` what the loss keeps besides."""
     with precision(params):
         zero = jnp.zeros((), jnp.int32)
         guard = Guard(zero, jnp.full((), jnp.nan, jnp.result_type(*jax.tree.leaves(params))), zero)
-        state = State(params, descent.optimizer.init(params), descent.source.init(key), zero, guard)
-    return fork(Run(state, descent))  # no two of its buffers may be one, or they could not be donated
+        carried = Carried(state, jax.random.fold_in(key, 1) if descent.form.takes_key else None)
+        begin = State(params, descent.optimizer.init(params), descent.source.init(key), zero, guard, carried)
+    return fork(Run(begin, descent))  # no two of its buffers may be one, or they could not be donated
 
 
 def fork(run: Run) -> Run:
@@ -267,8 +270,9 @@ def _single(state: State, descent: Descent) -> tuple[State, dict[str, jax.Array]
 def _step(state: State, descent: Descent, batch: Any) -> tuple[State, jax.Array, dict[str, jax.Array]]:
     """θ ← θ + u(∇J(θ)); the reason not to have done so, if there is one; and the step's entry in the trace."""
     params, guard, rule = state.params, state.guard, descent.optimizer
-    (loss, aux), grads = _value_and_grad(descent, params, batch)
-    extra = {"value": loss, "aux": aux, **_functions(descent, batch)}
+    given, key = state.carried.for_a_step()
+    (loss, changed, aux), grads = _value_and_grad(descent, params, batch, given)
+    extra = {"value": loss, "aux": aux, **_functions(descent, batch, given)}
     updates, optimizer = rule.update(grads, state.optimizer, params, **extra)
     _, loss, grads = rule.standing(state.optimizer, Point(params, loss, grads))
     # Where a descent may end for its gradient, it must not be for squares that are beyond the range of its dtype.
@@ -278,7 +282,8 @@ def _step(state: State, descent: Descent, batch: Any) -> tuple[State, jax.Array,
     status = jnp.where(allowed, RUNNING, NONFINITE).astype(jnp.int32)
     moved = jax.tree.map(jnp.add, params, updates)
     if descent.skip_nonfinite:
-        moved, optimizer = _where(allowed, (moved, optimizer), (params, state.optimizer))
+        before = (params, state.optimizer, given.state)
+        moved, optimizer, changed = _where(allowed, (moved, optimizer, changed), before)
         guard = guard._replace(skipped=guard.skipped + ~allowed)
         status = jnp.zeros((), jnp.int32)
     if descent.stop is not None:
@@ -289,7 +294,8 @@ def _step(state: State, descent: Descent, batch: Any) -> tuple[State, jax.Array,
         status = jnp.where(finite & stalled & (status == RUNNING), STALLED, status).astype(jnp.int32)
     measured = {"loss": loss, "gradient_norm": grad_norm, "update_norm": update_norm}
     entry = _entry(measured, rule.readings(optimizer), named_leaves(aux))
-    return state._replace(params=moved, optimizer=optimizer, guard=guard), status, entry
+    carried = Carried(changed, key)
+    return state._replace(params=moved, optimizer=optimizer, guard=guard, carried=carried), status, entry
 
 
 _loop_kept, _loop_donated = jax.jit(_loop), jax.jit(_loop, donate_argnums=0)
@@ -331,36 +337,36 @@ def _write(trace: Any, i: jax.Array, entry: dict[str, jax.Array]) -> Any:
     return jax.tree.map(lambda b, value: update(b, value, i.astype(jnp.uint32), 0), trace, _pack(entry, axis=0))
 
 
-def call(descent: Descent, params: Tree, batch: Any) -> Any:
+def call(descent: Descent, params: Tree, batch: Any, carried: Carried) -> Any:
     """What the loss returns for the numbers of the parameters and a batch."""
-    return _applied(descent.loss, descent, params, batch)
+    return descent.form.called(descent.loss, join(params, descent.rest.thaw()), batch, carried)
 
 
-def _applied(function: Callable[..., Any], descent: Descent, params: Tree, batch: Any) -> Any:
-    """A function of what the loss takes: the whole parameters, and the batch if there are any."""
-    whole = join(params, descent.rest.thaw())
-    return function(whole) if isinstance(descent.source, Empty) else function(whole, batch)
-
-
-def evaluate(descent: Descent, params: Tree, batch: Any) -> tuple[jax.Array, Tree]:
+def evaluate(descent: Descent, params: Tree, batch: Any, carried: Carried) -> Outcome:
     """The loss on a batch, and what it returned besides."""
-    value = call(descent, params, batch)
-    return value if descent.has_aux else (value, {})
+    return descent.form.outcome(call(descent, params, batch, carried))
 
 
-def _functions(descent: Descent, batch: Any) -> dict[str, Callable[[Tree], Any]]:
+def _functions(descent: Descent, batch: Any, carried: Carried) -> dict[str, Callable[[Tree], Any]]:
     """The loss on this batch, as functions of the parameters, for optimizers that look at other points too."""
 
     def value_and_grad(params: Tree) -> tuple[jax.Array, Tree]:
-        (value, _), grads = _value_and_grad(descent, params, batch)
+        (value, _, _), grads = _value_and_grad(descent, params, batch, carried)
         return value, grads
 
-    return {"value_fn": lambda params: evaluate(descent, params, batch)[0], "value_and_grad": value_and_grad}
+    return {"value_fn": lambda params: evaluate(descent, params, batch, carried).value,
+            "value_and_grad": value_and_grad}
 
 
-def _value_and_grad(descent: Descent, params: Tree, batch: Any) -> tuple[tuple[jax.Array, Tree], Tree]:
+def _value_and_grad(descent: Descent, params: Tree, batch: Any, carried: Carried) -> tuple[Outcome, Tree]:
     own = getattr(descent.loss, "value_and_grad", None)
-    if own is None:
-        return jax.value_and_grad(lambda numbers: evaluate(descent, numbers, batch), has_aux=True)(params)
-    value, grads = _applied(own, descent, params, batch)
-    return (value if descent.has_aux else (value, {})), grads
+    if own is not None:
+        returned, grads = descent.form.called(own, join(params, descent.rest.thaw()), batch, carried)
+        return descent.form.outcome(returned), grads
+
+    def value(numbers: Tree) -> tuple[jax.Array, Outcome]:
+        outcome = evaluate(descent, numbers, batch, carried)
+        return outcome.value, outcome
+
+    (_, outcome), grads = jax.value_and_grad(value, has_aux=True)(params)
+    return outcome, grads

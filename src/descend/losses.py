@@ -1,15 +1,28 @@
 """Losses per example: `loss(prediction, target)` is an array with one value for each; take its mean to descend.
 
 A prediction is a number per example, or for `softmax_cross_entropy` a row of scores per example. All are written to
-stay finite, and to have finite gradients, wherever the loss itself is finite.
+stay finite, and to have finite gradients, wherever the loss itself is finite. A prediction and a target of different
+shapes are refused: a column against a row would be every prediction against every target.
 """
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Shaped
 
+from descend.errors import InputError
+
 Prediction = Float[Array, "*shape"]
 Target = Shaped[Array, "*shape"]
+
+
+def _fit(prediction: Any, target: Any, classes: bool = False) -> None:
+    """Refuse a prediction and a target of different shapes, unless one is a single number, which fits all."""
+    have, wanted = jnp.shape(prediction)[: -1 if classes else None], jnp.shape(target)
+    if have != wanted and () not in (have, wanted):
+        raise InputError(f"predictions of shape {jnp.shape(prediction)} do not fit targets of shape {wanted}, which "
+                         f"need the shape {(*wanted, 'classes') if classes else wanted}")
 
 
 def squared(prediction: Prediction, target: Target) -> Prediction:
@@ -18,6 +31,7 @@ def squared(prediction: Prediction, target: Target) -> Prediction:
     >>> float(squared(jnp.array(3.0), jnp.array(1.0)))
     2.0
     """
+    _fit(prediction, target)
     return 0.5 * (prediction - target) ** 2
 
 
@@ -27,6 +41,7 @@ def absolute(prediction: Prediction, target: Target) -> Prediction:
     >>> float(absolute(jnp.array(3.0), jnp.array(1.0)))
     2.0
     """
+    _fit(prediction, target)
     return jnp.abs(prediction - target)
 
 
@@ -38,6 +53,7 @@ def huber(prediction: Prediction, target: Target, delta: float = 1.0) -> Predict
 
     Reference: Huber, "Robust estimation of a location parameter", 1964.
     """
+    _fit(prediction, target)
     size = jnp.abs(prediction - target)
     near = jnp.minimum(size, delta)
     return near * (size - 0.5 * near)
@@ -49,6 +65,7 @@ def logistic(score: Prediction, target: Target) -> Prediction:
     >>> round(float(logistic(jnp.array(0.0), jnp.array(1))), 4)
     0.6931
     """
+    _fit(score, target)
     return target * jax.nn.softplus(-score) + (1 - target) * jax.nn.softplus(score)
 
 
@@ -60,6 +77,7 @@ def softmax_cross_entropy(scores: Float[Array, "*shape classes"], target: Int[Ar
     >>> round(float(softmax_cross_entropy(jnp.array([0.0, 0.0]), jnp.array(1))), 4)
     0.6931
     """
+    _fit(scores, target, classes=True)
     classes = scores.shape[-1]
     # Selected by comparison, not by index: the gradient of indexing is a scatter, one number after the other on a CPU.
     chosen = jnp.arange(classes) == target[..., None]
@@ -73,6 +91,7 @@ def hinge(score: Prediction, target: Target) -> Prediction:
     >>> [float(hinge(jnp.array(s), jnp.array(1))) for s in (-1.0, 0.5, 2.0)]
     [2.0, 0.5, 0.0]
     """
+    _fit(score, target)
     return jnp.maximum(0.0, 1 - target * score)
 
 
@@ -91,4 +110,5 @@ def poisson(log_rate: Prediction, target: Target) -> Prediction:
     >>> float(poisson(jnp.array(0.0), jnp.array(2.0)))
     1.0
     """
+    _fit(log_rate, target)
     return jnp.exp(log_rate) - target * log_rate

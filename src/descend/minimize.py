@@ -16,14 +16,26 @@ import numpy as np
 
 from descend._arrays import precision
 from descend._drive import Checkpoint, Drive, Validate
-from descend._tree import Tree, as_parameters, join, named_leaves, split
+from descend._loss import Carried, Form, form_of, shapes_of
+from descend._race import FIRST, Race, Search
+from descend._tree import Tree, as_parameters, is_number, join, named_leaves, path_name, split
 from descend.descent import Descent, Run, Static, call, evaluate, start
 from descend.errors import InputError
 from descend.history import History
 from descend.observers import Observer
-from descend.optimizers import Adam, AdamW, External, Optimizer
-from descend.schedules import Cosine
-from descend.sources import Empty, HostArrays, HostSource, MiniBatches, Source, WholeSet, as_data, mini_batches
+from descend.optimizers import EMA, LBFGS, External, Optimizer
+from descend.sources import (
+    Empty,
+    HostArrays,
+    HostSource,
+    MiniBatches,
+    Source,
+    WholeSet,
+    as_data,
+    batches_of,
+    is_loader,
+    mini_batches,
+)
 from descend.stopping import Best, Budget, GradientTolerance, Plateau, Reason, Stop
 
 if TYPE_CHECKING:
@@ -40,7 +52,8 @@ class Result:
 
     `params`: the best validated parameters, or the last ones where nothing was validated. `reason`: the named reason
     to stop, with its evidence. `history`: what was recorded, per step. `loss`: the last step's. `best`: the best
-    validation. `run`: the run as it ended, a value to keep, to fork and to `advance`. `seconds`: of training.
+    validation. `run`: the run as it ended, a value to keep, to fork and to `advance`. `seconds`: of training. `state`:
+    the loss's own, if it keeps one, as it belongs to `params`. `search`: how the learning rate was found, if it was.
     """
 
     params: Tree
@@ -50,6 +63,8 @@ class Result:
     best: Best
     run: Run
     seconds: float
+    state: Tree = None
+    search: Search | None = None
 
     def plot(self) -> "go.Figure":
         """The loss, the gradient's norm and the learning rate over the steps, as a Plotly figure."""
@@ -66,7 +81,9 @@ def minimize(
     params: Tree,
     data: Any = None,
     *,
-    optimizer: Any = None,
+    state: Tree = None,
+    optimizer: Any = "auto",
+    ema: float | None = None,
     batch_size: int | None = None,
     epochs: float | None = None,
     steps: int | None = None,
@@ -88,15 +105,25 @@ def minimize(
     - `loss`: `loss(params)`, or with data `loss(params, batch)`: a real scalar, or a pair of it and a dict of what
       else to record at each step. It is differentiated and compiled by JAX, unless it brings `value_and_grad`.
     - `params`: where to begin: an array, a list of numbers, a dict, an Equinox module, any pytree.
-    - `data`: a pytree of arrays with a common first axis, the examples; or a source of batches.
-    - `optimizer`: a rule of `descend.optimizers`, or any object with Optax's `init` and `update`. Without one, `Adam`
-      for a function and `AdamW` with a cosine schedule for data.
+    - `data`: a pytree of arrays with a common first axis, the examples; or a source of batches; or a data loader, any
+      object that gives batches each time it is iterated over.
+    - `state`: what the loss keeps from step to step without descending on it, for instance the running means of batch
+      normalisation. The loss is called with `state=` then, and returns `(scalar, state)`, or `(scalar, state, dict)`.
+      A loss with an argument `key` is given a random key, another one at each step: for dropout, or for noise. Both are
+      part of the run, and of its checkpoint. Where it is validated, Equinox modules are in their inference mode, the
+      key is `None`, and the state that comes back is not kept.
+    - `optimizer`: a rule of `descend.optimizers`, or any object with Optax's `init` and `update`. `"auto"` needs no
+      learning rate: `LBFGS` where the loss is the same function at each step (a function, or all the data), and for
+      batches `NAdamW`, whose rate short descents find beforehand; they take about a tenth of the steps besides, and
+      `search` in the result tells of them. `ema`: the decay of an average of the parameters, which is then what is
+      validated and returned.
     - `batch_size`: 1 is stochastic, the number of examples is batch gradient descent. By default 64, or all if fewer.
     - `epochs`, `steps`, `seconds`: the budget; the first to be spent ends the descent. By default 100,000 steps for
       a function and 100 epochs for data.
     - `stop`: tests that end it earlier. By default `GradientTolerance()` where there is no noise (a function, or all
       the data at each step), and `Plateau()` where there are batches and a validation. `[]` for the budget alone.
-    - `validation`: data for the same loss, or a function of the parameters, which returns what a loss does.
+    - `validation`: data for the same loss, or a function of the parameters (and of the state, if there is one), which
+      returns a scalar, or a scalar and a dict.
     - `validate_every`: steps; by default an epoch.
     - `observers`: called with a `Progress` between dispatches, about ten times a second.
     - `checkpoint`: a file to save the run in, every five seconds and at the end. `resume`: go on from it, if it is
@@ -116,8 +143,10 @@ def minimize(
     numbers, rest = split(as_parameters(params, _floating(dtype)))
     with precision(numbers):
         source = _source(data, batch_size)
+        state = _state(state)
         budget = _budget(source, epochs, steps, seconds)
-        rule = _optimizer(optimizer, source, budget.steps)
+        form = form_of(loss, not isinstance(source, Empty), state is not None)
+        rule, race = _optimizer(optimizer, ema, budget.steps, _is_noiseless(source, form))
         tolerance, plateau = _stops(stop, source, validation)
         descent = Descent(
             source=source,
@@ -125,17 +154,17 @@ def minimize(
             stop=tolerance,
             loss=loss,
             rest=Static.of(rest),
+            form=form,
             skip_nonfinite=on_nonfinite == "skip",
         )
         key = jax.random.key(seed)
-        has_aux, convolves = _inspect(descent, numbers, key)
-        descent = dataclasses.replace(descent, has_aux=has_aux)
+        descent, convolves = _inspect(descent, numbers, key, state)
         per_epoch = getattr(source, "steps_per_epoch", None) or 1.0
         if validate_every is not None and validate_every < 1:
             raise InputError(f"validate_every must be at least 1 step, but is {validate_every}")
         saved = Checkpoint(Path(checkpoint)) if isinstance(checkpoint, str | Path) else checkpoint
         drive = Drive(
-            run=start(descent, numbers, key),
+            run=start(descent, numbers, key, state),
             budget=budget,
             plateau=plateau,
             validate=_validation(validation, descent),
@@ -143,6 +172,7 @@ def minimize(
             observers=observers,
             checkpoint=saved,
             tries_stepwise=convolves,
+            race=race,
             identity=_identity(descent, numbers, seed) if saved else {},
         )
         if resume and saved is None:
@@ -167,12 +197,13 @@ def _source(data: Any, batch_size: int | None) -> Source | HostSource:
         if batch_size is not None:
             raise InputError("batch_size is given, but no data")
         return Empty()
+    if batch_size is not None and (isinstance(data, Source | HostSource) or is_loader(data)):
+        raise InputError(f"batch_size is given, but the batches come from {type(data).__name__}, which has its own")
     if isinstance(data, Source | HostSource):
-        if batch_size is not None:
-            raise InputError(f"batch_size is given, but the batches come from {type(data).__name__}, which has its own")
-        if isinstance(data, MiniBatches):
-            data = mini_batches(data.data, data.batch_size, data.shuffle)
+        data = mini_batches(data.data, data.batch_size, data.shuffle) if isinstance(data, MiniBatches) else data
         return _on_device(data)
+    if is_loader(data):
+        return batches_of(data)
     arrays, length = as_data(data)
     size = min(BATCH_SIZE, length) if batch_size is None else index(batch_size)
     if any(isinstance(array, np.memmap) for array in jax.tree.leaves(arrays)):
@@ -183,6 +214,20 @@ def _source(data: Any, batch_size: int | None) -> Source | HostSource:
 def _on_device(tree: Tree) -> Tree:
     """The tree with its arrays where the steps are made, so that no dispatch brings them there again."""
     return jax.tree.map(lambda leaf: jnp.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf, tree)
+
+
+def _state(state: Tree) -> Tree:
+    """The state at first as arrays, with the dtypes that a step gives them."""
+
+    def convert(path: tuple[Any, ...], leaf: Any) -> Any:
+        if isinstance(leaf, jax.Array):
+            return leaf
+        if not is_number(leaf) and not isinstance(leaf, bool):
+            raise InputError(f"state '{path_name(path)}' must be a number or an array, but is {leaf!r}: what never "
+                             "changes belongs into the loss")
+        return jnp.asarray(np.asarray(leaf))  # by NumPy, because JAX's own of a plain number takes any other's dtype
+
+    return jax.tree_util.tree_map_with_path(convert, state)
 
 
 def _budget(source: Any, epochs: float | None, steps: int | None, seconds: float | None) -> Budget:
@@ -210,14 +255,23 @@ def _countable(steps: int | None) -> int | None:
     return steps
 
 
-def _optimizer(optimizer: Any, source: Any, steps: int | None) -> Any:
-    if optimizer is None:
-        if isinstance(source, Empty):
-            return Adam(0.02)
-        optimizer = AdamW(Cosine(0.01) if steps else 0.001)
+def _optimizer(optimizer: Any, ema: float | None, steps: int | None, noiseless: bool) -> tuple[Any, Race | None]:
+    """The rule; where it was left to us and its learning rate must be found first, how."""
+    within = (lambda rule: rule) if ema is None else (lambda rule: EMA(rule, ema))
+    if isinstance(optimizer, str) and optimizer == "auto":
+        if noiseless:
+            return within(LBFGS()), None
+        race = Race(steps, within)
+        return race.rule(FIRST), race
     if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")) or isinstance(optimizer, type):
-        raise InputError(f"optimizer must be a rule such as Adam(0.001), but is {optimizer!r}")
-    return optimizer.over(steps) if isinstance(optimizer, Optimizer) else External(optimizer)
+        raise InputError(f"optimizer must be a rule such as Adam(0.001), or 'auto', but is {optimizer!r}")
+    rule = optimizer.over(steps) if isinstance(optimizer, Optimizer) else External(optimizer)
+    return within(rule), None
+
+
+def _is_noiseless(source: Any, form: Form) -> bool:
+    """Whether the loss is the same function at each step."""
+    return isinstance(source, Empty | WholeSet) and not (form.takes_key or form.has_state)
 
 
 def _stops(stop: Any, source: Any, validation: Any) -> tuple[GradientTolerance | None, Plateau | None]:
@@ -234,27 +288,22 @@ def _stops(stop: Any, source: Any, validation: Any) -> tuple[GradientTolerance |
     return tolerance, next((test for test in chosen if isinstance(test, Plateau)), None)
 
 
-def _inspect(descent: Descent, numbers: Tree, key: jax.Array) -> tuple[bool, bool]:
-    """Whether the loss returns a pair, once it is sure that it is something to descend on; and whether it convolves.
+def _inspect(descent: Descent, numbers: Tree, key: jax.Array, state: Tree) -> tuple[Descent, bool]:
+    """The descent with a loss that is known to return what it may; and whether it convolves.
 
     Of convolutions it is known that XLA may compile them far worse inside a loop. Only for them it is tried out: a
     measurement that is not needed could only make two runs differ.
     """
     # Traced by `jit`, which remembers it: to minimize the same loss again then begins at once.
-    traced = _loss_alone.trace(*_without_data(descent, numbers, key))
-    program, value = traced.jaxpr, traced.out_info
-    has_aux = isinstance(value, tuple)
-    if has_aux and not (len(value) == 2 and isinstance(value[1], dict)):
-        raise InputError(f"the loss must return a scalar, or a scalar and a dict, but returns a tuple of {len(value)}")
-    scalar = value[0] if has_aux else value
-    if not hasattr(scalar, "shape"):
-        raise InputError(f"the loss must return a scalar, but returns {type(scalar).__name__}")
-    if scalar.shape != ():
-        raise InputError(f"the loss must return a scalar, but returns an array of shape {scalar.shape}: "
-                         "take its mean or its sum")
-    if not jnp.issubdtype(scalar.dtype, jnp.floating):
-        raise InputError(f"the loss must return a real floating-point scalar, but returns {scalar.dtype}")
-    return has_aux, "conv_general_dilated" in str(program)
+    carried = Carried(state, key if descent.form.takes_key else None)
+    called_with = _without_data(descent, numbers, key)
+    try:
+        traced = _loss_alone.trace(*called_with, carried)
+    except Exception as error:
+        error.add_note(f"The loss was called with {shapes_of(*called_with[1:], state)}.")
+        raise
+    form = descent.form.settled(traced.out_info, state)
+    return dataclasses.replace(descent, form=form), "conv_general_dilated" in str(traced.jaxpr)
 
 
 _loss_alone = jax.jit(call)
@@ -276,22 +325,41 @@ def _without_data(descent: Descent, numbers: Tree, key: jax.Array) -> tuple[Desc
 def _validation(validation: Any, descent: Descent) -> Validate | None:
     if validation is None:
         return None
-    if callable(validation):
-        measure = validation
-    else:
-        held_out, _ = as_data(validation, "validation data")
-        on_all = dataclasses.replace(descent, source=WholeSet(_on_device(held_out)))
-        compiled = jax.jit(lambda descent, numbers: evaluate(descent, numbers, descent.source.data))
+    measure = validation if callable(validation) else _on_held_out(validation, descent)
 
-        def measure(params: Tree) -> Any:
-            return compiled(on_all, split(params)[0])
-
-    def validate(params: Tree) -> dict[str, float]:
-        value = measure(params)
+    def validate(params: Tree, state: Tree) -> dict[str, float]:
+        if descent.form.has_state or descent.form.takes_key:
+            params = _in_inference(params)
+        value = measure(params, state) if descent.form.has_state else measure(params)
         loss, others = value if isinstance(value, tuple) else (value, {})
         return {"loss": float(loss), **{name: float(x) for name, x in named_leaves(others).items() if np.ndim(x) == 0}}
 
     return validate
+
+
+def _on_held_out(validation: Any, descent: Descent) -> Callable[..., Any]:
+    """The loss on held-out data, without anything that is random in it."""
+    held_out, _ = as_data(validation, "validation data")
+    on_all = dataclasses.replace(descent, source=WholeSet(_on_device(held_out)))
+
+    @jax.jit
+    def compiled(descent: Descent, numbers: Tree, state: Tree) -> tuple[Any, Any]:
+        whole: Any = descent.source
+        value, _, aux = evaluate(descent, numbers, whole.data, Carried(state))
+        return value, aux
+
+    def measure(params: Tree, state: Tree = None) -> tuple[Any, Any]:
+        numbers, rest = split(params)
+        return compiled(dataclasses.replace(on_all, rest=Static.of(rest)), numbers, state)
+
+    return measure
+
+
+def _in_inference(params: Tree) -> Tree:
+    """The parameters with all Equinox modules among them as they are used after training."""
+    import equinox as eqx  # whose import is for those who have modules
+
+    return eqx.nn.inference_mode(params)
 
 
 def _identity(descent: Descent, numbers: Tree, seed: int) -> dict[str, Any]:
@@ -299,7 +367,7 @@ def _identity(descent: Descent, numbers: Tree, seed: int) -> dict[str, Any]:
     source = descent.source
     return {
         "parameters": {name: f"{x.dtype}{list(x.shape)}" for name, x in named_leaves(numbers).items()},
-        "optimizer": re.sub(r" at 0x[0-9a-f]+", "", repr(descent.optimizer)),
+        "optimizer": re.sub(r" at 0x[0-9a-f]+", "", repr(descent.optimizer)),  # before a rate is sought, if one is
         "source": type(source).__name__,
         "batch size": getattr(source, "batch_size", None),
         "shuffle": getattr(source, "shuffle", None),
@@ -321,8 +389,9 @@ def _digest(data: Any) -> str:
 
 def _result(drive: Drive, reason: Reason) -> Result:
     run = drive.run
+    state = run.state.carried.state
     if drive.best_numbers is not None:
-        numbers = drive.best_numbers
+        numbers, state = drive.best_numbers
     elif reason.name == "converged":  # an average may lag far behind the parameters that passed the test
         numbers = run.judged_numbers
     else:
@@ -336,4 +405,6 @@ def _result(drive: Drive, reason: Reason) -> Result:
         best=drive.best,
         run=run,
         seconds=drive.seconds,
+        state=state,
+        search=drive.search,
     )

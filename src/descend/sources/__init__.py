@@ -3,6 +3,7 @@
 from descend.sources._base import Empty, Planned, Source, Unplanned, WholeSet, as_data
 from descend.sources.batches import MiniBatches, mini_batches
 from descend.sources.host import Drawn, HostArrays, HostSource, IterableBatches, draw_ahead
+from descend.sources.loaders import batches_of, is_loader
 
 __all__ = [
     "Drawn",
@@ -16,6 +17,8 @@ __all__ = [
     "Unplanned",
     "WholeSet",
     "as_data",
+    "batches_of",
     "draw_ahead",
+    "is_loader",
     "mini_batches",
 ]

@@ -6,12 +6,13 @@ dispatches, a number of batches ahead; its cursor is a pytree of NumPy scalars t
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, Protocol, runtime_checkable
+from zlib import crc32
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend._tree import Tree
+from descend._tree import Tree, is_plain_list, named_leaves
 from descend.errors import InputError
 from descend.schedules import setting
 from descend.sources._base import Batch, Cursor, as_data
@@ -19,6 +20,7 @@ from descend.sources.batches import Place, check_batch_size, first_place, next_e
 
 AHEAD_BYTES = 32 * 2**20
 AHEAD_BATCHES = 256
+CHECKED = 256  # numbers of an array
 
 
 @runtime_checkable
@@ -32,6 +34,7 @@ class HostSource(Protocol):
 
     def draw(self, cursor: Cursor, params: Tree) -> tuple[Batch, Cursor]:
         """The batch at `cursor`, always the same one, and the cursor after it."""
+
 
 class HostArrays:
     """Mini-batches of arrays that stay where they are, for instance on disk (`numpy.memmap`).
@@ -64,10 +67,11 @@ class HostArrays:
 
 
 class Turn(NamedTuple):
-    """Where in its epochs an iterable is."""
+    """Where in its epochs an iterable is; `seen`: a checksum of what it gave in this one."""
 
     epoch: Any
     position: Any
+    seen: Any
 
 
 class IterableBatches:
@@ -75,6 +79,8 @@ class IterableBatches:
 
     To resume in the middle of an epoch, `open` must give the same batches for the same epoch; those that were seen
     are drawn again and thrown away. The last batch of an epoch may be smaller than the others.
+
+    **Raises** `InputError` for an iterable that gives no batch, what is no number, or other batches than before.
     """
 
     on_host = True
@@ -88,31 +94,61 @@ class IterableBatches:
 
     def init(self, key: jax.Array) -> Turn:
         """The beginning of the first epoch."""
-        return Turn(np.zeros((), np.int64), np.zeros((), np.int64))
+        return _begin(0)
 
     def draw(self, cursor: Turn, params: Tree) -> tuple[Batch, Turn]:
         """The next batch, from the open iterator if that stands at the cursor."""
         epoch, position = asked = int(cursor.epoch), int(cursor.position)
         if self._last is not None and self._last[0] == asked:
             return self._last[1:]
-        if self._next != (epoch, position):
-            self._seek(epoch, position)
+        if self._next != asked:
+            self._seek(cursor)
         batch = next(self._live, None)
         if batch is None:
             if position == 0:
                 raise InputError(f"the iterable gave no batch in epoch {epoch}: does it start again for each epoch?")
-            drawn = self.draw(Turn(np.int64(epoch + 1), np.int64(0)), params)
+            drawn = self.draw(_begin(epoch + 1), params)
         else:
             self._next = (epoch, position + 1)
-            drawn = jax.tree.map(np.asarray, batch), Turn(np.int64(epoch), np.int64(position + 1))
+            batch = _as_batch(batch)
+            drawn = batch, Turn(np.int64(epoch), np.int64(position + 1), _with(cursor.seen, batch))
         self._last = (asked, *drawn)
         return drawn
 
-    def _seek(self, epoch: int, position: int) -> None:
+    def _seek(self, cursor: Turn) -> None:
+        epoch, position = int(cursor.epoch), int(cursor.position)
         self._live, self._next = iter(self._open(epoch)), (epoch, position)
+        checksum = _begin(epoch).seen
         for seen in range(position):
-            if next(self._live, None) is None:
+            batch = next(self._live, None)
+            if batch is None:
                 raise InputError(f"epoch {epoch} gave {seen} batches, but {position} were drawn from it before")
+            checksum = _with(checksum, _as_batch(batch))
+        if checksum != cursor.seen:
+            raise InputError(f"epoch {epoch} began with other batches before: to go on in the middle of an epoch, its "
+                             "order must depend on nothing but its number (see IterableBatches)")
+
+
+def _begin(epoch: int) -> Turn:
+    """The beginning of an epoch."""
+    return Turn(np.int64(epoch), np.int64(0), np.uint32(0))
+
+
+def _as_batch(batch: Any) -> Batch:
+    """A batch as NumPy's arrays."""
+    arrays = jax.tree.map(np.asarray, batch, is_leaf=is_plain_list)
+    for name, array in named_leaves(arrays).items():
+        if not (array.dtype == bool or jnp.issubdtype(array.dtype, jnp.number)):
+            raise InputError(f"a batch must be arrays of numbers, but '{name}' has dtype {array.dtype}")
+    return arrays
+
+
+def _with(checksum: Any, batch: Batch) -> np.uint32:
+    """The checksum with some numbers of every array in the batch: enough to tell another order."""
+    for array in jax.tree.leaves(batch):
+        flat = array.reshape(-1)
+        checksum = crc32(flat[:: max(1, flat.size // CHECKED)].tobytes(), int(checksum))
+    return np.uint32(checksum)
 
 
 @setting
@@ -137,23 +173,23 @@ def draw_ahead(source: HostSource, cursor: Cursor, params: Tree, wanted: int) ->
 
     The stack is always as long as memory for it allows, so that dispatches of different lengths share a program.
     """
-    drawn: list[list[np.ndarray]] = []
+    batch, after = source.draw(cursor, params)
+    leaves = jax.tree.leaves(batch)
+    kind = _kind(batch)
+    room = max(1, min(AHEAD_BATCHES, AHEAD_BYTES // max(sum(leaf.nbytes for leaf in leaves), 1)))
+    stacks = [np.zeros((room, *leaf.shape), leaf.dtype) for leaf in leaves]
     cursors = [cursor]
-    room = 1
-    treedef: Any = None
-    while len(drawn) < min(wanted, room):
-        batch, after = source.draw(cursors[-1], params)
-        leaves, treedef = jax.tree.flatten(batch)
-        if drawn and [(x.shape, x.dtype) for x in leaves] != [(x.shape, x.dtype) for x in drawn[0]]:
-            break
-        if not drawn:
-            room = max(1, min(AHEAD_BATCHES, AHEAD_BYTES // max(sum(leaf.nbytes for leaf in leaves), 1)))
-        drawn.append(leaves)
+    while _kind(batch) == kind:
+        for stack, leaf in zip(stacks, jax.tree.leaves(batch), strict=True):
+            stack[len(cursors) - 1] = leaf  # at once, because whoever made it may use its memory for the next
         cursors.append(after)
-    stacks = []
-    for column in zip(*drawn, strict=True):
-        stack = np.zeros((room, *column[0].shape), column[0].dtype)
-        for row, leaf in enumerate(column):
-            stack[row] = leaf
-        stacks.append(stack)
-    return treedef.unflatten(stacks), cursors
+        if len(cursors) > min(wanted, room):
+            break
+        batch, after = source.draw(after, params)
+    return jax.tree.unflatten(kind[0], stacks), cursors
+
+
+def _kind(batch: Batch) -> tuple[Any, list[Any]]:
+    """What the batches of one stack have in common."""
+    leaves, treedef = jax.tree.flatten(batch)
+    return treedef, [(leaf.shape, leaf.dtype) for leaf in leaves]

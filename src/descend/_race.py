@@ -1,0 +1,147 @@
+"""A learning rate for a descent on batches, found by short descents before it.
+
+Each trial is the descent that is to come, made small: from the same start, over the same batches, a rise to the rate
+and a fall to nothing. The last batches are passed with a rate of nothing, so that the median of their losses says where
+it led, whatever outliers a batch may hold. The rates lie half a decade apart at first; the search goes where the loss
+falls, and then between. A descent that is longer wants a rate that is smaller: by the fourth root of their lengths, as
+was measured on tables, pictures and texts that no benchmark is judged by.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from descend.descent import Run, advance, fork
+from descend.optimizers import NAdamW, Optimizer
+from descend.schedules import Rate, Schedule, setting
+from descend.schedules._numbers import mix, ramp, real
+
+TRIALS = 5
+SHARE, LEAST, MOST = 0.02, 10, 500  # a trial's steps: this share of the descent's, within these bounds
+FIRST, FURTHER = 1e-2, 0.5  # the first rate that is tried, and the decades to the next
+LONGER = 0.25  # the power of the ratio of lengths, by which the rate shrinks
+JUDGED = 1 / 3  # of a trial: the batches at its end that it is judged by
+RISE, LONGEST = 0.05, 10**9  # the warm-up's share of a descent; the length of one without an end
+BETA2 = 0.98  # fewer steps than usual are averaged over, so that shorter descents, too, have seen enough
+DECAY = 0.1  # ten times what is usual for Adam: on data that are seen many times it was better, and elsewhere as good
+
+
+@setting
+class Trapezium(Schedule):
+    """A straight rise to `peak` over the first steps, and a straight fall to nothing at step `steps`."""
+
+    peak: Rate
+    rise: Rate
+    steps: Rate
+
+    def __call__(self, step: Any) -> Rate:
+        risen = ramp(step + 1, self.rise)
+        return self.peak * risen * mix(1.0, 0.0, ramp(real(step) - self.rise, self.steps - self.rise))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A rate, and the median loss of the batches to which a short descent with it led; infinite if it diverged."""
+
+    rate: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class Search:
+    """How the learning rate of a descent was found: the trials, the steps that each took, and the rate."""
+
+    trials: tuple[Trial, ...]
+    steps_each: int
+    rate: float
+
+    def __repr__(self) -> str:
+        tried = ", ".join(f"{trial.rate:.2g}: {trial.loss:.4g}" for trial in sorted(self.trials, key=lambda t: t.rate))
+        return f"Search(rate {self.rate:.3g}; loss after {self.steps_each} steps each, by rate: {tried})"
+
+
+@dataclass(frozen=True)
+class Race:
+    """The search for a learning rate, for a descent of `steps` steps; `None`, if it has no end.
+
+    `within`: what is put around the rule, such as an average.
+    """
+
+    steps: int | None
+    within: Callable[[Optimizer], Optimizer] = lambda rule: rule
+
+    @property
+    def steps_each(self) -> int:
+        """How many steps a trial takes."""
+        return min(max(round(SHARE * (self.steps or LONGEST)), LEAST), MOST)
+
+    def rule(self, rate: float) -> Optimizer:
+        """The rule of the descent itself."""
+        if self.steps is None:
+            return self._rule(rate, RISE * self.steps_each, LONGEST)
+        return self._rule(rate, max(RISE * self.steps, 1.0), self.steps)
+
+    def __call__(self, run: Run, is_over: Callable[[], bool]) -> Search:
+        """Try rates on forks of a run that has not begun, until they are enough, or `is_over`."""
+        trials: list[Trial] = []
+        while len(trials) < TRIALS and not is_over():
+            rate = next_rate(trials)
+            trials.append(Trial(rate, self._loss(run, rate, is_over)))
+        shrunk = (self.steps_each / max(self.steps or 10 * MOST, self.steps_each)) ** LONGER
+        return Search(tuple(trials), self.steps_each, best_rate(trials) * shrunk)
+
+    def _loss(self, run: Run, rate: float, is_over: Callable[[], bool]) -> float:
+        """Where a trial led."""
+        steps, judged = self.steps_each, math.ceil(JUDGED * self.steps_each)
+        length = steps - judged
+        rule = self._rule(rate, max(RISE * length, 1.0), length)
+        run = fork(dataclasses.replace(run, descent=dataclasses.replace(run.descent, optimizer=rule)))
+        losses: list[np.ndarray] = []
+        while run.step < steps:
+            before = run.step
+            run, trace = advance(run, steps - before, donate=True)
+            losses.append(trace.columns["loss"])
+            if run.step == before or is_over():
+                return math.inf
+        last = float(np.median(np.concatenate(losses)[-judged:]))
+        return last if math.isfinite(last) else math.inf
+
+    def _rule(self, rate: float, rise: float, steps: float) -> Optimizer:
+        return self.within(NAdamW(Trapezium(float(rate), float(rise), float(steps)), beta2=BETA2, weight_decay=DECAY))
+
+
+def next_rate(trials: list[Trial]) -> float:
+    """Beside the best rate, where nothing was tried yet; once both its sides were, within the better of them."""
+    if not trials:
+        return FIRST
+    best = min(trials, key=lambda trial: trial.loss)
+    tried = {trial.rate: trial.loss for trial in trials}
+    if not math.isfinite(best.loss):
+        return min(tried) / 10 ** (2 * FURTHER)
+    above = min((rate for rate in tried if rate > best.rate), default=None)
+    below = max((rate for rate in tried if rate < best.rate), default=None)
+    if above is None:
+        return best.rate * 10**FURTHER
+    if below is None:
+        return best.rate / 10**FURTHER
+    return math.sqrt(best.rate * (above if tried[above] < tried[below] else below))
+
+
+def best_rate(trials: list[Trial]) -> float:
+    """The rate where a parabola through the best trial and those on its sides is least, in the logarithm of the rate."""
+    finite = sorted((trial for trial in trials if math.isfinite(trial.loss)), key=lambda trial: trial.rate)
+    if not finite:
+        return min((trial.rate for trial in trials), default=FIRST) / 10
+    i = min(range(len(finite)), key=lambda i: finite[i].loss)
+    if not 0 < i < len(finite) - 1:
+        return finite[i].rate
+    (a, fa), (b, fb), (c, fc) = ((math.log(t.rate), t.loss) for t in finite[i - 1 : i + 2])
+    left, right = (b - a) * (fb - fc), (b - c) * (fb - fa)
+    if left == right:
+        return finite[i].rate
+    vertex = b - 0.5 * ((b - a) * left - (b - c) * right) / (left - right)
+    return math.exp(min(max(vertex, (a + b) / 2), (b + c) / 2))

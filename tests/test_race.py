@@ -1,0 +1,153 @@
+"""`optimizer="auto"`: the rule that is taken, and the search for its learning rate."""
+
+import math
+import os
+import signal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from descend import minimize
+from descend._race import BETA2, LEAST, MOST, TRIALS, Race, Search, Trapezium, Trial, best_rate, next_rate
+from descend.errors import CheckpointError
+from descend.optimizers import EMA, LBFGS, NAdamW
+from descend.sources import IterableBatches
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(500, 6)).astype(np.float32)
+Y = (X @ rng.normal(size=6) + 0.1 * rng.normal(size=500)).astype(np.float32)
+
+
+def squares(w, batch):
+    rows, y = batch
+    return jnp.mean((rows @ w - y) ** 2)
+
+
+class TestSearch:
+    def test_goes_where_the_loss_falls(self):
+        seen: list[Trial] = []
+        for _ in range(TRIALS):
+            rate = next_rate(seen)
+            seen.append(Trial(rate, (math.log10(rate) + 1.25) ** 2))  # least at 10^-1.25
+        assert abs(math.log10(best_rate(seen)) + 1.25) < 1e-6  # a parabola is found exactly
+
+    @pytest.mark.parametrize("exponent", [-5.0, -3.1, -2.0, 0.4, 2.0])
+    def test_comes_near_to_any_minimum(self, exponent):
+        seen: list[Trial] = []
+        for _ in range(12):
+            rate = next_rate(seen)
+            seen.append(Trial(rate, abs(math.log10(rate) - exponent)))
+        assert abs(math.log10(best_rate(seen)) - exponent) < 0.3
+
+    def test_comes_back_from_rates_that_diverge(self):
+        seen = [Trial(1e-2, math.inf)]
+        assert next_rate(seen) < 1e-2
+        assert best_rate(seen) == pytest.approx(1e-3)
+        seen.append(Trial(next_rate(seen), 1.0))
+        assert best_rate(seen) == pytest.approx(seen[-1].rate)
+
+    def test_does_not_leave_the_rates_that_were_tried(self):
+        flat = [Trial(1e-3, 1.0), Trial(1e-2, 1.0 - 1e-12), Trial(1e-1, 1.0)]
+        assert 10**-2.5 <= best_rate(flat) <= 10**-1.5
+        same = [Trial(1e-3, 1.0), Trial(1e-2, 1.0), Trial(1e-1, 1.0)]
+        assert best_rate(same) == pytest.approx(1e-3)
+
+    @pytest.mark.parametrize("steps", [1, 100, 3_000, 10**7, None])
+    def test_its_cost_is_bounded(self, steps):
+        each = Race(steps).steps_each
+        assert LEAST <= each <= MOST
+        assert TRIALS * each <= max(0.1 * (steps or math.inf) + TRIALS, TRIALS * LEAST)
+
+
+def test_a_trapezium_rises_and_falls():
+    rate = Trapezium(2.0, 10.0, 110.0)
+    assert [float(rate(t)) for t in (0, 4, 9, 10, 60, 110, 500)] == pytest.approx([0.2, 1, 2, 2, 1, 0, 0])
+
+
+class TestMinimize:
+    def test_batches_are_descended_on_at_a_rate_that_was_found(self):
+        fit = minimize(squares, np.zeros(6), (X, Y), batch_size=50, steps=300)
+        assert isinstance(fit.run.descent.optimizer, NAdamW)
+        assert fit.run.descent.optimizer.beta2 == BETA2
+        assert len(fit.search.trials) == TRIALS
+        assert fit.search.steps_each == LEAST
+        assert fit.loss < 0.02  # the noise's share is 0.01
+        assert fit.reason.step == 300
+        assert len(fit.history["loss"]) == 300
+        assert "loss after 10 steps each" in repr(fit.search)
+
+    def test_whole_functions_are_left_to_a_line_search(self):
+        assert isinstance(minimize(lambda x: (x**2).sum(), [1.0, 2.0]).run.descent.optimizer, LBFGS)
+        whole = minimize(squares, np.zeros(6), (X, Y), batch_size=500)
+        assert isinstance(whole.run.descent.optimizer, LBFGS)
+        assert whole.search is None
+        np.testing.assert_allclose(whole.params, np.linalg.lstsq(X, Y, rcond=None)[0], rtol=1e-4)
+
+    def test_a_loss_with_noise_in_it_is_not(self):
+        def noisy(w, batch, key):
+            return squares(w, batch) + 0.0 * jax.random.uniform(key)
+
+        fit = minimize(noisy, np.zeros(6), (X, Y), batch_size=500, steps=20, stop=[])
+        assert isinstance(fit.run.descent.optimizer, NAdamW)
+
+    def test_an_average_is_put_around_the_rule(self):
+        fit = minimize(squares, np.zeros(6), (X, Y), steps=40, ema=0.9)
+        assert isinstance(fit.run.descent.optimizer, EMA)
+        assert isinstance(fit.run.descent.optimizer.rule, NAdamW)
+
+    def test_the_same_seed_finds_the_same(self):
+        first, second = (minimize(squares, np.zeros(6), (X, Y), steps=60, seed=3) for _ in range(2))
+        assert first.search == second.search
+        assert np.asarray(first.params).tobytes() == np.asarray(second.params).tobytes()
+
+    def test_resumed_bit_for_bit_without_another_search(self, tmp_path, monkeypatch):
+        file = tmp_path / "run"
+        settings = {"steps": 5000, "checkpoint": file}
+        whole = minimize(squares, np.zeros(6), (X, Y), steps=5000)
+        interrupted = minimize(squares, np.zeros(6), (X, Y), **settings, observers=[interrupt_after(30)])
+        assert interrupted.reason.name == "interrupted"
+        monkeypatch.setattr(Race, "__call__", lambda *_: pytest.fail("searched again"))
+        resumed = minimize(squares, np.zeros(6), (X, Y), **settings, resume=True)
+        assert resumed.search == whole.search
+        assert np.asarray(resumed.params).tobytes() == np.asarray(whole.params).tobytes()
+
+    def test_a_checkpoint_of_another_budget_is_refused(self, tmp_path):
+        file = tmp_path / "run"
+        minimize(squares, np.zeros(6), (X, Y), steps=30, checkpoint=file)
+        with pytest.raises(CheckpointError, match="optimizer"):
+            minimize(squares, np.zeros(6), (X, Y), steps=60, checkpoint=file, resume=True)
+
+    def test_the_host_gives_its_batches_again_for_each_trial(self):
+        opened = []
+
+        def batches(epoch):
+            opened.append(epoch)
+            return ((X[i : i + 50], Y[i : i + 50]) for i in range(0, 500, 50))
+
+        fit = minimize(squares, np.zeros(6), IterableBatches(batches), steps=100)
+        assert opened.count(0) > TRIALS
+        assert fit.loss < 0.1
+
+    def test_a_loss_that_explodes_at_each_rate_is_still_descended_on(self):
+        def cliff(w, batch):
+            return jnp.mean(batch @ w**2) + jnp.where(jnp.abs(w).max() > 1.1e-8, jnp.inf, 0.0)
+
+        fit = minimize(cliff, np.zeros(6) + 1e-8, np.abs(X), steps=20)
+        assert all(math.isinf(trial.loss) for trial in fit.search.trials)
+        assert fit.search.rate < 1e-3
+
+    def test_time_ends_a_search(self):
+        fit = minimize(squares, np.zeros(6), (X, Y), seconds=1e-9)
+        assert isinstance(fit.search, Search)
+        assert fit.reason.name == "budget"
+
+
+def interrupt_after(step):
+    """An observer that presses Ctrl-C once so many steps were made."""
+    def observe(progress):
+        if progress.step >= step and progress.reason is None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    return observe
