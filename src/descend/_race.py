@@ -132,7 +132,7 @@ def next_rate(trials: list[Trial]) -> float:
 
 
 def best_rate(trials: list[Trial]) -> float:
-    """The rate where a parabola through the best trial and those on its sides is least, in the logarithm of the rate."""
+    """Where a parabola in the logarithm of the rate, through the best trial and those on its sides, is least."""
     finite = sorted((trial for trial in trials if math.isfinite(trial.loss)), key=lambda trial: trial.rate)
     if not finite:
         return min((trial.rate for trial in trials), default=FIRST) / 10

@@ -1,4 +1,4 @@
-"""The command line: `descend fit`, `descend predict`, `descend optimizers`."""
+"""The command line: `descend fit`, `predict`, `lm`, `generate`, `optimizers`."""
 
 import sys
 import warnings
@@ -6,6 +6,8 @@ import warnings
 from typer import Typer
 
 from descend.cli.fit import fit
+from descend.cli.generate import generate
+from descend.cli.lm import lm
 from descend.cli.optimizers import optimizers
 from descend.cli.predict import predict
 from descend.errors import DescendError
@@ -22,6 +24,8 @@ app = Typer(
 )
 app.command()(fit)
 app.command()(predict)
+app.command()(lm)
+app.command()(generate)
 app.command()(optimizers)
 
 

@@ -4,10 +4,11 @@ With few columns one pass gives the sums of squares and products of all columns 
 and its gradient are known everywhere: J = ½ aᵀMa for a = (coefficients, intercept, −1). Its value is that of a sum to
 rounding, unless next to nothing of the targets' squares is left over; then passes over the rows give it.
 
-Without a penalty, where the columns are independent one step of Newton's method is the minimum, up to rounding, and a second one removes
-most of that. Otherwise, of all minima, it is the one whose coefficients have the least norm, by the singular value
-decomposition of the centred columns (dense), or by LSQR, which begins at 0 and never leaves the span of the rows.
-The loss is a quadratic function, so that a gradient says exactly how far the minimum is below: ½ ∇Fᵀ (∇²F)⁺ ∇F.
+Where that tells too little, and the columns are independent, one step of Newton's method is the minimum, up to
+rounding, and a second one removes most of that. Otherwise, of all minima, it is the one whose coefficients have the
+least norm, by the singular value decomposition of the centred columns (dense), or by LSQR, which begins at 0 and never
+leaves the span of the rows. The loss is a quadratic function, so that a gradient says exactly how far the minimum is
+below: ½ ∇Fᵀ (∇²F)⁺ ∇F.
 
 Reference: Paige and Saunders (1982), "LSQR: an algorithm for sparse linear equations and sparse least squares".
 """
@@ -58,7 +59,8 @@ def least_squares(problem: Problem, watch: Watch, start: Array | None) -> Soluti
 def _is_summed_up(problem: Problem) -> bool:
     """Whether a problem has a dense matrix with few columns."""
     count, columns = problem.matrix.shape
-    return not problem.matrix.is_sparse and columns <= min(count, SMALL) and bool(problem.l2.all() or not problem.l2.any())
+    is_even = bool(problem.l2.all() or not problem.l2.any())
+    return not problem.matrix.is_sparse and columns <= min(count, SMALL) and is_even
 
 
 def _by_sums(problem: Problem, u: Array) -> list[Point]:

@@ -163,7 +163,8 @@ class Matrix:
 
         return self._gram(fill, centre, unit, rows.y)
 
-    def _gram(self, fill: Callable[[int, int, Array], None], centre: Array, unit: Array, y: Array | None = None) -> Array:
+    def _gram(self, fill: Callable[[int, int, Array], None], centre: Array, unit: Array,
+              y: Array | None = None) -> Array:
         """Σ h x̃ x̃ᵀ of a dense matrix, with weights h that are filled in for a range of rows, and perhaps with y last.
 
         Rows are written out, block by block, for a product with themselves.

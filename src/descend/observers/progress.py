@@ -18,11 +18,12 @@ APART = " · "
 class ProgressBar:
     """Loss, validation, learning rate, steps per second and the time that is left, in one line that is kept up to date.
 
-    `title`: what is being trained. `console`: where to draw; one that is no terminal gets only the last line.
+    `title`: what is being trained. `console`: where to draw; one that is no terminal gets only the last line. `unit`:
+    what the pace is told in, and how many of them a step has.
     """
 
-    def __init__(self, title: str, console: Console):
-        self._title, self._console = title, console
+    def __init__(self, title: str, console: Console, unit: tuple[str, float] = ("steps", 1)):
+        self._title, self._console, self._unit = title, console, unit
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
         self._called = False
 
@@ -46,7 +47,7 @@ class ProgressBar:
         if self._live:
             self._live.update(self._line(progress), refresh=True)
         elif progress.reason is not None:
-            line = APART.join(words(progress, room=10**6))
+            line = APART.join(words(progress, 10**6, self._unit))
             self._console.print(f"{self._title} {line}", highlight=False, markup=False, soft_wrap=True)
 
     def _line(self, progress: Progress) -> Grid:
@@ -58,7 +59,7 @@ class ProgressBar:
         if done is not None and self._console.width >= WIDE:
             cells.append(Bar(total=1.0, completed=done, width=BAR))
             room -= BAR + 1
-        grid.add_row(*cells, Text(APART.join(words(progress, room)), no_wrap=True, overflow="ellipsis"))
+        grid.add_row(*cells, Text(APART.join(words(progress, room, self._unit)), no_wrap=True, overflow="ellipsis"))
         return grid
 
 
@@ -71,8 +72,9 @@ def share(progress: Progress) -> float | None:
     return None if progress.eta is None else progress.seconds / (progress.seconds + progress.eta)
 
 
-def words(progress: Progress, room: int) -> list[str]:
+def words(progress: Progress, room: int, unit: tuple[str, float] = ("steps", 1)) -> list[str]:
     """A training's progress in words: those that fit into `room` columns, the weightiest are let in first."""
+    name, per_step = unit
     latest, checks = progress.latest, list(progress.validation.items())
     of = f" of {progress.steps:,}" if progress.steps else ""
     parts: list[tuple[int, str]] = [(6, f"step {progress.step:,}{of}")]
@@ -86,7 +88,7 @@ def words(progress: Progress, room: int) -> list[str]:
     parts += [(2, f"val {name} {value:.4f}") for name, value in checks[-1:]]
     if "learning_rate" in latest:
         parts.append((4, f"lr {float(latest['learning_rate']):.2g}"))
-    parts.append((5, f"{progress.steps_per_second:,.0f} steps/s"))
+    parts.append((5, f"{per_step * progress.steps_per_second:,.0f} {name}/s"))
     if progress.reason is not None:
         parts.append((3, f"{duration(progress.seconds)}, {progress.reason.name}"))
     elif progress.eta is not None and math.isfinite(progress.eta):

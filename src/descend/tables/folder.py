@@ -67,7 +67,12 @@ def find_folder(path: Path | None, table: Table, settings: Settings, resume: boo
     `CheckpointError` if it is damaged.
     """
     asked = {"table": table.name, "digest": table.digest, "settings": asdict(settings)}
-    folder = RunFolder(path or _free(Path("runs") / _plain(table.name), resume), asked)
+    return claimed(path, table.name, asked, resume)
+
+
+def claimed(path: Path | None, name: str, asked: dict[str, Any], resume: bool) -> RunFolder:
+    """The same for whatever is `asked`: first what it is trained on, by its kind; its `digest`; and the `settings`."""
+    folder = RunFolder(path or _free(Path("runs") / _plain(name), resume), asked)
     if resume and (folder.path / "run.json").exists():
         _check_same(folder.path, asked)
     elif folder.path.is_file() or (folder.path.is_dir() and any(folder.path.iterdir())):
@@ -120,14 +125,17 @@ def load_model(path: Path) -> Model:
 
 
 def _check_same(path: Path, asked: dict[str, Any]) -> None:
+    kind = next(iter(asked))
     try:
         begun = json.loads((path / "run.json").read_bytes())
-        table, digest, settings = begun["table"], begun["digest"], dict(begun["settings"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        before, digest, settings = begun.get(kind), begun["digest"], dict(begun["settings"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path / 'run.json'} is damaged ({error!r}): begin anew with another --out") from None
+    if before is None:
+        raise InputError(f"{path} was begun with something else than a {kind}: give another --out")
     if digest != asked["digest"]:
-        raise InputError(f"{path} was begun with another table, '{table}': its rows are not those of "
-                         f"'{asked['table']}'; give another --out")
+        raise InputError(f"{path} was begun with another {kind}, '{before}': its content is not that of "
+                         f"'{asked[kind]}'; give another --out")
     for name, value in asked["settings"].items():
         if settings.get(name) != value:
             before, now = ("none" if x is None else x for x in (settings.get(name), value))

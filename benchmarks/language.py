@@ -1,0 +1,188 @@
+"""Language models: a GPT on the six novels of Jane Austen, beside nanoGPT's recipe written in PyTorch.
+
+nanoGPT's settings for a CPU: characters, 4 layers of 4 heads, 128 wide, context 64, 12 windows a step, learned
+positions, no dropout; AdamW whose rate rises for 100 steps to 10⁻³ and falls to 10⁻⁴ along a cosine of 2,000, β₂ .99,
+weight decay .1 for matrices, gradients clipped to a norm of 1. PyTorch's optimizer is fused, its attention the fused
+one, and the network eager or compiled, whichever is faster at the beginning. Both start with the same weights and train
+in turns of some seconds, until each has had its time; compiling is not counted. The last tenth of the text is held out,
+and judged by the same windows. The products of matrices that a step has, at the same sizes and by the same library, are
+the limit that its time is compared with.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+import descend
+from benchmarks._austen import austen
+from benchmarks._rows import PAUSE, Row, alternately
+from descend.descent import advance
+from descend.neural._corpus import Windows, divided
+from descend.neural._gpt import GPT, Shape
+from descend.neural._next_token import MATRICES, NextToken, mean_loss
+from descend.neural._tokens import Characters
+from descend.optimizers.modifiers import ClipByNorm, WeightDecay
+from descend.schedules import Cosine
+
+PACKAGES = ("descend", "jax", "torch", "numpy")
+BATCH, CONTEXT, LAYERS, HEADS, WIDTH = 12, 64, 4, 4, 128
+STEPS, WARMUP, RATE, LEAST = 2000, 100, 1e-3, 1e-4
+SECONDS, TURN, AT_ONCE = 60.0, 5.0, 10  # of training for each; of a turn; steps between two looks at the clock
+JUDGED = 2**16  # tokens
+
+
+def rows() -> Iterator[Row]:
+    """Both, in turns, for the same time."""
+    text = austen().encode()
+    tokenizer = Characters.of(text)
+    learnt, held_out = divided(tokenizer.encode(text), 0.1, CONTEXT)
+    assert held_out is not None
+    start = GPT.drawn(Shape(tokenizer.size, CONTEXT, LAYERS, HEADS, WIDTH, "learned"), np.random.default_rng(0))
+    learners: list[Any] = [Ours(start, learnt), Theirs(start, learnt)]
+    spent = [0.0, 0.0]
+    while min(spent) < SECONDS:
+        for number, learner in enumerate(learners):
+            time.sleep(PAUSE)  # the other's threads spin a while for more work
+            spent[number] += _turn(learner)
+    workload, peer = f"GPT on Austen, {BATCH} × {CONTEXT} characters", learners[1].name
+    rates = [learner.made / seconds for learner, seconds in zip(learners, spent, strict=True)]
+    losses = [mean_loss(learner.network(), held_out, JUDGED) for learner in learners]
+    limits = alternately([_ours_products, _theirs_products], 9, PAUSE)
+    yield Row(workload, peer, "speed", "tokens/s", *(BATCH * CONTEXT * rate for rate in rates))
+    yield Row(workload, peer, f"validation after {SECONDS:g} s", "loss", *losses)
+    yield Row(workload, peer, "step", "ms", *(1e3 / rate for rate in rates))
+    yield Row(workload, peer, "its products of matrices alone", "ms", *(1e3 * seconds for seconds in limits))
+
+
+def _turn(learner: Any) -> float:
+    begin = time.perf_counter()
+    while (took := time.perf_counter() - begin) < TURN:
+        learner.train(AT_ONCE)
+    return took
+
+
+class Ours:
+    """`minimize`'s own run, advanced."""
+
+    def __init__(self, start: GPT, tokens: np.ndarray):
+        adam = descend.Adam(Cosine(RATE, STEPS, LEAST, WARMUP), beta2=0.99)
+        rule = ClipByNorm(WeightDecay(adam, 0.1, where=MATRICES), 1.0)
+        source = Windows(tokens, CONTEXT, BATCH)
+        self._run = descend.minimize(NextToken(), start, source, optimizer=rule, steps=1, stop=[]).run
+        self.made = 0
+
+    def train(self, steps: int) -> None:
+        """Make some steps."""
+        self._run, _ = advance(self._run, steps, donate=True)
+        self.made += steps
+
+    def network(self) -> GPT:
+        """The network as it is now."""
+        return self._run.eval_params
+
+
+class Theirs:
+    """nanoGPT's loop."""
+
+    def __init__(self, start: GPT, tokens: np.ndarray):
+        self._start, self._tokens, self.made = start, torch.tensor(tokens.astype(np.int64)), 0
+        self._model = Model(start)
+        matrices = [p for p in self._model.parameters() if p.dim() > 1]
+        others = [p for p in self._model.parameters() if p.dim() == 1]
+        groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
+        self._rule = torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.99), fused=True)
+        self._generator = torch.Generator().manual_seed(0)
+        compiled = torch.compile(self._model)
+        inputs, targets = self._batch()
+        once = lambda model: model(inputs, targets).backward()
+        eager, inductor = alternately([lambda: once(self._model), lambda: once(compiled)], 15, PAUSE)
+        self.name = "PyTorch, compiled" if inductor < eager else "PyTorch, eager"
+        self._forward: Any = compiled if inductor < eager else self._model
+
+    def train(self, steps: int) -> None:
+        """Make some steps."""
+        for _ in range(steps):
+            for group in self._rule.param_groups:
+                group["lr"] = _rate(self.made)
+            self._rule.zero_grad(set_to_none=True)
+            self._forward(*self._batch()).backward()
+            nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
+            self._rule.step()
+            self.made += 1
+
+    def network(self) -> GPT:
+        """The network as it is now, as one of ours, to be judged alike."""
+        weights = iter([jnp.asarray(p.detach().numpy()) for p in self._model.flat])
+        return jax.tree.map(lambda x: next(weights) if eqx.is_array(x) else x, self._start)
+
+    def _batch(self) -> tuple[torch.Tensor, torch.Tensor]:
+        starts = torch.randint(len(self._tokens) - CONTEXT, (BATCH, 1), generator=self._generator)
+        window = self._tokens[starts + torch.arange(CONTEXT + 1)]
+        return window[:, :-1], window[:, 1:]
+
+
+class Model(nn.Module):
+    """The same network in PyTorch, with the same first weights."""
+
+    def __init__(self, start: GPT):
+        super().__init__()
+        parameter = lambda x: nn.Parameter(torch.tensor(np.asarray(x)))
+        self.flat = nn.ParameterList([parameter(x) for x in jax.tree.leaves(eqx.filter(start, eqx.is_array))])
+
+    def forward(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """The mean loss."""
+        table, positions, *layers, last = self.flat
+        x = functional.embedding(inputs, table) + positions.T
+        for i in range(0, len(layers), 6):
+            scale, qkv, out, mlp_scale, up, down = layers[i : i + 6]
+            parts = functional.linear(_norm(x, scale), qkv).split(WIDTH, dim=2)
+            q, k, v = (part.view(*part.shape[:2], HEADS, WIDTH // HEADS).transpose(1, 2) for part in parts)
+            mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+            x = x + functional.linear(mixed.transpose(1, 2).reshape(x.shape), out)
+            x = x + functional.linear(functional.gelu(functional.linear(_norm(x, mlp_scale), up)), down)
+        scores = functional.linear(_norm(x, last), table)
+        return functional.cross_entropy(scores.flatten(0, 1), targets.flatten())
+
+
+def _norm(x: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    return functional.layer_norm(x, (WIDTH,), scale, eps=1e-5)
+
+
+def _rate(step: int) -> float:
+    if step < WARMUP:
+        return RATE * (step + 1) / WARMUP
+    part = min((step - WARMUP) / (STEPS - WARMUP), 1.0)
+    return LEAST + (RATE - LEAST) * (1 + float(np.cos(np.pi * part))) / 2
+
+
+SIZES = [(3 * WIDTH, WIDTH), (WIDTH, WIDTH), (4 * WIDTH, WIDTH), (WIDTH, 4 * WIDTH)]  # of each layer's matrices
+
+
+def _all_products(matrices: Any, inputs: Any, outputs: Any) -> list[Any]:
+    """Forwards, and both of backwards, once for each layer, of which each has arrays of its own."""
+    return [product for w, x, g in zip(matrices, inputs, outputs, strict=True) for product in (w @ x, w.T @ g, g @ x.T)]
+
+
+def _operands() -> tuple[list[np.ndarray], ...]:
+    rng = np.random.default_rng(0)
+    normal = lambda *shape: np.asarray(rng.standard_normal(shape), np.float32)
+    sizes = SIZES * LAYERS
+    return [normal(*size) for size in sizes], [normal(n, BATCH * CONTEXT) for _, n in sizes], [
+        normal(m, BATCH * CONTEXT) for m, _ in sizes
+    ]
+
+
+_compiled_products = jax.jit(_all_products)
+_for_jax, _for_torch = (
+    jax.tree.map(jnp.asarray, _operands()), jax.tree.map(torch.from_numpy, _operands())
+)
+_ours_products: Callable[[], Any] = lambda: jax.block_until_ready(_compiled_products(*_for_jax))
+_theirs_products: Callable[[], Any] = lambda: _all_products(*_for_torch)

@@ -1,0 +1,192 @@
+"""`descend lm`: train a language model on a text file."""
+
+import hashlib
+import json
+import math
+import shlex
+from html import escape
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as Grid
+from rich.text import Text
+from typer import Argument, Option
+
+from descend._figures import training_curves
+from descend._files import write_atomically
+from descend.neural._corpus import read_text
+from descend.neural.language import LanguageModel
+from descend.observers import Progress
+from descend.observers.progress import ProgressBar, duration
+from descend.tables.folder import RunFolder, claimed
+from descend.tables.report import MARGIN, STYLE
+
+WRITTEN, SHOWN = 200, 80  # tokens of a sample, and how many of its letters are shown while the model learns
+SHOWN_SAMPLES = 12  # in the report
+
+
+def lm(
+    file: Annotated[Path, Argument(help="A text file.")],
+    out: Annotated[Path | None, Option("--out", "-o", help="The run's folder; by default runs/NAME.")] = None,
+    size: Annotated[Literal["tiny", "small", "medium", "large"], Option(help="Of the model.")] = "small",
+    tokenizer: Annotated[
+        Literal["bytes", "characters", "bpe"],
+        Option(help="bytes takes any file; bpe merges common sequences of them, and needs the package tokenizers."),
+    ] = "bytes",
+    context: Annotated[int | None, Option(help="Tokens to look back on; by default the size's own.")] = None,
+    epochs: Annotated[float | None, Option(help="Times to see the text, at the most.")] = None,
+    steps: Annotated[int | None, Option(help="Steps to make, at the most; 5000 if nothing else is given.")] = None,
+    seconds: Annotated[float | None, Option(help="Time to train, at the most.")] = None,
+    seed: Annotated[int, Option(help="Of the weights and of the order of the text.")] = 0,
+    resume: Annotated[bool, Option("--resume", help="Go on with the run in the folder.")] = False,
+    quiet: Annotated[bool, Option("--quiet", help="Print nothing.")] = False,
+) -> None:
+    """Train a language model that writes on in the manner of a text."""
+    text = read_text(file)
+    settings = {"size": size, "tokenizer": tokenizer, "context": context, "epochs": epochs, "steps": steps,
+                "seconds": seconds, "seed": seed}
+    asked = {"text": file.name, "digest": hashlib.sha256(text).hexdigest(), "settings": settings}
+    folder = claimed(out, file.stem, asked, resume)
+    console = Console(quiet=quiet)
+    model = LanguageModel(size, tokenizer=tokenizer, context=context, epochs=epochs, steps=steps, seconds=seconds,
+                          samples=WRITTEN, random_state=seed, checkpoint=folder.checkpoints / "lm.safetensors")
+    scribe = _Scribe(model, folder, console)
+    size_of_step = math.prod(model.tokens_per_step())
+    model.observers = [*([] if quiet else [ProgressBar("gpt", console, ("tokens", size_of_step))]), scribe]
+    model.fit(text)
+    model.save(folder.path)
+    facts = _facts(model, text)
+    write_atomically(folder.path / "history.parquet", model.history_.to_pandas().to_parquet(index=False))
+    final = model.generate(length=2 * WRITTEN, temperature=0.8, seed=seed) if _knows_lines(model) else ""
+    write_atomically(folder.path / "report.html", _report(model, facts, scribe.samples, final, file.name).encode())
+    folder.write_json("metrics.json", facts)
+    console.print(_closing(facts, final))
+    _say_what_next(console, folder, model)
+
+
+class _Scribe:
+    """Shows what the model writes as it learns, and keeps it in the run's folder."""
+
+    def __init__(self, model: LanguageModel, folder: RunFolder, console: Console):
+        self._model, self._folder, self._console = model, folder, console
+        self._before: list[dict[str, Any]] = []
+        self._told = 0
+
+    @property
+    def samples(self) -> list[dict[str, Any]]:
+        """All of them, by their steps; those before a resume too, but for what was done again."""
+        fresh = [vars(sample) for sample in self._model.samples_]
+        begin = fresh[0]["step"] if fresh else math.inf
+        return [sample for sample in self._before if sample["step"] < begin] + fresh
+
+    def __enter__(self) -> "_Scribe":
+        """The training begins: only now is anything written to the folder."""
+        self._folder.begin()
+        kept = self._folder.path / "samples.json"
+        self._before = json.loads(kept.read_bytes()) if kept.exists() else []
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        """Nothing is left open."""
+
+    def __call__(self, progress: Progress) -> None:
+        """Look whether something new was written."""
+        if len(self._model.samples_) == self._told:
+            return
+        self._told = len(self._model.samples_)
+        self._folder.write_json("samples.json", self.samples)
+        last = self._model.samples_[-1]
+        words = " ".join(last.text.split())[:SHOWN]
+        line = Text(f"step {last.step:,}, validation loss {last.loss:.3f}: ").append(words, style="dim")
+        self._console.print(line, highlight=False, soft_wrap=True)
+
+
+def _knows_lines(model: LanguageModel) -> bool:
+    """Whether a new line, which samples begin with, is in the vocabulary."""
+    return "\n" in getattr(model.tokenizer_, "alphabet", "\n")
+
+
+def _facts(model: LanguageModel, text: bytes) -> dict[str, Any]:
+    """What came of it, as JSON can hold it."""
+    shape, loss = model.network_.shape, min(model.validation_loss_, default=None)
+    made = model.stop_reason_.step * math.prod(model.tokens_per_step())
+    facts: dict[str, Any] = {
+        "bytes": len(text),
+        "tokens": model.n_tokens_,
+        "vocabulary": shape.vocabulary,
+        "model": f"GPT, {shape.layers} layers of {shape.heads} heads, {shape.width} wide, context {shape.context}",
+        "parameters": model.n_parameters_,
+        "stopped": str(model.stop_reason_),
+        "seconds": round(model.training_seconds_, 3),
+        "tokens_per_second": round(made / max(model.training_seconds_, 1e-9)),
+    }
+    if loss is not None:
+        facts["validation_loss"] = loss
+        facts["perplexity"] = math.exp(loss)
+        facts["bits_per_byte"] = loss / math.log(2) * model.n_tokens_ / len(text)
+    return facts
+
+
+def _closing(facts: dict[str, Any], final: str) -> Grid:
+    """What came of it, in a table, and a last sample."""
+    grid = Grid(show_header=False, box=None, padding=(0, 2, 0, 0))
+    grid.add_column(style="bold")
+    judged = "nothing was held out"
+    if "perplexity" in facts:
+        judged = (f"perplexity {facts['perplexity']:.3f} per token on the end of the text, which was held out: "
+                  f"{facts['bits_per_byte']:.3f} bits per byte")
+    for name, value in (
+        ("text", f"{facts['bytes']:,} bytes, {facts['tokens']:,} tokens out of {facts['vocabulary']:,}"),
+        ("model", f"{facts['model']}: {facts['parameters']:,} parameters"),
+        ("stopped", facts["stopped"]),
+        ("score", judged),
+        ("time", f"{duration(facts['seconds'])} of training, {facts['tokens_per_second']:,} tokens/s"),
+    ):
+        grid.add_row(name, Text(value))
+    grid.add_row("it writes", Padding(Text(final.strip(), style="dim"), (0, 0, 1, 0)))
+    return grid
+
+
+def _say_what_next(console: Console, folder: RunFolder, model: LanguageModel) -> None:
+    place = shlex.quote(str(folder.path))
+    lines = [f"report: {folder.path / 'report.html'}", f"use it: descend generate {place} --prompt TEXT"]
+    if model.stop_reason_.name == "interrupted":
+        lines.insert(0, f"go on:  the same command with --resume --out {place}")
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _report(model: LanguageModel, facts: dict[str, Any], samples: list[dict[str, Any]], final: str, name: str) -> str:
+    """The report as a page that needs no network: score, curves, samples over time, a last one, the facts."""
+    curves = training_curves(model.history_, model.stop_reason_).update_layout(title=None, margin=MARGIN)
+    figure = curves.to_html(full_html=False, include_plotlyjs=True, config={"displayModeBar": False})
+    step = max(1, math.ceil(len(samples) / SHOWN_SAMPLES))
+    chosen = samples[::-1][::step][::-1]  # the last one is among them
+    written = "".join(
+        f"<tr><td>{sample['step']:,}<td>{sample['loss']:.3f}<td><pre>{escape(sample['text'])}</pre>"
+        for sample in chosen
+    )
+    rows = "".join(
+        f"<tr><th>{escape(key.replace('_', ' '))}<td>{escape(_plain(value))}" for key, value in facts.items()
+    )
+    score = f"perplexity {facts['perplexity']:.3f}" if "perplexity" in facts else "nothing was held out"
+    return f"""<!doctype html>
+<html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width"><title>{escape(name)}</title>
+<style>{STYLE} pre {{ white-space: pre-wrap; margin: 0 }}</style>
+<h1>A language model of {escape(name)}</h1>
+<p class=score>{score}</p>
+<p>per token, on the end of the text, which was held out.</p>
+<h2>What it writes</h2><pre>{escape(final)}</pre>
+<h2>How the training went</h2><p class=note>Stopped by {escape(str(model.stop_reason_))}.</p>
+{figure}
+<h2>What it wrote as it learnt</h2>
+<table><tr><th>step<th>loss<th>text</tr>{written}</table>
+<h2>All facts</h2><table>{rows}</table>
+</html>
+"""
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)

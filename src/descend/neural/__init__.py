@@ -1,0 +1,36 @@
+"""Neural networks for tables, images and text: scikit-learn estimators over `descend.minimize`.
+
+What all estimators share:
+
+| setting | meaning |
+| --- | --- |
+| `optimizer` | "auto" needs no learning rate; otherwise one of `descend.optimizers` |
+| `batch_size` | examples a step; "auto": 64, and 256 above 20,000 examples |
+| `epochs`, `seconds` | the budget; the first to be spent ends the training. `epochs=None` is the estimator's own |
+| `validation_fraction` | the share of the examples held out to see when to stop, where that is 20 or more |
+| `patience` | validations, one an epoch, without improvement after which to stop; the best network is kept |
+| `label_smoothing` | of classifiers: the share of each target that is spread over all classes |
+| `class_weight` | of classifiers: weights by class, or "balanced" |
+| `ema` | the decay of an exponential moving average of the weights, which is then what predicts |
+| `precision` | "float32"; "bfloat16" computes in half precision; "auto" does where the device is made for it |
+| `random_state` | of the first weights, the held-out examples, the shuffling and all that is random in training |
+| `warm_start` | whether `fit` goes on with the network that there is |
+| `observers` | who looks on: called with a `descend.Progress` about ten times a second |
+| `checkpoint` | a file that the training is saved in, and goes on from, bit for bit, if it is there |
+
+| attribute | meaning |
+| --- | --- |
+| `network_`, `state_` | what was trained, an Equinox module, and what it keeps besides |
+| `stop_reason_` | why it ended, a `descend.stopping.Reason` |
+| `history_` | what was recorded at each step, and each validation |
+| `loss_curve_` | the loss of each step's batch |
+| `validation_scores_` | the accuracy, or R², on the held-out examples after each epoch |
+| `n_iter_` | epochs |
+"""
+
+from descend.neural.images import ConvClassifier
+from descend.neural.language import LanguageModel
+from descend.neural.mlp import MLPClassifier, MLPRegressor
+from descend.neural.text import TextClassifier
+
+__all__ = ["ConvClassifier", "LanguageModel", "MLPClassifier", "MLPRegressor", "TextClassifier"]

@@ -1,0 +1,88 @@
+"""Convolution as products of matrices, and pooling.
+
+Inside a compiled loop on a CPU, XLA's own convolution is many times slower than outside. Products of matrices are fast
+in both, so that what costs time is to lay out their factors: these copy long stretches of numbers, and few of them.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+NARROW = 32  # numbers in a row of a window, below which a product with so short rows is slow
+WASTE = 6  # times the arithmetic, for products with long rows
+
+
+def convolved(x: Array, kernel: Array, padding: int = 0) -> Array:
+    """Images `(count, height, width, channels)` convolved with a kernel `(side, side, channels, outputs)`.
+
+        y[n, r, s] = Σᵢⱼ x[n, r + i, s + j] · kernel[i, j]          x with `padding` zeros around it
+
+    >>> image = jnp.arange(9.0).reshape(1, 3, 3, 1)
+    >>> convolved(image, jnp.ones((2, 2, 1, 1)))[0, :, :, 0].tolist()
+    [[8.0, 12.0], [20.0, 24.0]]
+    """
+    side, _, channels, _ = kernel.shape
+    columns = x.shape[2] + 2 * padding - side + 1
+    how = _by_rows if side * channels <= NARROW and columns <= WASTE * side else _by_shifts
+    return how(x, kernel, padding, columns)
+
+
+def pooled(x: Array) -> Array:
+    """The largest number in each square of 2×2; an odd last row or column is left out.
+
+    >>> pooled(jnp.arange(16.0).reshape(1, 4, 4, 1))[0, :, :, 0].tolist()
+    [[5.0, 7.0], [13.0, 15.0]]
+    """
+    return _in_squares(x).max((2, 4))
+
+
+def halved(x: Array) -> Array:
+    """The mean of each square of 2×2; an odd last row or column is left out."""
+    return _in_squares(x).mean((2, 4))
+
+
+def _in_squares(x: Array) -> Array:
+    count, height, width, channels = x.shape
+    rows, columns = height // 2, width // 2
+    return x[:, : 2 * rows, : 2 * columns].reshape(count, rows, 2, columns, 2, channels)
+
+
+def _by_rows(x: Array, kernel: Array, padding: int, columns: int) -> Array:
+    """Whole rows of the image, one below the other, times a matrix that gives a whole row of the outputs.
+
+    Most of the matrix is zeros: more arithmetic than is needed, in a much better shape.
+    """
+    side, _, channels, outputs = kernel.shape
+    count, _, width, _ = x.shape
+    under = _under_each_other(x.reshape(count, -1, width * channels), side, padding)
+    place = np.arange(width)[:, None, None] == np.arange(columns)[:, None] + np.arange(side) - padding
+    matrix = jnp.einsum("wsj,ijco->iwcso", jnp.asarray(place, kernel.dtype), kernel)
+    y = under.reshape(-1, side * width * channels) @ matrix.reshape(-1, columns * outputs)
+    return y.reshape(count, -1, columns, outputs)
+
+
+def _by_shifts(x: Array, kernel: Array, padding: int, columns: int) -> Array:
+    """The rows of the windows are in the factors of one product, and their columns are added up after it.
+
+    So a number is copied `side` times before and after, and not `side²` times, as in a patch for each window.
+    """
+    side, _, channels, outputs = kernel.shape
+    count, _, width, _ = x.shape
+    matrix = kernel.transpose(0, 2, 1, 3).reshape(side * channels, side * outputs)
+    under = _under_each_other(x, side, padding)
+    parts = (under.reshape(-1, side * channels) @ matrix).reshape(count, -1, width, side, outputs)
+    y = jnp.zeros((), x.dtype)
+    for j in range(side):
+        shift = j - padding
+        before, first, last = max(-shift, 0), max(shift, 0), min(width, columns + shift)
+        part = parts[:, :, first:last, j]
+        # The zeros around the image come in here, so that no product is made with them.
+        y += jnp.pad(part, ((0, 0), (0, 0), (before, columns - before - (last - first)), (0, 0)))
+    return y
+
+
+def _under_each_other(x: Array, side: int, padding: int) -> Array:
+    """The rows of the images that windows lie on, along the last axis; zeros beyond the border."""
+    x = jnp.pad(x, ((0, 0), (padding, padding), *[(0, 0)] * (x.ndim - 2)))
+    rows = x.shape[1] - side + 1
+    return jnp.concatenate([x[:, i : i + rows] for i in range(side)], axis=-1)

@@ -1,0 +1,118 @@
+"""A text as one stream of tokens, and windows of it as a source of batches."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend._tree import Tree
+from descend.errors import InputError
+from descend.schedules import fixed, setting
+from descend.sources.batches import Place, first_place, next_examples, place_after
+
+Text = str | bytes | Path  # a text, or the file that it is in
+
+
+def read_text(text: Text) -> bytes:
+    """The bytes of a text.
+
+    **Raises** `InputError` if there is no such file, or nothing in it.
+    """
+    if isinstance(text, Path):
+        where = f"'{text}'"
+        try:
+            raw = text.read_bytes()
+        except FileNotFoundError:
+            raise InputError(f"no file {where}: check the path") from None
+        except IsADirectoryError:
+            raise InputError(f"{where} is a folder: name one text file") from None
+        except OSError as error:
+            raise InputError(f"{where} cannot be read: {error.strerror or error}") from None
+    else:
+        where, raw = "the text", text.encode() if isinstance(text, str) else text
+    if not raw:
+        raise InputError(f"{where} is empty: there is nothing to learn from")
+    return raw
+
+
+@setting
+class Windows:
+    """Windows of a stream of tokens, each with the tokens that come one later: `(inputs, targets)`.
+
+    An epoch is cut into windows that lie side by side, beginning anywhere, and they come in an order that is a function
+    of (seed, epoch); so all tokens are seen equally often, each epoch in other surroundings. Nothing of the stream is
+    copied but the windows of a step.
+
+    `data`: the stream. `length`: of a window. `batch_size`: windows a step.
+
+    >>> source = Windows(np.arange(100, dtype=np.uint8), length=4, batch_size=2)
+    >>> (inputs, targets), cursor = source.draw(source.init(jax.random.key(0)), None)
+    >>> inputs.shape, bool((targets == inputs + 1).all()), source.steps_per_epoch
+    ((2, 4), True, 12.0)
+
+    **Raises** `InputError` if the stream has no room for a window.
+    """
+
+    data: Any
+    length: int = fixed()
+    batch_size: int = fixed()
+
+    def init(self, key: jax.Array) -> Place:
+        """The beginning of the first epoch."""
+        return first_place(key)
+
+    def draw(self, cursor: Place, params: Tree) -> tuple[Any, Place]:
+        """The next windows."""
+        number = next_examples(cursor, self.batch_size, self._windows, shuffle=True)
+        begin = jax.random.bits(jax.random.fold_in(jax.random.key(cursor.seed), cursor.epoch), dtype=jnp.uint32)
+        room = jnp.uint32(len(self.data) - self.length)  # places where a window can begin
+        starts = (begin % room + number * jnp.uint32(self.length)) % room
+        cut = lambda start: jax.lax.dynamic_slice(jnp.asarray(self.data), (start,), (self.length + 1,))
+        windows = jax.vmap(cut)(starts).astype(jnp.int32)
+        batch = (windows[:, :-1], windows[:, 1:])
+        return batch, place_after(cursor, self.batch_size, self._windows)
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """How many steps see all tokens once, but for those at the end that fill no window."""
+        return self._windows / self.batch_size
+
+    @property
+    def _windows(self) -> int:
+        return max(1, (len(self.data) - 1) // self.length)
+
+
+def divided(tokens: np.ndarray, share: float, length: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """The stream to learn from, and its end, which is held out to judge by, if a window fits into that.
+
+    **Raises** `InputError` if there is no window to learn from.
+    """
+    held = int(share * len(tokens))
+    if held <= length:
+        held = 0
+    if len(tokens) - held < length + 2:
+        raise InputError(f"the text has {len(tokens)} tokens, but a window of the context and the token after it has "
+                         f"{length + 1}: give a longer text, or a shorter context")
+    return tokens[: len(tokens) - held], tokens[len(tokens) - held :] if held else None
+
+
+def tiled(tokens: np.ndarray, length: int, most: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Windows that cover a stream (inputs, targets), and which of their targets count, so that each does once.
+
+    Each begins half a window after the one before, and counts where that one had not come yet, so that what counts has
+    something before it. `most`: no more tokens than so many, in windows that are spread evenly.
+    """
+    last = len(tokens) - 1 - length
+    if last < 0:  # a short one: filled up with what counts nothing
+        tokens = np.concatenate([tokens, np.zeros(-last, tokens.dtype)])
+    starts = np.unique(np.append(np.arange(0, max(last, 0) + 1, max(1, length // 2)), max(last, 0)))
+    ends = np.concatenate([[0], starts[:-1] + length])  # what the windows before have counted
+    if most is not None and len(starts) > (count := max(1, most // length)):
+        chosen = np.linspace(0, len(starts) - 1, count).astype(int)
+        starts, ends = starts[chosen], ends[chosen]
+    place = starts[:, None] + np.arange(length + 1)
+    windows = tokens[place]
+    counts = (place[:, :-1] >= ends[:, None]) & (place[:, 1:] < len(tokens) + min(last, 0))
+    return windows[:, :-1].astype(np.int32), windows[:, 1:].astype(np.int32), counts.astype(np.float32)

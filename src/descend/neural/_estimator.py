@@ -1,0 +1,240 @@
+"""What all neural estimators share: from arrays to a trained network, with the faces of scikit-learn."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_consistent_length, check_random_state, compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, _check_y, check_is_fitted
+
+from descend._tree import Tree
+from descend.errors import InputError
+from descend.minimize import minimize
+from descend.neural._network import BLOCK, Network, scores_of
+from descend.neural._objective import Examples, Kind, Objective, RandomObjective, Validation
+from descend.stopping import Plateau
+
+LEAST_HELD_OUT = 20  # examples: fewer say nothing, and are better trained on
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Start:
+    """A network before training, the state it begins with, and what is done to its inputs in training alone."""
+
+    network: Network
+    state: Tree = None
+    augment: Callable[[Any, Any], Any] | None = None
+
+
+class NeuralEstimator(BaseEstimator):
+    """A network that is trained on examples through `minimize`.
+
+    A concrete estimator takes these settings in its constructor, and says how data become inputs (`_inputs`) and what
+    network is trained on them (`_start`).
+    """
+
+    _kind: Kind
+    _epochs = 50  # where nobody says
+    _block = BLOCK
+
+    optimizer: Any
+    batch_size: Any
+    epochs: Any
+    seconds: Any
+    validation_fraction: float
+    patience: int
+    ema: Any
+    precision: str
+    random_state: Any
+    warm_start: bool
+    observers: Any
+    checkpoint: Any
+
+    def _inputs(self, X: Any, reset: bool) -> Any:
+        """Data as a pytree of arrays with a row for each example; learns what it must if `reset`."""
+        raise NotImplementedError
+
+    def _start(self, inputs: Any, outputs: int, rng: np.random.Generator) -> Start:
+        """The network to be trained on such inputs."""
+        raise NotImplementedError
+
+    def _rule(self, inputs: Any, batch_size: int) -> Any:
+        """What to train with, on such inputs."""
+        return self.optimizer
+
+    def _check_settings(self) -> None:
+        """Refuse settings that mean nothing."""
+        if not 0 <= self.validation_fraction < 1:
+            raise InputError("validation_fraction must be at least 0 and less than 1, but is "
+                             f"{self.validation_fraction}")
+        if self.precision not in PRECISIONS:
+            raise InputError(f"precision must be one of {', '.join(PRECISIONS)}, but is {self.precision!r}")
+        if self.patience < 1:
+            raise InputError(f"patience must be at least 1, but is {self.patience}")
+
+    def _targets(self, X: Any, y: Any) -> np.ndarray:
+        """The targets, one for each example; refused are NaN, and what is missing."""
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+        numeric = self._kind == "regression"
+        y = _check_y(y, multi_output=numeric, y_numeric=numeric, estimator=self)
+        check_consistent_length(X, y)
+        return np.asarray(y)
+
+    def _train(self, examples: Examples, outputs: int, smoothing: float = 0.0) -> None:
+        """Train the network, and keep it with what is known of its training."""
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        trained_on, held_out = self._divided(examples, seed)
+        begin = self._begin(trained_on[0], outputs, seed)
+        count = len(trained_on[1])
+        make = RandomObjective if begin.network.is_random or begin.augment is not None else Objective
+        validation = None if held_out is None else Validation(self._kind, held_out, self._block)
+        result = minimize(
+            make(self._kind, smoothing, begin.augment, self._is_half()),
+            begin.network,
+            trained_on,
+            state=begin.state,
+            optimizer=self._rule(trained_on[0], self._batch_size(count)),
+            ema=self.ema,
+            batch_size=self._batch_size(count),
+            epochs=self._epochs if self.epochs is None else self.epochs,
+            seconds=self.seconds,
+            stop=[] if held_out is None else Plateau(self.patience),
+            validation=validation,
+            observers=self.observers,
+            checkpoint=self.checkpoint,
+            resume=self.checkpoint is not None,
+            seed=seed,
+        )
+        self.network_, self.state_ = result.params, result.state
+        self.history_, self.stop_reason_ = result.history, result.reason
+        self.loss_curve_ = result.history.columns.get("loss", np.zeros(0)).tolist()
+        self.validation_scores_ = list(result.history.validation.get("score", []))
+        self.n_iter_ = max(1, math.ceil(result.reason.step * self._batch_size(count) / count))
+
+    def _begin(self, inputs: Any, outputs: int, seed: int) -> Start:
+        """A new network, or the one there is if training is to go on."""
+        fresh = self._start(inputs, outputs, np.random.default_rng(seed))
+        if not self.warm_start or not hasattr(self, "network_"):
+            return fresh
+        shapes = lambda network: [leaf.shape for leaf in jax.tree.leaves(network) if hasattr(leaf, "shape")]
+        if shapes(fresh.network) != shapes(self.network_):
+            raise InputError("warm_start=True goes on with the network there is, but these data or settings need "
+                             "another one: fit a new estimator")
+        return Start(self.network_, self.state_, fresh.augment)
+
+    def _divided(self, examples: Examples, seed: int) -> tuple[Examples, Examples | None]:
+        """The examples to train on, and those held out, if they are enough to say something."""
+        inputs, targets, weights = examples
+        held = int(self.validation_fraction * len(targets))
+        classes = len(np.unique(targets)) if self._kind == "classification" else 1
+        if held < max(LEAST_HELD_OUT, classes):
+            return examples, None
+        common = self._kind == "classification" and np.bincount(targets).min() > 1
+        rows = train_test_split(
+            np.arange(len(targets)), test_size=held, random_state=seed, stratify=targets if common else None
+        )
+        first, second = ((jax.tree.map(lambda a, part=part: a[part], inputs), targets[part],
+                          None if weights is None else weights[part]) for part in rows)
+        return first, second
+
+    def _batch_size(self, count: int) -> int:
+        if self.batch_size == "auto":
+            return min(64 if count <= 20_000 else 256, count)
+        return min(int(self.batch_size), count)
+
+    def _is_half(self) -> bool:
+        has_fast_half = jax.default_backend() != "cpu"
+        return self.precision == "bfloat16" or (self.precision == "auto" and has_fast_half)
+
+    def _scores(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        return scores_of(self.network_, self.state_, self._inputs(X, reset=False), self._block)
+
+
+class NeuralClassifier(ClassifierMixin, NeuralEstimator):
+    """A network with a score for each class."""
+
+    _kind: Kind = "classification"
+    class_weight: Any
+    label_smoothing: float
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NeuralClassifier":
+        """Train on inputs `X` and their classes `y`; `sample_weight`: how much each example counts."""
+        self._check_settings()
+        inputs = self._inputs(X, reset=True)
+        y = self._targets(X, y)
+        check_classification_targets(y)
+        self.classes_, targets = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            label = self.classes_.tolist()[0]
+            raise InputError(f"y holds 1 class ({label!r}): a classifier needs examples of 2 or more")
+        weights = self._weights(X, y, sample_weight)
+        self._train((inputs, targets.astype(np.int32), weights), len(self.classes_), self.label_smoothing)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """The probability of each class, in the order of `classes_`."""
+        scores = self._scores(X).astype(np.float64)
+        odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return odds / odds.sum(axis=1, keepdims=True)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable class."""
+        best = self._scores(X).argmax(axis=1)
+        return self.classes_[best]
+
+    def _weights(self, X: Any, y: np.ndarray, sample_weight: Any) -> np.ndarray | None:
+        """What each example counts, with a mean of one; `None` if all count alike."""
+        if sample_weight is None and self.class_weight is None:
+            return None
+        weights = np.ones(len(y)) if sample_weight is None else np.asarray(_check_sample_weight(sample_weight, X))
+        if self.class_weight is not None:
+            by_class = compute_class_weight(self.class_weight, classes=self.classes_, y=y, sample_weight=sample_weight)
+            weights = weights * by_class[np.searchsorted(self.classes_, y)]
+        return (weights / weights.mean()).astype(np.float32)
+
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        if not 0 <= self.label_smoothing < 1:
+            raise InputError(f"label_smoothing must be at least 0 and less than 1, but is {self.label_smoothing}")
+
+
+class NeuralRegressor(RegressorMixin, NeuralEstimator):
+    """A network with a score for each number to predict, which it is trained on in units of their spread."""
+
+    _kind: Kind = "regression"
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NeuralRegressor":
+        """Train on inputs `X` and their numbers `y`, one or several for each; `sample_weight`: how much each counts."""
+        self._check_settings()
+        inputs = self._inputs(X, reset=True)
+        targets = self._targets(X, y).astype(np.float64)
+        self._is_flat = targets.ndim == 1
+        targets = targets.reshape(len(targets), -1)
+        weights = None if sample_weight is None else np.asarray(_check_sample_weight(sample_weight, X))
+        self.centre_ = np.average(targets, axis=0, weights=weights)
+        spread = np.sqrt(np.average((targets - self.centre_) ** 2, axis=0, weights=weights))
+        self.unit_ = np.where(spread > 0, spread, 1.0)
+        weights = None if weights is None else (weights / weights.mean()).astype(np.float32)
+        scaled = ((targets - self.centre_) / self.unit_).astype(np.float32)
+        self._train((inputs, scaled, weights), targets.shape[1])
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The numbers, in the units of `y`."""
+        scores = self._scores(X)
+        values = scores * self.unit_ + self.centre_
+        return values[:, 0] if self._is_flat else values

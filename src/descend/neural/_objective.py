@@ -1,0 +1,114 @@
+"""What networks are trained to lower: the mean loss of a batch of examples with targets and weights."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from descend import losses
+from descend._tree import Tree
+from descend.errors import InputError
+from descend.neural._network import Network, scores_of
+
+Kind = Literal["classification", "regression"]
+Examples = tuple[Any, Any, Any]  # inputs, targets, weights (or None, for weights that are all one)
+
+
+def row_losses(kind: Kind, scores: Array, targets: Array, smoothing: float = 0.0) -> Array:
+    """The loss of each example: cross-entropy of its class, or half the squared error, summed over the outputs.
+
+    `smoothing`: the share of a target that is spread evenly over all classes (Szegedy et al., arXiv 1512.00567).
+
+    **Raises** `InputError` if scores and targets do not fit each other.
+    """
+    if kind == "regression":
+        if scores.shape != targets.shape:
+            raise InputError(f"the network gives scores of shape {scores.shape}, but the targets have the shape "
+                             f"{targets.shape}")
+        return losses.squared(scores, targets).sum(-1)
+    if scores.shape[:-1] != targets.shape:
+        raise InputError(f"the network gives scores of shape {scores.shape}, but classes of shape {targets.shape} "
+                         f"need scores of shape {(*targets.shape, 'classes')}")
+    hard = losses.softmax_cross_entropy(scores, targets)
+    if not smoothing:
+        return hard
+    spread = -jax.nn.log_softmax(scores).mean(-1)
+    return (1 - smoothing) * hard + smoothing * spread
+
+
+_compiled_row_losses = jax.jit(row_losses, static_argnums=0)  # one program starts sooner than many small ones
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The mean loss of a batch, for networks that train as they are used.
+
+    `augment(inputs, key)`: what is done to inputs in training alone. `half`: whether the network computes in
+    bfloat16; its parameters, the scores' loss and the steps remain in float32.
+    """
+
+    kind: Kind
+    smoothing: float = 0.0
+    augment: Callable[[Any, Any], Any] | None = None
+    half: bool = False
+
+    def __call__(self, network: Network, batch: Examples, state: Tree = None) -> Any:
+        """The loss, and the state if there is one."""
+        return self.value(network, batch, state, None)
+
+    def value(self, network: Network, batch: Examples, state: Tree, key: Any) -> Any:
+        """The loss of a batch in training."""
+        inputs, targets, weights = batch
+        if self.augment is not None:
+            now, key = jax.random.split(key)
+            inputs = self.augment(inputs, now)
+        scores, after = self._scores(network, inputs, state, key)
+        each = row_losses(self.kind, scores, targets, self.smoothing)
+        loss = jnp.mean(each if weights is None else weights * each)
+        return loss if state is None else (loss, after)
+
+    def _scores(self, network: Network, inputs: Any, state: Tree, key: Any) -> tuple[Array, Tree]:
+        if not self.half:
+            return network(inputs, state, key)
+        small, inputs = jax.tree.map(_halved, (network, inputs))
+        scores, after = small(inputs, state, key)
+        return scores.astype(jnp.float32), jax.tree.map(lambda old, new: new.astype(old.dtype), state, after)
+
+
+class RandomObjective(Objective):
+    """The same for networks that are random in training, or whose inputs are: for `key`, by which `minimize` knows."""
+
+    def __call__(self, network: Network, batch: Examples, state: Tree = None, key: Any = None) -> Any:
+        """The loss, and the state if there is one."""
+        return self.value(network, batch, state, key)
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The mean loss on held-out examples, and the score: accuracy, or R²."""
+
+    kind: Kind
+    examples: Examples
+    block: int
+
+    def __call__(self, network: Network, state: Tree = None) -> tuple[float, dict[str, float]]:
+        """The loss and the score of a network as it is used."""
+        inputs, targets, weights = self.examples
+        scores = scores_of(network, state, inputs, self.block)
+        each = np.asarray(_compiled_row_losses(self.kind, scores, targets))
+        w = np.ones(len(each)) if weights is None else np.asarray(weights)
+        if self.kind == "classification":
+            score = np.average(scores.argmax(-1) == targets, weights=w)
+        else:
+            spread = np.average((targets - np.average(targets, axis=0, weights=w)) ** 2, axis=0, weights=w)
+            score = 1 - np.average((scores - targets) ** 2, axis=0, weights=w).mean() / max(spread.mean(), 1e-12)
+        return float(np.average(each, weights=w)), {"score": float(score)}
+
+
+def _halved(leaf: Any) -> Any:
+    is_float = isinstance(leaf, jax.Array) and leaf.dtype == jnp.float32
+    return leaf.astype(jnp.bfloat16) if is_float else leaf

@@ -1,0 +1,170 @@
+"""A small residual network, with normalisation over the batch."""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from descend._tree import Tree
+from descend.neural._convolution import convolved, halved
+from descend.neural._network import Network
+from descend.neural.mlp import dropped_out
+
+MOMENTUM, EPS = 0.1, 1e-5  # PyTorch's
+LARGE, SMALL = 20, 8  # pixels along the shorter side: from here on, there are squares of 2×2, and another block
+WIDEST = 8  # times the first width
+
+
+class Running(NamedTuple):
+    """The running mean and variance of a layer's channels."""
+
+    mean: Array
+    var: Array
+
+
+class Layer(eqx.Module):
+    """A convolution, and its outputs in units of their spread over the batch: `gain · (y − mean) / √(var + ε) + bias`.
+
+    After training, mean and variance are the running ones, which each batch moves a tenth of the way to its own.
+
+    Reference: Ioffe and Szegedy, "Batch normalization", arXiv 1502.03167.
+    """
+
+    kernel: Array
+    gain: Array
+    bias: Array
+
+    @classmethod
+    def drawn(cls, side: int, channels: int, outputs: int, rng: np.random.Generator, gain: float = 1.0) -> "Layer":
+        """One with weights drawn for rectifiers (He et al., arXiv 1502.01852)."""
+        kernel = rng.normal(0, np.sqrt(2 / (side * side * channels)), (side, side, channels, outputs))
+        return cls(jnp.asarray(kernel, jnp.float32), jnp.full(outputs, gain), jnp.zeros(outputs))
+
+    def __call__(self, x: Array, running: Running, training: bool) -> tuple[Array, Running]:
+        """The outputs, and the running statistics after the batch."""
+        y = convolved(x, self.kernel, padding=len(self.kernel) // 2)
+        return normalised(y, self.gain, self.bias, running, training)
+
+    @property
+    def fresh(self) -> Running:
+        """The running statistics before the first batch."""
+        return Running(jnp.zeros(len(self.bias)), jnp.ones(len(self.bias)))
+
+
+def normalised(x: Array, gain: Array, bias: Array, running: Running, training: bool) -> tuple[Array, Running]:
+    """Each channel of `x` in units of its spread, and the running statistics, which take the variance without bias.
+
+    In training, the spread is that of the batch, else the running one. In half precision, sums are in single.
+    """
+    mean, var = running
+    if training:
+        count = x.size // x.shape[-1]
+        mean = _mean(x, mean.dtype)
+        var = _mean(jnp.square(x - mean.astype(x.dtype)), mean.dtype)
+        now = Running(mean, var * (count / max(count - 1, 1)))
+        running = jax.tree.map(lambda old, new: old + MOMENTUM * (new - old), running, jax.lax.stop_gradient(now))
+    scale = gain / jnp.sqrt(var + EPS)
+    return x * scale.astype(x.dtype) + (bias - mean * scale).astype(x.dtype), running
+
+
+def _mean(x: Array, dtype: Any) -> Array:
+    """The mean of each channel; first over pixels, so that several threads can share the work."""
+    return x.astype(dtype).reshape(len(x), -1, x.shape[-1]).mean(1).mean(0)
+
+
+class Block(eqx.Module):
+    """Two layers, and what came in added to what they give: `φ(shortcut(x) + second(φ(first(x))))`.
+
+    `shortcut`: a layer of 1×1, where there are to be more channels than came in.
+    """
+
+    first: Layer
+    second: Layer
+    shortcut: Layer | None
+
+    @classmethod
+    def drawn(cls, channels: int, outputs: int, rng: np.random.Generator) -> "Block":
+        """One that begins with what came in, because the gain of its second layer is zero (Goyal, arXiv 1706.02677)."""
+        first, second = Layer.drawn(3, channels, outputs, rng), Layer.drawn(3, outputs, outputs, rng, gain=0.0)
+        return cls(first, second, None if channels == outputs else Layer.drawn(1, channels, outputs, rng))
+
+    def __call__(self, x: Array, running: list[Running], training: bool) -> tuple[Array, list[Running]]:
+        """The outputs, and the running statistics of all layers after the batch."""
+        y, one = self.first(x, running[0], training)
+        y, two = self.second(jax.nn.relu(y), running[1], training)
+        if self.shortcut is None:
+            return jax.nn.relu(x + y), [one, two]
+        x, three = self.shortcut(x, running[2], training)
+        return jax.nn.relu(x + y), [one, two, three]
+
+    @property
+    def fresh(self) -> list[Running]:
+        """The running statistics before the first batch."""
+        return [layer.fresh for layer in (self.first, self.second, self.shortcut) if layer is not None]
+
+
+class Residual(Network):
+    """A layer, and blocks, between which the image is halved and the width doubled; then a mean over pixels.
+
+    Large images are first cut into squares of 2×2, which become channels. `centre`, `rescale`: as in `LeNet`.
+    `dropout`: the share of the last features that is left out in training.
+
+    Reference: He et al., "Deep residual learning for image recognition", arXiv 1512.03385.
+    """
+
+    stem: Layer
+    blocks: list[Block]
+    weight: Array
+    bias: Array
+    centre: float
+    rescale: float
+    dropout: float
+    begins_with_squares: bool
+
+    @classmethod
+    def drawn(
+        cls, shape: tuple[int, ...], outputs: int, centre: float, rescale: float, dropout: float, width: int,
+        rng: np.random.Generator,
+    ) -> tuple["Residual", list[Any]]:
+        """One for images of a shape, and the state that it begins with."""
+        side, channels = min(shape[:2]), shape[2]
+        squares = side >= LARGE
+        side, channels = (side // 2, 4 * channels) if squares else (side, channels)
+        stem, blocks = Layer.drawn(3, channels, width, rng), [Block.drawn(width, width, rng)]
+        features = width
+        while side >= SMALL:
+            wider = min(2 * features, WIDEST * width)
+            blocks.append(Block.drawn(features, wider, rng))
+            side, features = side // 2, wider
+        weight = jnp.asarray(rng.normal(0, np.sqrt(1 / features), (features, outputs)), jnp.float32)
+        state = [stem.fresh, *(block.fresh for block in blocks)]
+        return cls(stem, blocks, weight, jnp.zeros(outputs), centre, rescale, dropout, squares), state
+
+    def __call__(self, inputs: Array, state: Tree, key: Any) -> tuple[Array, Tree]:
+        training = key is not None
+        x = (inputs.astype(self.weight.dtype) - self.centre) * self.rescale
+        x, first = self.stem(in_channels(x) if self.begins_with_squares else x, state[0], training)
+        x, after = jax.nn.relu(x), [first]
+        for number, (block, before) in enumerate(zip(self.blocks, state[1:], strict=True)):
+            x, ran = block(halved(x) if number else x, before, training)
+            after.append(ran)
+        x = x.mean((1, 2))
+        if self.dropout and training:
+            x = dropped_out(x, self.dropout, key)
+        return x @ self.weight + self.bias, after
+
+    @property
+    def is_random(self) -> bool:
+        """It has a state, and so differs in training from use."""
+        return True
+
+
+def in_channels(x: Array) -> Array:
+    """Images with each square of 2×2 as four times the channels; an odd last row or column is left out."""
+    count, height, width, channels = x.shape
+    rows, columns = height // 2, width // 2
+    squares = x[:, : 2 * rows, : 2 * columns].reshape(count, rows, 2, columns, 2, channels)
+    return squares.transpose(0, 1, 3, 2, 4, 5).reshape(count, rows, columns, 4 * channels)

@@ -1,0 +1,111 @@
+"""Text from a GPT, a token at a time, as one compiled program."""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from descend.neural._gpt import GPT, attention, causal
+
+
+class Seen(NamedTuple):
+    """What was read: the window of tokens (1, context), the place of the next, each layer's keys and values of those
+    before it, and the scores of what it may be."""
+
+    window: Array
+    place: Array
+    keys: list[Array]
+    values: list[Array]
+    scores: Array
+
+
+class Written(NamedTuple):
+    """What was written: the tokens, and how many there are."""
+
+    tokens: Array
+    made: Array
+
+
+def generate(
+    network: GPT, prompt: np.ndarray, length: int, key: Any, temperature: float = 1.0, top_k: int | None = None
+) -> np.ndarray:
+    """The `length` tokens that follow a prompt, which must have one at the least.
+
+    A token costs a pass over the weights: keys and values of those before it are kept. Once the context is full, its
+    last half is read anew, at the positions of a first half, and goes on from there.
+    """
+    context = network.shape.context
+    last = prompt[-context:]
+    window = np.zeros((1, context), np.int32)
+    window[0, : len(last)] = last
+    room = 2 ** max(length - 1, 15).bit_length()  # one program for all lengths up to a power of two
+    seen, wanted, heat = jnp.asarray(len(last)), jnp.asarray(length), jnp.asarray(temperature, jnp.float32)
+    among = None if top_k is None else jnp.asarray(top_k)
+    return np.asarray(_generate(network, jnp.asarray(window), seen, wanted, key, heat, among, room))[:length]
+
+
+@eqx.filter_jit
+def _generate(
+    network: GPT, window: Array, count: Array, length: Array, key: Any, temperature: Array, top_k: Any, room: int
+) -> Array:
+    context = network.shape.context
+
+    def write(carry: tuple[Seen, Written]) -> tuple[Seen, Written]:
+        seen, written = carry
+        token = chosen(seen.scores, jax.random.fold_in(key, written.made), temperature, top_k)
+        tokens = written.tokens.at[written.made].set(token)
+        return step(network, seen, token), Written(tokens, written.made + 1)
+
+    def from_full_to_full(carry: tuple[Array, Array, Written]) -> tuple[Array, Array, Written]:
+        window, count, written = carry
+        half = (context + 1) // 2
+        window = jnp.where(count == context, jnp.roll(window, half - context, axis=1), window)
+        count = jnp.where(count == context, half, count)
+        within = lambda carry: (carry[0].place < context) & (carry[1].made < length)
+        seen, written = jax.lax.while_loop(within, write, (read(network, window, count), written))
+        return seen.window, seen.place, written
+
+    begin = (window, count, Written(jnp.zeros(room, jnp.int32), jnp.zeros((), jnp.int32)))
+    return jax.lax.while_loop(lambda carry: carry[2].made < length, from_full_to_full, begin)[2].tokens
+
+
+def read(network: GPT, window: Array, count: Array) -> Seen:
+    """The first `count` tokens of a window, read at once."""
+    keys, values = [], []
+
+    def attend(layer: int, q: Array, k: Array, v: Array) -> Array:
+        keys.append(k)
+        values.append(v)
+        return causal(layer, q, k, v)
+
+    hidden = network.hidden(window, attend=attend)
+    last = jax.lax.dynamic_slice_in_dim(hidden, count - 1, 1, axis=2)
+    return Seen(window, count, keys, values, network.scores(last)[:, 0, 0])
+
+
+def step(network: GPT, seen: Seen, token: Array) -> Seen:
+    """What was read, and one token more."""
+    keys, values = [], []
+    place = seen.place
+    is_before = (jnp.arange(network.shape.context) <= place)[:, None]
+
+    def attend(layer: int, q: Array, k: Array, v: Array) -> Array:
+        keys.append(jax.lax.dynamic_update_slice_in_dim(seen.keys[layer], k, place, axis=3))
+        values.append(jax.lax.dynamic_update_slice_in_dim(seen.values[layer], v, place, axis=3))
+        return attention(q, keys[-1], values[-1], is_before)
+
+    hidden = network.hidden(token.reshape(1, 1), attend=attend, first=place)
+    window = jax.lax.dynamic_update_slice(seen.window, token.reshape(1, 1), (0, place))
+    return Seen(window, place + 1, keys, values, network.scores(hidden)[:, 0, 0])
+
+
+def chosen(scores: Array, key: Any, temperature: Any, top_k: Any) -> Array:
+    """A token, with the probability that its score gives it among the `top_k`; at temperature 0, the best."""
+    if top_k is not None:
+        least = jnp.sort(scores)[jnp.maximum(len(scores) - top_k, 0)]
+        scores = jnp.where(scores < least, -jnp.inf, scores)
+    drawn = jax.random.categorical(key, scores / jnp.where(temperature > 0, temperature, 1))
+    return jnp.where(temperature > 0, drawn, jnp.argmax(scores)).astype(jnp.int32)

@@ -1,0 +1,123 @@
+"""A small transformer that reads a whole text at once, and says what kind of text it is."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from descend._tree import Tree
+from descend.neural._hashing import PADDING
+from descend.neural._network import Network
+from descend.neural.mlp import dropped_out
+
+
+class Norm(eqx.Module):
+    """`γ (x − mean x) / spread x + β`, over the last axis.
+
+    Reference: Ba et al., "Layer normalization", arXiv 1607.06450.
+    """
+
+    scale: Array
+    shift: Array
+
+    @classmethod
+    def plain(cls, width: int) -> "Norm":
+        """One that leaves what it has normalised as it is."""
+        return cls(jnp.ones(width), jnp.zeros(width))
+
+    def __call__(self, x: Array) -> Array:
+        exact = x.astype(jnp.float32)  # sums of squares are too much for half precision
+        centred = exact - exact.mean(-1, keepdims=True)
+        normal = centred * jax.lax.rsqrt(jnp.square(centred).mean(-1, keepdims=True) + 1e-5)
+        return (normal * self.scale + self.shift).astype(x.dtype)
+
+
+class Layer(eqx.Module):
+    """`x ← x + attention(norm(x))`, then `x ← x + W₂ gelu(W₁ norm(x))`."""
+
+    before_attention: Norm
+    queries_keys_values: Array
+    together: Array
+    before_widening: Norm
+    widen: Array
+    widen_bias: Array
+    narrow: Array
+    narrow_bias: Array
+    heads: int = eqx.field(static=True)
+
+    @classmethod
+    def drawn(cls, width: int, heads: int, depth: int, rng: np.random.Generator) -> "Layer":
+        """One whose additions are the smaller, the more layers add to `x` (Radford et al., GPT-2, 2019)."""
+        draw = lambda m, n, gain=1.0: jnp.asarray(rng.normal(0, gain / np.sqrt(m), (m, n)), jnp.float32)
+        less = 1 / np.sqrt(2 * depth)
+        return cls(
+            Norm.plain(width), draw(width, 3 * width), draw(width, width, less),
+            Norm.plain(width), draw(width, 4 * width), jnp.zeros(4 * width),
+            draw(4 * width, width, less), jnp.zeros(width), heads,
+        )
+
+    def __call__(self, x: Array, is_word: Array, dropout: float, key: jax.Array | None) -> Array:
+        batch, length, width = x.shape
+        first, second = (None, None) if key is None else jax.random.split(key)
+        projected = (self.before_attention(x) @ self.queries_keys_values).reshape(batch, length, 3, self.heads, -1)
+        queries, keys, values = (projected[:, :, i] for i in range(3))
+        looked_at = is_word[:, None, None, :]  # by every head, from every place
+        seen = jax.nn.dot_product_attention(queries, keys, values, mask=looked_at)
+        x = x + _dropped(seen.reshape(batch, length, width) @ self.together, dropout, first)
+        wide = jax.nn.gelu(self.before_widening(x) @ self.widen + self.widen_bias)
+        return x + _dropped(wide @ self.narrow + self.narrow_bias, dropout, second)
+
+
+class Encoder(Network):
+    """Scores from the mean of what layers make of each word; `inputs` are numbers of words, filled up with `PADDING`.
+
+    References: Vaswani et al., "Attention is all you need", arXiv 1706.03762; Xiong et al., "On layer normalization in
+    the transformer architecture", arXiv 2002.04745.
+    """
+
+    words: Array
+    places: Array
+    layers: list[Layer]
+    after: Norm
+    weight: Array
+    bias: Array
+    dropout: float = eqx.field(static=True)
+
+    @classmethod
+    def drawn(
+        cls, kinds: int, length: int, outputs: int, *, width: int, depth: int, heads: int, dropout: float,
+        rng: np.random.Generator,
+    ) -> "Encoder":
+        """One for `kinds` of words and texts of up to `length` of them."""
+        draw = lambda m, n, size: jnp.asarray(rng.normal(0, size, (m, n)), jnp.float32)
+        return cls(
+            draw(kinds, width, 0.1), draw(length, width, 0.02),
+            [Layer.drawn(width, heads, depth, rng) for _ in range(depth)],
+            Norm.plain(width), draw(width, outputs, 1 / np.sqrt(width)), jnp.zeros(outputs), dropout,
+        )
+
+    def __call__(self, inputs: Array, state: Tree, key: jax.Array | None) -> tuple[Array, Tree]:
+        keys = [None] * (len(self.layers) + 2) if key is None else list(jax.random.split(key, len(self.layers) + 2))
+        is_word = inputs != PADDING
+        x = self.words[inputs] + self.places[: inputs.shape[1]]
+        x = _dropped(x, self.dropout, keys[0])
+        for layer, of_layer in zip(self.layers, keys[2:], strict=True):
+            x = layer(x, is_word, self.dropout, of_layer)
+        mean = self._mean(self.after(x), is_word)
+        return _dropped(mean, self.dropout, keys[1]) @ self.weight + self.bias, state
+
+    @staticmethod
+    def _mean(x: Array, is_word: Array) -> Array:
+        """Over the words alone; of a text without words, zero."""
+        count = jnp.maximum(is_word.sum(-1, keepdims=True), 1).astype(x.dtype)
+        return jnp.where(is_word[..., None], x, 0).sum(1) / count
+
+    @property
+    def is_random(self) -> bool:
+        """Whether anything is left out in training."""
+        return self.dropout > 0
+
+
+def _dropped(x: Array, share: float, key: jax.Array | None) -> Array:
+    return x if key is None or share == 0 else dropped_out(x, share, key)

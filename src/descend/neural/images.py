@@ -1,0 +1,167 @@
+"""Convolutional networks for images."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from descend.errors import InputError
+from descend.neural._augment import Augment
+from descend.neural._estimator import NeuralClassifier, Start
+from descend.neural._lenet import LeNet
+from descend.neural._residual import Residual
+
+MODELS = ("residual", "lenet")
+SHIFTED = 14  # by default, images move by up to one part in so many of their shorter side
+SEEN, FEWEST, MOST = 1_000_000, 20, 100  # by default, so many images are seen; in no fewer and no more epochs
+
+
+class ConvClassifier(NeuralClassifier):
+    """A convolutional network that tells classes of images apart, trained to lower the cross-entropy.
+
+    Images are an array `(count, height, width)`, or `(count, height, width, channels)`. Those of type uint8 stay so
+    until a step takes them, and count from 0 to 255; others are centred and scaled by the mean and the spread of all
+    their pixels. `descend.neural` says what the settings and attributes are that all estimators share. Besides:
+
+    - `model`: "residual", a small residual network with batch normalisation; or "lenet", as in "Dive into Deep
+      Learning".
+    - `width`: the channels of the residual network's first layers.
+    - `shift`: by how many pixels, at the most, an image is moved along both axes, anew each time that it is seen in
+      training; "auto" is a fourteenth of the shorter side.
+    - `flip`: whether half of them are mirrored, left to right; off, because letters and digits would become others.
+    - `dropout`: the share of the last features that is left out at random in training.
+    - `epochs`: by default, as many as a million images make, but 20 at the least and 100 at the most.
+
+    >>> from sklearn.datasets import load_digits
+    >>> digits = load_digits()
+    >>> model = ConvClassifier(width=16, epochs=10, random_state=0).fit(digits.images[:1500], digits.target[:1500])
+    >>> bool(model.score(digits.images[1500:], digits.target[1500:]) > 0.9)
+    True
+
+    **Raises** `InputError` for settings that mean nothing, and for arrays that are no images.
+    """
+
+    _block = 256
+
+    def __init__(
+        self,
+        model: str = "residual",
+        *,
+        width: int = 32,
+        shift: Any = "auto",
+        flip: bool = False,
+        dropout: float = 0.0,
+        optimizer: Any = "auto",
+        batch_size: Any = "auto",
+        epochs: float | None = None,
+        seconds: float | None = None,
+        class_weight: Any = None,
+        label_smoothing: float = 0.0,
+        validation_fraction: float = 0.1,
+        patience: int = 10,
+        ema: float | None = None,
+        precision: str = "auto",
+        random_state: Any = None,
+        warm_start: bool = False,
+        observers: Sequence[Any] = (),
+        checkpoint: Any = None,
+    ):
+        self.model = model
+        self.width = width
+        self.shift = shift
+        self.flip = flip
+        self.dropout = dropout
+        self.optimizer = optimizer
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.seconds = seconds
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.ema = ema
+        self.precision = precision
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.observers = observers
+        self.checkpoint = checkpoint
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "ConvClassifier":
+        """Train on images `X` and their classes `y`; `sample_weight`: how much each counts."""
+        if len(X) != len(y):
+            raise InputError(f"there are {len(X):,} images, but {len(y):,} classes")
+        self._epochs = min(max(SEEN // max(len(X), 1), FEWEST), MOST)
+        super().fit(X, y, sample_weight)
+        return self
+
+    def _inputs(self, X: Any, reset: bool) -> np.ndarray:
+        images = as_images(X)
+        are_bytes = images.dtype == np.uint8
+        if reset:
+            self.image_shape_, self.are_bytes_ = images.shape[1:], are_bytes
+            self.centre_, self.scale_ = _units(images)
+        elif images.shape[1:] != self.image_shape_:
+            ours, theirs = ("×".join(map(str, shape)) for shape in (self.image_shape_, images.shape[1:]))
+            raise InputError(f"the images are {theirs} (height×width×channels), but those trained on were {ours}")
+        elif are_bytes != self.are_bytes_:
+            kind = "bytes, uint8" if self.are_bytes_ else "other numbers than bytes"
+            raise InputError(f"the images are of type {np.asarray(X).dtype}, but those trained on were {kind}: "
+                             "give them in the same units")
+        return images
+
+    def _start(self, inputs: Any, outputs: int, rng: np.random.Generator) -> Start:
+        shape, units = inputs.shape[1:], (self.centre_, 1 / self.scale_)
+        shift = round(min(shape[:2]) / SHIFTED) if self.shift == "auto" else int(self.shift)
+        augment = Augment(shift, self.flip) if shift or self.flip else None
+        if self.model == "lenet":
+            return Start(LeNet.drawn(shape, outputs, *units, self.dropout, rng), augment=augment)
+        network, state = Residual.drawn(shape, outputs, *units, self.dropout, self.width, rng)
+        return Start(network, state, augment)
+
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        if self.model not in MODELS:
+            raise InputError(f"model must be one of {', '.join(MODELS)}, but is {self.model!r}")
+        if self.shift != "auto" and not (isinstance(self.shift, int | np.integer) and self.shift >= 0):
+            raise InputError(f'shift must be "auto", or a number of pixels of at least 0, but is {self.shift!r}')
+        if not self.width >= 1:
+            raise InputError(f"width must be at least 1, but is {self.width}")
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"dropout must be at least 0 and less than 1, but is {self.dropout}")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
+        return tags
+
+
+def as_images(X: Any) -> np.ndarray:
+    """Images as an array `(count, height, width, channels)`, of uint8 if they were, else of float32.
+
+    **Raises** `InputError` if the array has other axes, nothing in it, or numbers that are none.
+    """
+    try:
+        images = np.asarray(X)
+    except ValueError:
+        raise InputError("the images differ in size: bring all to one height and width") from None
+    if images.ndim not in (3, 4):
+        raise InputError("images must be an array (count, height, width), or (count, height, width, channels), "
+                         f"but have the shape {images.shape}")
+    if not images.size:
+        raise InputError(f"there are no images, but an array of shape {images.shape}")
+    if not (images.dtype == bool or np.issubdtype(images.dtype, np.number)) or np.iscomplexobj(images):
+        raise InputError(f"images must be arrays of real numbers, but are of type {images.dtype}")
+    if images.dtype != np.uint8:
+        images = images.astype(np.float32, copy=False)
+        if not np.isfinite(images).all():
+            image, *place = np.argwhere(~np.isfinite(images))[0].tolist()
+            raise InputError(f"image {image} has a pixel that is {images[image][tuple(place)]}, at row {place[0]} and "
+                             f"column {place[1]}: mend it or leave it out")
+    return images if images.ndim == 4 else images[..., None]
+
+
+def _units(images: np.ndarray) -> tuple[float, float]:
+    """What networks subtract from pixels, and what they divide them by."""
+    if images.dtype == np.uint8:
+        return 0.0, 255.0
+    return float(images.mean(dtype=np.float64)), float(images.std(dtype=np.float64)) or 1.0

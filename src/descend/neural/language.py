@@ -1,0 +1,352 @@
+"""Language models: what comes next in a text."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from descend._files import write_atomically
+from descend._tree import join, split
+from descend.checkpoint import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
+from descend.errors import CheckpointError, InputError
+from descend.minimize import minimize
+from descend.neural._corpus import Text, Windows, divided, read_text
+from descend.neural._gpt import GPT, Shape
+from descend.neural._next_token import JUDGED, NextToken, RandomNextToken, mean_loss, planned_steps, recipe
+from descend.neural._sampling import generate
+from descend.neural._tokens import Tokenizer, from_facts, tokenizer_for
+from descend.observers import Progress
+from descend.stopping import Plateau
+
+FILE, KIND, VERSION = "model.safetensors", "language model", 1
+STEPS = 5000  # where nobody gives a budget
+VALIDATION_SHARE = 20  # a step of validation costs a third of one of training: this many times fewer tokens are judged
+
+
+@dataclass(frozen=True)
+class Size:
+    """The settings that go with a name."""
+
+    layers: int
+    heads: int
+    width: int
+    context: int
+    batch_size: int
+    learning_rate: float
+
+
+SIZES = {
+    "tiny": Size(2, 2, 64, 32, 16, 3e-3),
+    "small": Size(4, 4, 128, 64, 12, 2e-3),
+    "medium": Size(6, 6, 384, 256, 32, 1e-3),
+    "large": Size(12, 12, 768, 512, 32, 6e-4),
+}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a model wrote after some steps, and its validation loss then."""
+
+    step: int
+    loss: float
+    text: str
+
+
+class LanguageModel(BaseEstimator):
+    """A GPT that learns from a text what comes next, token by token.
+
+    `size`: "tiny", "small", "medium" or "large"; `layers`, `heads`, `width` (of a token's features), `context` (how
+    many tokens it looks back on) and `batch_size` (windows of that length a step) are the size's own unless given.
+    `tokenizer`: "bytes" (any file), "characters", or "bpe" with a `vocabulary` of so many common sequences of bytes.
+    `positions`: "rotary", or "learned" as in GPT-2. `dropout`: the share of features left out at random in training.
+    `epochs`, `steps`, `seconds`: the budget, the first to be spent; 5,000 steps where none is given. With `seconds`
+    alone, some steps are timed first, so that the learning rate comes down in time. `validation_fraction`: the end of
+    the text that is held out; `patience`: validations without improvement after which to stop. `samples`: how many
+    tokens to write after each validation. The other settings are those of all estimators, see `descend.neural`.
+
+    | attribute | meaning |
+    | --- | --- |
+    | `network_`, `tokenizer_` | what was trained, and how text becomes tokens |
+    | `stop_reason_`, `history_`, `loss_curve_` | why it ended, and how it went |
+    | `validation_loss_` | of each validation, in nats per token |
+    | `samples_` | what it wrote after each, a `Sample` with `step`, `loss` and `text` |
+    | `n_parameters_`, `n_tokens_` | of the network, and of the text |
+
+    >>> model = LanguageModel("tiny", context=8, steps=150, validation_fraction=0, random_state=0).fit("ab cd " * 40)
+    >>> model.generate("ab", 10, temperature=0)
+    ' cd ab cd '
+    >>> bool(model.perplexity("ab cd ab cd") < 1.5)
+    True
+
+    **Raises** `InputError` for settings that mean nothing, for a text that is too short or that the tokenizer cannot
+    read.
+
+    Reference: Radford et al., "Language models are unsupervised multitask learners", 2019.
+    """
+
+    def __init__(
+        self,
+        size: str = "small",
+        *,
+        tokenizer: str = "bytes",
+        vocabulary: int = 2048,
+        layers: int | None = None,
+        heads: int | None = None,
+        width: int | None = None,
+        context: int | None = None,
+        positions: str = "rotary",
+        dropout: float = 0.0,
+        optimizer: Any = "auto",
+        batch_size: Any = "auto",
+        epochs: float | None = None,
+        steps: int | None = None,
+        seconds: float | None = None,
+        validation_fraction: float = 0.1,
+        patience: int = 10,
+        ema: float | None = None,
+        precision: str = "auto",
+        samples: int = 0,
+        random_state: Any = None,
+        observers: Sequence[Any] = (),
+        checkpoint: Any = None,
+    ):
+        self.size = size
+        self.tokenizer = tokenizer
+        self.vocabulary = vocabulary
+        self.layers = layers
+        self.heads = heads
+        self.width = width
+        self.context = context
+        self.positions = positions
+        self.dropout = dropout
+        self.optimizer = optimizer
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.steps = steps
+        self.seconds = seconds
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.ema = ema
+        self.precision = precision
+        self.samples = samples
+        self.random_state = random_state
+        self.observers = observers
+        self.checkpoint = checkpoint
+
+    def fit(self, text: Text, y: Any = None) -> "LanguageModel":
+        """Learn from a text: a string, bytes, or the path of a file."""
+        size = self._checked()
+        raw = read_text(text)
+        self.tokenizer_: Tokenizer = tokenizer_for(self.tokenizer, raw, self.vocabulary)
+        tokens = self.tokenizer_.encode(raw)
+        learnt, held_out = divided(tokens, self.validation_fraction, size.context)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        shape = Shape(self.tokenizer_.size, size.context, size.layers, size.heads, size.width, self.positions,  # type: ignore[arg-type]  # checked
+                      self.dropout)
+        self._train(GPT.drawn(shape, np.random.default_rng(seed)), size, learnt, held_out, seed)
+        self.n_tokens_ = len(tokens)
+        return self
+
+    def tokens_per_step(self) -> tuple[int, int]:
+        """How many windows a step sees, and how many tokens each has."""
+        size = self._checked()
+        return size.batch_size, size.context
+
+    def perplexity(self, text: Text) -> float:
+        """How many tokens, all alike, would be as hard to tell the next one from: `exp` of the mean loss.
+
+        Each token is judged from half a context before it or more, where the text has that.
+        """
+        check_is_fitted(self)
+        return math.exp(mean_loss(self.network_, self._two_or_more(text)))
+
+    def bits_per_byte(self, text: Text) -> float:
+        """The bits that a byte of the text would take if the model's probabilities were used to compress it; it
+        compares models with different tokenizers."""
+        check_is_fitted(self)
+        tokens = self._two_or_more(text)
+        first = len(self.tokenizer_.decode(tokens[:1]).encode())
+        length = len(read_text(text)) - first
+        return mean_loss(self.network_, tokens) * (len(tokens) - 1) / max(length, 1) / math.log(2)
+
+    def generate(
+        self, prompt: str = "\n", length: int = 200, temperature: float = 1.0, top_k: int | None = None, seed: int = 0
+    ) -> str:
+        """The text of `length` tokens that follow a prompt.
+
+        `temperature`: below 1, the likely is still likelier; at 0 nothing else is written. `top_k`: so many of the
+        best tokens are drawn from. The same `seed` writes the same.
+
+        **Raises** `InputError` for settings that mean nothing, and for a prompt with characters that are not in the
+        vocabulary.
+        """
+        check_is_fitted(self)
+        for name, value, least in (("length", length, 1), ("top_k", top_k, 1), ("temperature", temperature, 0)):
+            if value is not None and not (value >= least and math.isfinite(value)):
+                raise InputError(f"{name} must be at least {least}, but is {value}")
+        if not prompt:
+            raise InputError("the prompt is empty: give it a character to go on from, such as a new line")
+        given = self.tokenizer_.encode(prompt.encode(errors="surrogateescape"))
+        written = generate(self.network_, given, length, jax.random.key(seed), temperature, top_k)
+        return self.tokenizer_.decode(written)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model to a folder: weights, shape and tokenizer, as numbers and JSON."""
+        check_is_fitted(self)
+        facts = {"kind": KIND, "version": VERSION, "shape": asdict(self.network_.shape),
+                 "tokenizer": self.tokenizer_.facts()}
+        write_arrays(Path(folder) / FILE, tree_to_arrays(split(self.network_)[0], "network"), facts)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "LanguageModel":
+        """The model of a folder that `save`, or `descend lm`, wrote.
+
+        **Raises** `InputError` if there is none, `CheckpointError` if it is damaged.
+        """
+        file = Path(folder) / FILE
+        if not file.parent.is_dir():
+            raise InputError(f"there is no folder {folder}: give the folder that `descend lm` wrote")
+        if not file.exists():
+            raise InputError(f"{folder} has no language model: give a folder that `descend lm` wrote, whose training "
+                             "ended")
+        arrays, facts = read_arrays(file)
+        if facts.get("kind") != KIND:
+            raise InputError(f"{folder} has a model, but no language model: give a folder that `descend lm` wrote")
+        if facts.get("version") != VERSION:
+            raise CheckpointError(f"{file} was written by another version of descend: train again with `descend lm`")
+        try:
+            shape, tokenizer = Shape(**facts["shape"]), from_facts(facts["tokenizer"])
+        except (KeyError, TypeError) as error:
+            raise CheckpointError(f"{file} is no model of descend's: {error!r}") from None
+        numbers, rest = split(GPT.drawn(shape, None))
+        model = cls(tokenizer=tokenizer.name, vocabulary=shape.vocabulary, layers=shape.layers, heads=shape.heads,
+                    width=shape.width, context=shape.context, positions=shape.positions, dropout=shape.dropout)
+        model.tokenizer_ = tokenizer
+        model.network_ = join(tree_from_arrays(numbers, arrays, "network"), rest)
+        return model
+
+    def _train(self, network: GPT, size: Size, learnt: np.ndarray, held_out: np.ndarray | None, seed: int) -> None:
+        source = Windows(learnt, size.context, size.batch_size)
+        half = self.precision == "bfloat16" or (self.precision == "auto" and jax.default_backend() != "cpu")
+        watch = _Watch(self, learnt[:0] if held_out is None else held_out)
+        settings: dict[str, Any] = {
+            "loss": (RandomNextToken if network.is_random else NextToken)(half), "params": network, "data": source,
+            "ema": self.ema, "stop": [], "seed": seed,
+        }
+        steps = watch.steps = self._steps(settings, size, source)
+        self.samples_ = watch.samples
+        per_validation = watch.tokens / (size.batch_size * size.context) / 3
+        result = minimize(
+            **settings | {"stop": [] if held_out is None else Plateau(self.patience)},
+            optimizer=self._rule(size, steps),
+            steps=steps,
+            seconds=self.seconds,
+            validation=None if held_out is None else watch.judge,
+            validate_every=max(50, math.ceil(VALIDATION_SHARE * per_validation)),
+            observers=[watch, *self.observers],
+            checkpoint=self.checkpoint,
+            resume=self.checkpoint is not None,
+        )
+        self.network_ = result.params
+        self.history_, self.stop_reason_, self.training_seconds_ = result.history, result.reason, result.seconds
+        self.loss_curve_ = result.history.columns["loss"].tolist()
+        self.validation_loss_ = list(result.history.validation.get("loss", []))
+        self.n_parameters_ = sum(x.size for x in jax.tree.leaves(split(network)[0]))
+
+    def _rule(self, size: Size, steps: int) -> Any:
+        if isinstance(self.optimizer, str) and self.optimizer == "auto":
+            return recipe(size.learning_rate, steps, self.positions == "learned")
+        return self.optimizer
+
+    def _steps(self, settings: dict[str, Any], size: Size, source: Windows) -> int:
+        """The budget in steps, if need be found by timing some."""
+        for name in ("epochs", "steps", "seconds"):
+            if (value := getattr(self, name)) is not None and not 0 < value < math.inf:
+                raise InputError(f"{name} must be a number above 0, but is {value}")
+        limits = [self.steps] if self.steps is not None else []
+        limits += [math.ceil(round(self.epochs * source.steps_per_epoch, 6))] if self.epochs is not None else []
+        if limits or self.seconds is None:
+            return min(limits, default=STEPS)
+        plan = self._plan
+        if plan and plan.exists():
+            return json.loads(plan.read_bytes())["steps"]
+        return planned_steps(minimize(**settings, optimizer=self._rule(size, STEPS), steps=1).run, self.seconds)
+
+    @property
+    def _plan(self) -> Path | None:
+        """The file beside the checkpoint that has the number of steps, which a training that goes on must know."""
+        saved = getattr(self.checkpoint, "path", self.checkpoint)
+        return None if saved is None else Path(saved).with_suffix(".plan.json")
+
+    def _checked(self) -> Size:
+        """The size, with what was given instead.
+
+        **Raises** `InputError` for settings that mean nothing.
+        """
+        if self.size not in SIZES:
+            raise InputError(f"size must be one of {', '.join(SIZES)}, but is {self.size!r}")
+        given = {name: value for name in ("layers", "heads", "width", "context")
+                 if (value := getattr(self, name)) is not None}
+        given |= {} if self.batch_size == "auto" else {"batch_size": self.batch_size}
+        size = dataclasses.replace(SIZES[self.size], **given)
+        for name, least in (("layers", 1), ("heads", 1), ("width", 1), ("context", 2), ("batch_size", 1)):
+            if getattr(size, name) < least:
+                raise InputError(f"{name} must be at least {least}, but is {getattr(size, name)}")
+        if self.positions not in ("rotary", "learned"):
+            raise InputError(f"positions must be rotary or learned, but is {self.positions!r}")
+        unit = size.heads * (2 if self.positions == "rotary" else 1)
+        if size.width % unit:
+            raise InputError(f"width must be a multiple of {unit} for {size.heads} heads, but is {size.width}")
+        for name in ("dropout", "validation_fraction"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 0 and less than 1, but is {getattr(self, name)}")
+        if self.patience < 1:
+            raise InputError(f"patience must be at least 1, but is {self.patience}")
+        return size
+
+    def _two_or_more(self, text: Text) -> np.ndarray:
+        tokens = self.tokenizer_.encode(read_text(text))
+        if len(tokens) < 2:
+            raise InputError("the text is a single token: there is nothing to predict from another")
+        return tokens
+
+
+class _Watch:
+    """Judges a network on what was held out, has it write something, and remembers after which step that was."""
+
+    def __init__(self, model: LanguageModel, held_out: np.ndarray):
+        self.samples: list[Sample] = []
+        self.tokens = min(len(held_out) * 2, JUDGED)
+        self.steps = 0
+        self._model, self._held_out = model, held_out
+        self._pending: str | None = None
+
+    def __enter__(self) -> "_Watch":
+        if plan := self._model._plan:
+            write_atomically(plan, json.dumps({"steps": self.steps}).encode())
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        """Nothing is left open."""
+
+    def judge(self, network: GPT) -> float:
+        """The loss on what was held out."""
+        if self._model.samples:
+            written = generate(network, self._held_out[:1], self._model.samples, jax.random.key(0))
+            self._pending = self._model.tokenizer_.decode(written)
+        return mean_loss(network, self._held_out, JUDGED)
+
+    def __call__(self, progress: Progress) -> None:
+        """Note the step that a validation belongs to: the next report is made after it."""
+        if self._pending is not None:
+            self.samples.append(Sample(progress.step, progress.validation["loss"], self._pending))
+            self._pending = None

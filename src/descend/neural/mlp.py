@@ -1,0 +1,199 @@
+"""Multi-layer perceptrons for tables of numbers."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+from sklearn.utils.validation import validate_data
+
+from descend._tree import Tree
+from descend.errors import InputError
+from descend.neural._estimator import NeuralClassifier, NeuralEstimator, NeuralRegressor, Start
+from descend.neural._network import Network
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "relu": jax.nn.relu, "tanh": jnp.tanh, "logistic": jax.nn.sigmoid, "gelu": jax.nn.gelu, "identity": jnp.asarray,
+}
+
+
+class Perceptron(Network):
+    """Layers `x ← φ(x W + b)`, the last one without φ. `dropout`: the share of each hidden layer that is left out."""
+
+    weights: list[Array]
+    biases: list[Array]
+    activation: str = eqx.field(static=True)
+    dropout: float = eqx.field(static=True)
+
+    @classmethod
+    def drawn(cls, sizes: Sequence[int], activation: str, dropout: float, rng: np.random.Generator) -> "Perceptron":
+        """One with weights drawn for rectifiers (He et al., arXiv 1502.01852), and biases of zero."""
+        shapes = list(pairwise(sizes))
+        gain = 2.0 if activation in ("relu", "gelu") else 1.0
+        weights = [jnp.asarray(rng.normal(0, np.sqrt(gain / m), (m, n)), jnp.float32) for m, n in shapes]
+        biases = [jnp.zeros(n, jnp.float32) for _, n in shapes]
+        return cls(weights, biases, activation, dropout)
+
+    def __call__(self, inputs: Array, state: Tree, key: Any) -> tuple[Array, Tree]:
+        x, last = inputs, len(self.weights) - 1
+        for i, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = x @ W + b
+            if i < last:
+                x = ACTIVATIONS[self.activation](x)
+                if self.dropout and key is not None:
+                    x = dropped_out(x, self.dropout, jax.random.fold_in(key, i))
+        return x, state
+
+    @property
+    def is_random(self) -> bool:
+        """Whether anything is left out in training."""
+        return self.dropout > 0
+
+
+def dropped_out(x: Array, share: float, key: Any) -> Array:
+    """`x` with a random share of its numbers set to zero, and the others made larger for it.
+
+    Reference: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014.
+    """
+    kept = jax.random.bernoulli(key, 1 - share, x.shape)
+    return jnp.where(kept, x / (1 - share), 0)
+
+
+class _OnTables(NeuralEstimator):
+    """A perceptron on rows of numbers, which are centred and scaled for it."""
+
+    hidden_layer_sizes: Sequence[int]
+    activation: str
+    dropout: float
+
+    def _inputs(self, X: Any, reset: bool) -> np.ndarray:
+        X = validate_data(self, X, reset=reset, dtype=np.float64)
+        if reset:
+            self.mean_ = X.mean(axis=0)
+            spread = X.std(axis=0)
+            self.scale_ = np.where(spread > 0, spread, 1.0)
+        return ((X - self.mean_) / self.scale_).astype(np.float32)
+
+    def _start(self, inputs: Any, outputs: int, rng: np.random.Generator) -> Start:
+        sizes = (inputs.shape[1], *self.hidden_layer_sizes, outputs)
+        return Start(Perceptron.drawn(sizes, self.activation, self.dropout, rng))
+
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        if self.activation not in ACTIVATIONS:
+            raise InputError(f"activation must be one of {', '.join(ACTIVATIONS)}, but is {self.activation!r}")
+        if any(size < 1 for size in self.hidden_layer_sizes):
+            raise InputError(f"hidden_layer_sizes must be numbers of at least 1, but are {self.hidden_layer_sizes}")
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"dropout must be at least 0 and less than 1, but is {self.dropout}")
+
+
+class MLPClassifier(NeuralClassifier, _OnTables):
+    """A multi-layer perceptron that tells classes apart, trained to lower the cross-entropy.
+
+    Columns may have any units. `descend.neural` says what the settings and attributes are that all estimators share;
+    here are also `hidden_layer_sizes`, the widths of the hidden layers, their `activation` ("relu", "tanh",
+    "logistic", "gelu", "identity"), and `dropout`, the share of each that is left out at random in training.
+
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = MLPClassifier(hidden_layer_sizes=(16,), epochs=30, random_state=0).fit(X, y)
+    >>> bool(model.score(X, y) > 0.9), model.stop_reason_.name
+    (True, 'budget')
+
+    **Raises** `InputError` for settings that mean nothing, and scikit-learn's `ValueError` for data that are no table.
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (256, 128),
+        activation: Any = "relu",
+        *,
+        dropout: Any = 0.0,
+        optimizer: Any = "auto",
+        batch_size: Any = "auto",
+        epochs: Any = None,
+        seconds: Any = None,
+        class_weight: Any = None,
+        label_smoothing: Any = 0.0,
+        validation_fraction: Any = 0.1,
+        patience: Any = 10,
+        ema: Any = None,
+        precision: Any = "auto",
+        random_state: Any = None,
+        warm_start: Any = False,
+        observers: Any = (),
+        checkpoint: Any = None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.dropout = dropout
+        self.optimizer = optimizer
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.seconds = seconds
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.ema = ema
+        self.precision = precision
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.observers = observers
+        self.checkpoint = checkpoint
+
+
+class MLPRegressor(NeuralRegressor, _OnTables):
+    """A multi-layer perceptron that predicts numbers, one or several, trained to lower the squared error.
+
+    Columns and targets may have any units. Settings and attributes are those of `MLPClassifier`, but for those that
+    speak of classes.
+
+    >>> from sklearn.datasets import load_diabetes
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = MLPRegressor(hidden_layer_sizes=(16,), random_state=0).fit(X, y)
+    >>> bool(model.score(X, y) > 0.4)
+    True
+
+    **Raises** `InputError` for settings that mean nothing, and scikit-learn's `ValueError` for data that are no table.
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (256, 128),
+        activation: Any = "relu",
+        *,
+        dropout: Any = 0.0,
+        optimizer: Any = "auto",
+        batch_size: Any = "auto",
+        epochs: Any = None,
+        seconds: Any = None,
+        validation_fraction: Any = 0.1,
+        patience: Any = 10,
+        ema: Any = None,
+        precision: Any = "auto",
+        random_state: Any = None,
+        warm_start: Any = False,
+        observers: Any = (),
+        checkpoint: Any = None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.dropout = dropout
+        self.optimizer = optimizer
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.seconds = seconds
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.ema = ema
+        self.precision = precision
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.observers = observers
+        self.checkpoint = checkpoint

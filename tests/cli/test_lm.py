@@ -1,0 +1,127 @@
+"""`descend lm` and `descend generate`: what they write, say, go on with and refuse."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from descend.checkpoint import write_arrays
+
+TEXT = "pack my box with five dozen jugs. " * 42
+OPTIONS = ("--size", "tiny", "--context", 8, "--steps", 120)
+
+
+@pytest.fixture
+def text(descend):
+    Path("jugs.txt").write_text(TEXT)
+    return "jugs.txt"
+
+
+def refused(said, *parts):
+    assert said.code == 2
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert said.err.startswith("descend: ")
+    for part in parts:
+        assert part in said.err
+
+
+def test_a_run(descend, text):
+    said = descend("lm", text, *OPTIONS)
+    assert (said.code, said.err) == (0, "")
+    for part in ("validation loss", "tokens/s", "perplexity", "descend generate runs/jugs --prompt TEXT"):
+        assert part in said.out
+    folder = Path("runs/jugs")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "checkpoints", "history.parquet", "metrics.json", "model.safetensors", "report.html", "run.json",
+        "samples.json",
+    ]
+    facts = json.loads((folder / "metrics.json").read_text())
+    assert facts["tokens"] == facts["bytes"] == len(TEXT)
+    assert 1 < facts["perplexity"] < 20
+    history = pd.read_parquet(folder / "history.parquet")
+    assert history["step"].tolist() == list(range(120))
+    report = (folder / "report.html").read_text()
+    samples = json.loads((folder / "samples.json").read_text())
+    assert [sample["step"] for sample in samples] == (history["step"][history["validation_loss"].notna()] + 1).tolist()
+    assert "<script src" not in report
+    assert "What it wrote as it learnt" in report
+
+    wrote = descend("generate", folder, "--prompt", "pack", "--length", 30, "--temperature", 0)
+    assert wrote.code == 0
+    assert wrote.out.startswith("pack")
+    assert len(wrote.out) == 4 + 30 + 1
+    hot = ("--temperature", 3)
+    write = lambda seed: descend("generate", folder, "--prompt", "my", "--length", 20, *hot, "--seed", seed).out
+    again = [write(seed) for seed in (1, 1, 2)]
+    assert again[0] == again[1]
+    assert again[0] != again[2]
+    for options, part in (
+        (("--temperature", -1), "temperature must be at least 0, but is -1"),
+        (("--top-k", 0), "top_k must be at least 1, but is 0"),
+        (("--prompt", ""), "the prompt is empty"),
+    ):
+        refused(descend("generate", folder, *options), part)
+    refused(descend("lm", text, *OPTIONS, "--out", folder), "exists already")
+    refused(descend("lm", text, *OPTIONS, "--seed", 1, "--resume"), "was begun with another seed, 0 and not 1")
+    Path("jugs.txt").write_text(TEXT[1:])
+    refused(descend("lm", text, *OPTIONS, "--resume"), "was begun with another text")
+
+
+def test_interrupted_and_resumed(descend, text, monkeypatch):
+    options, command = (*OPTIONS, "--quiet", "--out"), sys.modules["descend.cli.lm"]
+    assert descend("lm", text, *options, "whole").code == 0
+    ctrl_c = lambda _, progress: progress.reason or os.kill(os.getpid(), signal.SIGINT)
+    with monkeypatch.context() as patch:
+        patch.setattr(command._Scribe, "__call__", ctrl_c)
+        assert descend("lm", text, *options, "run") == (0, "", "")
+    assert json.loads(Path("run/metrics.json").read_text())["stopped"].startswith("interrupted")
+    assert descend("lm", text, *options, "run", "--resume") == (0, "", "")
+    for name in ("model.safetensors", "history.parquet"):
+        assert Path("run", name).read_bytes() == Path("whole", name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "part"),
+    [
+        (b"forty bytes are less than a window has. ", (), "the text has 40 tokens, but a window"),
+        (b"", (), "'t.txt' is empty"),
+        (b"abc\xff" * 99, ("--tokenizer", "characters"), "not UTF-8 (the byte 0xff at position 3)"),
+        (TEXT.encode(), ("--steps", 0), "steps must be a number above 0, but is 0"),
+        (TEXT.encode(), ("--context", 1), "context must be at least 2, but is 1"),
+        (TEXT.encode(), ("--out", "t.txt"), "t.txt exists already"),
+    ],
+)
+def test_refused_texts(descend, content, options, part):
+    Path("t.txt").write_bytes(content)
+    refused(descend("lm", "t.txt", *options), part)
+    assert [path.name for path in Path().iterdir()] == ["t.txt"]
+
+
+def test_no_text(descend):
+    refused(descend("lm", "none.txt"), "no file 'none.txt'")
+    refused(descend("lm", "."), "is a folder")
+
+
+@pytest.mark.peers
+def test_pairs_need_utf8(descend):
+    pytest.importorskip("tokenizers", reason="what merges pairs")
+    Path("t.txt").write_bytes(b"abc\xff" * 99)
+    refused(descend("lm", "t.txt", "--tokenizer", "bpe"), "not UTF-8 (the byte 0xff at position 3)")
+
+
+def test_unknown_characters(descend, text):
+    assert descend("lm", text, *OPTIONS[:4], "--steps", 1, "--tokenizer", "characters", "--quiet").code == 0
+    refused(descend("generate", "runs/jugs", "--prompt", "my Dog"), "the character 'D' is not among the")
+
+
+def test_other_folders(descend):
+    refused(descend("generate", "none"), "there is no folder none")
+    Path("empty").mkdir()
+    refused(descend("generate", "empty"), "empty has no language model")
+    write_arrays(Path("empty/model.safetensors"), {}, {"version": 2, "kind": "linear"})
+    refused(descend("generate", "empty"), "has a model, but no language model")

@@ -1,0 +1,94 @@
+"""What a model writes, with keys and values kept, is what it would write if all was read anew for every token."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from descend.neural._gpt import GPT, Shape
+from descend.neural._sampling import chosen, generate, read, step
+
+CONTEXT = 7
+
+
+@pytest.fixture(scope="module", params=["learned", "rotary"])
+def network(request):
+    rng = np.random.default_rng(0)
+    drawn = GPT.drawn(Shape(13, CONTEXT, 2, 2, 8, request.param), rng)
+    return jax.tree.map(
+        lambda x: jnp.asarray(x + rng.normal(0, 0.5, x.shape), jnp.float32) if hasattr(x, "shape") and
+        not isinstance(x, Shape) else x, drawn
+    )
+
+
+@pytest.fixture(scope="module")
+def scores_after(network):
+    """The scores of what follows some tokens, from all of them at once."""
+    forward = jax.jit(lambda window: network(window, None, None)[0])
+
+    def scores(tokens):
+        window = np.zeros((1, CONTEXT), np.int32)
+        window[0, : len(tokens)] = tokens
+        return np.asarray(forward(window))[0, len(tokens) - 1]
+
+    return scores
+
+
+def anew(choose, scores_after, prompt, length):
+    """Tokens, one after the other; a full context is cut to its last half."""
+    context, written = list(prompt)[-CONTEXT:], []
+    for number in range(length):
+        if len(context) == CONTEXT:
+            context = context[-((CONTEXT + 1) // 2) :]
+        token = int(choose(scores_after(context), number))
+        written.append(token)
+        context.append(token)
+    return written
+
+
+@pytest.mark.parametrize("length_of_prompt", [1, 3, CONTEXT, 20])
+def test_tokens_with_what_is_kept(network, scores_after, length_of_prompt):
+    prompt = np.random.default_rng(length_of_prompt).integers(0, 13, length_of_prompt)
+    key = jax.random.key(length_of_prompt)
+    drawn = jax.jit(lambda scores, number: chosen(scores, jax.random.fold_in(key, number), 3.0, None))
+    written = generate(network, prompt, 30, key, temperature=3.0)
+    assert written.tolist() == anew(drawn, scores_after, prompt, 30)
+    assert len(set(written.tolist())) > 3
+
+
+def test_scores_with_what_is_kept(network, scores_after):
+    tokens = np.random.default_rng(0).integers(0, 13, CONTEXT)
+    window = np.zeros((1, CONTEXT), np.int32)
+    window[0, :2] = tokens[:2]
+    on = eqx.filter_jit(step)
+    seen = eqx.filter_jit(read)(network, jnp.asarray(window), jnp.asarray(2))
+    np.testing.assert_allclose(seen.scores, scores_after(tokens[:2]), rtol=1e-4, atol=1e-5)
+    for count in range(3, CONTEXT + 1):
+        seen = on(network, seen, jnp.asarray(tokens[count - 1], jnp.int32))
+        np.testing.assert_allclose(seen.scores, scores_after(tokens[:count]), rtol=1e-4, atol=1e-5)
+    assert seen.window.tolist() == [tokens.tolist()]
+
+
+def test_seeds(network):
+    write = lambda seed, length=20: generate(network, np.array([1]), length, jax.random.key(seed)).tolist()
+    assert write(0) == write(0)
+    assert write(0) != write(1)
+    assert write(0, 5) == write(0)[:5]
+
+
+@pytest.mark.parametrize("settings", [{"temperature": 0.0}, {"temperature": 2.0, "top_k": 1}])
+def test_nothing_but_the_best(network, scores_after, settings):
+    written = generate(network, np.array([1, 2]), 12, jax.random.key(0), **settings)
+    assert written.tolist() == anew(lambda scores, _: np.argmax(scores), scores_after, [1, 2], 12)
+
+
+@pytest.mark.parametrize(("temperature", "top_k"), [(1.0, None), (0.5, None), (2.0, 3)])
+def test_tokens_come_by_their_probability(temperature, top_k):
+    scores = np.array([0.3, -1.0, 1.2, 0.0, 0.9])
+    count = 20_000
+    draw = jax.vmap(lambda key: chosen(jnp.asarray(scores, jnp.float32), key, temperature, top_k))
+    drawn = np.bincount(draw(jax.random.split(jax.random.key(0), count)), minlength=5) / count
+    odds = np.exp(scores / temperature) * (np.argsort(np.argsort(-scores)) < (top_k or 5))
+    expected = odds / odds.sum()
+    assert (np.abs(drawn - expected) <= 5 * np.sqrt(expected * (1 - expected) / count)).all()
