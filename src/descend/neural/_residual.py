@@ -147,7 +147,8 @@ class Residual(Network):
         training = key is not None
         x = (inputs.astype(self.weight.dtype) - self.centre) * self.rescale
         x, first = self.stem(in_channels(x) if self.begins_with_squares else x, state[0], training)
-        x, after = jax.nn.relu(x), [first]
+        x = jax.nn.relu(x)
+        after: list[Any] = [first]
         for number, (block, before) in enumerate(zip(self.blocks, state[1:], strict=True)):
             x, ran = block(halved(x) if number else x, before, training)
             after.append(ran)
