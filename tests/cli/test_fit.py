@@ -57,7 +57,7 @@ def test_a_linear_model_comes_with_a_proof_and_coefficients(descend, houses):
     told = dict(re.findall(r"^(\w+) {2,}(.+?) *$", said.out, re.MULTILINE))
     assert re.fullmatch(r"linear, at a penalty of \S+", told["model"])
     assert re.fullmatch(r"converged: within \S+ of the minimum, proved by the duality gap", told["linear"])
-    assert told["optimizer"].startswith("newton: ")
+    assert told["optimizer"].startswith("closed form: ")
     assert re.search(r"linear step \d+ · loss \S+ · gap \S+ · val loss", said.out)
     run = Path("run")
     assert {path.name for path in run.iterdir()} == FILES - {"checkpoints"} | {"coefficients.csv"}
