@@ -10,7 +10,7 @@ demo: .venv/core
 	$(BIN)/descend fit sample:digits --target target
 
 test: .venv/test
-	$(BIN)/python -m pytest --numprocesses 2
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: .venv/lint
 	$(BIN)/ruff check
