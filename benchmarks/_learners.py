@@ -49,7 +49,7 @@ class Problem:
     def batches(self, convert: Any) -> list[tuple[Any, Any]]:
         """The stream in batches, as arrays of a library."""
         places = range(0, self.steps * self.batch, self.batch)
-        return [tuple(convert(part[i : i + self.batch]) for part in self.stream) for i in places]  # type: ignore[misc]
+        return [tuple(convert(part[i : i + self.batch]) for part in self.stream) for i in places]
 
     def judged(self, learner: "Learner") -> float:
         """The mean cross-entropy on what was held out."""

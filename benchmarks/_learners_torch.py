@@ -21,8 +21,8 @@ class Torch:
         self.name = f"PyTorch, {'compiled' if compiled else 'eager'}{', channels last' if channels_last else ''}"
         self._layout = torch.channels_last if channels_last else torch.contiguous_format
         network = problem.start
-        self._model: Any = Model(network) if isinstance(network, GPT) else _layered(problem.layers)
-        self._model.to(memory_format=self._layout)
+        model: Any = Model(network) if isinstance(network, GPT) else _layered(problem.layers)
+        self._model = model.to(memory_format=self._layout)
         self._start = [parameter.detach().clone() for parameter in self._model.parameters()]
         self._batches = problem.batches(self._converted)
         torch._inductor.config.compile_threads = 1  # processes of its own would take the cores from the others

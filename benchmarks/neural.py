@@ -54,7 +54,7 @@ def _contest(workload: str, problem: Problem, loss: float, judged_every: float) 
     """Everybody's first step, what a step takes, and the time to a loss."""
     learners = dict(_started(problem))
     peers = [learner for learner in learners if learner.name != Ours.name]
-    steps = [max(1, round(TURN / _seconds(learner, 20) * 20)) for learner in learners]
+    steps = [_steps_of_a_turn(learner) for learner in learners]
     turns = alternately([partial(learner.train, n) for learner, n in zip(learners, steps, strict=True)], REPEATS, PAUSE)
     per_step = [1e3 * seconds / n for seconds, n in zip(turns, steps, strict=True)]
     to_loss = [_time_to(problem, learner, loss, round(judged_every)) for learner in learners]
@@ -85,6 +85,13 @@ def _started_one(make: Callable[[Problem], Learner], problem: Problem) -> tuple[
     learner = make(problem)
     with fresh_cache():
         return learner, _seconds(learner, 1)
+
+
+def _steps_of_a_turn(learner: Learner) -> int:
+    steps = 20
+    for _ in range(2):
+        steps = max(1, round(steps * TURN / _seconds(learner, steps)))
+    return steps
 
 
 def _seconds(learner: Learner, steps: int) -> float:
