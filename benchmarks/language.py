@@ -24,6 +24,7 @@ from torch.nn import functional
 import descend
 from benchmarks._austen import austen
 from benchmarks._rows import PAUSE, Row, alternately
+from benchmarks._torch_gpt import Model
 from descend.descent import advance
 from descend.neural._corpus import Windows, divided
 from descend.neural._gpt import GPT, Shape
@@ -100,12 +101,12 @@ class Theirs:
         groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
         self._rule = torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.99), fused=True)
         self._generator = torch.Generator().manual_seed(0)
-        compiled = torch.compile(self._model)
-        inputs, targets = self._batch()
-        once = lambda model: model(inputs, targets).backward()
-        eager, inductor = alternately([lambda: once(self._model), lambda: once(compiled)], 15, PAUSE)
+        compiled = torch.compile(self._loss)
+        batch = self._batch()
+        eager, inductor = alternately([lambda: self._loss(*batch).backward(), lambda: compiled(*batch).backward()], 15,
+                                      PAUSE)
         self.name = "PyTorch, compiled" if inductor < eager else "PyTorch, eager"
-        self._forward: Any = compiled if inductor < eager else self._model
+        self._fastest: Any = compiled if inductor < eager else self._loss
 
     def train(self, steps: int) -> None:
         """Make some steps."""
@@ -113,7 +114,7 @@ class Theirs:
             for group in self._rule.param_groups:
                 group["lr"] = _rate(self.made)
             self._rule.zero_grad(set_to_none=True)
-            self._forward(*self._batch()).backward()
+            self._fastest(*self._batch()).backward()
             nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
             self._rule.step()
             self.made += 1
@@ -123,37 +124,13 @@ class Theirs:
         weights = iter([jnp.asarray(p.detach().numpy()) for p in self._model.flat])
         return jax.tree.map(lambda x: next(weights) if eqx.is_array(x) else x, self._start)
 
+    def _loss(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return functional.cross_entropy(self._model(inputs).flatten(0, 1), targets.flatten())
+
     def _batch(self) -> tuple[torch.Tensor, torch.Tensor]:
         starts = torch.randint(len(self._tokens) - CONTEXT, (BATCH, 1), generator=self._generator)
         window = self._tokens[starts + torch.arange(CONTEXT + 1)]
         return window[:, :-1], window[:, 1:]
-
-
-class Model(nn.Module):
-    """The same network in PyTorch, with the same first weights."""
-
-    def __init__(self, start: GPT):
-        super().__init__()
-        parameter = lambda x: nn.Parameter(torch.tensor(np.asarray(x)))
-        self.flat = nn.ParameterList([parameter(x) for x in jax.tree.leaves(eqx.filter(start, eqx.is_array))])
-
-    def forward(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """The mean loss."""
-        table, positions, *layers, last = self.flat
-        x = functional.embedding(inputs, table) + positions.T
-        for i in range(0, len(layers), 6):
-            scale, qkv, out, mlp_scale, up, down = layers[i : i + 6]
-            parts = functional.linear(_norm(x, scale), qkv).split(WIDTH, dim=2)
-            q, k, v = (part.view(*part.shape[:2], HEADS, WIDTH // HEADS).transpose(1, 2) for part in parts)
-            mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
-            x = x + functional.linear(mixed.transpose(1, 2).reshape(x.shape), out)
-            x = x + functional.linear(functional.gelu(functional.linear(_norm(x, mlp_scale), up)), down)
-        scores = functional.linear(_norm(x, last), table)
-        return functional.cross_entropy(scores.flatten(0, 1), targets.flatten())
-
-
-def _norm(x: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    return functional.layer_norm(x, (WIDTH,), scale, eps=1e-5)
 
 
 def _rate(step: int) -> float:

@@ -4,12 +4,14 @@ The mean of the micro-batches' means is another number, wherever they differ in 
 huggingface/transformers#35203.
 """
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from descend import SGD, AdamW, losses, minimize
+from descend.neural._gpt import GPT, Shape, token_losses
 from descend.optimizers import Accumulate, ClipByNorm
 from descend.sources import IterableBatches
 
@@ -44,10 +46,17 @@ def per_token(params, tokens):
     return losses.softmax_cross_entropy(jnp.tanh(context) @ params["out"], tokens[:, 1:])
 
 
-def mean_loss(params, batch):
+def mean_loss(params, batch, each=per_token):
     """The mean over the real tokens, and how many these are."""
     tokens, real = batch
-    return (per_token(params, tokens) * real).sum() / jnp.maximum(real.sum(), 1), {"tokens": real.sum()}
+    return (each(params, tokens) * real).sum() / jnp.maximum(real.sum(), 1), {"tokens": real.sum()}
+
+
+def mean_loss_of_gpt(network, batch):
+    """The same of the network that language models are, whose tokens see none of the padding behind them."""
+    return mean_loss(
+        network, batch, lambda gpt, tokens: token_losses(gpt.scores(gpt.hidden(tokens[:, :-1])), tokens[:, 1:])
+    )
 
 
 def micro_batches(epoch):
@@ -64,8 +73,8 @@ RULES = {
 }
 
 
-def descended(rule, batches, steps):
-    fit = minimize(mean_loss, start(), IterableBatches(batches), optimizer=rule, steps=steps, stop=[], dtype=np.float64)
+def descended(rule, batches, steps, loss=mean_loss, begin=start):
+    fit = minimize(loss, begin(), IterableBatches(batches), optimizer=rule, steps=steps, stop=[], dtype=np.float64)
     return fit.params
 
 
@@ -79,6 +88,16 @@ def test_accumulating_padded_batches_is_exact(rule):
     whole = descended(RULES[rule](), lambda epoch: BATCHES, STEPS)
     parts = accumulated(RULES[rule](), "tokens")
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **EXACT), parts, whole)
+
+
+def test_it_is_for_a_transformer():
+    gpt = lambda: GPT.drawn(Shape(TOKENS, LONGEST, 2, 2, 8), np.random.default_rng(1))
+    parts = ROWS // MICRO
+    accumulate = Accumulate(SGD(0.5), batches=parts, weight="tokens")
+    whole = descended(SGD(0.5), lambda epoch: BATCHES, STEPS, mean_loss_of_gpt, gpt)
+    accumulated = descended(accumulate, micro_batches, STEPS * parts, mean_loss_of_gpt, gpt)
+    for a, b in zip(*(jax.tree.leaves(eqx.filter(model, eqx.is_array)) for model in (accumulated, whole)), strict=True):
+        np.testing.assert_allclose(a, b, **EXACT)
 
 
 def test_the_mean_of_means_is_not():

@@ -16,12 +16,12 @@ from sklearn.utils.validation import _check_sample_weight, _check_y, check_is_fi
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.minimize import minimize
+from descend.neural._half import check_precision, is_half
 from descend.neural._network import BLOCK, Network, scores_of
 from descend.neural._objective import Examples, Kind, Objective, RandomObjective, Validation
 from descend.stopping import Plateau
 
 LEAST_HELD_OUT = 20  # examples: fewer say nothing, and are better trained on
-PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,7 @@ class NeuralEstimator(BaseEstimator):
         if not 0 <= self.validation_fraction < 1:
             raise InputError("validation_fraction must be at least 0 and less than 1, but is "
                              f"{self.validation_fraction}")
-        if self.precision not in PRECISIONS:
-            raise InputError(f"precision must be one of {', '.join(PRECISIONS)}, but is {self.precision!r}")
+        check_precision(self.precision)
         if self.patience < 1:
             raise InputError(f"patience must be at least 1, but is {self.patience}")
 
@@ -97,7 +96,7 @@ class NeuralEstimator(BaseEstimator):
         make = RandomObjective if begin.network.is_random or begin.augment is not None else Objective
         validation = None if held_out is None else Validation(self._kind, held_out, self._block)
         result = minimize(
-            make(self._kind, smoothing, begin.augment, self._is_half()),
+            make(self._kind, smoothing, begin.augment, is_half(self.precision)),
             begin.network,
             trained_on,
             state=begin.state,
@@ -149,10 +148,6 @@ class NeuralEstimator(BaseEstimator):
         if self.batch_size == "auto":
             return min(64 if count <= 20_000 else 256, count)
         return min(int(self.batch_size), count)
-
-    def _is_half(self) -> bool:
-        has_fast_half = jax.default_backend() != "cpu"
-        return self.precision == "bfloat16" or (self.precision == "auto" and has_fast_half)
 
     def _scores(self, X: Any) -> np.ndarray:
         check_is_fitted(self)

@@ -183,10 +183,10 @@ def attention(q: Array, k: Array, v: Array, seen: Array) -> Array:
 
 
 def _attention_forward(q: Array, k: Array, v: Array, seen: Array) -> tuple[Array, Any]:
-    fits = jnp.einsum("hbdk,hbdq->hbkq", k * q.shape[2] ** -0.5, q)
+    fits = jnp.einsum("hbdk,hbdq->hbkq", k * q.shape[2] ** -0.5, q, preferred_element_type=_exact(q))
     fits = jnp.where(seen, fits, -jnp.inf)
     powers = jnp.exp(fits - jnp.max(fits, axis=2, keepdims=True))
-    weights = powers / jnp.sum(powers, axis=2, keepdims=True)
+    weights = (powers / jnp.sum(powers, axis=2, keepdims=True)).astype(v.dtype)
     return jnp.einsum("hbdk,hbkq->hbdq", v, weights), (q, k, v, weights)
 
 
@@ -222,19 +222,23 @@ def normed(x: Array, scale: Array) -> Array:
 
 def _normed_forward(x: Array, scale: Array) -> tuple[Array, Any]:
     flat = x.reshape(len(x), -1)
-    mean = jnp.mean(flat, axis=0)
-    unit = jax.lax.rsqrt(jnp.mean((flat - mean) ** 2, axis=0) + EPS)
-    return ((flat - mean) * unit * scale[:, None]).reshape(x.shape), (flat, mean, unit, scale)
+    exact = flat.astype(_exact(x))
+    mean = jnp.mean(exact, axis=0)
+    unit = jax.lax.rsqrt(jnp.mean((exact - mean) ** 2, axis=0) + EPS)
+    normal = (exact - mean) * unit * scale[:, None]
+    return normal.astype(x.dtype).reshape(x.shape), (flat, mean, unit, scale)
 
 
 def _normed_backward(kept: Any, gradient: Array) -> tuple[Array, Array]:
     """What is kept is what there is anyway, and two numbers a token. Sums are products of matrices, the fastest ones
     that there are."""
     x, mean, unit, scale = kept
-    y, g, share = (x - mean) * unit, gradient.reshape(x.shape), (scale / len(scale))[None]
+    y, g = (x - mean) * unit, gradient.reshape(x.shape).astype(mean.dtype)
+    share = (scale.astype(mean.dtype) / len(scale))[None]
     along = g * y
     on_x = unit * (g * scale[:, None] - share @ g - y * (share @ along))
-    return on_x.reshape(gradient.shape), along @ jnp.ones(along.shape[1], along.dtype)
+    on_scale = along @ jnp.ones(along.shape[1], along.dtype)
+    return on_x.reshape(gradient.shape).astype(x.dtype), on_scale.astype(scale.dtype)
 
 
 normed.defvjp(_normed_forward, _normed_backward)
@@ -279,6 +283,11 @@ def _embedded_backward(kept: Any, gradient: Array) -> tuple[Array, None]:
 
 
 embedded.defvjp(_embedded_forward, _embedded_backward)
+
+
+def _exact(x: Array) -> Any:
+    """The dtype for sums over numbers like these: half precision is too little for them."""
+    return jnp.promote_types(x.dtype, jnp.float32)
 
 
 def _times(matrix: Array, x: Array) -> Array:

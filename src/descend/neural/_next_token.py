@@ -13,6 +13,7 @@ from jaxtyping import Array
 from descend.descent import Run, advance, fork
 from descend.neural._corpus import tiled
 from descend.neural._gpt import GPT, token_losses
+from descend.neural._half import in_half
 from descend.neural._network import padded
 from descend.optimizers import Adam, Optimizer
 from descend.optimizers.modifiers import ClipByNorm, WeightDecay
@@ -41,7 +42,7 @@ class NextToken:
         """The loss of a batch in training."""
         inputs, targets = batch
         if self.half:
-            network = jax.tree.map(lambda x: x.astype(jnp.bfloat16) if isinstance(x, jax.Array) else x, network)
+            network = in_half(network)
         scores = network.scores(network.hidden(inputs, key)).astype(jnp.float32)
         return jnp.mean(token_losses(scores, targets))
 

@@ -12,6 +12,7 @@ from jaxtyping import Array
 from descend import losses
 from descend._tree import Tree
 from descend.errors import InputError
+from descend.neural._half import in_half
 from descend.neural._network import Network, scores_of
 
 Kind = Literal["classification", "regression"]
@@ -74,7 +75,7 @@ class Objective:
     def _scores(self, network: Network, inputs: Any, state: Tree, key: Any) -> tuple[Array, Tree]:
         if not self.half:
             return network(inputs, state, key)
-        small, inputs = jax.tree.map(_halved, (network, inputs))
+        small, inputs = in_half((network, inputs))
         scores, after = small(inputs, state, key)
         return scores.astype(jnp.float32), jax.tree.map(lambda old, new: new.astype(old.dtype), state, after)
 
@@ -107,8 +108,3 @@ class Validation:
             spread = np.average((targets - np.average(targets, axis=0, weights=w)) ** 2, axis=0, weights=w)
             score = 1 - np.average((scores - targets) ** 2, axis=0, weights=w).mean() / max(spread.mean(), 1e-12)
         return float(np.average(each, weights=w)), {"score": float(score)}
-
-
-def _halved(leaf: Any) -> Any:
-    is_float = isinstance(leaf, jax.Array) and leaf.dtype == jnp.float32
-    return leaf.astype(jnp.bfloat16) if is_float else leaf

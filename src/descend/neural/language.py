@@ -21,6 +21,7 @@ from descend.errors import CheckpointError, InputError
 from descend.minimize import minimize
 from descend.neural._corpus import Text, Windows, divided, read_text
 from descend.neural._gpt import GPT, Shape
+from descend.neural._half import check_precision, is_half
 from descend.neural._next_token import JUDGED, NextToken, RandomNextToken, mean_loss, planned_steps, recipe
 from descend.neural._sampling import generate
 from descend.neural._tokens import Tokenizer, from_facts, tokenizer_for
@@ -236,11 +237,10 @@ class LanguageModel(BaseEstimator):
 
     def _train(self, network: GPT, size: Size, learnt: np.ndarray, held_out: np.ndarray | None, seed: int) -> None:
         source = Windows(learnt, size.context, size.batch_size)
-        half = self.precision == "bfloat16" or (self.precision == "auto" and jax.default_backend() != "cpu")
         watch = _Watch(self, learnt[:0] if held_out is None else held_out)
         settings: dict[str, Any] = {
-            "loss": (RandomNextToken if network.is_random else NextToken)(half), "params": network, "data": source,
-            "ema": self.ema, "stop": [], "seed": seed,
+            "loss": (RandomNextToken if network.is_random else NextToken)(is_half(self.precision)), "params": network,
+            "data": source, "ema": self.ema, "stop": [], "seed": seed,
         }
         steps = watch.steps = self._steps(settings, size, source)
         self.samples_ = watch.samples
@@ -311,6 +311,7 @@ class LanguageModel(BaseEstimator):
                 raise InputError(f"{name} must be at least 0 and less than 1, but is {getattr(self, name)}")
         if self.patience < 1:
             raise InputError(f"patience must be at least 1, but is {self.patience}")
+        check_precision(self.precision)
         return size
 
     def _two_or_more(self, text: Text) -> np.ndarray:

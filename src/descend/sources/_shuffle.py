@@ -73,12 +73,6 @@ def _rounds(length: int) -> int:
     return 24 if length < 64 else 10 if length < 1024 else 8
 
 
-def _round_keys(xp: Any, epoch: Any, seed: Any, rounds: int) -> Any:
-    key = _mixed(seed + _mixed(epoch))
-    offsets = np.arange(1, rounds + 1, dtype=np.uint64) * 0x9E3779B9 & 0xFFFFFFFF
-    return _mixed(key[None] + xp.asarray(offsets.astype(np.uint32)).reshape(-1, *[1] * key.ndim))
-
-
 def _moved(xp: Any, digit: Any, key: Any, base: int) -> Any:
     """`digit` plus a hash of `key`, modulo `base`: 16 random bits, multiplied into the range without a division."""
     key = key * xp.uint32(0x7FEB352D)
