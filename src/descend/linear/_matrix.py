@@ -148,12 +148,23 @@ class Matrix:
             def work(start: int, stop: int) -> tuple[Array]:
                 h = np.empty(stop - start)
                 curvatures(start, stop, *loss, *rows, z, h)
-                return (compressed.gram(start, stop, *self._stored, h, self.shape[1]),)
+                part = np.zeros((self.shape[1] + 1, self.shape[1] + 1))
+                compressed.add_gram(start, stop, *self._stored, h, part)
+                return (part,)
 
             few = parts(self.shape[0], min(self.numbers, 8 * 2**18))  # each holds a Hessian of its own
             return _moved(total(each(work, few))[0], centre, unit)
         fill = lambda first, last, out: curvatures(first, last, *loss, *rows, z, out)
         return self._gram(fill, centre, unit)
+
+    def add_hessian(self, loss: Loss, rows: Rows, z: Array, out: Array) -> None:
+        """Add Σ s ℓ''(z) x xᵀ with x = (x, 1) to a lower triangle; for a few rows, on one core."""
+        if self.is_sparse:
+            h = np.empty(self.shape[0])
+            curvatures(0, self.shape[0], *loss, *rows, z, h)
+            compressed.add_gram(0, self.shape[0], *self._stored, h, out)
+        else:
+            out += self.hessian(loss, rows, z, np.zeros(self.shape[1]), np.ones(self.shape[1]))
 
     def squares(self, rows: Rows, centre: Array, unit: Array) -> Array:
         """Σ s x̃ x̃ᵀ with x̃ = ((x − centre)·unit, 1, y), of a dense matrix."""

@@ -10,7 +10,8 @@ foresaw, at no further pass; see `Sums`.
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, eigh
+from scipy.linalg import eigh
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from descend.linear._matrix import Array
 from descend.linear._problem import Point
@@ -24,6 +25,7 @@ NOISE = 1e-8  # of the loss: of a change that is promised to be less, its slope 
 SHARE, TYPICAL = 16, 50  # a sample: of the rows one in so many, but at least so many for each column
 LARGE = 2**20  # numbers of a matrix from which on a sample saves time
 SHORTEST = 2.0**-40
+LEFT = 1e-7  # of a column, what is to be left of it once those before it are taken away
 
 
 @runtime_checkable
@@ -78,17 +80,17 @@ def newton(problem: Smooth, u: Array) -> Steps:
 
 
 def solved(hessian: Array, gradient: Array) -> Array:
-    """The direction in which the gradient vanishes; where the Hessian is singular, without components there."""
+    """The direction in which the gradient vanishes; where the Hessian is singular, without components there.
+
+    Of the Hessian the lower triangle is read.
+    """
     diagonal = np.diag(hessian)
-    scale = np.sqrt(np.where(diagonal > np.finfo(float).tiny, diagonal, np.inf))
-    scaled = hessian / scale / scale[:, None]
-    try:
+    if diagonal.min() > np.finfo(float).tiny:
         with one_thread_each():  # on a busy machine the threads of a small factorisation mostly wait for each other
-            factor = cho_factor(scaled, lower=True, check_finite=False)
-        if np.diag(factor[0]).min() > 1e-7:
-            return cho_solve(factor, gradient / scale, check_finite=False) / scale
-    except np.linalg.LinAlgError:
-        pass
-    values, vectors = eigh(scaled, lower=True)
+            factor, failed = dpotrf(hessian.T, lower=0, clean=0)  # in which units columns are does not matter to it
+        if not failed and (np.diag(factor) > LEFT * np.sqrt(diagonal)).all():
+            return dpotrs(factor, gradient, lower=0)[0]
+    scale = np.sqrt(np.where(diagonal > np.finfo(float).tiny, diagonal, np.inf))
+    values, vectors = eigh(hessian / scale / scale[:, None], lower=True)
     inverse = np.where(values > 1e-12 * values[-1], 1 / np.where(values == 0, 1.0, values), 0.0)
     return vectors @ (inverse * (vectors.T @ (gradient / scale))) / scale

@@ -45,18 +45,36 @@ def moments(start, stop, data, indices, indptr, s, columns):
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def gram(start, stop, data, indices, indptr, h, columns):
-    """Σ h x xᵀ over rows x with a one at their end; only the lower triangle is filled."""
-    out = np.zeros((columns + 1, columns + 1))
+def add_gram(start, stop, data, indices, indptr, h, out):
+    """Add Σ h x xᵀ over rows x with a one at their end to the lower triangle of `out`."""
+    last = np.uint64(out.shape[0] - 1)
     for i in range(start, stop):
         weight = h[i - start]
         if weight == 0:
             continue
-        out[columns, columns] += weight
+        out[last, last] += weight
         for k in range(indptr[i], indptr[i + 1]):
-            j, x = indices[k], weight * data[k]
-            out[columns, j] += x
+            j, x = np.uint64(indices[k]), weight * data[k]
+            out[last, j] += x
             for m in range(indptr[i], k + 1):
-                other = indices[m]
+                other = np.uint64(indices[m])
                 out[max(j, other), min(j, other)] += x * data[m]
-    return out
+
+
+@njit(cache=True, nogil=True)
+def gathered(data, indices, place, columns, greatest, count, out):
+    """The places of columns among those that were seen, which new ones join until there is no more room.
+
+    `place`: of each column, or −1; `columns`, `greatest`: the columns in the order in which they came, `count` of them,
+    and the greatest magnitude of each. Gives the new count, or −1 if room was wanting.
+    """
+    for k in range(indices.size):
+        j = indices[k]
+        if place[j] < 0:
+            if count == columns.size:
+                return -1
+            place[j], columns[count] = count, j
+            count += 1
+        out[k] = place[j]
+        greatest[place[j]] = max(greatest[place[j]], abs(np.float64(data[k])))
+    return count
