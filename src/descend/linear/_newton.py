@@ -35,7 +35,7 @@ class Smooth(Protocol):
     @property
     def size(self) -> int: ...
     def scores(self) -> Array: ...
-    def evaluate(self, u: Array, z: Array) -> Point: ...
+    def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Point: ...
     def hessian(self, z: Array) -> Array: ...
 
 
@@ -46,20 +46,20 @@ def sampled_newton(problem: Any, u: Array) -> Steps:
     """
     rows, columns = problem.matrix.shape
     scores = problem.size // (columns + 1)  # of a row
-    count = max(rows // SHARE, TYPICAL * (columns + 1))
+    count, is_near = max(rows // SHARE, TYPICAL * (columns + 1)), False
     while count <= rows // 4 and problem.matrix.numbers * scores >= LARGE:
         watch = Watch(tol=0.1 * problem.size / count, max_iter=20)
-        u = watch.follow(newton(problem.sample(count), u)).u
+        u, is_near = watch.follow(newton(problem.sample(count), u)).u, True
         if count >= TYPICAL * problem.size:
             break
         count *= 4
-    return (yield from newton(problem, u))
+    return (yield from newton(problem, u, bounded=not is_near))
 
 
-def newton(problem: Smooth, u: Array) -> Steps:
-    """Descend from u."""
+def newton(problem: Smooth, u: Array, bounded: bool = True) -> Steps:
+    """Descend from u; `bounded`: whether a bound is wanted before the first step."""
     z = problem.scores()
-    point = problem.evaluate(u, z)
+    point = problem.evaluate(u, z, bounded)
     yield point
     while True:
         direction = -solved(problem.hessian(z), point.gradient)

@@ -23,7 +23,7 @@ STEPS = 30  # of Newton's method, at most, for a block
 HALVINGS = 30  # of a step, at most
 DAMPING = 1e-4  # of the greatest curvature that a smoothed loss can have
 NEAR = 1e-9  # of the value: a decrease after which there are no more steps
-CLOSE = {SQUARED: 1.0, LOGISTIC: 1e-3, POISSON: 1e-3}  # the same of losses for which the next is about its square
+CLOSE = {SQUARED: 1.0, LOGISTIC: 1e-2, POISSON: 1e-2}  # the same of losses for which the next is about its square
 
 
 class Quadratic:
@@ -32,6 +32,7 @@ class Quadratic:
     def __init__(self, size: int, intercept: bool, centred: bool) -> None:
         self.intercept, self.centred, self.l2 = intercept, centred, 0.0
         self.hessian, self.gradient = np.zeros((size, size)), np.zeros(size)
+        self.room = np.empty_like(self.hessian)  # for those of steps
 
     def grow(self, size: int) -> None:
         """Make room for columns of which nothing was seen; the intercept remains the last."""
@@ -40,7 +41,7 @@ class Quadratic:
         grown.hessian[-1, :old], grown.hessian[-1, -1] = self.hessian[-1, :-1], self.hessian[-1, -1]
         grown.gradient[-1] = self.gradient[-1]
         grown.hessian.flat[old * (size + 1) : -1 : size + 1] = self.l2
-        self.hessian, self.gradient = grown.hessian, grown.gradient
+        self.hessian, self.gradient, self.room = grown.hessian, grown.gradient, grown.room
 
     def learn(self, loss: Loss, u: Array, X: Any, rows: Rows, l2: float, l1: float, tilt: float) -> Array:
         """The minimum with these rows added."""
@@ -80,8 +81,8 @@ class _Block:
     def scores(self) -> Array:
         return self._scores
 
-    def evaluate(self, u: Array, z: Array) -> Point:
-        sums = self.matrix.sweep(u[:-1], float(u[-1]) + self.shift, self.loss, self.rows, z)
+    def evaluate(self, u: Array, z: Array, bounded: bool = False) -> Point:  # for the rows before there is no bound
+        sums = self.matrix.sweep(u[:-1], float(u[-1]) + self.shift, self.loss, self.rows, z, foresee=False)
         away = u - self.start
         pull = dsymv(1.0, self.before.hessian.T, away)
         value = away @ (self.before.gradient + 0.5 * pull) + u @ (0.5 * self.l2 * u + self.tilt)
@@ -103,7 +104,8 @@ class _Block:
 
     def hessian(self, z: Array) -> Array:
         """For a step."""
-        out = self.before.hessian.copy()
+        out = self.before.room
+        np.copyto(out, self.before.hessian)
         self.add_curvature(out)
         if not self.before.intercept:
             out[-1, -1] = 1.0

@@ -130,7 +130,7 @@ class Classes(NamedTuple):
 
     def signs(self, positive: int) -> Array:
         """1 for the rows of one class, −1 for the others."""
-        return np.where(self.places == positive, 1.0, -1.0)
+        return 2 * (self.places == positive).view(np.int8) - 1
 
     def factor(self, one: int | None = None) -> Array | None:
         """Weights by row: each class has its own; of one against the others, those have 1."""
@@ -157,10 +157,12 @@ def _told_apart(y: Array) -> tuple[Array, Array]:
     if y.ndim == 1 and y.dtype.kind in "bui" and y.size:  # small numbers are counted, which is sooner done than sorting
         least = int(y.min())
         if int(y.max()) - least < COUNTED and abs(least) < 2**62:
-            away = y.astype(np.intp) - least
+            away = y if y.dtype == np.intp and least == 0 else np.subtract(y, least, dtype=np.intp)
             there = np.bincount(away) > 0
-            if 2 * np.count_nonzero(there) <= y.size:
-                return (np.flatnonzero(there) + least).astype(y.dtype), (np.cumsum(there) - 1)[away]
+            labels = np.flatnonzero(there) + least
+            if 2 * labels.size <= y.size:
+                kind = np.int8 if labels.size == 2 else np.intp
+                return labels.astype(y.dtype), (np.cumsum(there) - 1).astype(kind)[away]
     check_classification_targets(y)
     return np.unique(y, return_inverse=True)
 

@@ -9,25 +9,29 @@ ROWS = 1024  # of a block
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def sweep(start, stop, data, indices, indptr, w, b, kind, p, mu, y, s, z):
-    """One pass over rows: see `Matrix.sweep`."""
-    g, q, sums = np.zeros(w.size), np.zeros((2, w.size)), np.zeros(SUMS)
-    scores, (r, spare) = np.empty(ROWS), room(ROWS)
+def sweep(start, stop, data, indices, indptr, w, b, kind, p, mu, y, s, z, foresee):
+    """One pass over rows: see `Matrix.sweep`. Indices are read as unsigned: there are no negative ones to look for."""
+    scores, (r, spare) = np.empty(ROWS), room(ROWS, foresee)
+    out, sums = np.zeros((r.shape[0], w.size)), np.zeros(SUMS)
     for first in range(start, stop, ROWS):
         count = min(ROWS, stop - first)
         for i in range(count):
             score = b
             for k in range(indptr[first + i], indptr[first + i + 1]):
-                score += data[k] * w[indices[k]]
+                score += data[k] * w[np.uint64(indices[k])]
             scores[i] = score
         judge(first, count, kind, p, mu, y, s, scores, z, r, spare, sums)
         for i in range(count):
-            side = 1 if r[2, i] > 0 else 0
-            one, foreseen = r[0, i], r[1 + side, i]
+            one = r[0, i]
             for k in range(indptr[first + i], indptr[first + i + 1]):
-                g[indices[k]] += one * data[k]
-                q[side, indices[k]] += foreseen * data[k]
-    return sums, g, q
+                out[0, np.uint64(indices[k])] += one * data[k]
+        if foresee:
+            for i in range(count):
+                side = 2 if r[2, i] > 0 else 1
+                foreseen = r[side, i]
+                for k in range(indptr[first + i], indptr[first + i + 1]):
+                    out[side, np.uint64(indices[k])] += foreseen * data[k]
+    return sums, out
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
