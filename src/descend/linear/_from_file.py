@@ -17,7 +17,7 @@ from scipy import sparse
 from descend.errors import InputError
 from descend.linear._kernels.losses import LOGISTIC, POISSON, SQUARED, SQUARED_HINGE, SQUARED_INSENSITIVE, Loss
 from descend.linear._kernels.sparse import moments
-from descend.linear._matrix import Array, Matrix, Rows, Sums
+from descend.linear._matrix import Array, Matrix, Moments, Rows, Sums
 from descend.linear._problem import Among, Point, Problem
 from descend.linear._solution import Watch
 from descend.linear._solve import SMALL, solve
@@ -140,7 +140,7 @@ class FileMatrix(Matrix):
         """Room for coefficients and intercept."""
         return np.zeros(self.shape[1] + 1)
 
-    def moments(self, s: Array) -> tuple[Array, Array, Array]:
+    def moments(self, s: Array) -> Moments:
         """See `Matrix.moments`; of all rows alike."""
         mean = self.found.sums / self.shape[0]
         return mean, np.maximum(self.found.squares / self.shape[0] - mean**2, 0.0), self.found.greatest

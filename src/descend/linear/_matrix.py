@@ -13,10 +13,11 @@ from descend.linear._kernels.judging import curvatures
 from descend.linear._kernels.losses import Loss
 from descend.linear._threads import each, one_thread_each, parts, total
 
-BLOCK = 2**17  # numbers of a block of rows that is written out for a product
+BLOCK, LEAST = 2**15, 256  # numbers of a block of rows that is written out for a product; and rows, at least
 WIDE = 256  # columns of a matrix in Fortran's order from which two passes are faster than pieces of columns
 FEW = 0.25  # of the coefficients that are not 0, for which scores alone are soon found
 Array = np.ndarray
+Moments = tuple[Array, Array, Array]
 
 
 class Rows(NamedTuple):
@@ -46,10 +47,13 @@ class Sums(NamedTuple):
 
 
 class Matrix:
-    """A dense or sparse matrix with the passes over it that solvers need."""
+    """A dense or sparse matrix with the passes over it that solvers need.
 
-    def __init__(self, X: Any) -> None:
-        self.X = X
+    `known`: its moments by rows of equal weight, where they are known already.
+    """
+
+    def __init__(self, X: Any, known: Moments | None = None) -> None:
+        self.X, self.known = X, known
         self.shape: tuple[int, int] = X.shape
         self.is_sparse = bool(sparse.issparse(X))
         self.in_columns = not self.is_sparse and X.flags.f_contiguous and not X.flags.c_contiguous
@@ -123,8 +127,10 @@ class Matrix:
             out = total(each(lambda start, stop: (wide.products_rows(start, stop, self.X, r),), self._parts))[0]
         return sums, out
 
-    def moments(self, s: Array) -> tuple[Array, Array, Array]:
+    def moments(self, s: Array) -> Moments:
         """Weighted mean, mean square about the mean, and greatest magnitude, by column."""
+        if self.known is not None and s.size == 1:
+            return self.known
         if self.is_sparse:
             work = lambda start, stop: compressed.moments(start, stop, *self._stored, s, self.shape[1])
             first: Any = 0.0
@@ -186,8 +192,8 @@ class Matrix:
         columns = self.shape[1] + 1 + (y is not None)
 
         def product(start: int, stop: int) -> tuple[Array]:
-            size = max(1, min(stop - start, BLOCK // columns))
-            block, roots = np.empty((size, columns)), np.empty(size)
+            size = max(1, min(stop - start, max(BLOCK // columns, LEAST)))
+            block, roots = np.empty((size, columns), order="F" if self.in_columns else "C"), np.empty(size)
             out, one = np.zeros((columns, columns)), np.empty((columns, columns))
             for first in range(start, stop, size):
                 last = min(first + size, stop)

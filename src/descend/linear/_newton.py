@@ -2,9 +2,9 @@
 
     u ← u − t (∇²F)⁻¹ ∇F,  with the largest t of 1, 1/4, 1/16, … that decreases F enough
 
-Where there are many rows it begins on a few of them: their minimum is as near to that of all as the rows are typical,
-and from there a step or two on all of them are enough. The duality gap comes with each step from the slopes that it
-foresaw, at no further pass; see `Sums`.
+Where there are many rows it begins on a few of them, and then on more: their minimum is as near to that of all as the
+rows are typical, and from there a step or two on all of them are enough. The duality gap comes with each step from the
+slopes that it foresaw, at no further pass; see `Sums`.
 """
 
 from typing import Any, Protocol, runtime_checkable
@@ -22,7 +22,8 @@ ENOUGH = 1e-4  # of the decrease that the slope promises (Armijo)
 ROUNDING = 1e-15  # of the loss: so far it may rise
 LEVELLED = 0.5  # of the slope, what may be left of it after a step that is judged by it
 NOISE = 1e-8  # of the loss: of a change that is promised to be less, its slope tells more than its value
-SHARE, TYPICAL = 16, 50  # a sample: of the rows one in so many, but at least so many for each column
+SHARE, TYPICAL = 16, 50  # the last sample: of the rows one in so many, but so many for each number that is sought
+GROWTH = 8  # of a sample
 LARGE = 2**20  # numbers of a matrix from which on a sample saves time
 SHORTEST = 2.0**-40
 LEFT = 1e-7  # of a column, what is to be left of it once those before it are taken away
@@ -40,19 +41,17 @@ class Smooth(Protocol):
 
 
 def sampled_newton(problem: Any, u: Array) -> Steps:
-    """Descend from u on a sample of the rows, and from where that leads, on all of them.
-
-    Where a sample has few rows for each number that is sought, its minimum is the start for a greater one.
-    """
+    """Descend from u on samples of the rows, each greater than the last, and from where that leads, on all of them."""
     rows, columns = problem.matrix.shape
     scores = problem.size // (columns + 1)  # of a row
-    count, is_near = max(rows // SHARE, TYPICAL * (columns + 1)), False
-    while count <= rows // 4 and problem.matrix.numbers * scores >= LARGE:
+    count, goal = TYPICAL * (columns + 1), min(max(rows // SHARE, TYPICAL * problem.size), rows // 4)
+    count, is_near = goal if count <= goal < GROWTH // 2 * count else count, False
+    while count <= goal and problem.matrix.numbers * scores >= LARGE:
         watch = Watch(tol=0.1 * problem.size / count, max_iter=20)
         u, is_near = watch.follow(newton(problem.sample(count), u)).u, True
-        if count >= TYPICAL * problem.size:
+        if count == goal:
             break
-        count *= 4
+        count = min(GROWTH * count, goal)
     return (yield from newton(problem, u, bounded=not is_near))
 
 

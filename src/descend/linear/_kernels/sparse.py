@@ -1,4 +1,8 @@
-"""Kernels for a sparse matrix in compressed rows: one pass over it gives scores, loss and gradient together."""
+"""Kernels for a sparse matrix in compressed rows: one pass over it gives scores, loss and gradient together.
+
+Rows are short, and vector instructions that gather their numbers cost more than they save: products with rows are
+compiled without leave to make them. Indices are read as unsigned numbers: there are no negative ones to look for.
+"""
 
 import numpy as np
 from numba import njit
@@ -8,30 +12,39 @@ from descend.linear._kernels.judging import FAST, SUMS, judge, room, weight_of
 ROWS = 1024  # of a block
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True)
 def sweep(start, stop, data, indices, indptr, w, b, kind, p, mu, y, s, z, foresee):
-    """One pass over rows: see `Matrix.sweep`. Indices are read as unsigned: there are no negative ones to look for."""
+    """One pass over rows: see `Matrix.sweep`."""
     scores, (r, spare) = np.empty(ROWS), room(ROWS, foresee)
     out, sums = np.zeros((r.shape[0], w.size)), np.zeros(SUMS)
     for first in range(start, stop, ROWS):
         count = min(ROWS, stop - first)
-        for i in range(count):
-            score = b
-            for k in range(indptr[first + i], indptr[first + i + 1]):
-                score += data[k] * w[np.uint64(indices[k])]
-            scores[i] = score
+        score_rows(first, count, data, indices, indptr, w, b, scores)
         judge(first, count, kind, p, mu, y, s, scores, z, r, spare, sums)
         for i in range(count):
-            one = r[0, i]
-            for k in range(indptr[first + i], indptr[first + i + 1]):
-                out[0, np.uint64(indices[k])] += one * data[k]
+            add_row(r[0, i], data, indices, indptr[first + i], indptr[first + i + 1], out[0])
         if foresee:
             for i in range(count):
                 side = 2 if r[2, i] > 0 else 1
-                foreseen = r[side, i]
-                for k in range(indptr[first + i], indptr[first + i + 1]):
-                    out[side, np.uint64(indices[k])] += foreseen * data[k]
+                add_row(r[side, i], data, indices, indptr[first + i], indptr[first + i + 1], out[side])
     return sums, out
+
+
+@njit(cache=True, nogil=True)
+def score_rows(first, count, data, indices, indptr, w, b, out):
+    """The scores of some rows."""
+    for i in range(count):
+        score = b
+        for k in range(indptr[first + i], indptr[first + i + 1]):
+            score += data[k] * w[np.uint64(indices[k])]
+        out[i] = score
+
+
+@njit(cache=True, nogil=True)
+def add_row(factor, data, indices, first, last, out):
+    """Add a row times a factor."""
+    for k in range(first, last):
+        out[np.uint64(indices[k])] += factor * data[k]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
