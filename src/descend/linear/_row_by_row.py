@@ -22,7 +22,7 @@ from descend.linear._matrix import Array, Matrix, Rows
 from descend.linear._quadratic import Quadratic, off_centre
 
 RATES = np.array([0.5, 2.0, 8.0])  # of steps row by row
-LATER = 2  # power of the rows seen by which coefficients count in the mean
+LATER = 8  # power of the rows seen by which coefficients count in the mean
 EARLY = 0.25  # of a block's share of the penalties: shares by what has been seen sum up to more than one
 
 
