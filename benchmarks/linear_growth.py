@@ -3,24 +3,27 @@
 Time: `LogisticRegression().fit` of a planted model, doubled from 10,000 rows to 3 million at 30 columns, and from 10 to
 640 columns at 100,000 rows; "exponent" is the slope of log time by log size over a range, 1 being linear. Memory: the
 most that a process had, above what it had with the data alone, as a share of the data. Bandwidth: the bytes of the
-matrix over the time of one pass that gives loss and gradient, beside copying it (read and written). Streams: rows per
+matrix over the time of one pass that gives loss and gradient, beside copying it (read and written), and beside summing
+it up on all cores, which is all that reading it can be. Streams: rows per
 second of `partial_fit` in blocks of 10,000 on 3 million flights, and the log-loss after that one pass. Files: the most
 memory, and rows per second, of `fit` to a Parquet file of 3 million flights, of which no number is held in memory, and
-to ten such files; the same of one pass of `partial_fit`. Memory and streams are measured in processes of their own.
+to ten such files; the same of one pass of `partial_fit`; the log-loss is that on the file. Memory and streams are
+measured in processes of their own.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from pyarrow import dataset
 from scipy import sparse
 from sklearn.linear_model import SGDClassifier
 
@@ -59,6 +62,7 @@ def _growth(name: str, sizes: list[tuple[int, int]]) -> Iterator[Row]:
 def _bandwidths() -> Iterator[Row]:
     from descend.linear._kernels.losses import LOGISTIC, SQUARED, Loss
     from descend.linear._matrix import Matrix, Rows
+    from descend.linear._threads import each, parts
 
     X, y = tables.dense_logistic(1_000_000, 50)
     S, late = tables.flights(1_000_000)
@@ -71,11 +75,15 @@ def _bandwidths() -> Iterator[Row]:
         ranks = Rows(side, np.array([1 / len(side)]))
         size = data.nbytes if not matrix.is_sparse else data.data.nbytes + data.indices.nbytes + data.indptr.nbytes
         source, target = np.ones(size // 8), np.empty(size // 8)
+        part = lambda start, stop, source=source: (source[start:stop].sum(),)
+        read = partial(each, part, parts(source.size, source.size))
         for loss, kind in (("logistic", LOGISTIC), ("squared", SQUARED)):
-            sweep = partial(matrix.sweep, np.zeros(matrix.shape[1]), 0.0, Loss(kind), ranks, z)
-            ours, copy = alternately([sweep, partial(np.copyto, target, source)], 9, PAUSE)
-            speeds = size / ours / 1e9, 2 * source.nbytes / copy / 1e9
-            yield Row(f"a gradient, {loss}, {name}", "copy", "bandwidth", "GB/s", *speeds)
+            sweep = partial(matrix.sweep, np.zeros(matrix.shape[1]), 0.0, Loss(kind), ranks, z,
+                            foresee=False)
+            ours, copied, summed = alternately([sweep, partial(np.copyto, target, source), read], 9, PAUSE)
+            for peer, passes, seconds in (("copy", 2, copied), ("reading", 1, summed)):
+                speed = passes * source.nbytes / seconds / 1e9
+                yield Row(f"a gradient, {loss}, {name}", peer, "bandwidth", "GB/s", size / ours / 1e9, speed)
 
 
 def _streams() -> Iterator[Row]:
@@ -88,10 +96,12 @@ def _streams() -> Iterator[Row]:
 
 def _files() -> Iterator[Row]:
     with TemporaryDirectory() as folder:
-        for number in range(10):
-            tables.flights_file(Path(folder, f"part-{number}.parquet"))
+        file = Path(folder, "part-0.parquet")
+        tables.flights_file(file)
+        for number in range(1, 10):
+            shutil.copy(file, Path(folder, f"part-{number}.parquet"))
         for way in ("fit", "partial_fit"):
-            one, ten = (_measured("file", way, path) for path in (Path(folder, "part-0.parquet"), folder))
+            one, ten = (_measured("file", way, path, file) for path in (file, folder))
             yield Row(f"{way}, files of 30 M flights", "of 3 M", "most memory", "MB", ten["most"], one["most"])
             yield Row(f"{way}, files of 30 M flights", "of 3 M", "throughput", "rows/s", ten["speed"], one["speed"])
             yield Row(f"{way}, files of 30 M flights", "of 3 M", "log-loss", "nats", ten["loss"], one["loss"])
@@ -129,28 +139,24 @@ def _now() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
 
 
-def _file(way: str, path: str) -> dict[str, float]:
+def _file(way: str, path: str, file: str) -> dict[str, float]:
     from descend.linear import LogisticRegression
     from descend.linear.files import Blocks
 
-    blocks = Blocks(path, "late")
-    first = next(iter(blocks))
-    model = LogisticRegression().fit(*first)  # compiles
-    begin, rows = time.perf_counter(), 0
+    first = next(iter(Blocks(file, "late")))
+    LogisticRegression().fit(*first).partial_fit(*first)  # compiles
+    model, rows = LogisticRegression(), dataset.dataset(path).count_rows()
+    begin = time.perf_counter()
     if way == "fit":
-        rows = sum(len(y) for _, y in blocks)
-        begin = time.perf_counter()
-        model.fit(blocks)
+        model.fit(Blocks(path, "late"))
     else:
-        for X, y in blocks:
-            model.partial_fit(X, y)
-            rows += len(y)
-    seconds = time.perf_counter() - begin
-    losses = []
-    for X, y in islice(blocks, 0, None, 20):
+        for X, y in Blocks(path, "late"):
+            model.partial_fit(X, y, classes=[0, 1])
+    seconds, most, loss = time.perf_counter() - begin, _most(), 0.0
+    for X, y in Blocks(file, "late"):  # they are in the order of time: some of them would not tell of all
         given = model.predict_proba(X)[:, 1]
-        losses.append(-np.log(np.where(y == 1, given, 1 - given)).mean())
-    return {"speed": rows / seconds, "most": _most(), "loss": float(np.mean(losses))}
+        loss -= float(np.log(np.where(y == 1, given, 1 - given)).sum()) / tables.FLIGHTS
+    return {"speed": rows / seconds, "most": most, "loss": loss}
 
 
 def _stream(learner: str) -> dict[str, float]:

@@ -47,7 +47,7 @@ def test_a_block_is_judged_as_its_rows_are(kind: int, weighted: bool) -> None:
     y = rng.choice([-1.0, 1.0], first + count) if kind in losses.CLASSES else np.abs(rng.normal(size=first + count))
     s = rng.uniform(0.5, 1, first + count) if weighted else np.array([0.25])
     old, scores = 2 * rng.normal(size=first + count), 2 * rng.normal(size=count)
-    z, sums, (r, spare) = old.copy(), np.zeros(judging.SUMS), judging.room(64)
+    z, sums, (r, spare) = old.copy(), np.zeros(judging.SUMS), judging.room(64, True)
     judging.judge(first, count, *loss, y, s, scores, z, r, spare, sums)
     wanted = np.zeros(judging.SUMS)
     for i in range(count):
@@ -66,6 +66,11 @@ def test_a_block_is_judged_as_its_rows_are(kind: int, weighted: bool) -> None:
         wanted[6] += weight * ahead**2
     np.testing.assert_allclose(sums, wanted, rtol=1e-13, atol=1e-15)
     np.testing.assert_array_equal(z, np.r_[old[:first], scores])
+    z, sums, (alone, spare) = old.copy(), np.zeros(judging.SUMS), judging.room(64, False)
+    judging.judge(first, count, *loss, y, s, scores, z, alone, spare, sums)
+    np.testing.assert_array_equal(alone[0, :count], r[0, :count])
+    np.testing.assert_array_equal(sums, np.r_[sums[:2], np.zeros(judging.SUMS - 2)])
+    np.testing.assert_allclose(sums[:2], wanted[:2], rtol=1e-13)
 
 
 @pytest.mark.parametrize("kind", range(9))

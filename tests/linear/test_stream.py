@@ -111,3 +111,52 @@ def test_a_row_without_weight_teaches_nothing() -> None:
     s = np.r_[np.ones(150), np.zeros(50)]
     np.testing.assert_allclose(streamed(Loss(LOGISTIC), 1.0, X, y, s, 200).u,
                                streamed(Loss(LOGISTIC), 1.0, X[:150], y[:150], block=200).u, rtol=1e-9)
+
+
+def hashed(X: Any, width: int, seed: int = 0) -> tuple[Any, Any]:
+    """The same columns, scattered among many that are 0 everywhere; and where they are."""
+    places = np.random.default_rng(seed).choice(width, X.shape[1], replace=False)
+    rows, columns = X.nonzero()
+    return sparse.csr_array((X[rows, columns], (rows, places[columns])), shape=(X.shape[0], width)), places
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("loss", [Loss(SQUARED), Loss(LOGISTIC), Loss(SQUARED_HINGE)])
+def test_of_many_columns_those_count_that_were_seen(loss: Loss, intercept: bool) -> None:
+    """Also if some are seen later than others: what is kept then grows."""
+    X, z = table(2_000, 6)
+    X[:700, 4:], X[:300, 2:] = 0.0, 0.0
+    y = z if loss.kind == SQUARED else np.where(z > 0, 1, -1)
+    wide, places = hashed(X, 5_000)
+    few, many = streamed(loss, 2.0, X, y, intercept=intercept), streamed(loss, 2.0, wide, y, intercept=intercept)
+    np.testing.assert_allclose(many.coef[places], few.coef, rtol=1e-6, atol=1e-9)
+    assert many.intercept == pytest.approx(few.intercept, rel=1e-6, abs=1e-9)
+    assert np.count_nonzero(many.coef) == 6
+
+
+@pytest.mark.parametrize("kind", [LOGISTIC, SQUARED, HINGE])
+@pytest.mark.parametrize("unit", [1.0, 1e3])
+def test_where_columns_become_too_many_rows_go_on_from_what_was_learnt(
+    kind: int, unit: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_stream, "FEW", 30)
+    rng = np.random.default_rng(0)
+    X = np.zeros((9_000, 40))
+    X[np.arange(9_000), rng.integers(0, 30, 9_000)] = 1
+    X[6_000:, 30:] = rng.random((3_000, 10)) < 0.1
+    z = X @ rng.normal(size=40)
+    numbers, signs = unit * (z + 0.3 * rng.normal(size=9_000)), np.where(z + rng.logistic(size=9_000) > 0, 1, -1)
+    y = numbers if kind == SQUARED else signs
+    wide, _ = hashed(X, 2_000)
+
+    def loss(stream: Stream) -> float:
+        scores = wide @ stream.coef + stream.intercept
+        return float(np.mean((scores - y) ** 2 if kind == SQUARED else np.sign(scores) != y))
+
+    stream = streamed(Loss(kind), 1.0, wide[:6_000], y[:6_000], block=1_000)
+    before = loss(stream)
+    for start in range(6_000, 9_000, 500):
+        part = slice(start, start + 500)
+        stream.update(wide[part], y[part], ONE, 1.0)
+        assert loss(stream) <= before * 1.05
+    assert stream.coef.size == 2_000

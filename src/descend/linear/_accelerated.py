@@ -21,13 +21,13 @@ GROW, SHRINK = 2.0, 0.9  # of the curvature L: where a step was too long, and af
 def accelerated(problem: Any, u: Array) -> Steps:
     """Descend from u."""
     z, threshold = problem.scores(), problem.threshold
-    point = problem.evaluate(u, z)
+    point = problem.evaluate(u, z, bounded=False)
     yield point
     ahead, momentum, curvature = point, 1.0, 1.0
     while True:
         while True:
             stepped = shrunk(ahead.u - ahead.gradient / curvature, threshold / curvature)
-            trial = problem.evaluate(stepped, z)
+            trial = problem.evaluate(stepped, z, bounded=False)
             move = stepped - ahead.u
             bound = smooth_part(ahead, threshold) + ahead.gradient @ move + 0.5 * curvature * move @ move
             if smooth_part(trial, threshold) <= bound + 1e-14 * abs(trial.value):
@@ -43,7 +43,7 @@ def accelerated(problem: Any, u: Array) -> Steps:
         if not np.any(trial.u != point.u):
             return "the coefficients do not change any more"
         point, momentum, curvature = trial, following, SHRINK * curvature
-        ahead = problem.evaluate(beyond, z) if momentum > 1 else trial
+        ahead = problem.evaluate(beyond, z, bounded=False) if momentum > 1 else trial
 
 
 def shrunk(u: Array, by: Array) -> Array:

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin
 
-from descend.linear._compact import compact
 from descend.linear._estimator import LinearModel, fitting
 from descend.linear._from_file import FileProblem, survey
 from descend.linear._kernels.losses import Loss
@@ -53,7 +52,7 @@ class LinearClassifier(ClassifierMixin, LinearModel):
 
     def _problems(self, data: Data, classes: Classes) -> list[Any]:
         """One problem for two classes; for more, each class against the others."""
-        matrix, among = compact(self._learnt_columns(data))
+        matrix, among = self._matrix(data)
         if len(classes.labels) == 2:
             return [self._binary(matrix, among, classes.signs(1), *data.shares(classes.factor()))]
         problems: list[Any] = []

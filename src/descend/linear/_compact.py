@@ -5,15 +5,18 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from descend.linear._matrix import Matrix
+from descend.linear._matrix import Matrix, Moments
 from descend.linear._problem import Among
 from descend.linear._solve import SMALL
 
 
-def compact(X: Any) -> tuple[Matrix, Among | None]:
-    """A matrix without columns of zeros, and which those are that it has; all of them, if there is little to win."""
+def compact(X: Any, known: Moments | None = None) -> tuple[Matrix, Among | None]:
+    """A matrix without columns of zeros, and which those are that it has; all of them, if there is little to win.
+
+    `known`: see `Matrix`, of a dense one.
+    """
     if not sparse.issparse(X) or X.shape[1] < SMALL:
-        return Matrix(X), None
+        return Matrix(X, known), None
     used = np.zeros(X.shape[1], bool)
     used[X.indices] = True
     places = np.flatnonzero(used)

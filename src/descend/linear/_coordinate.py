@@ -82,7 +82,7 @@ def coordinate(problem: Problem, u: Array) -> Steps:
 def started(problem: Problem, u: Array, z: Array) -> Point:
     """The first point, certified: with the best intercept."""
     if u[:-1].any():
-        return problem.certified(problem.evaluate(u, z), z)
+        return problem.certified(problem.evaluate(u, z, bounded=False), z)
     u = u.copy()
     if problem.intercept:
         u[-1] = best_shift(*problem.at(z).loss, *counted(problem), problem.tilt)

@@ -27,7 +27,7 @@ def without_proof(problem: Any, solution: Solution, tol: float) -> Solution:
     if solution.reason.name != "stalled" or rough or problem.size > SMALL or not np.isfinite(solution.value):
         return solution
     z = problem.scores()
-    point = problem.evaluate(solution.u, z)
+    point = problem.evaluate(solution.u, z, bounded=False)
     hessian = problem.hessian(z)
     penalised = problem.curvature_of_penalty > NEXT_TO_NONE * np.diag(hessian)
     columns = problem.matrix.shape[1] * (problem.size // (problem.matrix.shape[1] + 1))  # intercepts come last

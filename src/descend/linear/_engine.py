@@ -33,14 +33,14 @@ def through_engine(problem: Problem, u: Array, rule: Optimizer, epochs: int) -> 
         _loss(problem), u, source, optimizer=rule.over(each * epochs), steps=1, stop=[], dtype=np.float64
     )
     run, z = fit.run, problem.scores()
-    yield problem.certified(problem.evaluate(u, z), z)
+    yield problem.certified(problem.evaluate(u, z, bounded=False), z)
     for epoch in range(1, epochs + 1):
         while run.step < epoch * each:
             before = run.step
             run, _ = advance(run, epoch * each - before)
             if run.step == before:
                 return "a step of the optimizer is not finite"
-        yield problem.certified(problem.evaluate(np.array(run.eval_params, np.float64), z), z)
+        yield problem.certified(problem.evaluate(np.array(run.eval_params, np.float64), z, bounded=False), z)
     return f"{epochs} epochs were made"
 
 

@@ -11,11 +11,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from descend.errors import InputError
+from descend.linear._compact import compact
 from descend.linear._decrement import without_proof
 from descend.linear._from_file import SMOOTH, FileProblem, FileTargets, Survey, problem_of_file
 from descend.linear._kernels.losses import LOGISTIC
 from descend.linear._least_squares import is_least_squares, least_squares
-from descend.linear._matrix import Array
+from descend.linear._matrix import Array, Matrix
+from descend.linear._problem import Among
 from descend.linear._product import scores_of
 from descend.linear._solution import Solution, Watch
 from descend.linear._solve import SOLVERS, solve, solve_together
@@ -175,6 +177,11 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
     def _learnt_columns(self, data: Data) -> Any:
         """The columns of which the model is linear, for a fit; for kernel machines not the features themselves."""
         return data.X
+
+    def _matrix(self, data: Data) -> tuple[Matrix, Among | None]:
+        """These columns, those left out that are 0 everywhere."""
+        X = self._learnt_columns(data)
+        return compact(X, data.moments if X is data.X else None)
 
     def _as_columns(self, X: Any) -> Any:
         """The same once it is fitted."""

@@ -17,7 +17,7 @@ from scipy import sparse
 from descend.errors import InputError
 from descend.linear._kernels.losses import LOGISTIC, POISSON, SQUARED, SQUARED_HINGE, SQUARED_INSENSITIVE, Loss
 from descend.linear._kernels.sparse import moments
-from descend.linear._matrix import Array, Matrix, Rows, Sums
+from descend.linear._matrix import Array, Matrix, Moments, Rows, Sums
 from descend.linear._problem import Among, Point, Problem
 from descend.linear._solution import Watch
 from descend.linear._solve import SMALL, solve
@@ -140,7 +140,7 @@ class FileMatrix(Matrix):
         """Room for coefficients and intercept."""
         return np.zeros(self.shape[1] + 1)
 
-    def moments(self, s: Array) -> tuple[Array, Array, Array]:
+    def moments(self, s: Array) -> Moments:
         """See `Matrix.moments`; of all rows alike."""
         mean = self.found.sums / self.shape[0]
         return mean, np.maximum(self.found.squares / self.shape[0] - mean**2, 0.0), self.found.greatest
@@ -152,9 +152,9 @@ class FileMatrix(Matrix):
             return Rows(np.asarray(y, np.float64), np.array([share]))
         places = np.searchsorted(self.found.labels, y)
         s = np.array([share]) if weights is None else weights[places] * share
-        return Rows(np.where(places == positive, 1.0, -1.0), s)
+        return Rows(np.where(places == positive, 1, -1).astype(np.int8), s)
 
-    def sweep(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array) -> Sums:
+    def sweep(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array, foresee: bool = True) -> Sums:
         """See `Matrix.sweep`; z holds the coefficients and intercept of the last pass, and these afterwards."""
         before, z[:] = z.copy(), np.append(w, b)
         still, unit = np.zeros_like(w), np.ones_like(w)
@@ -162,8 +162,8 @@ class FileMatrix(Matrix):
         gram: Any = 0.0
         for matrix, y in self._blocks():
             part = self.rows_of(y, float(rows.s[0]))
-            scores = matrix.scores(before[:-1], float(before[-1]), still)
-            found = matrix.sweep(w, b, loss, part, scores)
+            scores = matrix.scores(before[:-1], float(before[-1]), still) if foresee else matrix.memory()
+            found = matrix.sweep(w, b, loss, part, scores, foresee)
             sums = [one + other for one, other in zip(sums, found, strict=True)]
             if w.size < SMALL:
                 gram = gram + matrix.hessian(loss, part, scores, still, unit)

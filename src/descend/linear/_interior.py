@@ -213,7 +213,7 @@ class Central:
         vanishing = np.maximum(p, q) * (a + c) < np.minimum(a, c) * np.abs(self.u).max()
         u = self.u.copy()
         u[last.columns[vanishing]] = 0.0
-        value = self.problem.evaluate(u, self.z.copy()).value
+        value = self.problem.evaluate(u, self.z.copy(), bounded=False).value
         return point._replace(u=u, value=value) if value - self.value <= WORSE * (self.value - self.lower) else point
 
 

@@ -41,7 +41,7 @@ class Descended(Protocol):
     @property
     def curvature_of_penalty(self) -> Array: ...
     def scores(self) -> Array: ...
-    def evaluate(self, u: Array, z: Array) -> Point: ...
+    def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Point: ...
     def certified(self, point: Point, z: Array) -> Point: ...
 
 
@@ -154,7 +154,7 @@ def searched(problem: Descended, point: Point, direction: Array, slope: float, z
     """A point in this direction that is enough lower, mostly the first that is tried."""
     step = 1.0
     while slope < 0 and step > SHORTEST:
-        trial = problem.evaluate(point.u + (direction if step == 1 else step * direction), z)
+        trial = problem.evaluate(point.u + (direction if step == 1 else step * direction), z, bounded=False)
         after, rise = float(direction @ trial.gradient), trial.value - point.value
         if rise <= ENOUGH * step * slope:
             return trial

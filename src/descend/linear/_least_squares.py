@@ -47,7 +47,7 @@ def least_squares(problem: Problem, watch: Watch, start: Array | None) -> Soluti
         return replace(watch.follow(_each(points)), how=f"closed form: squares, and {columns + 1:,} coefficients")
     if columns <= min(count, SMALL):
         z = problem.scores()
-        problem.evaluate(np.zeros(problem.size), z)
+        problem.evaluate(np.zeros(problem.size), z, bounded=False)
         factor = _factor(problem.hessian(z))
         if factor is not None:
             steps = _by_factor(problem, u, factor)
@@ -112,7 +112,7 @@ def _by_factor(problem: Problem, u: Array, scaled: Any) -> Steps:
     factor, scale = scaled
     z = problem.scores()
     for _ in range(3):
-        point = problem.evaluate(u, z)
+        point = problem.evaluate(u, z, bounded=False)
         step = cho_solve(factor, point.gradient / scale, check_finite=False) / scale
         yield point._replace(lower=point.value - max(0.0, 0.5 * float(step @ point.gradient)))
         u = u - step
@@ -121,9 +121,9 @@ def _by_factor(problem: Problem, u: Array, scaled: Any) -> Steps:
 
 def _least_norm(problem: Problem) -> Steps:
     z = problem.scores()
-    yield problem.evaluate(np.zeros(problem.size), z)
+    yield problem.evaluate(np.zeros(problem.size), z, bounded=False)
     w, b = _of_sparse(problem) if problem.matrix.is_sparse else _of_dense(problem)
-    point: Point = problem.evaluate(problem.from_user(w, b), z)
+    point: Point = problem.evaluate(problem.from_user(w, b), z, bounded=False)
     if problem.size <= SMALL:
         below = 0.5 * float(solved(problem.hessian(z), point.gradient) @ point.gradient)
         point = point._replace(lower=point.value - max(below, 0.0))

@@ -13,10 +13,11 @@ from descend.linear._kernels.judging import curvatures
 from descend.linear._kernels.losses import Loss
 from descend.linear._threads import each, one_thread_each, parts, total
 
-BLOCK = 2**17  # numbers of a block of rows that is written out for a product
+BLOCK, LEAST = 2**15, 256  # numbers of a block of rows that is written out for a product; and rows, at least
 WIDE = 256  # columns of a matrix in Fortran's order from which two passes are faster than pieces of columns
 FEW = 0.25  # of the coefficients that are not 0, for which scores alone are soon found
 Array = np.ndarray
+Moments = tuple[Array, Array, Array]
 
 
 class Rows(NamedTuple):
@@ -46,10 +47,13 @@ class Sums(NamedTuple):
 
 
 class Matrix:
-    """A dense or sparse matrix with the passes over it that solvers need."""
+    """A dense or sparse matrix with the passes over it that solvers need.
 
-    def __init__(self, X: Any) -> None:
-        self.X = X
+    `known`: its moments by rows of equal weight, where they are known already.
+    """
+
+    def __init__(self, X: Any, known: Moments | None = None) -> None:
+        self.X, self.known = X, known
         self.shape: tuple[int, int] = X.shape
         self.is_sparse = bool(sparse.issparse(X))
         self.in_columns = not self.is_sparse and X.flags.f_contiguous and not X.flags.c_contiguous
@@ -71,17 +75,19 @@ class Matrix:
     def _stored(self) -> tuple[Array, Array, Array]:
         return self.X.data, self.X.indices, self.X.indptr
 
-    def sweep(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array) -> Sums:
-        """Loss and gradient at `z = Xw + b`, in one pass. `z` holds the last scores, and these afterwards."""
+    def sweep(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array, foresee: bool = True) -> Sums:
+        """Loss and gradient at `z = Xw + b`, in one pass. `z` holds the last scores, and these afterwards.
+
+        `foresee`: whether a dual point is wanted; without it, what belongs to one is 0, or empty.
+        """
         if not self.is_sparse and w.size >= WIDE and (self.in_columns or np.count_nonzero(w) <= FEW * w.size):
-            return self._sweep_twice(w, b, loss, rows, z)
+            return _sums(*self._sweep_twice(w, b, loss, rows, z, foresee))
         if self.is_sparse:
-            work = lambda start, stop: compressed.sweep(start, stop, *self._stored, w, b, *loss, *rows, z)
+            work = lambda start, stop: compressed.sweep(start, stop, *self._stored, w, b, *loss, *rows, z, foresee)
         else:
             kernel = dense.sweep_columns if self.in_columns else dense.sweep_rows
-            work = lambda start, stop: kernel(start, stop, self.X, w, b, *loss, *rows, z)
-        sums, g, q = total(each(work, self._parts))
-        return Sums(float(sums[0]), g, float(sums[1]), q, sums[4:6], sums[2:4], float(sums[6]))
+            work = lambda start, stop: kernel(start, stop, self.X, w, b, *loss, *rows, z, foresee)
+        return _sums(*total(each(work, self._parts)))
 
     def scores(self, w: Array, b: float, centre: Array) -> Array:
         """(X − centre) w + b; the centre of a sparse matrix is 0."""
@@ -104,10 +110,10 @@ class Matrix:
         g, by_b = total(each(work, self._parts))
         return g, float(by_b)
 
-    def _sweep_twice(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array) -> Sums:
+    def _sweep_twice(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array, foresee: bool) -> tuple[Array, Array]:
         """The same in a pass for the scores, over columns whose coefficient is not 0, and one for the gradient."""
-        chosen = np.flatnonzero(w)
-        scores, r, out = np.empty_like(z), np.empty((3, z.size)), np.empty((3, w.size))
+        chosen, count = np.flatnonzero(w), 3 if foresee else 1
+        scores, r, out = np.empty_like(z), np.empty((count, z.size)), np.empty((count, w.size))
         score = wide.scores_columns if self.in_columns else wide.scores_rows
 
         def judge(start: int, stop: int) -> tuple[Array]:
@@ -119,10 +125,12 @@ class Matrix:
             each(lambda first, last: wide.products_columns(first, last, self.X, r, out), parts(w.size, self.numbers))
         else:
             out = total(each(lambda start, stop: (wide.products_rows(start, stop, self.X, r),), self._parts))[0]
-        return Sums(float(sums[0]), out[0], float(sums[1]), out[1:], sums[4:6], sums[2:4], float(sums[6]))
+        return sums, out
 
-    def moments(self, s: Array) -> tuple[Array, Array, Array]:
+    def moments(self, s: Array) -> Moments:
         """Weighted mean, mean square about the mean, and greatest magnitude, by column."""
+        if self.known is not None and s.size == 1:
+            return self.known
         if self.is_sparse:
             work = lambda start, stop: compressed.moments(start, stop, *self._stored, s, self.shape[1])
             first: Any = 0.0
@@ -148,12 +156,23 @@ class Matrix:
             def work(start: int, stop: int) -> tuple[Array]:
                 h = np.empty(stop - start)
                 curvatures(start, stop, *loss, *rows, z, h)
-                return (compressed.gram(start, stop, *self._stored, h, self.shape[1]),)
+                part = np.zeros((self.shape[1] + 1, self.shape[1] + 1))
+                compressed.add_gram(start, stop, *self._stored, h, part)
+                return (part,)
 
             few = parts(self.shape[0], min(self.numbers, 8 * 2**18))  # each holds a Hessian of its own
             return _moved(total(each(work, few))[0], centre, unit)
         fill = lambda first, last, out: curvatures(first, last, *loss, *rows, z, out)
         return self._gram(fill, centre, unit)
+
+    def add_hessian(self, loss: Loss, rows: Rows, z: Array, out: Array) -> None:
+        """Add Σ s ℓ''(z) x xᵀ with x = (x, 1) to a lower triangle; for a few rows, on one core."""
+        if self.is_sparse:
+            h = np.empty(self.shape[0])
+            curvatures(0, self.shape[0], *loss, *rows, z, h)
+            compressed.add_gram(0, self.shape[0], *self._stored, h, out)
+        else:
+            out += self.hessian(loss, rows, z, np.zeros(self.shape[1]), np.ones(self.shape[1]))
 
     def squares(self, rows: Rows, centre: Array, unit: Array) -> Array:
         """Σ s x̃ x̃ᵀ with x̃ = ((x − centre)·unit, 1, y), of a dense matrix."""
@@ -173,8 +192,8 @@ class Matrix:
         columns = self.shape[1] + 1 + (y is not None)
 
         def product(start: int, stop: int) -> tuple[Array]:
-            size = max(1, min(stop - start, BLOCK // columns))
-            block, roots = np.empty((size, columns)), np.empty(size)
+            size = max(1, min(stop - start, max(BLOCK // columns, LEAST)))
+            block, roots = np.empty((size, columns), order="F" if self.in_columns else "C"), np.empty(size)
             out, one = np.zeros((columns, columns)), np.empty((columns, columns))
             for first in range(start, stop, size):
                 last = min(first + size, stop)
@@ -194,6 +213,11 @@ class Matrix:
         """A copy of some rows."""
         chosen = self.X[rows]
         return Matrix(chosen if self.is_sparse else np.ascontiguousarray(chosen))
+
+
+def _sums(sums: Array, products: Array) -> Sums:
+    """What a pass gives, from what kernels gave."""
+    return Sums(float(sums[0]), products[0], float(sums[1]), products[1:], sums[4:6], sums[2:4], float(sums[6]))
 
 
 def _moved(gram: Array, centre: Array, unit: Array) -> Array:

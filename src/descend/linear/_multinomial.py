@@ -119,13 +119,15 @@ class MultinomialProblem:
         """Room for the scores of all rows; those of `evaluate` are kept in it."""
         return np.zeros((self.matrix.shape[0], self.classes))
 
-    def evaluate(self, u: Array, z: Array) -> Point:
+    def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Point:
         """The problem at u, in one pass over the matrix. `z` holds the last scores, and those of u afterwards.
 
         The dual point is that of the slopes foreseen at the last scores: after a step of Newton's it is quadratically
-        near to the best. With so many coefficients that no such step is made there is none, and the bound is −∞.
+        near to the best. With so many coefficients that no such step is made there is none, nor where it is not wanted
+        (`bounded`), and the bound is −∞.
         """
-        return self._at(u, z, bounded=self.size <= FEW, foresee=self.size <= FEW)
+        bounded = bounded and self.size <= FEW
+        return self._at(u, z, bounded, foresee=bounded)
 
     def certified(self, point: Point, z: Array) -> Point:
         """The same point with the bound that its own slopes give, the intercepts made the best for its scores first."""

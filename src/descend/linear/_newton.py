@@ -2,15 +2,16 @@
 
     u ← u − t (∇²F)⁻¹ ∇F,  with the largest t of 1, 1/4, 1/16, … that decreases F enough
 
-Where there are many rows it begins on a few of them: their minimum is as near to that of all as the rows are typical,
-and from there a step or two on all of them are enough. The duality gap comes with each step from the slopes that it
-foresaw, at no further pass; see `Sums`.
+Where there are many rows it begins on a few of them, and then on more: their minimum is as near to that of all as the
+rows are typical, and from there a step or two on all of them are enough. The duality gap comes with each step from the
+slopes that it foresaw, at no further pass; see `Sums`.
 """
 
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, eigh
+from scipy.linalg import eigh
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from descend.linear._matrix import Array
 from descend.linear._problem import Point
@@ -21,9 +22,11 @@ ENOUGH = 1e-4  # of the decrease that the slope promises (Armijo)
 ROUNDING = 1e-15  # of the loss: so far it may rise
 LEVELLED = 0.5  # of the slope, what may be left of it after a step that is judged by it
 NOISE = 1e-8  # of the loss: of a change that is promised to be less, its slope tells more than its value
-SHARE, TYPICAL = 16, 50  # a sample: of the rows one in so many, but at least so many for each column
+SHARE, TYPICAL = 16, 50  # the last sample: of the rows one in so many, but so many for each number that is sought
+GROWTH = 8  # of a sample
 LARGE = 2**20  # numbers of a matrix from which on a sample saves time
 SHORTEST = 2.0**-40
+LEFT = 1e-7  # of a column, what is to be left of it once those before it are taken away
 
 
 @runtime_checkable
@@ -33,31 +36,29 @@ class Smooth(Protocol):
     @property
     def size(self) -> int: ...
     def scores(self) -> Array: ...
-    def evaluate(self, u: Array, z: Array) -> Point: ...
+    def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Point: ...
     def hessian(self, z: Array) -> Array: ...
 
 
 def sampled_newton(problem: Any, u: Array) -> Steps:
-    """Descend from u on a sample of the rows, and from where that leads, on all of them.
-
-    Where a sample has few rows for each number that is sought, its minimum is the start for a greater one.
-    """
+    """Descend from u on samples of the rows, each greater than the last, and from where that leads, on all of them."""
     rows, columns = problem.matrix.shape
     scores = problem.size // (columns + 1)  # of a row
-    count = max(rows // SHARE, TYPICAL * (columns + 1))
-    while count <= rows // 4 and problem.matrix.numbers * scores >= LARGE:
+    count, goal = TYPICAL * (columns + 1), min(max(rows // SHARE, TYPICAL * problem.size), rows // 4)
+    count, is_near = goal if count <= goal < GROWTH // 2 * count else count, False
+    while count <= goal and problem.matrix.numbers * scores >= LARGE:
         watch = Watch(tol=0.1 * problem.size / count, max_iter=20)
-        u = watch.follow(newton(problem.sample(count), u)).u
-        if count >= TYPICAL * problem.size:
+        u, is_near = watch.follow(newton(problem.sample(count), u)).u, True
+        if count == goal:
             break
-        count *= 4
-    return (yield from newton(problem, u))
+        count = min(GROWTH * count, goal)
+    return (yield from newton(problem, u, bounded=not is_near))
 
 
-def newton(problem: Smooth, u: Array) -> Steps:
-    """Descend from u."""
+def newton(problem: Smooth, u: Array, bounded: bool = True) -> Steps:
+    """Descend from u; `bounded`: whether a bound is wanted before the first step."""
     z = problem.scores()
-    point = problem.evaluate(u, z)
+    point = problem.evaluate(u, z, bounded)
     yield point
     while True:
         direction = -solved(problem.hessian(z), point.gradient)
@@ -78,17 +79,17 @@ def newton(problem: Smooth, u: Array) -> Steps:
 
 
 def solved(hessian: Array, gradient: Array) -> Array:
-    """The direction in which the gradient vanishes; where the Hessian is singular, without components there."""
+    """The direction in which the gradient vanishes; where the Hessian is singular, without components there.
+
+    Of the Hessian the lower triangle is read.
+    """
     diagonal = np.diag(hessian)
-    scale = np.sqrt(np.where(diagonal > np.finfo(float).tiny, diagonal, np.inf))
-    scaled = hessian / scale / scale[:, None]
-    try:
+    if diagonal.min() > np.finfo(float).tiny:
         with one_thread_each():  # on a busy machine the threads of a small factorisation mostly wait for each other
-            factor = cho_factor(scaled, lower=True, check_finite=False)
-        if np.diag(factor[0]).min() > 1e-7:
-            return cho_solve(factor, gradient / scale, check_finite=False) / scale
-    except np.linalg.LinAlgError:
-        pass
-    values, vectors = eigh(scaled, lower=True)
+            factor, failed = dpotrf(hessian.T, lower=0, clean=0)  # in which units columns are does not matter to it
+        if not failed and (np.diag(factor) > LEFT * np.sqrt(diagonal)).all():
+            return dpotrs(factor, gradient, lower=0)[0]
+    scale = np.sqrt(np.where(diagonal > np.finfo(float).tiny, diagonal, np.inf))
+    values, vectors = eigh(hessian / scale / scale[:, None], lower=True)
     inverse = np.where(values > 1e-12 * values[-1], 1 / np.where(values == 0, 1.0, values), 0.0)
     return vectors @ (inverse * (vectors.T @ (gradient / scale))) / scale

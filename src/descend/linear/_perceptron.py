@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from descend.linear._kernels.losses import SQUARED, Loss
-from descend.linear._matrix import Array, Rows
+from descend.linear._matrix import Array
 from descend.linear._problem import Point, Problem
 from descend.linear._solution import Solution, Steps, Watch
 from descend.stopping import Reason
@@ -33,15 +32,13 @@ def perceptron(problem: Problem, watch: Watch, start: Array | None) -> Solution:
 def _steps(problem: Problem, u: Array) -> Steps:
     centre, unit = problem.frame
     y, s = problem.rows
-    fewest, waited, nothing = np.inf, 0, np.zeros(problem.size - 1)
+    fewest, waited, nothing, still = np.inf, 0, np.zeros(problem.size - 1), np.zeros_like(centre)
     while waited < PATIENCE:
-        z = problem.scores()
         w, b = problem.to_user(u)
-        problem.matrix.sweep(w, b, Loss(SQUARED), problem.rows, z)
-        weights = np.where(y * z <= 0, s, 0.0)
+        weights = np.where(y * problem.matrix.scores(w, b, still) <= 0, s, 0.0)
         mistakes = float(weights.sum()) if weights.any() else 0.0
         yield Point(u, mistakes, nothing, 0.0)
         fewest, waited = (mistakes, 0) if mistakes < fewest else (fewest, waited + 1)
-        pulls = problem.matrix.sweep(nothing, 0.0, Loss(SQUARED), Rows(-y, weights), np.zeros(len(z)))
-        u = u + np.append((pulls.g - centre * pulls.g_b) * unit, pulls.g_b * problem.intercept)
+        by_w, by_b = problem.matrix.sums(weights * y, centre)
+        u = u + np.append(by_w * unit, by_b * problem.intercept)
     return "no fewer mistakes"

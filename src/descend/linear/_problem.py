@@ -122,15 +122,19 @@ class Problem:
         """Room for the scores of all rows; those of `evaluate` are kept in it."""
         return self.matrix.memory()
 
-    def evaluate(self, u: Array, z: Array) -> Point:
-        """The problem at u, in one pass over the matrix. `z` holds the last scores, and those of u afterwards."""
+    def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Point:
+        """The problem at u, in one pass over the matrix. `z` holds the last scores, and those of u afterwards.
+
+        `bounded`: whether a bound is wanted, for which a pass does three times the sums.
+        """
         w, b = self.to_user(u)
-        sums = self.matrix.sweep(w, b, self.loss, self.rows, z)
+        sums = self.matrix.sweep(w, b, self.loss, self.rows, z, foresee=bounded)
         centre, unit = self.frame
         penalty = 0.5 * float(np.sum(self.l2 * w * w)) + float(np.sum(self.l1 * np.abs(w))) + self.tilt * b
         by_b = sums.g_b + self.tilt if self.intercept else 0.0
         gradient = np.append((sums.g + self.l2 * w - centre * (sums.g_b + self.tilt)) * unit, by_b)
-        return Point(u, sums.value + self.smoothing + penalty, gradient, self.lower_bound(sums))
+        lower = self.lower_bound(sums) if bounded else -math.inf
+        return Point(u, sums.value + self.smoothing + penalty, gradient, lower)
 
     def certified(self, point: Point, z: Array) -> Point:
         """The same point with the bound that its own slopes give.

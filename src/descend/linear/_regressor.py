@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from sklearn.base import RegressorMixin
 
-from descend.linear._compact import compact
 from descend.linear._estimator import LinearModel, fitting
 from descend.linear._from_file import FileProblem, survey
 from descend.linear._kernels.losses import Loss
@@ -46,7 +45,7 @@ class LinearRegressor(RegressorMixin, LinearModel):
 
     def _problem(self, data: Data) -> Problem:
         s, total = data.shares()
-        matrix, among = compact(self._learnt_columns(data))
+        matrix, among = self._matrix(data)
         l2, l1 = (np.full(matrix.shape[1], float(penalty)) for penalty in self._penalties(total))
         return Problem(matrix, Rows(numbers(data.y), s), self._loss(), l2, l1, bool(self.fit_intercept), among=among)
 

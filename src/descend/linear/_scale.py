@@ -22,8 +22,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from descend.linear._interior import interior
-from descend.linear._kernels.losses import PINBALL, SQUARED, Loss
-from descend.linear._matrix import Array, Rows
+from descend.linear._kernels.losses import PINBALL, Loss
+from descend.linear._matrix import Array
 from descend.linear._newton import newton
 from descend.linear._problem import Point, Problem
 from descend.linear._solution import Steps
@@ -71,11 +71,10 @@ class ScaledProblem(Problem):
         fixed.__dict__["frame"] = self.frame  # the same columns
         return fixed
 
-    def evaluate(self, u: Array, z: Array) -> Point:
-        scores = self.scores()
+    def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Point:
         w, b = self.to_user(u)
-        self.matrix.sweep(w, b, Loss(SQUARED), self.rows, scores)
-        return self.at(scores).evaluate(u, z)
+        scores = self.matrix.scores(w, b, np.zeros_like(w))
+        return self.at(scores).evaluate(u, z, bounded)
 
     def certified(self, point: Point, z: Array) -> Point:
         return self.at(z).certified(point, z)
@@ -89,9 +88,9 @@ class ScaledProblem(Problem):
         if scale <= self.least or not within.any():
             return out
         weights = within * (self.rows.s if self.rows.s.size > 1 else float(self.rows.s[0]))
-        sums = self.matrix.sweep(np.zeros(self.size - 1), 0.0, Loss(SQUARED), Rows(-errors, weights), np.zeros(len(z)))
         centre, unit = self.frame
-        by_scale = -2 / scale**2 * np.append((sums.g - centre * sums.g_b) * unit, sums.g_b * self.intercept)
+        by_w, by_b = self.matrix.sums(weights * errors, centre)
+        by_scale = -2 / scale**2 * np.append(by_w * unit, by_b * self.intercept)
         bend = 2 / scale**3 * float(weights @ errors**2)
         return out - YIELDING * np.tril(np.outer(by_scale, by_scale)) / bend if bend > 0 else out
 
@@ -108,12 +107,12 @@ def bounded_newton(problem: ScaledProblem, u: Array) -> Steps:
             if number or last == math.inf:
                 yield point
             if before - point.value < NEAR * bound or number >= INNER:
-                bounded.evaluate(u, z)
+                bounded.evaluate(u, z, bounded=False)
                 if bounded.scale(z) <= bound:
                     break  # the rest of the way is shorter than the bound matters
             before = last = point.value
         else:
-            bounded.evaluate(u, z)
+            bounded.evaluate(u, z, bounded=False)
             if bounded.scale(z) > bound:
                 return "the loss does not decrease any more"
         bound *= LESS

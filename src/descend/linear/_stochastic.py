@@ -40,7 +40,7 @@ def _epochs(problem: Problem, u: Array, reduced: bool) -> Steps:
     rate = _rate(problem, reduced)
     z, number = problem.scores(), 0
     while True:
-        point = problem.certified(problem.evaluate(u, z), z)
+        point = problem.certified(problem.evaluate(u, z, bounded=False), z)
         yield point
         u, order = point.u.copy(), rng.permutation(count)
         pull = point.gradient.copy()

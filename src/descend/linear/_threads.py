@@ -59,4 +59,12 @@ def each(work: Callable[..., Any], ranges: Sequence[tuple[int, int]]) -> list[An
 
 def total(results: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
     """The sums of what the parts gave, entry by entry."""
-    return tuple(np.sum(entries, axis=0) for entries in zip(*results, strict=True))
+    return tuple(_sum(entries) for entries in zip(*results, strict=True))
+
+
+def _sum(entries: Sequence[Any]) -> Any:
+    """One after the other, as to stack them would take as much memory again."""
+    out = np.array(entries[0], np.float64)
+    for entry in entries[1:]:
+        out += entry
+    return out[()]

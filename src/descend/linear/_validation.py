@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from descend.errors import InputError
-from descend.linear._matrix import Array
+from descend.linear._matrix import Array, Matrix, Moments
 from descend.linear._threads import each, parts
 from descend.linear.files import Blocks
 
@@ -21,11 +21,15 @@ COUNTED = 2**12  # labels
 
 
 class Data(NamedTuple):
-    """Checked rows: features, targets as they were given, and weights (None: all the same)."""
+    """Checked rows: features, targets as they were given, weights (None: all the same), and what looking at them found.
+
+    `moments`: of the columns by rows of equal weight, where they are dense and all rows are there.
+    """
 
     X: Any
     y: Any
     weight: Array | None
+    moments: Moments | None = None
 
     @property
     def total(self) -> float:
@@ -59,18 +63,18 @@ def checked_data(estimator: Any, X: Any, y: Any, sample_weight: Any, *, numeric:
         X, y = validate_data(estimator, X, y, **checks), None
     else:
         X, y = validate_data(estimator, X, y, y_numeric=numeric, **checks)
-    X = _checked_features(X, type(estimator).__name__)
+    X, moments = _checked_features(X, type(estimator).__name__)
     if sample_weight is None:
-        return Data(X, y, None)
+        return Data(X, y, None, moments)
     weight = np.asarray(_check_sample_weight(sample_weight, X, dtype=np.float64))
     if weight.min() < 0:
         row = int(weight.argmin())
         raise InputError(f"sample_weight is {weight[row]:g} at row {row}: weights must not be negative")
     if weight.max() == weight.min():
-        return Data(X, y, None if weight[0] == 1 else weight)
+        return Data(X, y, None if weight[0] == 1 else weight, moments)
     kept = weight > 0
     if kept.all():
-        return Data(X, y, weight)
+        return Data(X, y, weight, moments)
     return Data(X[kept], None if y is None else y[kept], weight[kept])
 
 
@@ -79,22 +83,29 @@ def later_features(estimator: Any, X: Any) -> Any:
     return validate_data(estimator, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
 
 
-def _checked_features(X: Any, name: str) -> Any:
-    if sparse.issparse(X):
-        if not X.has_canonical_format:
-            X = X.copy()
-            X.sum_duplicates()
-        stored = X.data, X.indices, X.indptr
-        if not all(part.flags.writeable for part in stored):
-            X = type(X)(tuple(map(_as_if_writable, stored)), shape=X.shape)
-        values = X.data
-    else:
+def _checked_features(X: Any, name: str) -> tuple[Any, Moments | None]:
+    """Features that are finite and can be squared; the pass over dense ones that sees it gives their moments, too."""
+    if not sparse.issparse(X):
         X = _as_if_writable(X)
-        values = X if X.flags.c_contiguous else X.T
+        with np.errstate(all="ignore"):
+            moments = Matrix(X).moments(np.array([1 / len(X)]))
+        if not (np.isfinite(moments).all() and moments[2].max(initial=0.0) <= LARGEST):
+            _check_values(X if X.flags.c_contiguous else X.T, X, name)
+        return X, moments
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    stored = X.data, X.indices, X.indptr
+    if not all(part.flags.writeable for part in stored):
+        X = type(X)(tuple(map(_as_if_writable, stored)), shape=X.shape)
+    _check_values(X.data, X, name)
+    return X, None
+
+
+def _check_values(values: Array, X: Any, name: str) -> None:
     if values.size and not greatest(values) <= LARGEST:
         assert_all_finite(X, estimator_name=name, input_name="X")
         raise InputError(f"X has numbers beyond {LARGEST:g}, too large to be squared: give its columns in other units")
-    return X
 
 
 def greatest(values: Array) -> float:
@@ -130,7 +141,7 @@ class Classes(NamedTuple):
 
     def signs(self, positive: int) -> Array:
         """1 for the rows of one class, −1 for the others."""
-        return np.where(self.places == positive, 1.0, -1.0)
+        return 2 * (self.places == positive).view(np.int8) - 1
 
     def factor(self, one: int | None = None) -> Array | None:
         """Weights by row: each class has its own; of one against the others, those have 1."""
@@ -157,17 +168,20 @@ def _told_apart(y: Array) -> tuple[Array, Array]:
     if y.ndim == 1 and y.dtype.kind in "bui" and y.size:  # small numbers are counted, which is sooner done than sorting
         least = int(y.min())
         if int(y.max()) - least < COUNTED and abs(least) < 2**62:
-            away = y.astype(np.intp) - least
+            away = y if y.dtype == np.intp and least == 0 else np.subtract(y, least, dtype=np.intp)
             there = np.bincount(away) > 0
-            if 2 * np.count_nonzero(there) <= y.size:
-                return (np.flatnonzero(there) + least).astype(y.dtype), (np.cumsum(there) - 1)[away]
+            labels = np.flatnonzero(there) + least
+            if 2 * labels.size <= y.size:
+                kind = np.int8 if labels.size == 2 else np.intp
+                return labels.astype(y.dtype), (np.cumsum(there) - 1).astype(kind)[away]
     check_classification_targets(y)
     return np.unique(y, return_inverse=True)
 
 
 def checked_labels(data: Data, labels: Array) -> Classes:
     """The classes of targets that must be among some labels."""
-    check_classification_targets(data.y)
+    if data.y.dtype.kind not in "biu":  # whole numbers are labels, whatever they are
+        check_classification_targets(data.y)
     if len(labels) < 2:
         raise InputError(f"classes holds {len(labels)} class: a classifier needs at least 2 classes")
     places = np.minimum(np.searchsorted(labels, data.y), len(labels) - 1)

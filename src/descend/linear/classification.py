@@ -87,7 +87,8 @@ class LogisticRegression(PartialClassifier):
         if l1:
             raise InputError(f"l1_ratio is {self.l1_ratio} with {count} classes: the multinomial loss has no l1 "
                              'penalty; pass multi_class="ovr" or l1_ratio=0')
-        matrix = Matrix(self._learnt_columns(data))
+        X = self._learnt_columns(data)
+        matrix = Matrix(X, data.moments if X is data.X else None)
         rows = Rows(classes.places.astype(np.int64), s)
         return [MultinomialProblem(matrix, rows, count, np.full(matrix.shape[1], l2), bool(self.fit_intercept))]
 

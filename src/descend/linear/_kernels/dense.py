@@ -16,12 +16,12 @@ LINE = 64  # bytes of a line of memory
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def sweep_rows(start, stop, X, w, b, kind, p, mu, y, s, z):
+def sweep_rows(start, stop, X, w, b, kind, p, mu, y, s, z, foresee):
     """One pass over rows in C order: see `Matrix.sweep`."""
     columns = X.shape[1]
-    out, sums = np.zeros((3, columns)), np.zeros(SUMS)
     step = max(16, min(1024, CACHE // max(columns, 1)))
-    scores, (r, spare) = np.empty(step), room(step)
+    scores, (r, spare) = np.empty(step), room(step, foresee)
+    out, sums = np.zeros((r.shape[0], columns)), np.zeros(SUMS)
     for first in range(start, stop, step):
         count = min(step, stop - first)
         for i in range(count):
@@ -30,63 +30,101 @@ def sweep_rows(start, stop, X, w, b, kind, p, mu, y, s, z):
                 score += X[first + i, j] * w[j]
             scores[i] = score
         judge(first, count, kind, p, mu, y, s, scores, z, r, spare, sums)
-        add_products(first, count, min(step, stop - first - count), X, r, out)
-    return sums, out[0], out[1:]
+        following = min(step, stop - first - count)
+        last = count - count % 4
+        for i in range(0, last, 4):
+            ask_for(first + count + i, min(4, following - i), X)
+            if foresee:
+                add_rows(first + i, X, r[0, i : i + 4], r[1, i : i + 4], r[2, i : i + 4], out[0], out[1], out[2])
+            else:
+                add_rows_once(first + i, X, r[0, i : i + 4], out[0])
+        for i in range(last, count):
+            for k in range(r.shape[0]):
+                factor = r[k, i]
+                for j in range(columns):
+                    out[k, j] += factor * X[first + i, j]
+    return sums, out
+
+
+@njit(cache=True, nogil=True)
+def ask_for(first, count, X):
+    """Ask for rows that follow, while those before are in the cache and memory is idle."""
+    for i in range(first, first + count):
+        for j in range(0, X.shape[1], max(1, LINE // X.itemsize)):
+            prefetch(X, i, j)
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def add_products(first, count, following, X, r, out):
-    """Add Xᵀr of some rows, for the three rows of r; four rows at a time, so that sums are seldom stored.
-
-    While these rows are in the cache and memory is idle, those that follow are asked for.
-    """
-    one, low, high = out[0], out[1], out[2]
-    last, line = count - count % 4, max(1, LINE // X.itemsize)
-    for i in range(0, last, 4):
-        for k in range(i, min(i + 4, following)):
-            for j in range(0, X.shape[1], line):
-                prefetch(X, first + count + k, j)
-        a, b, c, d = r[:, i], r[:, i + 1], r[:, i + 2], r[:, i + 3]
-        for j in range(X.shape[1]):
-            x, xx, xxx, xxxx = X[first + i, j], X[first + i + 1, j], X[first + i + 2, j], X[first + i + 3, j]
-            one[j] += a[0] * x + b[0] * xx + c[0] * xxx + d[0] * xxxx
-            low[j] += a[1] * x + b[1] * xx + c[1] * xxx + d[1] * xxxx
-            high[j] += a[2] * x + b[2] * xx + c[2] * xxx + d[2] * xxxx
-    for i in range(last, count):
-        for j in range(X.shape[1]):
-            x = X[first + i, j]
-            one[j] += r[0, i] * x
-            low[j] += r[1, i] * x
-            high[j] += r[2, i] * x
+def add_rows_once(i, X, r, out):
+    """Add Xᵀr of four rows, so that sums are seldom stored."""
+    a, b, c, d = r[0], r[1], r[2], r[3]
+    for j in range(X.shape[1]):
+        out[j] += a * X[i, j] + b * X[i + 1, j] + c * X[i + 2, j] + d * X[i + 3, j]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def sweep_columns(start, stop, X, w, b, kind, p, mu, y, s, z):
-    """The same for a matrix in Fortran's order."""
+def add_rows(i, X, r, q, t, one, low, high):
+    """The same for three factors of each row."""
+    for j in range(X.shape[1]):
+        x, xx, xxx, xxxx = X[i, j], X[i + 1, j], X[i + 2, j], X[i + 3, j]
+        one[j] += r[0] * x + r[1] * xx + r[2] * xxx + r[3] * xxxx
+        low[j] += q[0] * x + q[1] * xx + q[2] * xxx + q[3] * xxxx
+        high[j] += t[0] * x + t[1] * xx + t[2] * xxx + t[3] * xxxx
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def sweep_columns(start, stop, X, w, b, kind, p, mu, y, s, z, foresee):
+    """The same for a matrix in Fortran's order; four columns at a time, so that what goes with rows is seldom read."""
     columns = X.shape[1]
-    out, sums = np.zeros((3, columns)), np.zeros(SUMS)
-    step = max(16, min(4096, CACHE // max(columns, 1)))
-    scores, (r, spare) = np.empty(step), room(step)
+    step = max(16, min(4096, 2 * CACHE // max(columns, 1)))
+    scores, (r, spare) = np.empty(step), room(step, foresee)
+    out, sums = np.zeros((r.shape[0], columns)), np.zeros(SUMS)
     for first in range(start, stop, step):
         count = min(step, stop - first)
-        scores[:count] = b
-        for j in range(columns):
-            coefficient = w[j]
-            for i in range(count):
-                scores[i] += coefficient * X[first + i, j]
+        _scores_of_columns(first, count, X, w, b, scores)
         judge(first, count, kind, p, mu, y, s, scores, z, r, spare, sums)
-        slopes, below, above = r[0], r[1], r[2]
-        for j in range(columns):
-            one, low, high = 0.0, 0.0, 0.0
-            for i in range(count):
-                x = X[first + i, j]
-                one += slopes[i] * x
-                low += below[i] * x
-                high += above[i] * x
-            out[0, j] += one
-            out[1, j] += low
-            out[2, j] += high
-    return sums, out[0], out[1:]
+        for k in range(r.shape[0]):
+            _add_columns(first, count, X, r[k], out[k])
+    return sums, out
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def _scores_of_columns(first, count, X, w, b, scores):
+    columns = X.shape[1]
+    last = columns - columns % 4
+    scores[:count] = b
+    for j in range(0, last, 4):
+        one, two, three, four = w[j], w[j + 1], w[j + 2], w[j + 3]
+        for k in range(count):
+            i = first + k
+            scores[k] += one * X[i, j] + two * X[i, j + 1] + three * X[i, j + 2] + four * X[i, j + 3]
+    for j in range(last, columns):
+        one = w[j]
+        for k in range(count):
+            scores[k] += one * X[first + k, j]
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def _add_columns(first, count, X, r, out):
+    columns = X.shape[1]
+    last = columns - columns % 4
+    for j in range(0, last, 4):
+        one, two, three, four = 0.0, 0.0, 0.0, 0.0
+        for k in range(count):
+            i, factor = first + k, r[k]
+            one += factor * X[i, j]
+            two += factor * X[i, j + 1]
+            three += factor * X[i, j + 2]
+            four += factor * X[i, j + 3]
+        out[j] += one
+        out[j + 1] += two
+        out[j + 2] += three
+        out[j + 3] += four
+    for j in range(last, columns):
+        one = 0.0
+        for k in range(count):
+            one += r[k] * X[first + k, j]
+        out[j] += one
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)

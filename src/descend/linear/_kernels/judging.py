@@ -22,44 +22,57 @@ def weight_of(s, i):
 
 
 @njit(cache=True, nogil=True)
-def room(count):
+def room(count, foresee):
     """Arrays for the judgement of so many rows: weighted slopes, and foreseen ones below and above 0; three more."""
-    return np.empty((3, count)), np.empty((3, count))
+    return np.empty((3 if foresee else 1, count)), np.empty((3, count))
 
 
 @njit(cache=True, nogil=True)
 def judge(first, count, kind, p, mu, y, s, scores, z, r, spare, sums):
     """Judge `count` rows from `first` on by their scores: fill `r`, add to `sums`, and keep the scores in `z`.
 
-    `z` holds the last scores, at which the slopes of these were foreseen: see `Matrix.sweep`.
+    `z` holds the last scores, at which the slopes of these were foreseen, where `r` has room for them: see
+    `Matrix.sweep`.
     """
-    slopes, foreseen, losses, conjugates, weights = r[0], r[1], spare[0], spare[1], spare[2]
+    slopes, losses, conjugates, weights = r[0], spare[0], spare[1], spare[2]
+    for i in range(count):
+        weights[i] = weight_of(s, first + i)
+    if r.shape[0] > 1:
+        _look_ahead(first, count, kind, p, mu, y, scores, z, r[1], conjugates)
+        for side in range(2):
+            sums[2 + side] += _total_of_side(count, weights, conjugates, r[1], side)
+        sums[6] += _squares(count, weights, r[1])
+        sums[5] += _above(count, weights, r[1], r[2])
+        sums[4] += _below(count, weights, r[1])
     if kind == LOGISTIC:
-        _foresee_logistic(first, count, y, scores, z, foreseen)
-        _entropies(count, foreseen, conjugates)
         _exponentials(count, scores, losses)
         _logistic_slopes(first, count, y, scores, losses, slopes)
         _logistic_losses(first, count, y, scores, losses)
     elif kind == SQUARED:
-        _squared(first, count, y, scores, slopes, foreseen, losses, conjugates)
+        _squared(first, count, y, scores, slopes, losses)
     else:
-        _foresee(first, count, kind, p, mu, y, scores, z, foreseen)
-        for i in range(count):
-            conjugates[i] = conjugate(kind, p, foreseen[i], y[first + i])
         for i in range(count):
             slopes[i] = slope(kind, p, mu, scores[i], y[first + i])
         for i in range(count):
             losses[i] = value(kind, p, mu, scores[i], y[first + i])
     z[first : first + count] = scores[:count]
-    for i in range(count):
-        weights[i] = weight_of(s, first + i)
     sums[0] += _total(count, weights, losses)
     sums[1] += _weigh(count, weights, slopes)
-    for side in range(2):
-        sums[2 + side] += _total_of_side(count, weights, conjugates, foreseen, side)
-    sums[6] += _squares(count, weights, foreseen)
-    sums[5] += _above(count, weights, foreseen, r[2])
-    sums[4] += _below(count, weights, foreseen)
+
+
+@njit(cache=True, nogil=True)
+def _look_ahead(first, count, kind, p, mu, y, scores, z, foreseen, conjugates):
+    """The slopes that were foreseen, and their conjugates."""
+    if kind == LOGISTIC:
+        _foresee_logistic(first, count, y, scores, z, foreseen)
+        _entropies(count, foreseen, conjugates)
+        return
+    if kind == SQUARED:
+        _errors(first, count, y, scores, foreseen)
+    else:
+        _foresee(first, count, kind, p, mu, y, scores, z, foreseen)
+    for i in range(count):
+        conjugates[i] = conjugate(kind, p, foreseen[i], y[first + i])
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
@@ -114,11 +127,16 @@ def _below(count, weights, slopes):
 
 
 @njit(cache=True, nogil=True)
-def _squared(first, count, y, scores, slopes, foreseen, losses, conjugates):
+def _squared(first, count, y, scores, slopes, losses):
+    _errors(first, count, y, scores, slopes)
     for i in range(count):
-        error = scores[i] - y[first + i]
-        slopes[i] = foreseen[i] = error
-        losses[i], conjugates[i] = 0.5 * error * error, error * (0.5 * error + y[first + i])
+        losses[i] = 0.5 * slopes[i] * slopes[i]
+
+
+@njit(cache=True, nogil=True)
+def _errors(first, count, y, scores, out):
+    for i in range(count):
+        out[i] = scores[i] - y[first + i]
 
 
 @njit(cache=True, nogil=True)

@@ -5,6 +5,7 @@ from numba import njit
 
 from descend.linear._kernels.dense import CACHE
 from descend.linear._kernels.judging import FAST
+from descend.linear._kernels.sparse import add_row, score_rows
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
@@ -56,23 +57,17 @@ def sums_columns(start, stop, X, v, centre):
     return g, total
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True)
 def scores_sparse(start, stop, data, indices, indptr, w, b, z):
     """z = Xw + b of compressed rows."""
-    for i in range(start, stop):
-        score = b
-        for k in range(indptr[i], indptr[i + 1]):
-            score += data[k] * w[indices[k]]
-        z[i] = score
+    score_rows(start, stop - start, data, indices, indptr, w, b, z[start:stop])
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True)
 def sums_sparse(start, stop, data, indices, indptr, v, columns):
     """Σ v x of compressed rows, and Σ v."""
     g, total = np.zeros(columns), 0.0
     for i in range(start, stop):
-        factor = v[i]
-        total += factor
-        for k in range(indptr[i], indptr[i + 1]):
-            g[indices[k]] += factor * data[k]
+        total += v[i]
+        add_row(v[i], data, indices, indptr[i], indptr[i + 1], g)
     return g, total

@@ -1,4 +1,8 @@
-"""Kernels for a sparse matrix in compressed rows: one pass over it gives scores, loss and gradient together."""
+"""Kernels for a sparse matrix in compressed rows: one pass over it gives scores, loss and gradient together.
+
+Rows are short, and vector instructions that gather their numbers cost more than they save: products with rows are
+compiled without leave to make them. Indices are read as unsigned numbers: there are no negative ones to look for.
+"""
 
 import numpy as np
 from numba import njit
@@ -8,26 +12,39 @@ from descend.linear._kernels.judging import FAST, SUMS, judge, room, weight_of
 ROWS = 1024  # of a block
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
-def sweep(start, stop, data, indices, indptr, w, b, kind, p, mu, y, s, z):
+@njit(cache=True, nogil=True)
+def sweep(start, stop, data, indices, indptr, w, b, kind, p, mu, y, s, z, foresee):
     """One pass over rows: see `Matrix.sweep`."""
-    g, q, sums = np.zeros(w.size), np.zeros((2, w.size)), np.zeros(SUMS)
-    scores, (r, spare) = np.empty(ROWS), room(ROWS)
+    scores, (r, spare) = np.empty(ROWS), room(ROWS, foresee)
+    out, sums = np.zeros((r.shape[0], w.size)), np.zeros(SUMS)
     for first in range(start, stop, ROWS):
         count = min(ROWS, stop - first)
-        for i in range(count):
-            score = b
-            for k in range(indptr[first + i], indptr[first + i + 1]):
-                score += data[k] * w[indices[k]]
-            scores[i] = score
+        score_rows(first, count, data, indices, indptr, w, b, scores)
         judge(first, count, kind, p, mu, y, s, scores, z, r, spare, sums)
         for i in range(count):
-            side = 1 if r[2, i] > 0 else 0
-            one, foreseen = r[0, i], r[1 + side, i]
-            for k in range(indptr[first + i], indptr[first + i + 1]):
-                g[indices[k]] += one * data[k]
-                q[side, indices[k]] += foreseen * data[k]
-    return sums, g, q
+            add_row(r[0, i], data, indices, indptr[first + i], indptr[first + i + 1], out[0])
+        if foresee:
+            for i in range(count):
+                side = 2 if r[2, i] > 0 else 1
+                add_row(r[side, i], data, indices, indptr[first + i], indptr[first + i + 1], out[side])
+    return sums, out
+
+
+@njit(cache=True, nogil=True)
+def score_rows(first, count, data, indices, indptr, w, b, out):
+    """The scores of some rows."""
+    for i in range(count):
+        score = b
+        for k in range(indptr[first + i], indptr[first + i + 1]):
+            score += data[k] * w[np.uint64(indices[k])]
+        out[i] = score
+
+
+@njit(cache=True, nogil=True)
+def add_row(factor, data, indices, first, last, out):
+    """Add a row times a factor."""
+    for k in range(first, last):
+        out[np.uint64(indices[k])] += factor * data[k]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
@@ -45,18 +62,36 @@ def moments(start, stop, data, indices, indptr, s, columns):
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def gram(start, stop, data, indices, indptr, h, columns):
-    """Σ h x xᵀ over rows x with a one at their end; only the lower triangle is filled."""
-    out = np.zeros((columns + 1, columns + 1))
+def add_gram(start, stop, data, indices, indptr, h, out):
+    """Add Σ h x xᵀ over rows x with a one at their end to the lower triangle of `out`."""
+    last = np.uint64(out.shape[0] - 1)
     for i in range(start, stop):
         weight = h[i - start]
         if weight == 0:
             continue
-        out[columns, columns] += weight
+        out[last, last] += weight
         for k in range(indptr[i], indptr[i + 1]):
-            j, x = indices[k], weight * data[k]
-            out[columns, j] += x
+            j, x = np.uint64(indices[k]), weight * data[k]
+            out[last, j] += x
             for m in range(indptr[i], k + 1):
-                other = indices[m]
+                other = np.uint64(indices[m])
                 out[max(j, other), min(j, other)] += x * data[m]
-    return out
+
+
+@njit(cache=True, nogil=True)
+def gathered(data, indices, place, columns, greatest, count, out):
+    """The places of columns among those that were seen, which new ones join until there is no more room.
+
+    `place`: of each column, or −1; `columns`, `greatest`: the columns in the order in which they came, `count` of them,
+    and the greatest magnitude of each. Gives the new count, or −1 if room was wanting.
+    """
+    for k in range(indices.size):
+        j = indices[k]
+        if place[j] < 0:
+            if count == columns.size:
+                return -1
+            place[j], columns[count] = count, j
+            count += 1
+        out[k] = place[j]
+        greatest[place[j]] = max(greatest[place[j]], abs(np.float64(data[k])))
+    return count

@@ -5,6 +5,7 @@ the gradient. A single pass would go over columns in pieces too short for vector
 import numpy as np
 from numba import njit
 
+from descend.linear._kernels.dense import add_rows, add_rows_once
 from descend.linear._kernels.judging import FAST, SUMS, judge, room
 
 ROWS = 1024  # of a block
@@ -32,8 +33,8 @@ def scores_columns(start, stop, X, chosen, w, b, out):
 
 @njit(cache=True, nogil=True)
 def slopes(start, stop, kind, p, mu, y, s, scores, z, r):
-    """Weighted slopes, and those foreseen below and above 0, as the three rows of r; the sums of `judging.judge`."""
-    sums, (part, spare) = np.zeros(SUMS), room(ROWS)
+    """Weighted slopes, and perhaps those foreseen below and above 0, as the rows of r; the sums of `judging.judge`."""
+    sums, (part, spare) = np.zeros(SUMS), room(ROWS, r.shape[0] > 1)
     for first in range(start, stop, ROWS):
         count = min(ROWS, stop - first)
         judge(first, count, kind, p, mu, y, s, scores[first:stop], z, part, spare, sums)
@@ -43,36 +44,29 @@ def slopes(start, stop, kind, p, mu, y, s, scores, z, r):
 
 @njit(cache=True, nogil=True, fastmath=FAST)
 def products_rows(start, stop, X, r):
-    """Xᵀr of some rows, for the three rows of r; four rows at a time, so that sums are seldom stored."""
+    """Xᵀr of some rows, for the rows of r, of which there are three or one."""
     columns = X.shape[1]
-    out = np.zeros((3, columns))
-    one, low, high = out[0], out[1], out[2]
+    out = np.zeros((r.shape[0], columns))
     last = stop - (stop - start) % 4
     for i in range(start, last, 4):
-        a, b, c, d = r[:, i], r[:, i + 1], r[:, i + 2], r[:, i + 3]
-        for j in range(columns):
-            x, xx, xxx, xxxx = X[i, j], X[i + 1, j], X[i + 2, j], X[i + 3, j]
-            one[j] += a[0] * x + b[0] * xx + c[0] * xxx + d[0] * xxxx
-            low[j] += a[1] * x + b[1] * xx + c[1] * xxx + d[1] * xxxx
-            high[j] += a[2] * x + b[2] * xx + c[2] * xxx + d[2] * xxxx
+        if r.shape[0] > 1:
+            add_rows(i, X, r[0, i : i + 4], r[1, i : i + 4], r[2, i : i + 4], out[0], out[1], out[2])
+        else:
+            add_rows_once(i, X, r[0, i : i + 4], out[0])
     for i in range(last, stop):
-        for j in range(columns):
-            x = X[i, j]
-            one[j] += r[0, i] * x
-            low[j] += r[1, i] * x
-            high[j] += r[2, i] * x
+        for k in range(r.shape[0]):
+            factor = r[k, i]
+            for j in range(columns):
+                out[k, j] += factor * X[i, j]
     return out
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
 def products_columns(first, last, X, r, out):
     """Xᵀr of some columns, for a matrix in Fortran's order."""
-    one, low, high = r[0], r[1], r[2]
     for j in range(first, last):
-        a, b, c = 0.0, 0.0, 0.0
-        for i in range(X.shape[0]):
-            x = X[i, j]
-            a += one[i] * x
-            b += low[i] * x
-            c += high[i] * x
-        out[0, j], out[1, j], out[2, j] = a, b, c
+        for k in range(r.shape[0]):
+            total = 0.0
+            for i in range(X.shape[0]):
+                total += r[k, i] * X[i, j]
+            out[k, j] = total
