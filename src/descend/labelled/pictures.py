@@ -87,7 +87,9 @@ def _from_idx(path: Path, name: str) -> Collection:
     classes = sorted(np.unique(labels).tolist())
     if len(classes) < 2:
         raise InputError(f"{path}: all images have the label {classes[0]}; there must be two or more classes")
-    examples, test, notes = _of_labels(pixels, labels, classes), None, ()
+    examples = _of_labels(pixels, labels, classes)
+    test: Examples | None = None
+    notes: tuple[str, ...] = ()
     if beside := _test_beside(path):
         test_pixels, test_labels = _labelled(beside)
         if test_pixels.shape[1:] != pixels.shape[1:]:
@@ -122,13 +124,12 @@ def _test_beside(path: Path) -> Path | None:
 
 
 def _from_folder(folder: Path, name: str) -> Collection:
-    parts = [folder / part for part in PARTS]
-    learn, test_folder = parts if all(map(is_folder_of_pictures, parts)) else (folder, None)
+    learn, test_folder = _parts(folder)
     brought = _size([*paths_in_classes(learn), *(paths_in_classes(test_folder) if test_folder else [])])
     found = read_folder(learn, brought.size)
     classes = tuple(np.unique(found.classes).tolist())
     examples = _of_files(found.pixels, found.classes, found.paths, classes, folder)
-    test = None
+    test: Examples | None = None
     if test_folder is not None:
         paths = paths_in_classes(test_folder)
         labels = np.array([path.relative_to(test_folder).parts[0] for path in paths])
@@ -136,6 +137,12 @@ def _from_folder(folder: Path, name: str) -> Collection:
         test = _of_files(read_pictures(paths, found.pixels.shape[1:]), labels, paths, classes, folder)
     notes = (*brought.notes, *found.notes)
     return Collection("pictures", name, _digest(classes, examples, test), classes, examples, test, notes=notes)
+
+
+def _parts(folder: Path) -> tuple[Path, Path | None]:
+    """The folder with the classes to learn, and that with those to be held out, if there is one."""
+    learn, test = (folder / part for part in PARTS)
+    return (learn, test) if is_folder_of_pictures(learn) and is_folder_of_pictures(test) else (folder, None)
 
 
 @dataclass(frozen=True)
