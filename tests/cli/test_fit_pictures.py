@@ -103,7 +103,7 @@ def test_it_learns_and_finds_its_own_rate(descend):
     told = re.sub(r"<.*?>", "", shown[1])
     assert re.fullmatch(r"dusk \(\d+\.\d%\), taken for noon \(\d+\.\d%\) test/dusk/bright\.png", told)
     outside = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
-    assert not re.search(r"""href=|https?://|@import|src="?(?!data:)""", outside)
+    assert not re.search(r"""href=|https?://|@import|src=(?!"data:)""", outside)
 
 
 def test_idx_files(descend):
@@ -189,7 +189,7 @@ def test_a_test_set_leaves_nothing_to_hold_out(descend):
 
 
 def spoil(path):
-    path.write_bytes(path.read_bytes()[:-20])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 def test_pictures_that_cannot_be_used(descend):
@@ -220,7 +220,7 @@ def test_idx_files_that_cannot_be_used(descend):
     idx("t10k", 30, shape=(5, 6))
     refused(descend("fit", source), "t10k-images-idx3-ubyte has images of 5×6×1, but")
     spoil(Path("train-labels-idx1-ubyte"))
-    refused(descend("fit", source), "train-labels-idx1-ubyte should hold 30 numbers, but ends after 10")
+    refused(descend("fit", source), "train-labels-idx1-ubyte should hold 30 numbers, but ends after 11 of 30")
     Path("train-labels-idx1-ubyte").unlink()
     refused(descend("fit", source), "train-labels-idx1-ubyte cannot be read: No such file")
     assert not Path("runs").exists()

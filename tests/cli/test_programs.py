@@ -45,8 +45,13 @@ def test_programs_are_kept_and_change_nothing(tmp_path, monkeypatch):
     for path in kept:
         Path("cache", path).write_bytes(b"damaged")
     assert fit("cache", "damaged") == cold
-    Path("file").touch()
-    assert fit("file", "nowhere") == cold  # a folder that cannot be made
+
+
+def test_where_nothing_can_be_written_nothing_is_kept(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(_programs, "cache_folder", lambda: tmp_path / "file")
+    monkeypatch.setattr("jax.config.update", lambda *_: pytest.fail("kept"))
+    _programs.keep_programs()
 
 
 def test_a_library_keeps_nothing():
