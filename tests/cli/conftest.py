@@ -20,7 +20,7 @@ class Said(NamedTuple):
 
 @pytest.fixture
 def descend(monkeypatch, capsys, tmp_path):
-    """`descend("fit", ...)`, run in an empty folder; where it would keep programs, there it is a process of its own."""
+    """`descend("fit", ...)`, run in an empty folder; what it compiles is not kept."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("descend.cli.keep_programs", lambda: None)
 

@@ -21,7 +21,7 @@ def keep_programs() -> None:
     For this process alone, and before it compiles anything. A folder that the user named to JAX takes precedence; if
     nothing can be written, nothing is kept. What is read is what was compiled, so that no number depends on it.
     """
-    if jax.config.jax_compilation_cache_dir is not None:
+    if jax.config.jax_compilation_cache_dir is not None:  # type: ignore[attr-defined]  # JAX makes it as it is imported
         return
     folder = cache_folder() / "descend" / _machine()
     try:

@@ -183,6 +183,6 @@ def _digest(classes: tuple[str, ...], examples: Examples, test: Examples | None)
     for part in (examples, test):
         if part is not None:
             digest.update(repr((part.inputs.dtype, part.inputs.shape)).encode())
-            digest.update(np.ascontiguousarray(part.inputs))
-            digest.update(part.targets)
+            digest.update(np.ascontiguousarray(part.inputs).data)
+            digest.update(part.targets.data)
     return digest.hexdigest()

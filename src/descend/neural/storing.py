@@ -68,6 +68,6 @@ def _bare(facts: dict[str, Any], vocabulary: dict[str, np.ndarray]) -> Classifie
     if facts["kind"] != "TextClassifier":
         raise ValueError(f"{facts['kind']!r} is no classifier")
     texts = TextClassifier(**facts["settings"])
-    kind = Grams if texts.model == "bag" else Words
-    texts.vocabulary_ = kind(**vocabulary, **facts["vocabulary"])
+    learnt: dict[str, Any] = {**vocabulary, **facts["vocabulary"]}
+    texts.vocabulary_ = Grams(**learnt) if texts.model == "bag" else Words(**learnt)
     return texts
