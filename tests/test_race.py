@@ -113,6 +113,24 @@ class TestMinimize:
         assert resumed.search == whole.search
         assert np.asarray(resumed.params).tobytes() == np.asarray(whole.params).tobytes()
 
+    def test_interrupted_while_it_searches_it_searches_again(self, tmp_path, monkeypatch):
+        whole, trial, tried = minimize(squares, np.zeros(6), (X, Y), steps=50), Race._loss, []
+
+        def tries(race, run, rate, is_over):
+            tried.append(rate)
+            if len(tried) == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+            return trial(race, run, rate, is_over)
+
+        settings = {"steps": 50, "checkpoint": tmp_path / "run", "resume": True}
+        with monkeypatch.context() as patch:
+            patch.setattr(Race, "_loss", tries)
+            interrupted = minimize(squares, np.zeros(6), (X, Y), **settings)
+        assert (interrupted.reason.name, interrupted.reason.step, len(tried)) == ("interrupted", 0, 2)
+        resumed = minimize(squares, np.zeros(6), (X, Y), **settings)
+        assert resumed.search == whole.search
+        assert np.asarray(resumed.params).tobytes() == np.asarray(whole.params).tobytes()
+
     def test_a_checkpoint_of_another_budget_is_refused(self, tmp_path):
         file = tmp_path / "run"
         minimize(squares, np.zeros(6), (X, Y), steps=30, checkpoint=file)

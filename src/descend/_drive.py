@@ -98,7 +98,12 @@ class Drive:
         """Find the learning rate, in the time that there is."""
         begin, limit = time.perf_counter(), self.budget.seconds or math.inf
         is_over = lambda: interrupted.is_set() or time.perf_counter() - begin >= SEARCHING * limit
-        self.search = race(self.run, is_over)
+        search = race(self.run, is_over)
+        if interrupted.is_set():
+            # Not kept: a descent that goes on from here must find the rate that one finds which was not interrupted.
+            self.reason = Reason("interrupted", "Ctrl-C while a learning rate was looked for", self.run.step)
+            return
+        self.search = search
         self.seconds += time.perf_counter() - begin
         self._tune(race.rule(self.search.rate))
 

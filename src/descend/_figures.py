@@ -22,7 +22,7 @@ def training_curves(history: History, reason: Reason) -> "go.Figure":
     columns = {name: column for name, column in history.columns.items() if name in PANELS}
     checks = history.validation
     scores = [name for name in checks if name not in ("step", "loss")]
-    rows = len(columns) + len(scores)
+    rows = max(len(columns) + len(scores), 1)  # nothing was recorded of what ended before its first step
     figure = make_subplots(rows=rows, shared_xaxes=True, vertical_spacing=0.12 / rows)
     chosen = _evenly(len(history))
     step = history["step"][chosen]

@@ -20,8 +20,9 @@ class Said(NamedTuple):
 
 @pytest.fixture
 def descend(monkeypatch, capsys, tmp_path):
-    """`descend("fit", ...)`, run in an empty folder."""
+    """`descend("fit", ...)`, run in an empty folder; what it compiles is not kept."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("descend.cli.keep_programs", lambda: None)
 
     def call(*args):
         monkeypatch.setattr(sys, "argv", ["descend", *map(str, args)])
@@ -58,6 +59,7 @@ def trained(houses, tmp_path_factory):
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(sys, "argv", ["descend", "fit", str(houses), *options])
+        patch.setattr("descend.cli.keep_programs", lambda: None)
         stack.enter_context(redirect_stdout(StringIO()))
         stack.enter_context(pytest.raises(SystemExit))
         main()

@@ -50,7 +50,8 @@ def test_samples(name, kind, count):
     assert "target" not in features.columns
     encoded = task.encode(target)
     assert encoded.dtype == (np.float64 if kind == "regression" else np.int32)
-    assert task.decode(encoded).tolist() == (target.tolist() if kind == "regression" else target.map(str).tolist())
+    named = encoded.tolist() if kind == "regression" else [task.classes[number] for number in encoded]
+    assert named == (target.tolist() if kind == "regression" else target.map(str).tolist())
 
 
 def test_a_target_may_be_settled_by_the_caller():

@@ -5,6 +5,7 @@ import warnings
 
 from typer import Typer
 
+from descend.cli._programs import keep_programs
 from descend.cli.fit import fit
 from descend.cli.generate import generate
 from descend.cli.lm import lm
@@ -32,6 +33,7 @@ app.command()(optimizers)
 def main() -> None:
     """Run the command line; what `descend` refuses is one line on the standard error, and exit code 2."""
     warnings.showwarning = lambda message, *_: _tell(f"warning: {message}")  # without a place in the source
+    keep_programs()
     try:
         app()
     except (DescendError, OSError) as error:  # the system's own errors: a full disk, a folder that is closed to us

@@ -1,107 +1,70 @@
-"""`descend fit`: train a model on a table."""
+"""`descend fit`: train a model on a table, on pictures, or on texts."""
 
-import json
-import shlex
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from rich.console import Console
-from rich.table import Table as Grid
-from rich.text import Text
-from typer import Argument, Option, echo
+from typer import Argument, Option
 
-from descend._files import write_atomically
-from descend.observers import Observer
-from descend.observers.progress import ProgressBar
-from descend.tables.coefficients import as_frame, coefficients
-from descend.tables.folder import RunFolder, find_folder, save_model
-from descend.tables.outcome import Outcome, judge, metrics
-from descend.tables.preparing import prepare
-from descend.tables.reading import read_table
-from descend.tables.report import render
+from descend.cli._fit_labelled import fit_labelled
+from descend.cli._fit_table import fit_table
+from descend.errors import InputError
+from descend.labelled.collection import CLASS
+from descend.labelled.pictures import has_pictures, read_collection
+from descend.labelled.texts import as_texts
+from descend.tables.reading import Table, read_table
 from descend.tables.settings import Settings
-from descend.tables.training import Fitted, train
 
+SOURCE = ("A CSV, TSV, Parquet or Feather file, or sample:NAME of scikit-learn's; a folder with a folder of pictures "
+          "for each class; or IDX files of images.")
 DESCENT = ("sgd, adagrad, rmsprop, adam or adamw. With this, --learning-rate, --batch-size or --epochs the linear "
            "model is trained in such steps, too; otherwise a solver finds its minimum, and proves it.")
+HELD_OUT = 0.2
 
 
 def fit(
-    table: Annotated[str, Argument(help="A CSV, TSV, Parquet or Feather file, or sample:NAME of scikit-learn's.")],
-    target: Annotated[str, Option(help="The column to predict.")],
-    model: Annotated[Literal["auto", "linear", "mlp"], Option(help="auto tries both, and says why it chose.")] = "auto",
+    source: Annotated[str, Argument(help=SOURCE)],
+    target: Annotated[str | None, Option(help="The column to predict. Pictures have their classes.")] = None,
+    model: Annotated[
+        Literal["auto", "linear", "mlp"], Option(help="Of tables: auto tries both, and says why it chose.")
+    ] = "auto",
     optimizer: Annotated[str | None, Option(help=DESCENT)] = None,
     learning_rate: Annotated[float | None, Option(help="The highest of a cosine schedule.")] = None,
     batch_size: Annotated[int | None, Option(help="Rows per step.")] = None,
     epochs: Annotated[float | None, Option(help="Times to see all rows, at the most.")] = None,
     seconds: Annotated[float | None, Option(help="Time to train, at the most.")] = None,
     seed: Annotated[int, Option(help="Of the hold-out split, the weights and the shuffling.")] = 0,
-    hold_out: Annotated[float, Option(help="Share of the rows to score on.")] = 0.2,
+    hold_out: Annotated[float | None, Option(help=f"Share of the rows to score on; by default {HELD_OUT}.")] = None,
     out: Annotated[Path | None, Option(help="The run's folder; by default runs/NAME.")] = None,
     resume: Annotated[bool, Option("--resume", help="Go on with the run in the folder.")] = False,
     quiet: Annotated[bool, Option("--quiet", help="Print nothing.")] = False,
     as_json: Annotated[bool, Option("--json", help="Print the metrics as JSON, and nothing else.")] = False,
 ) -> None:
-    """Train a model that predicts a column of a table from the others."""
-    settings = Settings(target, model, optimizer, learning_rate, batch_size, epochs, seconds, seed, hold_out)
-    source = read_table(table)
-    folder = find_folder(out, source, settings, resume)
-    prepared = prepare(source, settings)
-    folder.begin()
-    console = Console(quiet=quiet or as_json)
-
-    def looks_on(architecture: str) -> Sequence[Observer]:
-        return () if console.quiet else (ProgressBar(f"{architecture:>6}", console),)
-
-    fitted = train(prepared, settings, observers=looks_on, checkpoints=folder.checkpoints, resume=resume)
-    outcome = judge(fitted, seed)
-    facts = metrics(fitted, outcome, settings)
-    _write(folder, fitted, outcome, facts, source.name)
-    if as_json:
-        echo(json.dumps(facts, indent=2, ensure_ascii=False))
-    console.print(_closing(fitted, outcome, facts))
-    place = shlex.quote(str(folder.path))
-    if fitted.reason.name == "interrupted":
-        _say(console, f"go on:  the same command with --resume --out {place}")
-    _say(console, f"report: {folder.path / 'report.html'}")
-    _say(console, f"use it: descend predict {place} TABLE -o FILE")
-
-
-def _say(console: Console, line: str) -> None:
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
+    """Train a model that predicts a column of a table from the others, or tells pictures or texts apart."""
+    predicted, share = CLASS if target is None else target, HELD_OUT if hold_out is None else hold_out
+    settings = Settings(predicted, model, optimizer, learning_rate, batch_size, epochs, seconds, seed, share)
+    how = (out, resume, Console(quiet=quiet or as_json), as_json)
+    if has_pictures(source):
+        collection = read_collection(source)
+        if target is not None:
+            raise InputError(f"--target is for tables: the pictures in {source} have their classes already")
+        if model != "auto":
+            raise InputError(f"--model {model} is for tables: pictures have a network of their own")
+        if collection.test is not None and hold_out is not None:
+            raise InputError(f"--hold-out is for what is not divided yet: {source} has its own test set")
+        fit_labelled(collection, settings, *how)
+        return
+    table = read_table(source)
+    if target is None:
+        raise InputError(f"{table.name} is a table: say with --target which column to predict, one of "
+                         f"{_columns(table)}")
+    texts = as_texts(table, target) if model == "auto" else None
+    if texts is not None:
+        fit_labelled(texts, settings, *how)
+    else:
+        fit_table(table, settings, *how)
 
 
-def _write(folder: RunFolder, fitted: Fitted, outcome: Outcome, facts: dict[str, Any], name: str) -> None:
-    """Write the run's files; the model comes first, and the metrics last: where they are, the rest is."""
-    save_model(folder, fitted.model)
-    history = fitted.chosen.history.to_pandas().to_parquet(index=False)
-    write_atomically(folder.path / "history.parquet", history)
-    found = coefficients(fitted.linear, fitted.prepared) if fitted.linear else []
-    if found:
-        write_atomically(folder.path / "coefficients.csv", as_frame(found).to_csv(index=False).encode())
-    write_atomically(folder.path / "report.html", render(fitted, outcome, facts, found, name).encode())
-    folder.write_json("metrics.json", facts)
-
-
-def _closing(fitted: Fitted, outcome: Outcome, facts: dict[str, Any]) -> Grid:
-    """What came of it, in a table."""
-    task = fitted.prepared.task
-    grid = Grid(show_header=False, box=None, padding=(0, 2, 0, 0))
-    grid.add_column(style="bold")
-    dropped = f", {facts['dropped']:,} more without a target" if facts["dropped"] else ""
-    for name, value in (
-        ("rows", f"{facts['rows']:,}, of which {facts['held_out']:,} were held out{dropped}"),
-        ("features", f"{facts['features']:,} from {len(fitted.prepared.encoder.used):,} columns"),
-        ("task", f"{task.kind} ({task.reason})"),
-        ("model", fitted.chosen.predictor.describe()),
-        ("why", fitted.why),
-        ("optimizer", facts["optimizer"]),
-        ("stopped", str(fitted.reason)),
-        *([("linear", fitted.linear.certificate.brief)] if fitted.linear else []),
-        ("score", f"{outcome.metric} {outcome.score:.4f} on held-out rows; the plainest guess: {outcome.baseline:.4f}"),
-        ("weightiest", ", ".join(name for name, fall in list(outcome.weights.items())[:5] if fall > 0) or "none"),
-        ("time", f"{facts['seconds']:.1f} s of training"),
-    ):
-        grid.add_row(name, Text(value))
-    return grid
+def _columns(table: Table) -> str:
+    names = [str(name) for name in table.frame.columns]
+    return ", ".join(names[:20]) + (f" and {len(names) - 20:,} more" if len(names) > 20 else "")

@@ -1,4 +1,4 @@
-"""`descend predict`: what a trained model says of another table."""
+"""`descend predict`: what a trained model says of another table, of other pictures or texts."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,27 +6,35 @@ from typing import Annotated
 from rich.console import Console
 from typer import Argument, Option
 
-from descend.tables.folder import load_model
+from descend.cli._closing import say
+from descend.labelled.predicting import predicted
+from descend.labelled.storing import classifier_from
+from descend.tables.folder import load_model, read_model
 from descend.tables.predicting import check_suffix, predict_frame, write_frame
 from descend.tables.reading import read_table
 
 
 def predict(
     run: Annotated[Path, Argument(help="The folder that descend fit wrote.")],
-    table: Annotated[str, Argument(help="A table with the columns that the model was trained on.")],
+    source: Annotated[str, Argument(help="A table with the columns that the model was trained on; or a folder of "
+                                         "pictures, one picture, or an IDX file.")],
     output: Annotated[Path, Option("--output", "-o", help="Where to write: .csv, .tsv, .parquet or .feather.")],
     quiet: Annotated[bool, Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
-    """Write a table with the model's predictions beside its columns."""
+    """Write a table with the model's predictions, beside its columns if there was one."""
     check_suffix(output)
-    model = load_model(run)
-    frame = read_table(table).frame
-    predicted = predict_frame(model, frame)
-    write_frame(predicted, output)
     console = Console(quiet=quiet)
-    added = predicted.columns[len(frame.columns)]
-    console.print(f"{len(predicted):,} predictions in {output}, column '{added}'", highlight=False, markup=False,
-                  soft_wrap=True)
+    classifier = classifier_from(*read_model(run))
+    if classifier is not None:
+        made = predicted(classifier, source)
+        write_frame(made, output)
+        column = made.columns[-len(classifier.classes) - 1]
+        say(console, f"{len(made):,} predictions in {output}, column '{column}'")
+        return
+    model = load_model(run)
+    frame = read_table(source).frame
+    made = predict_frame(model, frame)
+    write_frame(made, output)
+    say(console, f"{len(made):,} predictions in {output}, column '{made.columns[len(frame.columns)]}'")
     if ignored := model.encoder.extra_columns(frame):
-        console.print(f"not used by the model, and left as they are: {', '.join(ignored)}", highlight=False,
-                      markup=False, soft_wrap=True)
+        say(console, f"not used by the model, and left as they are: {', '.join(ignored)}")

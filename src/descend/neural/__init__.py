@@ -26,6 +26,8 @@ What all estimators share:
 | `loss_curve_` | the loss of each step's batch |
 | `validation_scores_` | the accuracy, or R², on the held-out examples after each epoch |
 | `n_iter_` | epochs |
+| `rule_` | what it was trained with, with the learning rate that was found |
+| `training_seconds_` | how long that took, those before a checkpoint that it went on from included |
 """
 
 from descend.neural.images import ConvClassifier

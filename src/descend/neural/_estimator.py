@@ -114,6 +114,7 @@ class NeuralEstimator(BaseEstimator):
         )
         self.network_, self.state_ = result.params, result.state
         self.history_, self.stop_reason_ = result.history, result.reason
+        self.rule_, self.training_seconds_ = result.run.descent.optimizer, result.seconds
         self.loss_curve_ = result.history.columns.get("loss", np.zeros(0)).tolist()
         self.validation_scores_ = list(result.history.validation.get("score", []))
         self.n_iter_ = max(1, math.ceil(result.reason.step * self._batch_size(count) / count))

@@ -78,10 +78,28 @@ def is_folder_of_pictures(folder: str | Path) -> bool:
     return folder.is_dir() and next(_found(folder), None) is not None
 
 
+def paths_in_classes(folder: str | Path) -> list[Path]:
+    """The pictures in the folders of a folder."""
+    return sorted(_found(Path(folder)))
+
+
+def paths_below(folder: str | Path) -> list[Path]:
+    """All pictures in a folder and in those within it."""
+    return sorted(path for path in Path(folder).rglob("*") if _is_picture(path))
+
+
+def sizes_of(paths: Sequence[Path]) -> set[tuple[int, int]]:
+    """The heights and widths that there are among pictures, as their first bytes tell them.
+
+    **Raises** `InputError` if a file is damaged.
+    """
+    return {_looked_at(path).size for path in paths}
+
+
 def _paths(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder")
-    paths = sorted(_found(folder))
+    paths = paths_in_classes(folder)
     classes = {path.relative_to(folder).parts[0] for path in paths}
     if not paths:
         raise InputError(f"{folder} has no pictures in its folders: put those of each class into a folder of their own")
@@ -93,9 +111,11 @@ def _paths(folder: Path) -> list[Path]:
 def _found(folder: Path) -> Iterator[Path]:
     for inner in folder.iterdir():
         if inner.is_dir() and not inner.name.startswith("."):
-            yield from (
-                path for path in inner.rglob("*") if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-            )
+            yield from filter(_is_picture, inner.rglob("*"))
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def _looked_at(path: Path) -> _Header:

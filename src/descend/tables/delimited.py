@@ -8,6 +8,7 @@ import pyarrow
 from pyarrow import csv as arrow_csv
 
 from descend.errors import InputError
+from descend.tables.orange import without_types
 from descend.tables.parsing import MISSING
 
 DELIMITERS = (",", "\t", ";", "|")
@@ -20,7 +21,7 @@ _NULLS = sorted({spelling for word in MISSING for spelling in (word, word.upper(
 
 def read_delimited(raw: bytes, where: str) -> pyarrow.Table:
     """Reads the bytes of a text table; `where` names them in messages."""
-    text = _as_utf8(raw, where)
+    text = without_types(_as_utf8(raw, where))
     head = text[:_HEAD].decode(errors="ignore").lstrip("\ufeff")
     if not head.strip():
         raise InputError(f"{where} is empty: it has neither a header nor rows")

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from descend._files import write_atomically
 from descend.checkpoint import read_arrays, write_arrays
 from descend.errors import CheckpointError, InputError
@@ -26,6 +28,7 @@ from descend.tables.storing import from_parts, to_parts
 from descend.tables.target import Task
 from descend.tables.training import Model
 
+FILE = "model.safetensors"
 VERSION = 2  # of the model's file
 PREDICTORS: dict[str, Any] = {"networks": Networks, "linear": Linear}
 
@@ -95,22 +98,30 @@ def save_model(folder: RunFolder, model: Model) -> None:
     }
     named = {"encoder": encoding, "predictor": weights}
     arrays = {f"{owner}/{name}": array for owner, some in named.items() for name, array in some.items()}
-    write_arrays(folder.path / "model.safetensors", arrays, facts)
+    write_arrays(folder.path / FILE, arrays, facts)
 
 
-def load_model(path: Path) -> Model:
-    """The model of a run's folder.
+def read_model(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays and the facts of the model in a run's folder, whatever kind of model it is.
 
     **Raises** `InputError` if there is no such folder or no model in it, `CheckpointError` if the model is damaged.
     """
-    file = path / "model.safetensors"
+    file = path / FILE
     if not path.is_dir():
         raise InputError(f"there is no folder {path}: give the folder that `descend fit` wrote")
     if not file.exists():
         begun = (path / "run.json").exists()
         hint = "its training did not end; go on with `descend fit … --resume`" if begun else "it is no run's folder"
         raise InputError(f"{path} has no model: {hint}")
-    arrays, facts = read_arrays(file)
+    return read_arrays(file)
+
+
+def load_model(path: Path) -> Model:
+    """The model of a run's folder.
+
+    **Raises** what `read_model` does, and `CheckpointError` for another kind of model.
+    """
+    file, (arrays, facts) = path / FILE, read_model(path)
     if facts.get("version") != VERSION:
         raise CheckpointError(f"{file} is no model of descend's, or was written by another version of it: train again "
                               "with `descend fit`")

@@ -1,9 +1,10 @@
 """Predictions for a table, beside its own columns."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow
 
@@ -20,11 +21,18 @@ def predict_frame(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
     **Raises** `InputError` if the table lacks columns, by name, or holds what the model cannot read.
     """
     values = model.predict(model.encoder.transform(frame))
-    if model.task.kind == "regression":
-        columns = {"prediction": values}
-    else:
-        columns = {"prediction": model.task.decode(values.argmax(axis=1))}
-        columns |= {f"probability of {name}": values[:, i] for i, name in enumerate(model.task.classes)}
+    columns = {"prediction": values} if model.task.kind == "regression" else told(values, model.task.classes)
+    return beside(frame, columns)
+
+
+def told(chances: np.ndarray, classes: Sequence[str]) -> dict[str, np.ndarray]:
+    """The columns that tell of probabilities: the most probable class, and the probability of each."""
+    best = np.asarray(classes, dtype=object)[chances.argmax(axis=1)]
+    return {"prediction": best} | {f"probability of {name}": chances[:, i] for i, name in enumerate(classes)}
+
+
+def beside(frame: pd.DataFrame, columns: dict[str, np.ndarray]) -> pd.DataFrame:
+    """The table with new columns; with a number behind their names, where it has such columns already."""
     taken = set(map(str, frame.columns))
     ends = ["", *(f" {number}" for number in range(2, len(taken) + 3))]
     end = next(end for end in ends if taken.isdisjoint(name + end for name in columns))

@@ -42,16 +42,11 @@ def render(
         ("The weightiest columns", f"By how much the {outcome.metric} falls when a column's values are shuffled among "
          "the held-out rows.", _weights(outcome)),
     ]
-    body = "".join(
-        f"<h2>{heading}</h2><p class=note>{escape(note)}</p>"
-        + figure.to_html(full_html=False, include_plotlyjs=number == 0, config={"displayModeBar": False})
-        for number, (heading, note, figure) in enumerate(figures)
-    )
+    body = "".join(section_of(*parts, is_first=number == 0) for number, parts in enumerate(figures))
     columns = "".join(
         f"<tr><td>{escape(column.name)}<td>{column.kind}<td class=note>{escape(column.reason)}"
         for column in fitted.prepared.encoder.columns
     )
-    facts = "".join(f"<tr><th>{escape(key)}<td>{escape(_plain(value))}" for key, value in metrics.items())
     return f"""<!doctype html>
 <html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width"><title>{title}</title>
 <style>{STYLE}</style>
@@ -61,7 +56,7 @@ def render(
 <p>The model is {metrics["model"]}: {escape(fitted.why)}.</p>
 {body}
 {section(fitted, found, metrics["target"])}
-<h2>All facts</h2><table>{facts}</table>
+<h2>All facts</h2>{facts_table(metrics)}
 <h2>What the columns were taken for</h2>
 <p class=note>The target, {escape(metrics["target"])}, was taken for {task.kind}: {escape(task.reason)}.</p>
 <table>{columns}</table>
@@ -69,34 +64,53 @@ def render(
 """
 
 
+def section_of(heading: str, note: str, figure: go.Figure, *, is_first: bool) -> str:
+    """A heading, a note and a figure; the first of a page brings Plotly along."""
+    drawn = figure.to_html(full_html=False, include_plotlyjs=is_first, config={"displayModeBar": False})
+    return f"<h2>{heading}</h2><p class=note>{escape(note)}</p>{drawn}"
+
+
+def facts_table(facts: dict[str, Any]) -> str:
+    """Facts, a row each."""
+    named = {escape(key.replace("_", " ")): escape(_plain(value)) for key, value in facts.items()}
+    return f"<table>{''.join(f'<tr><th>{name}<td>{value}' for name, value in named.items())}</table>"
+
+
 def _plain(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return "; ".join(map(_plain, value))
     return f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _predictions(outcome: Outcome, task: Task) -> go.Figure:
     """Predicted against true values, or the confusion of classes."""
+    truth, values = outcome.truth, outcome.predictions
+    if task.kind != "regression":
+        return confusion(truth, values.argmax(axis=1), task.classes)
+    figure = go.Figure()
+    chosen = np.random.default_rng(0).permutation(len(truth))[:MOST_POINTS]
+    ends = [float(truth.min()), float(truth.max())]
+    figure.add_scatter(x=truth[chosen], y=values[chosen], mode="markers", name="held-out rows",
+                       marker={"size": 5, "opacity": 0.5, "color": COLOUR})
+    figure.add_scatter(x=ends, y=ends, mode="lines", line={"dash": "dot", "color": "#888"}, name="exact")
+    figure.update_layout(xaxis_title="true", yaxis_title="predicted")
+    return figure.update_layout(template="plotly_white", height=480, margin=MARGIN)
+
+
+def confusion(truth: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...], what: str = "rows") -> go.Figure:
+    """How often each class, given by its number, was taken for each other one."""
     from sklearn.metrics import confusion_matrix  # a second to import
 
-    truth, values = outcome.truth, outcome.predictions
-    figure = go.Figure()
-    if task.kind == "regression":
-        chosen = np.random.default_rng(0).permutation(len(truth))[:MOST_POINTS]
-        ends = [float(truth.min()), float(truth.max())]
-        figure.add_scatter(x=truth[chosen], y=values[chosen], mode="markers", name="held-out rows",
-                           marker={"size": 5, "opacity": 0.5, "color": COLOUR})
-        figure.add_scatter(x=ends, y=ends, mode="lines", line={"dash": "dot", "color": "#888"}, name="exact")
-        figure.update_layout(xaxis_title="true", yaxis_title="predicted")
-    else:
-        counts = confusion_matrix(truth, values.argmax(axis=1), labels=range(len(task.classes)))
-        names = [shortened(name) for name in task.classes]
-        figure.add_heatmap(z=counts, colorscale="Blues", showscale=False, xgap=1, ygap=1,
-                           text=counts, texttemplate="%{text}" if len(names) <= MOST_LABELS else None,
-                           hovertemplate="%{z} rows, true %{y}, predicted %{x}<extra></extra>")
-        ticks = {"tickvals": list(range(len(names))), "ticktext": names, "showgrid": False}
-        figure.update_layout(xaxis={"title": "predicted", **ticks},
-                             yaxis={"title": "true", "autorange": "reversed", "automargin": True, **ticks})
+    figure, names = go.Figure(), [shortened(name) for name in classes]
+    counts = confusion_matrix(truth, predicted, labels=range(len(classes)))
+    figure.add_heatmap(z=counts, colorscale="Blues", showscale=False, xgap=1, ygap=1,
+                       text=counts, texttemplate="%{text}" if len(names) <= MOST_LABELS else None,
+                       hovertemplate=f"%{{z}} {what}, true %{{y}}, predicted %{{x}}<extra></extra>")
+    ticks = {"tickvals": list(range(len(names))), "ticktext": names, "showgrid": False}
+    figure.update_layout(xaxis={"title": "predicted", **ticks},
+                         yaxis={"title": "true", "autorange": "reversed", "automargin": True, **ticks})
     return figure.update_layout(template="plotly_white", height=480, margin=MARGIN)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -40,12 +40,6 @@ class Task:
         codes = as_text(target).map({label: index for index, label in enumerate(self.classes)})
         _refuse_missing(target, codes.isna(), f"one of the classes {_listing(self.classes)}")
         return codes.to_numpy("int32")
-
-    def decode(self, values: Any) -> np.ndarray:
-        """Predictions in the target's own terms: numbers as they are, indices as labels."""
-        if self.kind == "regression":
-            return np.asarray(values)
-        return np.asarray(self.classes, dtype=object)[np.asarray(values)]
 
 
 class Split(NamedTuple):

@@ -1,0 +1,34 @@
+"""What all trainings say at their end."""
+
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from descend.stopping import Reason
+
+
+def say(console: Console, line: str) -> None:
+    """Print a line as it is."""
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def in_a_grid(facts: Iterable[tuple[str, str]]) -> Grid:
+    """Names and what they stand for, in a table."""
+    grid = Grid(show_header=False, box=None, padding=(0, 2, 0, 0))
+    grid.add_column(style="bold")
+    for name, value in facts:
+        grid.add_row(name, Text(value))
+    return grid
+
+
+def say_what_next(console: Console, folder: Path, reason: Reason, what: str) -> None:
+    """Where the report is, and how to use the model on `what`, or to go on with it."""
+    place = shlex.quote(str(folder))
+    if reason.name == "interrupted":
+        say(console, f"go on:  the same command with --resume --out {place}")
+    say(console, f"report: {folder / 'report.html'}")
+    say(console, f"use it: descend predict {place} {what} -o FILE")

@@ -1,0 +1,23 @@
+"""What a classifier says of other pictures or texts, as a table."""
+
+import pandas as pd
+
+from descend.labelled.pictures import pictures_to_predict
+from descend.labelled.texts import texts_in
+from descend.labelled.training import Classifier
+from descend.neural import ConvClassifier
+from descend.tables.predicting import beside, told
+from descend.tables.reading import read_table
+
+
+def predicted(model: Classifier, source: str) -> pd.DataFrame:
+    """A row for each picture, with its file or its number; or the table of texts, with columns beside its own.
+
+    **Raises** `InputError` if there are none, if they are damaged, or not of the kind that the model was trained on.
+    """
+    if isinstance(model.network, ConvClassifier):
+        height, width, channels = model.network.image_shape_
+        pixels, names = pictures_to_predict(source, (height, width) if channels == 1 else (height, width, channels))
+        return beside(pd.DataFrame({"picture": names}), told(model.predict(pixels), model.classes))
+    frame = read_table(source).frame
+    return beside(frame, told(model.predict(texts_in(frame, model.column)), model.classes))

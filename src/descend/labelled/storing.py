@@ -1,0 +1,39 @@
+"""A classifier in a run's folder, as safetensors with JSON."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from descend.checkpoint import write_arrays
+from descend.errors import CheckpointError
+from descend.labelled.training import Classifier
+from descend.neural.storing import from_parts, to_parts
+from descend.tables.folder import FILE
+
+VERSION = 1
+KINDS = ("pictures", "texts")
+
+
+def save_classifier(folder: Path, model: Classifier) -> None:
+    """Write the classifier: the network, and what its classes are called."""
+    network, arrays = to_parts(model.network)
+    facts = {"version": VERSION, "kind": model.kind, "network": network, "classes": list(model.classes),
+             "column": model.column}
+    write_arrays(folder / FILE, arrays, facts)
+
+
+def classifier_from(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Classifier | None:
+    """The classifier of a file that was read; `None` if that is of another kind of model.
+
+    **Raises** `CheckpointError` if it is damaged.
+    """
+    if facts.get("kind") not in KINDS:
+        return None
+    try:
+        if facts["version"] != VERSION:
+            raise CheckpointError("the model was written by another version of descend: train again with `descend fit`")
+        network = from_parts(facts["network"], arrays)
+        return Classifier(facts["kind"], network, tuple(facts["classes"]), facts["column"])
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"the saved model is damaged ({error!r}): train again with `descend fit`") from None

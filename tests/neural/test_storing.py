@@ -1,0 +1,54 @@
+"""Classifiers taken apart and put together: they predict the same bits, and what is damaged is refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from descend import AdamW
+from descend.errors import CheckpointError
+from descend.neural import ConvClassifier, TextClassifier
+from descend.neural.storing import from_parts, to_parts
+
+RNG = np.random.default_rng(0)
+TEXTS = ["the cat sat on the mat", "a cat and a dog", "the stock fell again", "stock and bond markets", ""] * 6
+CLASSES = np.array([0, 0, 1, 1, 0] * 6)
+BRIEF = {"epochs": 1, "optimizer": AdamW(0.01), "random_state": 0}
+
+
+def pictures():
+    return RNG.integers(0, 256, (30, 12, 12)).astype(np.uint8)
+
+
+TRAINED = {
+    "residual": lambda: ConvClassifier(width=4, **BRIEF).fit(pictures()[:, :5, :5], CLASSES),
+    "residual, of other numbers": lambda: ConvClassifier(width=4, **BRIEF).fit(RNG.normal(size=(30, 5, 5, 2)), CLASSES),
+    "lenet": lambda: ConvClassifier("lenet", dropout=0.2, **BRIEF).fit(pictures(), CLASSES),
+    "bag": lambda: TextClassifier(ngrams=2, **BRIEF).fit(TEXTS, CLASSES),
+    "transformer": lambda: TextClassifier("transformer", width=8, heads=2, depth=1, **BRIEF).fit(TEXTS, CLASSES),
+}
+
+
+def inputs_of(model):
+    if isinstance(model, TextClassifier):
+        return TEXTS
+    return RNG.integers(0, 256, (7, *model.image_shape_)).astype(np.uint8 if model.are_bytes_ else np.float32)
+
+
+@pytest.mark.parametrize("train", TRAINED.values(), ids=TRAINED)
+def test_what_comes_back_predicts_the_same(train):
+    model = train()
+    facts, arrays = to_parts(model)
+    again = from_parts(json.loads(json.dumps(facts)), arrays)
+    inputs = inputs_of(model)
+    assert again.predict_proba(inputs).tobytes() == model.predict_proba(inputs).tobytes()
+    assert again.predict(inputs).tolist() == model.predict(inputs).tolist()
+
+
+def test_damaged_parts():
+    facts, arrays = to_parts(TRAINED["bag"]())
+    for change in ({"kind": "Pickle"}, {"settings": {"__reduce__": 1}}, {"classes": "two"}, {"vocabulary": {}}):
+        with pytest.raises(CheckpointError, match="the saved network is damaged"):
+            from_parts(facts | change, arrays)
+    with pytest.raises(CheckpointError, match="the network differ from the stored: missing"):
+        from_parts(facts, {name: array for name, array in arrays.items() if not name.endswith("bias")})
