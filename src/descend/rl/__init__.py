@@ -1,0 +1,1 @@
+"""Reinforcement learning: policies optimised by the same engine."""
