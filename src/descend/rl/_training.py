@@ -125,7 +125,7 @@ class Training:
     def _evaluated(self, network: Any, kept: Kept | None, purpose: int) -> Episodes:
         moments = None if kept is None else kept.moments
         seed = int(np.random.SeedSequence([self.seed, purpose]).generate_state(1)[0])
-        return self.world.evaluate(network, moments, seed, self.seeds is not None)
+        return self.world.evaluate(network, moments, seed, self.seeds is not None, purpose == AT_THE_END)
 
     def _validation(self, network: Any, kept: Kept | None = None) -> tuple[float, dict[str, float]]:
         """What `minimize` validates by: the mean return, negative; of several members the median."""
