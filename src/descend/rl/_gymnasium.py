@@ -11,14 +11,12 @@ from descend.errors import InputError
 from descend.rl._distributions import within
 from descend.rl._evaluation import EPISODES, LONGEST, Episodes
 from descend.rl._moments import Moments, normalized
-from descend.rl._network import ActorCritic
+from descend.rl._network import Act, ActorCritic, acting
 from descend.rl._played import Played
 from descend.rl.environments import Box, Discrete
 
 SIDE_BY_SIDE = 10  # episodes of an evaluation
 HOPELESS = 2.0  # standard errors below what is aimed at, from where an evaluation is not completed
-
-Act = Callable[[np.ndarray], Any]  # observations in rows, and what to do after each: a distribution
 
 
 def gymnasium() -> Any:
@@ -87,7 +85,7 @@ class Hosted:
         """
         while len(self._evaluated_in) < SIDE_BY_SIDE:
             self._evaluated_in.append(self.made())
-        act = acting(network)
+        act = acting_on_host(network)
         played: list[tuple[float, int]] = []
         for turn in range(EPISODES // SIDE_BY_SIDE):
             played += self._episodes(act, moments, np.random.SeedSequence([seed, turn]))
@@ -116,6 +114,8 @@ class Hosted:
                     raise InputError(f"{self.name}: an episode did not end within {LONGEST:,} steps: wrap the "
                                      "environment in gymnasium.wrappers.TimeLimit")
         return list(zip(earned.tolist(), lengths.tolist(), strict=True))
+
+    acting = staticmethod(acting_on_host)
 
     def begun(self, environment: Any, seed: int | None) -> np.ndarray:
         """What is seen at the beginning of an episode."""
@@ -162,11 +162,11 @@ def registered(name: str) -> Hosted:
     return Hosted(make)
 
 
-def acting(network: Any) -> Act:
+def acting_on_host(network: Any) -> Act:
     """What a network does, of NumPy's arrays: for a few small layers, NumPy is faster than a dispatch."""
     if isinstance(network, ActorCritic):
-        return jax.tree.map(np.asarray, network).act
-    compiled = jax.jit(lambda network, rows: network(rows)[0])
+        return jax.tree.map(np.asarray, network).actor()
+    compiled = jax.jit(lambda network, rows: acting(network)(rows))
     return lambda rows: jax.tree.map(np.asarray, compiled(network, rows))
 
 

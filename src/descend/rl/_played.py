@@ -11,6 +11,7 @@ from descend.rl._distributions import host_noise_for, within
 from descend.rl._moments import Moments, normalized
 from descend.rl._rollouts import Taken, judged
 from descend.rl._steps import Rollout, Steps, Watch, flat
+from descend.rl.environments import Discrete
 from descend.sources.batches import Place, next_examples
 
 _judged = jax.jit(judged)
@@ -66,7 +67,9 @@ class Played:
         """Before the first rollout."""
         none = np.zeros(self.size, np.float32)
         actions = self._world.actions
-        action = np.zeros((self.size, *getattr(actions, "shape", ())), getattr(actions, "shape", None) and np.float32 or np.int64)
+        action = np.zeros(self.size, np.int64) if isinstance(actions, Discrete) else np.zeros(
+            (self.size, *actions.shape), np.float32
+        )
         seen = np.zeros((self.size, *self._world.observation_shape), np.float32)
         normalizes = self._normalizes
         moments = Moments.none(self._world.observation_shape) if normalizes[0] else None
@@ -129,12 +132,10 @@ class Played:
 
     def _play(self, cursor: HostCursor, network: Any) -> Taken:
         """Take the environments further, and tell of it; arrays by time and environment."""
-        from descend.rl._gymnasium import acting
-
         world, live, (time, count) = self._world, self._live, self._shape
         rng = np.random.default_rng([int(cursor.seed), int(cursor.iteration), 1])
         noise = host_noise_for(world.actions, rng, self._shape)
-        act, moments = acting(network), cursor.seen
+        act, moments = self._world.acting(network), cursor.seen
         observation = np.empty((time, count, *live.observation.shape[1:]), live.observation.dtype)
         after, actions = np.empty_like(observation), []
         reward, discounted, earned = (np.empty(self._shape, np.float32) for _ in range(3))
