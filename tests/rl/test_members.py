@@ -24,9 +24,11 @@ def stacked(trees):
 def batches():
     """A network and a batch of each member, as a member alone would have them."""
     environment = Walk()
-    source = Rollouts(environment=environment, num_envs=4, num_steps=8, epochs=1, minibatches=1, gamma=0.9, gae_lambda=0.9)
+    parts = {"num_envs": 4, "num_steps": 8, "epochs": 1, "minibatches": 1}
+    source = Rollouts(environment=environment, gamma=0.9, gae_lambda=0.9, **parts)
     networks = [ActorCritic.drawn(environment.observation_shape, environment.actions, seed) for seed in SEEDS]
-    drawn = [source.draw(source.init(jax.random.key(seed)), network)[0] for seed, network in zip(SEEDS, networks, strict=True)]
+    cursors = [source.init(jax.random.key(seed)) for seed in SEEDS]
+    drawn = [source.draw(cursor, network)[0] for cursor, network in zip(cursors, networks, strict=True)]
     return networks, drawn
 
 
@@ -75,7 +77,8 @@ def test_they_begin_with_the_network_that_each_seed_alone_begins_with():
 
 
 @pytest.mark.parametrize(("seeds", "settings", "match"), [
-    ([], {}, "at least one"), ([1, 1], {}, "different from each other"), ([1, 2], {"network": len}, "one after the other"),
+    ([], {}, "at least one"), ([1, 1], {}, "different from each other"),
+    ([1, 2], {"network": len}, "one after the other"),
 ])  # fmt: skip
 def test_refused(seeds, settings, match):
     with pytest.raises(InputError, match=match):

@@ -16,8 +16,8 @@ def advantages(
         Aₜ = δₜ + γ λ Aₜ₊₁                  without Aₜ₊₁ where it ended at t, whatever for
 
     `next_values`: of the observation that a step led to, before any reset. An episode that was cut off goes on, as far
-    as value is concerned: there the chain of δ ends, but v(oₜ₊₁) counts. λ = 1 gives returns minus values, λ = 0 one-step
-    differences.
+    as value is concerned: there the chain of δ ends, but v(oₜ₊₁) counts. λ = 1 gives returns minus values, λ = 0
+    differences of one step.
 
     Reference: Schulman et al., "High-dimensional continuous control using generalized advantage estimation",
     arXiv 1506.02438.

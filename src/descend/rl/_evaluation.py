@@ -68,5 +68,5 @@ def _episodes(
     begin = jax.vmap(environment.reset)(jax.random.split(beginning, EPISODES))
     nothing = jnp.zeros(EPISODES, jnp.int32)
     start = (jnp.int32(0), begin, jnp.zeros(EPISODES), nothing, nothing > 0)
-    i, _, returns, lengths, ended = jax.lax.while_loop(lambda c: (c[0] < limit) & ~c[-1].all(), step, start)
+    _, _, returns, lengths, ended = jax.lax.while_loop(lambda c: (c[0] < limit) & ~c[-1].all(), step, start)
     return returns, lengths, ended | (environment.time_limit is not None)

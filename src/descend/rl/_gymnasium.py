@@ -6,7 +6,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from descend._tree import Tree
 from descend.errors import InputError
 from descend.rl._distributions import within
 from descend.rl._evaluation import EPISODES, LONGEST, Episodes

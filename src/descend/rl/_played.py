@@ -18,7 +18,7 @@ _judged = jax.jit(judged)
 
 
 class HostCursor(NamedTuple):
-    """Where a source of rollouts on the host is; the same as `Cursor`, but for the environments: they cannot be saved."""
+    """Where a source of rollouts on the host is: a `Cursor` without the environments, which cannot be saved."""
 
     iteration: Any
     position: Any

@@ -48,8 +48,8 @@ class Cursor(NamedTuple):
     """Where a source of rollouts is.
 
     `iteration`: the number of rollouts so far. `position`: the number of batches that were drawn from the last. `key`:
-    of all that is random. `steps`: the last rollout. `moments`: of the observations, as it was played with; `seen`: with
-    its own taken in. `scale`: the moments of discounted rewards.
+    of all that is random. `steps`: the last rollout. `moments`: of the observations, as it was played with; `seen`:
+    with its own taken in. `scale`: the moments of discounted rewards.
     """
 
     iteration: Any
@@ -68,8 +68,9 @@ class Rollouts:
     """Batches from what the policy itself does: the source of on-policy algorithms.
 
     Whenever the last rollout is used up, `num_envs` environments are taken `num_steps` further by the policy of that
-    moment, as a part of the compiled program. The steps are then drawn `epochs` times, shuffled, in `minibatches` parts.
-    An episode that is cut off by the environment's time limit is told from one that terminates: see `advantages`.
+    moment, as a part of the compiled program. The steps are then drawn `epochs` times, shuffled, in `minibatches`
+    parts. An episode that is cut off by the environment's time limit is told from one that terminates: see
+    `advantages`.
 
     What is random comes in one piece for a whole rollout, because small random arrays cost as much as large ones; also
     the states in which episodes may begin anew.

@@ -55,8 +55,8 @@ class Training:
         if not members or len(set(members)) < len(members):
             raise InputError(f"seeds must be different from each other, and at least one, but are {list(members)}")
         if not isinstance(world, Compiled):
-            raise InputError(f"{world.name} is played on the host, where policies cannot be trained side by side: train "
-                             "one seed after the other, seed=")
+            raise InputError(f"{world.name} is played on the host, where policies cannot be trained side by side: "
+                             "train one seed after the other, seed=")
         if network is not None:
             raise InputError("network= is given, but several seeds need a network of each: train one after the other")
         return cls(algorithm, world, None, members[0], members)

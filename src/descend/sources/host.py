@@ -182,7 +182,7 @@ def draw_ahead(source: HostSource, cursor: Cursor, params: Tree, wanted: int) ->
     batch, after = source.draw(cursor, params)
     leaves = jax.tree.leaves(batch)
     kind = _kind(batch)
-    looks = getattr(source, "looks", lambda cursor: False)
+    looks = getattr(source, "looks", lambda _: False)
     most = min(AHEAD_BATCHES, getattr(source, "ahead", AHEAD_BATCHES))
     room = max(1, min(most, AHEAD_BYTES // max(sum(leaf.nbytes for leaf in leaves), 1)))
     stacks = [np.zeros((room, *leaf.shape), leaf.dtype) for leaf in leaves]
