@@ -71,7 +71,7 @@ class Looking:
     def draw(self, cursor, params):
         plan = self.plan(cursor, params)
         batch, cursor = self.take(plan.draws[0], plan.cursor, params)
-        return batch, self.after(cursor, 1)
+        return batch, self.after(cursor, jnp.int32(1))
 
 
 def recording(params, batch):

@@ -78,7 +78,7 @@ def test_a_plan_that_was_begun_is_gone_on_with():
     source, policy = rollouts(), network()
     other = jax.tree.map(lambda w: w + 1, policy)
     whole = source.plan(source.init(KEY), policy)
-    cursor = source.after(whole.cursor, 3)
+    cursor = source.after(whole.cursor, jnp.int32(3))
     rest = source.plan(cursor, other)
     assert (int(whole.count), int(rest.count)) == (8, 5)
     index, is_first = whole.draws

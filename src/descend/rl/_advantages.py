@@ -7,8 +7,7 @@ import jax.numpy as jnp
 
 
 def advantages(
-    rewards: jax.Array, values: jax.Array, next_values: jax.Array, terminated: jax.Array, done: jax.Array,
-    gamma: Any, gae_lambda: Any,
+    rewards: Any, values: Any, next_values: Any, terminated: Any, done: Any, gamma: Any, gae_lambda: Any
 ) -> jax.Array:  # fmt: skip
     """Generalised advantage estimates, of steps along the first axis:
 

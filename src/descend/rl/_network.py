@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -21,6 +21,7 @@ Layers = list[tuple[Any, Any]]
 Act = Callable[[Any], Distribution]
 
 
+@runtime_checkable
 class Network(Protocol):
     """What a network of one's own meets: a pytree that is called with observations, one in each row."""
 

@@ -1,7 +1,7 @@
 """Where a policy is trained: in an environment that JAX compiles, or in one of Gymnasium's on the host."""
 
 from difflib import get_close_matches
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 
@@ -12,6 +12,7 @@ from descend.rl._rollouts import Rollouts
 from descend.rl.environments import Box, Discrete, Environment, ids, make
 
 
+@runtime_checkable
 class World(Protocol):
     """What training must know of an environment, whichever kind it is."""
 
