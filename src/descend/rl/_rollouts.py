@@ -87,6 +87,11 @@ class Rollouts:
     normalize_rewards: bool = fixed(default=False)
 
     @property
+    def identity(self) -> str:
+        """What a checkpoint must agree with."""
+        return repr(self)
+
+    @property
     def draws(self) -> int:
         """How many batches a rollout gives."""
         return self.epochs * self.minibatches
