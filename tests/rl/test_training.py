@@ -107,11 +107,12 @@ class KilledError(Exception):
     pass
 
 
-@pytest.mark.parametrize("settings", [
-    {}, {"normalize_observations": True, "normalize_rewards": True, "target_kl": 0.02, "learning_rate": 0.01},
-], ids=["plain", "with all that is kept"])  # fmt: skip
-@pytest.mark.parametrize("environment", [Walk(solved_at=None), Counter(time_limit=4)], ids=lambda e: e.name)
-@pytest.mark.parametrize("seeds", [None, [3, 4]])
+KEEPING = {"normalize_observations": True, "normalize_rewards": True, "target_kl": 0.02, "learning_rate": 0.01}
+
+
+@pytest.mark.parametrize(("settings", "environment", "seeds"), [
+    ({}, Walk(solved_at=None), None), (KEEPING, Counter(time_limit=4), None), (KEEPING, Counter(time_limit=4), [3, 4]),
+], ids=["plain", "with all that is kept", "side by side"])  # fmt: skip
 def test_kill_and_resume_is_bit_identical(tmp_path, settings, environment, seeds):
     algorithm = dataclasses.replace(QUICK, **settings)
     train = lambda **more: algorithm.train(environment, steps=640, seed=3, seeds=seeds, **more)
