@@ -2,7 +2,8 @@
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ Point = tuple[float, float]
 
 
 class Sheet:
-    """A sheet to draw on in the units of a world, of which it shows what lies between two corners, `unit` pixels each."""
+    """A sheet to draw on in the units of a world: what lies between two corners, `unit` pixels each."""
 
     def __init__(self, low: Point, high: Point, unit: float):
         self._low, self._high, self._unit = low, high, unit * FINER
@@ -50,12 +51,6 @@ class Sheet:
         return (point[0] - self._low[0]) * self._unit, (self._high[1] - point[1]) * self._unit
 
 
-def picture(environment: Environment, state: Any) -> Image.Image | None:
-    """What a state of one of descend's own environments looks like; nothing, of others."""
-    draw = _DRAWN.get(type(environment))
-    return None if draw is None else draw(environment, np.asarray(state, float))
-
-
 def _cart_pole(environment: CartPole, state: np.ndarray) -> Image.Image:
     x, angle = state[0], state[2]
     sheet = Sheet((-2.6, -0.4), (2.6, 1.3), 92)
@@ -69,7 +64,7 @@ def _cart_pole(environment: CartPole, state: np.ndarray) -> Image.Image:
     return sheet.image()
 
 
-def _acrobot(environment: Acrobot, state: np.ndarray) -> Image.Image:
+def _acrobot(_: Acrobot, state: np.ndarray) -> Image.Image:
     first, both = state[0], state[0] + state[1]
     sheet = Sheet((-2.2, -2.2), (2.2, 2.2), 80)
     elbow = (math.sin(first), -math.cos(first))
@@ -95,35 +90,64 @@ def _mountain_car(environment: MountainCar | MountainCarContinuous, state: np.nd
     return sheet.image()
 
 
-def _pendulum(environment: Pendulum, state: np.ndarray) -> Image.Image:
+def _pendulum(_: Pendulum, state: np.ndarray) -> Image.Image:
     sheet = Sheet((-1.3, -1.3), (1.3, 1.3), 130)
     sheet.line([(0, 0), (-math.sin(state[0]), math.cos(state[0]))], BODY, 0.18)
     sheet.dot((0, 0), INK, 0.05)
     return sheet.image()
 
 
-_DRAWN: dict[type, Any] = {
-    CartPole: _cart_pole,
-    Acrobot: _acrobot,
-    MountainCar: _mountain_car,
-    MountainCarContinuous: _mountain_car,
-    Pendulum: _pendulum,
+_DRAWN: dict[type, tuple[Any, float]] = {  # how to draw a state, and how many steps to show in a second
+    CartPole: (_cart_pole, 50),
+    Acrobot: (_acrobot, 15),
+    MountainCar: (_mountain_car, 30),
+    MountainCarContinuous: (_mountain_car, 30),
+    Pendulum: (_pendulum, 20),
 }
 
 
-def chosen(length: int, pace: float) -> range:
-    """Which of so many states, `pace` to a second, to draw: no more a second, and in all, than make a moving picture."""
-    return range(0, length, max(1, math.ceil(pace / FASTEST), math.ceil(length / MOST)))
+class Film:
+    """Pictures of an episode as it goes on: no more a second, and in all, than make a moving picture.
+
+    `pace`: steps that are shown in a second.
+    """
+
+    def __init__(self, pace: float):
+        self._every = max(1, math.ceil(pace / FASTEST))  # steps between two pictures
+        self._pace, self._steps = pace, 0
+        self._pictures: list[Image.Image] = []
+
+    def add(self, draw: Callable[[], Image.Image]) -> None:
+        """The next step, which is drawn if there is need of it."""
+        if self._steps % self._every == 0:
+            self._pictures.append(draw())
+        self._steps += 1
+        if len(self._pictures) > MOST:
+            self._pictures, self._every = self._pictures[::2], 2 * self._every
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def gif(self) -> bytes:
+        """The moving picture, which begins again and again."""
+        # One palette for all: a palette for each would take more room than what it colours.
+        some = self._pictures[:: max(1, len(self) // 8)]
+        samples = Image.new("RGB", (some[0].width, len(some) * some[0].height))
+        for number, image in enumerate(some):
+            samples.paste(image, (0, number * image.height))
+        palette = samples.quantize(COLOURS)
+        first, *others = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in self._pictures]
+        file, shown = io.BytesIO(), round(1000 * self._every / self._pace)
+        first.save(file, "GIF", save_all=True, append_images=others, duration=shown, loop=0)
+        return file.getvalue()
 
 
-def moving(pictures: Sequence[Image.Image], pace: float) -> bytes:
-    """A moving picture, as a GIF that begins again and again; `pace` pictures to a second."""
-    # One palette for all, from the first and the last: a palette for each would take more room than what it colours.
-    ends = Image.new("RGB", (pictures[0].width, 2 * pictures[0].height))
-    for number, end in enumerate((pictures[0], pictures[-1])):
-        ends.paste(end, (0, number * end.height))
-    palette = ends.quantize(COLOURS)
-    first, *others = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in pictures]
-    file = io.BytesIO()
-    first.save(file, "GIF", save_all=True, append_images=others, duration=round(1000 / pace), loop=0)
-    return file.getvalue()
+def filmed(environment: Environment, states: Iterable[Any]) -> Film | None:
+    """An episode in one of descend's own environments; nothing, of others."""
+    if type(environment) not in _DRAWN:
+        return None
+    draw, pace = _DRAWN[type(environment)]
+    film = Film(pace)
+    for state in states:
+        film.add(partial(draw, environment, np.asarray(state, float)))
+    return film
