@@ -94,7 +94,8 @@ class Target:
         **Raises** `InputError` if it has no value of this name.
         """
         if self.name not in validation:
-            raise InputError(f"Target({self.name!r}) looks at what the validation does not give: {', '.join(validation)}")
+            given = ", ".join(validation)
+            raise InputError(f"Target({self.name!r}) looks at what the validation does not give: {given}")
         value = validation[self.name]
         return value >= self.at_least if self.at_least is not None else value <= self.at_most  # type: ignore[operator]
 

@@ -7,8 +7,7 @@ import jax.numpy as jnp
 
 
 def advantages(
-    rewards: jax.Array, values: jax.Array, next_values: jax.Array, terminated: jax.Array, done: jax.Array,
-    gamma: Any, gae_lambda: Any,
+    rewards: Any, values: Any, next_values: Any, terminated: Any, done: Any, gamma: Any, gae_lambda: Any
 ) -> jax.Array:  # fmt: skip
     """Generalised advantage estimates, of steps along the first axis:
 
@@ -16,8 +15,8 @@ def advantages(
         Aₜ = δₜ + γ λ Aₜ₊₁                  without Aₜ₊₁ where it ended at t, whatever for
 
     `next_values`: of the observation that a step led to, before any reset. An episode that was cut off goes on, as far
-    as value is concerned: there the chain of δ ends, but v(oₜ₊₁) counts. λ = 1 gives returns minus values, λ = 0 one-step
-    differences.
+    as value is concerned: there the chain of δ ends, but v(oₜ₊₁) counts. λ = 1 gives returns minus values, λ = 0
+    differences of one step.
 
     Reference: Schulman et al., "High-dimensional continuous control using generalized advantage estimation",
     arXiv 1506.02438.

@@ -24,7 +24,7 @@ class Categorical(NamedTuple):
         """The most probable action."""
         return namespace(self.logits).argmax(self.logits, axis=-1)
 
-    def log_prob(self, action: jax.Array) -> jax.Array:
+    def log_prob(self, action: Any) -> jax.Array:
         """The logarithm of an action's probability."""
         # A mask, because the derivative of what picks numbers by their place writes them one after the other.
         chosen = jax.nn.one_hot(action, self.logits.shape[-1], dtype=self.logits.dtype)
@@ -50,7 +50,7 @@ class Gaussian(NamedTuple):
         """The mean."""
         return self.mean
 
-    def log_prob(self, action: jax.Array) -> jax.Array:
+    def log_prob(self, action: Any) -> jax.Array:
         """The logarithm of the density at an action."""
         z = (action - self.mean) * jnp.exp(-self.log_std)
         return jnp.sum(-0.5 * z * z - self.log_std - 0.5 * math.log(2 * math.pi), axis=-1)

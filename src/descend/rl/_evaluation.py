@@ -12,6 +12,7 @@ from descend.descent import Static
 from descend.errors import InputError
 from descend.rl._distributions import within
 from descend.rl._moments import Moments, normalized
+from descend.rl._network import acting
 from descend.rl.environments import Environment
 
 EPISODES = 100
@@ -33,7 +34,7 @@ def evaluate(
     **Raises** `InputError` if one of them does not end.
     """
     numbers, rest = split(network)
-    key = jax.random.key(seed)
+    key = jax.random.key(seed, impl="unsafe_rbg")  # which costs least to compile
     returns, lengths, ended = _evaluate(environment, is_stack, Static.of(rest), numbers, moments, key)
     if not np.asarray(ended).all():
         raise InputError(f"{environment.name}: an episode did not end within {LONGEST:,} steps: give the environment a "
@@ -53,7 +54,7 @@ def _episodes(
     environment: Environment, network: Any, moments: Moments | None, key: jax.Array
 ) -> tuple[Any, Any, Any]:
     limit = environment.time_limit or LONGEST
-    act = getattr(network, "act", lambda observations: network(observations)[0])
+    act = acting(network)
     beginning, key = jax.random.split(key)
 
     def step(carry: Any) -> Any:
@@ -67,5 +68,5 @@ def _episodes(
     begin = jax.vmap(environment.reset)(jax.random.split(beginning, EPISODES))
     nothing = jnp.zeros(EPISODES, jnp.int32)
     start = (jnp.int32(0), begin, jnp.zeros(EPISODES), nothing, nothing > 0)
-    i, _, returns, lengths, ended = jax.lax.while_loop(lambda c: (c[0] < limit) & ~c[-1].all(), step, start)
+    _, _, returns, lengths, ended = jax.lax.while_loop(lambda c: (c[0] < limit) & ~c[-1].all(), step, start)
     return returns, lengths, ended | (environment.time_limit is not None)

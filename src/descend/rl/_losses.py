@@ -18,8 +18,8 @@ class PolicyLoss:
 
         L = −mean(log π(a|o) Â) + c mean (v(o) − target)² − β mean H(π(·|o))
 
-    `value_coefficient`: c. `entropy`: β. `normalize_advantage`: Â is the advantage minus its mean, divided by its spread.
-    `clip`: ε of the clipped surrogate, which is used instead of the first term if it is given; with the ratio
+    `value_coefficient`: c. `entropy`: β. `normalize_advantage`: Â is the advantage minus its mean, divided by its
+    spread. `clip`: ε of the clipped surrogate, which is used instead of the first term if it is given; with the ratio
     r = π(a|o) / π_old(a|o) to the policy that took the action:
 
         −mean min(r Â, clip(r, 1 − ε, 1 + ε) Â)

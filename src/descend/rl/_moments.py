@@ -2,7 +2,6 @@
 
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 
 from descend._arrays import namespace
@@ -39,7 +38,7 @@ class Moments(NamedTuple):
         return xp.clip((rows - self.mean) / xp.sqrt(self.variance + TINY), -LARGEST, LARGEST)
 
 
-def normalized(moments: Moments | None, rows: jax.Array) -> Any:
+def normalized(moments: Moments | None, rows: Any) -> Any:
     """Rows by their moments, where there are any; as floating-point numbers."""
     rows = namespace(rows).asarray(rows, dtype=namespace(rows).float32)
     return rows if moments is None else moments.normalized(rows)

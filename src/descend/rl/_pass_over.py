@@ -2,7 +2,6 @@
 
 from typing import Any
 
-
 from descend._tree import Tree
 from descend.optimizers._control import select, unmoved
 from descend.optimizers._modifier import Modifier, Own, Wrapped

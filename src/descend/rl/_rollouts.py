@@ -9,6 +9,7 @@ from descend._tree import Tree
 from descend.rl._advantages import advantages
 from descend.rl._distributions import noise_for, within
 from descend.rl._moments import Moments, normalized
+from descend.rl._network import acting
 from descend.rl._steps import Rollout, Steps, Watch, flat
 from descend.rl.environments import Discrete, Environment
 from descend.schedules import fixed, setting
@@ -47,8 +48,8 @@ class Cursor(NamedTuple):
     """Where a source of rollouts is.
 
     `iteration`: the number of rollouts so far. `position`: the number of batches that were drawn from the last. `key`:
-    of all that is random. `steps`: the last rollout. `moments`: of the observations, as it was played with; `seen`: with
-    its own taken in. `scale`: the moments of discounted rewards.
+    of all that is random. `steps`: the last rollout. `moments`: of the observations, as it was played with; `seen`:
+    with its own taken in. `scale`: the moments of discounted rewards.
     """
 
     iteration: Any
@@ -67,8 +68,9 @@ class Rollouts:
     """Batches from what the policy itself does: the source of on-policy algorithms.
 
     Whenever the last rollout is used up, `num_envs` environments are taken `num_steps` further by the policy of that
-    moment, as a part of the compiled program. The steps are then drawn `epochs` times, shuffled, in `minibatches` parts.
-    An episode that is cut off by the environment's time limit is told from one that terminates: see `advantages`.
+    moment, as a part of the compiled program. The steps are then drawn `epochs` times, shuffled, in `minibatches`
+    parts. An episode that is cut off by the environment's time limit is told from one that terminates: see
+    `advantages`.
 
     What is random comes in one piece for a whole rollout, because small random arrays cost as much as large ones; also
     the states in which episodes may begin anew.
@@ -101,6 +103,11 @@ class Rollouts:
 
     def init(self, key: jax.Array) -> Cursor:
         """Environments at the beginning of an episode, and no rollout yet."""
+        return _first(self, key)  # at once, because to compile its many small parts would take longer
+
+    def _first(self, key: jax.Array) -> Cursor:
+        # The generator that costs least to compile; side by side, it draws for all members by the first one's key.
+        key = jax.random.wrap_key_data(jax.random.bits(key, (4,)), impl="unsafe_rbg")
         key, beginning = jax.random.split(key)
         live = self._begun(self._states(beginning, (self.num_envs,)))
         zeros = lambda *shape, dtype=jnp.float32: jnp.zeros((self.size, *shape), dtype)
@@ -135,6 +142,9 @@ class Rollouts:
         """So many batches further."""
         return cursor._replace(position=cursor.position + draws)
 
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
     def _shuffled(self, cursor: Cursor) -> Any:
         """The numbers of the steps in the batches from the cursor on; nothing, where a batch is all of them."""
         if self.minibatches == 1:
@@ -152,7 +162,7 @@ class Rollouts:
             scale = scale.merged(taken.discounted.reshape(-1))
             rewards = scale._replace(mean=0.0).normalized(rewards)
         watch = cursor.watch.after(taken.done, taken.earned, taken.elapsed)
-        seen = cursor.seen and cursor.seen.merged(flat(taken.observation))
+        seen = None if cursor.seen is None else cursor.seen.merged(flat(taken.observation))
         steps = judged(taken._replace(reward=rewards), network, cursor.seen, self.gamma, self.gae_lambda)
         return Cursor(cursor.iteration + 1, jnp.int32(0), cursor.key, live, steps, watch, cursor.seen, seen, scale)
 
@@ -162,7 +172,7 @@ class Rollouts:
         of_noise, of_steps, of_states = jax.random.split(jax.random.fold_in(cursor.key, cursor.iteration), 3)
         noise = noise_for(self.environment.actions, of_noise, shape)
         begun = jax.vmap(self._begun)(self._states(of_states, shape))
-        act = getattr(network, "act", lambda observations: network(observations)[0])
+        act = acting(network)
 
         def step(live: Live, given: Any) -> tuple[Live, Taken]:
             noise, key, begun = given
@@ -196,6 +206,9 @@ class Rollouts:
         observation = jax.vmap(self.environment.observe)(states)
         none = jnp.zeros(self.num_envs)
         return Live(states, observation, none.astype(jnp.int32), none, none)
+
+
+_first = jax.jit(Rollouts._first)
 
 
 def judged(taken: Taken, network: Any, moments: Moments | None, gamma: Any, gae_lambda: Any) -> Steps:

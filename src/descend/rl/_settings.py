@@ -29,4 +29,4 @@ def refuse_settings(algorithm: Any) -> None:
         raise InputError(f"{name}: a rollout of {algorithm.num_envs} × {algorithm.num_steps} = {size} steps cannot be "
                          f"divided into {parts} minibatches of one size")
     if size // parts < 2 and algorithm.normalize_advantage:
-        raise InputError(f"{name}: normalize_advantage needs batches of at least 2 steps, but they have {size // parts}")
+        raise InputError(f"{name}: normalize_advantage needs batches of at least 2 steps, but they have 1")

@@ -58,8 +58,8 @@ class Watch(NamedTuple):
 class Rollout(NamedTuple):
     """A batch: steps of a rollout, and what is known of it besides.
 
-    `moments`: those of the observations, if they are normalized by any. `is_first`: whether the network is still the one
-    that made these steps.
+    `moments`: those of the observations, if they are normalized by any. `is_first`: whether the network is still the
+    one that made these steps.
     """
 
     steps: Steps

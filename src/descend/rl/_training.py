@@ -55,8 +55,8 @@ class Training:
         if not members or len(set(members)) < len(members):
             raise InputError(f"seeds must be different from each other, and at least one, but are {list(members)}")
         if not isinstance(world, Compiled):
-            raise InputError(f"{world.name} is played on the host, where policies cannot be trained side by side: train "
-                             "one seed after the other, seed=")
+            raise InputError(f"{world.name} is played on the host, where policies cannot be trained side by side: "
+                             "train one seed after the other, seed=")
         if network is not None:
             raise InputError("network= is given, but several seeds need a network of each: train one after the other")
         return cls(algorithm, world, None, members[0], members)
@@ -74,29 +74,38 @@ class Training:
         budget = BUDGETS.get(self.world.name, STEPS) if steps is None else steps
         often = math.ceil(budget / EVALUATIONS) if evaluate_every is None else evaluate_every
         updates = lambda steps: math.ceil(steps / rollouts.size) * rollouts.draws
-        fit = minimize(
-            self._loss(),
-            self._network(),
-            rollouts if self.seeds is None else Members(rollouts, self.seeds),
-            state=self._kept(),
-            optimizer=self._rule(),
-            steps=updates(budget),
-            seconds=seconds,
-            stop=[] if limit is None or not solved else Target("return", at_least=limit),
-            validation=self._validation,
-            validate_every=updates(often),
-            seed=self.seed,
-            **settings,
-        )
-        return self._result(fit, rollouts.size)
+        source = rollouts if self.seeds is None else Members(rollouts, self.seeds)
+        network = self._network()
+        try:
+            fit = minimize(
+                self._loss(),
+                network,
+                source,
+                state=self._kept(),
+                optimizer=self._rule(),
+                steps=updates(budget),
+                seconds=seconds,
+                stop=[] if limit is None or not solved else Target("return", at_least=limit),
+                validation=self._validation,
+                validate_every=updates(often),
+                seed=self.seed,
+                **settings,
+            )
+            return self._result(fit, source, rollouts.size)
+        except InputError:  # of a loss that is not finite, for which an environment may be to blame
+            self._refuse_nonfinite(source, source.init(jax.random.key(self.seed)), network)
+            raise
+        finally:
+            rollouts.close()
+            self.world.close()
 
     def _network(self) -> Any:
         if self.network is not None:
             return self.network
-        drawn = lambda key: ActorCritic.drawn(self.world.observation_shape, self.world.actions, key)
+        drawn = lambda seed: ActorCritic.drawn(self.world.observation_shape, self.world.actions, seed)
         if self.seeds is None:
-            return drawn(jax.random.key(self.seed))
-        return jax.vmap(drawn)(jnp.stack([jax.random.key(seed) for seed in self.seeds]))
+            return drawn(self.seed)
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *map(drawn, self.seeds))
 
     @property
     def _keeps(self) -> bool:
@@ -125,7 +134,7 @@ class Training:
     def _evaluated(self, network: Any, kept: Kept | None, purpose: int) -> Episodes:
         moments = None if kept is None else kept.moments
         seed = int(np.random.SeedSequence([self.seed, purpose]).generate_state(1)[0])
-        return self.world.evaluate(network, moments, seed, self.seeds is not None)
+        return self.world.evaluate(network, moments, seed, self.seeds is not None, purpose == AT_THE_END)
 
     def _validation(self, network: Any, kept: Kept | None = None) -> tuple[float, dict[str, float]]:
         """What `minimize` validates by: the mean return, negative; of several members the median."""
@@ -136,7 +145,18 @@ class Training:
             told |= {f"return_{seed}": float(mean) for seed, mean in zip(self.seeds, means, strict=True)}
         return -told["return"], told
 
-    def _result(self, fit: Descended, size: int) -> Result:
+    def _refuse_nonfinite(self, source: Any, cursor: Any, network: Any) -> None:
+        """Refuse an environment that returns what is not finite to a network whose weights are."""
+        if isinstance(self.world, Compiled) and _is_finite(network):
+            steps = source.draw(cursor, network)[0].steps
+            for what, part in (("an observation", steps.observation), ("a reward", steps.advantage)):
+                if not _is_finite(part):
+                    raise InputError(f"{self.world.name} returned {what} that is not finite, after at least "
+                                     f"{int(cursor.iteration) * self.algorithm.num_steps} steps in each environment")
+
+    def _result(self, fit: Descended, source: Any, size: int) -> Result:
+        if fit.reason.name == "diverged":
+            self._refuse_nonfinite(source, fit.run.state.cursor, fit.run.params)
         made = int(fit.run.state.cursor.iteration) * size
         reason = fit.reason
         if reason.name == "budget" and reason.evidence.endswith("steps were made"):
@@ -151,3 +171,7 @@ class Training:
             policies = [policy(*member(i)) for i in range(len(self.seeds))]
         returns = self._evaluated(fit.params, fit.state, AT_THE_END).returns
         return Result(tuple(policies), returns, reason, fit.history, fit.run, fit.seconds, made)
+
+
+def _is_finite(tree: Any) -> bool:
+    return all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(tree))

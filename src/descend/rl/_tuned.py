@@ -12,6 +12,9 @@ BUDGETS = {
 
 TUNED: dict[str, dict[str, dict[str, Any]]] = {
     "PPO": {
+        "Pendulum-v1": {"num_envs": 4, "num_steps": 1024, "minibatches": 64, "gamma": 0.9},
+        "LunarLander-v3": {"num_envs": 16, "num_steps": 1024, "epochs": 4, "minibatches": 256, "gamma": 0.999,
+                           "gae_lambda": 0.98, "entropy": 0.01, "learning_rate": 3e-4},
     },
     "A2C": {},
     "Reinforce": {},

@@ -1,7 +1,7 @@
 """Where a policy is trained: in an environment that JAX compiles, or in one of Gymnasium's on the host."""
 
 from difflib import get_close_matches
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 
@@ -12,6 +12,7 @@ from descend.rl._rollouts import Rollouts
 from descend.rl.environments import Box, Discrete, Environment, ids, make
 
 
+@runtime_checkable
 class World(Protocol):
     """What training must know of an environment, whichever kind it is."""
 
@@ -23,8 +24,14 @@ class World(Protocol):
     def source(self, **settings: Any) -> Any:
         """Rollouts of a policy, as a source of batches."""
 
-    def evaluate(self, network: Any, moments: Moments | None, seed: int, is_stack: bool) -> Episodes:
-        """Episodes in which the policy does what it thinks best; of each member, if it is a stack of several."""
+    def evaluate(self, network: Any, moments: Moments | None, seed: int, is_stack: bool, in_full: bool) -> Episodes:
+        """100 episodes in which the policy does what it thinks best; of each member, if it is a stack of several.
+
+        If not `in_full`, there may be fewer, where that is enough to tell that the task is not solved.
+        """
+
+    def close(self) -> None:
+        """Let go of what evaluations were made in."""
 
 
 class Compiled:
@@ -43,9 +50,12 @@ class Compiled:
         """Rollouts that are compiled with the step."""
         return Rollouts(environment=self.environment, **settings)
 
-    def evaluate(self, network: Any, moments: Moments | None, seed: int, is_stack: bool) -> Episodes:
-        """100 episodes side by side."""
+    def evaluate(self, network: Any, moments: Moments | None, seed: int, is_stack: bool, in_full: bool) -> Episodes:
+        """Episodes side by side, always all of them."""
         return evaluate(self.environment, network, moments, seed, is_stack)
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
 
 
 def found(environment: Any) -> World:

@@ -133,8 +133,8 @@ class PPO(Algorithm):
     References: Schulman et al., "Proximal policy optimization algorithms", arXiv 1707.06347; Huang et al., "The 37
     implementation details of proximal policy optimization", 2022, whose details for vectors of numbers are these:
     environments side by side, orthogonal weights, Adam's ε of 1e-5, an annealed rate, generalised advantages,
-    minibatches, normalised advantages, the clipped surrogate, value clipping, entropy, a common loss with a clipped norm
-    of its gradient, separate networks, a spread that no observation changes, clipped actions, normalised observations
+    minibatches, normalised advantages, the clipped surrogate, value clipping, entropy, a common loss whose gradient's
+    norm is clipped, separate networks, a spread that no observation changes, clipped actions, normalised observations
     and rewards.
     """
 

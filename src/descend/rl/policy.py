@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -13,7 +12,7 @@ from descend.checkpoint import read_arrays, tree_from_arrays, tree_to_arrays, wr
 from descend.errors import CheckpointError, InputError
 from descend.rl._distributions import within
 from descend.rl._moments import Moments, normalized
-from descend.rl._network import ActorCritic, Network
+from descend.rl._network import ActorCritic, Network, acting
 from descend.rl.environments import Box, Discrete
 
 
@@ -44,7 +43,7 @@ class Policy:
             raise InputError(f"the policy of {self.environment} takes observations of shape {self.observation_shape}, "
                              f"but this one has {shape}")
         rows = normalized(self.moments, observation[None] if is_one else observation)
-        action = np.asarray(within(self.actions, _act(self.network, rows).mode()))
+        action = np.asarray(within(self.actions, acting(self.network)(jnp.asarray(rows)).mode()))
         return action[0] if is_one else action
 
     def save(self, path: str | Path) -> None:
@@ -76,14 +75,9 @@ class Policy:
         known = facts["policy"]
         shape, actions = tuple(known["observation_shape"]), known["actions"]
         space = Discrete(**actions) if "n" in actions else Box(*(tuple(actions[end]) for end in ("low", "high")))
-        network = tree_from_arrays(ActorCritic.drawn(shape, space, jax.random.key(0)), arrays, "network")
+        network = tree_from_arrays(ActorCritic.drawn(shape, space, 0), arrays, "network")
         moments = Moments.none(shape) if known["normalized"] else None
         return cls(network, known["environment"], shape, space, tree_from_arrays(moments, arrays, "moments"))
-
-
-def _act(network: Any, rows: Any) -> Any:
-    act = getattr(network, "act", None)
-    return act(rows) if act is not None else network(jnp.asarray(rows))[0]
 
 
 def refuse_images(observation_shape: tuple[int, ...]) -> None:
