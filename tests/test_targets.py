@@ -81,7 +81,7 @@ def recording(params, batch):
 @pytest.mark.parametrize("sizes", [[12], [1] * 12, [2, 5, 1, 4]])
 @pytest.mark.parametrize("stepwise", [False, True])
 def test_a_plan_by_the_parameters_outlives_the_dispatch(sizes, stepwise):
-    params = {"x": [8.0, 4.0], "name": "x"}
+    params = {"x": np.array([8.0, 4.0], np.float32), "name": "x"}
     start = minimize(recording, params, Looking(), optimizer=SGD(0.25), steps=1).run
     assert isinstance(Looking(), Planned)
     run = dataclasses.replace(start, descent=dataclasses.replace(start.descent, stepwise=stepwise))

@@ -378,13 +378,18 @@ def _identity(descent: Descent, numbers: Tree, seed: int) -> dict[str, Any]:
     source = descent.source
     return {
         "parameters": {name: f"{x.dtype}{list(x.shape)}" for name, x in named_leaves(numbers).items()},
-        "optimizer": re.sub(r" at 0x[0-9a-f]+", "", repr(descent.optimizer)),  # before a rate is sought, if one is
-        "source": type(source).__name__,
+        "optimizer": _without_addresses(repr(descent.optimizer)),  # before a rate is sought, if one is
+        "source": _without_addresses(getattr(source, "identity", type(source).__name__)),
         "batch size": getattr(source, "batch_size", None),
         "shuffle": getattr(source, "shuffle", None),
         "data": _digest(getattr(source, "data", None)),
         "seed": seed,
     }
+
+
+def _without_addresses(told: str) -> str:
+    """A text that tells of objects, without where in memory they are."""
+    return re.sub(r" at 0x[0-9a-f]+", "", told)
 
 
 def _digest(data: Any) -> str:

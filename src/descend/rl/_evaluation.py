@@ -13,6 +13,7 @@ from descend.errors import InputError
 from descend.rl._distributions import within
 from descend.rl._moments import Moments, normalized
 from descend.rl._network import acting
+from descend.rl._rollouts import GENERATOR
 from descend.rl.environments import Environment
 
 EPISODES = 100
@@ -34,7 +35,7 @@ def evaluate(
     **Raises** `InputError` if one of them does not end.
     """
     numbers, rest = split(network)
-    key = jax.random.key(seed, impl="unsafe_rbg")  # which costs least to compile
+    key = jax.random.key(seed, impl=GENERATOR)
     returns, lengths, ended = _evaluate(environment, is_stack, Static.of(rest), numbers, moments, key)
     if not np.asarray(ended).all():
         raise InputError(f"{environment.name}: an episode did not end within {LONGEST:,} steps: give the environment a "

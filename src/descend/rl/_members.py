@@ -27,9 +27,9 @@ class Members:
     seeds: tuple[int, ...] = fixed()
 
     @property
-    def batch_size(self) -> int:
-        """Of each."""
-        return self.source.batch_size
+    def identity(self) -> str:
+        """What a checkpoint must agree with."""
+        return repr(self)
 
     def init(self, key: jax.Array) -> Cursor:
         """Of each seed; `key` is not needed."""

@@ -53,6 +53,9 @@ class Played:
         minibatches: int, normalize_observations: bool, normalize_rewards: bool,
     ):  # fmt: skip
         self._world, self._gamma, self._lambda = world, gamma, gae_lambda
+        told = (world.name, gamma, gae_lambda, num_envs, num_steps, epochs, minibatches, normalize_observations,
+                normalize_rewards)  # fmt: skip
+        self.identity = f"Played{told}"  # what a checkpoint must agree with
         self._shape = (num_steps, num_envs)
         self._epochs, self._minibatches = epochs, minibatches
         self._normalizes = (normalize_observations, normalize_rewards)
@@ -62,6 +65,7 @@ class Played:
         self._environments: list[Any] = []
         self._live: Under | None = None
         self._last: HostCursor | None = None  # with the rollout that was played last: it may be asked for again
+        self._order: tuple[int, np.ndarray] | None = None  # of the steps in the batches of a rollout, by its number
 
     def init(self, key: jax.Array) -> HostCursor:
         """Before the first rollout."""
@@ -87,16 +91,22 @@ class Played:
         """The next batch."""
         if self.looks(cursor):
             cursor = self._with_rollout(cursor, params)
-        steps = cursor.steps if self._minibatches == 1 else jax.tree.map(lambda a: a[self._index(cursor)], cursor.steps)
+        steps = cursor.steps
+        if self._minibatches > 1:
+            index = self._shuffled(cursor)[int(cursor.position)]
+            steps = jax.tree.map(lambda array: array[index], steps)
         batch = Rollout(steps, cursor.watch, cursor.moments, cursor.position == 0)
         return batch, cursor._replace(position=cursor.position + np.int32(1))
 
-    def _index(self, cursor: HostCursor) -> Any:
-        epoch, part = divmod(int(cursor.position), self._minibatches)
-        epoch += int(cursor.iteration) * self._epochs
-        place = Place(cursor.seed, np.uint32(epoch), np.uint32(part * self.batch_size))
-        with np.errstate(over="ignore"):  # the shuffle's hash counts modulo 2³²
-            return next_examples(place, self.batch_size, self.size, shuffle=True)
+    def _shuffled(self, cursor: HostCursor) -> np.ndarray:
+        """The numbers of the steps in each of the rollout's batches."""
+        number = int(cursor.iteration)
+        if self._order is None or self._order[0] != number:
+            place = Place(cursor.seed, np.uint32(number * self._epochs), np.uint32(0))
+            with np.errstate(over="ignore"):  # the shuffle's hash counts modulo 2³²
+                index = next_examples(place, self._epochs * self.size, self.size, shuffle=True)
+            self._order = number, index.reshape(self.draws, self.batch_size)
+        return self._order[1]
 
     def _with_rollout(self, cursor: HostCursor, network: Any) -> HostCursor:
         number = int(cursor.iteration) + 1

@@ -16,6 +16,9 @@ from descend.schedules import fixed, setting
 from descend.sources import Plan
 from descend.sources.batches import Place, next_examples, rows
 
+# What is random comes from the generator that costs least to compile. Under `vmap` it draws for all by the first key.
+GENERATOR, KEY_WORDS = "unsafe_rbg", 4
+
 
 class Live(NamedTuple):
     """Environments under way, side by side: states, what is seen of them, and what happened in their episodes so far.
@@ -87,6 +90,11 @@ class Rollouts:
     normalize_rewards: bool = fixed(default=False)
 
     @property
+    def identity(self) -> str:
+        """What a checkpoint must agree with."""
+        return repr(self)
+
+    @property
     def draws(self) -> int:
         """How many batches a rollout gives."""
         return self.epochs * self.minibatches
@@ -106,10 +114,9 @@ class Rollouts:
         return _first(self, key)  # at once, because to compile its many small parts would take longer
 
     def _first(self, key: jax.Array) -> Cursor:
-        # The generator that costs least to compile; side by side, it draws for all members by the first one's key.
-        key = jax.random.wrap_key_data(jax.random.bits(key, (4,)), impl="unsafe_rbg")
-        key, beginning = jax.random.split(key)
-        live = self._begun(self._states(beginning, (self.num_envs,)))
+        key = jax.random.wrap_key_data(jax.random.bits(key, (KEY_WORDS,)), impl=GENERATOR)
+        key, _, _, of_episodes = self._keys(key)
+        live = self._begun(jax.vmap(self.environment.reset)(of_episodes[0]))
         zeros = lambda *shape, dtype=jnp.float32: jnp.zeros((self.size, *shape), dtype)
         is_discrete = isinstance(self.environment.actions, Discrete)
         action = zeros(dtype=jnp.int32) if is_discrete else zeros(*self.environment.actions.shape)
@@ -151,12 +158,13 @@ class Rollouts:
             return None
         epoch = (cursor.iteration * self.epochs + cursor.position // self.minibatches).astype(jnp.uint32)
         begin = (cursor.position % self.minibatches * self.batch_size).astype(jnp.uint32)
-        place = Place(jax.random.bits(cursor.key, dtype=jnp.uint32), epoch, begin)
+        place = Place(jax.random.key_data(cursor.key)[0], epoch, begin)
         return next_examples(place, self.epochs * self.size, self.size, shuffle=True).reshape(self.draws, -1)
 
     def _played(self, cursor: Cursor, network: Any) -> Cursor:
         """The cursor with a new rollout."""
-        live, taken = self._play(cursor, network)
+        key, *keys = self._keys(cursor.key)
+        live, taken = self._play(cursor, network, *keys)
         rewards, scale = taken.reward, cursor.scale
         if scale is not None:
             scale = scale.merged(taken.discounted.reshape(-1))
@@ -164,14 +172,22 @@ class Rollouts:
         watch = cursor.watch.after(taken.done, taken.earned, taken.elapsed)
         seen = None if cursor.seen is None else cursor.seen.merged(flat(taken.observation))
         steps = judged(taken._replace(reward=rewards), network, cursor.seen, self.gamma, self.gae_lambda)
-        return Cursor(cursor.iteration + 1, jnp.int32(0), cursor.key, live, steps, watch, cursor.seen, seen, scale)
+        return Cursor(cursor.iteration + 1, jnp.int32(0), key, live, steps, watch, cursor.seen, seen, scale)
 
-    def _play(self, cursor: Cursor, network: Any) -> tuple[Live, Taken]:
-        """Take the environments further, and tell of it; arrays by time and environment."""
+    def _keys(self, key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+        """Keys of the next rollout, of the noise, and of each step and of each new episode; at once."""
+        bits = jax.random.bits(key, (2 * self.size + 2, KEY_WORDS))
+        later, of_noise, *others = jnp.split(jax.random.wrap_key_data(bits, impl=GENERATOR), [1, 2, 2 + self.size])
         shape = (self.num_steps, self.num_envs)
-        of_noise, of_steps, of_states = jax.random.split(jax.random.fold_in(cursor.key, cursor.iteration), 3)
-        noise = noise_for(self.environment.actions, of_noise, shape)
-        begun = jax.vmap(self._begun)(self._states(of_states, shape))
+        of_steps, of_episodes = (keys.reshape(shape) for keys in others)
+        return later[0], of_noise[0], of_steps, of_episodes
+
+    def _play(
+        self, cursor: Cursor, network: Any, of_noise: jax.Array, of_steps: jax.Array, of_episodes: jax.Array
+    ) -> tuple[Live, Taken]:
+        """Take the environments further, and tell of it; arrays by time and environment."""
+        noise = noise_for(self.environment.actions, of_noise, of_steps.shape)
+        begun = jax.vmap(self._begun)(jax.vmap(jax.vmap(self.environment.reset))(of_episodes))
         act = acting(network)
 
         def step(live: Live, given: Any) -> tuple[Live, Taken]:
@@ -181,7 +197,7 @@ class Rollouts:
             live = jax.tree.map(lambda new, old: _choose(taken.done, new, old), begun, gone_on)
             return live, taken
 
-        return jax.lax.scan(step, cursor.live, (noise, jax.random.split(of_steps, shape), begun))
+        return jax.lax.scan(step, cursor.live, (noise, of_steps, begun))
 
     def _step(self, live: Live, action: jax.Array, keys: jax.Array) -> tuple[Taken, Live]:
         """One step of all environments, and where it leads without a new beginning."""
@@ -194,12 +210,6 @@ class Rollouts:
         after = jax.vmap(environment.observe)(state)
         taken = Taken(live.observation, action, reward, terminated, done, after, elapsed, earned, discounted)
         return taken, Live(state, after, elapsed, earned, discounted)
-
-    def _states(self, key: jax.Array, shape: tuple[int, ...]) -> Any:
-        reset = self.environment.reset
-        for _ in shape:
-            reset = jax.vmap(reset)
-        return reset(jax.random.split(key, shape))
 
     def _begun(self, states: Any) -> Live:
         """Environments at the beginning of an episode."""

@@ -20,7 +20,8 @@ class Source(Protocol):
 
     A source is a pytree, whose leaves are its data. `draw` is pure and traceable: it is compiled together with the
     step, and the same cursor always draws the same batch, which is what makes a run resumable and replayable. A source
-    that knows how many steps see every example once, which need not be a whole number, has `steps_per_epoch`.
+    that knows how many steps see every example once, which need not be a whole number, has `steps_per_epoch`; one that
+    has settings which a run must not go on without, tells of them in `identity`, a text.
     """
 
     def init(self, key: jax.Array) -> Cursor:
