@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 import numpy as np
+from rich.console import Console
 
 from descend.observers import Progress
 from descend.observers.progress import ProgressBar
@@ -14,7 +15,7 @@ SHOWN = ("episode_return", "episode_length", "approx_kl", "entropy")
 class PolicyBar(ProgressBar):
     """A progress bar that counts in steps of the environment, of which an update of the network has `per_update`."""
 
-    def __init__(self, title: str, console: object, per_update: float):
+    def __init__(self, title: str, console: Console, per_update: float):
         super().__init__(title, console)
         self._per_update = per_update
 
