@@ -38,6 +38,14 @@ def known_ids() -> Iterable[str]:
         return ()
 
 
+def acting_on_host(network: Any) -> Act:
+    """What a network does, of NumPy's arrays: for a few small layers, NumPy is faster than a dispatch."""
+    if isinstance(network, ActorCritic):
+        return jax.tree.map(np.asarray, network).actor()
+    compiled = jax.jit(lambda network, rows: acting(network)(rows))
+    return lambda rows: jax.tree.map(np.asarray, compiled(network, rows))
+
+
 class Hosted:
     """The world of an environment of Gymnasium's; `make` makes one.
 
@@ -159,14 +167,6 @@ def registered(name: str) -> Hosted:
             raise InputError(f"{name} cannot be made: {error}") from None
 
     return Hosted(make)
-
-
-def acting_on_host(network: Any) -> Act:
-    """What a network does, of NumPy's arrays: for a few small layers, NumPy is faster than a dispatch."""
-    if isinstance(network, ActorCritic):
-        return jax.tree.map(np.asarray, network).actor()
-    compiled = jax.jit(lambda network, rows: acting(network)(rows))
-    return lambda rows: jax.tree.map(np.asarray, compiled(network, rows))
 
 
 def _actions(space: Any, name: str) -> Discrete | Box:
