@@ -108,7 +108,7 @@ def test_advantages_are_theirs():
 def test_probabilities_values_and_entropies_are_theirs(name, actions):
     import torch
 
-    model = model_of("PPO", name)
+    model = model_of("PPO", name, batch_size=T)
     network, batch = network_of(model, actions), filled(model, actions)
     law, value = network(batch.steps.observation)
     assert isinstance(law, Categorical if isinstance(actions, Discrete) else Gaussian)
@@ -122,15 +122,15 @@ def test_probabilities_values_and_entropies_are_theirs(name, actions):
 
 
 @pytest.mark.parametrize(("name", "actions"), WORLDS)
-@pytest.mark.parametrize("value_clip", [None, 0.1])
-def test_losses_of_ppo_are_theirs(name, actions, value_clip):
-    model = model_of("PPO", name, batch_size=T, n_epochs=1, clip_range=0.15, clip_range_vf=value_clip, ent_coef=0.01)
+def test_losses_of_ppo_are_theirs(name, actions):
+    """All but the clipped error of the critic: theirs is not the larger one of two, as the paper's authors have it."""
+    model = model_of("PPO", name, batch_size=T, n_epochs=1, clip_range=0.15, ent_coef=0.01)
     network, batch = network_of(model, actions), filled(model, actions)
     # Their spread of advantages is that of a sample, n − 1, ours that of a batch, n.
     model.normalize_advantage = False
     model.train()
     told = model.logger.name_to_value
-    value, mine = PolicyLoss(0.5, 0.01, normalize_advantage=False, clip=0.15, value_clip=value_clip)(network, batch)
+    value, mine = PolicyLoss(0.5, 0.01, normalize_advantage=False, clip=0.15)(network, batch)
     for ours, theirs, sign in (("policy_loss", "policy_gradient_loss", 1), ("value_loss", "value_loss", 1),
                                ("entropy", "entropy_loss", -1), ("approx_kl", "approx_kl", 1),
                                ("clip_fraction", "clip_fraction", 1)):  # fmt: skip
