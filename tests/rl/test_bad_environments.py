@@ -96,7 +96,7 @@ def test_a_compiled_observation_that_is_not_finite():
 def test_an_episode_that_never_ends():
     with pytest.raises(InputError, match=r"did not end within 10,000 steps: give the environment a time_limit"):
         trained(Walk(goal=10**9, time_limit=None))
-    with pytest.raises(InputError, match=r"did not end within 10,000 steps: wrap .* TimeLimit"):
+    with pytest.raises(InputError, match=r"did not end within 10,000 steps: wrap .*TimeLimit"):
         trained(lambda: Faulty(end=None))
 
 
@@ -146,7 +146,7 @@ def test_observations_that_cannot_be_made_a_vector():
         def seen(self):
             return ("a",)
 
-    with pytest.raises(InputError, match=r"cannot be made a vector .* wrap the environment"):
+    with pytest.raises(InputError, match=r"cannot be made a vector: wrap the environment"):
         trained(lambda: Words(space=spaces.Sequence(spaces.Discrete(2))))
 
 
@@ -157,7 +157,6 @@ def test_actions_that_are_neither_chosen_nor_vectors():
 
 @pytest.mark.parametrize(("settings", "match"), [
     ({"num_envs": 0}, "num_envs must be a whole number of at least 1, but is 0"),
-    ({"epochs": 1.5}, "epochs must be a whole number"),
     ({"minibatches": 3}, "2 × 8 = 16 steps cannot be divided into 3 minibatches"),
     ({"gamma": 1.1}, "gamma must be between 0 and 1, but is 1.1"),
     ({"clip": -0.1}, "clip must be between 0 and inf"),

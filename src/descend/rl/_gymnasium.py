@@ -75,11 +75,10 @@ class Hosted:
         package = gymnasium()
         if isinstance(environment.observation_space, package.spaces.Box):
             return environment
-        try:
-            return package.wrappers.FlattenObservation(environment)
-        except (NotImplementedError, ValueError) as error:
-            raise InputError(f"observations of {environment.observation_space} cannot be made a vector "
-                             f"({error}): wrap the environment") from None
+        space = environment.observation_space
+        if not space.is_np_flattenable:
+            raise InputError(f"observations of {space} cannot be made a vector: wrap the environment")
+        return package.wrappers.FlattenObservation(environment)
 
     def source(self, **settings: Any) -> Played:
         """Rollouts that are played between dispatches."""
@@ -112,7 +111,7 @@ class Hosted:
         while under_way:
             choices = self.to_space(np.asarray(within(self.actions, act(normalized(moments, seen)).mode())))
             for i in tuple(under_way):
-                seen[i], reward, terminated, truncated = self.stepped(environments[i], choices[i], lengths[i])
+                seen[i], reward, terminated, truncated = self.stepped(environments[i], choices[i], int(lengths[i]))
                 earned[i] += reward
                 lengths[i] += 1
                 if terminated or truncated:
@@ -138,7 +137,7 @@ class Hosted:
         except Exception as error:
             raise InputError(f"{self.name} raised {type(error).__name__} in its step number {number + 1}: "
                              f"{error}") from error
-        return self._checked(seen), reward, terminated, truncated
+        return self._checked(seen), float(reward), bool(terminated), bool(truncated)
 
     def _checked(self, seen: Any) -> np.ndarray:
         seen = np.asarray(seen)

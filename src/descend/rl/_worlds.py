@@ -1,5 +1,6 @@
 """Where a policy is trained: in an environment that JAX compiles, or in one of Gymnasium's on the host."""
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any, Protocol, runtime_checkable
 
@@ -70,7 +71,7 @@ def found(environment: Any) -> World:
 
         if environment in known_ids():
             return registered(environment)
-        raise InputError(f"no environment is called {environment!r}: {_hint(environment, {*ids(), *known_ids()})}")
+        raise InputError(f"no environment is called {environment!r}: {_hint(environment, known_ids())}")
     if isinstance(environment, Environment):
         return Compiled(environment)
     if callable(environment):
@@ -82,10 +83,12 @@ def found(environment: Any) -> World:
                      f"{type(environment).__name__}")
 
 
-def _hint(asked: str, known: set[str]) -> str:
-    lower = {name.lower(): name for name in sorted(known)}
-    near = [lower[close] for close in get_close_matches(asked.lower(), lower, cutoff=0.6)]
-    return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(ids())}, and those of Gymnasium"
+def _hint(asked: str, of_gymnasium: Iterable[str]) -> str:
+    lower = {name.lower(): name for name in (*of_gymnasium, *ids())}
+    if near := [lower[close] for close in get_close_matches(asked.lower(), lower, cutoff=0.6)]:
+        return f"did you mean {' or '.join(near)}?"
+    missing = "" if of_gymnasium else ", which is not installed: pip install 'descend[rl]'"
+    return f"there are {', '.join(ids())}, and those of Gymnasium{missing}"
 
 
 def _refuse_misfits(environment: Environment) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from descend._drive import Checkpoint
 from descend.errors import InputError
@@ -77,7 +77,7 @@ class Algorithm:
         seconds: float | None = None,
         seed: int = 0,
         seeds: Sequence[int] | None = None,
-        stop: Literal["solved"] | None = "solved",
+        stop: str | None = "solved",
         evaluate_every: int | None = None,
         network: Network | None = None,
         observers: Sequence[Observer] = (),
@@ -103,6 +103,8 @@ class Algorithm:
         """
         if stop not in ("solved", None):
             raise InputError(f"stop must be 'solved' or None, but is {stop!r}")
+        if evaluate_every is not None and evaluate_every < 1:
+            raise InputError(f"evaluate_every must be at least 1 step, but is {evaluate_every}")
         training = Training.of(self, environment, network, seed, seeds)
         return training(
             steps, seconds, stop == "solved", evaluate_every,
