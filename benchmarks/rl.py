@@ -7,7 +7,8 @@ stands still while a policy is evaluated, which is done for all of them in the s
 tenth. Rows "after … steps" are the learning curves: nobody gets faster by seeing more. PyTorch has one thread or two,
 whichever is faster at the beginning; all is the median of the seeds. "Gymnasium": our own path through it, where no
 step is compiled with the environment's. "eight seeds": trained side by side, beside as many one after the other; the
-bar, six times the cost of one, is a ratio of 1.33. rejax is not beside: it asks for an older JAX.
+bar, six times the cost of one, is a ratio of 1.33. rejax is not beside: it needs TensorFlow
+Probability, whose last release cannot be imported with this JAX.
 """
 
 import math
