@@ -82,4 +82,4 @@ def within(actions: Discrete | Box, action: Any) -> Any:
     """An action as the environment takes it: a vector is cut down to the bounds."""
     if isinstance(actions, Discrete):
         return action
-    return namespace(action).clip(action, np.float32(actions.low), np.float32(actions.high))
+    return namespace(action).clip(action, *(np.array(end, np.float32) for end in (actions.low, actions.high)))

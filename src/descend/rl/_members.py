@@ -16,7 +16,7 @@ from descend.schedules import fixed, setting
 from descend.sources import Plan
 
 # Where a rollout stands, is common to all: if each had its own number for it, each would play a rollout at every step.
-ALONG = Cursor(None, None, 0, 0, 0, 0, 0, 0, 0)
+ALONG: Any = Cursor(None, None, *[0] * 7)
 
 
 @setting

@@ -111,23 +111,24 @@ class Played:
     def _with_rollout(self, cursor: HostCursor, network: Any) -> HostCursor:
         number = int(cursor.iteration) + 1
         if self._last is None or int(self._last.iteration) != number:
-            if self._live is None or self._last is None or int(self._last.iteration) != number - 1:
-                self._begin(cursor)
-            self._last = self._played(cursor, network)
+            goes_on = self._last is not None and int(self._last.iteration) == number - 1
+            if self._live is None or not goes_on:
+                self._live = self._begun(cursor)
+            self._last = self._played(cursor, network, self._live)
         return self._last
 
-    def _begin(self, cursor: HostCursor) -> None:
+    def _begun(self, cursor: HostCursor) -> Under:
         """New episodes in all environments."""
         count = self._shape[1]
         self._environments = self._environments or [self._world.made() for _ in range(count)]
         numbers = np.random.SeedSequence([int(cursor.seed), int(cursor.iteration)]).generate_state(count).tolist()
         seen = [self._world.begun(e, number) for e, number in zip(self._environments, numbers, strict=True)]
         zeros = np.zeros(count, np.float32)
-        self._live = Under(np.stack(seen), np.zeros(count, np.int32), zeros, zeros.copy())
+        return Under(np.stack(seen), np.zeros(count, np.int32), zeros, zeros.copy())
 
-    def _played(self, cursor: HostCursor, network: Any) -> HostCursor:
+    def _played(self, cursor: HostCursor, network: Any, live: Under) -> HostCursor:
         """The cursor with a new rollout."""
-        taken = self._play(cursor, network)
+        taken = self._play(cursor, network, live)
         self._refuse_nonfinite(taken, int(cursor.iteration))
         rewards, scale = taken.reward, cursor.scale
         if scale is not None:
@@ -140,9 +141,9 @@ class Played:
         after = HostCursor(number, first, cursor.seed, steps, watch, cursor.seen, seen, scale)
         return jax.tree.map(np.asarray, after)
 
-    def _play(self, cursor: HostCursor, network: Any) -> Taken:
+    def _play(self, cursor: HostCursor, network: Any, live: Under) -> Taken:
         """Take the environments further, and tell of it; arrays by time and environment."""
-        world, live, (time, count) = self._world, self._live, self._shape
+        world, (time, count) = self._world, self._shape
         rng = np.random.default_rng([int(cursor.seed), int(cursor.iteration), 1])
         noise = host_noise_for(world.actions, rng, self._shape)
         act, moments = self._world.acting(network), cursor.seen

@@ -118,8 +118,8 @@ class Rollouts:
         key, _, _, of_episodes = self._keys(key)
         live = self._begun(jax.vmap(self.environment.reset)(of_episodes[0]))
         zeros = lambda *shape, dtype=jnp.float32: jnp.zeros((self.size, *shape), dtype)
-        is_discrete = isinstance(self.environment.actions, Discrete)
-        action = zeros(dtype=jnp.int32) if is_discrete else zeros(*self.environment.actions.shape)
+        actions = self.environment.actions
+        action = zeros(dtype=jnp.int32) if isinstance(actions, Discrete) else zeros(*actions.shape)
         shape = self.environment.observation_shape
         steps = Steps(zeros(*shape), action, zeros(), zeros(), zeros(), zeros())
         moments = Moments.none(shape) if self.normalize_observations else None

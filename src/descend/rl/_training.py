@@ -68,7 +68,7 @@ class Training:
         chosen, limit = self.algorithm, self.world.solved_at
         rollouts = self.world.source(
             gamma=chosen.gamma, gae_lambda=chosen.gae_lambda, num_envs=chosen.num_envs, num_steps=chosen.num_steps,
-            epochs=chosen.epochs, minibatches=chosen.minibatches,
+            epochs=chosen.passes.epochs, minibatches=chosen.passes.minibatches,
             normalize_observations=chosen.normalize_observations, normalize_rewards=chosen.normalize_rewards,
         )  # fmt: skip
         budget = BUDGETS.get(self.world.name, STEPS) if steps is None else steps
@@ -110,25 +110,25 @@ class Training:
     @property
     def _keeps(self) -> bool:
         """Whether the loss keeps a state."""
-        return self.algorithm.normalize_observations or self.algorithm.target_kl is not None
+        return self.algorithm.normalize_observations or self.algorithm.passes.target_kl is not None
 
     def _kept(self) -> Kept | None:
         if not self._keeps:
             return None
         moments = Moments.none(self.world.observation_shape) if self.algorithm.normalize_observations else None
-        kept = Kept(moments, None if self.algorithm.target_kl is None else jnp.bool_(False))
+        kept = Kept(moments, None if self.algorithm.passes.target_kl is None else jnp.bool_(False))
         count = None if self.seeds is None else len(self.seeds)
         return kept if count is None else jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *x.shape)), kept)
 
     def _loss(self) -> Any:
-        loss = Keeping(self.algorithm.loss, self.algorithm.target_kl) if self._keeps else self.algorithm.loss
+        loss = Keeping(self.algorithm.loss, self.algorithm.passes.target_kl) if self._keeps else self.algorithm.loss
         if self.seeds is None:
             return loss
         return (SumOverKeepingMembers if self._keeps else SumOverMembers)(loss)
 
     def _rule(self) -> Optimizer:
         rule = self.algorithm.rule
-        rule = rule if self.algorithm.target_kl is None else PassOver(rule)
+        rule = rule if self.algorithm.passes.target_kl is None else PassOver(rule)
         return rule if self.seeds is None else EachMember(rule)
 
     def _evaluated(self, network: Any, kept: Kept | None, purpose: int) -> Episodes:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from descend._drive import Checkpoint
 from descend.errors import InputError
@@ -13,7 +13,7 @@ from descend.optimizers import Adam, ClipByNorm, Optimizer, RMSprop
 from descend.rl._losses import PolicyLoss
 from descend.rl._network import Network
 from descend.rl._result import Result
-from descend.rl._settings import refuse_settings
+from descend.rl._settings import Passes, refuse_settings
 from descend.rl._training import Training
 from descend.rl._tuned import TUNED
 from descend.schedules import Polynomial, Rate, Schedule
@@ -44,12 +44,13 @@ class Algorithm:
     normalize_observations: bool = False
     normalize_rewards: bool = False
 
-    epochs: ClassVar[int] = 1
-    minibatches: ClassVar[int] = 1
-    target_kl: ClassVar[float | None] = None
-
     def __post_init__(self) -> None:
         refuse_settings(self)
+
+    @property
+    def passes(self) -> Passes:
+        """How a rollout is used."""
+        return Passes()
 
     @property
     def loss(self) -> PolicyLoss:
@@ -148,6 +149,10 @@ class PPO(Algorithm):
     value_clip: float | None = None
     target_kl: float | None = None
     learning_rate: Rate | Schedule = dataclasses.field(default_factory=lambda: Polynomial(1e-3))
+
+    @property
+    def passes(self) -> Passes:
+        return Passes(self.epochs, self.minibatches, self.target_kl)
 
     @property
     def loss(self) -> PolicyLoss:

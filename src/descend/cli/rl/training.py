@@ -65,7 +65,7 @@ def rl(
 
 def per_update(learner: Algorithm) -> float:
     """How many steps of the environment an update of the network stands for."""
-    return learner.num_envs * learner.num_steps / (learner.epochs * learner.minibatches)
+    return learner.num_envs * learner.num_steps / learner.passes.updates
 
 
 class _Begins:
@@ -137,7 +137,7 @@ def _closing(facts: dict[str, Any], learner: Algorithm) -> Grid:
     rows = [
         ("environment", f"{facts['environment']}, played {facts['played']}"),
         ("algorithm", f"{type(learner).__name__}: rollouts of {learner.num_envs} × {learner.num_steps} steps, "
-                      f"{learner.epochs * learner.minibatches} updates by each"),
+                      f"{learner.passes.updates} updates by each"),
         ("stopped", f"{facts['reason']}: {facts['evidence']}"),
         ("return", f"{facts['mean_return']:.4g} ± {facts['standard_deviation']:.2g} over {facts['episodes']} further "
                    f"episodes, from {facts['lowest_return']:.4g} to {facts['highest_return']:.4g}{aim}"),
