@@ -16,7 +16,8 @@ from descend.schedules import fixed, setting
 from descend.sources import Plan
 
 # Where a rollout stands, is common to all: if each had its own number for it, each would play a rollout at every step.
-ALONG: Any = Cursor(None, None, *[0] * 7)
+EACH: Any = 0
+ALONG = Cursor(None, None, EACH, EACH, EACH, EACH, EACH, EACH, EACH)
 
 
 @setting
