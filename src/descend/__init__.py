@@ -15,7 +15,7 @@ from descend.history import History
 from descend.minimize import Result, minimize
 from descend.observers import Progress
 from descend.optimizers import SGD, AdaGrad, Adam, AdamW, RMSprop
-from descend.stopping import GradientTolerance, Plateau, Reason
+from descend.stopping import GradientTolerance, Plateau, Reason, Target
 
 __all__ = [
     "SGD",
@@ -35,6 +35,7 @@ __all__ = [
     "Reason",
     "Result",
     "Run",
+    "Target",
     "advance",
     "check_gradients",
     "fork",

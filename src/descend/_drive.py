@@ -26,7 +26,7 @@ from descend.errors import CheckpointError, InputError
 from descend.history import History
 from descend.observers import Observer, Progress
 from descend.optimizers import Optimizer
-from descend.stopping import Best, Budget, GradientTolerance, Plateau, Reason
+from descend.stopping import Best, Budget, GradientTolerance, Plateau, Reason, Target
 
 SEARCHING = 0.2  # of the seconds that there are, which the search for a learning rate may take
 Validate = Callable[[Tree, Tree], Mapping[str, float]]  # of parameters and state: `loss`, and what else to know
@@ -51,6 +51,7 @@ class Drive:
     run: Run
     budget: Budget
     plateau: Plateau | None = None
+    target: Target | None = None
     validate: Validate | None = None
     validate_every: float = math.inf  # steps; need not be whole
     observers: Sequence[Observer] = ()
@@ -126,14 +127,15 @@ class Drive:
         if status == NONFINITE:
             self.reason = _divergence(trace, step)
             return
-        if self.validate and step == self._next_validation(step - 1):
-            self._validate(self.validate)
+        validated = self._validate(self.validate) if self.validate and step == self._next_validation(step - 1) else {}
         if status == CONVERGED and run.descent.stop is not None:
             self.reason = _convergence(run.descent.stop, run, trace)
         elif status == STALLED:
             evidence = (f"no step that was tried lowers the loss below {trace.columns['loss'][-1]:.6g}, where the "
                         f"gradient's norm is {trace.columns['gradient_norm'][-1]:.3g}: the limit of this precision")
             self.reason = Reason("stalled", evidence, step)
+        elif validated and self.target and self.target.reached(validated):
+            self.reason = Reason("reached", self.target.evidence(validated), step)
         elif self.plateau and self.best.waited >= self.plateau.patience:
             evidence = (f"the validation loss was best after {self.best.step} steps, {self.best.value:.6g}, "
                         f"and {self.best.waited} more evaluations did not better it")
@@ -153,7 +155,7 @@ class Drive:
         if self.validate and ended and (not steps or steps[-1] != self.run.step):
             self._validate(self.validate)
 
-    def _validate(self, validate: Validate) -> None:
+    def _validate(self, validate: Validate) -> Mapping[str, float]:
         values = validate(self.run.eval_params, self.run.state.carried.state)
         self.history.validated(self.run.step, values)
         before = self.best
@@ -161,6 +163,7 @@ class Drive:
         if self.best.step != before.step:
             # A copy, because the next dispatch reuses the run's buffers.
             self.best_numbers = jax.tree.map(jnp.copy, (self.run.eval_numbers, self.run.state.carried.state))
+        return values
 
     def _next_validation(self, step: int) -> float:
         """The first step after `step` at which to validate."""

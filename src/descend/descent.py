@@ -233,22 +233,22 @@ def _steps(state: State, descent: Descent, goal: jax.Array, trace: Any) -> tuple
 
     def block(carry: Any) -> Any:
         first, state, _, trace = carry
-        plans = source.plan(state.cursor)
-        end = jnp.minimum(first + source.ahead, goal)
+        plan = source.plan(state.cursor, _whole(state, descent))
+        end = first + jnp.minimum(plan.count, goal - first)
 
-        def plan_at(i: jax.Array) -> Any:
-            last = source.ahead - 1
-            return jax.tree.map(lambda plan: plan[jnp.minimum(i - first, last).astype(jnp.uint32)], plans)
+        def draw_at(i: jax.Array) -> Any:
+            place = jnp.minimum(i - first, plan.count - 1).astype(jnp.uint32)
+            return jax.tree.map(lambda draws: draws[place], plan.draws)
 
         def step(carry: Any) -> Any:
-            i, state, _, trace, plan = carry
-            batch, cursor = source.take(plan, state.cursor, state.params)
+            i, state, _, trace, draw = carry
+            batch, cursor = source.take(draw, state.cursor, _whole(state, descent))
             state, status, entry = _step(state._replace(cursor=cursor), descent, batch)
-            # The next plan is carried, because XLA would otherwise fuse its making with the use of every number in it.
-            return i + 1, state, status, _write(trace, i, entry), plan_at(i + 1)
+            # The next draw is carried, because XLA would otherwise fuse its making with the use of every number in it.
+            return i + 1, state, status, _write(trace, i, entry), draw_at(i + 1)
 
         running = jnp.zeros((), jnp.int32)
-        begin = (first, state, running, trace, plan_at(first))
+        begin = (first, state._replace(cursor=plan.cursor), running, trace, draw_at(first))
         i, state, status, trace, _ = jax.lax.while_loop(lambda c: (c[0] < end) & (c[2] == RUNNING), step, begin)
         return i, state._replace(cursor=source.after(state.cursor, i - first)), status, trace
 
@@ -260,7 +260,7 @@ def _steps(state: State, descent: Descent, goal: jax.Array, trace: Any) -> tuple
 
 def _single(state: State, descent: Descent) -> tuple[State, dict[str, jax.Array]]:
     """One step by itself, or none if it must not be made."""
-    batch, cursor = descent.source.draw(state.cursor, state.params)
+    batch, cursor = descent.source.draw(state.cursor, _whole(state, descent))
     after, status, entry = _step(state._replace(cursor=cursor), descent, batch)
     moved = _where(status == RUNNING, after, state)
     guard = Guard(status, after.guard.first_norm, moved.guard.skipped)
@@ -300,6 +300,11 @@ def _step(state: State, descent: Descent, batch: Any) -> tuple[State, jax.Array,
 
 _loop_kept, _loop_donated = jax.jit(_loop), jax.jit(_loop, donate_argnums=0)
 _single_kept, _single_donated = jax.jit(_single), jax.jit(_single, donate_argnums=0)
+
+
+def _whole(state: State, descent: Descent) -> Tree:
+    """The parameters as the loss, and a source that looks at them, are given them."""
+    return join(state.params, descent.rest.thaw())
 
 
 def _where(condition: jax.Array, new: Tree, old: Tree) -> Tree:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -36,7 +37,7 @@ from descend.sources import (
     is_loader,
     mini_batches,
 )
-from descend.stopping import Best, Budget, GradientTolerance, Plateau, Reason, Stop
+from descend.stopping import Best, Budget, GradientTolerance, Plateau, Reason, Stop, Target
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -121,7 +122,8 @@ def minimize(
     - `epochs`, `steps`, `seconds`: the budget; the first to be spent ends the descent. By default 100,000 steps for
       a function and 100 epochs for data.
     - `stop`: tests that end it earlier. By default `GradientTolerance()` where there is no noise (a function, or all
-      the data at each step), and `Plateau()` where there are batches and a validation. `[]` for the budget alone.
+      the data at each step), and `Plateau()` where there are batches and a validation. `Target(name, ...)` ends it when
+      the validation is good enough; `[]` leaves the budget alone.
     - `validation`: data for the same loss, or a function of the parameters (and of the state, if there is one), which
       returns a scalar, or a scalar and a dict.
     - `validate_every`: steps; by default an epoch.
@@ -147,7 +149,7 @@ def minimize(
         budget = _budget(source, epochs, steps, seconds)
         form = form_of(loss, not isinstance(source, Empty), state is not None)
         rule, race = _optimizer(optimizer, ema, budget.steps, _is_noiseless(source, form))
-        tolerance, plateau = _stops(stop, source, validation)
+        tolerance, plateau, target = _stops(stop, source, validation)
         descent = Descent(
             source=source,
             optimizer=rule,
@@ -167,6 +169,7 @@ def minimize(
             run=start(descent, numbers, key, state),
             budget=budget,
             plateau=plateau,
+            target=target,
             validate=_validation(validation, descent),
             validate_every=validate_every or max(per_epoch, 1.0),
             observers=observers,
@@ -274,18 +277,22 @@ def _is_noiseless(source: Any, form: Form) -> bool:
     return isinstance(source, Empty | WholeSet) and not (form.takes_key or form.has_state)
 
 
-def _stops(stop: Any, source: Any, validation: Any) -> tuple[GradientTolerance | None, Plateau | None]:
+def _stops(stop: Any, source: Any, validation: Any) -> tuple[Any, Any, Any]:
+    """The test of convergence, the plateau and the target, each `None` if it is not asked for."""
     if stop is None:
         noiseless = isinstance(source, Empty | WholeSet)
         stop = GradientTolerance() if noiseless else Plateau() if validation is not None else []
     chosen = list(stop) if isinstance(stop, Sequence) else [stop]
     for test in chosen:
-        if not isinstance(test, GradientTolerance | Plateau):
-            raise InputError(f"stop takes GradientTolerance and Plateau, but not {test!r}")
+        if not isinstance(test, GradientTolerance | Plateau | Target):
+            raise InputError(f"stop takes GradientTolerance, Plateau and Target, but not {test!r}")
         if isinstance(test, Plateau) and validation is None:
             raise InputError("Plateau() looks at the validation loss: give validation=")
-    tolerance = next((test for test in chosen if isinstance(test, GradientTolerance)), None)
-    return tolerance, next((test for test in chosen if isinstance(test, Plateau)), None)
+        if isinstance(test, Target) and validation is None:
+            raise InputError(f"Target({test.name!r}) looks at the validation: give validation=")
+    kinds = (GradientTolerance, Plateau, Target)
+    first = lambda kind: next((test for test in chosen if isinstance(test, kind)), None)
+    return tuple(map(first, kinds))  # type: ignore[return-value]
 
 
 def _inspect(descent: Descent, numbers: Tree, key: jax.Array, state: Tree) -> tuple[Descent, bool]:
@@ -307,7 +314,11 @@ def _inspect(descent: Descent, numbers: Tree, key: jax.Array, state: Tree) -> tu
 
 
 _loss_alone = jax.jit(call)
-_first_draw = jax.jit(lambda source, numbers, key: source.draw(source.init(key), numbers)[0])
+
+
+@partial(jax.jit, static_argnums=2)
+def _first_draw(source: Source, numbers: Tree, rest: Static, key: jax.Array) -> Any:
+    return source.draw(source.init(key), join(numbers, rest.thaw()))[0]
 
 
 def _without_data(descent: Descent, numbers: Tree, key: jax.Array) -> tuple[Descent, Tree, Any]:
@@ -316,9 +327,9 @@ def _without_data(descent: Descent, numbers: Tree, key: jax.Array) -> tuple[Desc
     if isinstance(source, Empty):
         return descent, numbers, ()
     if isinstance(source, HostSource):
-        batch = source.draw(source.init(key), numbers)[0]
+        batch = source.draw(source.init(key), join(numbers, descent.rest.thaw()))[0]
     else:
-        batch = _first_draw.trace(source, numbers, key).out_info
+        batch = _first_draw.trace(source, numbers, descent.rest, key).out_info
     return dataclasses.replace(descent, source=WholeSet(())), numbers, batch
 
 
@@ -367,13 +378,18 @@ def _identity(descent: Descent, numbers: Tree, seed: int) -> dict[str, Any]:
     source = descent.source
     return {
         "parameters": {name: f"{x.dtype}{list(x.shape)}" for name, x in named_leaves(numbers).items()},
-        "optimizer": re.sub(r" at 0x[0-9a-f]+", "", repr(descent.optimizer)),  # before a rate is sought, if one is
-        "source": type(source).__name__,
+        "optimizer": _without_addresses(repr(descent.optimizer)),  # before a rate is sought, if one is
+        "source": _without_addresses(getattr(source, "identity", type(source).__name__)),
         "batch size": getattr(source, "batch_size", None),
         "shuffle": getattr(source, "shuffle", None),
         "data": _digest(getattr(source, "data", None)),
         "seed": seed,
     }
+
+
+def _without_addresses(told: str) -> str:
+    """A text that tells of objects, without where in memory they are."""
+    return re.sub(r" at 0x[0-9a-f]+", "", told)
 
 
 def _digest(data: Any) -> str:

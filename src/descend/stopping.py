@@ -1,14 +1,16 @@
 """Why a descent ends: always with a named reason and its evidence."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
+from descend.errors import InputError
 from descend.schedules import Rate, setting
 
-Name = Literal["converged", "plateau", "stalled", "budget", "diverged", "interrupted", "unbounded"]
+Name = Literal["converged", "plateau", "stalled", "budget", "diverged", "interrupted", "unbounded", "reached"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,41 @@ class Plateau:
     min_improvement: float = 1e-4
 
 
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Reached when the validation gives a value, by its name, that is good enough: `at_least` so much, or `at_most`.
+
+    **Raises** `InputError` unless one of the two is given.
+
+    >>> Target("accuracy", at_least=0.9).reached({"loss": 0.3, "accuracy": 0.92})
+    True
+    """
+
+    name: str = field(kw_only=False)
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.at_least is None) == (self.at_most is None):
+            raise InputError(f"Target({self.name!r}) takes either at_least= or at_most=")
+
+    def reached(self, validation: Mapping[str, float]) -> bool:
+        """Whether this validation is good enough.
+
+        **Raises** `InputError` if it has no value of this name.
+        """
+        if self.name not in validation:
+            given = ", ".join(validation)
+            raise InputError(f"Target({self.name!r}) looks at what the validation does not give: {given}")
+        value = validation[self.name]
+        return value >= self.at_least if self.at_least is not None else value <= self.at_most  # type: ignore[operator]
+
+    def evidence(self, validation: Mapping[str, float]) -> str:
+        """What a reached target says."""
+        aimed = f"at least the {self.at_least:g}" if self.at_least is not None else f"at most the {self.at_most:g}"
+        return f"the validation's {self.name} was {validation[self.name]:.6g}, {aimed} that was aimed at"
+
+
 @dataclass(frozen=True)
 class Best:
     """The best validation so far, and for how many evaluations nothing better has come."""
@@ -102,4 +139,4 @@ class Budget:
         return None
 
 
-Stop = GradientTolerance | Plateau
+Stop = GradientTolerance | Plateau | Target

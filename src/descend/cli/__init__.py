@@ -1,9 +1,11 @@
-"""The command line: `descend fit`, `predict`, `lm`, `generate`, `optimizers`."""
+"""The command line: `descend fit`, `predict`, `lm`, `generate`, `rl`, `rl play`, `optimizers`."""
 
 import sys
 import warnings
+from typing import Any
 
 from typer import Typer
+from typer.core import TyperGroup
 
 from descend.cli._programs import keep_programs
 from descend.cli.fit import fit
@@ -11,11 +13,22 @@ from descend.cli.generate import generate
 from descend.cli.lm import lm
 from descend.cli.optimizers import optimizers
 from descend.cli.predict import predict
+from descend.cli.rl import play, rl
 from descend.errors import DescendError
 
 __all__ = ["main"]
 
+
+class Commands(TyperGroup):
+    """The commands, of which some have names of two words."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        words = " ".join(args[:2])
+        return (words, self.commands[words], args[2:]) if words in self.commands else super().resolve_command(ctx, args)
+
+
 app = Typer(
+    cls=Commands,
     name="descend",
     help="Train anything differentiable by gradient descent, and see how it went.",
     no_args_is_help=True,
@@ -27,6 +40,8 @@ app.command()(fit)
 app.command()(predict)
 app.command()(lm)
 app.command()(generate)
+app.command()(rl)
+app.command("rl play")(play)
 app.command()(optimizers)
 
 

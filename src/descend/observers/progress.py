@@ -13,6 +13,14 @@ from descend.observers import Progress
 
 BAR, WIDE = 20, 100  # columns of the bar, and of a terminal that has room for one
 APART = " · "
+TOLD = (  # of what a trace may hold: how weighty it is, how it is called, and how it is written
+    ("loss", 1, "loss", ".4g"),
+    ("duality_gap", 2, "gap", ".2g"),
+    ("episode_return", 1, "return", ".4g"),
+    ("episode_length", 4, "length", ".0f"),
+    ("approx_kl", 7, "KL", ".2g"),
+    ("entropy", 7, "entropy", ".2f"),
+)
 
 
 class ProgressBar:
@@ -80,12 +88,10 @@ def words(progress: Progress, room: int, unit: tuple[str, float] = ("steps", 1))
     parts: list[tuple[int, str]] = [(6, f"step {progress.step:,}{of}")]
     if progress.epoch is not None:
         parts.append((7, f"epoch {progress.epoch:.1f}"))
-    if "loss" in latest:
-        parts.append((1, f"loss {float(latest['loss']):.4g}"))
-    if "duality_gap" in latest:
-        parts.append((2, f"gap {float(latest['duality_gap']):.2g}"))
+    parts += [(rank, f"{label} {float(latest[name]):{form}}") for name, rank, label, form in TOLD if name in latest]
     parts += [(8, f"val {name} {value:.4g}") for name, value in checks[:-1]]
-    parts += [(2, f"val {name} {value:.4f}") for name, value in checks[-1:]]
+    parts += [(2, f"val {name} {value:.4f}" if abs(value) < 10 else f"val {name} {value:.1f}")
+              for name, value in checks[-1:]]
     if "learning_rate" in latest:
         parts.append((4, f"lr {float(latest['learning_rate']):.2g}"))
     parts.append((5, f"{per_step * progress.steps_per_second:,.0f} {name}/s"))

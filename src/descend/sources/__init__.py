@@ -1,6 +1,6 @@
 """Where batches come from: nothing, all the data, mini-batches of it, or the host."""
 
-from descend.sources._base import Empty, Planned, Source, Unplanned, WholeSet, as_data
+from descend.sources._base import Empty, Plan, Planned, Source, Unplanned, WholeSet, as_data
 from descend.sources.batches import MiniBatches, mini_batches
 from descend.sources.host import Drawn, HostArrays, HostSource, IterableBatches, draw_ahead
 from descend.sources.loaders import batches_of, is_loader
@@ -12,6 +12,7 @@ __all__ = [
     "HostSource",
     "IterableBatches",
     "MiniBatches",
+    "Plan",
     "Planned",
     "Source",
     "Unplanned",

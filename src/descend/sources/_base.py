@@ -20,7 +20,8 @@ class Source(Protocol):
 
     A source is a pytree, whose leaves are its data. `draw` is pure and traceable: it is compiled together with the
     step, and the same cursor always draws the same batch, which is what makes a run resumable and replayable. A source
-    that knows how many steps see every example once, which need not be a whole number, has `steps_per_epoch`.
+    that knows how many steps see every example once, which need not be a whole number, has `steps_per_epoch`; one that
+    has settings which a run must not go on without, tells of them in `identity`, a text.
     """
 
     def init(self, key: jax.Array) -> Cursor:
@@ -30,40 +31,48 @@ class Source(Protocol):
         """The next batch and the cursor after it; `params` is for sources that look at them (a policy's rollouts)."""
 
 
-@runtime_checkable
-class Planned(Source, Protocol):
-    """A source whose draws can be planned ahead of the parameters, which then costs a step next to nothing.
+class Plan(NamedTuple):
+    """What is settled of the next draws.
 
-    `draw(cursor, params)` gives the same as `take(plan(cursor)[0], cursor, params)` and `after(cursor, 1)`.
+    `draws`: a pytree of arrays, whose first axis the draws lie along. `count`: how many they are, which may be fewer
+    than there is room for. `cursor`: the cursor that they are taken with.
     """
 
-    @property
-    def ahead(self) -> int:
-        """How many draws to plan at a time."""
+    draws: Any
+    count: Any
+    cursor: Cursor
 
-    def plan(self, cursor: Cursor) -> Any:
-        """The plans of the next draws, a pytree of arrays whose first axis is as long as `ahead`."""
 
-    def take(self, plan: Any, cursor: Cursor, params: Tree) -> tuple[Batch, Cursor]:
-        """The batch of one plan, and the cursor as it is while the plans last."""
+@runtime_checkable
+class Planned(Source, Protocol):
+    """A source that settles for some draws ahead what they have in common, which then costs a step next to nothing.
+
+    What is settled may depend on the parameters: a rollout is played with those of its first draw. A plan that was
+    begun must then be kept in the cursor, because a dispatch may end, and another one go on, in the middle of it.
+    `draw(cursor, params)` gives the batch that `take` gives for the first of `plan(cursor, params)`.
+    """
+
+    def plan(self, cursor: Cursor, params: Tree) -> Plan:
+        """The next draws, at least one."""
+
+    def take(self, draw: Any, cursor: Cursor, params: Tree) -> tuple[Batch, Cursor]:
+        """The batch of one draw of a plan, and the cursor as it is while the plan lasts."""
 
     def after(self, cursor: Cursor, draws: jax.Array) -> Cursor:
-        """The cursor after up to `ahead` draws."""
+        """The cursor after so many draws of the plan."""
 
 
 class Unplanned:
     """A source without plans, drawn from at each step, behind the contract of one with plans."""
 
-    ahead = 2**31 - 1
-
     def __init__(self, source: Any):
         self._source = source
 
-    def plan(self, cursor: Cursor) -> Any:
-        """Nothing."""
-        return ()
+    def plan(self, cursor: Cursor, params: Tree) -> Plan:
+        """Nothing, for as long as a dispatch may be."""
+        return Plan((), jnp.int32(2**31 - 1), cursor)
 
-    def take(self, plan: Any, cursor: Cursor, params: Tree) -> tuple[Batch, Cursor]:
+    def take(self, draw: Any, cursor: Cursor, params: Tree) -> tuple[Batch, Cursor]:
         """The source's next batch, and the cursor after it."""
         return self._source.draw(cursor, params)
 

@@ -9,7 +9,7 @@ from descend._arrays import namespace
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.schedules import fixed, setting
-from descend.sources._base import Batch, as_data
+from descend.sources._base import Batch, Plan, as_data
 from descend.sources._shuffle import permuted, round_keys
 
 PLANNED, GATHERED = 1024, 64  # examples at a time: numbered ahead, and gathered by a kernel
@@ -55,19 +55,15 @@ class MiniBatches:
         index = next_examples(cursor, self.batch_size, self._length, self.shuffle)
         return self._gathered(index), place_after(cursor, self.batch_size, self._length)
 
-    @property
-    def ahead(self) -> int:
-        """As many draws as have about a thousand examples together."""
-        return max(1, PLANNED // self.batch_size)
+    def plan(self, cursor: Place, params: Tree) -> Plan:
+        """The numbers of the examples in the next draws: about a thousand of them."""
+        ahead = max(1, PLANNED // self.batch_size)
+        index = next_examples(cursor, ahead * self.batch_size, self._length, self.shuffle)
+        return Plan(index.reshape(ahead, self.batch_size), jnp.int32(ahead), cursor)
 
-    def plan(self, cursor: Place) -> jax.Array:
-        """The numbers of the examples in the next draws."""
-        index = next_examples(cursor, self.ahead * self.batch_size, self._length, self.shuffle)
-        return index.reshape(self.ahead, self.batch_size)
-
-    def take(self, plan: jax.Array, cursor: Place, params: Tree) -> tuple[Batch, Place]:
+    def take(self, draw: jax.Array, cursor: Place, params: Tree) -> tuple[Batch, Place]:
         """The examples of one draw."""
-        return self._gathered(plan), cursor
+        return self._gathered(draw), cursor
 
     def after(self, cursor: Place, draws: jax.Array) -> Place:
         """The place behind so many batches."""

@@ -25,7 +25,12 @@ CHECKED = 256  # numbers of an array
 
 @runtime_checkable
 class HostSource(Protocol):
-    """A source whose batches are drawn by plain Python, between dispatches."""
+    """A source whose batches are drawn by plain Python, between dispatches.
+
+    Batches are drawn ahead, all of a dispatch with the parameters before it. A source that looks at the parameters has
+    `looks(cursor)`: whether the draw at a cursor does; a dispatch then ends before it. One that has `ahead` draws that
+    many without looking, at the most.
+    """
 
     on_host: bool
 
@@ -171,19 +176,22 @@ class Drawn:
 def draw_ahead(source: HostSource, cursor: Cursor, params: Tree, wanted: int) -> tuple[Batch, list[Cursor]]:
     """Up to `wanted` batches of one shape, stacked, and the cursors before, between and after them.
 
-    The stack is always as long as memory for it allows, so that dispatches of different lengths share a program.
+    The stack is always as long as memory for it allows, so that dispatches of different lengths share a program. It
+    ends where the source has to look at parameters that are not there yet.
     """
     batch, after = source.draw(cursor, params)
     leaves = jax.tree.leaves(batch)
     kind = _kind(batch)
-    room = max(1, min(AHEAD_BATCHES, AHEAD_BYTES // max(sum(leaf.nbytes for leaf in leaves), 1)))
+    looks = getattr(source, "looks", lambda _: False)
+    most = min(AHEAD_BATCHES, getattr(source, "ahead", AHEAD_BATCHES))
+    room = max(1, min(most, AHEAD_BYTES // max(sum(leaf.nbytes for leaf in leaves), 1)))
     stacks = [np.zeros((room, *leaf.shape), leaf.dtype) for leaf in leaves]
     cursors = [cursor]
     while _kind(batch) == kind:
         for stack, leaf in zip(stacks, jax.tree.leaves(batch), strict=True):
             stack[len(cursors) - 1] = leaf  # at once, because whoever made it may use its memory for the next
         cursors.append(after)
-        if len(cursors) > min(wanted, room):
+        if len(cursors) > min(wanted, room) or looks(after):
             break
         batch, after = source.draw(after, params)
     return jax.tree.unflatten(kind[0], stacks), cursors

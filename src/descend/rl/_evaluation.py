@@ -1,0 +1,73 @@
+"""Episodes of a policy that does what it thinks best, in environments that are written in JAX."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend._tree import Tree, join, split
+from descend.descent import Static
+from descend.errors import InputError
+from descend.rl._distributions import within
+from descend.rl._moments import Moments, normalized
+from descend.rl._network import acting
+from descend.rl._rollouts import GENERATOR
+from descend.rl.environments import Environment
+
+EPISODES = 100
+LONGEST = 10_000  # steps of an episode in an environment without a time limit
+
+
+class Episodes(NamedTuple):
+    """What came of episodes: their returns and their lengths, one of each for each."""
+
+    returns: np.ndarray
+    lengths: np.ndarray
+
+
+def evaluate(
+    environment: Environment, network: Any, moments: Moments | None, seed: int, is_stack: bool
+) -> Episodes:
+    """100 episodes side by side; of each member, if the network is a stack of several.
+
+    **Raises** `InputError` if one of them does not end.
+    """
+    numbers, rest = split(network)
+    key = jax.random.key(seed, impl=GENERATOR)
+    returns, lengths, ended = _evaluate(environment, is_stack, Static.of(rest), numbers, moments, key)
+    if not np.asarray(ended).all():
+        raise InputError(f"{environment.name}: an episode did not end within {LONGEST:,} steps: give the environment a "
+                         "time_limit")
+    return Episodes(np.asarray(returns), np.asarray(lengths))
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _evaluate(
+    environment: Environment, is_stack: bool, rest: Static, numbers: Tree, moments: Any, key: jax.Array
+) -> tuple[Any, Any, Any]:
+    of_one = lambda numbers, moments: _episodes(environment, join(numbers, rest.thaw()), moments, key)
+    return (jax.vmap(of_one) if is_stack else of_one)(numbers, moments)
+
+
+def _episodes(
+    environment: Environment, network: Any, moments: Moments | None, key: jax.Array
+) -> tuple[Any, Any, Any]:
+    limit = environment.time_limit or LONGEST
+    act = acting(network)
+    beginning, key = jax.random.split(key)
+
+    def step(carry: Any) -> Any:
+        i, states, returns, lengths, ended = carry
+        action = act(normalized(moments, jax.vmap(environment.observe)(states))).mode()
+        keys = jax.random.split(jax.random.fold_in(key, i), EPISODES)
+        states, rewards, terminated = jax.vmap(environment.step)(states, within(environment.actions, action), keys)
+        returns = returns + jnp.where(ended, 0, rewards)
+        return i + 1, states, returns, lengths + ~ended, ended | terminated
+
+    begin = jax.vmap(environment.reset)(jax.random.split(beginning, EPISODES))
+    nothing = jnp.zeros(EPISODES, jnp.int32)
+    start = (jnp.int32(0), begin, jnp.zeros(EPISODES), nothing, nothing > 0)
+    _, _, returns, lengths, ended = jax.lax.while_loop(lambda c: (c[0] < limit) & ~c[-1].all(), step, start)
+    return returns, lengths, ended | (environment.time_limit is not None)

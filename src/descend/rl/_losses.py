@@ -1,0 +1,108 @@
+"""The losses of policy gradients: of the actor, of the critic, and of certainty."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from descend.rl._moments import Moments
+from descend.rl._steps import Rollout, Steps
+
+TINY = 1e-8  # beside the spread of advantages
+BEYOND = 1.5  # of the KL divergence that is aimed at, as OpenAI's Spinning Up stops at
+
+
+@dataclass(frozen=True)
+class PolicyLoss:
+    """The policy's gradient, the critic's squared error, and a bonus for not being certain:
+
+        L = −mean(log π(a|o) Â) + c mean (v(o) − target)² − β mean H(π(·|o))
+
+    `value_coefficient`: c. `entropy`: β. `normalize_advantage`: Â is the advantage minus its mean, divided by its
+    spread. `clip`: ε of the clipped surrogate, which is used instead of the first term if it is given; with the ratio
+    r = π(a|o) / π_old(a|o) to the policy that took the action:
+
+        −mean min(r Â, clip(r, 1 − ε, 1 + ε) Â)
+
+    `value_clip`: the critic's error is the larger one of v(o) and of v(o) kept within so much of what it was.
+
+    Besides its value, the loss tells of its parts, of `approx_kl`, mean (r − 1 − log r), by which the policy has moved
+    (Schulman, "Approximating KL divergence", 2020), and of `clip_fraction`, the share of ratios beyond ε.
+
+    References: Mnih et al., "Asynchronous methods for deep reinforcement learning", arXiv 1602.01783; Schulman et al.,
+    "Proximal policy optimization algorithms", arXiv 1707.06347.
+    """
+
+    value_coefficient: float = 0.5
+    entropy: float = 0.0
+    normalize_advantage: bool = True
+    clip: float | None = None
+    value_clip: float | None = None
+
+    def __call__(self, network: Any, batch: Rollout) -> tuple[Any, dict[str, Any]]:
+        steps = batch.steps
+        distribution, value = network(steps.observation)
+        log_prob = distribution.log_prob(steps.action)
+        log_ratio = log_prob - steps.log_prob
+        ratio = jnp.exp(log_ratio)
+        advantage = self._advantage(steps.advantage)
+        policy_loss = -jnp.mean(self._gain(advantage, log_prob, ratio))
+        value_loss = self._error(steps, value)
+        entropy = jnp.mean(distribution.entropy())
+        loss = policy_loss + self.value_coefficient * value_loss - self.entropy * entropy
+        told = {
+            "policy_loss": policy_loss,
+            "value_loss": value_loss,
+            "entropy": entropy,
+            "approx_kl": jnp.mean(ratio - 1 - log_ratio),
+            **batch.watch._asdict(),
+        }
+        if self.clip is not None:
+            told["clip_fraction"] = jnp.mean((jnp.abs(ratio - 1) > self.clip).astype(jnp.float32))
+        return loss, told
+
+    def _advantage(self, advantage: Any) -> Any:
+        if not self.normalize_advantage:
+            return advantage
+        return (advantage - advantage.mean()) / (advantage.std() + TINY)
+
+    def _gain(self, advantage: Any, log_prob: Any, ratio: Any) -> Any:
+        """What is gained by making each action more probable."""
+        if self.clip is None:
+            return log_prob * advantage
+        return jnp.minimum(ratio * advantage, jnp.clip(ratio, 1 - self.clip, 1 + self.clip) * advantage)
+
+    def _error(self, steps: Steps, value: Any) -> Any:
+        error = (value - steps.target) ** 2
+        if self.value_clip is not None:
+            kept = steps.value + jnp.clip(value - steps.value, -self.value_clip, self.value_clip)
+            error = jnp.maximum(error, (kept - steps.target) ** 2)
+        return jnp.mean(error)
+
+
+class Kept(NamedTuple):
+    """What is kept beside the network from step to step.
+
+    `moments`: those by which it is given its observations. `is_beyond`: whether it has moved too far for this rollout.
+    """
+
+    moments: Moments | None
+    is_beyond: Any
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """A loss that keeps the moments of the observations for the policy, and tells which steps to pass over.
+
+    `target_kl`: once the policy has moved by half more than this, the rest of the rollout is passed over.
+    """
+
+    loss: PolicyLoss
+    target_kl: float | None = None
+
+    def __call__(self, network: Any, batch: Rollout, state: Kept) -> tuple[Any, Kept, dict[str, Any]]:
+        value, told = self.loss(network, batch)
+        if self.target_kl is None:
+            return value, Kept(batch.moments, None), told
+        is_beyond = state.is_beyond & ~batch.is_first | (told["approx_kl"] > BEYOND * self.target_kl)
+        return value, Kept(batch.moments, is_beyond), told | {"passed_over": is_beyond}

@@ -1,0 +1,114 @@
+"""The networks of a policy: an actor, which says what to do, and a critic, which says what that is worth."""
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any, Protocol, runtime_checkable
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from descend._arrays import namespace
+from descend.rl._distributions import Categorical, Distribution, Gaussian
+from descend.rl.environments import Box, Discrete
+
+HIDDEN = (64, 64)
+CAUTIOUS = 0.01  # the gain of the actor's last layer: all actions are about as probable at first
+
+Layers = list[tuple[Any, Any]]
+Act = Callable[[Any], Distribution]
+
+
+@runtime_checkable
+class Network(Protocol):
+    """What a network of one's own meets: a pytree that is called with observations, one in each row."""
+
+    def __call__(self, observations: Any) -> tuple[Distribution, Any]:
+        """What to do after each observation, and the value of each: the discounted rewards that are expected."""
+
+
+class ActorCritic(eqx.Module):
+    """Two perceptrons, of which neither knows the other's layers: `x ← tanh(x W + b)`, and a last layer without.
+
+    Weights are orthogonal at first, with a gain of √2 in the hidden layers, of 1 in the critic's last and of .01 in the
+    actor's last. The spread of vectors of numbers, σ = 1 at first, does not depend on the observation.
+
+    `weights`: all of them in one array, because to step a few thousand numbers in one array takes a fraction of the
+    time that it takes in thirteen.
+
+    References: Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear
+    neural networks", arXiv 1312.6120; Andrychowicz et al., "What matters in on-policy reinforcement learning?",
+    arXiv 2006.05990.
+    """
+
+    weights: Array
+    observation_shape: tuple[int, ...] = eqx.field(static=True)
+    actions: Discrete | Box = eqx.field(static=True)
+
+    @classmethod
+    def drawn(cls, observation_shape: tuple[int, ...], actions: Discrete | Box, seed: int) -> "ActorCritic":
+        """One whose weights are drawn for these observations and actions."""
+        rng = np.random.default_rng(seed)
+        parts: list[np.ndarray] = []
+        for (m, n), gain in zip(*_shapes(observation_shape, actions), strict=True):
+            parts += [gain * _orthogonal(rng, m, n).ravel(), np.zeros(n)]
+        if isinstance(actions, Box):
+            parts.append(np.zeros(actions.shape))
+        return cls(jnp.asarray(np.concatenate(parts), jnp.float32), observation_shape, actions)
+
+    def __call__(self, observations: Any) -> tuple[Distribution, Any]:
+        actor, critic, log_std = self.layers()
+        return _said(actor, log_std, observations), _perceptron(critic, observations)[..., 0]
+
+    def actor(self) -> Act:
+        """The actor alone, taken apart once for many calls; of NumPy's weights, a function of NumPy's arrays."""
+        actor, _, log_std = self.layers()
+        return lambda observations: _said(actor, log_std, observations)
+
+    def layers(self) -> tuple[Layers, Layers, Any]:
+        """The actor's and the critic's weights W and biases b, and the logarithm of σ, for vectors of numbers."""
+        shapes, _ = _shapes(self.observation_shape, self.actions)
+        ends = np.cumsum([size for m, n in shapes for size in (m * n, n)]).tolist()
+        *parts, log_std = namespace(self.weights).split(self.weights, ends)
+        layers = [(parts[2 * i].reshape(shape), parts[2 * i + 1]) for i, shape in enumerate(shapes)]
+        half = len(layers) // 2
+        return layers[:half], layers[half:], log_std if isinstance(self.actions, Box) else None
+
+
+def acting(network: Any) -> Act:
+    """What a network does, without what it thinks that is worth, where it can tell the one from the other."""
+    actor = getattr(network, "actor", None)
+    return (lambda observations: network(observations)[0]) if actor is None else actor()
+
+
+def _shapes(observation_shape: tuple[int, ...], actions: Discrete | Box) -> tuple[list[tuple[int, int]], list[float]]:
+    """The shapes of all layers' weights, the actor's first, and their gains."""
+    outputs = actions.n if isinstance(actions, Discrete) else math.prod(actions.shape)
+    shapes, gains = [], []
+    for last, gain in ((outputs, CAUTIOUS), (1, 1.0)):
+        shapes += list(pairwise((math.prod(observation_shape), *HIDDEN, last)))
+        gains += [math.sqrt(2)] * len(HIDDEN) + [gain]
+    return shapes, gains
+
+
+def _orthogonal(rng: np.random.Generator, m: int, n: int) -> np.ndarray:
+    """A matrix with orthonormal rows or columns, all of them as probable: Q of QR, with the signs of R's diagonal."""
+    q, r = np.linalg.qr(rng.normal(size=(max(m, n), min(m, n))))
+    q = q * np.sign(np.diag(r))
+    return q if m >= n else q.T
+
+
+def _said(actor: Layers, log_std: Any, observations: Any) -> Distribution:
+    scores = _perceptron(actor, observations)
+    return Categorical(scores) if log_std is None else Gaussian(scores, log_std)
+
+
+def _perceptron(layers: Layers, x: Any) -> Any:
+    xp = namespace(x)
+    x = x.reshape(len(x), -1)
+    for W, b in layers[:-1]:
+        x = xp.tanh(x @ W + b)
+    W, b = layers[-1]
+    return x @ W + b

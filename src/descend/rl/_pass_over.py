@@ -1,0 +1,20 @@
+"""Steps that a loss says are not to be made."""
+
+from typing import Any
+
+from descend._tree import Tree
+from descend.optimizers._control import select, unmoved
+from descend.optimizers._modifier import Modifier, Own, Wrapped
+from descend.optimizers._rule import rule as setting
+
+
+@setting
+class PassOver(Modifier):
+    """A step of which the loss tells that it is `passed_over` changes neither parameters nor the rule's state."""
+
+    rule: Wrapped
+
+    def step(self, grads: Tree, inner: Any, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
+        updates, after = self.rule.update(grads, inner, params, **extra)
+        updates, inner = select(extra["aux"]["passed_over"], (unmoved(grads), inner), (updates, after))
+        return updates, inner, own

@@ -1,0 +1,57 @@
+"""What a training of a policy gives back."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from descend.descent import Run
+from descend.history import History
+from descend.rl.policy import Policy
+from descend.stopping import Reason
+
+
+@dataclass(frozen=True)
+class Result:
+    """Where a training ended, why, and how good the policy is.
+
+    `policy`: the best of those that were evaluated on the way. `returns`: those of 100 further episodes in which it did
+    what it thought best. `reason`: the named reason to stop. `history`: what was recorded, per update of the network;
+    `history.validation`: the evaluations on the way. `environment_steps`: how many were made, and `seconds`: of
+    training. `run`: the run as it ended, a value to keep.
+
+    Of several seeds, `policies` and the rows of `returns` are in their order, `policy` is that with the best mean
+    return, `median` is of the seeds' mean returns, and `spread` their lowest and their highest.
+    """
+
+    policies: tuple[Policy, ...]
+    returns: np.ndarray
+    reason: Reason
+    history: History
+    run: Run
+    seconds: float
+    environment_steps: int
+
+    @property
+    def means(self) -> np.ndarray:
+        """The mean return of each seed's policy."""
+        return np.atleast_2d(self.returns).mean(axis=1)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy; of several, the best."""
+        return self.policies[int(self.means.argmax())]
+
+    @property
+    def median(self) -> float:
+        """The median of the mean returns."""
+        return float(np.median(self.means))
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """The lowest and the highest of the mean returns."""
+        return float(self.means.min()), float(self.means.max())
+
+    def __repr__(self) -> str:
+        seeds = f" of {len(self.policies)} seeds, from {self.spread[0]:.6g} to {self.spread[1]:.6g}"
+        return (f"Result({self.reason}; mean return {self.median:.6g}{seeds if len(self.policies) > 1 else ''} "
+                f"after {self.environment_steps:,} steps in {self.seconds:.3g} s)")

@@ -1,0 +1,241 @@
+"""Rollouts of a policy in environments that are written in JAX, as a source of batches."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from descend._tree import Tree
+from descend.rl._advantages import advantages
+from descend.rl._distributions import noise_for, within
+from descend.rl._moments import Moments, normalized
+from descend.rl._network import acting
+from descend.rl._steps import Rollout, Steps, Watch, flat
+from descend.rl.environments import Discrete, Environment
+from descend.schedules import fixed, setting
+from descend.sources import Plan
+from descend.sources.batches import Place, next_examples, rows
+
+# What is random comes from the generator that costs least to compile. Under `vmap` it draws for all by the first key.
+GENERATOR, KEY_WORDS = "unsafe_rbg", 4
+
+
+class Live(NamedTuple):
+    """Environments under way, side by side: states, what is seen of them, and what happened in their episodes so far.
+
+    `earned`: rewards. `discounted`: rewards, each later one counting less by γ, as they are scaled by.
+    """
+
+    state: Any
+    observation: Any
+    elapsed: Any
+    earned: Any
+    discounted: Any
+
+
+class Taken(NamedTuple):
+    """What a step in the environments was, and what it led to."""
+
+    observation: Any
+    action: Any
+    reward: Any
+    terminated: Any
+    done: Any
+    after: Any
+    elapsed: Any
+    earned: Any
+    discounted: Any
+
+
+class Cursor(NamedTuple):
+    """Where a source of rollouts is.
+
+    `iteration`: the number of rollouts so far. `position`: the number of batches that were drawn from the last. `key`:
+    of all that is random. `steps`: the last rollout. `moments`: of the observations, as it was played with; `seen`:
+    with its own taken in. `scale`: the moments of discounted rewards.
+    """
+
+    iteration: Any
+    position: Any
+    key: Any
+    live: Live
+    steps: Steps
+    watch: Watch
+    moments: Moments | None
+    seen: Moments | None
+    scale: Moments | None
+
+
+@setting
+class Rollouts:
+    """Batches from what the policy itself does: the source of on-policy algorithms.
+
+    Whenever the last rollout is used up, `num_envs` environments are taken `num_steps` further by the policy of that
+    moment, as a part of the compiled program. The steps are then drawn `epochs` times, shuffled, in `minibatches`
+    parts. An episode that is cut off by the environment's time limit is told from one that terminates: see
+    `advantages`.
+
+    What is random comes in one piece for a whole rollout, because small random arrays cost as much as large ones; also
+    the states in which episodes may begin anew.
+    """
+
+    gamma: float
+    gae_lambda: float
+    environment: Environment = fixed()
+    num_envs: int = fixed()
+    num_steps: int = fixed()
+    epochs: int = fixed()
+    minibatches: int = fixed()
+    normalize_observations: bool = fixed(default=False)
+    normalize_rewards: bool = fixed(default=False)
+
+    @property
+    def identity(self) -> str:
+        """What a checkpoint must agree with."""
+        return repr(self)
+
+    @property
+    def draws(self) -> int:
+        """How many batches a rollout gives."""
+        return self.epochs * self.minibatches
+
+    @property
+    def size(self) -> int:
+        """How many steps a rollout has."""
+        return self.num_envs * self.num_steps
+
+    @property
+    def batch_size(self) -> int:
+        """How many steps a batch has."""
+        return self.size // self.minibatches
+
+    def init(self, key: jax.Array) -> Cursor:
+        """Environments at the beginning of an episode, and no rollout yet."""
+        return _first(self, key)  # at once, because to compile its many small parts would take longer
+
+    def _first(self, key: jax.Array) -> Cursor:
+        key = jax.random.wrap_key_data(jax.random.bits(key, (KEY_WORDS,)), impl=GENERATOR)
+        key, _, _, of_episodes = self._keys(key)
+        live = self._begun(jax.vmap(self.environment.reset)(of_episodes[0]))
+        zeros = lambda *shape, dtype=jnp.float32: jnp.zeros((self.size, *shape), dtype)
+        actions = self.environment.actions
+        action = zeros(dtype=jnp.int32) if isinstance(actions, Discrete) else zeros(*actions.shape)
+        shape = self.environment.observation_shape
+        steps = Steps(zeros(*shape), action, zeros(), zeros(), zeros(), zeros())
+        moments = Moments.none(shape) if self.normalize_observations else None
+        scale = Moments.none(()) if self.normalize_rewards else None
+        return Cursor(jnp.int32(0), jnp.int32(self.draws), key, live, steps, Watch.start(), moments, moments, scale)
+
+    def draw(self, cursor: Cursor, params: Tree) -> tuple[Rollout, Cursor]:
+        """The next batch."""
+        plan = self.plan(cursor, params)
+        batch, cursor = self.take(jax.tree.map(lambda draws: draws[0], plan.draws), plan.cursor, params)
+        return batch, self.after(cursor, jnp.int32(1))
+
+    def plan(self, cursor: Cursor, params: Tree) -> Plan:
+        """The batches that are left of the last rollout, or those of a new one."""
+        is_used_up = cursor.position >= self.draws
+        cursor = jax.lax.cond(is_used_up, self._played, lambda cursor, _: cursor, cursor, params)
+        number = cursor.position + jnp.arange(self.draws, dtype=jnp.int32)
+        return Plan((self._shuffled(cursor), number == 0), self.draws - cursor.position, cursor)
+
+    def take(self, draw: Any, cursor: Cursor, params: Tree) -> tuple[Rollout, Cursor]:
+        """The steps of one batch."""
+        index, is_first = draw
+        steps = cursor.steps if index is None else jax.tree.map(lambda array: rows(array, index), cursor.steps)
+        return Rollout(steps, cursor.watch, cursor.moments, is_first), cursor
+
+    def after(self, cursor: Cursor, draws: jax.Array) -> Cursor:
+        """So many batches further."""
+        return cursor._replace(position=cursor.position + draws)
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+    def _shuffled(self, cursor: Cursor) -> Any:
+        """The numbers of the steps in the batches from the cursor on; nothing, where a batch is all of them."""
+        if self.minibatches == 1:
+            return None
+        epoch = (cursor.iteration * self.epochs + cursor.position // self.minibatches).astype(jnp.uint32)
+        begin = (cursor.position % self.minibatches * self.batch_size).astype(jnp.uint32)
+        place = Place(jax.random.key_data(cursor.key)[0], epoch, begin)
+        return next_examples(place, self.epochs * self.size, self.size, shuffle=True).reshape(self.draws, -1)
+
+    def _played(self, cursor: Cursor, network: Any) -> Cursor:
+        """The cursor with a new rollout."""
+        key, *keys = self._keys(cursor.key)
+        live, taken = self._play(cursor, network, *keys)
+        rewards, scale = taken.reward, cursor.scale
+        if scale is not None:
+            scale = scale.merged(taken.discounted.reshape(-1))
+            rewards = scale._replace(mean=0.0).normalized(rewards)
+        watch = cursor.watch.after(taken.done, taken.earned, taken.elapsed)
+        seen = None if cursor.seen is None else cursor.seen.merged(flat(taken.observation))
+        steps = judged(taken._replace(reward=rewards), network, cursor.seen, self.gamma, self.gae_lambda)
+        return Cursor(cursor.iteration + 1, jnp.int32(0), key, live, steps, watch, cursor.seen, seen, scale)
+
+    def _keys(self, key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+        """Keys of the next rollout, of the noise, and of each step and of each new episode; at once."""
+        bits = jax.random.bits(key, (2 * self.size + 2, KEY_WORDS))
+        later, of_noise, *others = jnp.split(jax.random.wrap_key_data(bits, impl=GENERATOR), [1, 2, 2 + self.size])
+        shape = (self.num_steps, self.num_envs)
+        of_steps, of_episodes = (keys.reshape(shape) for keys in others)
+        return later[0], of_noise[0], of_steps, of_episodes
+
+    def _play(
+        self, cursor: Cursor, network: Any, of_noise: jax.Array, of_steps: jax.Array, of_episodes: jax.Array
+    ) -> tuple[Live, Taken]:
+        """Take the environments further, and tell of it; arrays by time and environment."""
+        noise = noise_for(self.environment.actions, of_noise, of_steps.shape)
+        begun = jax.vmap(self._begun)(jax.vmap(jax.vmap(self.environment.reset))(of_episodes))
+        act = acting(network)
+
+        def step(live: Live, given: Any) -> tuple[Live, Taken]:
+            noise, key, begun = given
+            action = act(normalized(cursor.seen, live.observation)).sample(noise)
+            taken, gone_on = self._step(live, action, key)
+            live = jax.tree.map(lambda new, old: _choose(taken.done, new, old), begun, gone_on)
+            return live, taken
+
+        return jax.lax.scan(step, cursor.live, (noise, of_steps, begun))
+
+    def _step(self, live: Live, action: jax.Array, keys: jax.Array) -> tuple[Taken, Live]:
+        """One step of all environments, and where it leads without a new beginning."""
+        environment = self.environment
+        state, reward, terminated = jax.vmap(environment.step)(live.state, within(environment.actions, action), keys)
+        reward = jnp.asarray(reward, jnp.float32)
+        elapsed, earned = live.elapsed + 1, live.earned + reward
+        discounted = live.discounted * self.gamma + reward if self.normalize_rewards else live.discounted
+        done = terminated if environment.time_limit is None else terminated | (elapsed >= environment.time_limit)
+        after = jax.vmap(environment.observe)(state)
+        taken = Taken(live.observation, action, reward, terminated, done, after, elapsed, earned, discounted)
+        return taken, Live(state, after, elapsed, earned, discounted)
+
+    def _begun(self, states: Any) -> Live:
+        """Environments at the beginning of an episode."""
+        observation = jax.vmap(self.environment.observe)(states)
+        none = jnp.zeros(self.num_envs)
+        return Live(states, observation, none.astype(jnp.int32), none, none)
+
+
+_first = jax.jit(Rollouts._first)
+
+
+def judged(taken: Taken, network: Any, moments: Moments | None, gamma: Any, gae_lambda: Any) -> Steps:
+    """A rollout's steps with what the network thinks of them, and what they turned out to be worth; in rows.
+
+    All at once, because a network costs little more for many observations than for one.
+    """
+    observation, after = (normalized(moments, flat(x)) for x in (taken.observation, taken.after))
+    distribution, value = network(observation)
+    next_value = network(after)[1]
+    in_time = lambda array: array.reshape(taken.reward.shape)
+    advantage = flat(advantages(
+        taken.reward, in_time(value), in_time(next_value), taken.terminated, taken.done, gamma, gae_lambda
+    ))  # fmt: skip
+    action = flat(taken.action)
+    return Steps(observation, action, distribution.log_prob(action), value, advantage, advantage + value)
+
+
+def _choose(condition: jax.Array, new: Any, old: Any) -> Any:
+    return jnp.where(condition.reshape(condition.shape + (1,) * (new.ndim - condition.ndim)), new, old)

@@ -1,0 +1,104 @@
+"""Episodes to look at: what a trained policy earns, and how it looks."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image
+
+from descend.rl._distributions import within
+from descend.rl._drawing import Film, filmed
+from descend.rl._evaluation import LONGEST
+from descend.rl._moments import normalized
+from descend.rl._worlds import Compiled, found
+from descend.rl.environments import Environment
+from descend.rl.policy import Policy
+
+WIDEST = 480  # of a picture, in pixels
+
+
+@dataclass(frozen=True)
+class Episode:
+    """An episode: the rewards it `earned` in all, its `length` in steps, and a `film` of it, where there is one."""
+
+    earned: float
+    length: int
+    film: Film | None = None
+
+
+def play(policy: Policy, episodes: int = 1, seed: int = 0) -> list[Episode]:
+    """Play episodes by doing what the policy thinks best; the first one is filmed, if its environment can be drawn.
+
+    >>> from descend.rl import PPO
+    >>> policy = PPO(num_envs=4, num_steps=64).train("CartPole-v1", steps=512, stop=None).policy
+    >>> first, second = play(policy, 2)
+    >>> first.earned == first.length, first.film.gif()[:3], second.film
+    (True, b'GIF', None)
+    """
+    world = found(policy.environment)
+    if isinstance(world, Compiled):
+        return _compiled(policy, world.environment, episodes, seed)
+    return _hosted(policy, episodes, seed)
+
+
+def _compiled(policy: Policy, environment: Environment, episodes: int, seed: int) -> list[Episode]:
+    limit = environment.time_limit or LONGEST
+    keys = jax.random.split(jax.random.key(seed), episodes)
+    walk = jax.jit(jax.vmap(lambda key: _walk(policy, environment, limit, key)))
+    states, rewards, under_way = jax.device_get(walk(keys))
+    lengths = under_way.sum(axis=1)
+    first = [jax.tree.map(lambda x, i=i: x[0, i], states) for i in range(lengths[0])]
+    films = [filmed(environment, first)] + [None] * (episodes - 1)
+    return [Episode(*each) for each in zip(rewards.sum(axis=1).tolist(), lengths.tolist(), films, strict=True)]
+
+
+def _walk(policy: Policy, environment: Environment, limit: int, key: jax.Array) -> tuple[Any, Any, Any]:
+    """All states of an episode, and behind its end what is left of the time; the rewards; and whether it went on."""
+    beginning, key = jax.random.split(key)
+
+    def step(carry: Any, key: jax.Array) -> Any:
+        state, under_way = carry
+        row = normalized(policy.moments, environment.observe(state)[None])
+        action = within(policy.actions, policy.network(row)[0].mode())[0]
+        after, reward, terminated = environment.step(state, action, key)
+        return (after, under_way & ~terminated), (state, jnp.where(under_way, reward, 0), under_way)
+
+    begin = (environment.reset(beginning), jnp.ones((), bool))
+    return jax.lax.scan(step, begin, jax.random.split(key, limit))[1]
+
+
+def _hosted(policy: Policy, episodes: int, seed: int) -> list[Episode]:
+    from descend.rl._gymnasium import Hosted, gymnasium  # an extra
+
+    package = gymnasium()
+    drawn = "rgb_array" in package.make(policy.environment).metadata.get("render_modes", ())
+    world = Hosted(lambda: package.make(policy.environment, render_mode="rgb_array" if drawn else None))
+    # Of NumPy's arrays: a dispatch for each step would take longer.
+    network, moments = jax.tree.map(np.asarray, (policy.network, policy.moments))
+    policy = dataclasses.replace(policy, network=network, moments=moments)
+    environment = world.made()
+    seeds = np.random.SeedSequence(seed).generate_state(episodes).tolist()
+    played = [_one_hosted(policy, world, environment, number, drawn and i == 0) for i, number in enumerate(seeds)]
+    environment.close()
+    return played
+
+
+def _one_hosted(policy: Policy, world: Any, environment: Any, seed: int, is_filmed: bool) -> Episode:
+    film = Film(environment.metadata.get("render_fps", 30)) if is_filmed else None
+    observation, earned, length, is_over = world.begun(environment, seed), 0.0, 0, False
+    while not is_over and length < LONGEST:
+        if film is not None:
+            film.add(lambda: _small(environment.render()))
+        action = world.to_space(policy(observation)[None])[0]
+        observation, reward, terminated, truncated = world.stepped(environment, action, length)
+        earned, length, is_over = earned + float(reward), length + 1, terminated or truncated
+    return Episode(earned, length, film)
+
+
+def _small(pixels: np.ndarray) -> Image.Image:
+    image = Image.fromarray(pixels)
+    image.thumbnail((WIDEST, WIDEST))
+    return image
