@@ -63,9 +63,9 @@ def test_targets_tell_the_end_of_time_from_the_end(limit):
 
 def test_every_step_once_in_each_epoch_and_in_another_order():
     source, policy = rollouts(), network()
-    cursor, batches = source.init(KEY), []
+    cursor, batches, draw = source.init(KEY), [], jax.jit(source.draw)
     for _ in range(source.draws):
-        batch, cursor = source.draw(cursor, policy)
+        batch, cursor = draw(cursor, policy)
         batches.append(np.asarray(batch.steps.log_prob))
     first, second = np.array(batches).reshape(2, 24)
     assert len(set(first)) == 24
@@ -91,8 +91,8 @@ def test_a_plan_that_was_begun_is_gone_on_with():
 
 def test_the_policy_of_the_moment_plays():
     """Actions that are certain, by a network that wants to the right."""
-    right = lambda observations: (Categorical(jnp.tile(jnp.array([-50.0, 50.0]), (len(observations), 1))),
-                                  observations[:, 0])
+    said = lambda observations: Categorical(jnp.tile(jnp.array([-50.0, 50.0]), (len(observations), 1)))
+    right = jax.tree_util.Partial(lambda observations: (said(observations), observations[:, 0]))
     source = rollouts(Walk())
     steps = in_time(source, source.plan(source.init(KEY), right).cursor)
     assert (steps.action == 1).all()

@@ -71,7 +71,7 @@ class Played:
         """Before the first rollout."""
         none = np.zeros(self.size, np.float32)
         actions = self._world.actions
-        action = np.zeros(self.size, np.int64) if isinstance(actions, Discrete) else np.zeros(
+        action = np.zeros(self.size, np.int32) if isinstance(actions, Discrete) else np.zeros(
             (self.size, *actions.shape), np.float32
         )
         seen = np.zeros((self.size, *self._world.observation_shape), np.float32)
