@@ -16,6 +16,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -143,7 +144,11 @@ def _compared(task: Task, peer: str, ours: Sequence[Curve], theirs: Sequence[Cur
     yield Row(task.name, peer, f"seconds to a return of {task.threshold:g}", "s", *of(lambda curve: curve.to_threshold))
     for look in CURVE:
         words = f"after {task.budget * look // LOOKS:,} steps"
-        yield Row(task.name, peer, words, "return", *of(lambda curve, look=look: curve.returns[look - 1]))
+        yield Row(task.name, peer, words, "return", *of(partial(_return_at, look=look)))
+
+
+def _return_at(curve: Curve, look: int) -> float:
+    return curve.returns[look - 1]
 
 
 def _started(task: Task, environment: Any, seed: int, seeds: Sequence[int] | None = None) -> Run:
@@ -165,13 +170,17 @@ def _advanced(run: Run, to: int) -> Run:
     return run
 
 
+def _network_of(run: Run) -> ActorCritic:
+    return run.params
+
+
 def _ours(task: Task, seed: int) -> Curve:
     curve = Curve(task)
     run = _started(task, task.name, seed)
     for look in range(1, LOOKS + 1):
         rollouts = math.ceil(task.budget * look / LOOKS / task.rollout)
         run = _advanced(run, rollouts * task.per_rollout)
-        curve.at(rollouts * task.rollout, lambda run=run: run.params)
+        curve.at(rollouts * task.rollout, partial(_network_of, run))
     return curve
 
 
