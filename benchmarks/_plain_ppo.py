@@ -26,7 +26,7 @@ def learn(
     import gymnasium
 
     torch.manual_seed(seed)
-    side_by_side = gymnasium.vector.SyncVectorEnv(
+    side_by_side: Any = gymnasium.vector.SyncVectorEnv(
         [lambda: gymnasium.make(name)] * envs, autoreset_mode=gymnasium.vector.AutoresetMode.SAME_STEP
     )
     inputs, outputs = side_by_side.single_observation_space.shape[0], int(side_by_side.single_action_space.n)
