@@ -10,6 +10,7 @@ run side by side.
 
 import math
 import os
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
@@ -50,8 +51,12 @@ def measured() -> dict[tuple[str, str], float]:
         unused.put(pair)
     # The slowest first, so that no core waits long for the last one.
     descents = [(workload.name, rule) for workload in reversed([*workloads()]) for rule in rules()]
+    losses = {}
     with ProcessPoolExecutor(len(pairs), spawned, settle, (unused,)) as pool:
-        return dict(zip(descents, pool.map(reached_by, *zip(*descents, strict=True)), strict=True))
+        for descent, loss in zip(descents, pool.map(reached_by, *zip(*descents, strict=True)), strict=True):
+            print(*descent, f"{loss:.5g}", sep="; ", file=sys.stderr, flush=True)  # it takes long
+            losses[descent] = loss
+    return losses
 
 
 def settle(unused: Any) -> None:
