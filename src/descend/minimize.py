@@ -114,9 +114,9 @@ def minimize(
       key is `None`, and the state that comes back is not kept.
     - `optimizer`: a rule of `descend.optimizers`, or any object with Optax's `init` and `update`. `"auto"` needs no
       learning rate: `LBFGS` where the loss is the same function at each step (a function, or all the data), and for
-      batches `NAdamW`, whose rate short descents find beforehand; they take about a tenth of the steps besides, and
-      `search` in the result tells of them. `ema`: the decay of an average of the parameters, which is then what is
-      validated and returned.
+      batches `AdamW`, whose rate short descents find beforehand; they take about a tenth of the steps besides, and
+      `search` in the result tells of them. Its weights decay the faster, the fewer examples there are. `ema`: the decay
+      of an average of the parameters, which is then what is validated and returned.
     - `batch_size`: 1 is stochastic, the number of examples is batch gradient descent. By default 64, or all if fewer.
     - `epochs`, `steps`, `seconds`: the budget; the first to be spent ends the descent. By default 100,000 steps for
       a function and 100 epochs for data.
