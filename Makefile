@@ -18,7 +18,7 @@ lint: .venv/lint
 	$(BIN)/lint-imports
 
 bench: .venv/peers
-	for name in engine start tables optimizers matrix_rules torch_step searches linear linear_defaults linear_growth untuned lenet language; do $(BIN)/python -m benchmarks $$name || exit 1; done
+	for name in engine start tables optimizers matrix_rules torch_step searches linear linear_defaults linear_growth untuned lenet texts language; do $(BIN)/python -m benchmarks $$name || exit 1; done
 
 docs: .venv/docs
 	$(BIN)/pdoc --math --output-directory docs/api descend
