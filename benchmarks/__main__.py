@@ -15,8 +15,8 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 
 
 Name = Literal["engine", "start", "tables", "optimizers", "matrix_rules", "torch_step", "searches",
-               "linear", "linear_defaults", "linear_growth", "untuned", "neural", "lenet", "language",
-               "rl"]
+               "linear", "linear_defaults", "linear_growth", "untuned", "neural", "lenet", "texts",
+               "language", "rl"]
 
 
 def main(

@@ -10,10 +10,23 @@ import numpy as np
 import pytest
 
 from descend import minimize
-from descend._race import BETA2, LEAST, MOST, TRIALS, Race, Search, Trapezium, Trial, best_rate, next_rate
+from descend._race import (
+    BETA2,
+    DECAY,
+    LEAST,
+    LONGER,
+    MOST,
+    TRIALS,
+    Race,
+    Search,
+    Trapezium,
+    Trial,
+    best_rate,
+    next_rate,
+)
 from descend.errors import CheckpointError
-from descend.optimizers import EMA, LBFGS, NAdamW
-from descend.sources import IterableBatches
+from descend.optimizers import EMA, LBFGS, AdamW
+from descend.sources import HostArrays, IterableBatches
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(500, 6)).astype(np.float32)
@@ -69,7 +82,7 @@ def test_a_trapezium_rises_and_falls():
 class TestMinimize:
     def test_batches_are_descended_on_at_a_rate_that_was_found(self):
         fit = minimize(squares, np.zeros(6), (X, Y), batch_size=50, steps=300)
-        assert isinstance(fit.run.descent.optimizer, NAdamW)
+        assert isinstance(fit.run.descent.optimizer, AdamW)
         assert fit.run.descent.optimizer.beta2 == BETA2
         assert len(fit.search.trials) == TRIALS
         assert fit.search.steps_each == LEAST
@@ -77,6 +90,24 @@ class TestMinimize:
         assert fit.reason.step == 300
         assert len(fit.history["loss"]) == 300
         assert "loss after 10 steps each" in repr(fit.search)
+
+    def test_a_longer_descent_takes_a_smaller_rate(self):
+        found = minimize(squares, np.zeros(6), (X, Y), steps=300).search
+        assert found.rate == pytest.approx(best_rate(list(found.trials)) * (LEAST / 300) ** LONGER)
+
+    def test_weights_decay_by_how_many_there_are_for_each_example(self):
+        def decay(loss, params, data, **settings):
+            return minimize(loss, params, data, steps=1, **settings).run.descent.optimizer.weight_decay
+
+        def wide(w, batch):
+            return squares(w.reshape(6, -1).mean(axis=1), batch)
+
+        assert decay(squares, np.zeros(6), (X, Y)) == pytest.approx(DECAY * 6 / 500)
+        assert decay(squares, np.zeros(6), HostArrays((X, Y), 40)) == pytest.approx(DECAY * 6 / 500)
+        assert decay(wide, np.zeros(600), (X, Y)) == pytest.approx(DECAY * 600 / 500)
+        assert decay(wide, np.zeros(60_000), (X, Y)) == 1.0
+        unknown = IterableBatches(lambda epoch: [(X[:50], Y[:50])])
+        assert decay(squares, np.zeros(6), unknown) == DECAY
 
     def test_whole_functions_are_left_to_a_line_search(self):
         assert isinstance(minimize(lambda x: (x**2).sum(), [1.0, 2.0]).run.descent.optimizer, LBFGS)
@@ -90,12 +121,12 @@ class TestMinimize:
             return squares(w, batch) + 0.0 * jax.random.uniform(key)
 
         fit = minimize(noisy, np.zeros(6), (X, Y), batch_size=500, steps=20, stop=[])
-        assert isinstance(fit.run.descent.optimizer, NAdamW)
+        assert isinstance(fit.run.descent.optimizer, AdamW)
 
     def test_an_average_is_put_around_the_rule(self):
         fit = minimize(squares, np.zeros(6), (X, Y), steps=40, ema=0.9)
         assert isinstance(fit.run.descent.optimizer, EMA)
-        assert isinstance(fit.run.descent.optimizer.rule, NAdamW)
+        assert isinstance(fit.run.descent.optimizer.rule, AdamW)
 
     def test_the_same_seed_finds_the_same(self):
         first, second = (minimize(squares, np.zeros(6), (X, Y), steps=60, seed=3) for _ in range(2))

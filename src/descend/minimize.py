@@ -115,9 +115,9 @@ def minimize(
       key is `None`, and the state that comes back is not kept.
     - `optimizer`: a rule of `descend.optimizers`, or any object with Optax's `init` and `update`. `"auto"` needs no
       learning rate: `LBFGS` where the loss is the same function at each step (a function, or all the data), and for
-      batches `NAdamW`, whose rate short descents find beforehand; they take about a tenth of the steps besides, and
-      `search` in the result tells of them. `ema`: the decay of an average of the parameters, which is then what is
-      validated and returned.
+      batches `AdamW`, whose rate short descents find beforehand; they take about a tenth of the steps besides, and
+      `search` in the result tells of them. Its weights decay the faster, the fewer examples there are. `ema`: the decay
+      of an average of the parameters, which is then what is validated and returned.
     - `batch_size`: 1 is stochastic, the number of examples is batch gradient descent. By default 64, or all if fewer.
     - `epochs`, `steps`, `seconds`: the budget; the first to be spent ends the descent. By default 100,000 steps for
       a function and 100 epochs for data.
@@ -148,7 +148,7 @@ def minimize(
         state = _state(state)
         budget = _budget(source, epochs, steps, seconds)
         form = form_of(loss, not isinstance(source, Empty), state is not None)
-        rule, race = _optimizer(optimizer, ema, budget.steps, _is_noiseless(source, form))
+        rule, race = _optimizer(optimizer, ema, budget.steps, _is_noiseless(source, form), _crowding(source, numbers))
         tolerance, plateau, target = _stops(stop, source, validation)
         descent = Descent(
             source=source,
@@ -258,13 +258,15 @@ def _countable(steps: int | None) -> int | None:
     return steps
 
 
-def _optimizer(optimizer: Any, ema: float | None, steps: int | None, noiseless: bool) -> tuple[Any, Race | None]:
+def _optimizer(
+    optimizer: Any, ema: float | None, steps: int | None, noiseless: bool, crowding: float
+) -> tuple[Any, Race | None]:
     """The rule; where it was left to us and its learning rate must be found first, how."""
     within = (lambda rule: rule) if ema is None else (lambda rule: EMA(rule, ema))
     if isinstance(optimizer, str) and optimizer == "auto":
         if noiseless:
             return within(LBFGS()), None
-        race = Race(steps, within)
+        race = Race(steps, crowding, within)
         return race.rule(FIRST), race
     if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")) or isinstance(optimizer, type):
         raise InputError(f"optimizer must be a rule such as Adam(0.001), or 'auto', but is {optimizer!r}")
@@ -275,6 +277,17 @@ def _optimizer(optimizer: Any, ema: float | None, steps: int | None, noiseless: 
 def _is_noiseless(source: Any, form: Form) -> bool:
     """Whether the loss is the same function at each step."""
     return isinstance(source, Empty | WholeSet) and not (form.takes_key or form.has_state)
+
+
+def _crowding(source: Any, numbers: Tree) -> float:
+    """How many parameters there are for each example; one, if nobody knows how many examples there are."""
+    if isinstance(source, MiniBatches | HostArrays):
+        examples = source.steps_per_epoch * source.batch_size
+    elif isinstance(source, WholeSet):
+        examples = len(jax.tree.leaves(source.data)[0])
+    else:
+        return 1.0
+    return sum(leaf.size for leaf in jax.tree.leaves(numbers)) / examples
 
 
 def _stops(stop: Any, source: Any, validation: Any) -> tuple[Any, Any, Any]:
