@@ -13,7 +13,7 @@ import pytest
 
 from descend import SGD, Adam, GradientTolerance, History, Plateau, minimize, schedules
 from descend.descent import Trace
-from descend.optimizers import NAdamW
+from descend.optimizers import AdamW
 
 DATA = np.random.default_rng(0).normal(2, 1, 40).astype(np.float32)
 
@@ -355,7 +355,7 @@ def test_the_default_for_data():
         return 0.5 * ((X @ p["w"] + p["b"] - y) ** 2).mean()
 
     fit = minimize(loss, {"w": np.zeros(4), "b": 0.0}, (X, y))
-    assert isinstance(fit.run.descent.optimizer, NAdamW)
+    assert isinstance(fit.run.descent.optimizer, AdamW)
     assert fit.reason.step == 469  # 100 epochs of 300 / 64 steps
     rates = fit.history["learning_rate"]
     assert rates.max() == pytest.approx(fit.search.rate, rel=0.05)

@@ -96,7 +96,7 @@ def test_it_learns_and_finds_its_own_rate(descend):
     said = descend("fit", "photos", "--epochs", 8, "--json")
     metrics = json.loads(said.out)
     assert (metrics["rows"], metrics["held_out"], metrics["score"]) == (101, 21, 20 / 21)
-    assert metrics["optimizer"].startswith("NAdamW(learning_rate=Trapezium(")
+    assert metrics["optimizer"].startswith("AdamW(learning_rate=Trapezium(")
     page = Path("runs/photos/report.html").read_text()
     (shown,) = re.findall(r'<img[^>]* src="data:image/png;base64,([^"]*)"><figcaption>(.*?)</figcaption>', page)
     assert np.asarray(Image.open(io.BytesIO(base64.b64decode(shown[0])))).tolist() == bright.tolist()

@@ -1,5 +1,6 @@
 """Convolutional networks for images."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -92,8 +93,6 @@ class ConvClassifier(NeuralClassifier):
         """Train on images `X` and their classes `y`; `sample_weight`: how much each counts."""
         if len(X) != len(y):
             raise InputError(f"there are {len(X):,} images, but {len(y):,} classes")
-        pixels = np.prod(np.shape(X)[:3], dtype=np.float64)
-        self._epochs = int(np.clip(SEEN / max(pixels, 1), FEWEST, MOST))
         super().fit(X, y, sample_weight)
         return self
 
@@ -102,6 +101,7 @@ class ConvClassifier(NeuralClassifier):
         are_bytes = images.dtype == np.uint8
         if reset:
             self.image_shape_, self.are_bytes_ = images.shape[1:], are_bytes
+            self._epochs = int(np.clip(SEEN / math.prod(images.shape[:3]), FEWEST, MOST))
             self.centre_, self.scale_ = _units(images)
         elif images.shape[1:] != self.image_shape_:
             ours, theirs = ("×".join(map(str, shape)) for shape in (self.image_shape_, images.shape[1:]))
