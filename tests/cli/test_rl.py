@@ -155,7 +155,7 @@ def test_an_interrupted_run_goes_on_to_the_same_policy(descend, monkeypatch):
 
 @pytest.mark.peers
 def test_gymnasiums_environments_are_played_and_told_of(descend):
-    pytest.importorskip("gymnasium")
+    pytest.importorskip("pygame", reason="draws what Gymnasium plays: pip install 'descend[peers]'")
     said = descend("rl", "FrozenLake-v1", "--steps", 1024, "--json")
     assert (said.code, said.err) == (0, "")
     assert json.loads(said.out)["played"] == "by Gymnasium"
