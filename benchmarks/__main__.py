@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from benchmarks._rows import Row, as_records, markdown
+from benchmarks._rows import Row, as_records, line, markdown
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
@@ -23,9 +23,12 @@ def main(
     name: Annotated[Name, typer.Argument(help="What to measure.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the rows there, too.")] = None,
 ) -> None:
-    """Measure ours and the peer's alternately, and print both."""
+    """Measure ours and the peer's alternately, and print both: each row as it comes, then the table."""
     module = import_module(f"benchmarks.{name}")
-    rows: list[Row] = list(module.rows())
+    rows: list[Row] = []
+    for row in module.rows():
+        rows.append(row)
+        typer.echo(line(row), err=True)
     records = as_records(rows, module.PACKAGES)
     versions = ", ".join(f"{package} {number}" for package, number in records[0]["versions"].items())
     lines = [(module.__doc__ or name).strip(), "", f"{os.cpu_count()} cores; {versions}.", "", *markdown(rows)]

@@ -61,9 +61,13 @@ def markdown(rows: Sequence[Row]) -> Iterator[str]:
     """The rows as a Markdown table."""
     yield "| workload | peer | quantity | unit | ours | theirs | ratio |"
     yield "| --- | --- | --- | --- | ---: | ---: | ---: |"
-    for row in rows:
-        yield (f"| {row.workload} | {row.peer} | {row.quantity} | {row.unit} | {row.ours:.4g} | {row.theirs:.4g} "
-               f"| {row.ratio:.2f} |")
+    yield from map(line, rows)
+
+
+def line(row: Row) -> str:
+    """A row of the table."""
+    return (f"| {row.workload} | {row.peer} | {row.quantity} | {row.unit} | {row.ours:.4g} | {row.theirs:.4g} "
+            f"| {row.ratio:.2f} |")
 
 
 def _version(name: str) -> str:
