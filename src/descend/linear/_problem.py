@@ -16,7 +16,7 @@ import numpy as np
 
 from descend.linear._kernels.intercept import best_shift
 from descend.linear._kernels.losses import CURVATURE, HUBER, PINBALL, SMOOTHED, Loss
-from descend.linear._matrix import Array, Matrix, Rows, Sums
+from descend.linear._matrix import Array, Matrix, Moments, Rows, Sums
 
 ROUNDING = 1e-14  # of the slopes' magnitude: so far their sum may be from what it must be
 
@@ -61,13 +61,17 @@ class Problem:
     @cached_property
     def frame(self) -> tuple[Array, Array]:
         """Centre and unit by column."""
-        mean, variance, greatest = self.matrix.moments(self.rows.s)
+        mean, variance, greatest = self._moments
         centred = self.intercept and not self.matrix.is_sparse
         centre = mean if centred else np.zeros_like(mean)
         spread = np.sqrt(variance if centred else variance + mean**2)
         still = spread <= 1e-13 * greatest  # constant but for rounding: it can only be taken for an intercept
         spread = np.where(still | (spread == 0), np.where(greatest > 0, greatest, 1.0), spread)
         return centre, 1 / np.sqrt(spread**2 + self.l2)  # a strong penalty, too, is to be no steeper than the loss
+
+    @cached_property
+    def _moments(self) -> Moments:
+        return self.matrix.moments(self.rows.s)
 
     @property
     def size(self) -> int:
@@ -195,13 +199,15 @@ class Problem:
     def sample(self, count: int) -> "Problem":
         """The same problem on some of the rows, which are drawn anew in the same way each time.
 
-        The penalty weighs as much beside a row as before, or columns that are rare among these would run off.
+        The penalty of a column weighs at most as much beside a row as before, without which columns that are rare among
+        these would run off; and little more than beside all rows where the column's numbers are small, whose
+        coefficients are large and made far too small by it.
         """
         drawn = np.sort(np.random.default_rng(0).choice(self.matrix.shape[0], count, replace=False))
         y, s = self.rows
         s = s[drawn] / s[drawn].sum() if s.size > 1 else np.array([1 / count])
-        share = self.matrix.shape[0] / count
-        part = replace(self, matrix=self.matrix.take(drawn), rows=Rows(y[drawn], s), l2=share * self.l2)
+        l2 = np.minimum(self.l2 * self.matrix.shape[0] / count, self.l2 + self._moments[2] ** 2 / count)
+        part = replace(self, matrix=self.matrix.take(drawn), rows=Rows(y[drawn], s), l2=l2)
         vars(part)["frame"] = self.frame  # what is cached there: the coordinates are to be the same
         return part
 

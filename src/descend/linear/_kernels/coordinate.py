@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 
 from descend.linear._kernels.judging import FAST
+from descend.linear._kernels.prefetching import AHEAD, prefetch
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
@@ -14,6 +15,8 @@ def chosen_rows(start, stop, X, chosen, centre, unit, roots, out):
         out[i - start, 0] = root
         for k in range(chosen.size):
             j = chosen[k]
+            if i + AHEAD < X.shape[0]:
+                prefetch(X, i + AHEAD, j)
             out[i - start, k + 1] = root * (X[i, j] - centre[j]) * unit[j]
 
 

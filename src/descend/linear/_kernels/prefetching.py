@@ -8,6 +8,7 @@ from numba.core import cgutils
 
 intrinsic: Any = extending.intrinsic  # what it makes of a function has other arguments
 BYTE, NUMBER = ir.IntType(8), ir.IntType(32)
+AHEAD = 4  # rows, where some columns of each are read: the processor itself does not foresee which
 TO_READ, TO_KEEP, DATA = NUMBER(0), NUMBER(3), NUMBER(1)
 
 
