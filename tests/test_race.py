@@ -25,6 +25,7 @@ from descend._race import (
     next_rate,
 )
 from descend.errors import CheckpointError
+from descend.observers.progress import words
 from descend.optimizers import EMA, LBFGS, AdamW
 from descend.sources import HostArrays, IterableBatches
 
@@ -127,6 +128,13 @@ class TestMinimize:
         fit = minimize(squares, np.zeros(6), (X, Y), steps=40, ema=0.9)
         assert isinstance(fit.run.descent.optimizer, EMA)
         assert isinstance(fit.run.descent.optimizer.rule, AdamW)
+
+    def test_observers_are_told_of_the_search(self):
+        seen = []
+        minimize(squares, np.zeros(6), (X, Y), steps=40, observers=[seen.append])
+        assert [progress.tried for progress in seen[: TRIALS + 1]] == [*((i, TRIALS) for i in range(TRIALS)), None]
+        assert {progress.step for progress in seen[:TRIALS]} == {0}
+        assert words(seen[2], 80) == ["looking for a learning rate", f"2 of {TRIALS} tried"]
 
     def test_the_same_seed_finds_the_same(self):
         first, second = (minimize(squares, np.zeros(6), (X, Y), steps=60, seed=3) for _ in range(2))

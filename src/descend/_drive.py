@@ -99,7 +99,7 @@ class Drive:
         """Find the learning rate, in the time that there is."""
         begin, limit = time.perf_counter(), self.budget.seconds or math.inf
         is_over = lambda: interrupted.is_set() or time.perf_counter() - begin >= SEARCHING * limit
-        search = race(self.run, is_over)
+        search = race(self.run, is_over, self._tell_of_trials)
         if interrupted.is_set():
             # Not kept: a descent that goes on from here must find the rate that one finds which was not interrupted.
             self.reason = Reason("interrupted", "Ctrl-C while a learning rate was looked for", self.run.step)
@@ -107,6 +107,10 @@ class Drive:
         self.search = search
         self.seconds += time.perf_counter() - begin
         self._tune(race.rule(self.search.rate))
+
+    def _tell_of_trials(self, made: int, of: int) -> None:
+        for observer in self.observers:
+            observer(Progress(0, self.budget.steps, None, {}, {}, self.best, 0.0, 0.0, None, None, tried=(made, of)))
 
     def _tune(self, rule: Optimizer) -> None:
         self.run = dataclasses.replace(self.run, descent=dataclasses.replace(self.run.descent, optimizer=rule))

@@ -91,10 +91,14 @@ class Race:
             return self._rule(rate, RISE * self.steps_each, LONGEST)
         return self._rule(rate, max(RISE * self.steps, 1.0), self.steps)
 
-    def __call__(self, run: Run, is_over: Callable[[], bool]) -> Search:
-        """Try rates on forks of a run that has not begun, until they are enough, or `is_over`."""
+    def __call__(self, run: Run, is_over: Callable[[], bool], tell: Callable[[int, int], None]) -> Search:
+        """Try rates on forks of a run that has not begun, until they are enough, or `is_over`.
+
+        `tell`: is told before each trial how many were made, and of how many.
+        """
         trials: list[Trial] = []
         while len(trials) < TRIALS and not is_over():
+            tell(len(trials), TRIALS)
             rate = next_rate(trials)
             trials.append(Trial(rate, self._loss(run, rate, is_over)))
         shrunk = (self.steps_each / max(self.steps or 10 * MOST, self.steps_each)) ** LONGER

@@ -20,7 +20,8 @@ class Progress:
     `step` and `steps`: made, and at most to make (`None` if only time is limited). `epoch`: epochs seen, `None` without
     data. `latest`: the last step's entries in the trace. `validation`: the last validation's values, empty before the
     first. `best`: the best validation. `seconds`: of training, those before a resume included. `steps_per_second`:
-    lately. `eta`: seconds until the budget is spent, if that can be said. `reason`: `None` until the end.
+    lately. `eta`: seconds until the budget is spent, if that can be said. `reason`: `None` until the end. `tried`:
+    while a learning rate is looked for, before the first step, how many were tried, and of how many.
     """
 
     step: int
@@ -33,6 +34,7 @@ class Progress:
     steps_per_second: float
     eta: float | None
     reason: Reason | None
+    tried: tuple[int, int] | None = None
 
 
 Observer = Callable[[Progress], Any]

@@ -85,6 +85,8 @@ def words(progress: Progress, room: int, unit: tuple[str, float] = ("steps", 1))
     name, per_step = unit
     latest, checks = progress.latest, list(progress.validation.items())
     of = f" of {progress.steps:,}" if progress.steps else ""
+    if progress.tried is not None:
+        return ["looking for a learning rate", f"{progress.tried[0]} of {progress.tried[1]} tried"]
     parts: list[tuple[int, str]] = [(6, f"step {progress.step:,}{of}")]
     if progress.epoch is not None:
         parts.append((7, f"epoch {progress.epoch:.1f}"))
