@@ -391,6 +391,7 @@ def _identity(descent: Descent, numbers: Tree, seed: int) -> dict[str, Any]:
     source = descent.source
     return {
         "parameters": {name: f"{x.dtype}{list(x.shape)}" for name, x in named_leaves(numbers).items()},
+        "loss": _without_addresses(repr(descent.loss)),
         "optimizer": _without_addresses(repr(descent.optimizer)),  # before a rate is sought, if one is
         "source": _without_addresses(getattr(source, "identity", type(source).__name__)),
         "batch size": getattr(source, "batch_size", None),
