@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from refusal import refused
 
 from descend.labelled.pictures import read_collection
 from descend.observers.progress import ProgressBar
@@ -20,15 +21,6 @@ from descend.observers.progress import ProgressBar
 BRIEF = ("--epochs", 2, "--batch-size", 16, "--learning-rate", 0.01)
 FILES = {"run.json", "checkpoints", "model.safetensors", "metrics.json", "history.parquet", "report.html"}
 TONES = {"dusk": 60, "noon": 190}
-
-
-def refused(said, *parts):
-    assert said.code == 2
-    assert said.out == ""
-    assert said.err.count("\n") == 1
-    assert said.err.startswith("descend: ")
-    for part in parts:
-        assert part in said.err
 
 
 def paint(folder, count, tones=TONES, shape=(5, 5, 3), seed=0):

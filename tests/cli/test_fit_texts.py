@@ -9,17 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from refusal import refused
 
 from descend.observers.progress import ProgressBar
 
 WORDS = {"work": "meeting report budget office deadline client", "play": "beach party music picnic dancing summer"}
 BOTH = "the a is with we and for tomorrow today our"
-
-
-def refused(said, *parts):
-    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
-    for part in parts:
-        assert part in said.err
 
 
 def mails(rows=120, seed=0):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from refusal import refused
 
 from descend.checkpoint import write_arrays
 
@@ -19,15 +20,6 @@ OPTIONS = ("--size", "tiny", "--context", 8, "--steps", 120)
 def text(descend):
     Path("jugs.txt").write_text(TEXT)
     return "jugs.txt"
-
-
-def refused(said, *parts):
-    assert said.code == 2
-    assert said.out == ""
-    assert said.err.count("\n") == 1
-    assert said.err.startswith("descend: ")
-    for part in parts:
-        assert part in said.err
 
 
 def test_a_run(descend, text):

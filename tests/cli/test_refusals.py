@@ -6,19 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from refusal import refused
 
 from descend.checkpoint import read_arrays, write_arrays
 
 ROWS = "a,b,t\n" + "".join(f"{i},{i * i % 7},{3 * i}\n" for i in range(12))
-
-
-def refused(said, *parts):
-    assert said.code == 2
-    assert said.out == ""
-    assert said.err.count("\n") == 1
-    assert said.err.startswith("descend: ")
-    for part in parts:
-        assert part in said.err
 
 
 def column(*values):
