@@ -13,6 +13,7 @@ from descend._tree import split
 from descend.errors import InputError
 from descend.labelled.collection import Collection, Examples, Kind, divided
 from descend.neural import ConvClassifier, TextClassifier
+from descend.neural._augment import is_mirrorable
 from descend.observers import Observer
 from descend.schedules import Cosine
 from descend.stopping import Reason
@@ -90,8 +91,8 @@ def prepare(collection: Collection, settings: Settings) -> Prepared:
     if collection.kind == "texts":
         return Prepared(collection, learnt, held_out, TextClassifier(**common))
     # A photograph could as well have been taken in a mirror; grey pictures may be of letters.
-    in_colour = learnt.inputs.shape[3:] == (3,)
-    return Prepared(collection, learnt, held_out, ConvClassifier(flip=in_colour, **common))
+    flip = learnt.inputs.shape[3:] == (3,) or is_mirrorable(learnt.inputs, learnt.targets)
+    return Prepared(collection, learnt, held_out, ConvClassifier(flip=flip, **common))
 
 
 def train(prepared: Prepared, observers: Sequence[Observer] = (), checkpoint: Path | None = None) -> Fitted:
