@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any
 
 import gymnasium
+import jax
 import jax.numpy as jnp
 import numpy as np
 import stable_baselines3 as sb3
@@ -175,6 +176,7 @@ def _network_of(run: Run) -> ActorCritic:
 
 
 def _ours(task: Task, seed: int) -> Curve:
+    jax.clear_caches()  # each seed compiles anew: nobody's first training is the third
     curve = Curve(task)
     run = _started(task, task.name, seed)
     for look in range(1, LOOKS + 1):
