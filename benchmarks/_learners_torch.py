@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch._dynamo.config
 import torch._inductor.config
 from torch import nn
 from torch.nn import functional
@@ -25,6 +26,7 @@ class Torch:
         self._model = model.to(memory_format=self._layout)
         self._start = [parameter.detach().clone() for parameter in self._model.parameters()]
         self._batches = problem.batches(self._converted)
+        torch._dynamo.config.recompile_limit = 64  # all models here are of one function, and each counts
         torch._inductor.config.compile_threads = 1  # processes of its own would take the cores from the others
         self._loss: Any = torch.compile(self._eager, dynamic=False) if compiled else self._eager
         self.restart()
