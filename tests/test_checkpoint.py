@@ -24,6 +24,10 @@ def distance(p, batch):
     return 0.5 * ((p["at"] - batch) ** 2).mean() + p["scale"] ** 2, {"scale": p["scale"]}
 
 
+def further(p, batch):
+    return 2 * distance(p, batch)[0]
+
+
 def start():
     return {"at": np.zeros(2), "scale": 1.0}
 
@@ -222,6 +226,7 @@ def test_a_folder_is_no_checkpoint(tmp_path):
     [
         ({"optimizer": SGD(0.07, momentum=0.9)}, r"optimizer was SGD\(learning_rate=0.05.*, and is SGD\(.*0.07"),
         ({"optimizer": Adam(0.1)}, "optimizer was SGD.*, and is Adam"),
+        ({"loss": further}, "loss was <function distance>, and is <function further>"),
         ({"seed": 1}, "seed was 0, and is 1"),
         ({"batch_size": 6}, "batch size was 5, and is 6"),
         ({"data": DATA + 1}, "data was"),
@@ -230,12 +235,12 @@ def test_a_folder_is_no_checkpoint(tmp_path):
         ({"params": {"at": np.zeros(1), "scale": 1.0}}, r"parameters was .*float32\[2\].*, and is .*float32\[1\]"),
         ({"params": {"at": np.zeros(2), "scale": 1.0, "more": 0.0}}, "parameters was .*, and is .*more"),
     ],
-    ids=["rate", "optimizer", "seed", "batch size", "data", "source", "dtype", "shape", "name"],
+    ids=["rate", "optimizer", "loss", "seed", "batch size", "data", "source", "dtype", "shape", "name"],
 )
 def test_another_descent_is_refused(changes, message, saved):
-    settings = {"params": start(), "data": DATA, "batch_size": 5, "optimizer": RULES["momentum"], **changes}
+    settings = {"loss": distance, "params": start(), "data": DATA, "batch_size": 5, "optimizer": RULES["momentum"]}
     with pytest.raises(CheckpointError, match=f"belongs to another run: .*{message}"):
-        minimize(distance, steps=60, checkpoint=saved, resume=True, **settings)
+        minimize(**settings | changes, steps=60, checkpoint=saved, resume=True)
 
 
 # --------------------------------------------------------------------------------------------- full disks
