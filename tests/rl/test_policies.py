@@ -1,12 +1,13 @@
 """Training: what is asked for is made, it learns, it ends with a reason, and it goes on as if it had never stopped."""
 
 import dataclasses
+import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from toy_worlds import Counter, Walk
+from toy_worlds import Coin, Counter, Walk
 
 from descend import Checkpoint, CheckpointError, InputError
 from descend.checkpoint import tree_to_arrays
@@ -66,6 +67,15 @@ def test_seconds_end_it_too():
 def test_an_annealed_rate_falls_to_nothing():
     rate = dataclasses.replace(QUICK, learning_rate=Polynomial(1e-3)).train(Walk(), steps=256, stop=None)
     np.testing.assert_allclose(rate.history["learning_rate"], 1e-3 * (1 - np.arange(32) / 32), rtol=1e-5)
+
+
+def test_luck_is_not_taken_for_a_solution():
+    train = lambda solved_at: QUICK.train(Coin(solved_at), steps=256)
+    told = train(solved_at=2.0).history.validation
+    mean, sure = told["return"][0], told["sure_return"][0]
+    assert sure == pytest.approx(mean - 2 * math.sqrt((1 - mean**2) / 100))  # returns of 1 and -1
+    assert train(solved_at=mean - 0.01).reason.name == "budget"
+    assert train(solved_at=sure - 0.01).reason.name == "reached"
 
 
 def test_a_target_of_divergence_is_kept_to():

@@ -56,3 +56,23 @@ class Counter:
         if self.broken_at is not None:
             reward = jnp.where(count == self.broken_at, self.value, reward)
         return {"count": count, "mark": state["mark"]}, reward, count >= self.end
+
+
+@dataclass(frozen=True)
+class Coin:
+    """One step, which earns 1 or loses 1 by chance, whatever is done."""
+
+    solved_at: float
+    time_limit: int | None = None
+    name: str = "Coin"
+    observation_shape: tuple[int, ...] = (1,)
+    actions: ClassVar[Discrete] = Discrete(2)
+
+    def reset(self, key):
+        return jax.random.bernoulli(key)
+
+    def observe(self, state):
+        return jnp.zeros(1)
+
+    def step(self, state, action, key):
+        return state, jnp.where(state, 1.0, -1.0), jnp.bool_(True)

@@ -28,6 +28,7 @@ from descend.stopping import Target
 
 EVALUATIONS = 30  # within the budget
 ON_THE_WAY, AT_THE_END = 1, 2  # of which evaluation what is random is: nothing is chosen by the last
+SURE = 2.0  # standard errors: one of thirty evaluations is easily lucky, and it is the first lucky one that would count
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Training:
                 optimizer=self._rule(),
                 steps=updates(budget),
                 seconds=seconds,
-                stop=[] if limit is None or not solved else Target("return", at_least=limit),
+                stop=[] if limit is None or not solved else Target("sure_return", at_least=limit),
                 validation=self._validation,
                 validate_every=updates(often),
                 seed=self.seed,
@@ -139,8 +140,11 @@ class Training:
     def _validation(self, network: Any, kept: Kept | None = None) -> tuple[float, dict[str, float]]:
         """What `minimize` validates by: the mean return, negative; of several members the median."""
         episodes = self._evaluated(network, kept, ON_THE_WAY)
-        means = np.atleast_2d(episodes.returns).mean(axis=1)
-        told = {"return": float(np.median(means)), "length": float(episodes.lengths.mean())}
+        returns = np.atleast_2d(episodes.returns)
+        means = returns.mean(axis=1)
+        sure = means - SURE * returns.std(axis=1) / math.sqrt(returns.shape[1])
+        told = {"return": float(np.median(means)), "sure_return": float(np.median(sure)),
+                "length": float(episodes.lengths.mean())}
         if self.seeds is not None:
             told |= {f"return_{seed}": float(mean) for seed, mean in zip(self.seeds, means, strict=True)}
         return -told["return"], told

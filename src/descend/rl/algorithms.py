@@ -92,8 +92,9 @@ class Algorithm:
         - `steps`: in the environment, all copies of it together, rounded up to whole rollouts; by default one million,
           or what `BUDGETS` has for it. `seconds`: of training. The first to be spent ends it.
         - `seed`: of all that is random. `seeds`: train a policy for each of them, side by side (JAX only).
-        - `stop`: `"solved"`: when the mean return over 100 episodes reaches the environment's own threshold, if it has
-          one; of several seeds, their median. `None`: on the budget alone.
+        - `stop`: `"solved"`: when the mean return over 100 episodes is above the environment's own threshold, if it has
+          one, by two standard errors, so that it is over other episodes, too; of several seeds, the median of what is
+          left of the means. `None`: on the budget alone.
         - `evaluate_every`: steps between two evaluations, by default a thirtieth of the budget.
         - `network`: a network of one's own; else an actor and a critic of 64 and 64 units each.
         - `observers`, `checkpoint`, `resume`: as in `minimize`. What is played in JAX goes on bit for bit; environments
