@@ -12,10 +12,12 @@ import pytest
 from descend import minimize
 from descend._race import (
     BETA2,
-    DECAY,
+    FORGOTTEN,
     LEAST,
     LONGER,
     MOST,
+    MOST_DECAY,
+    PASSES,
     TRIALS,
     Race,
     Search,
@@ -96,19 +98,23 @@ class TestMinimize:
         found = minimize(squares, np.zeros(6), (X, Y), steps=300).search
         assert found.rate == pytest.approx(best_rate(list(found.trials)) * (LEAST / 300) ** LONGER)
 
-    def test_weights_decay_by_how_many_there_are_for_each_example(self):
-        def decay(loss, params, data, **settings):
-            return minimize(loss, params, data, steps=1, **settings).run.descent.optimizer.weight_decay
-
+    @pytest.mark.parametrize(("width", "epochs"), [(6, 1), (6, 30), (600, 2), (600, 30)])
+    def test_what_weights_forget_depends_on_how_many_there_are_and_how_often_examples_are_seen(self, width, epochs):
         def wide(w, batch):
             return squares(w.reshape(6, -1).mean(axis=1), batch)
 
-        assert decay(squares, np.zeros(6), (X, Y)) == pytest.approx(DECAY * 6 / 500)
-        assert decay(squares, np.zeros(6), HostArrays((X, Y), 40)) == pytest.approx(DECAY * 6 / 500)
-        assert decay(wide, np.zeros(600), (X, Y)) == pytest.approx(DECAY * 600 / 500)
-        assert decay(wide, np.zeros(60_000), (X, Y)) == 1.0
+        for data, size in (((X, Y), 10), (HostArrays((X, Y), 10), None)):
+            fit = minimize(wide, np.zeros(width), data, batch_size=size, epochs=epochs)
+            rule = fit.run.descent.optimizer
+            forgotten = rule.weight_decay * sum(float(rule.learning_rate(t)) for t in range(50 * epochs))
+            expected = FORGOTTEN * (width / 500) ** 0.25 * min(epochs / PASSES, 1)
+            assert forgotten == pytest.approx(expected, rel=0.05) or rule.weight_decay == MOST_DECAY
+
+    def test_nobody_knows_how_many_examples_a_stream_has(self):
         unknown = IterableBatches(lambda epoch: [(X[:50], Y[:50])])
-        assert decay(squares, np.zeros(6), unknown) == DECAY
+        fit = minimize(squares, np.zeros(6), unknown, steps=100)
+        rule = fit.run.descent.optimizer
+        assert rule.weight_decay == pytest.approx(min(FORGOTTEN / (fit.search.rate * 50), MOST_DECAY))
 
     def test_whole_functions_are_left_to_a_line_search(self):
         assert isinstance(minimize(lambda x: (x**2).sum(), [1.0, 2.0]).run.descent.optimizer, LBFGS)

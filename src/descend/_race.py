@@ -3,13 +3,18 @@
 Each trial is the descent that is to come, made small: from the same start, over the same batches, a rise to the rate
 and a fall to nothing. The last batches are passed with a rate of nothing, so that the median of their losses says where
 it led, whatever outliers a batch may hold. The rates lie half a decade apart at first; the search goes where the loss
-falls, and then between. A descent that is longer wants a rate that is a little smaller: by the eighth root of their
-lengths.
+falls, and then between. A descent that is longer wants a rate that is a little smaller: by the eighth root of their lengths.
 
-Weights decay the faster, the more numbers there are to learn from each example: where examples are many, decay only
-holds back what they say, and where they are few, they are else learned by heart. The rule, the decay and the eighth
-root were chosen by what they do on 13 tables, pictures and texts, none of them those that `benchmarks/untuned.py`
-judges by.
+What decay does to weights is told by how much of them is forgotten over the whole descent: all but e^−c, where c is the
+decay times the sum of all rates. Here c = 4 ∜(parameters / examples), and less in the first three passes: what is seen
+once cannot be learned by heart. Where examples are many, forgetting only holds back what they say; where they are few,
+it is what keeps weights to what is common to them.
+
+The rule, the roots and c were chosen by what they do on the tables and texts of `benchmarks/calibration.py`, none of
+them among those that `benchmarks/untuned.py` judges by.
+
+Reference, for weights that forget: Wang and Aitchison, "How to set AdamW's weight decay as you scale model and dataset
+size", arXiv 2405.13698.
 """
 
 import dataclasses
@@ -31,8 +36,9 @@ FIRST, FURTHER = 1e-2, 0.5  # the first rate that is tried, and the decades to t
 LONGER = 0.125  # the power of the ratio of lengths, by which the rate shrinks
 JUDGED = 1 / 3  # of a trial: the batches at its end that it is judged by
 RISE, LONGEST = 0.05, 10**9  # the warm-up's share of a descent; the length of one without an end
+USUAL = 10 * MOST  # steps: how long one without an end is thought to be, where the rate and the decay depend on it
 BETA2 = 0.98  # fewer steps than usual are averaged over, so that shorter descents, too, have seen enough
-DECAY, MOST_DECAY = 0.05, 1.0  # of weights, at one parameter for each example, and at the most
+FORGOTTEN, PASSES, MOST_DECAY = 4.0, 3.0, 1.0  # c at one parameter for each example, after so many passes; most decay
 
 
 @setting
@@ -73,11 +79,13 @@ class Search:
 class Race:
     """The search for a learning rate, for a descent of `steps` steps; `None`, if it has no end.
 
-    `crowding`: the parameters for each example. `within`: what is put around the rule, such as an average.
+    `crowding`: the parameters for each example. `passes`: over all examples, in these steps. `within`: what is put around
+    the rule, such as an average.
     """
 
     steps: int | None
     crowding: float = 1.0
+    passes: float = math.inf
     within: Callable[[Optimizer], Optimizer] = lambda rule: rule
 
     @property
@@ -87,9 +95,10 @@ class Race:
 
     def rule(self, rate: float) -> Optimizer:
         """The rule of the descent itself."""
+        decay = self._decay(rate)
         if self.steps is None:
-            return self._rule(rate, RISE * self.steps_each, LONGEST)
-        return self._rule(rate, max(RISE * self.steps, 1.0), self.steps)
+            return self._rule(rate, RISE * self.steps_each, LONGEST, decay)
+        return self._rule(rate, max(RISE * self.steps, 1.0), self.steps, decay)
 
     def __call__(self, run: Run, is_over: Callable[[], bool], tell: Callable[[int, int], None]) -> Search:
         """Try rates on forks of a run that has not begun, until they are enough, or `is_over`.
@@ -101,14 +110,14 @@ class Race:
             tell(len(trials), TRIALS)
             rate = next_rate(trials)
             trials.append(Trial(rate, self._loss(run, rate, is_over)))
-        shrunk = (self.steps_each / max(self.steps or 10 * MOST, self.steps_each)) ** LONGER
+        shrunk = (self.steps_each / max(self.steps or USUAL, self.steps_each)) ** LONGER
         return Search(tuple(trials), self.steps_each, best_rate(trials) * shrunk)
 
     def _loss(self, run: Run, rate: float, is_over: Callable[[], bool]) -> float:
         """Where a trial led."""
         steps, judged = self.steps_each, math.ceil(JUDGED * self.steps_each)
         length = steps - judged
-        rule = self._rule(rate, max(RISE * length, 1.0), length)
+        rule = self._rule(rate, max(RISE * length, 1.0), length, decay=0.0)  # there is nothing to forget so soon
         run = fork(dataclasses.replace(run, descent=dataclasses.replace(run.descent, optimizer=rule)))
         losses: list[np.ndarray] = []
         while run.step < steps:
@@ -120,9 +129,13 @@ class Race:
         last = float(np.median(np.concatenate(losses)[-judged:]))
         return last if math.isfinite(last) else math.inf
 
-    def _rule(self, rate: float, rise: float, steps: float) -> Optimizer:
+    def _decay(self, rate: float) -> float:
+        """By which as much is forgotten as should be, at a mean rate of half the highest."""
+        forgotten = FORGOTTEN * self.crowding**0.25 * min(self.passes / PASSES, 1.0)
+        return min(forgotten / (rate * (self.steps or USUAL) / 2), MOST_DECAY)
+
+    def _rule(self, rate: float, rise: float, steps: float, decay: float) -> Optimizer:
         schedule = Trapezium(float(rate), float(rise), float(steps))
-        decay = min(DECAY * self.crowding, MOST_DECAY)
         return self.within(AdamW(schedule, beta2=BETA2, weight_decay=decay))
 
 

@@ -148,7 +148,7 @@ def minimize(
         state = _state(state)
         budget = _budget(source, epochs, steps, seconds)
         form = form_of(loss, not isinstance(source, Empty), state is not None)
-        rule, race = _optimizer(optimizer, ema, budget.steps, _is_noiseless(source, form), _crowding(source, numbers))
+        rule, race = _optimizer(optimizer, ema, budget.steps, _is_noiseless(source, form), source, numbers)
         tolerance, plateau, target = _stops(stop, source, validation)
         descent = Descent(
             source=source,
@@ -259,14 +259,14 @@ def _countable(steps: int | None) -> int | None:
 
 
 def _optimizer(
-    optimizer: Any, ema: float | None, steps: int | None, noiseless: bool, crowding: float
+    optimizer: Any, ema: float | None, steps: int | None, noiseless: bool, source: Any, numbers: Tree
 ) -> tuple[Any, Race | None]:
     """The rule; where it was left to us and its learning rate must be found first, how."""
     within = (lambda rule: rule) if ema is None else (lambda rule: EMA(rule, ema))
     if isinstance(optimizer, str) and optimizer == "auto":
         if noiseless:
             return within(LBFGS()), None
-        race = Race(steps, crowding, within)
+        race = Race(steps, *_crowding(source, numbers, steps), within)
         return race.rule(FIRST), race
     if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")) or isinstance(optimizer, type):
         raise InputError(f"optimizer must be a rule such as Adam(0.001), or 'auto', but is {optimizer!r}")
@@ -279,15 +279,17 @@ def _is_noiseless(source: Any, form: Form) -> bool:
     return isinstance(source, Empty | WholeSet) and not (form.takes_key or form.has_state)
 
 
-def _crowding(source: Any, numbers: Tree) -> float:
-    """How many parameters there are for each example; one, if nobody knows how many examples there are."""
+def _crowding(source: Any, numbers: Tree, steps: int | None) -> tuple[float, float]:
+    """How many parameters there are for each example, and how often all are passed; one and without end, if nobody
+    knows how many examples there are."""
     if isinstance(source, MiniBatches | HostArrays):
-        examples = source.steps_per_epoch * source.batch_size
+        per_pass, size = source.steps_per_epoch, source.batch_size
     elif isinstance(source, WholeSet):
-        examples = len(jax.tree.leaves(source.data)[0])
+        per_pass, size = 1, len(jax.tree.leaves(source.data)[0])
     else:
-        return 1.0
-    return sum(leaf.size for leaf in jax.tree.leaves(numbers)) / examples
+        return 1.0, math.inf
+    passes = math.inf if steps is None else steps / per_pass
+    return sum(leaf.size for leaf in jax.tree.leaves(numbers)) / (per_pass * size), passes
 
 
 def _stops(stop: Any, source: Any, validation: Any) -> tuple[Any, Any, Any]:

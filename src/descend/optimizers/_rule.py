@@ -33,7 +33,8 @@ class RuleState(NamedTuple):
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, fixed))
 def rule(cls: type[R]) -> type[R]:
-    """A frozen dataclass of settings; the learning rate alone may change without compiling again."""
+    """A frozen dataclass of settings; those that are not `fixed` may change without compiling again: the learning rate,
+    and a decay that is decoupled."""
     return setting(cls)
 
 
