@@ -15,7 +15,7 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 
 
 Name = Literal["engine", "start", "tables", "optimizers", "matrix_rules", "torch_step", "searches",
-               "linear", "linear_defaults", "linear_growth", "untuned", "neural", "lenet", "texts",
+               "linear", "linear_defaults", "linear_growth", "calibration", "untuned", "neural", "lenet", "texts",
                "language", "rl"]
 
 

