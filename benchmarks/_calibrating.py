@@ -3,6 +3,7 @@
 import sysconfig
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,8 @@ class Table:
         target = table.pop(self.target)
         numbers = table.select_dtypes("number")
         names = [name for name in table.columns if name not in numbers.columns and table[name].nunique() <= FEW]
-        X = standardised(np.hstack([numbers.fillna(numbers.median()).to_numpy(np.float64),
-                                    pd.get_dummies(table[names]).to_numpy(np.float64)]))
+        kinds = [pd.get_dummies(table[name]) for name in names]
+        X = standardised(np.hstack([part.to_numpy(np.float64) for part in (numbers.fillna(numbers.median()), *kinds)]))
         if self.alone:
             return tuple(part for part, _ in divided(X, X, len(X) // 4))
         if self.is_class:
@@ -67,8 +68,8 @@ class Table:
 
     def _read(self) -> pd.DataFrame:
         path = tables.find(self.file)
-        if path.suffix == ".rda":
-            return rdata.read_rda(path)[path.stem]
+        if path.suffix == ".rda":  # numbers of few values are categories in R
+            return pd.read_csv(StringIO(rdata.read_rda(path)[path.stem].to_csv(index=False)))
         return pd.read_csv(path).drop(columns="rownames", errors="ignore")
 
 
