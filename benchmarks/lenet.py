@@ -1,9 +1,11 @@
 """LeNet on Fashion-MNIST with the five schedules of "Dive into Deep Learning", beside the accuracies that it prints.
 
 Section 12.11: gradient descent without momentum, batches of 256, 30 epochs, accuracy on the 10,000 test images. The
-book sets the rate once in an epoch, here it changes with each step. What a step costs is in `neural`.
+book sets the rate once in an epoch, here it changes with each step. A constant rate never settles: its row is the
+median of three seeds. What a step costs is in `neural`.
 """
 
+import statistics
 from collections.abc import Iterator
 
 import descend
@@ -29,11 +31,12 @@ def rows() -> Iterator[Row]:
     X, y = fashion_mnist()
     held_out = fashion_mnist("t10k")
     for name, (schedule, printed) in SCHEDULES.items():
-        yield Row(f"LeNet, {name}", "d2l, as printed", "test accuracy", "score",
-                  lenet(schedule).fit(X, y).score(*held_out), printed)
+        seeds = range(3 if name == "constant" else 1)
+        reached = statistics.median(lenet(schedule, seed).fit(X, y).score(*held_out) for seed in seeds)
+        yield Row(f"LeNet, {name}", "d2l, as printed", "test accuracy", "score", reached, printed)
 
 
-def lenet(schedule: Schedule) -> ConvClassifier:
+def lenet(schedule: Schedule, seed: int) -> ConvClassifier:
     """The book's network, with nothing that the book has not."""
-    return ConvClassifier("lenet", optimizer=descend.SGD(schedule), batch_size=BATCH, random_state=0, shift=0,
+    return ConvClassifier("lenet", optimizer=descend.SGD(schedule), batch_size=BATCH, random_state=seed, shift=0,
                           epochs=EPOCHS, validation_fraction=0.0)
