@@ -106,7 +106,7 @@ class TestMinimize:
         for data, size in (((X, Y), 10), (HostArrays((X, Y), 10), None)):
             fit = minimize(wide, np.zeros(width), data, batch_size=size, epochs=epochs)
             rule = fit.run.descent.optimizer
-            forgotten = rule.weight_decay * sum(float(rule.learning_rate(t)) for t in range(50 * epochs))
+            forgotten = rule.weight_decay * float(np.sum(rule.learning_rate(np.arange(50 * epochs))))
             expected = FORGOTTEN * (width / 500) ** 0.25 * min(epochs / PASSES, 1)
             assert forgotten == pytest.approx(expected, rel=0.05) or rule.weight_decay == MOST_DECAY
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import as_scalar, is_array, namespace
 from descend.optimizers._checks import FRACTION, POSITIVE, require
 from descend.optimizers._rule import Rule, Slots, bias_correction, rule
 from descend.schedules import Rate, Schedule, fixed
@@ -57,7 +57,9 @@ class Decoupled(Rule):
 
     def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, *args: Any, **shared: Any) -> tuple[Any, Slots]:
         update, slots = super().leaf(g, p, slots, t, lr, *args, **shared)
-        return update - (lr * as_scalar(self.weight_decay, lr)) * p, slots
+        # A plain number stays one: PyTorch's kernels know of no arrays but those that they are given.
+        decay = as_scalar(self.weight_decay, lr) if is_array(self.weight_decay) else self.weight_decay
+        return update - (lr * decay) * p, slots
 
     def readings(self, state: Any) -> dict[str, Any]:
         return {**super().readings(state), "weight_decay": self.weight_decay}
