@@ -76,8 +76,8 @@ def test_a_fault_in_the_middle(fault, match):
         trained(lambda: Faulty(fault))
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-@pytest.mark.parametrize(("broken_at", "steps"), [(1, 64), (30, 640)], ids=["at once", "later"])
+@pytest.mark.parametrize(("value", "broken_at", "steps"), [(np.nan, 1, 64), (np.inf, 30, 640)],
+                         ids=["at once", "later"])
 def test_a_compiled_reward_that_is_not_finite(value, broken_at, steps):
     environment = Counter(end=40, broken_at=broken_at, value=value)
     with pytest.raises(InputError, match="Counter returned a reward that is not finite"):

@@ -62,7 +62,7 @@ class Counter:
 class Coin:
     """One step, which earns 1 or loses 1 by chance, whatever is done."""
 
-    solved_at: float
+    solved_at: ClassVar[float] = 2.0
     time_limit: int | None = None
     name: str = "Coin"
     observation_shape: tuple[int, ...] = (1,)
