@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from descend._arrays import as_scalar, is_array, namespace
+from descend._arrays import namespace
 from descend.optimizers._checks import FRACTION, POSITIVE, require
 from descend.optimizers._rule import Rule, Slots, bias_correction, rule
 from descend.schedules import Rate, Schedule, fixed
@@ -48,7 +48,7 @@ class Moments(Rule):
 class Decoupled(Rule):
     """The W in a rule's name: weight decay that is kept out of its averages, times the learning rate."""
 
-    weight_decay: Rate = 0.01
+    weight_decay: float = fixed(default=0.01)
     needs_params = True
 
     def __post_init__(self) -> None:
@@ -57,9 +57,7 @@ class Decoupled(Rule):
 
     def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, *args: Any, **shared: Any) -> tuple[Any, Slots]:
         update, slots = super().leaf(g, p, slots, t, lr, *args, **shared)
-        # A plain number stays one: PyTorch's kernels know of no arrays but those that they are given.
-        decay = as_scalar(self.weight_decay, lr) if is_array(self.weight_decay) else self.weight_decay
-        return update - (lr * decay) * p, slots
+        return update - (lr * self.weight_decay) * p, slots
 
     def readings(self, state: Any) -> dict[str, Any]:
         return {**super().readings(state), "weight_decay": self.weight_decay}

@@ -33,8 +33,7 @@ class RuleState(NamedTuple):
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, fixed))
 def rule(cls: type[R]) -> type[R]:
-    """A frozen dataclass of settings; those that are not `fixed` may change without compiling again: the learning rate,
-    and a decay that is decoupled."""
+    """A frozen dataclass of settings; the learning rate alone may change without compiling again."""
     return setting(cls)
 
 
