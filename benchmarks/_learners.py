@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 import descend
-from descend.descent import Run, advance
+from descend.engine.run import Run, advance
 from descend.neural._network import scores_of
 
 RATE = 1e-3
@@ -98,7 +98,7 @@ class Ours:
         assert self._run is not None
         end = self._run.step + steps
         while self._run.step < end:
-            self._run, _ = advance(self._run, end - self._run.step, donate=True)
+            self._run, _ = advance(self._run, end - self._run.step)
 
     def scores(self, inputs: np.ndarray) -> np.ndarray:
         """What the network makes of inputs."""

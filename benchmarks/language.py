@@ -25,7 +25,7 @@ import descend
 from benchmarks._austen import austen
 from benchmarks._rows import PAUSE, Row, alternately
 from benchmarks._torch_gpt import Model
-from descend.descent import advance
+from descend.engine.run import advance
 from descend.neural._corpus import Windows, divided
 from descend.neural._gpt import GPT, Shape
 from descend.neural._next_token import MATRICES, NextToken, mean_loss
@@ -82,7 +82,7 @@ class Ours:
 
     def train(self, steps: int) -> None:
         """Make some steps."""
-        self._run, _ = advance(self._run, steps, donate=True)
+        self._run, _ = advance(self._run, steps)
         self.made += steps
 
     def network(self) -> GPT:

@@ -30,7 +30,7 @@ from stable_baselines3.common.env_util import make_vec_env
 
 from benchmarks import _plain_ppo
 from benchmarks._rows import Row
-from descend.descent import Run, advance
+from descend.engine.run import Run, advance
 from descend.minimize import minimize
 from descend.rl import PPO, ActorCritic
 from descend.rl._evaluation import evaluate
@@ -167,7 +167,7 @@ def _started(task: Task, environment: Any, seed: int, seeds: Sequence[int] | Non
 
 def _advanced(run: Run, to: int) -> Run:
     while run.step < to:
-        run, _ = advance(run, to - run.step, donate=True)
+        run, _ = advance(run, to - run.step)
     return run
 
 

@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import save
 
 from descend import SGD, Adam, Checkpoint, CheckpointError, Plateau, minimize
-from descend.checkpoint import read_arrays
+from descend.engine.storing import read_arrays
 from descend.sources import HostArrays, IterableBatches
 
 DATA = np.random.default_rng(0).normal(1, 2, (37, 2)).astype(np.float32)

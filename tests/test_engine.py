@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import descend
-from descend import SGD, Adam, GradientTolerance, advance, fork, minimize
+from descend import SGD, Adam, GradientTolerance, advance, minimize
 from descend.sources import HostArrays, IterableBatches, MiniBatches
 
 CURVATURE = np.array([1.0, 3.0, 10.0], np.float32)
@@ -50,13 +50,13 @@ def run_of(source, **settings):
 
 
 def ahead(run, *sizes):
-    """A fork of the run and its whole trace, after so many more steps, asked for in these portions."""
-    run, columns = fork(run), collections.defaultdict(list)
+    """The run and its whole trace, after so many more steps, asked for in these portions."""
+    columns = collections.defaultdict(list)
     for size in sizes:
         end = run.step + size
         while run.step < end:
             before = run.step
-            run, trace = advance(run, end - run.step, donate=True)
+            run, trace = advance(run, end - run.step)
             assert (trace.start, len(trace)) == (before, run.step - before)
             for name, column in trace.columns.items():
                 columns[name].append(column)
@@ -114,7 +114,7 @@ def test_stepwise_makes_the_same_steps(source):
 def test_the_original_is_left_alone(source, stepwise):
     run = changed(run_of(SOURCES[source]()), stepwise=stepwise)
     before = bits(run.state)
-    forked, _ = advance(fork(run), 10, donate=True)
+    forked, _ = advance(run, 10)
     kept, _ = advance(run, 10)
     assert bits(run.state) == before
     assert bits(forked.state) == bits(kept.state) != before
@@ -133,7 +133,7 @@ def test_two_forks_may_take_turns(source):
 
 def test_a_run_goes_on_after_minimize():
     fit = minimize(quadratic, np.ones(3), optimizer=SGD(0.1), steps=5, stop=[])
-    run, trace = advance(fit.run, 5, donate=True)
+    run, trace = advance(fit.run, 5)
     np.testing.assert_allclose(run.params, (1 - 0.1 * CURVATURE) ** 10, rtol=1e-4, atol=1e-7)
     assert (trace.start, len(trace), run.step) == (5, 5, 10)
 
@@ -173,7 +173,7 @@ def test_one_program_for_all_dispatch_sizes(source):
     run = minimize(loss, np.ones(3) if data is None else 0.5, data, steps=1, stop=[]).run
     compiled = len(traces)
     for size in (3, 1, 2, 40, 7):
-        run, _ = advance(run, size, donate=True)
+        run, _ = advance(run, size)
     assert len(traces) == compiled
 
 
@@ -396,14 +396,14 @@ def smoothed(kernel, batch):
 )
 def test_convolutions_are_dispatched_as_is_faster(monkeypatch, in_loop, one_by_one, stepwise):
     times = iter([in_loop, one_by_one])
-    monkeypatch.setattr("descend._pace._seconds", lambda step: next(times))
+    monkeypatch.setattr("descend.engine.pace._seconds", lambda step: next(times))
     fit = minimize(smoothed, np.ones(3), DATA, optimizer=SGD(0.1), batch_size=8, steps=5)
     assert fit.run.descent.stepwise is stepwise
     assert fit.history["loss"][-1] < fit.history["loss"][0]
 
 
 def test_other_losses_are_not_measured(monkeypatch):
-    monkeypatch.setattr("descend._pace._seconds", lambda step: pytest.fail("measured"))
+    monkeypatch.setattr("descend.engine.pace._seconds", lambda step: pytest.fail("measured"))
     assert minimize(distance, 0.0, DATA, steps=5).run.descent.stepwise is False
 
 

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import pytest
 
 from descend import SGD, Adam, GradientTolerance, History, Plateau, minimize, schedules
-from descend.descent import Trace
+from descend.engine.run import Trace
 from descend.optimizers import AdamW
 
 DATA = np.random.default_rng(0).normal(2, 1, 40).astype(np.float32)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from descend import SGD, Adam, CheckpointError, Match, advance, minimize, restore
-from descend.checkpoint import match_arrays, tree_to_arrays
+from descend.engine.storing import match_arrays, tree_to_arrays
 from descend.optimizers import EMA
 
 
@@ -121,7 +121,7 @@ def test_what_was_given_stays_as_it_was(saved):
     new = run_of(model())
     before = bits(new.state)
     run, _ = restore(path, new)
-    advance(run, 2, donate=True)
+    advance(run, 2)
     assert bits(new.state) == before
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from descend import minimize
-from descend._race import (
+from descend.engine.search import (
     BETA2,
     FORGOTTEN,
     LEAST,

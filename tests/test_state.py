@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from descend import SGD, InputError, Plateau, advance, fork, losses, minimize
+from descend import SGD, InputError, Plateau, advance, losses, minimize
 from descend._tree import join, split
-from descend.checkpoint import tree_to_arrays
+from descend.engine.storing import tree_to_arrays
 from descend.optimizers import LBFGS, SAM, Accumulate
 from descend.sources import HostArrays, IterableBatches, MiniBatches
 
@@ -79,9 +79,9 @@ def test_portions_do_not_matter(source):
     settings = {"state": BEGIN, **WITH_SGD}
     run = minimize(loss, 0.5, SOURCES[source](DATA), steps=1, **settings).run
     whole, trace = advance(run, 12)
-    parts, keys = fork(run), []
+    parts, keys = run, []
     for size in (1, 7, 4):
-        parts, portion = advance(parts, size, donate=True)
+        parts, portion = advance(parts, size)
         keys.append(portion.columns["key"])
     assert bits(whole.state) == bits(parts.state)
     assert np.concatenate(keys).tobytes() == trace.columns["key"].tobytes()

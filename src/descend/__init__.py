@@ -6,12 +6,13 @@
 """
 
 from descend import losses, schedules, sources
-from descend._drive import Checkpoint
-from descend.checkpoint import Match, restore
-from descend.descent import Run, advance, fork
+from descend.engine.begin import begin
+from descend.engine.history import History
+from descend.engine.run import Run, advance
+from descend.engine.storing import Match, restore
+from descend.engine.trainer import Checkpoint
 from descend.errors import CheckpointError, DescendError, InputError
 from descend.gradients import check_gradients
-from descend.history import History
 from descend.minimize import Result, minimize
 from descend.observers import Progress
 from descend.optimizers import SGD, AdaGrad, Adam, AdamW, RMSprop
@@ -37,8 +38,8 @@ __all__ = [
     "Run",
     "Target",
     "advance",
+    "begin",
     "check_gradients",
-    "fork",
     "losses",
     "minimize",
     "restore",

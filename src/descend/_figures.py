@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from plotly.subplots import make_subplots
 
-from descend.history import History
+from descend.engine.history import History
 from descend.stopping import Reason
 
 if TYPE_CHECKING:

@@ -110,9 +110,8 @@ def _sum(parts: list[jax.Array]) -> jax.Array:
 
 
 def as_parameters(tree: Tree, dtype: Any = np.float32) -> Tree:
-    """Fresh JAX arrays of `dtype` for the numbers of `tree`; a (nested) list of plain numbers is one array.
-
-    The arrays are copies, because a descent donates its buffers and must not eat the caller's.
+    """Arrays of `dtype` for the numbers of `tree`: JAX's as they are, all else as NumPy's, copied, as whoever gave them
+    may change them; a (nested) list of plain numbers is one array.
 
     **Raises** `InputError` for trees without numbers and for leaves that are not real floating-point numbers,
     because no gradient step can move an integer.
@@ -136,7 +135,9 @@ def as_parameters(tree: Tree, dtype: Any = np.float32) -> Tree:
             hint = "descend on its real and imaginary parts" if complex_leaf else other
             raise InputError(f"parameter '{path_name(path)}' has dtype {kind}, which gradient "
                              f"descent cannot move: {hint}")
-        return jnp.array(leaf, dtype=dtype, copy=True)
+        if isinstance(leaf, jax.Array):
+            return leaf if leaf.dtype == dtype and not leaf.weak_type else leaf.astype(dtype)
+        return np.array(leaf, dtype, copy=True)
 
     with precision(np.zeros((), dtype)):
         return jax.tree_util.tree_map_with_path(convert, tree, chosen)

@@ -6,37 +6,25 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from descend._arrays import precision
-from descend._drive import Checkpoint, Drive, Validate
-from descend._loss import Carried, Form, form_of, shapes_of
-from descend._race import FIRST, Race, Search
-from descend._tree import Tree, as_parameters, is_number, join, named_leaves, path_name, split
-from descend.descent import Descent, Run, Static, call, evaluate, start
+from descend._tree import Tree, join, named_leaves, split
+from descend.engine.begin import Setup, checked, on_device
+from descend.engine.descent import Descent, Static
+from descend.engine.history import History
+from descend.engine.loss import Carried
+from descend.engine.progress import Observer
+from descend.engine.run import Run
+from descend.engine.search import FIRST, Race, Search
+from descend.engine.trainer import Checkpoint, Drive, Validate
 from descend.errors import InputError
-from descend.history import History
-from descend.observers import Observer
-from descend.optimizers import EMA, LBFGS, External, Optimizer
-from descend.sources import (
-    Empty,
-    HostArrays,
-    HostSource,
-    MiniBatches,
-    Source,
-    WholeSet,
-    as_data,
-    batches_of,
-    is_loader,
-    mini_batches,
-)
+from descend.optimizers import EMA, LBFGS
+from descend.sources import Empty, HostArrays, MiniBatches, WholeSet, as_data
 from descend.stopping import Best, Budget, GradientTolerance, Plateau, Reason, Stop, Target
 
 if TYPE_CHECKING:
@@ -44,7 +32,6 @@ if TYPE_CHECKING:
 
 FUNCTION_STEPS = 100_000
 DATA_EPOCHS = 100
-BATCH_SIZE = 64
 
 
 @dataclass(frozen=True)
@@ -142,95 +129,35 @@ def minimize(
     >>> result.reason.name, round(float(result.params), 3)
     ('converged', 3.0)
     """
-    numbers, rest = split(as_parameters(params, _floating(dtype)))
-    with precision(numbers):
-        source = _source(data, batch_size)
-        state = _state(state)
+    setup = Setup.of(loss, params, data, state, batch_size, dtype)
+    with precision(setup.numbers):
+        source = setup.source
         budget = _budget(source, epochs, steps, seconds)
-        form = form_of(loss, not isinstance(source, Empty), state is not None)
-        rule, race = _optimizer(optimizer, ema, budget.steps, _is_noiseless(source, form), source, numbers)
+        rule, race = _optimizer(optimizer, ema, budget.steps, setup)
         tolerance, plateau, target = _stops(stop, source, validation)
-        descent = Descent(
-            source=source,
-            optimizer=rule,
-            stop=tolerance,
-            loss=loss,
-            rest=Static.of(rest),
-            form=form,
-            skip_nonfinite=on_nonfinite == "skip",
-        )
-        key = jax.random.key(seed)
-        descent, convolves = _inspect(descent, numbers, key, state)
+        run, convolves = setup.begun(rule, tolerance, seed, on_nonfinite)
         per_epoch = getattr(source, "steps_per_epoch", None) or 1.0
         if validate_every is not None and validate_every < 1:
             raise InputError(f"validate_every must be at least 1 step, but is {validate_every}")
         saved = Checkpoint(Path(checkpoint)) if isinstance(checkpoint, str | Path) else checkpoint
         drive = Drive(
-            run=start(descent, numbers, key, state),
+            run=run,
             budget=budget,
             plateau=plateau,
             target=target,
-            validate=_validation(validation, descent),
+            validate=_validation(validation, run.descent),
             validate_every=validate_every or max(per_epoch, 1.0),
             observers=observers,
             checkpoint=saved,
             tries_stepwise=convolves,
             race=race,
-            identity=_identity(descent, numbers, seed) if saved else {},
+            identity=_identity(run.descent, setup.numbers, seed) if saved else {},
         )
         if resume and saved is None:
             raise InputError("resume=True needs checkpoint=, the file to go on from")
         if resume and saved and saved.path.exists():
             drive.resume(saved.path)
         return _result(drive, drive.to_the_end())
-
-
-def _floating(dtype: Any) -> Any:
-    try:
-        known = np.dtype(dtype)
-    except TypeError:
-        raise InputError(f"dtype must be a floating-point type such as float32, but is {dtype!r}") from None
-    if not jnp.issubdtype(known, jnp.floating):
-        raise InputError(f"dtype must be a floating-point type such as float32, but is {known}")
-    return known
-
-
-def _source(data: Any, batch_size: int | None) -> Source | HostSource:
-    if data is None:
-        if batch_size is not None:
-            raise InputError("batch_size is given, but no data")
-        return Empty()
-    if batch_size is not None and (isinstance(data, Source | HostSource) or is_loader(data)):
-        raise InputError(f"batch_size is given, but the batches come from {type(data).__name__}, which has its own")
-    if isinstance(data, Source | HostSource):
-        data = mini_batches(data.data, data.batch_size, data.shuffle) if isinstance(data, MiniBatches) else data
-        return _on_device(data)
-    if is_loader(data):
-        return batches_of(data)
-    arrays, length = as_data(data)
-    size = min(BATCH_SIZE, length) if batch_size is None else index(batch_size)
-    if any(isinstance(array, np.memmap) for array in jax.tree.leaves(arrays)):
-        return HostArrays(arrays, size)
-    return _on_device(WholeSet(arrays) if size == length else mini_batches(arrays, size))
-
-
-def _on_device(tree: Tree) -> Tree:
-    """The tree with its arrays where the steps are made, so that no dispatch brings them there again."""
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf, tree)
-
-
-def _state(state: Tree) -> Tree:
-    """The state at first as arrays, with the dtypes that a step gives them."""
-
-    def convert(path: tuple[Any, ...], leaf: Any) -> Any:
-        if isinstance(leaf, jax.Array):
-            return leaf
-        if not is_number(leaf) and not isinstance(leaf, bool):
-            raise InputError(f"state '{path_name(path)}' must be a number or an array, but is {leaf!r}: what never "
-                             "changes belongs into the loss")
-        return jnp.asarray(np.asarray(leaf))  # by NumPy, because JAX's own of a plain number takes any other's dtype
-
-    return jax.tree_util.tree_map_with_path(convert, state)
 
 
 def _budget(source: Any, epochs: float | None, steps: int | None, seconds: float | None) -> Budget:
@@ -258,30 +185,21 @@ def _countable(steps: int | None) -> int | None:
     return steps
 
 
-def _optimizer(
-    optimizer: Any, ema: float | None, steps: int | None, noiseless: bool, source: Any, numbers: Tree
-) -> tuple[Any, Race | None]:
+def _optimizer(optimizer: Any, ema: float | None, steps: int | None, setup: Setup) -> tuple[Any, Race | None]:
     """The rule; where it was left to us and its learning rate must be found first, how."""
     within = (lambda rule: rule) if ema is None else (lambda rule: EMA(rule, ema))
     if isinstance(optimizer, str) and optimizer == "auto":
-        if noiseless:
+        if setup.is_noiseless:
             return within(LBFGS()), None
-        race = Race(steps, *_crowding(source, numbers, steps), within)
+        race = Race(steps, *_crowding(setup, steps), within)
         return race.rule(FIRST), race
-    if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")) or isinstance(optimizer, type):
-        raise InputError(f"optimizer must be a rule such as Adam(0.001), or 'auto', but is {optimizer!r}")
-    rule = optimizer.over(steps) if isinstance(optimizer, Optimizer) else External(optimizer)
-    return within(rule), None
+    return within(checked(optimizer).over(steps)), None
 
 
-def _is_noiseless(source: Any, form: Form) -> bool:
-    """Whether the loss is the same function at each step."""
-    return isinstance(source, Empty | WholeSet) and not (form.takes_key or form.has_state)
-
-
-def _crowding(source: Any, numbers: Tree, steps: int | None) -> tuple[float, float]:
+def _crowding(setup: Setup, steps: int | None) -> tuple[float, float]:
     """How many parameters there are for each example, and how often all are passed; one and without end, if nobody
     knows how many examples there are."""
+    source = setup.source
     if isinstance(source, MiniBatches | HostArrays):
         per_pass, size = source.steps_per_epoch, source.batch_size
     elif isinstance(source, WholeSet):
@@ -289,7 +207,7 @@ def _crowding(source: Any, numbers: Tree, steps: int | None) -> tuple[float, flo
     else:
         return 1.0, math.inf
     passes = math.inf if steps is None else steps / per_pass
-    return sum(leaf.size for leaf in jax.tree.leaves(numbers)) / (per_pass * size), passes
+    return sum(leaf.size for leaf in jax.tree.leaves(setup.numbers)) / (per_pass * size), passes
 
 
 def _stops(stop: Any, source: Any, validation: Any) -> tuple[Any, Any, Any]:
@@ -310,44 +228,6 @@ def _stops(stop: Any, source: Any, validation: Any) -> tuple[Any, Any, Any]:
     return tuple(map(first, kinds))  # type: ignore[return-value]
 
 
-def _inspect(descent: Descent, numbers: Tree, key: jax.Array, state: Tree) -> tuple[Descent, bool]:
-    """The descent with a loss that is known to return what it may; and whether it convolves.
-
-    Of convolutions it is known that XLA may compile them far worse inside a loop. Only for them it is tried out: a
-    measurement that is not needed could only make two runs differ.
-    """
-    # Traced by `jit`, which remembers it: to minimize the same loss again then begins at once.
-    carried = Carried(state, key if descent.form.takes_key else None)
-    called_with = _without_data(descent, numbers, key)
-    try:
-        traced = _loss_alone.trace(*called_with, carried)
-    except Exception as error:
-        error.add_note(f"The loss was called with {shapes_of(*called_with[1:], state)}.")
-        raise
-    form = descent.form.settled(traced.out_info, state)
-    return dataclasses.replace(descent, form=form), "conv_general_dilated" in str(traced.jaxpr)
-
-
-_loss_alone = jax.jit(call)
-
-
-@partial(jax.jit, static_argnums=2)
-def _first_draw(source: Source, numbers: Tree, rest: Static, key: jax.Array) -> Any:
-    return source.draw(source.init(key), join(numbers, rest.thaw()))[0]
-
-
-def _without_data(descent: Descent, numbers: Tree, key: jax.Array) -> tuple[Descent, Tree, Any]:
-    """What the loss is traced with: the shapes of a first batch, and no more data than that."""
-    source = descent.source
-    if isinstance(source, Empty):
-        return descent, numbers, ()
-    if isinstance(source, HostSource):
-        batch = source.draw(source.init(key), join(numbers, descent.rest.thaw()))[0]
-    else:
-        batch = _first_draw.trace(source, numbers, descent.rest, key).out_info
-    return dataclasses.replace(descent, source=WholeSet(())), numbers, batch
-
-
 def _validation(validation: Any, descent: Descent) -> Validate | None:
     if validation is None:
         return None
@@ -366,19 +246,19 @@ def _validation(validation: Any, descent: Descent) -> Validate | None:
 def _on_held_out(validation: Any, descent: Descent) -> Callable[..., Any]:
     """The loss on held-out data, without anything that is random in it."""
     held_out, _ = as_data(validation, "validation data")
-    on_all = dataclasses.replace(descent, source=WholeSet(_on_device(held_out)))
-
-    @jax.jit
-    def compiled(descent: Descent, numbers: Tree, state: Tree) -> tuple[Any, Any]:
-        whole: Any = descent.source
-        value, _, aux = evaluate(descent, numbers, whole.data, Carried(state))
-        return value, aux
+    on_all = dataclasses.replace(descent, source=WholeSet(on_device(held_out)))
 
     def measure(params: Tree, state: Tree = None) -> tuple[Any, Any]:
         numbers, rest = split(params)
-        return compiled(dataclasses.replace(on_all, rest=Static.of(rest)), numbers, state)
+        return dataclasses.replace(on_all, rest=Static.of(rest)).run(_on_all, numbers, state)
 
     return measure
+
+
+def _on_all(descent: Descent, numbers: Tree, state: Tree) -> tuple[Any, Any]:
+    whole: Any = descent.source
+    value, _, aux = descent.evaluate(numbers, whole.data, Carried(state))
+    return value, aux
 
 
 def _in_inference(params: Tree) -> Tree:

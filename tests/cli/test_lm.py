@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from refusal import refused
 
-from descend.checkpoint import write_arrays
+from descend.engine.storing import write_arrays
 
 TEXT = "pack my box with five dozen jugs. " * 42
 OPTIONS = ("--size", "tiny", "--context", 8, "--steps", 120)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from refusal import refused
 
-from descend.checkpoint import read_arrays, write_arrays
+from descend.engine.storing import read_arrays, write_arrays
 
 ROWS = "a,b,t\n" + "".join(f"{i},{i * i % 7},{3 * i}\n" for i in range(12))
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from descend import SGD, InputError, losses, minimize
-from descend.checkpoint import tree_to_arrays
+from descend.engine.storing import tree_to_arrays
 from descend.sources import is_loader
 
 PAGE = Path(__file__).parents[2] / "docs" / "your-own-model.md"

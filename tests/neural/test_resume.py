@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from descend.checkpoint import read_arrays
+from descend.engine.storing import read_arrays
 
 TRAINING = '''
 import sys
@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend import AdamW, minimize
-from descend._drive import Checkpoint
+from descend.engine.trainer import Checkpoint
 from descend.neural._network import Network
 from descend.neural._objective import RandomObjective, Validation
 from descend.neural.mlp import dropped_out

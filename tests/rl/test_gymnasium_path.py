@@ -11,7 +11,7 @@ from gymnasium import spaces
 from test_bad_environments import Faulty
 
 from descend import Checkpoint, InputError
-from descend.checkpoint import tree_to_arrays
+from descend.engine.storing import tree_to_arrays
 from descend.rl import PPO, ActorCritic
 from descend.rl._gymnasium import Hosted
 from descend.rl.environments import Discrete

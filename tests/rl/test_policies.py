@@ -10,7 +10,7 @@ import pytest
 from toy_worlds import Coin, Counter, Walk
 
 from descend import Checkpoint, CheckpointError, InputError
-from descend.checkpoint import tree_to_arrays
+from descend.engine.storing import tree_to_arrays
 from descend.rl import A2C, PPO, Algorithm, Categorical, Reinforce
 from descend.schedules import Polynomial
 

@@ -162,7 +162,7 @@ def test_a_smaller_last_batch_loses_none(sizes):
     for size in sizes:
         end = run.step + size
         while run.step < end:
-            run, trace = advance(run, end - run.step, donate=True)
+            run, trace = advance(run, end - run.step)
             firsts += trace.columns["first"].tolist()
     assert firsts == UNEVEN
 
@@ -174,7 +174,7 @@ def test_an_iterable_is_resumed_in_the_middle(steps):
     elsewhere = dataclasses.replace(run, descent=dataclasses.replace(run.descent, source=make()))
     firsts = []
     while elsewhere.step < 15:
-        elsewhere, trace = advance(elsewhere, 15 - elsewhere.step, donate=True)
+        elsewhere, trace = advance(elsewhere, 15 - elsewhere.step)
         firsts += trace.columns["first"].tolist()
     assert firsts == UNEVEN[steps:15]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from descend.checkpoint import write_arrays
+from descend.engine.storing import write_arrays
 from descend.errors import CheckpointError, InputError
 from descend.tables.folder import find_folder, load_model, save_model
 from descend.tables.reading import Table

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from descend.engine.history import History
 from descend.errors import InputError
-from descend.history import History
 from descend.stopping import Reason
 from descend.tables import ensembles, preparing, training
 from descend.tables.candidates import Candidate

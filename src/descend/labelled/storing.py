@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from descend.checkpoint import write_arrays
+from descend.engine.storing import write_arrays
 from descend.errors import CheckpointError
 from descend.labelled.training import Classifier
 from descend.neural.storing import from_parts, to_parts

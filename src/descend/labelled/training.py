@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from descend._drive import Checkpoint
 from descend._tree import split
+from descend.engine.trainer import Checkpoint
 from descend.errors import InputError
 from descend.labelled.collection import Collection, Examples, Kind, divided
 from descend.neural import ConvClassifier, TextClassifier

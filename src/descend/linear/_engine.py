@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend import losses
-from descend.descent import advance
+from descend.engine.run import advance
 from descend.linear._kernels import losses as kinds
 from descend.linear._matrix import Array
 from descend.linear._problem import Problem

@@ -10,7 +10,9 @@ import numpy as np
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.schedules import fixed, setting
-from descend.sources.batches import Place, first_place, next_examples, place_after
+from descend.sources import Feed
+from descend.sources._shuffle import seed_of
+from descend.sources.batches import FED, STEPS, Place, first_place, next_examples, place_after
 
 Text = str | bytes | Path  # a text, or the file that it is in
 
@@ -65,14 +67,28 @@ class Windows:
 
     def draw(self, cursor: Place, params: Tree) -> tuple[Any, Place]:
         """The next windows."""
-        number = next_examples(cursor, self.batch_size, self._windows, shuffle=True)
-        begin = jax.random.bits(jax.random.fold_in(jax.random.key(cursor.seed), cursor.epoch), dtype=jnp.uint32)
-        room = jnp.uint32(len(self.data) - self.length)  # places where a window can begin
-        starts = (begin % room + number * jnp.uint32(self.length)) % room
+        feed = self.feed(cursor, params, 1)
+        return self.batch(jnp.asarray(feed.draws[0])), feed.after(1)
+
+    def feed(self, cursor: Place, params: Tree, most: int) -> Feed:
+        """Where the windows of the next draws begin."""
+        size, windows = self.batch_size, self._windows
+        room = max(1, min(STEPS, FED // size))
+        count = min(most, room)
+        number = next_examples(cursor, count * size, windows, shuffle=True).reshape(count, size)
+        epoch = (int(cursor.epoch) + (int(cursor.position) + size * np.arange(count)) // windows).astype(np.uint32)
+        with np.errstate(over="ignore"):  # the hash counts modulo 2³²
+            begin = seed_of([np.full(count, cursor.seed), epoch, np.zeros(count, np.uint32)])
+        places = len(self.data) - self.length  # where a window can begin
+        starts = np.zeros((room, size), np.uint32)
+        starts[:count] = (begin[:, None].astype(np.uint64) + number.astype(np.uint64) * self.length) % places
+        return Feed(starts, count, lambda made: place_after(cursor, made * size, windows))
+
+    def batch(self, draw: jax.Array) -> Any:
+        """The windows that begin at these places."""
         cut = lambda start: jax.lax.dynamic_slice(jnp.asarray(self.data), (start,), (self.length + 1,))
-        windows = jax.vmap(cut)(starts).astype(jnp.int32)
-        batch = (windows[:, :-1], windows[:, 1:])
-        return batch, place_after(cursor, self.batch_size, self._windows)
+        windows = jax.vmap(cut)(draw).astype(jnp.int32)
+        return windows[:, :-1], windows[:, 1:]
 
     @property
     def steps_per_epoch(self) -> float:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from descend.descent import Run, advance, fork
+from descend.engine.run import Run, advance
 from descend.neural._corpus import tiled
 from descend.neural._gpt import GPT, token_losses
 from descend.neural._half import in_half
@@ -96,11 +96,11 @@ def recipe(learning_rate: float, steps: float, learned_positions: bool) -> Optim
 
 def planned_steps(run: Run, seconds: float) -> int:
     """How many steps to make in so many seconds, by the time that some take on a copy of the run."""
-    jax.block_until_ready(advance(fork(run), 1, donate=True)[0].state)  # compiles
+    jax.block_until_ready(advance(run, 1)[0].state)  # compiles
     count, took = 1, 0.0
     while took < CLEAR:
         count *= 2
-        copy, begin = fork(run), time.perf_counter()
-        jax.block_until_ready(advance(copy, count, donate=True)[0].state)
+        begin = time.perf_counter()
+        jax.block_until_ready(advance(run, count)[0].state)
         took = time.perf_counter() - begin
     return max(1, round(SPARE * seconds * count / took))

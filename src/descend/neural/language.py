@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from descend._files import write_atomically
 from descend._tree import join, split
-from descend.checkpoint import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
+from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
 from descend.errors import CheckpointError, InputError
 from descend.minimize import minimize
 from descend.neural._corpus import Text, Windows, divided, read_text

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from descend._tree import join, split
-from descend.checkpoint import tree_from_arrays, tree_to_arrays
+from descend.engine.storing import tree_from_arrays, tree_to_arrays
 from descend.errors import CheckpointError
 from descend.neural._hashing import Grams, Words
 from descend.neural.images import ConvClassifier

@@ -3,6 +3,8 @@
 import inspect
 from typing import Any
 
+import jax
+
 from descend._tree import Tree
 from descend.optimizers._optimizer import Optimizer
 from descend.schedules import fixed, setting
@@ -19,7 +21,7 @@ class External(Optimizer):
     transformation: Any = fixed()
 
     def init(self, params: Tree) -> Any:
-        return self.transformation.init(params)
+        return jax.jit(self.transformation.init)(params)  # as one program, instead of one for each of its operations
 
     def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, Any]:
         kinds = {parameter.kind for parameter in inspect.signature(self.transformation.update).parameters.values()}

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend._tree import Tree, join, split
-from descend.descent import Static
+from descend.engine.descent import Static
 from descend.errors import InputError
 from descend.rl._distributions import within
 from descend.rl._moments import Moments, normalized

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from descend.descent import Run
-from descend.history import History
+from descend.engine.history import History
+from descend.engine.run import Run
 from descend.rl.policy import Policy
 from descend.stopping import Reason
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from descend._drive import Checkpoint
+from descend.engine.trainer import Checkpoint
 from descend.errors import InputError
 from descend.observers import Observer
 from descend.optimizers import Adam, ClipByNorm, Optimizer, RMSprop

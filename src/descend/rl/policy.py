@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from descend.checkpoint import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
+from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
 from descend.errors import CheckpointError, InputError
 from descend.rl._distributions import within
 from descend.rl._moments import Moments, normalized

@@ -1,6 +1,6 @@
 """Where batches come from: nothing, all the data, mini-batches of it, or the host."""
 
-from descend.sources._base import Empty, Plan, Planned, Source, Unplanned, WholeSet, as_data
+from descend.sources._base import Empty, Fed, Feed, Plan, Planned, Source, WholeSet, as_data
 from descend.sources.batches import MiniBatches, mini_batches
 from descend.sources.host import Drawn, HostArrays, HostSource, IterableBatches, draw_ahead
 from descend.sources.loaders import batches_of, is_loader
@@ -8,6 +8,8 @@ from descend.sources.loaders import batches_of, is_loader
 __all__ = [
     "Drawn",
     "Empty",
+    "Fed",
+    "Feed",
     "HostArrays",
     "HostSource",
     "IterableBatches",
@@ -15,7 +17,6 @@ __all__ = [
     "Plan",
     "Planned",
     "Source",
-    "Unplanned",
     "WholeSet",
     "as_data",
     "batches_of",

@@ -1,5 +1,6 @@
 """The contract of a source, and the two that need no drawing: no data, and all of it."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
@@ -62,23 +63,35 @@ class Planned(Source, Protocol):
         """The cursor after so many draws of the plan."""
 
 
-class Unplanned:
-    """A source without plans, drawn from at each step, behind the contract of one with plans."""
+class Feed(NamedTuple):
+    """What the host tells of the next draws.
 
-    def __init__(self, source: Any):
-        self._source = source
+    `draws`: a pytree of arrays, whose first axis the draws lie along; it has one length for all feeds of a source, so
+    that they share a program. `size`: how many they are, of those that there is room for. `after`: the cursor after so
+    many of them.
+    """
 
-    def plan(self, cursor: Cursor, params: Tree) -> Plan:
-        """Nothing, for as long as a dispatch may be."""
-        return Plan((), jnp.int32(2**31 - 1), cursor)
+    draws: Any
+    size: int
+    after: Callable[[int], Cursor]
 
-    def take(self, draw: Any, cursor: Cursor, params: Tree) -> tuple[Batch, Cursor]:
-        """The source's next batch, and the cursor after it."""
-        return self._source.draw(cursor, params)
 
-    def after(self, cursor: Cursor, draws: jax.Array) -> Cursor:
-        """The cursor, which has moved already."""
-        return cursor
+@runtime_checkable
+class Fed(Protocol):
+    """A source whose draws are told ahead by the host, and made into batches as a part of the compiled step.
+
+    What the host can do in plain Python need not be compiled, which is time that somebody waits. The cursor is a small
+    pytree of NumPy's numbers.
+    """
+
+    def init(self, key: jax.Array) -> Cursor:
+        """The cursor before the first batch, from a random key."""
+
+    def feed(self, cursor: Cursor, params: Tree, most: int) -> Feed:
+        """The next draws: at least one, and at most so many."""
+
+    def batch(self, draw: Any) -> Batch:
+        """The batch of one draw; pure and traceable."""
 
 
 class Nothing(NamedTuple):

@@ -39,7 +39,7 @@ def permuted(position: Any, keys: Any, length: int) -> Any:
     xp = namespace(position)
     rows, cols = _digits(length)
 
-    def network(index: Any) -> Any:
+    def network(index: Any, keys: Any) -> Any:
         def two_rounds(number: Any, digits: tuple[Any, Any]) -> tuple[Any, Any]:
             high, low = digits
             high = _moved(xp, high, low ^ keys[2 * number], rows)
@@ -50,15 +50,31 @@ def permuted(position: Any, keys: Any, length: int) -> Any:
         high, low = _repeat(xp, len(keys) // 2, two_rounds, (high, index - high * xp.uint32(cols)))
         return high * xp.uint32(cols) + low
 
-    index = network(position.astype(xp.uint32))
+    index = network(position.astype(xp.uint32), keys)
     if rows * cols == length:
         return index
-    return _repeat_while(
-        xp,
+    if xp is np:
+        return _walked(network, np.asarray(index), keys, length)
+    return jax.lax.while_loop(
         lambda index: (index >= xp.uint32(length)).any(),
-        lambda index: xp.where(index >= xp.uint32(length), network(index), index),
+        lambda index: xp.where(index >= xp.uint32(length), network(index, keys), index),
         index,
     )
+
+
+def _walked(network: Callable[[Any, Any], Any], index: np.ndarray, keys: Any, length: int) -> np.ndarray:
+    """The positions, those past the end sent through the network again: in NumPy, these alone."""
+    while (past := np.nonzero(index >= length))[0].size:
+        index[past] = network(index[past], [np.broadcast_to(key, index.shape)[past] for key in keys])
+    return index
+
+
+def seed_of(words: Any) -> Any:
+    """32 random bits from the words of a key, along the first axis."""
+    seed = words[0]
+    for word in words[1:]:
+        seed = _mixed(seed) ^ word
+    return _mixed(seed)
 
 
 def _digits(length: int) -> tuple[int, int]:
@@ -78,7 +94,7 @@ def _moved(xp: Any, digit: Any, key: Any, base: int) -> Any:
     key = key * xp.uint32(0x7FEB352D)
     key = (key ^ (key >> xp.uint32(15))) * xp.uint32(0x846CA68B)
     digit = digit + ((key >> xp.uint32(16)) * xp.uint32(base) >> xp.uint32(16))
-    return xp.where(digit >= xp.uint32(base), digit - xp.uint32(base), digit)
+    return xp.minimum(digit, digit - xp.uint32(base))  # below 0, the difference wraps around to more than any digit
 
 
 def _mixed(x: Any) -> Any:
@@ -94,12 +110,4 @@ def _repeat(xp: Any, times: int, step: Callable[[Any, Any], Any], value: Any) ->
         return jax.lax.fori_loop(0, times, step, value)
     for number in range(times):
         value = step(number, value)
-    return value
-
-
-def _repeat_while(xp: Any, condition: Callable[[Any], Any], step: Callable[[Any], Any], value: Any) -> Any:
-    if xp is jax.numpy:
-        return jax.lax.while_loop(condition, step, value)
-    while condition(value):
-        value = step(value)
     return value

@@ -4,15 +4,17 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from descend._arrays import namespace
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.schedules import fixed, setting
-from descend.sources._base import Batch, Plan, as_data
-from descend.sources._shuffle import permuted, round_keys
+from descend.sources._base import Batch, Feed, as_data
+from descend.sources._shuffle import permuted, round_keys, seed_of
 
-PLANNED, GATHERED = 1024, 64  # examples at a time: numbered ahead, and gathered by a kernel
+FED, STEPS = 2**18, 2**14  # the most examples, and the most steps, that a dispatch is given the numbers of
+PART, GATHERED = 2**14, 64  # examples at a time: numbered on the host, and gathered by a kernel
 
 
 class Place(NamedTuple):
@@ -53,24 +55,20 @@ class MiniBatches:
     def draw(self, cursor: Place, params: Tree) -> tuple[Batch, Place]:
         """The next examples, gathered from the data."""
         index = next_examples(cursor, self.batch_size, self._length, self.shuffle)
-        return self._gathered(index), place_after(cursor, self.batch_size, self._length)
+        return self.batch(index), place_after(cursor, self.batch_size, self._length)
 
-    def plan(self, cursor: Place, params: Tree) -> Plan:
-        """The numbers of the examples in the next draws: about a thousand of them."""
-        ahead = max(1, PLANNED // self.batch_size)
-        index = next_examples(cursor, ahead * self.batch_size, self._length, self.shuffle)
-        return Plan(index.reshape(ahead, self.batch_size), jnp.int32(ahead), cursor)
+    def feed(self, cursor: Place, params: Tree, most: int) -> Feed:
+        """The numbers of the examples in the next draws."""
+        size, length = self.batch_size, self._length
+        room = max(1, min(STEPS, FED // size))
+        count = min(most, room)
+        draws = np.zeros((room, size), np.uint32)
+        draws[:count] = next_examples(cursor, count * size, length, self.shuffle).reshape(count, size)
+        return Feed(draws, count, lambda made: place_after(cursor, made * size, length))
 
-    def take(self, draw: jax.Array, cursor: Place, params: Tree) -> tuple[Batch, Place]:
-        """The examples of one draw."""
-        return self._gathered(draw), cursor
-
-    def after(self, cursor: Place, draws: jax.Array) -> Place:
-        """The place behind so many batches."""
-        return place_after(cursor, draws.astype(jnp.uint32) * jnp.uint32(self.batch_size), self._length)
-
-    def _gathered(self, index: jax.Array) -> Batch:
-        return jax.tree.map(lambda array: rows(jnp.asarray(array), index), self.data)
+    def batch(self, draw: jax.Array) -> Batch:
+        """The examples with these numbers."""
+        return jax.tree.map(lambda array: rows(jnp.asarray(array), draw), self.data)
 
     @property
     def steps_per_epoch(self) -> float:
@@ -96,32 +94,58 @@ def check_batch_size(batch_size: int, length: int) -> None:
 
 
 def first_place(key: jax.Array) -> Place:
-    """The beginning of the first epoch, with a seed made from `key`."""
-    zero = jnp.zeros((), jnp.uint32)
-    return Place(jax.random.bits(key, dtype=jnp.uint32), zero, zero)
+    """The beginning of the first epoch, with a seed made from `key`; in NumPy, unless the key is being traced."""
+    words = jax.random.key_data(key)
+    with np.errstate(over="ignore"):  # the hash counts modulo 2³²
+        seed = seed_of(words if isinstance(words, jax.core.Tracer) else np.asarray(words))
+    zero = namespace(seed).zeros((), dtype=np.uint32)
+    return Place(seed, zero, zero)
 
 
 def next_examples(place: Place, count: int, length: int, shuffle: bool) -> Any:
     """The numbers of the next `count` examples of data with `length`, across epochs."""
-    xp = namespace(place.position)
-    position = place.position + xp.arange(count, dtype=xp.uint32)
-    later = position // xp.uint32(length)  # epochs
-    position = position - later * xp.uint32(length)
+    if namespace(place.position) is np:
+        return _next_on_host(place, count, length, shuffle)
+    position = place.position + jnp.arange(count, dtype=jnp.uint32)
+    later = position // jnp.uint32(length)  # epochs
+    position = position - later * jnp.uint32(length)
     if not shuffle:
         return position
     if count > length:
         return permuted(position, round_keys(place.epoch + later, place.seed, length), length)
     # At most two epochs: their keys are made once, not for each example.
-    now, then = (round_keys(place.epoch + xp.uint32(i), place.seed, length)[:, None] for i in (0, 1))
-    return permuted(position, xp.where(later > 0, then, now), length)
+    now, then = (round_keys(place.epoch + jnp.uint32(i), place.seed, length)[:, None] for i in (0, 1))
+    return permuted(position, jnp.where(later > 0, then, now), length)
+
+
+def _next_on_host(place: Place, count: int, length: int, shuffle: bool) -> np.ndarray:
+    """The same numbers, by parts that are small enough for the processor's nearest memory: a piece of an epoch, or as
+    many whole ones as fit."""
+    numbers = np.empty(count, np.uint32)
+    epoch, position, done = int(place.epoch), int(place.position), 0
+    while done < count:
+        size = min(count - done, length - position, PART)
+        whole = max(1, min(count - done, PART) // length) if position == 0 and size == length else 1
+        part = np.arange(position, position + size, dtype=np.uint32)
+        epochs = np.arange(epoch, epoch + whole, dtype=np.uint64).astype(np.uint32)[:, None]
+        if shuffle:
+            with np.errstate(over="ignore"):  # the hash counts modulo 2³²
+                part = permuted(part, round_keys(epochs, np.uint32(place.seed), length), length)
+        numbers[done : done + whole * size] = np.broadcast_to(part, (whole, size)).reshape(-1)
+        done, position = done + whole * size, position + size
+        if position == length:
+            epoch, position = epoch + whole, 0
+    return numbers
 
 
 def place_after(place: Place, count: Any, length: int) -> Place:
     """The place `count` examples further."""
-    xp = namespace(place.position)
-    end = place.position + xp.asarray(count, dtype=xp.uint32)
-    epochs = end // xp.uint32(length)
-    return Place(place.seed, place.epoch + epochs, end - epochs * xp.uint32(length))
+    if namespace(place.position) is np:
+        later, position = divmod(int(place.position) + int(count), length)
+        return Place(place.seed, np.uint32((int(place.epoch) + later) % 2**32), np.uint32(position))
+    end = place.position + jnp.asarray(count, dtype=jnp.uint32)
+    epochs = end // jnp.uint32(length)
+    return Place(place.seed, place.epoch + epochs, end - epochs * jnp.uint32(length))
 
 
 def rows(array: jax.Array, index: jax.Array) -> jax.Array:

@@ -15,7 +15,7 @@ import numpy as np
 from descend._tree import Tree, is_plain_list, named_leaves
 from descend.errors import InputError
 from descend.schedules import setting
-from descend.sources._base import Batch, Cursor, as_data
+from descend.sources._base import Batch, Cursor, Feed, as_data
 from descend.sources.batches import Place, check_batch_size, first_place, next_examples, place_after
 
 AHEAD_BYTES = 32 * 2**20
@@ -56,12 +56,11 @@ class HostArrays:
 
     def init(self, key: jax.Array) -> Place:
         """The beginning of the first epoch."""
-        return jax.tree.map(np.asarray, first_place(key))
+        return first_place(key)
 
     def draw(self, cursor: Place, params: Tree) -> tuple[Batch, Place]:
         """The next examples, read from where they are."""
-        with np.errstate(over="ignore"):  # the shuffle's hash counts modulo 2³²
-            index = next_examples(cursor, self.batch_size, self._length, self.shuffle)
+        index = next_examples(cursor, self.batch_size, self._length, self.shuffle)
         batch = jax.tree.map(lambda array: array[index], self.data)
         return batch, place_after(cursor, self.batch_size, self._length)
 
@@ -158,23 +157,23 @@ def _with(checksum: Any, batch: Batch) -> np.uint32:
 
 @setting
 class Drawn:
-    """Batches that a host source has drawn, stacked, as a source for the steps of one dispatch."""
+    """Batches that a host source has drawn, as the draws themselves: what its steps are compiled with in its place."""
 
-    stack: Batch
+    def init(self, key: jax.Array) -> Cursor:
+        """Where a source stands that is drawn from by the host, is the host's."""
+        return ()
 
-    def init(self, key: jax.Array) -> jax.Array:
-        """The first of them."""
-        return jnp.zeros((), jnp.int32)
+    def feed(self, cursor: Cursor, params: Tree, most: int) -> Feed:
+        """Nothing of its own: see `draw_ahead`."""
+        raise NotImplementedError
 
-    def draw(self, cursor: jax.Array, params: Tree) -> tuple[Batch, jax.Array]:
-        """The next of them."""
-        return jax.tree.map(lambda array: jax.lax.dynamic_index_in_dim(array, cursor, keepdims=False), self.stack), (
-            cursor + 1
-        )
+    def batch(self, draw: Batch) -> Batch:
+        """The batch itself."""
+        return draw
 
 
-def draw_ahead(source: HostSource, cursor: Cursor, params: Tree, wanted: int) -> tuple[Batch, list[Cursor]]:
-    """Up to `wanted` batches of one shape, stacked, and the cursors before, between and after them.
+def draw_ahead(source: HostSource, cursor: Cursor, params: Tree, wanted: int) -> Feed:
+    """Up to `wanted` batches of one shape, stacked.
 
     The stack is always as long as memory for it allows, so that dispatches of different lengths share a program. It
     ends where the source has to look at parameters that are not there yet.
@@ -194,7 +193,7 @@ def draw_ahead(source: HostSource, cursor: Cursor, params: Tree, wanted: int) ->
         if len(cursors) > min(wanted, room) or looks(after):
             break
         batch, after = source.draw(after, params)
-    return jax.tree.unflatten(kind[0], stacks), cursors
+    return Feed(jax.tree.unflatten(kind[0], stacks), len(cursors) - 1, cursors.__getitem__)
 
 
 def _kind(batch: Batch) -> tuple[Any, list[Any]]:

@@ -5,7 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from descend.history import History
+from descend.engine.history import History
 from descend.stopping import Reason
 from descend.tables.models import Architecture
 

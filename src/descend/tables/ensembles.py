@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend._drive import Checkpoint
 from descend._tree import join, split
-from descend.checkpoint import tree_from_arrays, tree_to_arrays
+from descend.engine.storing import tree_from_arrays, tree_to_arrays
+from descend.engine.trainer import Checkpoint
 from descend.minimize import minimize
 from descend.observers import Observer
 from descend.schedules import Cosine

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from descend._files import write_atomically
-from descend.checkpoint import read_arrays, write_arrays
+from descend.engine.storing import read_arrays, write_arrays
 from descend.errors import CheckpointError, InputError
 from descend.tables.ensembles import Networks
 from descend.tables.linear import Linear

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from descend._drive import interrupts
-from descend.history import History
+from descend.engine.history import History
+from descend.engine.trainer import interrupts
 from descend.observers import Observer
 from descend.tables.candidates import Candidate
 from descend.tables.following import Follower

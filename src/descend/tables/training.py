@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from descend._drive import Checkpoint
+from descend.engine.trainer import Checkpoint
 from descend.observers import Observer
 from descend.stopping import Reason
 from descend.tables.candidates import Candidate, Predictor

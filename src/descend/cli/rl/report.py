@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from descend._figures import CHECKED, COLOUR
-from descend.history import History
+from descend.engine.history import History
 from descend.rl.playing import Episode
 from descend.tables.report import MARGIN, STYLE
 

@@ -19,7 +19,7 @@ from safetensors.numpy import save
 from descend._arrays import precision
 from descend._files import write_atomically
 from descend._tree import Tree, named_leaves
-from descend.descent import Run, fork
+from descend.engine.run import Run
 from descend.errors import CheckpointError
 
 FORMAT = 1
@@ -124,7 +124,7 @@ def restore(path: str | Path, run: Run) -> tuple[Run, Match]:
     if any(name.startswith("optimizer") and not name.endswith(gone) for name in unmatched):
         tree, match = of("params")
         match = replace(match, differing=match.differing | {"optimizer": "that of another rule in the checkpoint"})
-    return fork(replace(run, state=run.state._replace(**tree))), match
+    return replace(run, state=run.state._replace(**tree)), match
 
 
 def tree_from_arrays(like: Tree, arrays: Mapping[str, np.ndarray], prefix: str) -> Tree:

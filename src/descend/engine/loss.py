@@ -98,7 +98,8 @@ def form_of(loss: Callable[..., Any], has_batch: bool, has_state: bool) -> Form:
         named = list(inspect.signature(loss).parameters.values())[1 + has_batch :]
     except (TypeError, ValueError):  # of what is written in C
         named = []
-    takes = {parameter.name for parameter in named if parameter.default in (inspect.Parameter.empty, None)}
+    # Compared by identity: a default may be an array.
+    takes = {p.name for p in named if p.default is inspect.Parameter.empty or p.default is None}
     if has_state and "state" not in takes:
         raise InputError("state= is given, but the loss takes no argument named state")
     if not has_state and any(p.name == "state" and p.default is inspect.Parameter.empty for p in named):

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from descend import optimizers
-from descend.descent import Run, advance, fork
+from descend.engine.run import Run, dispatch
 from descend.optimizers import Optimizer
 from descend.optimizers._rule import rule
 from descend.schedules import Rate, Schedule, setting
@@ -128,11 +128,11 @@ class Race:
         steps, judged = self.steps_each, math.ceil(JUDGED * self.steps_each)
         length = steps - judged
         rule = self._rule(rate, max(RISE * length, 1.0), length, decay=0.0)  # there is nothing to forget so soon
-        run = fork(dataclasses.replace(run, descent=dataclasses.replace(run.descent, optimizer=rule)))
+        run = dataclasses.replace(run, descent=dataclasses.replace(run.descent, optimizer=rule))
         losses: list[np.ndarray] = []
         while run.step < steps:
             before = run.step
-            run, trace = advance(run, steps - before, donate=True)
+            run, trace = dispatch(run, steps - before)
             losses.append(trace.columns["loss"])
             if run.step == before or is_over():
                 return math.inf

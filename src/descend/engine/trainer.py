@@ -13,18 +13,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from descend._pace import Pace, with_best_dispatch
-from descend._race import Race, Search, Trial
 from descend._tree import Tree
-from descend.checkpoint import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
-from descend.descent import CONVERGED, NONFINITE, STALLED, Run, Trace, advance
+from descend.engine.descent import CONVERGED, NONFINITE, STALLED
+from descend.engine.pace import Pace, with_best_dispatch
+from descend.engine.history import History
+from descend.engine.progress import Observer, Progress
+from descend.engine.run import Run, Trace, dispatch
+from descend.engine.search import Race, Search, Trial
+from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
 from descend.errors import CheckpointError, InputError
-from descend.history import History
-from descend.observers import Observer, Progress
 from descend.optimizers import Optimizer
 from descend.stopping import Best, Budget, GradientTolerance, Plateau, Reason, Target
 
@@ -119,7 +118,7 @@ class Drive:
         before = self.run.step
         n = min(pace.size, self._next_validation(before) - before, (self.budget.steps or math.inf) - before)
         begin = time.perf_counter()
-        self.run, trace = advance(self.run, max(int(n), 1), donate=True)
+        self.run, trace = dispatch(self.run, max(int(n), 1))
         pace.record(self.run.step - before, time.perf_counter() - begin)
         self.history.extend(trace)
         return trace
@@ -165,8 +164,7 @@ class Drive:
         before = self.best
         self.best = before.after(values["loss"], self.run.step, self.plateau or Plateau())
         if self.best.step != before.step:
-            # A copy, because the next dispatch reuses the run's buffers.
-            self.best_numbers = jax.tree.map(jnp.copy, (self.run.eval_numbers, self.run.state.carried.state))
+            self.best_numbers = (self.run.eval_numbers, self.run.state.carried.state)
         return values
 
     def _next_validation(self, step: int) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import jax
 
-from descend.descent import Run, advance, fork
+from descend.engine.run import Run, advance
 
 TARGET = 0.1  # seconds: long enough for Python to cost nothing, short enough for progress and Ctrl-C
 SLOW = 0.002  # seconds a step: below, dispatching steps one by one cannot win
@@ -31,11 +31,11 @@ class Pace:
 def with_best_dispatch(run: Run) -> Run:
     """The run, set to dispatch step by step if that is clearly faster here.
 
-    Slow steps are tried both ways, on forks of the run, and what they compute is thrown away.
+    Slow steps are tried both ways, from the same run, and what they compute is thrown away.
     """
     stepwise = dataclasses.replace(run, descent=dataclasses.replace(run.descent, stepwise=True))
-    in_loop = _seconds(lambda: advance(fork(run), 1, donate=True))
-    if in_loop < SLOW or in_loop < CLEARLY * _seconds(lambda: advance(fork(stepwise), 1, donate=True)):
+    in_loop = _seconds(lambda: advance(run, 1))
+    if in_loop < SLOW or in_loop < CLEARLY * _seconds(lambda: advance(stepwise, 1)):
         return run
     return stepwise
 

@@ -1,0 +1,231 @@
+"""Where a descent begins: from a loss, parameters, data and settings to a run that has made no step."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from operator import index
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend._arrays import precision
+from descend._tree import Tree, as_parameters, is_number, path_name, split
+from descend.engine.descent import Descent, Static
+from descend.engine.loss import Carried, Form, form_of, shapes_of
+from descend.engine.programs import programs_of
+from descend.engine.run import Run, start
+from descend.errors import InputError
+from descend.optimizers import EMA, LBFGS, External, Optimizer
+from descend.sources import (
+    Empty,
+    Fed,
+    HostArrays,
+    HostSource,
+    MiniBatches,
+    Source,
+    WholeSet,
+    as_data,
+    batches_of,
+    is_loader,
+    mini_batches,
+)
+from descend.stopping import GradientTolerance
+
+BATCH_SIZE = 64
+
+
+def begin(
+    loss: Callable[..., Any],
+    params: Tree,
+    data: Any = None,
+    *,
+    state: Tree = None,
+    optimizer: Any = "auto",
+    ema: float | None = None,
+    batch_size: int | None = None,
+    stop: GradientTolerance | None = None,
+    seed: int = 0,
+    dtype: Any = np.float32,
+    on_nonfinite: Literal["stop", "skip"] = "stop",
+) -> Run:
+    """The run that a descent on `loss` from `params` begins with: a value to advance, fork, look into and save.
+
+    It is what `minimize` starts from, and the arguments are those of `minimize`, but for two. `optimizer`: without
+    data, or with all of them at each step, L-BFGS if none is named; for batches one must be, as a learning rate is
+    found by `minimize` alone. A schedule needs a length of its own, because a run has no end. `stop`: a test of
+    convergence that ends it, `GradientTolerance()`; by default none.
+
+    **Raises** `InputError` for what `minimize` raises it for.
+
+    >>> from descend.optimizers import SGD
+    >>> run = begin(lambda x: (x - 3.0) ** 2, 0.0, optimizer=SGD(0.25))
+    >>> run, trace = run.advance(2)
+    >>> run.step, float(run.params), trace.columns["loss"].tolist()
+    (2, 2.25, [9.0, 2.25])
+    """
+    setup = Setup.of(loss, params, data, state, batch_size, dtype)
+    with precision(setup.numbers):
+        if isinstance(optimizer, str) and optimizer == "auto" and not setup.is_noiseless:
+            raise InputError("batches need a rule: give optimizer=, such as Adam(0.001), or let minimize find a rate")
+        rule = LBFGS() if isinstance(optimizer, str) and optimizer == "auto" else checked(optimizer).over(None)
+        return setup.begun(rule if ema is None else EMA(rule, ema), stop, seed, on_nonfinite)[0]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is descended on: the loss and its form, the numbers of the parameters and the rest of them, the source of
+    the batches, and what the loss keeps."""
+
+    loss: Callable[..., Any]
+    form: Form
+    numbers: Tree
+    rest: Tree
+    source: Any
+    state: Tree
+
+    @classmethod
+    def of(
+        cls, loss: Callable[..., Any], params: Tree, data: Any, state: Tree, batch_size: int | None, dtype: Any
+    ) -> "Setup":
+        """The set-up, if it can be descended on."""
+        refuse_tracers("minimize and begin", params=params, data=data, state=state)
+        numbers, rest = split(as_parameters(params, floating(dtype)))
+        with precision(numbers):
+            source, state = source_of(data, batch_size), _state(state)
+            form = form_of(loss, not isinstance(source, Empty), state is not None)
+            return cls(loss, form, numbers, rest, source, state)
+
+    @property
+    def is_noiseless(self) -> bool:
+        """Whether the loss is the same function at each step."""
+        return isinstance(self.source, Empty | WholeSet) and not (self.form.takes_key or self.form.has_state)
+
+    def begun(
+        self, rule: Optimizer, stop: GradientTolerance | None, seed: int, on_nonfinite: str
+    ) -> tuple[Run, bool]:
+        """The run before its first step; and whether the loss convolves."""
+        descent = Descent(
+            source=self.source,
+            optimizer=rule,
+            stop=stop,
+            loss=self.loss,
+            rest=Static.of(self.rest),
+            form=self.form,
+            skip_nonfinite=on_nonfinite == "skip",
+            programs=programs_of(self.loss),
+        )
+        key = random_key(seed)
+        descent, convolves = _inspected(descent, self.numbers, key, self.state)
+        return start(descent, self.numbers, key, self.state), convolves
+
+
+def random_key(seed: int) -> jax.Array:
+    """`jax.random.key(seed)`, for JAX's usual generator without a program that is compiled for it."""
+    if jax.config.jax_default_prng_impl != "threefry2x32" or not 0 <= seed < 2**32:  # type: ignore[attr-defined]
+        return jax.random.key(seed)
+    return jax.random.wrap_key_data(jax.device_put(np.array([0, seed], np.uint32)), impl="threefry2x32")
+
+
+def checked(optimizer: Any) -> Optimizer:
+    """An optimizer of ours, or one that is wrapped as such.
+
+    **Raises** `InputError` if it is none.
+    """
+    if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")) or isinstance(optimizer, type):
+        raise InputError(f"optimizer must be a rule such as Adam(0.001), or 'auto', but is {optimizer!r}")
+    return optimizer if isinstance(optimizer, Optimizer) else External(optimizer)
+
+
+def refuse_tracers(what: str, **trees: Any) -> None:
+    """Refuse what is given by one of JAX's transformations instead of by a value."""
+    for name, tree in trees.items():
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree)):
+            raise InputError(f"{what} cannot be called within jax.jit, vmap or grad, where '{name}' has no value yet: "
+                             "for many descents at once use descend.advance_many; to differentiate or compile a step, "
+                             "the optimizer's own init and update")
+
+
+def floating(dtype: Any) -> Any:
+    """A floating-point type.
+
+    **Raises** `InputError` if it is none.
+    """
+    try:
+        known = np.dtype(dtype)
+    except TypeError:
+        raise InputError(f"dtype must be a floating-point type such as float32, but is {dtype!r}") from None
+    if not jnp.issubdtype(known, jnp.floating):
+        raise InputError(f"dtype must be a floating-point type such as float32, but is {known}")
+    return known
+
+
+def source_of(data: Any, batch_size: int | None) -> Source | HostSource | Fed:
+    """Where the batches come from, with its arrays where the steps are made.
+
+    **Raises** `InputError` for data that are none, and for a batch size that they have no use for.
+    """
+    if data is None:
+        if batch_size is not None:
+            raise InputError("batch_size is given, but no data")
+        return Empty()
+    if batch_size is not None and (isinstance(data, Source | HostSource | Fed) or is_loader(data)):
+        raise InputError(f"batch_size is given, but the batches come from {type(data).__name__}, which has its own")
+    if isinstance(data, Source | HostSource | Fed):
+        data = mini_batches(data.data, data.batch_size, data.shuffle) if isinstance(data, MiniBatches) else data
+        return on_device(data)
+    if is_loader(data):
+        return batches_of(data)
+    arrays, length = as_data(data)
+    size = min(BATCH_SIZE, length) if batch_size is None else index(batch_size)
+    if any(isinstance(array, np.memmap) for array in jax.tree.leaves(arrays)):
+        return HostArrays(arrays, size)
+    return on_device(WholeSet(arrays) if size == length else mini_batches(arrays, size))
+
+
+def on_device(tree: Tree) -> Tree:
+    """The tree with its arrays where the steps are made, so that no dispatch brings them there again."""
+    return jax.tree.map(lambda leaf: jax.device_put(leaf) if isinstance(leaf, np.ndarray) else leaf, tree)
+
+
+def _state(state: Tree) -> Tree:
+    """The state at first as arrays, with the dtypes that a step gives them."""
+
+    def convert(path: tuple[Any, ...], leaf: Any) -> Any:
+        if isinstance(leaf, jax.Array):
+            return leaf
+        if not is_number(leaf) and not isinstance(leaf, bool):
+            raise InputError(f"state '{path_name(path)}' must be a number or an array, but is {leaf!r}: what never "
+                             "changes belongs into the loss")
+        return jax.device_put(np.asarray(leaf))
+
+    return jax.tree_util.tree_map_with_path(convert, state)
+
+
+def _inspected(descent: Descent, numbers: Tree, key: jax.Array, state: Tree) -> tuple[Descent, bool]:
+    """The descent with a loss that is known to return what it may; and whether it convolves.
+
+    Of convolutions it is known that XLA may compile them far worse inside a loop. Only for them it is tried out: a
+    measurement that is not needed could only make two runs differ.
+    """
+    batch = _first_batch(descent, numbers, key)
+    carried = Carried(state, key if descent.form.takes_key else None)
+    try:
+        returned, convolves = descent.programs.traced(Descent.call, descent.without_data, numbers, batch, carried)
+    except Exception as error:
+        error.add_note(f"The loss was called with {shapes_of(numbers, batch, state)}.")
+        raise
+    return replace(descent, form=descent.form.settled(returned, state)), convolves
+
+
+def _first_batch(descent: Descent, numbers: Tree, key: jax.Array) -> Any:
+    """The shapes of a first batch; of a host's source, the batch itself."""
+    source = descent.source
+    if isinstance(source, HostSource):
+        return source.draw(source.init(key), descent.whole(numbers))[0]
+    if isinstance(source, Fed):
+        draws = source.feed(source.init(key), descent.whole(numbers), 1).draws
+        first = lambda source, draws: source.batch(jax.tree.map(lambda array: array[0], draws))
+        return jax.eval_shape(first, source, draws)
+    first_draw = lambda source, numbers, key: source.draw(source.init(key), descent.whole(numbers))[0]
+    return jax.eval_shape(first_draw, source, numbers, key)

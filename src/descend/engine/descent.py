@@ -1,0 +1,122 @@
+"""What a descent is: the values that a step changes, and those that it does not."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+
+from descend._tree import Tree, join
+from descend.engine.loss import Carried, Form, Outcome
+from descend.engine.programs import Programs
+from descend.optimizers import Optimizer
+from descend.schedules import fixed, setting
+from descend.sources import Empty, Fed, HostSource, Source
+from descend.stopping import GradientTolerance
+
+RUNNING, CONVERGED, NONFINITE, STALLED = range(4)
+
+
+class Guard(NamedTuple):
+    """What watches over the steps: whether to go on, the first gradient's norm, the updates that were skipped."""
+
+    status: Any
+    first_norm: Any
+    skipped: Any
+
+
+class State(NamedTuple):
+    """What a step changes. The step count, the status and where a source stands that the host draws from are the
+    host's, as NumPy's numbers; all else is where the steps are made."""
+
+    params: Tree
+    optimizer: Any
+    cursor: Any
+    step: Any
+    guard: Guard
+    carried: Carried = Carried()
+
+
+@setting
+class Descent:
+    """What a step does not change: the loss, the data, the rule, and what to do when a number is not finite.
+
+    `loss`: `loss(params, batch)`, and `form`, what it takes and returns besides. It may bring its own `value_and_grad`.
+    `rest`: the parts of the parameters that are not numbers.
+    `stop`: a test of convergence, or `None`. `skip_nonfinite`: pass over a step that is not finite, instead of
+    stopping before it. `stepwise`: dispatch every step by itself. `programs`: what was compiled for the loss.
+    """
+
+    source: Source | HostSource | Fed
+    optimizer: Optimizer
+    stop: GradientTolerance | None
+    loss: Any = fixed()
+    rest: "Static" = fixed()
+    form: Form = fixed(default=Form())
+    skip_nonfinite: bool = fixed(default=False)
+    stepwise: bool = fixed(default=False)
+    programs: Programs = fixed(default=Programs())
+
+    def call(self, params: Tree, batch: Any, carried: Carried) -> Any:
+        """What the loss returns for the numbers of the parameters and a batch."""
+        return self.form.called(self.loss, self.whole(params), batch, carried)
+
+    def evaluate(self, params: Tree, batch: Any, carried: Carried) -> Outcome:
+        """The loss on a batch, and what it returned besides."""
+        return self.form.outcome(self.call(params, batch, carried))
+
+    def value_and_grad(self, params: Tree, batch: Any, carried: Carried) -> tuple[Outcome, Tree]:
+        """The same, and the gradient; the loss's own, if it brings one."""
+        own = getattr(self.loss, "value_and_grad", None)
+        if own is not None:
+            returned, grads = self.form.called(own, self.whole(params), batch, carried)
+            return self.form.outcome(returned), grads
+
+        def value(numbers: Tree) -> tuple[jax.Array, Outcome]:
+            outcome = self.evaluate(numbers, batch, carried)
+            return outcome.value, outcome
+
+        (_, outcome), grads = jax.value_and_grad(value, has_aux=True)(params)
+        return outcome, grads
+
+    def functions(self, batch: Any, carried: Carried) -> dict[str, Callable[[Tree], Any]]:
+        """The loss on this batch, as functions of the parameters, for optimizers that look at other points too."""
+
+        def value_and_grad(params: Tree) -> tuple[jax.Array, Tree]:
+            (value, _, _), grads = self.value_and_grad(params, batch, carried)
+            return value, grads
+
+        return {"value_fn": lambda params: self.evaluate(params, batch, carried).value,
+                "value_and_grad": value_and_grad}
+
+    def whole(self, params: Tree) -> Tree:
+        """The parameters as the loss, and a source that looks at them, are given them."""
+        return join(params, self.rest.thaw())
+
+    @property
+    def without_data(self) -> "Descent":
+        """The descent for programs that are given a batch, or none."""
+        return dataclasses.replace(self, source=Empty())
+
+    def run(self, function: Callable[..., Any], *args: Any) -> Any:
+        """`function(self, *args)`, as a compiled program."""
+        return self.programs.run(function, self, *args)
+
+
+@dataclass(frozen=True)
+class Static:
+    """A pytree without arrays, comparable and hashable, so that a program can be specialised to it."""
+
+    leaves: tuple[Any, ...]
+    treedef: Any
+
+    @classmethod
+    def of(cls, tree: Tree) -> "Static":
+        """The tree, frozen."""
+        leaves, treedef = jax.tree.flatten(tree)
+        return cls(tuple(leaves), treedef)
+
+    def thaw(self) -> Tree:
+        """The tree again."""
+        return self.treedef.unflatten(self.leaves)

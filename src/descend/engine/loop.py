@@ -1,0 +1,191 @@
+"""The compiled loop: `θ ← θ + u(∇J(θ))`, many times in a dispatch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend._tree import Tree, named_leaves, norm, scaled_norm
+from descend.engine.descent import CONVERGED, NONFINITE, RUNNING, STALLED, Descent, State
+from descend.engine.loss import Carried
+from descend.errors import InputError
+from descend.optimizers import Point
+from descend.sources import Fed, Planned
+
+STEPS, BYTES = 2**14, 2**20  # the most that one dispatch records
+
+Entry = dict[str, jax.Array]
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["table", "others"], meta_fields=["names"])
+@dataclass(frozen=True)
+class Recorded:
+    """What is recorded of steps, along the first axis: the scalars of the loss's dtype, which `names` are of, in one
+    array, because to write them then takes one kernel; and what is none of them, by name."""
+
+    table: Any
+    others: Entry
+    names: tuple[str, ...]
+
+    def columns(self, count: int) -> dict[str, np.ndarray]:
+        """The first entries, by name."""
+        table = np.asarray(self.table)[:count]
+        columns = {name: table[:, i] for i, name in enumerate(self.names)}
+        return columns | {name: np.asarray(column)[:count] for name, column in self.others.items()}
+
+
+def loop(descent: Descent, state: State, draws: Any, n: Any) -> tuple[State, jax.Array, jax.Array, Recorded]:
+    """Up to `n` steps; fewer, if one of them should not have been made, which is then the last.
+
+    Gives the state after them, the last one's status, how many there were, and their trace. `n` is no constant of the
+    program, but there is an end to what a trace has room for.
+
+    To keep what was before a step, in case that it must not be made, would cost every step a pass over memory. So it is
+    made, and whoever called makes those before it again, from the beginning, which gives the same numbers bit for bit.
+    """
+    inner = jax.jit(step)  # traced once, though it is looked at twice
+    entry = jax.eval_shape(inner, descent, state, jax.eval_shape(_first, descent, state, draws)[0])[2]
+    trace = _empty(entry, _capacity(entry, draws))
+    n = jnp.minimum(n, len(trace.table))
+    if isinstance(descent.source, Planned):
+        return _planned(inner, descent, state, n, trace)
+    return _straight(inner, descent, state, draws, n, trace)
+
+
+def single(descent: Descent, state: State, draws: Any) -> tuple[State, jax.Array, Entry]:
+    """One step by itself."""
+    batch, cursor = _first(descent, state, draws)
+    return step(descent, state._replace(cursor=cursor), batch)
+
+
+def _straight(
+    inner: Callable[..., Any], descent: Descent, state: State, draws: Any, n: jax.Array, trace: Recorded
+) -> tuple[State, jax.Array, jax.Array, Recorded]:
+    """The steps of a source that is drawn from at each of them."""
+
+    def body(carry: Any) -> Any:
+        i, state, _, trace = carry
+        batch, cursor = _drawn(descent, state, jax.tree.map(lambda array: array[i.astype(jnp.uint32)], draws))
+        state, status, entry = inner(descent, state._replace(cursor=cursor), batch)
+        return i + 1, state, status, _write(trace, i, entry)
+
+    nothing = jnp.zeros((), jnp.int32)
+    goes_on = lambda carry: (carry[0] < n) & (carry[2] == RUNNING)
+    made, state, status, trace = jax.lax.while_loop(goes_on, body, (nothing, state, nothing, trace))
+    return state, status, made, trace
+
+
+def _planned(
+    inner: Callable[..., Any], descent: Descent, state: State, n: jax.Array, trace: Recorded
+) -> tuple[State, jax.Array, jax.Array, Recorded]:
+    """The steps of a source that settles some of its draws ahead: in blocks, each of one plan."""
+    source: Any = descent.source
+
+    def block(carry: Any) -> Any:
+        first, state, _, trace = carry
+        plan = source.plan(state.cursor, descent.whole(state.params))
+        end = first + jnp.minimum(plan.count, n - first)
+
+        def draw_at(i: jax.Array) -> Any:
+            place = jnp.minimum(i - first, plan.count - 1).astype(jnp.uint32)
+            return jax.tree.map(lambda draws: draws[place], plan.draws)
+
+        def body(carry: Any) -> Any:
+            i, state, _, trace, draw = carry
+            batch, cursor = source.take(draw, state.cursor, descent.whole(state.params))
+            state, status, entry = inner(descent, state._replace(cursor=cursor), batch)
+            # The next draw is carried, because XLA would otherwise fuse its making with the use of every number in it.
+            return i + 1, state, status, _write(trace, i, entry), draw_at(i + 1)
+
+        begin = (first, state._replace(cursor=plan.cursor), running, trace, draw_at(first))
+        i, state, status, trace, _ = jax.lax.while_loop(lambda c: (c[0] < end) & (c[2] == RUNNING), body, begin)
+        return i, state._replace(cursor=source.after(state.cursor, i - first)), status, trace
+
+    running = jnp.zeros((), jnp.int32)
+    begin = (running, state, running, trace)
+    made, state, status, trace = jax.lax.while_loop(lambda c: (c[0] < n) & (c[2] == RUNNING), block, begin)
+    return state, status, made, trace
+
+
+def step(descent: Descent, state: State, batch: Any) -> tuple[State, jax.Array, Entry]:
+    """θ ← θ + u(∇J(θ)); the reason not to have done so, if there is one; and the step's entry in the trace."""
+    params, guard, rule = state.params, state.guard, descent.optimizer
+    given, key = state.carried.for_a_step()
+    (loss, changed, aux), grads = descent.value_and_grad(params, batch, given)
+    extra = {"value": loss, "aux": aux, **descent.functions(batch, given)}
+    updates, optimizer = rule.update(grads, state.optimizer, params, **extra)
+    _, loss, grads = rule.standing(state.optimizer, Point(params, loss, grads))
+    # Where a descent may end for its gradient, it must not be for squares that are beyond the range of its dtype.
+    grad_norm, update_norm = (norm if descent.stop is None else scaled_norm)(grads), norm(updates)
+    finite = jnp.isfinite(loss) & jnp.isfinite(grad_norm) & jnp.isfinite(update_norm)
+    allowed = finite | (rule.passed_over(optimizer) & jnp.isfinite(update_norm))
+    status = jnp.where(allowed, RUNNING, NONFINITE).astype(jnp.int32)
+    moved = jax.tree.map(jnp.add, params, updates)
+    if descent.skip_nonfinite:
+        before = (params, state.optimizer, given.state)
+        moved, optimizer, changed = _where(allowed, (moved, optimizer, changed), before)
+        guard = guard._replace(skipped=guard.skipped + ~allowed)
+        status = jnp.zeros((), jnp.int32)
+    if descent.stop is not None:
+        first = jnp.where(jnp.isnan(guard.first_norm) & finite, grad_norm, guard.first_norm)
+        guard = guard._replace(first_norm=first)
+        status = jnp.where(finite & descent.stop.met(grad_norm, first), CONVERGED, status).astype(jnp.int32)
+    if (stalled := rule.stalled(state.optimizer)) is not False:
+        status = jnp.where(finite & stalled & (status == RUNNING), STALLED, status).astype(jnp.int32)
+    measured = {"loss": loss, "gradient_norm": grad_norm, "update_norm": update_norm}
+    entry = _entry(measured, rule.readings(optimizer), named_leaves(aux))
+    carried = Carried(changed, key)
+    return state._replace(params=moved, optimizer=optimizer, guard=guard, carried=carried), status, entry
+
+
+def _where(condition: jax.Array, new: Tree, old: Tree) -> Tree:
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), new, old)
+
+
+# ------------------------------------------------------------------------------------------------------------- draws
+
+
+def _first(descent: Descent, state: State, draws: Any) -> tuple[Any, Any]:
+    """The next batch, and the cursor after it."""
+    return _drawn(descent, state, jax.tree.map(lambda array: array[0], draws))
+
+
+def _drawn(descent: Descent, state: State, draw: Any) -> tuple[Any, Any]:
+    source: Any = descent.source
+    if isinstance(source, Fed):
+        return source.batch(draw), state.cursor
+    return source.draw(state.cursor, descent.whole(state.params))
+
+
+# ------------------------------------------------------------------------------------------------------------- traces
+
+
+def _entry(*parts: dict[str, Any]) -> Entry:
+    """The parts of an entry in the trace, together."""
+    entry: Entry = {}
+    for part in parts:
+        if clash := (entry.keys() | {"step"}) & part.keys():
+            raise InputError(f"the loss returns '{min(clash)}' besides its value, a column that the trace has already")
+        entry |= {name: jnp.asarray(value) for name, value in part.items()}
+    return entry
+
+
+def _capacity(entry: Any, draws: Any) -> int:
+    most = max(1, min(STEPS, BYTES // sum(x.size * x.dtype.itemsize for x in entry.values())))
+    return min([most, *(len(array) for array in jax.tree.leaves(draws))])
+
+
+def _empty(entry: Any, capacity: int) -> Recorded:
+    names = tuple(sorted(name for name, x in entry.items() if x.shape == () and x.dtype == entry["loss"].dtype))
+    others = {name: jnp.zeros((capacity, *x.shape), x.dtype) for name, x in entry.items() if name not in names}
+    return Recorded(jnp.zeros((capacity, len(names)), entry["loss"].dtype), others, names)
+
+
+def _write(trace: Recorded, i: jax.Array, entry: Entry) -> Recorded:
+    put = lambda array, value: jax.lax.dynamic_update_index_in_dim(array, value, i.astype(jnp.uint32), 0)
+    table = put(trace.table, jnp.stack([entry[name] for name in trace.names]))
+    return Recorded(table, {name: put(array, entry[name]) for name, array in trace.others.items()}, trace.names)
