@@ -17,8 +17,8 @@ import numpy as np
 
 from descend._tree import Tree
 from descend.engine.descent import CONVERGED, NONFINITE, STALLED
-from descend.engine.pace import Pace, with_best_dispatch
 from descend.engine.history import History
+from descend.engine.pace import Pace, with_best_dispatch
 from descend.engine.progress import Observer, Progress
 from descend.engine.run import Run, Trace, dispatch
 from descend.engine.search import Race, Search, Trial
