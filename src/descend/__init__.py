@@ -13,10 +13,11 @@ from descend.engine.storing import Match, restore
 from descend.engine.trainer import Checkpoint
 from descend.errors import CheckpointError, DescendError, InputError
 from descend.gradients import check_gradients
-from descend.minimize import Result, minimize
+from descend.minimize import minimize
 from descend.observers import Progress
 from descend.optimizers import SGD, AdaGrad, Adam, AdamW, RMSprop
 from descend.stopping import GradientTolerance, Plateau, Reason, Target
+from descend.training import Result, Trainer
 
 __all__ = [
     "SGD",
@@ -37,6 +38,7 @@ __all__ = [
     "Result",
     "Run",
     "Target",
+    "Trainer",
     "advance",
     "begin",
     "check_gradients",

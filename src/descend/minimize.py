@@ -1,67 +1,16 @@
-"""The everyday door: `minimize(loss, params, data, ...)`, and what it gives back."""
+"""The everyday door: `minimize(loss, params, data, ...)`."""
 
-import dataclasses
-import hashlib
-import math
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-import jax
 import numpy as np
 
-from descend._arrays import precision
-from descend._tree import Tree, join, named_leaves, split
-from descend.engine.begin import Setup, checked, on_device
-from descend.engine.descent import Descent, Static
-from descend.engine.history import History
-from descend.engine.loss import Carried
+from descend._tree import Tree
 from descend.engine.progress import Observer
-from descend.engine.run import Run
-from descend.engine.search import FIRST, Race, Search
-from descend.engine.trainer import Checkpoint, Drive, Validate
-from descend.errors import InputError
-from descend.optimizers import EMA, LBFGS
-from descend.sources import Empty, HostArrays, MiniBatches, WholeSet, as_data
-from descend.stopping import Best, Budget, GradientTolerance, Plateau, Reason, Stop, Target
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-FUNCTION_STEPS = 100_000
-DATA_EPOCHS = 100
-
-
-@dataclass(frozen=True)
-class Result:
-    """Where a descent ended, why, and how it got there.
-
-    `params`: the best validated parameters, or the last ones where nothing was validated. `reason`: the named reason
-    to stop, with its evidence. `history`: what was recorded, per step. `loss`: the last step's. `best`: the best
-    validation. `run`: the run as it ended, a value to keep, to fork and to `advance`. `seconds`: of training. `state`:
-    the loss's own, if it keeps one, as it belongs to `params`. `search`: how the learning rate was found, if it was.
-    """
-
-    params: Tree
-    reason: Reason
-    history: History
-    loss: float
-    best: Best
-    run: Run
-    seconds: float
-    state: Tree = None
-    search: Search | None = None
-
-    def plot(self) -> "go.Figure":
-        """The loss, the gradient's norm and the learning rate over the steps, as a Plotly figure."""
-        from descend._figures import training_curves  # Plotly is for those who look
-
-        return training_curves(self.history, self.reason)
-
-    def __repr__(self) -> str:
-        return f"Result({self.reason}; loss {self.loss:.6g} after {self.reason.step} steps in {self.seconds:.3g} s)"
+from descend.engine.trainer import Checkpoint
+from descend.stopping import Stop
+from descend.training import Result, Trainer
 
 
 def minimize(
@@ -82,6 +31,7 @@ def minimize(
     observers: Sequence[Observer] = (),
     checkpoint: str | Path | Checkpoint | None = None,
     resume: bool = False,
+    snapshots: bool | float = False,
     seed: int = 0,
     dtype: Any = np.float32,
     on_nonfinite: Literal["stop", "skip"] = "stop",
@@ -117,6 +67,9 @@ def minimize(
     - `observers`: called with a `Progress` between dispatches, about ten times a second.
     - `checkpoint`: a file to save the run in, every five seconds and at the end. `resume`: go on from it, if it is
       there; the parameters will be, bit for bit, those of a descent that was never interrupted.
+    - `snapshots`: keep the run as it was at its start and after 1, 2, 4, 8, … steps, in the result and the checkpoint.
+      A number is the most bytes that they may take, and `True` a quarter of a gigabyte. Where they would take more,
+      every second one is left out: then come 2, 8, 32, …, later 8, 128, ….
     - `seed`: of the shuffling. `dtype`: of the parameters, float32 or float64.
     - `on_nonfinite`: `"stop"` before a step whose loss, gradient or update is not finite, or `"skip"` it.
 
@@ -129,194 +82,5 @@ def minimize(
     >>> result.reason.name, round(float(result.params), 3)
     ('converged', 3.0)
     """
-    setup = Setup.of(loss, params, data, state, batch_size, dtype)
-    with precision(setup.numbers):
-        source = setup.source
-        budget = _budget(source, epochs, steps, seconds)
-        rule, race = _optimizer(optimizer, ema, budget.steps, setup)
-        tolerance, plateau, target = _stops(stop, source, validation)
-        run, convolves = setup.begun(rule, tolerance, seed, on_nonfinite)
-        per_epoch = getattr(source, "steps_per_epoch", None) or 1.0
-        if validate_every is not None and validate_every < 1:
-            raise InputError(f"validate_every must be at least 1 step, but is {validate_every}")
-        saved = Checkpoint(Path(checkpoint)) if isinstance(checkpoint, str | Path) else checkpoint
-        drive = Drive(
-            run=run,
-            budget=budget,
-            plateau=plateau,
-            target=target,
-            validate=_validation(validation, run.descent),
-            validate_every=validate_every or max(per_epoch, 1.0),
-            observers=observers,
-            checkpoint=saved,
-            tries_stepwise=convolves,
-            race=race,
-            identity=_identity(run.descent, setup.numbers, seed) if saved else {},
-        )
-        if resume and saved is None:
-            raise InputError("resume=True needs checkpoint=, the file to go on from")
-        if resume and saved and saved.path.exists():
-            drive.resume(saved.path)
-        return _result(drive, drive.to_the_end())
-
-
-def _budget(source: Any, epochs: float | None, steps: int | None, seconds: float | None) -> Budget:
-    for name, value in (("epochs", epochs), ("steps", steps), ("seconds", seconds)):
-        if value is not None and not value > 0:
-            raise InputError(f"{name} must be more than 0, but is {value}")
-    if epochs is None and steps is None and seconds is None:
-        if isinstance(source, Empty):
-            steps = FUNCTION_STEPS
-        else:
-            epochs = DATA_EPOCHS
-    if epochs is not None:
-        per_epoch = getattr(source, "steps_per_epoch", None)
-        if per_epoch is None:
-            raise InputError("epochs= needs a source that knows its steps_per_epoch: give steps= or seconds= instead")
-        in_epochs = math.ceil(round(epochs * per_epoch, 6))  # 100 · 2.2 is a little more than 220
-        if steps is None or in_epochs <= steps:
-            return Budget(_countable(in_epochs), seconds, f"{epochs:g} epochs ({in_epochs:,} steps)")
-    return Budget(_countable(steps), seconds, f"{steps} steps")
-
-
-def _countable(steps: int | None) -> int | None:
-    if steps is not None and steps >= 2**31:
-        raise InputError(f"steps are counted in 32 bits, and {steps:,} are too many: give less, or seconds= alone")
-    return steps
-
-
-def _optimizer(optimizer: Any, ema: float | None, steps: int | None, setup: Setup) -> tuple[Any, Race | None]:
-    """The rule; where it was left to us and its learning rate must be found first, how."""
-    within = (lambda rule: rule) if ema is None else (lambda rule: EMA(rule, ema))
-    if isinstance(optimizer, str) and optimizer == "auto":
-        if setup.is_noiseless:
-            return within(LBFGS()), None
-        race = Race(steps, *_crowding(setup, steps), within)
-        return race.rule(FIRST), race
-    return within(checked(optimizer).over(steps)), None
-
-
-def _crowding(setup: Setup, steps: int | None) -> tuple[float, float]:
-    """How many parameters there are for each example, and how often all are passed; one and without end, if nobody
-    knows how many examples there are."""
-    source = setup.source
-    if isinstance(source, MiniBatches | HostArrays):
-        per_pass, size = source.steps_per_epoch, source.batch_size
-    elif isinstance(source, WholeSet):
-        per_pass, size = 1, len(jax.tree.leaves(source.data)[0])
-    else:
-        return 1.0, math.inf
-    passes = math.inf if steps is None else steps / per_pass
-    return sum(leaf.size for leaf in jax.tree.leaves(setup.numbers)) / (per_pass * size), passes
-
-
-def _stops(stop: Any, source: Any, validation: Any) -> tuple[Any, Any, Any]:
-    """The test of convergence, the plateau and the target, each `None` if it is not asked for."""
-    if stop is None:
-        noiseless = isinstance(source, Empty | WholeSet)
-        stop = GradientTolerance() if noiseless else Plateau() if validation is not None else []
-    chosen = list(stop) if isinstance(stop, Sequence) else [stop]
-    for test in chosen:
-        if not isinstance(test, GradientTolerance | Plateau | Target):
-            raise InputError(f"stop takes GradientTolerance, Plateau and Target, but not {test!r}")
-        if isinstance(test, Plateau) and validation is None:
-            raise InputError("Plateau() looks at the validation loss: give validation=")
-        if isinstance(test, Target) and validation is None:
-            raise InputError(f"Target({test.name!r}) looks at the validation: give validation=")
-    kinds = (GradientTolerance, Plateau, Target)
-    first = lambda kind: next((test for test in chosen if isinstance(test, kind)), None)
-    return tuple(map(first, kinds))  # type: ignore[return-value]
-
-
-def _validation(validation: Any, descent: Descent) -> Validate | None:
-    if validation is None:
-        return None
-    measure = validation if callable(validation) else _on_held_out(validation, descent)
-
-    def validate(params: Tree, state: Tree) -> dict[str, float]:
-        if descent.form.has_state or descent.form.takes_key:
-            params = _in_inference(params)
-        value = measure(params, state) if descent.form.has_state else measure(params)
-        loss, others = value if isinstance(value, tuple) else (value, {})
-        return {"loss": float(loss), **{name: float(x) for name, x in named_leaves(others).items() if np.ndim(x) == 0}}
-
-    return validate
-
-
-def _on_held_out(validation: Any, descent: Descent) -> Callable[..., Any]:
-    """The loss on held-out data, without anything that is random in it."""
-    held_out, _ = as_data(validation, "validation data")
-    on_all = dataclasses.replace(descent, source=WholeSet(on_device(held_out)))
-
-    def measure(params: Tree, state: Tree = None) -> tuple[Any, Any]:
-        numbers, rest = split(params)
-        return dataclasses.replace(on_all, rest=Static.of(rest)).run(_on_all, numbers, state)
-
-    return measure
-
-
-def _on_all(descent: Descent, numbers: Tree, state: Tree) -> tuple[Any, Any]:
-    whole: Any = descent.source
-    value, _, aux = descent.evaluate(numbers, whole.data, Carried(state))
-    return value, aux
-
-
-def _in_inference(params: Tree) -> Tree:
-    """The parameters with all Equinox modules among them as they are used after training."""
-    import equinox as eqx  # whose import is for those who have modules
-
-    return eqx.nn.inference_mode(params)
-
-
-def _identity(descent: Descent, numbers: Tree, seed: int) -> dict[str, Any]:
-    """What a checkpoint must agree with: a run that goes on from it would otherwise be another one."""
-    source = descent.source
-    return {
-        "parameters": {name: f"{x.dtype}{list(x.shape)}" for name, x in named_leaves(numbers).items()},
-        "loss": _without_addresses(repr(descent.loss)),
-        "optimizer": _without_addresses(repr(descent.optimizer)),  # before a rate is sought, if one is
-        "source": _without_addresses(getattr(source, "identity", type(source).__name__)),
-        "batch size": getattr(source, "batch_size", None),
-        "shuffle": getattr(source, "shuffle", None),
-        "data": _digest(getattr(source, "data", None)),
-        "seed": seed,
-    }
-
-
-def _without_addresses(told: str) -> str:
-    """A text that tells of objects, without where in memory they are."""
-    return re.sub(r" at 0x[0-9a-f]+", "", told)
-
-
-def _digest(data: Any) -> str:
-    """A hash of the data, some rows at a time, because they may be larger than memory."""
-    digest = hashlib.sha256()
-    for name, array in named_leaves(data).items():
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        rows = max(1, 2**24 // max(array[:1].nbytes, 1))
-        for row in range(0, len(array), rows):
-            digest.update(np.ascontiguousarray(array[row : row + rows]).tobytes())
-    return digest.hexdigest()[:16]
-
-
-def _result(drive: Drive, reason: Reason) -> Result:
-    run = drive.run
-    state = run.state.carried.state
-    if drive.best_numbers is not None:
-        numbers, state = drive.best_numbers
-    elif reason.name == "converged":  # an average may lag far behind the parameters that passed the test
-        numbers = run.judged_numbers
-    else:
-        numbers = run.eval_numbers
-    losses = drive.history.columns.get("loss", np.full(1, np.nan))
-    return Result(
-        params=join(numbers, run.descent.rest.thaw()),
-        reason=reason,
-        history=drive.history,
-        loss=float(losses[-1]),
-        best=drive.best,
-        run=run,
-        seconds=drive.seconds,
-        state=state,
-        search=drive.search,
-    )
+    settings = dict(locals())  # all that was given, by name
+    return Trainer.begin(**settings).to_the_end()

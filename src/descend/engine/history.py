@@ -1,4 +1,4 @@
-"""What was recorded while a descent went on: columns per step, and the validations between them."""
+"""What was recorded while a descent went on: columns per step, and the validations and changes between them."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,11 +20,15 @@ class History:
 
     The first 100,000 steps have a row each. When there are more, every second row is dropped, and from then on every
     second step is kept, and so on: `stride` is the distance between rows. The last step's row is always there.
+
+    `validation`: the values of all validations by name, and in `step` how many steps were made before them. `changes`:
+    of the learning rate while the descent went on, in the same form.
     """
 
     def __init__(self) -> None:
         self.stride = 1
         self.validation: dict[str, list[float]] = {}
+        self.changes: dict[str, list[float]] = {}
         self._blocks: list[dict[str, np.ndarray]] = []
         self._last: dict[str, np.ndarray] = {}
         self._rows = 0
@@ -46,6 +50,16 @@ class History:
         """Take in a validation."""
         for name, value in {"step": step, **values}.items():
             self.validation.setdefault(name, []).append(value)
+
+    def changed(self, step: int, learning_rate: float) -> None:
+        """Take in a change of the learning rate."""
+        for name, value in {"step": step, "learning_rate": learning_rate}.items():
+            self.changes.setdefault(name, []).append(value)
+
+    def rate_before(self, step: int) -> float | None:
+        """The learning rate to which it was changed last before so many steps were made, if it was."""
+        steps, rates = self.changes.get("step", []), self.changes.get("learning_rate", [])
+        return next((rate for at, rate in zip(reversed(steps), reversed(rates), strict=True) if at < step), None)
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
@@ -91,7 +105,8 @@ class History:
     def to_arrays(self) -> dict[str, np.ndarray]:
         """All of it as arrays by name, for a checkpoint."""
         arrays = {f"step/{name}": column for name, column in self.columns.items()}
-        return arrays | {f"validation/{name}": np.array(values) for name, values in self.validation.items()}
+        arrays |= {f"validation/{name}": np.array(values) for name, values in self.validation.items()}
+        return arrays | {f"changes/{name}": np.array(values) for name, values in self.changes.items()}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], stride: int) -> "History":
@@ -103,8 +118,9 @@ class History:
             history._last = {name: column[-1:] for name, column in block.items()}
             history._keep(block)
         for name, values in arrays.items():
-            if name.startswith("validation/"):
-                history.validation[name.removeprefix("validation/")] = values.tolist()
+            kind, _, what = name.partition("/")
+            if kind in ("validation", "changes"):
+                getattr(history, kind)[what] = values.tolist()
         return history
 
     def _keep(self, block: dict[str, np.ndarray]) -> None:

@@ -20,6 +20,10 @@ class Pace:
         self.size = 1
         self._dispatches = 0
 
+    def within(self, seconds: float) -> int:
+        """How many steps take no longer than these seconds, and no longer than a tenth of one."""
+        return max(1, int(self.size * min(seconds / TARGET, 1.0)))
+
     def record(self, steps: int, seconds: float) -> None:
         """Learn from a dispatch. The first compiled the program, and says nothing of the steps."""
         self._dispatches += 1

@@ -6,7 +6,6 @@ import math
 import signal
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,17 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from descend._arrays import precision
 from descend._tree import Tree
 from descend.engine.descent import CONVERGED, NONFINITE, STALLED
 from descend.engine.history import History
 from descend.engine.pace import Pace, with_best_dispatch
 from descend.engine.progress import Observer, Progress
 from descend.engine.run import Run, Trace, dispatch
-from descend.engine.search import Race, Search, Trial
-from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
-from descend.errors import CheckpointError, InputError
+from descend.engine.search import Race
+from descend.engine.standing import Standing, with_rate
+from descend.errors import InputError
 from descend.optimizers import Optimizer
-from descend.stopping import Best, Budget, GradientTolerance, Plateau, Reason, Target
+from descend.stopping import GradientTolerance, Plateau, Reason, Target
 
 SEARCHING = 0.2  # of the seconds that there are, which the search for a learning rate may take
 Validate = Callable[[Tree, Tree], Mapping[str, float]]  # of parameters and state: `loss`, and what else to know
@@ -43,12 +43,26 @@ class Checkpoint:
     every: float = 5.0
 
 
-@dataclass
-class Drive:
-    """A descent under way: the run, and what is known of it on the host."""
+class _Timer:
+    """Whether it is time to save again: not too often, and for no more than a fiftieth of the time."""
 
-    run: Run
-    budget: Budget
+    def __init__(self) -> None:
+        self._last, self._cost = time.monotonic(), 0.0
+
+    def is_due(self, every: float) -> bool:
+        return time.monotonic() - self._last >= max(every, 50 * self._cost)
+
+    def time(self, action: Callable[[], None]) -> None:
+        begin = time.monotonic()
+        action()
+        self._last = time.monotonic()
+        self._cost = self._last - begin
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class Drive(Standing):
+    """A descent under way, and all that goes on around its steps."""
+
     plateau: Plateau | None = None
     target: Target | None = None
     validate: Validate | None = None
@@ -56,50 +70,71 @@ class Drive:
     observers: Sequence[Observer] = ()
     checkpoint: Checkpoint | None = None
     tries_stepwise: bool = False
-    race: Race | None = None
-    identity: Mapping[str, Any] = field(default_factory=dict)
 
-    history: History = field(default_factory=History)
-    best: Best = field(default_factory=Best)
-    best_numbers: Any = None  # and the loss's state with them
-    seconds: float = 0.0
-    search: Search | None = None
-    reason: Reason | None = None
+    _pace: Pace = field(init=False, default_factory=Pace)
+    _timer: _Timer = field(init=False, default_factory=_Timer)
+    _last: tuple[Trace, float] = field(init=False, default=(Trace(0, {}), 0.0))  # dispatch, and its seconds
+    _interrupted: threading.Event = field(init=False, default_factory=threading.Event)
+    _looking_on: contextlib.ExitStack | None = field(init=False, default=None)
+    _concluded: bool = field(init=False, default=False)
 
-    def to_the_end(self) -> Reason:
-        """Descend until there is a reason to stop, and give it."""
-        with contextlib.ExitStack() as stack:
-            for observer in self.observers:
-                if isinstance(observer, contextlib.AbstractContextManager):
-                    stack.enter_context(observer)
-            interrupted = stack.enter_context(interrupts())
-            if self.tries_stepwise and self.run.step == 0:
+    # ------------------------------------------------------------------------------------------------ going on
+
+    def go_on(self, steps: float = math.inf, seconds: float = math.inf) -> None:
+        """Descend until there is a reason to stop, or so many more steps were made, or so many seconds are over."""
+        self.open()
+        with precision(self.run.state.params):
+            self._prepare()
+            last, end = self.run.step + steps, time.perf_counter() + seconds
+            while self.reason is None and self.run.step < last and (left := end - time.perf_counter()) > 0:
+                self._dispatch(last, left)
+            self._conclude()
+
+    def open(self) -> None:
+        """Let the observers in, if they are not."""
+        if self._looking_on is None:
+            with contextlib.ExitStack() as stack:
+                for observer in self.observers:
+                    if isinstance(observer, contextlib.AbstractContextManager):
+                        stack.enter_context(observer)
+                self._looking_on = stack.pop_all()
+
+    def leave(self, *error: Any) -> None:
+        """Let the observers out; without an error, save first what is not saved yet."""
+        if not any(error) and self.checkpoint and not self._concluded:
+            self.save(self.checkpoint.path)
+        stack, self._looking_on = self._looking_on, None
+        if stack is not None:
+            stack.__exit__(*error)
+
+    def change_rate(self, learning_rate: float) -> None:
+        """Step with this learning rate from here on."""
+        self.run = with_rate(self.run, learning_rate)
+        self.history.changed(self.run.step, learning_rate)
+
+    def copied(self) -> Any:
+        """The same, to go on by itself, unseen and unsaved."""
+        history = History.from_arrays(self.history.to_arrays(), self.history.stride)
+        return dataclasses.replace(self, history=history, observers=(), checkpoint=None)
+
+    def _prepare(self) -> None:
+        """What comes before the first step."""
+        self.reason = self.reason or self.budget.spent(self.run.step, self.seconds)
+        if self.reason is None and self.run.step == 0:
+            if self.tries_stepwise:
                 self.run = with_best_dispatch(self.run)
-            if self.race and self.search is None and self.reason is None:
-                self._search(self.race, interrupted)
-            self.reason = self.reason or self.budget.spent(self.run.step, self.seconds)
-            pace, timer, trace = Pace(), _Timer(), Trace(self.run.step, {})
-            begin = time.perf_counter()
-            while self.reason is None:
-                self._report(trace, time.perf_counter() - begin)
-                if self.checkpoint and timer.is_due(self.checkpoint.every):
-                    timer.time(partial(self._save, self.checkpoint.path))
-                begin = time.perf_counter()
-                trace = self._advance(pace)
-                self._judge(trace, interrupted)
-                self.seconds += time.perf_counter() - begin
-            if self.checkpoint:
-                self._save(self.checkpoint.path)
-            self._validate_the_end()
-            self._report(trace, time.perf_counter() - begin)
-        return self.reason
+            if self.race and self.search is None and not self.history.changes:
+                self._search(self.race)
+                self.reason = self.reason or self.budget.spent(self.run.step, self.seconds)
+        if self.run.step == 0:
+            self.snapshots = self.snapshots.keep(self.run)
 
-    def _search(self, race: Race, interrupted: threading.Event) -> None:
+    def _search(self, race: Race) -> None:
         """Find the learning rate, in the time that there is."""
         begin, limit = time.perf_counter(), self.budget.seconds or math.inf
-        is_over = lambda: interrupted.is_set() or time.perf_counter() - begin >= SEARCHING * limit
+        is_over = lambda: self._interrupted.is_set() or time.perf_counter() - begin >= SEARCHING * limit
         search = race(self.run, is_over, self._tell_of_trials)
-        if interrupted.is_set():
+        if self._interrupted.is_set():
             # Not kept: a descent that goes on from here must find the rate that one finds which was not interrupted.
             self.reason = Reason("interrupted", "Ctrl-C while a learning rate was looked for", self.run.step)
             return
@@ -114,16 +149,35 @@ class Drive:
     def _tune(self, rule: Optimizer) -> None:
         self.run = dataclasses.replace(self.run, descent=dataclasses.replace(self.run.descent, optimizer=rule))
 
-    def _advance(self, pace: Pace) -> Trace:
-        before = self.run.step
-        n = min(pace.size, self._next_validation(before) - before, (self.budget.steps or math.inf) - before)
-        begin = time.perf_counter()
-        self.run, trace = dispatch(self.run, max(int(n), 1))
-        pace.record(self.run.step - before, time.perf_counter() - begin)
+    def _dispatch(self, last: float, seconds: float) -> None:
+        """One dispatch, which ends at step `last` and within these seconds, as far as the pace is known."""
+        if self.checkpoint and self._timer.is_due(self.checkpoint.every):
+            self._timer.time(partial(self.save, self.checkpoint.path))
+        begin, before = time.perf_counter(), self.run.step
+        marks = (last, self._next_validation(before), self.snapshots.after(before), self.budget.steps or math.inf)
+        self.run, trace = dispatch(self.run, int(min(self._pace.within(seconds), *(mark - before for mark in marks))))
+        self._pace.record(self.run.step - before, time.perf_counter() - begin)
         self.history.extend(trace)
-        return trace
+        if self.run.step > before:
+            self.snapshots = self.snapshots.keep(self.run)
+        self._judge(trace)
+        self._last = trace, time.perf_counter() - begin
+        self.seconds += self._last[1]
+        if self.reason is None:
+            self._report()
 
-    def _judge(self, trace: Trace, interrupted: threading.Event) -> None:
+    def _conclude(self) -> None:
+        """What comes after the last step."""
+        if self.reason is not None and not self._concluded:
+            self._concluded = True
+            if self.checkpoint:
+                self.save(self.checkpoint.path)
+            self._validate_the_end()
+            self._report()
+
+    # ------------------------------------------------------------------------------------------------- judging
+
+    def _judge(self, trace: Trace) -> None:
         """Validate where it is time to, and find out whether there is a reason to stop, the strongest first."""
         run, step = self.run, self.run.step
         status = int(run.state.guard.status)
@@ -145,7 +199,7 @@ class Drive:
             self.reason = Reason("plateau", evidence, step)
         else:
             self.reason = self.budget.spent(step, self.seconds)
-        if self.reason is None and interrupted.is_set():
+        if self.reason is None and self._interrupted.is_set():
             self.reason = Reason("interrupted", f"Ctrl-C after {step} steps", step)
 
     def _validate_the_end(self) -> None:
@@ -174,16 +228,18 @@ class Drive:
         number = math.floor(round(step / self.validate_every, 6)) + 1
         return math.ceil(round(number * self.validate_every, 6))
 
-    def _report(self, trace: Trace, seconds: float) -> None:
-        if not self.observers or (not len(trace) and self.reason is None):
-            return
-        step, steps = self.run.step, self.budget.steps
+    # ------------------------------------------------------------------------------------------------- telling
+
+    @property
+    def progress(self) -> Progress:
+        """How far the descent has come."""
+        step, steps, (trace, seconds) = self.run.step, self.budget.steps, self._last
         rate = len(trace) / max(seconds, 1e-9)
         limits = [self.budget.seconds - self.seconds] if self.budget.seconds else []
         limits += [(steps - step) / rate] if steps and rate else []
         per_epoch = getattr(self.run.descent.source, "steps_per_epoch", None)
         checks = self.history.validation
-        progress = Progress(
+        return Progress(
             step=step,
             steps=steps,
             epoch=step / per_epoch if per_epoch else None,
@@ -195,60 +251,12 @@ class Drive:
             eta=max(min(limits), 0.0) if limits else None,
             reason=self.reason,
         )
-        for observer in self.observers:
-            observer(progress)
 
-    def _save(self, path: Path) -> None:
-        """Write the checkpoint; a disk that cannot take it is warned of, and the descent goes on."""
-        arrays = tree_to_arrays(self.run.state, "state")
-        arrays |= {f"history/{name}": array for name, array in self.history.to_arrays().items()}
-        if self.best_numbers is not None:
-            arrays |= tree_to_arrays(self.best_numbers, "best")
-        facts = {
-            "identity": self.identity,
-            "seconds": self.seconds,
-            "stride": self.history.stride,
-            "stepwise": self.run.descent.stepwise,
-            "search": dataclasses.asdict(self.search) if self.search else None,
-            "best": vars(self.best),
-            "reason": vars(self.reason) if self.reason else None,
-        }
-        try:
-            write_arrays(path, arrays, facts)
-        except OSError as error:
-            warnings.warn(
-                f"the checkpoint {path} could not be written ({error.strerror}): the descent goes on, "
-                "and the last one that was written is whole",
-                stacklevel=2,
-            )
-
-    def resume(self, path: Path) -> None:
-        """Go on from a checkpoint.
-
-        **Raises** `CheckpointError` if it is damaged or was made by another descent, and says how that differed.
-        """
-        arrays, facts = read_arrays(path)
-        differences = [
-            f"{name} was {theirs}, and is {self.identity.get(name)}"
-            for name, theirs in facts["identity"].items()
-            if theirs != self.identity.get(name)
-        ]
-        if differences:
-            raise CheckpointError(f"{path} belongs to another run: {'; '.join(differences)}")
-        best = (self.run.eval_numbers, self.run.state.carried.state)
-        descent = dataclasses.replace(self.run.descent, stepwise=facts["stepwise"])
-        self.run = Run(tree_from_arrays(self.run.state, arrays, "state"), descent)
-        if any(name.startswith("best/") for name in arrays):
-            self.best_numbers = tree_from_arrays(best, arrays, "best")
-        past = {name.removeprefix("history/"): a for name, a in arrays.items() if name.startswith("history/")}
-        self.history = History.from_arrays(past, facts["stride"])
-        if self.race and (found := facts["search"]):
-            self.search = Search(tuple(Trial(**trial) for trial in found["trials"]), found["steps_each"], found["rate"])
-            self._tune(self.race.rule(self.search.rate))
-        self.best, self.seconds = Best(**facts["best"]), facts["seconds"]
-        reason = facts["reason"]
-        if reason and reason["name"] not in ("budget", "interrupted"):
-            self.reason = Reason(**reason)
+    def _report(self) -> None:
+        if self.observers:
+            progress = self.progress
+            for observer in self.observers:
+                observer(progress)
 
 
 def _convergence(stop: GradientTolerance, run: Run, trace: Trace) -> Reason:
@@ -269,22 +277,6 @@ def _divergence(trace: Trace, step: int) -> Reason:
                          "and look for values in the data that are not")
     return Reason("diverged", f"the {what} was {value} at step {step}; the parameters are those before it, which are "
                   "finite. A smaller learning rate may help", step)
-
-
-class _Timer:
-    """Whether it is time to save again: not too often, and for no more than a fiftieth of the time."""
-
-    def __init__(self) -> None:
-        self._last, self._cost = time.monotonic(), 0.0
-
-    def is_due(self, every: float) -> bool:
-        return time.monotonic() - self._last >= max(every, 50 * self._cost)
-
-    def time(self, action: Callable[[], None]) -> None:
-        begin = time.monotonic()
-        action()
-        self._last = time.monotonic()
-        self._cost = self._last - begin
 
 
 @contextlib.contextmanager

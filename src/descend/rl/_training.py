@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend.errors import InputError
-from descend.minimize import Result as Descended
 from descend.minimize import minimize
 from descend.optimizers import Optimizer
 from descend.rl._evaluation import Episodes
@@ -25,6 +24,7 @@ from descend.rl._tuned import BUDGETS, STEPS
 from descend.rl._worlds import Compiled, World, found
 from descend.rl.policy import Policy, refuse_images
 from descend.stopping import Target
+from descend.training import Result as Descended
 
 EVALUATIONS = 30  # within the budget
 ON_THE_WAY, AT_THE_END = 1, 2  # of which evaluation what is random is: nothing is chosen by the last

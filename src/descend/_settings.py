@@ -1,0 +1,136 @@
+"""What `minimize` is given, made into what a descent is driven by: its budget, its rule, its tests, its validation."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from descend._tree import Tree, named_leaves, split
+from descend.engine.begin import Setup, checked, on_device
+from descend.engine.descent import Descent, Static
+from descend.engine.loss import Carried
+from descend.engine.search import FIRST, Race
+from descend.engine.trainer import Validate
+from descend.errors import InputError
+from descend.optimizers import EMA, LBFGS, Optimizer
+from descend.sources import Empty, HostArrays, MiniBatches, WholeSet, as_data
+from descend.stopping import Budget, GradientTolerance, Plateau, Target
+
+FUNCTION_STEPS = 100_000
+DATA_EPOCHS = 100
+
+
+def budget_of(source: Any, epochs: float | None, steps: int | None, seconds: float | None) -> Budget:
+    """What a descent may use at most.
+
+    **Raises** `InputError` for less than nothing, and for epochs of a source that has none.
+    """
+    for name, value in (("epochs", epochs), ("steps", steps), ("seconds", seconds)):
+        if value is not None and not value >= 0:
+            raise InputError(f"{name} must be at least 0, but is {value}")
+    if epochs is None and steps is None and seconds is None:
+        if isinstance(source, Empty):
+            steps = FUNCTION_STEPS
+        else:
+            epochs = DATA_EPOCHS
+    if epochs is not None:
+        per_epoch = getattr(source, "steps_per_epoch", None)
+        if per_epoch is None:
+            raise InputError("epochs= needs a source that knows its steps_per_epoch: give steps= or seconds= instead")
+        in_epochs = math.ceil(round(epochs * per_epoch, 6))  # 100 · 2.2 is a little more than 220
+        if steps is None or in_epochs <= steps:
+            return Budget(_countable(in_epochs), seconds, f"{epochs:g} epochs ({in_epochs:,} steps)")
+    return Budget(_countable(steps), seconds, f"{steps} steps")
+
+
+def _countable(steps: int | None) -> int | None:
+    if steps is not None and steps >= 2**31:
+        raise InputError(f"steps are counted in 32 bits, and {steps:,} are too many: give less, or seconds= alone")
+    return steps
+
+
+def rule_of(optimizer: Any, ema: float | None, steps: int | None, setup: Setup) -> tuple[Optimizer, Race | None]:
+    """The rule, its lengths left open; where it was left to us and its learning rate must be found first, how."""
+    within = (lambda rule: rule) if ema is None else (lambda rule: EMA(rule, ema))
+    if not isinstance(optimizer, str) or optimizer != "auto":
+        return within(checked(optimizer)), None
+    if setup.is_noiseless:
+        return within(LBFGS()), None
+    race = Race(steps, *_crowding(setup, steps), within)
+    return dataclasses.replace(race, steps=None, passes=math.inf).rule(FIRST), race
+
+
+def _crowding(setup: Setup, steps: int | None) -> tuple[float, float]:
+    """How many parameters there are for each example, and how often all are passed; one and without end, if nobody
+    knows how many examples there are."""
+    source = setup.source
+    if isinstance(source, MiniBatches | HostArrays):
+        per_pass, size = source.steps_per_epoch, source.batch_size
+    elif isinstance(source, WholeSet):
+        per_pass, size = 1, len(jax.tree.leaves(source.data)[0])
+    else:
+        return 1.0, math.inf
+    passes = math.inf if steps is None else steps / per_pass
+    return sum(leaf.size for leaf in jax.tree.leaves(setup.numbers)) / (per_pass * size), passes
+
+
+def stops_of(stop: Any, source: Any, validation: Any) -> tuple[Any, Any, Any]:
+    """The test of convergence, the plateau and the target, each `None` if it is not asked for."""
+    if stop is None:
+        noiseless = isinstance(source, Empty | WholeSet)
+        stop = GradientTolerance() if noiseless else Plateau() if validation is not None else []
+    chosen = list(stop) if isinstance(stop, Sequence) else [stop]
+    for test in chosen:
+        if not isinstance(test, GradientTolerance | Plateau | Target):
+            raise InputError(f"stop takes GradientTolerance, Plateau and Target, but not {test!r}")
+        if isinstance(test, Plateau) and validation is None:
+            raise InputError("Plateau() looks at the validation loss: give validation=")
+        if isinstance(test, Target) and validation is None:
+            raise InputError(f"Target({test.name!r}) looks at the validation: give validation=")
+    kinds = (GradientTolerance, Plateau, Target)
+    first = lambda kind: next((test for test in chosen if isinstance(test, kind)), None)
+    return tuple(map(first, kinds))  # type: ignore[return-value]
+
+
+def validation_of(validation: Any, descent: Descent) -> Validate | None:
+    """How to validate, if it is asked for."""
+    if validation is None:
+        return None
+    measure = validation if callable(validation) else _on_held_out(validation, descent)
+
+    def validate(params: Tree, state: Tree) -> dict[str, float]:
+        if descent.form.has_state or descent.form.takes_key:
+            params = _in_inference(params)
+        value = measure(params, state) if descent.form.has_state else measure(params)
+        loss, others = value if isinstance(value, tuple) else (value, {})
+        return {"loss": float(loss), **{name: float(x) for name, x in named_leaves(others).items() if np.ndim(x) == 0}}
+
+    return validate
+
+
+def _on_held_out(validation: Any, descent: Descent) -> Callable[..., Any]:
+    """The loss on held-out data, without anything that is random in it."""
+    held_out, _ = as_data(validation, "validation data")
+    on_all = dataclasses.replace(descent, source=WholeSet(on_device(held_out)))
+
+    def measure(params: Tree, state: Tree = None) -> tuple[Any, Any]:
+        numbers, rest = split(params)
+        return dataclasses.replace(on_all, rest=Static.of(rest)).run(_on_all, numbers, state)
+
+    return measure
+
+
+def _on_all(descent: Descent, numbers: Tree, state: Tree) -> tuple[Any, Any]:
+    whole: Any = descent.source
+    value, _, aux = descent.evaluate(numbers, whole.data, Carried(state))
+    return value, aux
+
+
+def _in_inference(params: Tree) -> Tree:
+    """The parameters with all Equinox modules among them as they are used after training."""
+    import equinox as eqx  # whose import is for those who have modules
+
+    return eqx.nn.inference_mode(params)

@@ -1,0 +1,138 @@
+"""How far a descent has come, as its checkpoint tells of it."""
+
+import dataclasses
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from descend.engine.history import History
+from descend.engine.longer import gone_on_with
+from descend.engine.run import Run
+from descend.engine.search import Race, Search, Trial
+from descend.engine.snapshots import Snapshots
+from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
+from descend.errors import CheckpointError
+from descend.optimizers import Optimizer
+from descend.stopping import Best, Budget, Reason
+
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class Standing:
+    """How far a descent has come: all that another process needs to go on with it, and what must be the same there.
+
+    `rule`: as it was given, its lengths left open; where a `race` finds one, its outline. `identity`: what a checkpoint
+    must agree with. `best_numbers`: those of the best parameters, and the loss's state with them.
+    """
+
+    run: Run
+    budget: Budget
+    rule: Optimizer
+    race: Race | None = None
+    identity: Mapping[str, Any] = field(default_factory=dict)
+
+    history: History = field(default_factory=History)
+    snapshots: Snapshots = field(default_factory=Snapshots)
+    best: Best = field(default_factory=Best)
+    best_numbers: Any = None
+    seconds: float = 0.0
+    search: Search | None = None
+    reason: Reason | None = None
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint; a disk that cannot take it is warned of, and the descent goes on."""
+        facts = {
+            "identity": self.identity,
+            "length": self.budget.steps,
+            "seconds": self.seconds,
+            "stride": self.history.stride,
+            "stepwise": self.run.descent.stepwise,
+            "search": dataclasses.asdict(self.search) if self.search else None,
+            "best": vars(self.best),
+            "reason": vars(self.reason) if self.reason else None,
+        }
+        try:
+            write_arrays(path, self._arrays(), facts)
+        except OSError as error:
+            warnings.warn(
+                f"the checkpoint {path} could not be written ({error.strerror}): the descent goes on, "
+                "and the last one that was written is whole",
+                stacklevel=2,
+            )
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        arrays = tree_to_arrays(self.run.state, "state")
+        arrays |= {f"history/{name}": array for name, array in self.history.to_arrays().items()}
+        for step, run in self.snapshots.runs.items():
+            arrays |= tree_to_arrays(run.state, f"snapshots/{step}")
+        if self.best_numbers is not None:
+            arrays |= tree_to_arrays(self.best_numbers, "best")
+        return arrays
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint.
+
+        **Raises** `CheckpointError` if it is damaged or was made by another descent, and says how that differed.
+        """
+        arrays, facts = read_arrays(path)
+        self._refuse_another(path, facts["identity"])
+        if found := facts["search"]:
+            self.search = Search(tuple(Trial(**trial) for trial in found["trials"]), found["steps_each"], found["rate"])
+        past = {name.removeprefix("history/"): a for name, a in arrays.items() if name.startswith("history/")}
+        self.history = History.from_arrays(past, facts["stride"])
+        if any(name.startswith("best/") for name in arrays):
+            like = (self.run.eval_numbers, self.run.state.carried.state)
+            self.best_numbers = tree_from_arrays(like, arrays, "best")
+        self._go_on_from(arrays, facts)
+        self.best, self.seconds = Best(**facts["best"]), facts["seconds"]
+        reason = facts["reason"]
+        if reason and reason["name"] not in ("budget", "interrupted"):
+            self.reason = Reason(**reason)
+
+    def _refuse_another(self, path: Path, theirs: Mapping[str, Any]) -> None:
+        mine = self.identity
+        differences = [f"{name} was {was}, and is {mine.get(name)}" for name, was in theirs.items()
+                       if was != mine.get(name)]
+        if differences:
+            raise CheckpointError(f"{path} belongs to another run: {'; '.join(differences)}")
+
+    def _go_on_from(self, arrays: Arrays, facts: Mapping[str, Any]) -> None:
+        """Take over the run, and the snapshots on its way."""
+        made = int(arrays["state/step"])
+        descent = dataclasses.replace(self.run.descent, stepwise=facts["stepwise"],
+                                      optimizer=self._rule(facts["length"], made))
+        begun = dataclasses.replace(self.run, descent=descent)
+        kept = {int(name.split("/")[1]) for name in arrays if name.startswith("snapshots/")}
+        for step in sorted(kept):
+            self.snapshots = self.snapshots.keep(self._stored(begun, arrays, f"snapshots/{step}", max(step, 1)))
+        self.run = self._stored(begun, arrays, "state", made + 1)
+
+    def _rule(self, length: int | None, made: int) -> Optimizer:
+        """The rule of a descent that was begun for `length` steps."""
+        if self.race is None:
+            return gone_on_with(self.rule, length, self.budget.steps, made)
+        if length != self.budget.steps:
+            raise CheckpointError(
+                f"the rate that optimizer='auto' found falls to nothing over the {length} steps it was found for, and "
+                f"cannot go on to {self.budget.steps}: begin a new descent from the params of that one, or with a rule "
+                "such as AdamW(0.001)"
+            )
+        return self.race.rule(self.search.rate) if self.search else self.run.descent.optimizer
+
+    def _stored(self, begun: Run, arrays: Arrays, prefix: str, before: int) -> Run:
+        """A run that was stored, with the last rate that it was given before so many steps."""
+        run = dataclasses.replace(begun, state=tree_from_arrays(begun.state, arrays, prefix))
+        rate = self.history.rate_before(before)
+        return run if rate is None else with_rate(run, rate)
+
+
+def with_rate(run: Run, learning_rate: float) -> Run:
+    """The run with another learning rate."""
+    rule: Any = run.descent.optimizer
+    rule = dataclasses.replace(rule, learning_rate=learning_rate)
+    return dataclasses.replace(run, descent=dataclasses.replace(run.descent, optimizer=rule))

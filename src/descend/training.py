@@ -1,0 +1,212 @@
+"""A descent that can be taken further bit by bit, and what it gives back."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from descend._arrays import precision
+from descend._settings import budget_of, rule_of, stops_of, validation_of
+from descend._tree import Tree, join
+from descend.engine.begin import Setup
+from descend.engine.history import History
+from descend.engine.identity import identity
+from descend.engine.pace import TARGET
+from descend.engine.progress import Observer, Progress
+from descend.engine.run import Run
+from descend.engine.search import FIRST, Search
+from descend.engine.snapshots import Snapshots
+from descend.engine.trainer import Checkpoint, Drive, interrupts
+from descend.errors import InputError
+from descend.stopping import Best, Reason, Stop
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+@dataclass(frozen=True)
+class Result:
+    """Where a descent ended, why, and how it got there.
+
+    `params`: the best validated parameters, or the last ones where nothing was validated. `reason`: the named reason
+    to stop, with its evidence. `history`: what was recorded, per step. `loss`: the last step's. `best`: the best
+    validation. `run`: the run as it ended, a value to keep, to fork and to `advance`. `seconds`: of training. `state`:
+    the loss's own, if it keeps one, as it belongs to `params`. `search`: how the learning rate was found, if it was.
+    `snapshots`: the runs that were kept on the way, by their step, where they were asked for.
+    """
+
+    params: Tree
+    reason: Reason
+    history: History
+    loss: float
+    best: Best
+    run: Run
+    seconds: float
+    state: Tree = None
+    search: Search | None = None
+    snapshots: Mapping[int, Run] = field(default_factory=dict)
+
+    def plot(self) -> "go.Figure":
+        """The loss, the gradient's norm and the learning rate over the steps, as a Plotly figure."""
+        from descend._figures import training_curves  # Plotly is for those who look
+
+        return training_curves(self.history, self.reason)
+
+    def __repr__(self) -> str:
+        return f"Result({self.reason}; loss {self.loss:.6g} after {self.reason.step} steps in {self.seconds:.3g} s)"
+
+
+class Trainer(Drive):
+    """A descent that is taken further from outside: for a page, a notebook, a loop of one's own.
+
+    `Trainer.begin` takes what `minimize` takes, and `to_the_end` is what `minimize` does with it. Between two calls
+    nothing goes on, so that to pause is not to call; there is no thread but the caller's. How often and for how long it
+    is called changes no number.
+
+    `progress`: how far it has come. `run`, `history`, `snapshots`: as they are now; `history.changes` tells of the
+    learning rates that it was given on the way. `reason`: why it ended, `None` until then.
+
+    >>> from descend import SGD
+    >>> with Trainer.begin(lambda x: (x - 3.0) ** 2, 0.0, optimizer=SGD(0.25), steps=4, stop=[]) as trainer:
+    ...     trainer.advance(steps=2).step, trainer.reason
+    ...     other = trainer.fork()
+    ...     other.change(learning_rate=0.5)
+    ...     other.to_the_end().loss, trainer.to_the_end().loss
+    (2, None)
+    (0.0, 0.140625)
+    """
+
+    @classmethod
+    def begin(
+        cls,
+        loss: Callable[..., Any],
+        params: Tree,
+        data: Any = None,
+        *,
+        state: Tree = None,
+        optimizer: Any = "auto",
+        ema: float | None = None,
+        batch_size: int | None = None,
+        epochs: float | None = None,
+        steps: int | None = None,
+        seconds: float | None = None,
+        stop: Stop | Sequence[Stop] | None = None,
+        validation: Any = None,
+        validate_every: int | None = None,
+        observers: Sequence[Observer] = (),
+        checkpoint: str | Path | Checkpoint | None = None,
+        resume: bool = False,
+        snapshots: bool | float = False,
+        seed: int = 0,
+        dtype: Any = np.float32,
+        on_nonfinite: Literal["stop", "skip"] = "stop",
+    ) -> "Trainer":
+        """A descent before its first step; or, with `resume=True`, where its checkpoint stands.
+
+        The arguments, defaults and errors are those of `minimize`.
+        """
+        if resume and checkpoint is None:
+            raise InputError("resume=True needs checkpoint=, the file to go on from")
+        if validate_every is not None and validate_every < 1:
+            raise InputError(f"validate_every must be at least 1 step, but is {validate_every}")
+        setup = Setup.of(loss, params, data, state, batch_size, dtype)
+        with precision(setup.numbers):
+            budget = budget_of(setup.source, epochs, steps, seconds)
+            rule, race = rule_of(optimizer, ema, budget.steps, setup)
+            tolerance, plateau, target = stops_of(stop, setup.source, validation)
+            first = race.rule(FIRST) if race else rule.over(budget.steps)
+            run, convolves = setup.begun(first, tolerance, seed, on_nonfinite)
+            saved = Checkpoint(Path(checkpoint)) if isinstance(checkpoint, str | Path) else checkpoint
+            begun = replace(run.descent, optimizer=rule)  # a checkpoint of another length may be gone on with
+            trainer = cls(
+                run=run,
+                budget=budget,
+                rule=rule,
+                race=race,
+                identity=identity(begun, setup.numbers, seed) if saved else {},
+                snapshots=Snapshots.of(run, snapshots),
+                plateau=plateau,
+                target=target,
+                validate=validation_of(validation, run.descent),
+                validate_every=validate_every or max(getattr(setup.source, "steps_per_epoch", None) or 1.0, 1.0),
+                observers=observers,
+                checkpoint=saved,
+                tries_stepwise=convolves,
+            )
+            if resume and saved and saved.path.exists():
+                trainer.resume(saved.path)
+            return trainer
+
+    def advance(self, steps: int | None = None, seconds: float | None = None) -> Progress:
+        """Descend for so many more steps or seconds, whichever are over first; by default for a tenth of a second.
+
+        Where there is a reason to stop before, it ends there, and does nothing more. It goes on for at least one
+        dispatch, which the first time compiles the step. Observers are told, and the checkpoint is written, as they are
+        by `minimize`; Ctrl-C is the caller's.
+        """
+        if steps is None and seconds is None:
+            seconds = TARGET
+        self.go_on(math.inf if steps is None else steps, math.inf if seconds is None else seconds)
+        return self.progress
+
+    def to_the_end(self) -> Result:
+        """Descend until there is a reason to stop; Ctrl-C is one. The observers leave then."""
+        with self, interrupts() as self._interrupted:
+            self.go_on()
+        return self.result()
+
+    def change(self, *, learning_rate: float) -> None:
+        """Step with this learning rate from here on, in the place of the rule's own or of its schedule.
+
+        `history.changes` tells of it, and so does the checkpoint: a descent that goes on from there has the new rate.
+        Before the first step it saves the search for one. What has diverged is lost, but for its snapshots.
+
+        **Raises** `InputError` for a rule without a learning rate, and for a rate that is none.
+        """
+        self.change_rate(learning_rate)
+
+    def fork(self) -> "Trainer":
+        """Another trainer that stands where this one does; each goes on by itself. The other has no checkpoint and no
+        observers, as a file can only be of one of them."""
+        return self.copied()
+
+    def result(self) -> Result:
+        """What came of it so far."""
+        run, step, state = self.run, self.run.step, self.run.state.carried.state
+        if self.best_numbers is not None:
+            numbers, state = self.best_numbers
+        elif step == 0:  # where every average begins
+            numbers = run.state.params
+        elif self.reason is not None and self.reason.name == "converged":
+            numbers = run.judged_numbers  # an average may lag far behind the parameters that passed the test
+        else:
+            numbers = run.eval_numbers
+        return Result(
+            params=join(numbers, run.descent.rest.thaw()),
+            reason=self.reason or Reason("interrupted", f"it is at rest after {step} steps, and may go on", step),
+            history=self.history,
+            loss=float(self.history.columns.get("loss", np.full(1, np.nan))[-1]),
+            best=self.best,
+            run=run,
+            seconds=self.seconds,
+            state=state,
+            search=self.search,
+            snapshots=self.snapshots.runs,
+        )
+
+    def close(self) -> None:
+        """Write the checkpoint, if there is to be one, and let the observers leave; it may still go on after that."""
+        self.leave(None, None, None)
+
+    def __enter__(self) -> "Trainer":
+        self.open()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.leave(*error)
+
+    def __repr__(self) -> str:
+        return f"Trainer({self.reason or 'at rest'}; {self.run.step} steps in {self.seconds:.3g} s)"
