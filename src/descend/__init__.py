@@ -7,9 +7,10 @@
 
 from descend import losses, schedules, sources
 from descend.engine.begin import begin
+from descend.engine.checkpoint import load, restore
 from descend.engine.history import History
 from descend.engine.run import Run, advance
-from descend.engine.storing import Match, restore
+from descend.engine.storing import Match
 from descend.engine.trainer import Checkpoint
 from descend.errors import CheckpointError, DescendError, InputError
 from descend.gradients import check_gradients
@@ -40,6 +41,7 @@ __all__ = [
     "advance",
     "begin",
     "check_gradients",
+    "load",
     "losses",
     "minimize",
     "restore",

@@ -1,9 +1,7 @@
 """The everyday door: `minimize(loss, params, data, ...)`, and what it gives back."""
 
 import dataclasses
-import hashlib
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +12,18 @@ import numpy as np
 
 from descend._arrays import precision
 from descend._tree import Tree, join, named_leaves, split
-from descend.engine.begin import Setup, checked, on_device
+from descend.engine.begin import Setup
 from descend.engine.descent import Descent, Static
 from descend.engine.history import History
+from descend.engine.identity import identity
 from descend.engine.loss import Carried
 from descend.engine.progress import Observer
 from descend.engine.run import Run
 from descend.engine.search import FIRST, Race, Search
 from descend.engine.trainer import Checkpoint, Drive, Validate
 from descend.errors import InputError
-from descend.optimizers import EMA, LBFGS
-from descend.sources import Empty, HostArrays, MiniBatches, WholeSet, as_data
+from descend.optimizers import EMA, LBFGS, as_optimizer
+from descend.sources import Empty, HostArrays, MiniBatches, WholeSet, as_data, on_device
 from descend.stopping import Best, Budget, GradientTolerance, Plateau, Reason, Stop, Target
 
 if TYPE_CHECKING:
@@ -151,7 +150,7 @@ def minimize(
             checkpoint=saved,
             tries_stepwise=convolves,
             race=race,
-            identity=_identity(run.descent, setup.numbers, seed) if saved else {},
+            identity=identity(run.descent, setup.numbers, seed) if saved else {},
         )
         if resume and saved is None:
             raise InputError("resume=True needs checkpoint=, the file to go on from")
@@ -193,7 +192,7 @@ def _optimizer(optimizer: Any, ema: float | None, steps: int | None, setup: Setu
             return within(LBFGS()), None
         race = Race(steps, *_crowding(setup, steps), within)
         return race.rule(FIRST), race
-    return within(checked(optimizer).over(steps)), None
+    return within(as_optimizer(optimizer).over(steps)), None
 
 
 def _crowding(setup: Setup, steps: int | None) -> tuple[float, float]:
@@ -266,37 +265,6 @@ def _in_inference(params: Tree) -> Tree:
     import equinox as eqx  # whose import is for those who have modules
 
     return eqx.nn.inference_mode(params)
-
-
-def _identity(descent: Descent, numbers: Tree, seed: int) -> dict[str, Any]:
-    """What a checkpoint must agree with: a run that goes on from it would otherwise be another one."""
-    source = descent.source
-    return {
-        "parameters": {name: f"{x.dtype}{list(x.shape)}" for name, x in named_leaves(numbers).items()},
-        "loss": _without_addresses(repr(descent.loss)),
-        "optimizer": _without_addresses(repr(descent.optimizer)),  # before a rate is sought, if one is
-        "source": _without_addresses(getattr(source, "identity", type(source).__name__)),
-        "batch size": getattr(source, "batch_size", None),
-        "shuffle": getattr(source, "shuffle", None),
-        "data": _digest(getattr(source, "data", None)),
-        "seed": seed,
-    }
-
-
-def _without_addresses(told: str) -> str:
-    """A text that tells of objects, without where in memory they are."""
-    return re.sub(r" at 0x[0-9a-f]+", "", told)
-
-
-def _digest(data: Any) -> str:
-    """A hash of the data, some rows at a time, because they may be larger than memory."""
-    digest = hashlib.sha256()
-    for name, array in named_leaves(data).items():
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        rows = max(1, 2**24 // max(array[:1].nbytes, 1))
-        for row in range(0, len(array), rows):
-            digest.update(np.ascontiguousarray(array[row : row + rows]).tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _result(drive: Drive, reason: Reason) -> Result:

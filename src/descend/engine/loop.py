@@ -48,7 +48,7 @@ def loop(descent: Descent, state: State, draws: Any, n: Any) -> tuple[State, jax
     made, and whoever called makes those before it again, from the beginning, which gives the same numbers bit for bit.
     """
     inner = jax.jit(step)  # traced once, though it is looked at twice
-    entry = jax.eval_shape(inner, descent, state, jax.eval_shape(_first, descent, state, draws)[0])[2]
+    entry = jax.eval_shape(inner, descent, state, jax.eval_shape(first_batch, descent, state, draws)[0])[2]
     trace = _empty(entry, _capacity(entry, draws))
     n = jnp.minimum(n, len(trace.table))
     if isinstance(descent.source, Planned):
@@ -58,7 +58,7 @@ def loop(descent: Descent, state: State, draws: Any, n: Any) -> tuple[State, jax
 
 def single(descent: Descent, state: State, draws: Any) -> tuple[State, jax.Array, Entry]:
     """One step by itself."""
-    batch, cursor = _first(descent, state, draws)
+    batch, cursor = first_batch(descent, state, draws)
     return step(descent, state._replace(cursor=cursor), batch)
 
 
@@ -149,7 +149,7 @@ def _where(condition: jax.Array, new: Tree, old: Tree) -> Tree:
 # ------------------------------------------------------------------------------------------------------------- draws
 
 
-def _first(descent: Descent, state: State, draws: Any) -> tuple[Any, Any]:
+def first_batch(descent: Descent, state: State, draws: Any) -> tuple[Any, Any]:
     """The next batch, and the cursor after it."""
     return _drawn(descent, state, jax.tree.map(lambda array: array[0], draws))
 

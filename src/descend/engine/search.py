@@ -27,7 +27,8 @@ from typing import Any
 import numpy as np
 
 from descend import optimizers
-from descend.engine.run import Run, dispatch
+from descend.engine.advancing import dispatch
+from descend.engine.run import Run
 from descend.optimizers import Optimizer
 from descend.optimizers._rule import rule
 from descend.schedules import Rate, Schedule, setting

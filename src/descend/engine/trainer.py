@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from descend._tree import Tree
+from descend.engine.advancing import Trace, dispatch
 from descend.engine.descent import CONVERGED, NONFINITE, STALLED
 from descend.engine.history import History
 from descend.engine.pace import Pace, with_best_dispatch
 from descend.engine.progress import Observer, Progress
-from descend.engine.run import Run, Trace, dispatch
+from descend.engine.run import Run
 from descend.engine.search import Race, Search, Trial
 from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
 from descend.errors import CheckpointError, InputError
