@@ -9,6 +9,7 @@ from descend import losses, schedules, sources
 from descend.engine.begin import begin
 from descend.engine.checkpoint import load, restore
 from descend.engine.history import History
+from descend.engine.many import advance_many
 from descend.engine.run import Run, advance
 from descend.engine.storing import Match
 from descend.engine.trainer import Checkpoint
@@ -39,6 +40,7 @@ __all__ = [
     "Run",
     "Target",
     "advance",
+    "advance_many",
     "begin",
     "check_gradients",
     "load",

@@ -11,6 +11,7 @@ import numpy as np
 from descend._arrays import precision
 from descend._tree import Tree
 from descend.engine.descent import RUNNING, Descent, Guard, State
+from descend.engine.given import refuse_tracers
 from descend.engine.loop import loop, single
 from descend.engine.loss import Carried
 from descend.errors import InputError
@@ -53,15 +54,20 @@ def advance(run: R, n: int) -> tuple[R, Trace]:
     (`learning_rate`), and what the loss returned besides. A last entry without an update is that of the test which
     ended the run.
     """
-    left, begin, traces = _count(n), run.step, []
+    refuse_tracers("advance", run=run)
+    left, traces = count(n), [Trace(run.step, {})]
     while left:
         run, trace = dispatch(run, left)
-        traces.append(trace.columns)
-        left -= len(trace)
-        if int(run.state.guard.status) != RUNNING:
-            break
-    columns = {name: np.concatenate([part[name] for part in traces]) for name in (traces[0] if traces else ())}
-    return run, Trace(begin, columns)
+        traces.append(trace)
+        left = 0 if int(run.state.guard.status) != RUNNING else left - len(trace)
+    return run, joined(traces)
+
+
+def joined(traces: list[Trace]) -> Trace:
+    """Traces that follow each other, as one."""
+    parts = [trace.columns for trace in traces if len(trace)]
+    names = parts[0] if parts else ()
+    return Trace(traces[0].start, {name: np.concatenate([part[name] for part in parts]) for name in names})
 
 
 def dispatch(run: R, n: int) -> tuple[R, Trace]:
@@ -73,16 +79,22 @@ def dispatch(run: R, n: int) -> tuple[R, Trace]:
     with precision(run.state.params):
         descent, feed = fed(run, n)
         draws, most = (feed.draws, min(n, feed.size)) if feed else (NOTHING, n)
-        guard, cursor = run.state.guard._replace(status=NOTHING), NOTHING if feed else run.state.cursor
-        given = run.state._replace(step=NOTHING, guard=guard, cursor=cursor)
         made = _one_by_one if descent.stepwise else _in_a_loop
-        state, status, steps, columns = made(descent, given, draws, most)
-        state = state._replace(
-            step=np.int32(run.step + steps),
-            guard=state.guard._replace(status=np.int32(status)),
-            cursor=feed.after(steps) if feed else state.cursor,
-        )
-        return dataclasses.replace(run, state=state), Trace(run.step, columns)
+        state, status, steps, columns = made(descent, for_programs(run.state, feed), draws, most)
+        cursor = feed.after(steps) if feed else state.cursor
+        return after(run, state._replace(cursor=cursor), status, steps), Trace(run.step, columns)
+
+
+def for_programs(state: State, feed: Feed | None = None) -> State:
+    """What a compiled step is given of a state."""
+    cursor = NOTHING if feed else state.cursor
+    return state._replace(step=NOTHING, guard=state.guard._replace(status=NOTHING), cursor=cursor)
+
+
+def after(run: R, state: State, status: int, steps: int) -> R:
+    """The run after steps that a program made, with what the host keeps of the state."""
+    guard = state.guard._replace(status=np.int32(status))
+    return dataclasses.replace(run, state=state._replace(step=np.int32(run.step + steps), guard=guard))
 
 
 def fed(run: R, n: int) -> tuple[Descent, Feed | None]:
@@ -128,7 +140,7 @@ def _one_by_one(descent: Descent, state: State, draws: Any, n: int) -> Made:
     return state, ended, steps, {name: np.stack([np.asarray(entry[name]) for entry in entries]) for name in entries[0]}
 
 
-def _count(n: Any) -> int:
+def count(n: Any) -> int:
     """A number of steps.
 
     **Raises** `InputError` unless it is a whole one, of at least 0.

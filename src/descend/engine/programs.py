@@ -10,6 +10,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -141,6 +142,12 @@ _lock = threading.Lock()
 
 def _kind(leaf: Any) -> Any:
     """What a program is specialised to, of an argument."""
-    if isinstance(leaf, jax.Array):
-        return leaf.shape, leaf.dtype, getattr(leaf, "weak_type", False), leaf.sharding  # keys have none
-    return getattr(leaf, "shape", ()), getattr(leaf, "dtype", type(leaf))
+    if not isinstance(leaf, jax.Array):
+        return getattr(leaf, "shape", ()), getattr(leaf, "dtype", type(leaf)), False, None
+    placed = None if leaf.sharding == _usual() else leaf.sharding  # the usual is where NumPy's arrays go, too
+    return leaf.shape, leaf.dtype, getattr(leaf, "weak_type", False), placed  # keys have no weak type
+
+
+@cache
+def _usual() -> Any:
+    return jax.sharding.SingleDeviceSharding(jax.devices()[0])

@@ -22,6 +22,7 @@ from descend.engine.history import History
 from descend.engine.pace import Pace, with_best_dispatch
 from descend.engine.progress import Observer, Progress
 from descend.engine.run import Run
+from descend.engine.saving import facts_of
 from descend.engine.search import Race, Search, Trial
 from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
 from descend.errors import CheckpointError, InputError
@@ -207,6 +208,7 @@ class Drive:
             arrays |= tree_to_arrays(self.best_numbers, "best")
         facts = {
             "identity": self.identity,
+            "run": facts_of(self.run),
             "seconds": self.seconds,
             "stride": self.history.stride,
             "stepwise": self.run.descent.stepwise,

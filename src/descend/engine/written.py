@@ -14,6 +14,7 @@ import numpy as np
 from descend import optimizers, schedules
 from descend._tree import Tree, path_name
 from descend.errors import CheckpointError
+from descend.optimizers.modifiers.groups import Groups
 from descend.stopping import GradientTolerance
 
 LEAF = {"leaf": None}  # a number of a tree, which lies among the arrays of the file
@@ -107,5 +108,9 @@ def tree_of(outlined: Any, arrays: dict[str, np.ndarray], what: str) -> Tree:
 def _classes() -> dict[str, type]:
     """The settings that may be made, by name."""
     known = [*(getattr(optimizers, name) for name in optimizers.__all__),
-             *(getattr(schedules, name) for name in schedules.__all__), GradientTolerance]
-    return {cls.__name__: cls for cls in known if isinstance(cls, type) and dataclasses.is_dataclass(cls)}
+             *(getattr(schedules, name) for name in schedules.__all__), Groups, GradientTolerance]
+    return {
+        cls.__name__: cls
+        for cls in known
+        if isinstance(cls, type) and dataclasses.is_dataclass(cls) and cls is not optimizers.External  # whose is foreign
+    }
