@@ -109,8 +109,5 @@ def _classes() -> dict[str, type]:
     """The settings that may be made, by name."""
     known = [*(getattr(optimizers, name) for name in optimizers.__all__),
              *(getattr(schedules, name) for name in schedules.__all__), Groups, GradientTolerance]
-    return {
-        cls.__name__: cls
-        for cls in known
-        if isinstance(cls, type) and dataclasses.is_dataclass(cls) and cls is not optimizers.External  # whose is foreign
-    }
+    ours = (cls for cls in known if isinstance(cls, type) and dataclasses.is_dataclass(cls))
+    return {cls.__name__: cls for cls in ours if cls is not optimizers.External}
