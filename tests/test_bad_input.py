@@ -1,5 +1,6 @@
 """What cannot be descended on is refused at once, with a message that says what to do."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -103,17 +104,50 @@ def test_a_dtype_that_cannot_be_descended_in(dtype):
         minimize(square, [1.0], dtype=dtype)
 
 
+# ----------------------------------------------------------------------------- within JAX's transformations
+
+
+@pytest.mark.parametrize(
+    "within", [lambda f: jax.jit(f)(1.0), lambda f: jax.vmap(f)(jnp.ones(2)), lambda f: jax.grad(f)(1.0)],
+    ids=["jit", "vmap", "grad"],
+)  # fmt: skip
+@pytest.mark.parametrize("door", [minimize, descend.begin])
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        (lambda a: (square, [a]), "params"),
+        (lambda a: (lambda x: square(x - a), [1.0]), "what the loss refers to|seed"),
+        (lambda a: (square, [1.0], None, SGD(a)), "optimizer"),
+        (lambda a: (lambda x, batch: square(x - a) + batch.sum(), [1.0], X), "what the loss refers to|seed"),
+    ],
+    ids=["parameters", "closure", "rate", "closure with data"],
+)
+def test_what_has_no_value_yet(within, door, given, name):
+    def descent(a):
+        loss, params, data, rule = (*given(a), None, None)[:4]
+        return jnp.sum(door(loss, params, data, optimizer=rule or SGD(0.1)).params)
+
+    message = f"cannot be called within jax.jit, vmap or grad, where '({name})' has no value yet: .*advance_many; .*"
+    with pytest.raises(InputError, match=message + "own init and update"):
+        within(descent)
+
+
+@pytest.mark.parametrize("door", [minimize, descend.begin])
+def test_nothing_has_a_value_within_jit(door):
+    with pytest.raises(InputError, match=r"cannot be called within jax\.jit"):
+        jax.jit(lambda: door(square, [1.0], optimizer=SGD(0.1)).params)()
+
+
 # ----------------------------------------------------------------------------------------- data and settings
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"steps": 0}, "steps must be more than 0, but is 0"),
-        ({"steps": -5}, "steps must be more than 0, but is -5"),
-        ({"epochs": -1.0}, "epochs must be more than 0, but is -1"),
-        ({"seconds": 0.0}, "seconds must be more than 0, but is 0"),
-        ({"seconds": float("nan")}, "seconds must be more than 0, but is nan"),
+        ({"steps": -5}, "steps must be at least 0, but is -5"),
+        ({"epochs": -1.0}, "epochs must be at least 0, but is -1"),
+        ({"seconds": -0.5}, "seconds must be at least 0, but is -0.5"),
+        ({"seconds": float("nan")}, "seconds must be at least 0, but is nan"),
         ({"batch_size": 11}, "batch_size must be between 1 and the 10 examples there are, but is 11"),
         ({"batch_size": 0}, "batch_size must be between 1 and the 10 examples there are, but is 0"),
         ({"batch_size": 2, "data": None, "loss": square}, "batch_size is given, but no data"),

@@ -119,8 +119,8 @@ class LookingHost:
 
 
 def test_a_host_source_that_looks_is_not_drawn_from_beyond_it():
-    stack, cursors = draw_ahead(LookingHost(), LookingHost().init(None), np.float32([3.0]), 10)
-    assert stack.shape == (2, 1)
-    assert [cursor["number"] for cursor in cursors] == [0, 1, 2]
+    feed = draw_ahead(LookingHost(), LookingHost().init(None), np.float32([3.0]), 10)
+    assert feed.draws.shape == (2, 1)
+    assert [feed.after(made)["number"] for made in range(feed.size + 1)] == [0, 1, 2]
     fit = minimize(lambda x, batch: (square(x), {"seen": batch[0]}), [8.0], LookingHost(), optimizer=SGD(0.25), steps=6)
     assert fit.history["seen"].tolist() == [8.0, 8.0, 2.0, 2.0, 0.5, 0.5]

@@ -7,9 +7,11 @@
 
 from descend import losses, schedules, sources
 from descend.engine.begin import begin
+from descend.engine.checkpoint import load, restore
 from descend.engine.history import History
+from descend.engine.many import advance_many
 from descend.engine.run import Run, advance
-from descend.engine.storing import Match, restore
+from descend.engine.storing import Match
 from descend.engine.trainer import Checkpoint
 from descend.errors import CheckpointError, DescendError, InputError
 from descend.gradients import check_gradients
@@ -40,8 +42,10 @@ __all__ = [
     "Target",
     "Trainer",
     "advance",
+    "advance_many",
     "begin",
     "check_gradients",
+    "load",
     "losses",
     "minimize",
     "restore",

@@ -1,5 +1,6 @@
 """What the three array worlds (NumPy, JAX, PyTorch) have in common, and the precision that a tree asks for."""
 
+import math
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
@@ -28,6 +29,11 @@ def is_array(value: Any) -> bool:
 def as_scalar(value: Any, like: Any) -> Any:
     """`value` in the array's own kind and dtype, so that a float32 array is not promoted by a float64 scalar."""
     return namespace(like).asarray(value, dtype=like.dtype)
+
+
+def log(x: Any) -> Any:
+    """`ln x` of a number, Python's or an array; near 1 from how far it is from there, which float32 tells exactly."""
+    return namespace(x).log1p(x - 1) if is_array(x) else math.log(x)
 
 
 def precision(tree: Any) -> AbstractContextManager[Any]:

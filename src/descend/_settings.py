@@ -9,14 +9,14 @@ import jax
 import numpy as np
 
 from descend._tree import Tree, named_leaves, split
-from descend.engine.begin import Setup, checked, on_device
+from descend.engine.begin import Setup
 from descend.engine.descent import Descent, Static
 from descend.engine.loss import Carried
 from descend.engine.search import FIRST, Race
 from descend.engine.trainer import Validate
 from descend.errors import InputError
-from descend.optimizers import EMA, LBFGS, Optimizer
-from descend.sources import Empty, HostArrays, MiniBatches, WholeSet, as_data
+from descend.optimizers import EMA, LBFGS, Optimizer, as_optimizer
+from descend.sources import Empty, HostArrays, MiniBatches, WholeSet, as_data, on_device
 from descend.stopping import Budget, GradientTolerance, Plateau, Target
 
 FUNCTION_STEPS = 100_000
@@ -56,7 +56,7 @@ def rule_of(optimizer: Any, ema: float | None, steps: int | None, setup: Setup) 
     """The rule, its lengths left open; where it was left to us and its learning rate must be found first, how."""
     within = (lambda rule: rule) if ema is None else (lambda rule: EMA(rule, ema))
     if not isinstance(optimizer, str) or optimizer != "auto":
-        return within(checked(optimizer)), None
+        return within(as_optimizer(optimizer)), None
     if setup.is_noiseless:
         return within(LBFGS()), None
     race = Race(steps, *_crowding(setup, steps), within)

@@ -143,6 +143,20 @@ def as_parameters(tree: Tree, dtype: Any = np.float32) -> Tree:
         return jax.tree_util.tree_map_with_path(convert, tree, chosen)
 
 
+def floating(dtype: Any) -> Any:
+    """A floating-point type.
+
+    **Raises** `InputError` if it is none.
+    """
+    try:
+        known = np.dtype(dtype)
+    except TypeError:
+        raise InputError(f"dtype must be a floating-point type such as float32, but is {dtype!r}") from None
+    if not jnp.issubdtype(known, jnp.floating):
+        raise InputError(f"dtype must be a floating-point type such as float32, but is {known}")
+    return known
+
+
 def is_plain_list(tree: Tree) -> bool:
     """Whether this is a (nested) list or tuple of Python's or NumPy's scalars, which people mean as an array."""
     return isinstance(tree, (list, tuple)) and len(tree) > 0 and all(

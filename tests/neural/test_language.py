@@ -189,7 +189,7 @@ def test_windows_see_every_token_once_an_epoch():
         epochs.append(seen)
     assert sorted(epochs[0]) != sorted(epochs[1])
     assert source.steps_per_epoch == 5
-    again = draw(source.init(jax.random.key(0)))[0][0]
+    again = source.draw(source.init(jax.random.key(0)), None)[0][0]
     assert np.asarray(again)[:, 0].tolist() == epochs[0][:2]
 
 

@@ -205,7 +205,7 @@ def test_muon_leaves_vectors_embeddings_and_heads_to_its_companion():
 def test_muons_rates_are_leaves_and_fill_in_their_schedules():
     rule = Muon(Cosine(0.1), companion=AdamW(Cosine(0.2)))
     assert rule.over(40) == Muon(Cosine(0.1, steps=40), companion=AdamW(Cosine(0.2, steps=40)))
-    assert jax.tree.leaves(Muon(0.1, companion=SGD(0.5))) == [0.1, 0.5]
+    assert {0.1, 0.5} <= set(jax.tree.leaves(Muon(0.1, companion=SGD(0.5))))
     assert eval(repr(rule), vars(descend.optimizers) | vars(descend.schedules)) == rule
 
 

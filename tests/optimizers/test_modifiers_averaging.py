@@ -147,7 +147,7 @@ def test_lookahead_is_the_box_of_the_paper(every, fraction):
     ("make", "message"),
     [
         (lambda: EMA(SGD(), 1.0), "EMA: decay must be at least 0 and below 1"),
-        (lambda: PolyakAverage(SGD(), start=-1), "PolyakAverage: start must be at least 0"),
+        (lambda: PolyakAverage(SGD(), start=-1), "PolyakAverage: start must be a whole number of at least 0"),
         (lambda: PolyakAverage(SGD(), gamma=-1.0), "PolyakAverage: gamma must be at least 0"),
         (lambda: Lookahead(SGD(), 0), "Lookahead: every must be at least 1 step, but is 0"),
         (lambda: Lookahead(SGD(), fraction=0.0), "Lookahead: fraction must be above 0 and at most 1, but is 0.0"),

@@ -2,37 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from operator import index
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from descend._arrays import precision
-from descend._tree import Tree, as_parameters, is_number, path_name, split
+from descend._tree import Tree, as_parameters, floating, split
+from descend.engine.advancing import begun
 from descend.engine.descent import Descent, Static
+from descend.engine.given import random_key, refuse_tracers, state_arrays
 from descend.engine.loss import Carried, Form, form_of, shapes_of
 from descend.engine.programs import programs_of
-from descend.engine.run import Run, start
+from descend.engine.run import Run
 from descend.errors import InputError
-from descend.optimizers import EMA, LBFGS, External, Optimizer
-from descend.sources import (
-    Empty,
-    Fed,
-    HostArrays,
-    HostSource,
-    MiniBatches,
-    Source,
-    WholeSet,
-    as_data,
-    batches_of,
-    is_loader,
-    mini_batches,
-)
+from descend.optimizers import EMA, LBFGS, Optimizer, as_optimizer
+from descend.sources import Empty, Fed, HostSource, WholeSet, source_of
 from descend.stopping import GradientTolerance
-
-BATCH_SIZE = 64
 
 
 def begin(
@@ -68,7 +54,7 @@ def begin(
     with precision(setup.numbers):
         if isinstance(optimizer, str) and optimizer == "auto" and not setup.is_noiseless:
             raise InputError("batches need a rule: give optimizer=, such as Adam(0.001), or let minimize find a rate")
-        rule = LBFGS() if isinstance(optimizer, str) and optimizer == "auto" else checked(optimizer).over(None)
+        rule = LBFGS() if isinstance(optimizer, str) and optimizer == "auto" else as_optimizer(optimizer).over(None)
         return setup.begun(rule if ema is None else EMA(rule, ema), stop, seed, on_nonfinite)[0]
 
 
@@ -92,7 +78,7 @@ class Setup:
         refuse_tracers("minimize and begin", params=params, data=data, state=state)
         numbers, rest = split(as_parameters(params, floating(dtype)))
         with precision(numbers):
-            source, state = source_of(data, batch_size), _state(state)
+            source, state = source_of(data, batch_size), state_arrays(state)
             form = form_of(loss, not isinstance(source, Empty), state is not None)
             return cls(loss, form, numbers, rest, source, state)
 
@@ -116,90 +102,9 @@ class Setup:
             programs=programs_of(self.loss),
         )
         key = random_key(seed)
+        refuse_tracers("minimize and begin", optimizer=rule, seed=key)  # within jax.jit, a new key has no value either
         descent, convolves = _inspected(descent, self.numbers, key, self.state)
-        return start(descent, self.numbers, key, self.state), convolves
-
-
-def random_key(seed: int) -> jax.Array:
-    """`jax.random.key(seed)`, for JAX's usual generator without a program that is compiled for it."""
-    if jax.config.jax_default_prng_impl != "threefry2x32" or not 0 <= seed < 2**32:  # type: ignore[attr-defined]
-        return jax.random.key(seed)
-    return jax.random.wrap_key_data(jax.device_put(np.array([0, seed], np.uint32)), impl="threefry2x32")
-
-
-def checked(optimizer: Any) -> Optimizer:
-    """An optimizer of ours, or one that is wrapped as such.
-
-    **Raises** `InputError` if it is none.
-    """
-    if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")) or isinstance(optimizer, type):
-        raise InputError(f"optimizer must be a rule such as Adam(0.001), or 'auto', but is {optimizer!r}")
-    return optimizer if isinstance(optimizer, Optimizer) else External(optimizer)
-
-
-def refuse_tracers(what: str, **trees: Any) -> None:
-    """Refuse what is given by one of JAX's transformations instead of by a value."""
-    for name, tree in trees.items():
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree)):
-            raise InputError(f"{what} cannot be called within jax.jit, vmap or grad, where '{name}' has no value yet: "
-                             "for many descents at once use descend.advance_many; to differentiate or compile a step, "
-                             "the optimizer's own init and update")
-
-
-def floating(dtype: Any) -> Any:
-    """A floating-point type.
-
-    **Raises** `InputError` if it is none.
-    """
-    try:
-        known = np.dtype(dtype)
-    except TypeError:
-        raise InputError(f"dtype must be a floating-point type such as float32, but is {dtype!r}") from None
-    if not jnp.issubdtype(known, jnp.floating):
-        raise InputError(f"dtype must be a floating-point type such as float32, but is {known}")
-    return known
-
-
-def source_of(data: Any, batch_size: int | None) -> Source | HostSource | Fed:
-    """Where the batches come from, with its arrays where the steps are made.
-
-    **Raises** `InputError` for data that are none, and for a batch size that they have no use for.
-    """
-    if data is None:
-        if batch_size is not None:
-            raise InputError("batch_size is given, but no data")
-        return Empty()
-    if batch_size is not None and (isinstance(data, Source | HostSource | Fed) or is_loader(data)):
-        raise InputError(f"batch_size is given, but the batches come from {type(data).__name__}, which has its own")
-    if isinstance(data, Source | HostSource | Fed):
-        data = mini_batches(data.data, data.batch_size, data.shuffle) if isinstance(data, MiniBatches) else data
-        return on_device(data)
-    if is_loader(data):
-        return batches_of(data)
-    arrays, length = as_data(data)
-    size = min(BATCH_SIZE, length) if batch_size is None else index(batch_size)
-    if any(isinstance(array, np.memmap) for array in jax.tree.leaves(arrays)):
-        return HostArrays(arrays, size)
-    return on_device(WholeSet(arrays) if size == length else mini_batches(arrays, size))
-
-
-def on_device(tree: Tree) -> Tree:
-    """The tree with its arrays where the steps are made, so that no dispatch brings them there again."""
-    return jax.tree.map(lambda leaf: jax.device_put(leaf) if isinstance(leaf, np.ndarray) else leaf, tree)
-
-
-def _state(state: Tree) -> Tree:
-    """The state at first as arrays, with the dtypes that a step gives them."""
-
-    def convert(path: tuple[Any, ...], leaf: Any) -> Any:
-        if isinstance(leaf, jax.Array):
-            return leaf
-        if not is_number(leaf) and not isinstance(leaf, bool):
-            raise InputError(f"state '{path_name(path)}' must be a number or an array, but is {leaf!r}: what never "
-                             "changes belongs into the loss")
-        return jax.device_put(np.asarray(leaf))
-
-    return jax.tree_util.tree_map_with_path(convert, state)
+        return Run(begun(descent, self.numbers, key, self.state), descent), convolves
 
 
 def _inspected(descent: Descent, numbers: Tree, key: jax.Array, state: Tree) -> tuple[Descent, bool]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from descend.engine.run import Trace
+from descend.engine.advancing import Trace
 
 if TYPE_CHECKING:
     import pandas

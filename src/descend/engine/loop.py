@@ -48,8 +48,8 @@ def loop(descent: Descent, state: State, draws: Any, n: Any) -> tuple[State, jax
     made, and whoever called makes those before it again, from the beginning, which gives the same numbers bit for bit.
     """
     inner = jax.jit(step)  # traced once, though it is looked at twice
-    entry = jax.eval_shape(inner, descent, state, jax.eval_shape(_first, descent, state, draws)[0])[2]
-    trace = _empty(entry, _capacity(entry, draws))
+    entry = jax.eval_shape(inner, descent, state, jax.eval_shape(first_batch, descent, state, draws)[0])[2]
+    trace = empty(entry, room(entry, draws))
     n = jnp.minimum(n, len(trace.table))
     if isinstance(descent.source, Planned):
         return _planned(inner, descent, state, n, trace)
@@ -58,7 +58,7 @@ def loop(descent: Descent, state: State, draws: Any, n: Any) -> tuple[State, jax
 
 def single(descent: Descent, state: State, draws: Any) -> tuple[State, jax.Array, Entry]:
     """One step by itself."""
-    batch, cursor = _first(descent, state, draws)
+    batch, cursor = first_batch(descent, state, draws)
     return step(descent, state._replace(cursor=cursor), batch)
 
 
@@ -69,9 +69,9 @@ def _straight(
 
     def body(carry: Any) -> Any:
         i, state, _, trace = carry
-        batch, cursor = _drawn(descent, state, jax.tree.map(lambda array: array[i.astype(jnp.uint32)], draws))
+        batch, cursor = drawn(descent, state, jax.tree.map(lambda array: array[i.astype(jnp.uint32)], draws))
         state, status, entry = inner(descent, state._replace(cursor=cursor), batch)
-        return i + 1, state, status, _write(trace, i, entry)
+        return i + 1, state, status, written(trace, i, entry)
 
     nothing = jnp.zeros((), jnp.int32)
     goes_on = lambda carry: (carry[0] < n) & (carry[2] == RUNNING)
@@ -99,7 +99,7 @@ def _planned(
             batch, cursor = source.take(draw, state.cursor, descent.whole(state.params))
             state, status, entry = inner(descent, state._replace(cursor=cursor), batch)
             # The next draw is carried, because XLA would otherwise fuse its making with the use of every number in it.
-            return i + 1, state, status, _write(trace, i, entry), draw_at(i + 1)
+            return i + 1, state, status, written(trace, i, entry), draw_at(i + 1)
 
         begin = (first, state._replace(cursor=plan.cursor), running, trace, draw_at(first))
         i, state, status, trace, _ = jax.lax.while_loop(lambda c: (c[0] < end) & (c[2] == RUNNING), body, begin)
@@ -149,12 +149,13 @@ def _where(condition: jax.Array, new: Tree, old: Tree) -> Tree:
 # ------------------------------------------------------------------------------------------------------------- draws
 
 
-def _first(descent: Descent, state: State, draws: Any) -> tuple[Any, Any]:
+def first_batch(descent: Descent, state: State, draws: Any) -> tuple[Any, Any]:
     """The next batch, and the cursor after it."""
-    return _drawn(descent, state, jax.tree.map(lambda array: array[0], draws))
+    return drawn(descent, state, jax.tree.map(lambda array: array[0], draws))
 
 
-def _drawn(descent: Descent, state: State, draw: Any) -> tuple[Any, Any]:
+def drawn(descent: Descent, state: State, draw: Any) -> tuple[Any, Any]:
+    """The batch of a draw, and the cursor after it."""
     source: Any = descent.source
     if isinstance(source, Fed):
         return source.batch(draw), state.cursor
@@ -174,18 +175,22 @@ def _entry(*parts: dict[str, Any]) -> Entry:
     return entry
 
 
-def _capacity(entry: Any, draws: Any) -> int:
+def room(entry: Any, draws: Any) -> int:
+    """How many entries a dispatch has room for."""
     most = max(1, min(STEPS, BYTES // sum(x.size * x.dtype.itemsize for x in entry.values())))
     return min([most, *(len(array) for array in jax.tree.leaves(draws))])
 
 
-def _empty(entry: Any, capacity: int) -> Recorded:
-    names = tuple(sorted(name for name, x in entry.items() if x.shape == () and x.dtype == entry["loss"].dtype))
+def empty(entry: Any, capacity: int) -> Recorded:
+    """A trace with room for so many entries."""
+    scalar = entry["loss"].shape  # of runs that are stacked, one for each
+    names = tuple(sorted(name for name, x in entry.items() if x.shape == scalar and x.dtype == entry["loss"].dtype))
     others = {name: jnp.zeros((capacity, *x.shape), x.dtype) for name, x in entry.items() if name not in names}
-    return Recorded(jnp.zeros((capacity, len(names)), entry["loss"].dtype), others, names)
+    return Recorded(jnp.zeros((capacity, len(names), *scalar), entry["loss"].dtype), others, names)
 
 
-def _write(trace: Recorded, i: jax.Array, entry: Entry) -> Recorded:
+def written(trace: Recorded, i: jax.Array, entry: Entry) -> Recorded:
+    """The trace with an entry at a place."""
     put = lambda array, value: jax.lax.dynamic_update_index_in_dim(array, value, i.astype(jnp.uint32), 0)
     table = put(trace.table, jnp.stack([entry[name] for name in trace.names]))
     return Recorded(table, {name: put(array, entry[name]) for name, array in trace.others.items()}, trace.names)

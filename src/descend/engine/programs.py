@@ -10,10 +10,13 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import jax
+
+from descend.engine.given import refuse_tracers
 
 Compiled = Callable[[list[Any]], list[Any]]
 
@@ -51,12 +54,16 @@ class Programs:
         return structure.unflatten(program(leaves))
 
     def traced(self, function: Callable[..., Any], descent: Any, *args: Any) -> tuple[Any, bool]:
-        """The shapes of what `function(descent, *args)` returns, and whether it convolves; nothing is compiled."""
+        """The shapes of what `function(descent, *args)` returns, and whether it convolves; nothing is compiled.
+
+        **Raises** `InputError` where the loss refers to what one of JAX's transformations gave.
+        """
         leaves, treedef, kinds = _taken(descent, args)
         key = (function, treedef, kinds)
         if key not in self._traced:
             flat = _flat(function, descent.loss, treedef)
             jaxpr, returned = jax.make_jaxpr(flat, return_shape=True)(leaves)
+            refuse_tracers("minimize and begin", **{"what the loss refers to": jaxpr.consts})
             self._traced[key] = returned, _convolves(jaxpr.jaxpr)
         return self._traced[key]
 
@@ -141,6 +148,12 @@ _lock = threading.Lock()
 
 def _kind(leaf: Any) -> Any:
     """What a program is specialised to, of an argument."""
-    if isinstance(leaf, jax.Array):
-        return leaf.shape, leaf.dtype, getattr(leaf, "weak_type", False), leaf.sharding  # keys have none
-    return getattr(leaf, "shape", ()), getattr(leaf, "dtype", type(leaf))
+    if not isinstance(leaf, jax.Array):
+        return getattr(leaf, "shape", ()), getattr(leaf, "dtype", type(leaf)), False, None
+    placed = None if leaf.sharding == _usual() else leaf.sharding  # the usual is where NumPy's arrays go, too
+    return leaf.shape, leaf.dtype, getattr(leaf, "weak_type", False), placed  # keys have no weak type
+
+
+@cache
+def _usual() -> Any:
+    return jax.sharding.SingleDeviceSharding(jax.devices()[0])

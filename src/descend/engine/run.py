@@ -1,30 +1,38 @@
-"""A run is a value: it can be kept, forked, saved and advanced."""
+"""A run is a value: it can be kept, forked, looked into, saved and advanced."""
 
-import dataclasses
 from dataclasses import dataclass
 from functools import partial
-from operator import index
+from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
-from descend._arrays import precision
 from descend._tree import Tree
-from descend.engine.descent import RUNNING, Descent, Guard, State
-from descend.engine.loop import loop, single
-from descend.engine.loss import Carried
-from descend.errors import InputError
-from descend.optimizers import Point
-from descend.sources import Drawn, Fed, Feed, HostSource, draw_ahead
+from descend.engine import advancing, forking, looking, saving
+from descend.engine.advancing import Trace
+from descend.engine.descent import RUNNING, Descent, State
 
-NOTHING = ()  # in the place of what a program is not given
+__all__ = ["Run", "Trace", "advance"]
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["state", "descent"], meta_fields=[])
 @dataclass(frozen=True)
 class Run:
-    """A descent at rest: a value that can be kept, forked, saved and advanced."""
+    """A descent at rest: a value that can be kept, forked, looked into, saved and advanced.
+
+    `descend.begin` makes one, a `Result` of `minimize` has the one that it ended with. Nothing that is done with a run
+    changes it.
+
+    >>> import numpy as np
+    >>> from descend import SGD, begin
+    >>> run = begin(lambda x: 0.5 * (x**2).sum(), np.array([4.0, -2.0]), optimizer=SGD(0.5))
+    >>> ahead, trace = run.advance(3)
+    >>> run.step, ahead.step, ahead.params.tolist(), trace.columns["loss"].tolist()
+    (0, 3, [0.5, -0.25], [10.0, 2.5, 0.625])
+    >>> slower, _ = run.fork(learning_rate=0.25).advance(3)
+    >>> slower.params.tolist()
+    [1.6875, -0.84375]
+    """
 
     state: State
     descent: Descent
@@ -33,6 +41,11 @@ class Run:
     def step(self) -> int:
         """The number of steps that were made."""
         return int(self.state.step)
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether the last advance ended before its steps were made: converged, stalled, or not finite."""
+        return int(self.state.guard.status) != RUNNING
 
     @property
     def params(self) -> Tree:
@@ -47,147 +60,91 @@ class Run:
     @property
     def eval_numbers(self) -> Tree:
         """The numbers among `eval_params`."""
-        with precision(self.state.params):
-            return self.descent.without_data.run(_to_evaluate, self.state.optimizer, self.state.params)
+        return looking.evaluated(self)
 
     @property
     def judged_numbers(self) -> Tree:
         """The numbers of the parameters that a test of convergence looks at: those where the gradient was taken."""
-        with precision(self.state.params):
-            state = self.state
-            return self.descent.without_data.run(_to_judge, state.optimizer, state.params, state.guard.first_norm)
+        return looking.judged(self)
 
-    def advance(self, n: int) -> "tuple[Run, Trace]":
-        """The run after `n` more steps, and the trace of them; see `advance`."""
-        return advance(self, n)
+    def advance(self, n: int) -> tuple["Run", Trace]:
+        """The run after `n` more steps, and the trace of them.
 
+        There are fewer steps if the gradient's tolerance is met or a step is not finite; `is_halted` tells. The same
+        steps are made however they are divided.
 
-@dataclass(frozen=True)
-class Trace:
-    """What was recorded: `columns` by name, each with one entry for every step from number `start`."""
+        A step's entries in the trace are `loss`, `gradient_norm`, `update_norm`, what the rule reads out
+        (`learning_rate`), and what the loss returned besides. A last entry without a step is that of the test which
+        ended the run.
 
-    start: int
-    columns: dict[str, np.ndarray]
+        **Raises** `InputError` unless `n` is a whole number, of at least 0.
+        """
+        return advancing.advance(self, n)
 
-    def __len__(self) -> int:
-        return len(next(iter(self.columns.values()), ()))
+    def fork(
+        self,
+        *,
+        optimizer: Any = None,
+        learning_rate: Any = None,
+        params: Tree = None,
+        data: Any = None,
+        batch_size: int | None = None,
+        state: Tree = None,
+        seed: int | None = None,
+    ) -> "Run":
+        """The run with what is given in the place of what it had.
 
+        - `optimizer`: another rule. What the old one remembered is kept where it is also the new one's, such as from
+          Adam to AdamW; where it is not, the new one begins anew, and a warning says so.
+        - `learning_rate`: a number or a schedule, of the same rule. A schedule is asked for the rate of the rule's own
+          step count, which goes on.
+        - `params`: other parameters.
+        - `data`, `batch_size`: other data, other batches. The place in the order of the examples is kept if there are
+          as many of them, and else is the beginning.
+        - `state`: of the loss, if it keeps one.
+        - `seed`: another order of the data, from its beginning, and other random numbers of the loss.
 
-def start(descent: Descent, params: Tree, key: jax.Array, state: Tree = None) -> Run:
-    """The run before the first step; `params` are the trainable numbers alone, `state` what the loss keeps besides."""
-    with precision(params):
-        zero = np.zeros((), np.int32)
-        unknown = np.full((), np.nan, np.result_type(*(leaf.dtype for leaf in jax.tree.leaves(params))))
-        carried = Carried(state, jax.random.fold_in(key, 1) if descent.form.takes_key else None)
-        # In NumPy, as nothing that is compiled by itself should be waited for.
-        optimizer = descent.optimizer.init(jax.tree.map(np.asarray, params))
-        cursor = descent.source.init(key)
-        moved = jax.device_put((params, optimizer, Guard(NOTHING, unknown, zero), carried))
-        begin = State(moved[0], moved[1], cursor, zero, moved[2]._replace(status=zero), moved[3])
-        return Run(begin, descent)
+        Numbers that change (a rate, data of one shape) do not have the step compiled again.
+
+        **Raises** `InputError` for what does not fit.
+        """
+        return forking.forked(self, optimizer, learning_rate, params, data, batch_size, state, seed)
+
+    def batch(self) -> Any:
+        """The batch that the next step will see; empty for a loss without data."""
+        return looking.next_batch(self)
+
+    def loss(self, data: Any = None) -> float:
+        """The loss at `params`: on the batch that the next step will see and with its random numbers, which is what
+        that step will record; or on `data`, all of them at once, without anything that is random (`key` is `None`)."""
+        return looking.loss(self, data)
+
+    def loss_and_grad(self, data: Any = None) -> tuple[float, Tree]:
+        """The loss, as `loss` gives it, and its gradient: a tree like `params`."""
+        return looking.loss_and_grad(self, data)
+
+    def hvp(self, v: Tree, data: Any = None) -> Tree:
+        """`∇²J(θ) v`, the product of the loss's Hessian at `params` with a tree like them, on what `loss` looks at.
+
+        It is the derivative of the gradient along v (forward over reverse), and costs about as much as two gradients.
+
+        >>> import numpy as np
+        >>> from descend import SGD, begin
+        >>> run = begin(lambda x: x[0] ** 2 * x[1], np.array([3.0, 5.0]), optimizer=SGD(0.1))
+        >>> run.hvp(np.array([1.0, 0.0])).tolist()  # the first column of [[2 y, 2 x], [2 x, 0]]
+        [10.0, 6.0]
+
+        Reference: Pearlmutter, "Fast exact multiplication by the Hessian", 1994.
+        """
+        return looking.hvp(self, v, data)
+
+    def save(self, path: str | Path) -> None:
+        """Write the run to a file, which `descend.load` reads: parameters, the rule and what it remembers, the place in
+        the data, the step count, and what the loss keeps; not the loss nor the data. The file is replaced atomically,
+        has a checksum, and nothing in it is executed."""
+        saving.save(self, Path(path))
 
 
 def advance(run: Run, n: int) -> tuple[Run, Trace]:
-    """The run after `n` more steps, and the trace of them.
-
-    There are fewer if the gradient's tolerance is met or a step is not finite.
-
-    A step's entries in the trace are `loss`, `gradient_norm`, `update_norm`, what the rule reads out
-    (`learning_rate`), and what the loss returned besides. A last entry without an update is that of the test which
-    ended the run.
-    """
-    left, begin, traces = _count(n), run.step, []
-    while left:
-        run, trace = dispatch(run, left)
-        traces.append(trace.columns)
-        left -= len(trace)
-        if int(run.state.guard.status) != RUNNING:
-            break
-    columns = {name: np.concatenate([part[name] for part in traces]) for name in (traces[0] if traces else ())}
-    return run, Trace(begin, columns)
-
-
-def dispatch(run: Run, n: int) -> tuple[Run, Trace]:
-    """The run after up to `n` more steps, at least one of them, and their trace: as many as one dispatch may have.
-
-    There are fewer than for `advance` if the host has no more batches of one shape at hand, or if the trace of `n`
-    steps is too large.
-    """
-    with precision(run.state.params):
-        descent, feed = _fed(run, n)
-        draws, most = (feed.draws, min(n, feed.size)) if feed else (NOTHING, n)
-        guard, cursor = run.state.guard._replace(status=NOTHING), NOTHING if feed else run.state.cursor
-        given = run.state._replace(step=NOTHING, guard=guard, cursor=cursor)
-        made = _one_by_one if descent.stepwise else _in_a_loop
-        state, status, steps, columns = made(descent, given, draws, most)
-        state = state._replace(
-            step=np.int32(run.step + steps),
-            guard=state.guard._replace(status=np.int32(status)),
-            cursor=feed.after(steps) if feed else state.cursor,
-        )
-        return dataclasses.replace(run, state=state), Trace(run.step, columns)
-
-
-def _fed(run: Run, n: int) -> tuple[Descent, Feed | None]:
-    """What the host tells of the next draws, if it is for it to tell; and the descent that is compiled for them."""
-    source: Any = run.descent.source
-    if isinstance(source, HostSource):
-        feed = draw_ahead(source, run.state.cursor, run.params, n)
-        return dataclasses.replace(run.descent, source=Drawn()), feed
-    if isinstance(source, Fed):
-        return run.descent, source.feed(run.state.cursor, run.params, n)
-    return run.descent, None
-
-
-Made = tuple[State, int, int, dict[str, np.ndarray]]  # the state, the last step's status, the number of steps, a trace
-
-
-def _in_a_loop(descent: Descent, state: State, draws: Any, n: int) -> Made:
-    """A dispatch of many steps; those before one that should not have been made are made again."""
-    after, status, made, recorded = descent.run(loop, state, draws, np.int32(n))
-    steps, ended = int(made), int(status)
-    columns = recorded.columns(steps)
-    if ended != RUNNING:
-        steps -= 1
-        first = after.guard.first_norm
-        after = descent.run(loop, state, draws, np.int32(steps))[0]
-        after = after._replace(guard=after.guard._replace(first_norm=first))
-    return after, ended, steps, columns
-
-
-def _one_by_one(descent: Descent, state: State, draws: Any, n: int) -> Made:
-    """A dispatch for each step: for steps that XLA compiles better outside a loop than inside."""
-    entries: list[dict[str, Any]] = []
-    steps, ended = 0, RUNNING
-    while steps < n and ended == RUNNING:
-        draw = jax.tree.map(lambda array, i=steps: array[i : i + 1], draws)
-        after, status, entry = descent.run(single, state, draw)
-        entries.append(entry)
-        ended = int(status)
-        if ended == RUNNING:
-            state, steps = after, steps + 1
-        else:
-            state = state._replace(guard=state.guard._replace(first_norm=after.guard.first_norm))
-    return state, ended, steps, {name: np.stack([np.asarray(entry[name]) for entry in entries]) for name in entries[0]}
-
-
-def _to_evaluate(descent: Descent, state: Any, params: Tree) -> Tree:
-    return descent.optimizer.eval_params(state, params)
-
-
-def _to_judge(descent: Descent, state: Any, params: Tree, value: Any) -> Tree:
-    return descent.optimizer.standing(state, Point(params, value, params)).params
-
-
-def _count(n: Any) -> int:
-    """A number of steps.
-
-    **Raises** `InputError` unless it is a whole one, of at least 0.
-    """
-    try:
-        steps = index(n)
-    except TypeError:
-        steps = -1
-    if steps < 0:
-        raise InputError(f"the number of steps must be a whole one, of at least 0, but is {n!r}")
-    return steps
+    """The run after `n` more steps, and the trace of them: `run.advance(n)`."""
+    return run.advance(n)

@@ -26,10 +26,9 @@ from typing import Any
 
 import numpy as np
 
-from descend import optimizers
-from descend.engine.run import Run, dispatch
-from descend.optimizers import Optimizer
-from descend.optimizers._rule import rule
+from descend.engine.advancing import dispatch
+from descend.engine.run import Run
+from descend.optimizers import AdamW, Optimizer
 from descend.schedules import Rate, Schedule, setting
 from descend.schedules._numbers import mix, ramp, real
 
@@ -55,13 +54,6 @@ class Trapezium(Schedule):
     def __call__(self, step: Any) -> Rate:
         risen = ramp(step + 1, self.rise)
         return self.peak * risen * mix(1.0, 0.0, ramp(real(step) - self.rise, self.steps - self.rise))
-
-
-@rule
-class AdamW(optimizers.AdamW):
-    """The rule, whose decay, too, may change without compiling again: it is settled after the trials."""
-
-    weight_decay: Rate = 0.0
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from descend.engine.forking import with_rate
 from descend.engine.history import History
 from descend.engine.longer import gone_on_with
 from descend.engine.run import Run
+from descend.engine.saving import facts_of
 from descend.engine.search import Race, Search, Trial
 from descend.engine.snapshots import Snapshots
 from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
@@ -49,6 +51,7 @@ class Standing:
         facts = {
             "identity": self.identity,
             "length": self.budget.steps,
+            "run": facts_of(self.run),
             "seconds": self.seconds,
             "stride": self.history.stride,
             "stepwise": self.run.descent.stepwise,
@@ -126,13 +129,7 @@ class Standing:
 
     def _stored(self, begun: Run, arrays: Arrays, prefix: str, before: int) -> Run:
         """A run that was stored, with the last rate that it was given before so many steps."""
-        run = dataclasses.replace(begun, state=tree_from_arrays(begun.state, arrays, prefix))
-        rate = self.history.rate_before(before)
-        return run if rate is None else with_rate(run, rate)
-
-
-def with_rate(run: Run, learning_rate: float) -> Run:
-    """The run with another learning rate."""
-    rule: Any = run.descent.optimizer
-    rule = dataclasses.replace(rule, learning_rate=learning_rate)
-    return dataclasses.replace(run, descent=dataclasses.replace(run.descent, optimizer=rule))
+        run, rate = Run(tree_from_arrays(begun.state, arrays, prefix), begun.descent), self.history.rate_before(before)
+        if rate is None:
+            return run
+        return Run(run.state, dataclasses.replace(run.descent, optimizer=with_rate(run.descent.optimizer, rate)))

@@ -1,4 +1,4 @@
-"""Checkpoints: a run and its progress in one file, keyed by parameter path, checksummed, replaced atomically.
+"""Trees of arrays in one file, keyed by path, checksummed, replaced atomically.
 
 The file is in the safetensors format: arrays by name, and a JSON text. Nothing in it is executed when it is read.
 """
@@ -6,7 +6,7 @@ The file is in the safetensors format: arrays by name, and a JSON text. Nothing 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from safetensors.numpy import save
 from descend._arrays import precision
 from descend._files import write_atomically
 from descend._tree import Tree, named_leaves
-from descend.engine.run import Run
 from descend.errors import CheckpointError
 
 FORMAT = 1
@@ -88,45 +87,6 @@ class Match:
         return "\n  ".join(lines)
 
 
-def restore(path: str | Path, run: Run) -> tuple[Run, Match]:
-    """A run with the parameters and the optimizer's state that a checkpoint has for it by the same paths; and which.
-
-    For a model that has changed since: layers that are new, have another size or another name stay as they are in
-    `run`, which also keeps its data, its step and its settings. The checkpoint is a file that
-    `minimize(..., checkpoint=...)` wrote. The optimizer's state is only taken over if it is that of the same rule: if
-    nothing else in it is missing or unexpected than what belongs to such layers. Layers are known by their paths alone:
-    where two of one shape have changed places in a list, each gets the other's numbers.
-
-    **Raises** `CheckpointError` for a damaged file, and if no parameter matches.
-
-    >>> import numpy as np, tempfile
-    >>> from descend import SGD, minimize
-    >>> file = f"{tempfile.mkdtemp()}/run"
-    >>> old = minimize(lambda p: (p["a"] ** 2).sum(), {"a": np.ones(2)}, optimizer=SGD(0.1), steps=3, checkpoint=file)
-    >>> new = minimize(lambda p: p["a"] @ p["b"], {"a": np.ones(2), "b": np.ones(2)}, optimizer=SGD(0.1), steps=1).run
-    >>> run, match = restore(file, new)
-    >>> match
-    2 of 3 arrays were taken over
-      missing in the file: params/b
-    """
-    arrays, _ = read_arrays(Path(path))
-
-    def of(*parts: str) -> tuple[Tree, Match]:
-        mine = {part: getattr(run.state, part) for part in parts}
-        return match_arrays(mine, {name: a for name, a in arrays.items() if name.split("/")[1] in parts}, "state")
-
-    tree, match = of("params", "optimizer")
-    unmatched = (*match.missing, *match.unexpected, *match.differing)
-    gone = tuple(name.removeprefix("params") for name in unmatched if name.startswith("params/"))
-    if not any(name.startswith("params") for name in match.matched):
-        told = "; ".join(line.strip() for line in repr(of("params")[1]).splitlines()[1:])
-        raise CheckpointError(f"{path} has none of these parameters: {told}")
-    if any(name.startswith("optimizer") and not name.endswith(gone) for name in unmatched):
-        tree, match = of("params")
-        match = replace(match, differing=match.differing | {"optimizer": "that of another rule in the checkpoint"})
-    return replace(run, state=run.state._replace(**tree)), match
-
-
 def tree_from_arrays(like: Tree, arrays: Mapping[str, np.ndarray], prefix: str) -> Tree:
     """A tree shaped as `like`, with the arrays of its paths.
 
@@ -173,8 +133,8 @@ def _wrapped(array: np.ndarray, like: Any) -> Any:
     if isinstance(like, np.ndarray | np.generic):
         return array
     if not _is_key(like):
-        return jnp.asarray(array)
-    return jax.random.wrap_key_data(jnp.asarray(array), impl=jax.random.key_impl(like))
+        return jax.device_put(array)
+    return jax.random.wrap_key_data(jax.device_put(array), impl=jax.random.key_impl(like))
 
 
 def _is_key(leaf: Any) -> bool:

@@ -16,13 +16,14 @@ import numpy as np
 
 from descend._arrays import precision
 from descend._tree import Tree
+from descend.engine.advancing import Trace, dispatch
 from descend.engine.descent import CONVERGED, NONFINITE, STALLED
 from descend.engine.history import History
 from descend.engine.pace import Pace, with_best_dispatch
 from descend.engine.progress import Observer, Progress
-from descend.engine.run import Run, Trace, dispatch
+from descend.engine.run import Run
 from descend.engine.search import Race
-from descend.engine.standing import Standing, with_rate
+from descend.engine.standing import Standing
 from descend.errors import InputError
 from descend.optimizers import Optimizer
 from descend.stopping import GradientTolerance, Plateau, Reason, Target
@@ -109,7 +110,7 @@ class Drive(Standing):
 
     def change_rate(self, learning_rate: float) -> None:
         """Step with this learning rate from here on."""
-        self.run = with_rate(self.run, learning_rate)
+        self.run = self.run.fork(learning_rate=learning_rate)
         self.history.changed(self.run.step, learning_rate)
 
     def copied(self) -> Any:

@@ -1,6 +1,6 @@
 """Update rules: frozen dataclasses, each as readable as the algorithm box of its paper."""
 
-from descend.optimizers._external import External
+from descend.optimizers._external import External, as_optimizer
 from descend.optimizers._family import family
 from descend.optimizers._modifier import Modifier, ModifierState
 from descend.optimizers._optimizer import Optimizer, Point
@@ -91,6 +91,7 @@ __all__ = [
     "SkipNonfinite",
     "WeightDecay",
     "Yogi",
+    "as_optimizer",
     "family",
     "step",
 ]

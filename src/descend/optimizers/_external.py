@@ -6,6 +6,7 @@ from typing import Any
 import jax
 
 from descend._tree import Tree
+from descend.errors import InputError
 from descend.optimizers._optimizer import Optimizer
 from descend.schedules import fixed, setting
 
@@ -37,3 +38,13 @@ class External(Optimizer):
     def readings(self, state: Any) -> dict[str, Any]:
         read = getattr(self.transformation, "readings", None)
         return {} if read is None else read(state)
+
+
+def as_optimizer(optimizer: Any) -> Optimizer:
+    """An optimizer of ours, or one that is wrapped as such.
+
+    **Raises** `InputError` if it is none.
+    """
+    if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")) or isinstance(optimizer, type):
+        raise InputError(f"optimizer must be a rule such as Adam(0.001), or 'auto', but is {optimizer!r}")
+    return optimizer if isinstance(optimizer, Optimizer) else External(optimizer)

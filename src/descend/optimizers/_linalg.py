@@ -4,6 +4,7 @@ from typing import Any
 
 from descend._arrays import namespace
 from descend.optimizers._modifier import wide_dtype
+from descend.schedules import Number
 
 
 def wide(x: Any) -> Any:
@@ -37,7 +38,7 @@ def applied(matrix: Any, x: Any, axis: int) -> Any:
     return xp.moveaxis((matrix @ _unfolded(x, axis)).reshape(moved.shape), 0, axis)
 
 
-def inverse_power(matrix: Any, exponent: float, eps: float) -> Any:
+def inverse_power(matrix: Any, exponent: Number, eps: Number) -> Any:
     """`(matrix + ε I)^(−exponent)` of a positive semidefinite matrix."""
     xp = namespace(matrix)
     values, vectors = xp.linalg.eigh(matrix)

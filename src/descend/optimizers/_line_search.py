@@ -13,7 +13,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import as_scalar, log, namespace
+from descend.schedules import Number
 
 ACCEPTED, GOING_ON, FAILED = range(3)
 
@@ -49,10 +50,10 @@ class Line(NamedTuple):
 class LineSearch:
     """What is accepted: a fall by `c₁ α |φ′(0)|`, and what a search adds to it. `decrease`: c₁ in (0, ½)."""
 
-    decrease: float
+    decrease: Number
 
     @property
-    def trials(self) -> int:
+    def trials(self) -> Number:
         """The most evaluations along a direction."""
         return 20
 
@@ -105,11 +106,11 @@ class Armijo(LineSearch):
     Reference: Armijo, "Minimization of functions having Lipschitz continuous first partial derivatives", 1966.
     """
 
-    shrink: float
+    shrink: Number
 
     @property
-    def trials(self) -> int:
-        return math.ceil(math.log(1e-10) / math.log(self.shrink))
+    def trials(self) -> Number:
+        return math.log(1e-10) / log(self.shrink)
 
     def accepts(self, fallen: Any, same: Any, slope: Any, start: Any) -> Any:
         return fallen | (same & (slope <= (2 * self.decrease - 1) * start))
@@ -129,7 +130,7 @@ class StrongWolfe(LineSearch):
     Reference: Moré and Thuente, "Line search algorithms with guaranteed sufficient decrease", ACM TOMS 20, 1994.
     """
 
-    curvature: float
+    curvature: Number
 
     def accepts(self, fallen: Any, same: Any, slope: Any, start: Any) -> Any:
         return (fallen | same) & (abs(slope) <= -self.curvature * start)

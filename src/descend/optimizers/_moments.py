@@ -4,8 +4,8 @@ from typing import Any
 
 from descend._arrays import namespace
 from descend.optimizers._checks import FRACTION, POSITIVE, require
-from descend.optimizers._rule import Rule, Slots, bias_correction, rule
-from descend.schedules import Rate, Schedule, fixed
+from descend.optimizers._rule import Rule, Slots, bias_correction, once, rule
+from descend.schedules import Number, Rate, Schedule
 
 
 @rule
@@ -13,9 +13,9 @@ class Moments(Rule):
     """A rule with two moving averages, of the gradient and of its square."""
 
     learning_rate: Rate | Schedule = 0.001
-    beta1: float = fixed(default=0.9)
-    beta2: float = fixed(default=0.999)
-    eps: float = fixed(default=1e-8)
+    beta1: Number = 0.9
+    beta2: Number = 0.999
+    eps: Number = 1e-8
 
     def __post_init__(self) -> None:
         require(self, learning_rate=POSITIVE, beta1=FRACTION, beta2=FRACTION, eps=POSITIVE)
@@ -28,6 +28,7 @@ class Moments(Rule):
         """Both averages, one gradient later."""
         return self.beta1 * m + (1 - self.beta1) * g, self.beta2 * v + (1 - self.beta2) * g * g
 
+    @once
     def corrections(self, t: Any) -> tuple[Any, Any]:
         """`1 − β₁ᵗ` and `1 − β₂ᵗ`: what averages that began at zero fall short of the mean by."""
         return bias_correction(self.beta1, t), bias_correction(self.beta2, t)
@@ -48,7 +49,7 @@ class Moments(Rule):
 class Decoupled(Rule):
     """The W in a rule's name: weight decay that is kept out of its averages, times the learning rate."""
 
-    weight_decay: float = fixed(default=0.01)
+    weight_decay: Number = 0.01
     needs_params = True
 
     def __post_init__(self) -> None:

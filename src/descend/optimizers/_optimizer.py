@@ -2,13 +2,17 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 
+from descend._arrays import is_array
 from descend._tree import Tree
 from descend.errors import InputError
+from descend.optimizers._sums import as_sum
 from descend.schedules import Schedule
+
+Kind = TypeVar("Kind", bound="Optimizer")
 
 
 class Point(NamedTuple):
@@ -22,8 +26,8 @@ class Point(NamedTuple):
 class Optimizer:
     """How parameters are moved: `θ ← θ + u`, with updates `u` from gradients and from what is remembered.
 
-    An optimizer is a frozen dataclass, so that its `repr` is its settings, and a pytree whose leaves are its learning
-    rates. `init` and `update` are Optax's protocol: updates are *added* to the parameters.
+    An optimizer is a frozen dataclass, so that its `repr` is its settings, and a pytree whose leaves are its numbers.
+    `init` and `update` are Optax's protocol: updates are *added* to the parameters.
     """
 
     def init(self, params: Tree) -> Any:
@@ -121,3 +125,21 @@ NEEDS = {
 }
 
 Function = Callable[[Tree], Any]
+
+
+def suited(optimizer: Kind, params: list[Any]) -> Kind:
+    """The optimizer, with the settings that are arrays in the dtype of sums over the parameters.
+
+    Python's numbers take the dtype of what they meet, also in a program that is compiled for any of them. An array,
+    such as one of many that `vmap` goes through, would promote it instead.
+    """
+    arrays = {name: as_sum(value, params) for name, value in vars(optimizer).items()
+              if is_array(value) and not getattr(value, "weak_type", False)}
+    return changed(optimizer, arrays) if arrays else optimizer
+
+
+def changed(optimizer: Kind, attributes: dict[str, Any]) -> Kind:
+    """A copy with other attributes, unchecked: `dataclasses.replace` for use within a step."""
+    made = object.__new__(type(optimizer))
+    vars(made).update(vars(optimizer) | attributes)
+    return made

@@ -1,12 +1,13 @@
 """The contract of an update rule whose mathematics is that of one array, and what all such rules share."""
 
 import dataclasses
-import math
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
 import jax
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import as_scalar, is_array, log, namespace
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.optimizers._checks import (
@@ -15,10 +16,11 @@ from descend.optimizers._checks import (
     refuse_other_structure,
     refuse_unmovable,
 )
-from descend.optimizers._optimizer import Optimizer
-from descend.schedules import Rate, Schedule, as_schedule, fixed, setting
+from descend.optimizers._optimizer import Optimizer, changed, suited
+from descend.schedules import Number, Rate, Schedule, as_schedule, fixed, setting, switched
 
 R = TypeVar("R")
+KNOWN = "_known"  # the attribute of a rule that keeps results during a step
 Slots = tuple[Any, ...]  # what is remembered of one array: a value for each of a rule's slots
 Leaf = tuple[Any, Any, Slots]  # an array's gradient, the parameter, and what is remembered of it
 
@@ -31,9 +33,12 @@ class RuleState(NamedTuple):
     shared: dict[str, Any]
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, fixed))
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, fixed, switched))
 def rule(cls: type[R]) -> type[R]:
-    """A frozen dataclass of settings; the learning rate alone may change without compiling again."""
+    """A frozen dataclass of settings, whose numbers are leaves of a pytree: they may change without compiling again.
+
+    What is declared with `fixed` (choices, counts), and a number that is `switched` off, is part of the structure.
+    """
     return setting(cls)
 
 
@@ -91,11 +96,15 @@ class Rule(Optimizer):
         params = grads if params is None else params
         refuse_misfits(grads, params)
         columns = self._columns(grads, state)
-        leaves = list(zip(jax.tree.leaves(grads), jax.tree.leaves(params), columns, strict=True))
-        lr = as_schedule(self.learning_rate)(state.count)
-        updates, stepped, shared = self.step_leaves(
-            leaves, state.shared | self.taken(extra), state.count + 1, lr
+        gradients = jax.tree.leaves(grads)
+        leaves = list(zip(gradients, jax.tree.leaves(params), columns, strict=True))
+        lr, t = as_schedule(self.learning_rate)(state.count), state.count + 1
+        own = suited(self, gradients)
+        updates, stepped, shared = changed(own, {KNOWN: {}}).step_leaves(
+            leaves, state.shared | self.taken(extra), t, lr
         )
+        if own is not self:  # arrays of half precision are promoted by settings that are arrays
+            updates, stepped = jax.tree.map(as_scalar, (updates, stepped), (gradients, columns))
         refuse_other_shapes(type(self).__name__, columns, stepped)
         treedef: Any = jax.tree.structure(grads)
         slots = {name: treedef.unflatten([new[i] for new in stepped]) for i, name in enumerate(self.slots)}
@@ -106,10 +115,14 @@ class Rule(Optimizer):
     ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
         """All arrays' updates and new slots, and the new shared scalars: `update` on lists of arrays, unchecked."""
         shared = self.across(leaves, shared, t, lr)
-        updates, slots = [], []
+        updates, slots, scalars = [], [], {}
         for g, p, remembered in leaves:
-            scalars = {name: as_scalar(value, g) for name, value in shared.items()}
-            u, new = self.leaf(g, p, remembered, as_scalar(t, g), as_scalar(lr, g), **scalars)
+            kind = namespace(g), g.dtype
+            if kind not in scalars:
+                by_name = {name: as_scalar(value, g) for name, value in shared.items()}
+                scalars[kind] = as_scalar(t, g), as_scalar(lr, g), by_name
+            count, rate, by_name = scalars[kind]
+            u, new = self.leaf(g, p, remembered, count, rate, **by_name)
             updates.append(u)
             slots.append(new)
         return updates, slots, shared
@@ -129,9 +142,31 @@ class Rule(Optimizer):
         return list(zip(*by_slot, strict=True)) if by_slot else [()] * len(jax.tree.leaves(grads))
 
 
-def bias_correction(beta: float, t: Any) -> Any:
+def once(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A method of the step number alone, whose result is the same for all arrays of a dtype: it is calculated once.
+
+    If it were calculated for each, a program would take longer to compile, and in a loop of steps be slower: XLA moves
+    what does not depend on the step out of the loop, and no longer sees then that the rest is the same for all.
+    """
+
+    @wraps(method)
+    def known(self: Any, t: Any) -> Any:
+        results = vars(self).get(KNOWN)
+        if results is None:  # not within `update`
+            return method(self, t)
+        if (method, id(t)) not in results:
+            results[method, id(t)] = t, method(self, t)  # with `t`, so that no other has its id
+        return results[method, id(t)][1]
+
+    return known
+
+
+def bias_correction(beta: Number, t: Any) -> Any:
     """`1 − β^t`, without the cancellation that costs float32 four digits at the first steps."""
-    return 1.0 if beta == 0 else -namespace(t).expm1(t * math.log(beta))
+    if not is_array(beta) and beta == 0:
+        return 1.0
+    exponent = t * log(beta)
+    return -namespace(exponent).expm1(exponent)
 
 
 def copy_of(p: Any) -> Any:

@@ -12,7 +12,7 @@ from descend.errors import InputError
 from descend.optimizers._checks import refuse_misfits, refuse_other_shapes, refuse_other_structure, refuse_unmovable
 from descend.optimizers._control import choose, select
 from descend.optimizers._line_search import ACCEPTED, FAILED, Line, LineSearch
-from descend.optimizers._optimizer import Optimizer, Point, needed
+from descend.optimizers._optimizer import Optimizer, Point, needed, suited
 from descend.optimizers._vectors import inner, largest, norm, plus, size, times, where, zero_of
 
 PATIENCE = 20  # points in a row that may be accepted with neither a lower loss nor a smaller gradient than ever before
@@ -110,7 +110,7 @@ class Search(Optimizer):
         xp = namespace(zero)
         count, no = xp.zeros((), dtype=xp.int32), xp.asarray(False)
         # The first point is accepted as one is to which a search goes back: if only it is finite.
-        line = self.line_search.begin(zero, zero, zero)._replace(settling=~no)
+        line = suited(self, [zero]).line_search.begin(zero, zero, zero)._replace(settling=~no)
         records = Records(zero + 1, zero, zero + 1, zero + math.inf, zero + math.inf, count)
         return SearchState(count, Point(params, zero, zeros), zeros, no, line, self.memory_start(params), records, no)
 
@@ -119,7 +119,7 @@ class Search(Optimizer):
         self.refuse(grads, state, params)
         with np.errstate(all="ignore"):  # a trial may be far too long
             there = Point(params, as_scalar(value, state.records.scale), grads)
-            state = self._after(there, state, extra)
+            state = suited(self, jax.tree.leaves(params))._after(there, state, extra)
             target = plus(state.here.params, state.line.trial, state.direction)
             return jax.tree.map(lambda x, p: _finite(_finite(x) - p), target, params), state
 

@@ -3,12 +3,12 @@
 import math
 from typing import Any
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import as_scalar, is_array, log, namespace
 from descend.optimizers._checks import POSITIVE, require
 from descend.optimizers._moments import Decoupled, Moments
-from descend.optimizers._rule import Leaf, RuleState, Slots, rule
+from descend.optimizers._rule import Leaf, RuleState, Slots, once, rule
 from descend.optimizers._sums import as_sum
-from descend.schedules import Rate, Schedule, fixed
+from descend.schedules import Number, Rate, Schedule, fixed, has, switched
 
 
 @rule
@@ -32,7 +32,7 @@ class Adam(Moments):
     Reference: Kingma and Ba, "Adam: a method for stochastic optimization", arXiv 1412.6980.
     """
 
-    eps_root: float = fixed(default=0.0)
+    eps_root: Number = switched(default=0.0)
     eps_hat: bool = fixed(default=False)
 
     def __post_init__(self) -> None:
@@ -46,7 +46,7 @@ class Adam(Moments):
 
     def root(self, v: Any, correction: Any) -> Any:
         v_hat = v * (1 / correction)
-        if self.eps_root:
+        if has(self, "eps_root"):
             v_hat = v_hat + self.eps_root
         return namespace(v).sqrt(v_hat) + (self.eps / correction**0.5 if self.eps_hat else self.eps)
 
@@ -92,7 +92,7 @@ class NAdam(Adam):
     """
 
     learning_rate: Rate | Schedule = 0.002
-    momentum_decay: float = fixed(default=0.004)
+    momentum_decay: Number = 0.004
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -105,13 +105,18 @@ class NAdam(Adam):
         product = shared["momentum_product"]
         return {"momentum_product": product * self.momentum(as_scalar(t, product))}
 
+    @once
     def momentum(self, t: Any) -> Any:
         """μ at step `t`."""
         return self.beta1 * (1 - 0.5 * namespace(t).exp(t * (self.momentum_decay * math.log(0.96))))
 
+    @once
+    def _momentum_ahead(self, t: Any) -> Any:
+        return self.momentum(t + 1)
+
     def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, *_: Any, **shared: Any) -> tuple[Any, Slots]:
         m, v = self.averaged(g, *slots)
-        product, now, ahead = shared["momentum_product"], self.momentum(t), self.momentum(t + 1)
+        product, now, ahead = shared["momentum_product"], self.momentum(t), self._momentum_ahead(t)
         of_mean = lr * ahead / (1 - product * ahead)
         of_gradient = lr * (1 - now) / (1 - product)
         return -(of_mean * m + of_gradient * g) / self.root(v, self.corrections(t)[1]), (m, v)
@@ -163,7 +168,7 @@ class RAdam(Adam):
     """
 
     eps_hat: bool = fixed(default=True)
-    threshold: float = fixed(default=5.0)
+    threshold: Number = 5.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -175,12 +180,18 @@ class RAdam(Adam):
         r = self.rectification(t)
         return -(lr / first) * m * namespace(g).where(r > 0, r / self.root(v, second), 1.0), (m, v)
 
+    @once
     def rectification(self, t: Any) -> Any:
         """rₜ; 0 while ρₜ is not above the threshold."""
-        xp, longest = namespace(t), 2 / (1 - self.beta2) - 1
-        if longest <= self.threshold:
-            return 0.0 * t
+        longest = 2 / (1 - self.beta2) - 1
+        never = longest <= self.threshold
+        if not is_array(never):
+            return 0.0 * t if never else self._rectification(t, longest)
+        return namespace(never).where(never, 0.0, self._rectification(t, longest))
+
+    def _rectification(self, t: Any, longest: Number) -> Any:
         length = averaged_over(self.beta2, t)
+        xp = namespace(length)
         ratio = (length - 4) * (length - 2) / length * (longest / ((longest - 4) * (longest - 2)))
         return xp.where(length > self.threshold, xp.sqrt(xp.clip(ratio, 0, None)), 0.0)
 
@@ -189,15 +200,21 @@ class RAdam(Adam):
         return {**super().readings(state), "rectification": self.rectification(t)}
 
 
-def averaged_over(beta: float, t: Any) -> Any:
+def averaged_over(beta: Number, t: Any) -> Any:
     """ρₜ: over how many gradients an average with coefficient β is taken after `t` steps.
 
     Its two terms are large and nearly the same at first, when it is compared with 5: in float32 that would leave three
     digits. With a = −ln β and y = at/2 they are coth(a/2) + t − t coth y, from which 2/a and t/y are taken out.
     """
-    xp, a, longest = namespace(t), -math.log(beta), (1 + beta) / (1 - beta)
-    y = xp.clip(a / 2 * t, None, 0.25)
-    coth_less_pole = y / 3 - y**3 / 45 + 2 * y**5 / 945 - y**7 / 4725 + 2 * y**9 / 93555
-    few = (longest - 2 / a) + t * (1 - coth_less_pole)
+    a, longest = -log(beta), (1 + beta) / (1 - beta)
+    y = a / 2 * t
+    xp = namespace(y)
+    rest = longest - 2 / a if not is_array(a) else xp.where(a < 0.5, _coth_less_pole(a / 2), longest - 2 / a)
+    few = rest + t * (1 - _coth_less_pole(xp.clip(y, None, 0.25)))
     many = longest + 2 * t * xp.exp(-a * t) / xp.expm1(-a * t)
     return xp.where(a * t < 0.5, few, many)
+
+
+def _coth_less_pole(y: Any) -> Any:
+    """`coth y − 1/y` for y up to ¼."""
+    return y / 3 - y**3 / 45 + 2 * y**5 / 945 - y**7 / 4725 + 2 * y**9 / 93555

@@ -3,12 +3,12 @@
 from typing import Any
 
 from descend._arrays import namespace
-from descend.optimizers._checks import FRACTION, POSITIVE, require
+from descend.optimizers._checks import FRACTION, POSITIVE, refuse_zeros, require
 from descend.optimizers._rule import Rule, Slots, rule
-from descend.schedules import Rate, Schedule, fixed
+from descend.schedules import Number, Rate, Schedule, fixed, has, switched
 
 
-def _divided(g: Any, second_moment: Any, eps: float, eps_in_root: bool) -> Any:
+def _divided(g: Any, second_moment: Any, eps: Number, eps_in_root: bool) -> Any:
     """`g / (√s + ε)`, or `g / √(s + ε)`."""
     xp = namespace(g)
     return g / xp.sqrt(second_moment + eps) if eps_in_root else g / (xp.sqrt(second_moment) + eps)
@@ -34,8 +34,8 @@ class AdaGrad(Rule):
     """
 
     learning_rate: Rate | Schedule = 0.01
-    eps: float = fixed(default=1e-10)
-    initial_accumulator: float = fixed(default=0.0)
+    eps: Number = 1e-10
+    initial_accumulator: Number = 0.0
     eps_in_root: bool = fixed(default=False)
 
     def __post_init__(self) -> None:
@@ -83,11 +83,12 @@ class AdaDelta(Rule):
     """
 
     learning_rate: Rate | Schedule = 1.0
-    decay: float = fixed(default=0.9)
-    eps: float = fixed(default=1e-6)
+    decay: Number = switched(default=0.9)
+    eps: Number = 1e-6
 
     def __post_init__(self) -> None:
         require(self, learning_rate=POSITIVE, decay=FRACTION, eps=POSITIVE)
+        refuse_zeros(self, "decay")
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -98,7 +99,8 @@ class AdaDelta(Rule):
         s = rho * s + (1 - rho) * (g * g)
         over, under = x + eps, s + eps
         x = rho * x + (1 - rho) * (g * over / under * g)
-        if rho:  # both one gradient later, whose ratio is the same: a step in place need not keep the old x then
+        if has(self, "decay"):
+            # Both one gradient later, whose ratio is the same: a step in place need not keep the old x then.
             over, under = x + rho * eps, rho * s + (1 - rho) * g * g + rho * eps
         return -lr * g * namespace(g).sqrt(over / under), (s, x)
 
@@ -126,11 +128,11 @@ class RMSprop(Rule):
     """
 
     learning_rate: Rate | Schedule = 0.01
-    decay: float = fixed(default=0.9)
-    eps: float = fixed(default=1e-8)
+    decay: Number = 0.9
+    eps: Number = 1e-8
     eps_in_root: bool = fixed(default=False)
     centered: bool = fixed(default=False)
-    momentum: float = fixed(default=0.0)
+    momentum: Number = switched(default=0.0)
     rate_in_velocity: bool = fixed(default=False)
 
     def __post_init__(self) -> None:
@@ -138,7 +140,7 @@ class RMSprop(Rule):
 
     @property
     def slots(self) -> tuple[str, ...]:
-        others = (("mean",) if self.centered else ()) + (("velocity",) if self.momentum else ())
+        others = (("mean",) if self.centered else ()) + (("velocity",) if has(self, "momentum") else ())
         return ("mean_square", *others)
 
     def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
@@ -148,7 +150,7 @@ class RMSprop(Rule):
             mean = kept["mean"] = self.decay * kept["mean"] + (1 - self.decay) * g
             s = namespace(g).clip(s - mean * mean, 0, None)  # of equal gradients, rounding leaves less than nothing
         step = _divided(g, s, self.eps, self.eps_in_root)
-        if not self.momentum:
+        if not has(self, "momentum"):
             return -lr * step, tuple(kept.values())
         gathered = lr * step if self.rate_in_velocity else step
         v = kept["velocity"] = self.momentum * kept["velocity"] + gathered

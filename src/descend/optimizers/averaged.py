@@ -8,9 +8,9 @@ from descend._arrays import as_scalar, namespace
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.optimizers._checks import FRACTION, POSITIVE, is_known_scalar, require
-from descend.optimizers._rule import Leaf, Rule, RuleState, Slots, bias_correction, copy_of, rule
+from descend.optimizers._rule import Leaf, Rule, RuleState, Slots, bias_correction, copy_of, once, rule
 from descend.optimizers._sums import as_sum, ratio
-from descend.schedules import Rate, Schedule, fixed
+from descend.schedules import Number, Rate, Schedule, has, switched
 
 
 class _ScheduleFree(Rule):
@@ -20,8 +20,8 @@ class _ScheduleFree(Rule):
     """
 
     needs_params = True
-    beta: float
-    weight_decay: float
+    beta: Number
+    weight_decay: Number
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ class _ScheduleFree(Rule):
 
     def eval_params(self, state: RuleState, params: Tree) -> Tree:
         """x, the average: the parameters that the theory is about."""
-        return jax.tree.map(lambda y, z: (y - (1 - self.beta) * z) / self.beta, params, state.slots["z"])
+        return jax.tree.map(lambda y, z: as_scalar((y - (1 - self.beta) * z) / self.beta, y), params, state.slots["z"])
 
     def _moved(self, y: Any, z: Any, lr: Any, share: Any, direction: Any, again: Any) -> tuple[Any, Any]:
         """What z ← z − η (d + λ y) and x ← (1 − c) x + c z make of y, as an update; and the new z.
@@ -50,7 +50,7 @@ class _ScheduleFree(Rule):
         The update is told by the new z, so that a step in place need not keep the old one. `again` is d, too: XLA
         computes once what is written alike, and holds it in memory, which takes longer than to compute it twice.
         """
-        if self.weight_decay:
+        if has(self, "weight_decay"):
             direction, again = direction + self.weight_decay * y, again + self.weight_decay * y
         z = z - lr * direction
         return share * (z - y) - lr * ((1 - self.beta) * (1 - share)) * again, z
@@ -93,8 +93,8 @@ class ScheduleFreeSGD(_ScheduleFree):
     """
 
     learning_rate: Rate | Schedule = 1.0
-    beta: float = fixed(default=0.9)
-    weight_decay: float = fixed(default=0.0)
+    beta: Number = 0.9
+    weight_decay: Number = switched(default=0.0)
 
     def __post_init__(self) -> None:
         require(self, learning_rate=POSITIVE, weight_decay=POSITIVE)
@@ -141,10 +141,10 @@ class ScheduleFreeAdamW(_ScheduleFree):
     """
 
     learning_rate: Rate | Schedule = 0.0025
-    beta: float = fixed(default=0.9)
-    beta2: float = fixed(default=0.999)
-    eps: float = fixed(default=1e-8)
-    weight_decay: float = fixed(default=0.0)
+    beta: Number = 0.9
+    beta2: Number = 0.999
+    eps: Number = 1e-8
+    weight_decay: Number = switched(default=0.0)
 
     def __post_init__(self) -> None:
         require(self, learning_rate=POSITIVE, beta2=FRACTION, eps=POSITIVE, weight_decay=POSITIVE)
@@ -157,10 +157,14 @@ class ScheduleFreeAdamW(_ScheduleFree):
     def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, share: Any, **_: Any) -> tuple[Any, Slots]:
         z, v = slots
         v = self.beta2 * v + (1 - self.beta2) * g * g
-        xp, correction = namespace(g), bias_correction(self.beta2, t)
+        xp, correction = namespace(g), self._correction(t)
         direction, root = g / (xp.sqrt(v / correction) + self.eps), correction**0.5
         update, z = self._moved(p, z, lr, share, direction, root * g / (xp.sqrt(v) + root * self.eps))
         return update, (z, v)
+
+    @once
+    def _correction(self, t: Any) -> Any:
+        return bias_correction(self.beta2, t)
 
     def stability_limit(self) -> float:
         """2 / (1 − β₁), for the curvature divided by √v̂, with λ added: 20 at β₁ = .9.

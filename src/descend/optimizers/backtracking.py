@@ -10,7 +10,7 @@ from descend.optimizers._optimizer import Point
 from descend.optimizers._rule import rule
 from descend.optimizers._search import Search, SearchState
 from descend.optimizers._vectors import times
-from descend.schedules import fixed
+from descend.schedules import Number
 
 
 @rule
@@ -40,9 +40,9 @@ class Backtracking(Search):
     Reference: Armijo, "Minimization of functions having Lipschitz continuous first partial derivatives", 1966.
     """
 
-    decrease: float = fixed(default=0.3)
-    shrink: float = fixed(default=0.5)
-    grow: float = fixed(default=2.0)
+    decrease: Number = 0.3
+    shrink: Number = 0.5
+    grow: Number = 2.0
 
     def __post_init__(self) -> None:
         require(self, decrease=(0.0, 0.5), shrink=(0.01, 1.0), grow=(1.0, float("inf")))

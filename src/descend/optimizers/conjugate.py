@@ -10,7 +10,7 @@ from descend.optimizers._optimizer import Point
 from descend.optimizers._rule import rule
 from descend.optimizers._search import Search, SearchState
 from descend.optimizers._vectors import inner, plus, times
-from descend.schedules import fixed
+from descend.schedules import Number
 
 
 @rule
@@ -47,8 +47,8 @@ class NonlinearCG(Search):
     2005; for the bound of β, "The limited memory conjugate gradient method", 2013.
     """
 
-    decrease: float = fixed(default=1e-4)
-    curvature: float = fixed(default=0.1)
+    decrease: Number = 1e-4
+    curvature: Number = 0.1
 
     def __post_init__(self) -> None:
         require(self, decrease=(0.0, 0.5), curvature=(self.decrease, 1.0))

@@ -5,9 +5,9 @@ from typing import Any
 
 from descend._arrays import as_scalar, namespace
 from descend.optimizers._checks import POSITIVE, require
-from descend.optimizers._rule import Rule, Slots, rule
+from descend.optimizers._rule import Rule, Slots, once, rule
 from descend.optimizers._sums import norm
-from descend.schedules import Rate, Schedule, fixed
+from descend.schedules import Number, Rate, Schedule, fixed
 
 
 @rule
@@ -42,10 +42,10 @@ class Adafactor(Rule):
     """
 
     learning_rate: Rate | Schedule = 0.01
-    power: float = fixed(default=0.8)
-    eps: float = fixed(default=1e-30)
-    min_scale: float = fixed(default=1e-3)
-    clip: float = fixed(default=1.0)
+    power: Number = 0.8
+    eps: Number = 1e-30
+    min_scale: Number = 1e-3
+    clip: Number = 1.0
     relative_step: bool = fixed(default=True)
     eps_as_floor: bool = fixed(default=False)
     needs_params = True
@@ -62,7 +62,7 @@ class Adafactor(Rule):
 
     def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         xp, (kept,) = namespace(g), slots
-        fresh = t**-self.power
+        fresh = self._fresh(t)
         squares = g * g if self.eps_as_floor else g * g + self.eps
         if len(g.shape) < 2:
             kept = v = _towards(squares, kept, fresh)
@@ -77,6 +77,11 @@ class Adafactor(Rule):
         rate = xp.minimum(lr, t**-0.5) if self.relative_step else lr
         scale = as_scalar(xp.clip(_rms(p), self.min_scale, None) / xp.clip(_rms(u) / self.clip, 1.0, None), g)
         return -(rate * scale) * u, (kept,)
+
+    @once
+    def _fresh(self, t: Any) -> Any:
+        """κ."""
+        return t**-self.power
 
 
 def _towards(new: Any, old: Any, fresh: Any) -> Any:

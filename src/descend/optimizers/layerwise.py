@@ -9,13 +9,13 @@ from descend.optimizers._checks import FRACTION, POSITIVE, require
 from descend.optimizers._moments import Moments
 from descend.optimizers._rule import Rule, RuleState, Slots, rule
 from descend.optimizers._sums import norm
-from descend.schedules import Rate, Schedule, fixed
+from descend.schedules import Number, Rate, Schedule, fixed, has, switched
 
 
 class _Layerwise(Rule):
     """What both have in common: the ratio of lengths, remembered to be read."""
 
-    weight_decay: float
+    weight_decay: Number
     needs_params = True
 
     def slot_start(self, name: str) -> Any:
@@ -56,9 +56,9 @@ class LARS(_Layerwise):
     """
 
     learning_rate: Rate | Schedule = 0.1
-    momentum: float = fixed(default=0.9)
-    weight_decay: float = fixed(default=0.0)
-    trust_coefficient: float = fixed(default=0.001)
+    momentum: Number = switched(default=0.9)
+    weight_decay: Number = 0.0
+    trust_coefficient: Number = 0.001
     joint_norm: bool = fixed(default=False)
     rate_in_velocity: bool = fixed(default=True)
 
@@ -67,7 +67,7 @@ class LARS(_Layerwise):
 
     @property
     def slots(self) -> tuple[str, ...]:
-        return ("trust_ratio", "velocity") if self.momentum else ("trust_ratio",)
+        return ("trust_ratio", "velocity") if has(self, "momentum") else ("trust_ratio",)
 
     def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         _, *velocity = slots
@@ -105,8 +105,8 @@ class LAMB(_Layerwise, Moments):
     Reference: You et al., "Large batch optimization for deep learning: training BERT in 76 minutes", arXiv 1904.00962.
     """
 
-    eps: float = fixed(default=1e-6)
-    weight_decay: float = fixed(default=0.0)
+    eps: Number = 1e-6
+    weight_decay: Number = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()

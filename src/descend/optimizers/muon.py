@@ -15,7 +15,7 @@ from descend.optimizers._partition import Partition, PartitionState
 from descend.optimizers._paths import Patterns, matches, refuse_unmatched
 from descend.optimizers._rule import Leaf, Rule, Slots, rule
 from descend.optimizers.adam import AdamW
-from descend.schedules import Rate, Schedule, fixed
+from descend.schedules import Number, Rate, Schedule, fixed
 from descend.schedules._settings import require_choice, require_whole
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic that lifts small singular values fastest
@@ -30,14 +30,14 @@ class Settings(Optimizer):
     """What Muon and the rule that it has for matrices can be told."""
 
     learning_rate: Rate | Schedule = 0.02
-    momentum: float = fixed(default=0.95)
+    momentum: Number = 0.95
     nesterov: bool = fixed(default=True)
-    weight_decay: float = fixed(default=0.0)
+    weight_decay: Number = 0.0
     scale: str = fixed(default="original")
     outputs_last: bool = fixed(default=False)
     steps: int = fixed(default=5)
     iterate_in: str | None = fixed(default=None)
-    eps: float = fixed(default=1e-7)
+    eps: Number = 1e-7
 
     def __post_init__(self) -> None:
         require(self, learning_rate=POSITIVE, momentum=FRACTION, weight_decay=POSITIVE, eps=POSITIVE)

@@ -16,7 +16,7 @@ from descend.optimizers._optimizer import Function, Point, needed
 from descend.optimizers._rule import rule
 from descend.optimizers._search import Search, SearchState
 from descend.optimizers._vectors import size, times
-from descend.schedules import Rate, Schedule, as_schedule, fixed
+from descend.schedules import Number, Rate, Schedule, as_schedule, fixed
 
 MOST = 4096  # parameters, of which the Hessian holds the square
 
@@ -53,8 +53,8 @@ class Newton(Search):
 
     learning_rate: Rate | Schedule = 1.0
     search: bool = fixed(default=True)
-    decrease: float = fixed(default=1e-4)
-    curvature: float = fixed(default=0.9)
+    decrease: Number = 1e-4
+    curvature: Number = 0.9
 
     def __post_init__(self) -> None:
         require(self, learning_rate=POSITIVE, decrease=(0.0, 0.5), curvature=(self.decrease, 1.0))

@@ -9,7 +9,7 @@ from descend.optimizers._optimizer import needed
 from descend.optimizers._rule import Leaf, Slots, rule
 from descend.optimizers._sums import as_sum, dot, ratio
 from descend.optimizers.untuned import ABOVE_0, OwnStep
-from descend.schedules import Rate, Schedule, fixed
+from descend.schedules import Number, Rate, Schedule
 
 ANY = (-math.inf, math.inf)
 
@@ -44,10 +44,10 @@ class PolyakStep(OwnStep):
     """
 
     learning_rate: Rate | Schedule = 1.0
-    f_star: float = fixed(default=0.0)
-    max_rate: float | None = fixed(default=None)
-    c: float = fixed(default=1.0)
-    eps: float = fixed(default=0.0)
+    f_star: Number = 0.0
+    max_rate: Number | None = None
+    c: Number = 1.0
+    eps: Number = 0.0
 
     def __post_init__(self) -> None:
         require(self, learning_rate=POSITIVE, f_star=ANY, max_rate=POSITIVE, c=ABOVE_0, eps=POSITIVE)

@@ -15,7 +15,7 @@ from descend.optimizers._rule import rule
 from descend.optimizers._search import Search, SearchState
 from descend.optimizers._sums import dot
 from descend.optimizers._vectors import inner, norm, plus, times, zero_of
-from descend.schedules import fixed
+from descend.schedules import Number, fixed
 from descend.schedules._settings import require_whole
 
 
@@ -54,8 +54,8 @@ class LBFGS(Search):
     """
 
     history: int = fixed(default=10)
-    decrease: float = fixed(default=1e-4)
-    curvature: float = fixed(default=0.9)
+    decrease: Number = 1e-4
+    curvature: Number = 0.9
     remembers = ("s", "y", "rho", "newest")
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from descend.optimizers._checks import POSITIVE, require
 from descend.optimizers._moments import Moments
 from descend.optimizers._rule import Slots, rule
 from descend.optimizers.adam import Adam
-from descend.schedules import Rate, Schedule, fixed
+from descend.schedules import Number, Rate, Schedule, fixed
 
 
 @rule
@@ -100,8 +100,8 @@ class Yogi(Moments):
     """
 
     learning_rate: Rate | Schedule = 0.01
-    eps: float = fixed(default=1e-3)
-    initial_accumulator: float = fixed(default=1e-6)
+    eps: Number = 1e-3
+    initial_accumulator: Number = 1e-6
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -138,8 +138,8 @@ class AdaBelief(Moments):
     arXiv 2010.07468.
     """
 
-    eps: float = fixed(default=1e-16)
-    eps_root: float = fixed(default=1e-16)
+    eps: Number = 1e-16
+    eps_root: Number = 1e-16
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -4,7 +4,7 @@ from typing import Any
 
 from descend.optimizers._checks import FRACTION, POSITIVE, require
 from descend.optimizers._rule import Rule, Slots, rule
-from descend.schedules import Rate, Schedule, fixed
+from descend.schedules import Number, Rate, Schedule, fixed, has, switched
 
 
 @rule
@@ -36,7 +36,7 @@ class SGD(Rule):
     """
 
     learning_rate: Rate | Schedule = 0.01
-    momentum: float = fixed(default=0.0)
+    momentum: Number = switched(default=0.0)
     nesterov: bool = fixed(default=False)
     ema: bool = fixed(default=False)
     rate_in_velocity: bool = fixed(default=False)
@@ -46,7 +46,7 @@ class SGD(Rule):
 
     @property
     def slots(self) -> tuple[str, ...]:
-        return ("velocity",) if self.momentum else ()
+        return ("velocity",) if has(self, "momentum") else ()
 
     def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         if not slots:

@@ -8,7 +8,7 @@ from descend.optimizers._checks import FRACTION, POSITIVE, require
 from descend.optimizers._control import choose
 from descend.optimizers._linalg import applied, gram_along, inverse_power, wide, zeros_along
 from descend.optimizers._rule import Leaf, Rule, Slots, bias_correction, rule
-from descend.schedules import Rate, Schedule, fixed
+from descend.schedules import Number, Rate, Schedule, fixed, has, switched
 from descend.schedules._settings import require_whole
 
 Sides = tuple[Any, ...]  # a matrix for each axis, or the diagonal of one
@@ -42,10 +42,10 @@ class Shampoo(Rule):
     """
 
     learning_rate: Rate | Schedule = 0.1
-    eps: float = fixed(default=1e-4)
-    beta: float | None = fixed(default=None)
-    exponent: float | None = fixed(default=None)
-    momentum: float = fixed(default=0.0)
+    eps: Number = 1e-4
+    beta: Number | None = None
+    exponent: Number | None = None
+    momentum: Number = switched(default=0.0)
     every: int = fixed(default=1)
     max_dim: int = fixed(default=8192)
 
@@ -55,7 +55,7 @@ class Shampoo(Rule):
 
     @property
     def slots(self) -> tuple[str, ...]:
-        return ("sums", "powers", "velocity") if self.momentum else ("sums", "powers")
+        return ("sums", "powers", "velocity") if has(self, "momentum") else ("sums", "powers")
 
     def slot_start(self, name: str) -> Any:
         return super().slot_start(name) if name == "velocity" else self._zero_sides

@@ -3,9 +3,9 @@
 from typing import Any
 
 from descend._arrays import namespace
-from descend.optimizers._checks import FRACTION, POSITIVE, require
+from descend.optimizers._checks import FRACTION, POSITIVE, refuse_zeros, require
 from descend.optimizers._rule import Rule, Slots, rule
-from descend.schedules import Rate, Schedule, fixed
+from descend.schedules import Number, Rate, Schedule, has, switched
 
 
 @rule
@@ -29,14 +29,14 @@ class SignSGD(Rule):
     """
 
     learning_rate: Rate | Schedule = 0.001
-    momentum: float = fixed(default=0.0)
+    momentum: Number = switched(default=0.0)
 
     def __post_init__(self) -> None:
         require(self, learning_rate=POSITIVE, momentum=FRACTION)
 
     @property
     def slots(self) -> tuple[str, ...]:
-        return ("mean",) if self.momentum else ()
+        return ("mean",) if has(self, "momentum") else ()
 
     def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         if not slots:
@@ -68,11 +68,12 @@ class Lion(Rule):
     """
 
     learning_rate: Rate | Schedule = 0.0001
-    beta1: float = fixed(default=0.9)
-    beta2: float = fixed(default=0.99)
+    beta1: Number = 0.9
+    beta2: Number = switched(default=0.99)
 
     def __post_init__(self) -> None:
         require(self, learning_rate=POSITIVE, beta1=FRACTION, beta2=FRACTION)
+        refuse_zeros(self, "beta2")
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -81,6 +82,8 @@ class Lion(Rule):
     def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         (m,) = slots
         mean = self.beta2 * m + (1 - self.beta2) * g
-        # β₁ m + (1 − β₁) g, from the new mean if that is a mean, too: a step in place need not keep the old one then.
-        m, beta = (mean, self.beta1 / self.beta2) if self.beta1 < self.beta2 else (m, self.beta1)
-        return -lr * namespace(g).sign(beta * m + (1 - beta) * g), (mean,)
+        if has(self, "beta2"):  # β₂ (β₁ m + (1 − β₁) g), from the new mean: a step in place need not keep the old one
+            pull = self.beta1 * mean + (self.beta2 - self.beta1) * g
+        else:
+            pull = self.beta1 * m + (1 - self.beta1) * g
+        return -lr * namespace(g).sign(pull), (mean,)

@@ -8,8 +8,8 @@ from descend._arrays import as_scalar, namespace
 from descend.optimizers._checks import FRACTION, POSITIVE, require
 from descend.optimizers._control import choose
 from descend.optimizers._linalg import applied, eigenbasis, eigenbasis_near, gram_along, transposed, wide, zeros_along
-from descend.optimizers._rule import Leaf, Rule, Slots, bias_correction, rule
-from descend.schedules import Rate, Schedule, fixed
+from descend.optimizers._rule import Leaf, Rule, Slots, bias_correction, once, rule
+from descend.schedules import Number, Rate, Schedule, fixed
 from descend.schedules._settings import require_whole
 
 
@@ -45,11 +45,11 @@ class SOAP(Rule):
     """
 
     learning_rate: Rate | Schedule = 0.003
-    beta1: float = fixed(default=0.95)
-    beta2: float = fixed(default=0.95)
-    eps: float = fixed(default=1e-8)
-    weight_decay: float = fixed(default=0.01)
-    shampoo_beta: float | None = fixed(default=None)
+    beta1: Number = 0.95
+    beta2: Number = 0.95
+    eps: Number = 1e-8
+    weight_decay: Number = 0.01
+    shampoo_beta: Number | None = None
     every: int = fixed(default=10)
     max_dim: int = fixed(default=10000)
     needs_params = True
@@ -68,14 +68,20 @@ class SOAP(Rule):
 
     def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         m, v, correlations, basis = slots
-        xp, begun, k = namespace(g), as_scalar(t > 1, g), namespace(g).clip(t - 1, 1, None)
+        xp, begun = namespace(g), as_scalar(t > 1, g)
         x = turned(wide(g), basis, forward=True)
         m = self.beta1 * m + (begun * (1 - self.beta1)) * x
         v = self.beta2 * v + (begun * (1 - self.beta2)) * x * x
-        step = lr * bias_correction(self.beta2, k) ** 0.5 / bias_correction(self.beta1, k)
+        first, second = self._corrections(t)
+        step = lr * second**0.5 / first
         u = -step * turned(m / (xp.sqrt(v) + self.eps), basis, forward=False)
         u = xp.asarray(u - (begun * lr * self.weight_decay) * (p + u), dtype=g.dtype)
         return u, (m, v, self._gathered(wide(g), correlations), basis)
+
+    @once
+    def _corrections(self, t: Any) -> tuple[Any, Any]:
+        k = namespace(t).clip(t - 1, 1, None)
+        return bias_correction(self.beta1, k), bias_correction(self.beta2, k)
 
     def step_leaves(
         self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any

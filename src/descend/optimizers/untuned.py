@@ -15,7 +15,7 @@ from descend._tree import Tree
 from descend.optimizers._checks import FRACTION, POSITIVE, require
 from descend.optimizers._rule import Leaf, Rule, RuleState, Slots, bias_correction, copy_of, rule
 from descend.optimizers._sums import as_sum, dot, norm, ratio, sum_abs
-from descend.schedules import Rate, Schedule, fixed
+from descend.schedules import Number, Rate, Schedule, fixed
 
 ABOVE_0 = (1e-37, math.inf)  # what float32 tells from 0
 
@@ -65,14 +65,14 @@ class Prodigy(OwnStep):
     """
 
     learning_rate: Rate | Schedule = 1.0
-    beta1: float = fixed(default=0.9)
-    beta2: float = fixed(default=0.999)
-    beta3: float | None = fixed(default=None)
-    eps: float = fixed(default=1e-8)
-    weight_decay: float = fixed(default=0.0)
-    d0: float = fixed(default=1e-6)
-    d_coef: float = fixed(default=1.0)
-    growth_rate: float | None = fixed(default=None)
+    beta1: Number = 0.9
+    beta2: Number = 0.999
+    beta3: Number | None = None
+    eps: Number = 1e-8
+    weight_decay: Number = 0.0
+    d0: Number = 1e-6
+    d_coef: Number = 1.0
+    growth_rate: Number | None = None
     use_bias_correction: bool = fixed(default=False)
     safeguard_warmup: bool = fixed(default=False)
     needs_params = True
@@ -117,7 +117,7 @@ class Prodigy(OwnStep):
         return super().readings(state) | {"distance": state.shared["before"]}
 
     @property
-    def _decay(self) -> float:
+    def _decay(self) -> Number:
         """β₃."""
         return self.beta2**0.5 if self.beta3 is None else self.beta3
 
@@ -140,8 +140,8 @@ class _OverGradients(OwnStep):
     their start, over what is summed of the gradients so far, all arrays together."""
 
     needs_params = True
-    reps_rel: float
-    eps: float
+    reps_rel: Number
+    eps: Number
 
     def __post_init__(self) -> None:
         require(self, learning_rate=POSITIVE, reps_rel=ABOVE_0, eps=POSITIVE)
@@ -207,8 +207,8 @@ class DoG(_OverGradients):
     """
 
     learning_rate: Rate | Schedule = 1.0
-    reps_rel: float = fixed(default=1e-6)
-    eps: float = fixed(default=0.0)
+    reps_rel: Number = 1e-6
+    eps: Number = 0.0
     layerwise: bool = fixed(default=False)
 
     @property
@@ -282,8 +282,8 @@ class DoWG(_OverGradients):
     """
 
     learning_rate: Rate | Schedule = 1.0
-    reps_rel: float = fixed(default=1e-6)
-    eps: float = fixed(default=0.0)
+    reps_rel: Number = 1e-6
+    eps: Number = 0.0
 
     def _step(self, distance: Any, squares: Any, square: Any) -> tuple[Any, Any]:
         squares = squares + distance**2 * square

@@ -10,7 +10,7 @@ numbers of steps, or numbers below 1: parts of the schedule's length, rounded do
 """
 
 from descend.schedules._schedule import Rate, Schedule
-from descend.schedules._settings import fixed, setting
+from descend.schedules._settings import Number, fixed, has, setting, switched
 from descend.schedules.composed import Joined, Warmup, as_schedule
 from descend.schedules.cyclic import Cyclic, WarmRestarts
 from descend.schedules.decaying import Constant, Exponential, Factor, InverseTime, MultiStep, SquareRoot, Step
@@ -25,6 +25,7 @@ __all__ = [
     "InverseTime",
     "Joined",
     "MultiStep",
+    "Number",
     "OneCycle",
     "Polynomial",
     "Rate",
@@ -36,5 +37,7 @@ __all__ = [
     "WarmupStableDecay",
     "as_schedule",
     "fixed",
+    "has",
     "setting",
+    "switched",
 ]

@@ -5,12 +5,12 @@ import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from descend.errors import InputError
-from descend.schedules._settings import in_steps, is_part, require_length, require_whole
+from descend.schedules._settings import Number, in_steps, is_part, require_length, require_whole
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-Rate = Any  # a float, or a 0-d array of NumPy or JAX
+Rate = Number
 
 
 class Schedule:

@@ -14,6 +14,7 @@ from descend._arrays import is_array
 from descend.errors import InputError
 
 S = TypeVar("S")
+Number = Any  # a float, or a 0-d array of NumPy or JAX; under `vmap` it stands for many
 
 POSITIVE = (0.0, math.inf)
 FRACTION = (0.0, 1.0)
@@ -24,16 +25,28 @@ def fixed(default: Any = dataclasses.MISSING) -> Any:
     return field(default=default, metadata={"fixed": True})
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(field, fixed))
+def switched(default: float) -> Any:
+    """A number that 0 switches off: `has` tells whether it is on.
+
+    There is less to remember and to calculate without it, so a compiled program is specialised to 0; any other number
+    may change under it. An array is always on, as one of the numbers that it stands for may be.
+    """
+    return field(default=default, metadata={"switched": True})
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field, fixed, switched))
 def setting(cls: type[S]) -> type[S]:
-    """A frozen dataclass whose fields are leaves of a pytree, but for those declared with `fixed`."""
+    """A frozen dataclass whose fields are leaves of a pytree, but for those declared with `fixed`, and those that are
+    `switched` off."""
     frozen: Any = dataclass(frozen=True)(cls)
     fields = dataclasses.fields(frozen)
     numbers = [f.name for f in fields if not f.metadata.get("fixed")]
     constants = [f.name for f in fields if f.metadata.get("fixed")]
+    frozen._switched = tuple(f.name for f in fields if f.metadata.get("switched"))
 
     def flatten(self: Any) -> tuple[list[Any], tuple[Any, ...]]:  # at every dispatch, so it should be quick
-        return [getattr(self, name) for name in numbers], tuple([getattr(self, name) for name in constants])
+        values, off = vars(self), _switched_off(self)
+        return [None if name in off else values[name] for name in numbers], (off, *[values[name] for name in constants])
 
     def flatten_with_keys(self: Any) -> tuple[list[Any], tuple[Any, ...]]:
         values, rest = flatten(self)
@@ -41,33 +54,58 @@ def setting(cls: type[S]) -> type[S]:
 
     def unflatten(rest: tuple[Any, ...], values: Any) -> Any:
         # Not by the constructor, which checks: the gradient of a schedule is a tree of its kind, and may be negative.
-        made = object.__new__(frozen)
-        for name, value in (*zip(numbers, values, strict=True), *zip(constants, rest, strict=True)):
-            object.__setattr__(made, name, value)
+        made, (off, *others) = object.__new__(frozen), rest
+        vars(made).update(zip(numbers, values, strict=True))
+        vars(made).update(zip(constants, others, strict=True))
+        # What is off belongs to the structure, which a tree keeps whatever becomes of its leaves, be it 0.
+        vars(made).update(dict.fromkeys(off, 0.0), _off=off)
         return made
 
     jax.tree_util.register_pytree_with_keys(frozen, flatten_with_keys, unflatten, flatten)
     return frozen
 
 
+def has(owner: Any, name: str) -> bool:
+    """Whether a number is there that 0 would switch off."""
+    return name not in _switched_off(owner)
+
+
+def _switched_off(owner: Any) -> tuple[str, ...]:
+    """The numbers that are off: as the structure has it that this was made from, or as their values say."""
+    values, switched = vars(owner), owner._switched
+    if not switched or "_off" in values:
+        return values.get("_off", ())
+    return tuple([name for name in switched if _is_plain(value := values[name]) and value == 0])
+
+
 # ------------------------------------------------------------------------------------------------- numbers in a range
 
 
 def require(owner: Any, **ranges: tuple[float, float]) -> None:
-    """Refuse settings outside `[low, high)`.
+    """Refuse settings outside `[low, high)`, and keep the others as `plain` numbers.
 
     A setting that is no number (a schedule, an array that is being traced, many rates in an array) is left to its user.
-    NumPy's numbers become Python's: NumPy promotes a float32 array that is multiplied by its own float64.
     """
     for name, (low, high) in ranges.items():
         value = getattr(owner, name)
-        if is_known_scalar(value) and not low <= float(value) < high:
+        if all(map(is_known_scalar, (value, low, high))) and not low <= float(value) < high:
             raise InputError(f"{type(owner).__name__}: {name} must be at least {low:g} and below {high:g}, "
                              f"but is {value}")
-        if isinstance(value, np.number):
-            object.__setattr__(owner, name, value.item())
         if isinstance(value, str):
             raise InputError(f"{type(owner).__name__}: {name} must be a number, but is {value!r}")
+    plain(owner, *ranges)
+
+
+def plain(owner: Any, *names: str) -> None:
+    """Keep settings that are whole numbers, or NumPy's, as Python's floats.
+
+    NumPy promotes a float32 array that is multiplied by its own float64, and a program that was compiled for a whole
+    number is not one for others.
+    """
+    for name in names:
+        value = getattr(owner, name)
+        if _is_plain(value):
+            object.__setattr__(owner, name, float(value))
 
 
 def is_known_scalar(value: Any) -> bool:
@@ -75,6 +113,10 @@ def is_known_scalar(value: Any) -> bool:
     if isinstance(value, jax.core.Tracer):
         return False
     return isinstance(value, (int, float, np.number)) or (is_array(value) and tuple(value.shape) == ())
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating))
 
 
 def require_choice(owner: Any, name: str, choices: Collection[str]) -> None:

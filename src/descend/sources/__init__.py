@@ -1,6 +1,7 @@
 """Where batches come from: nothing, all the data, mini-batches of it, or the host."""
 
 from descend.sources._base import Empty, Fed, Feed, Plan, Planned, Source, WholeSet, as_data
+from descend.sources._given import on_device, source_of
 from descend.sources.batches import MiniBatches, mini_batches
 from descend.sources.host import Drawn, HostArrays, HostSource, IterableBatches, draw_ahead
 from descend.sources.loaders import batches_of, is_loader
@@ -23,4 +24,6 @@ __all__ = [
     "draw_ahead",
     "is_loader",
     "mini_batches",
+    "on_device",
+    "source_of",
 ]

@@ -7,11 +7,13 @@ import jax
 from descend._arrays import as_scalar, namespace
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import FRACTION, POSITIVE, require
+from descend.optimizers._checks import FRACTION, POSITIVE, is_known_scalar, plain, require
 from descend.optimizers._modifier import Modifier, ModifierState, Own, Wrapped, scalar, wide_dtype
 from descend.optimizers._rule import bias_correction, copy_of
 from descend.optimizers._rule import rule as setting
-from descend.schedules import fixed
+from descend.optimizers._sums import as_sum
+from descend.schedules import Number, fixed
+from descend.schedules._settings import require_whole
 
 
 class _Average(Modifier):
@@ -41,10 +43,11 @@ class _Average(Modifier):
 
     def _average(self, own: Own, params: Tree) -> Tree:
         n = namespace(own["count"]).clip(own["count"], 1, None)  # the start is not averaged, as θ₁ takes its place
+        weight = self.weight(as_sum(n, jax.tree.leaves(own["average"])))
 
         def averaged(x: Any, p: Any) -> Any:
             new = as_scalar(p, x)
-            return new - (1 - as_scalar(self.weight(as_scalar(n, x)), x)) * (new - x)  # exactly θ where w is 1
+            return new - (1 - as_scalar(weight, x)) * (new - x)  # exactly θ where w is 1
 
         return jax.tree.map(averaged, own["average"], params)
 
@@ -78,7 +81,7 @@ class EMA(_Average):
     """
 
     rule: Wrapped
-    decay: float = fixed(default=0.999)
+    decay: Number = 0.999
     debias: bool = fixed(default=True)
 
     def __post_init__(self) -> None:
@@ -118,11 +121,12 @@ class PolyakAverage(_Average):
 
     rule: Wrapped
     start: int = fixed(default=0)
-    gamma: float = fixed(default=0.0)
+    gamma: Number = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self, start=POSITIVE, gamma=POSITIVE)
+        require(self, gamma=POSITIVE)
+        require_whole(self, start=0)
 
     def weight(self, n: Any) -> Any:
         return (1 + self.gamma) / (namespace(n).clip(n - self.start, 1, None) + self.gamma)
@@ -156,13 +160,14 @@ class Lookahead(Modifier):
 
     rule: Wrapped
     every: int = fixed(default=5)
-    fraction: float = fixed(default=0.5)
+    fraction: Number = 0.5
     needs_params = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.fraction <= 1:
+        if is_known_scalar(self.fraction) and not 0 < self.fraction <= 1:
             raise InputError(f"Lookahead: fraction must be above 0 and at most 1, but is {self.fraction}")
+        plain(self, "fraction")
         if self.every < 1:
             raise InputError(f"Lookahead: every must be at least 1 step, but is {self.every}")
 

@@ -9,22 +9,22 @@ import jax
 from descend._arrays import as_scalar, namespace
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import POSITIVE, require
+from descend.optimizers._checks import POSITIVE, is_known_scalar, require
 from descend.optimizers._modifier import Modifier, ModifierState, Own, Wrapped, scalar
 from descend.optimizers._rule import rule as setting
 from descend.optimizers._sums import norm
-from descend.schedules import fixed
+from descend.schedules import Number, fixed
 
 
 class _Clip(Modifier):
     """What is common to the ways to clip: the share that was clipped is remembered, to be read."""
 
-    limit: float
+    limit: Number
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self, limit=POSITIVE)
-        if self.limit == 0:
+        if is_known_scalar(self.limit) and self.limit == 0:
             raise InputError(f"{type(self).__name__}: limit must be above 0, or nothing would ever move")
 
     def clipped(self, grads: list[Any], params: list[Any]) -> tuple[list[Any], Any]:
@@ -64,11 +64,12 @@ class ClipByValue(_Clip):
     """
 
     rule: Wrapped
-    limit: float = fixed()
+    limit: Number
 
     def clipped(self, grads: list[Any], params: list[Any]) -> tuple[list[Any], Any]:
-        beyond = [namespace(g).abs(g) > self.limit for g in grads]
-        return [namespace(g).clip(g, -self.limit, self.limit) for g in grads], _share(beyond)
+        limits = [as_scalar(self.limit, g) for g in grads]
+        beyond = [namespace(g).abs(g) > limit for g, limit in zip(grads, limits, strict=True)]
+        return [namespace(g).clip(g, -limit, limit) for g, limit in zip(grads, limits, strict=True)], _share(beyond)
 
 
 @setting
@@ -93,7 +94,7 @@ class ClipByNorm(_Clip):
     """
 
     rule: Wrapped
-    limit: float = fixed()
+    limit: Number
 
     def clipped(self, grads: list[Any], params: list[Any]) -> tuple[list[Any], Any]:
         size = norm(grads)
@@ -126,8 +127,8 @@ class AdaptiveClip(_Clip):
     """
 
     rule: Wrapped
-    limit: float = fixed(default=0.01)
-    eps: float = fixed(default=1e-3)
+    limit: Number = 0.01
+    eps: Number = 1e-3
     unit_axis: int = fixed(default=0)
     needs_params = True
 
@@ -141,7 +142,7 @@ class AdaptiveClip(_Clip):
 
     def _unitwise(self, g: Any, p: Any) -> tuple[Any, Any]:
         xp, size = namespace(g), self._norms(g)
-        allowed = self.limit * xp.clip(self._norms(p), self.eps, None)
+        allowed = as_scalar(self.limit, g) * xp.clip(self._norms(p), as_scalar(self.eps, p), None)
         beyond = size > allowed
         return xp.where(beyond, g * (allowed / xp.where(beyond, size, 1)), g), beyond
 

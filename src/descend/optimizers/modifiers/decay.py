@@ -11,7 +11,7 @@ from descend.optimizers._checks import POSITIVE, require
 from descend.optimizers._modifier import Modifier, ModifierState, Own, Wrapped
 from descend.optimizers._paths import Patterns, matches, refuse_unmatched
 from descend.optimizers._rule import rule as setting
-from descend.schedules import fixed
+from descend.schedules import Number, fixed
 
 
 @setting
@@ -39,7 +39,7 @@ class WeightDecay(Modifier):
     """
 
     rule: Wrapped
-    decay: float = fixed(default=0.01)
+    decay: Number = 0.01
     where: Patterns = fixed(default="*")
     decoupled: bool = fixed(default=True)
 

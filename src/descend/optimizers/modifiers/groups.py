@@ -18,7 +18,7 @@ REST, MOVING, FROZEN = "default", "moving", "frozen"  # names of parts
 
 @setting
 class Groups:
-    """Optimizers by pattern, in their order: a mapping whose learning rates are leaves of a pytree."""
+    """Optimizers by pattern, in their order: a mapping whose numbers are leaves of a pytree."""
 
     patterns: tuple[Patterns, ...] = fixed()
     rules: tuple[Wrapped, ...] = ()

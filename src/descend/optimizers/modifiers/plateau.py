@@ -3,7 +3,7 @@
 from typing import Any
 
 import jax
-from jax.tree_util import GetAttrKey
+from jax.tree_util import GetAttrKey, tree_leaves_with_path
 
 from descend._arrays import as_scalar, namespace
 from descend._tree import Tree
@@ -13,7 +13,10 @@ from descend.optimizers._modifier import Modifier, ModifierState, Own, Wrapped, 
 from descend.optimizers._optimizer import Optimizer, needed
 from descend.optimizers._partition import Partition
 from descend.optimizers._rule import rule as setting
-from descend.schedules import Rate, Schedule, as_schedule, fixed
+from descend.schedules import Number, Rate, Schedule, as_schedule, fixed, has, switched
+from descend.schedules._settings import require_whole
+
+RATE = GetAttrKey("learning_rate")
 
 
 @setting
@@ -47,16 +50,17 @@ class ReduceOnPlateau(Modifier):
     """
 
     rule: Wrapped
-    factor: float = fixed(default=0.1)
+    factor: Number = 0.1
     patience: int = fixed(default=10)
-    threshold: float = fixed(default=1e-4)
+    threshold: Number = 1e-4
     cooldown: int = fixed(default=0)
-    floor: float = fixed(default=0.0)
+    floor: Number = switched(default=0.0)
     every: int = fixed(default=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self, factor=FRACTION, patience=POSITIVE, threshold=FRACTION, cooldown=POSITIVE, floor=POSITIVE)
+        require(self, factor=FRACTION, threshold=FRACTION, floor=POSITIVE)
+        require_whole(self, patience=0, cooldown=0)
         if self.every < 1:
             raise InputError(f"ReduceOnPlateau: every must be at least 1 step, but is {self.every}")
 
@@ -89,7 +93,7 @@ class ReduceOnPlateau(Modifier):
         bad = xp.where(better | cooling, 0, own["bad"] + 1)
         reduce = bad > self.patience
         return {
-            "scale": xp.where(reduce, self.factor * own["scale"], own["scale"]),
+            "scale": xp.where(reduce, as_scalar(self.factor, mean) * own["scale"], own["scale"]),
             "used": own["used"],
             "best": xp.where(better, mean, best),
             "total": xp.zeros_like(own["total"]),  # which may not be finite
@@ -103,12 +107,11 @@ class ReduceOnPlateau(Modifier):
 
         def slow(path: tuple[Any, ...], node: Any) -> Any:
             if isinstance(node, Optimizer):
-                if self.floor:
+                if has(self, "floor"):
                     raise InputError(f"ReduceOnPlateau: {type(node).__name__} has no learning rate that could be held "
                                      "above a floor")
                 return _Slowed(node, scale)
-            is_rate = path and path[-1] == GetAttrKey("learning_rate")
-            return _Reduced(as_schedule(node), scale, self.floor) if is_rate else node
+            return _Reduced(as_schedule(node), scale, self.floor) if path and path[-1] == RATE else node
 
         return jax.tree_util.tree_map_with_path(slow, self.rule, is_leaf=_is_leaf)
 
@@ -119,7 +122,7 @@ class _Reduced(Schedule):
 
     schedule: Schedule
     scale: Rate
-    floor: float = fixed()
+    floor: Number
 
     def __call__(self, step: Any) -> Rate:
         rate = self.schedule(step)
@@ -146,4 +149,4 @@ class _Slowed(Optimizer):
 def _is_leaf(node: Any) -> bool:
     """Schedules, and optimizers in which there is no learning rate."""
     whole = isinstance(node, Optimizer) and not isinstance(node, Modifier | Partition)
-    return isinstance(node, Schedule) or (whole and not jax.tree.leaves(node))
+    return isinstance(node, Schedule) or (whole and not any(RATE in path for path, _ in tree_leaves_with_path(node)))

@@ -13,7 +13,7 @@ from descend.optimizers._modifier import Modifier, ModifierState, Own, Wrapped, 
 from descend.optimizers._optimizer import needed
 from descend.optimizers._rule import rule as setting
 from descend.optimizers._sums import norm, ratio
-from descend.schedules import fixed
+from descend.schedules import Number, fixed
 
 
 @setting
@@ -46,7 +46,7 @@ class SAM(Modifier):
     """
 
     rule: Wrapped
-    radius: float = fixed(default=0.05)
+    radius: Number = 0.05
     adaptive: bool = fixed(default=False)
     needs_params = True
 

@@ -1,0 +1,104 @@
+"""Looking into a run: its next batch, and its loss, with gradients and curvature, there or on other data."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from descend._arrays import precision
+from descend._tree import Tree, described, split
+from descend.engine.advancing import NOTHING, R, fed
+from descend.engine.descent import Descent, State
+from descend.engine.loop import first_batch
+from descend.engine.loss import Carried
+from descend.errors import InputError
+from descend.optimizers import Point
+from descend.sources import as_data, on_device
+
+
+def next_batch(run: R) -> Any:
+    """The batch that the next step will see."""
+    with precision(run.state.params):
+        descent, feed = fed(run, 1)
+        draws = jax.tree.map(lambda array: array[:1], feed.draws) if feed else NOTHING
+        state = run.state._replace(step=NOTHING, cursor=NOTHING if feed else run.state.cursor)
+        return descent.run(_batch, state, draws)
+
+
+def loss(run: R, data: Any = None) -> float:
+    """The loss at the parameters, on the next batch or on given data."""
+    with precision(run.state.params):
+        return float(run.descent.without_data.run(_value, *_given(run, data)))
+
+
+def loss_and_grad(run: R, data: Any = None) -> tuple[float, Tree]:
+    """The loss and its gradient."""
+    with precision(run.state.params):
+        value, grads = run.descent.without_data.run(_value_and_grad, *_given(run, data))
+        return float(value), run.descent.whole(grads)
+
+
+def hvp(run: R, v: Tree, data: Any = None) -> Tree:
+    """The product of the loss's Hessian with a tree like the parameters."""
+    with precision(run.state.params):
+        tangent = _like_parameters(run, v)
+        return run.descent.whole(run.descent.without_data.run(_hessian_product, tangent, *_given(run, data)))
+
+
+def _given(run: R, data: Any) -> tuple[Tree, Any, Carried]:
+    """The parameters, the batch, and what passes through the loss: what the next step is given, or, on given data,
+    nothing that is random."""
+    if data is None:
+        return run.state.params, next_batch(run), run.state.carried.for_a_step()[0]
+    return run.state.params, on_device(as_data(data)[0]), run.state.carried.for_evaluation
+
+
+def _like_parameters(run: R, v: Tree) -> Tree:
+    """A direction in the space of the parameters, in their dtype.
+
+    **Raises** `InputError` if it is of another structure or shape.
+    """
+    numbers: Any = run.state.params
+    given = jax.tree.map(lambda p, x: np.asarray(x, p.dtype), numbers, split(v)[0])
+    if described(given) != described(numbers):
+        raise InputError(f"the direction must be like the parameters, {described(numbers)}, but is {described(given)}")
+    return jax.device_put(given)
+
+
+def _batch(descent: Descent, state: State, draws: Any) -> Any:
+    return first_batch(descent, state, draws)[0]
+
+
+def _value(descent: Descent, params: Tree, batch: Any, carried: Carried) -> Any:
+    return descent.evaluate(params, batch, carried).value
+
+
+def _value_and_grad(descent: Descent, params: Tree, batch: Any, carried: Carried) -> Any:
+    outcome, grads = descent.value_and_grad(params, batch, carried)
+    return outcome.value, grads
+
+
+def _hessian_product(descent: Descent, v: Tree, params: Tree, batch: Any, carried: Carried) -> Tree:
+    gradient = lambda params: descent.value_and_grad(params, batch, carried)[1]
+    return jax.jvp(gradient, (params,), (v,))[1]
+
+
+def evaluated(run: R) -> Tree:
+    """The numbers of the parameters to evaluate: the rule's average, where it keeps one."""
+    with precision(run.state.params):
+        return run.descent.without_data.run(_to_evaluate, run.state.optimizer, run.state.params)
+
+
+def judged(run: R) -> Tree:
+    """The numbers of the parameters where the gradient was taken that a test of convergence looks at."""
+    with precision(run.state.params):
+        state = run.state
+        return run.descent.without_data.run(_to_judge, state.optimizer, state.params, state.guard.first_norm)
+
+
+def _to_evaluate(descent: Descent, state: Any, params: Tree) -> Tree:
+    return descent.optimizer.eval_params(state, params)
+
+
+def _to_judge(descent: Descent, state: Any, params: Tree, value: Any) -> Tree:
+    return descent.optimizer.standing(state, Point(params, value, params)).params

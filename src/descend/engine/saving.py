@@ -1,0 +1,40 @@
+"""A run as a file: arrays by path, and what it takes to make the run of them again."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from descend.engine.advancing import R
+from descend.engine.identity import digest
+from descend.engine.storing import tree_to_arrays, write_arrays
+from descend.engine.written import outline, written
+
+
+def save(run: R, path: Path) -> None:
+    """Write the run to a file."""
+    write_arrays(path, arrays_of(run), {"run": facts_of(run)})
+
+
+def arrays_of(run: R) -> dict[str, np.ndarray]:
+    """What steps have changed, by path."""
+    return tree_to_arrays(run.state, "state")
+
+
+def facts_of(run: R) -> dict[str, Any]:
+    """What steps do not change, but for the loss and the data, which are not in the file."""
+    descent, source = run.descent, run.descent.source
+    return {
+        "params": outline(run.params),
+        "state": outline(run.state.carried.state),
+        "dtype": str(jax.tree.leaves(run.state.params)[0].dtype),
+        "optimizer": written(descent.optimizer),
+        "stop": written(descent.stop),
+        "skip_nonfinite": descent.skip_nonfinite,
+        "stepwise": descent.stepwise,
+        "source": type(source).__name__,
+        "batch_size": getattr(source, "batch_size", None),
+        "shuffle": getattr(source, "shuffle", None),
+        "data": digest(getattr(source, "data", None)),
+    }

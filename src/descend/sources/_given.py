@@ -1,0 +1,44 @@
+"""From what people give as data to a source of batches."""
+
+from operator import index
+from typing import Any
+
+import jax
+import numpy as np
+
+from descend._tree import Tree
+from descend.errors import InputError
+from descend.sources._base import Empty, Fed, Source, WholeSet, as_data
+from descend.sources.batches import MiniBatches, mini_batches
+from descend.sources.host import HostArrays, HostSource
+from descend.sources.loaders import batches_of, is_loader
+
+BATCH_SIZE = 64
+
+
+def source_of(data: Any, batch_size: int | None) -> Source | HostSource | Fed:
+    """Where the batches come from, with its arrays where the steps are made.
+
+    **Raises** `InputError` for data that are none, and for a batch size that they have no use for.
+    """
+    if data is None:
+        if batch_size is not None:
+            raise InputError("batch_size is given, but no data")
+        return Empty()
+    if batch_size is not None and (isinstance(data, Source | HostSource | Fed) or is_loader(data)):
+        raise InputError(f"batch_size is given, but the batches come from {type(data).__name__}, which has its own")
+    if isinstance(data, Source | HostSource | Fed):
+        data = mini_batches(data.data, data.batch_size, data.shuffle) if isinstance(data, MiniBatches) else data
+        return on_device(data)
+    if is_loader(data):
+        return batches_of(data)
+    arrays, length = as_data(data)
+    size = min(BATCH_SIZE, length) if batch_size is None else index(batch_size)
+    if any(isinstance(array, np.memmap) for array in jax.tree.leaves(arrays)):
+        return HostArrays(arrays, size)
+    return on_device(WholeSet(arrays) if size == length else mini_batches(arrays, size))
+
+
+def on_device(tree: Tree) -> Tree:
+    """The tree with its arrays where the steps are made, so that no dispatch brings them there again."""
+    return jax.tree.map(lambda leaf: jax.device_put(leaf) if isinstance(leaf, np.ndarray) else leaf, tree)
