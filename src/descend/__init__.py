@@ -13,6 +13,7 @@ from descend.engine.many import advance_many
 from descend.engine.run import Run, advance
 from descend.engine.storing import Match
 from descend.engine.trainer import Checkpoint
+from descend.engine.watching import Watch
 from descend.errors import CheckpointError, DescendError, InputError
 from descend.gradients import check_gradients
 from descend.minimize import minimize
@@ -41,6 +42,7 @@ __all__ = [
     "Run",
     "Target",
     "Trainer",
+    "Watch",
     "advance",
     "advance_many",
     "begin",

@@ -31,6 +31,7 @@ def minimize(
     observers: Sequence[Observer] = (),
     checkpoint: str | Path | Checkpoint | None = None,
     resume: bool = False,
+    watch: Any = None,
     snapshots: bool | float = False,
     seed: int = 0,
     dtype: Any = np.float32,
@@ -67,6 +68,8 @@ def minimize(
     - `observers`: called with a `Progress` between dispatches, about ten times a second.
     - `checkpoint`: a file to save the run in, every five seconds and at the end. `resume`: go on from it, if it is
       there; the parameters will be, bit for bit, those of a descent that was never interrupted.
+    - `watch`: what to record of the parameters besides: a pattern of their paths, such as `"layers/0/*"`, several of
+      them by name, or a `Watch`, which may also record where the parameters are.
     - `snapshots`: keep the run as it was at its start and after 1, 2, 4, 8, … steps, in the result and the checkpoint.
       A number is the most bytes that they may take, and `True` a quarter of a gigabyte. Where they would take more,
       every second one is left out: then come 2, 8, 32, …, later 8, 128, ….

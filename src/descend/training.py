@@ -20,6 +20,7 @@ from descend.engine.run import Run
 from descend.engine.search import FIRST, Search
 from descend.engine.snapshots import Snapshots
 from descend.engine.trainer import Checkpoint, Drive, interrupts
+from descend.engine.watching import as_watch
 from descend.errors import InputError
 from descend.stopping import Best, Reason, Stop
 
@@ -99,6 +100,7 @@ class Trainer(Drive):
         observers: Sequence[Observer] = (),
         checkpoint: str | Path | Checkpoint | None = None,
         resume: bool = False,
+        watch: Any = None,
         snapshots: bool | float = False,
         seed: int = 0,
         dtype: Any = np.float32,
@@ -118,7 +120,7 @@ class Trainer(Drive):
             rule, race = rule_of(optimizer, ema, budget.steps, setup)
             tolerance, plateau, target = stops_of(stop, setup.source, validation)
             first = race.rule(FIRST) if race else rule.over(budget.steps)
-            run, convolves = setup.begun(first, tolerance, seed, on_nonfinite)
+            run, convolves = setup.begun(first, tolerance, seed, on_nonfinite, as_watch(watch))
             saved = Checkpoint(Path(checkpoint)) if isinstance(checkpoint, str | Path) else checkpoint
             begun = replace(run.descent, optimizer=rule)  # a checkpoint of another length may be gone on with
             trainer = cls(

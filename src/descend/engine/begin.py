@@ -15,6 +15,7 @@ from descend.engine.given import random_key, refuse_tracers, state_arrays
 from descend.engine.loss import Carried, Form, form_of, shapes_of
 from descend.engine.programs import programs_of
 from descend.engine.run import Run
+from descend.engine.watching import Watch, as_watch
 from descend.errors import InputError
 from descend.optimizers import EMA, LBFGS, Optimizer, as_optimizer
 from descend.sources import Empty, Fed, HostSource, WholeSet, source_of
@@ -34,6 +35,7 @@ def begin(
     seed: int = 0,
     dtype: Any = np.float32,
     on_nonfinite: Literal["stop", "skip"] = "stop",
+    watch: Any = None,
 ) -> Run:
     """The run that a descent on `loss` from `params` begins with: a value to advance, fork, look into and save.
 
@@ -55,7 +57,7 @@ def begin(
         if isinstance(optimizer, str) and optimizer == "auto" and not setup.is_noiseless:
             raise InputError("batches need a rule: give optimizer=, such as Adam(0.001), or let minimize find a rate")
         rule = LBFGS() if isinstance(optimizer, str) and optimizer == "auto" else as_optimizer(optimizer).over(None)
-        return setup.begun(rule if ema is None else EMA(rule, ema), stop, seed, on_nonfinite)[0]
+        return setup.begun(rule if ema is None else EMA(rule, ema), stop, seed, on_nonfinite, as_watch(watch))[0]
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Setup:
         return isinstance(self.source, Empty | WholeSet) and not (self.form.takes_key or self.form.has_state)
 
     def begun(
-        self, rule: Optimizer, stop: GradientTolerance | None, seed: int, on_nonfinite: str
+        self, rule: Optimizer, stop: GradientTolerance | None, seed: int, on_nonfinite: str, watch: Watch | None
     ) -> tuple[Run, bool]:
         """The run before its first step; and whether the loss convolves."""
         descent = Descent(
@@ -99,6 +101,7 @@ class Setup:
             rest=Static.of(self.rest),
             form=self.form,
             skip_nonfinite=on_nonfinite == "skip",
+            watch=watch and watch.checked(self.numbers),
             programs=programs_of(self.loss),
         )
         key = random_key(seed)

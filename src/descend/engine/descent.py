@@ -10,6 +10,7 @@ import jax
 from descend._tree import Tree, join
 from descend.engine.loss import Carried, Form, Outcome
 from descend.engine.programs import Programs
+from descend.engine.watching import Watch
 from descend.optimizers import Optimizer
 from descend.schedules import fixed, setting
 from descend.sources import Empty, Fed, HostSource, Source
@@ -45,7 +46,8 @@ class Descent:
     `loss`: `loss(params, batch)`, and `form`, what it takes and returns besides. It may bring its own `value_and_grad`.
     `rest`: the parts of the parameters that are not numbers.
     `stop`: a test of convergence, or `None`. `skip_nonfinite`: pass over a step that is not finite, instead of
-    stopping before it. `stepwise`: dispatch every step by itself. `programs`: what was compiled for the loss.
+    stopping before it. `stepwise`: dispatch every step by itself. `watch`: what to record besides, or `None`.
+    `programs`: what was compiled for the loss.
     """
 
     source: Source | HostSource | Fed
@@ -56,6 +58,7 @@ class Descent:
     form: Form = fixed(default=Form())
     skip_nonfinite: bool = fixed(default=False)
     stepwise: bool = fixed(default=False)
+    watch: Watch | None = fixed(default=None)
     programs: Programs = fixed(default=Programs())
 
     def call(self, params: Tree, batch: Any, carried: Carried) -> Any:

@@ -22,6 +22,7 @@ def identity(descent: Descent, numbers: Tree, seed: int) -> dict[str, Any]:
         "shuffle": getattr(source, "shuffle", None),
         "data": digest(getattr(source, "data", None)),
         "seed": seed,
+        "watch": descent.watch and repr(descent.watch),  # or the history would have other columns
     }
 
 

@@ -118,7 +118,7 @@ def step(descent: Descent, state: State, batch: Any) -> tuple[State, jax.Array, 
     (loss, changed, aux), grads = descent.value_and_grad(params, batch, given)
     extra = {"value": loss, "aux": aux, **descent.functions(batch, given)}
     updates, optimizer = rule.update(grads, state.optimizer, params, **extra)
-    _, loss, grads = rule.standing(state.optimizer, Point(params, loss, grads))
+    stand, loss, grads = rule.standing(state.optimizer, Point(params, loss, grads))
     # Where a descent may end for its gradient, it must not be for squares that are beyond the range of its dtype.
     grad_norm, update_norm = (norm if descent.stop is None else scaled_norm)(grads), norm(updates)
     finite = jnp.isfinite(loss) & jnp.isfinite(grad_norm) & jnp.isfinite(update_norm)
@@ -137,7 +137,8 @@ def step(descent: Descent, state: State, batch: Any) -> tuple[State, jax.Array, 
     if (stalled := rule.stalled(state.optimizer)) is not False:
         status = jnp.where(finite & stalled & (status == RUNNING), STALLED, status).astype(jnp.int32)
     measured = {"loss": loss, "gradient_norm": grad_norm, "update_norm": update_norm}
-    entry = _entry(measured, rule.readings(optimizer), named_leaves(aux))
+    watched = {} if descent.watch is None else descent.watch.seen(stand, grads, updates)
+    entry = _entry(measured, watched, rule.readings(optimizer), named_leaves(aux))
     carried = Carried(changed, key)
     return state._replace(params=moved, optimizer=optimizer, guard=guard, carried=carried), status, entry
 
