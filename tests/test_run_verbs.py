@@ -210,8 +210,9 @@ def test_saved_and_loaded_is_never_having_stopped(rule, tmp_path):
     (loss, {"data": MiniBatches((X, Y), 8, shuffle=False)}), (keyed, {"data": MiniBatches((X, Y), 8)}),
     (stateful, {"data": MiniBatches((X, Y), 8), "state": {"mean": 0.0}}),
     (loss, {"data": MiniBatches((X, Y), 8), "dtype": np.float64}),
+    (loss, {"data": MiniBatches((X.astype(float), Y.astype(float)), 8)}),
     (loss, {"data": IterableBatches(lambda epoch: ((X[i : i + 8], Y[i : i + 8]) for i in range(epoch, 40, 8)))}),
-], ids=["function", "whole", "host", "in order", "keyed", "stateful", "float64", "iterable"])  # fmt: skip
+], ids=["function", "whole", "host", "in order", "keyed", "stateful", "float64", "wider data", "iterable"])  # fmt: skip
 def test_every_source_and_every_loss_goes_on(function, settings, tmp_path):
     data = settings.get("data")
     rule = LBFGS() if isinstance(data, WholeSet) else Adam(0.05)

@@ -1,7 +1,9 @@
 """Taking a run further: dispatches of the compiled loop, and what the host adds to them."""
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from operator import index
 from typing import Any, TypeVar
 
@@ -79,7 +81,7 @@ def dispatch(run: R, n: int) -> tuple[R, Trace]:
     with precision(run.state.params):
         descent, feed = fed(run, n)
         draws, most = (feed.draws, min(n, feed.size)) if feed else (NOTHING, n)
-        made = _one_by_one if descent.stepwise else _in_a_loop
+        made = _one_by_one if descent.stepwise else partial(_in_a_loop, meanwhile=partial(_tell_ahead, run, feed, most))
         state, status, steps, columns = made(descent, for_programs(run.state, feed), draws, most)
         cursor = feed.after(steps) if feed else state.cursor
         return after(run, state._replace(cursor=cursor), status, steps), Trace(run.step, columns)
@@ -111,9 +113,16 @@ def fed(run: R, n: int) -> tuple[Descent, Feed | None]:
 Made = tuple[State, int, int, dict[str, np.ndarray]]  # the state, the last step's status, the number of steps, a trace
 
 
-def _in_a_loop(descent: Descent, state: State, draws: Any, n: int) -> Made:
+def _tell_ahead(run: R, feed: Feed | None, n: int) -> None:
+    """Have the draws after these told while the steps are made, if that takes no looking at parameters."""
+    if feed and isinstance(run.descent.source, Fed):
+        run.descent.source.feed(feed.after(n), run.params, n)
+
+
+def _in_a_loop(descent: Descent, state: State, draws: Any, n: int, meanwhile: Callable[[], None]) -> Made:
     """A dispatch of many steps; those before one that should not have been made are made again."""
     after, status, made, recorded = descent.run(loop, state, draws, np.int32(n))
+    meanwhile()
     steps, ended = int(made), int(status)
     columns = recorded.columns(steps)
     if ended != RUNNING:

@@ -16,7 +16,7 @@ from descend.engine.run import Run
 from descend.engine.storing import Match, match_arrays, read_arrays, tree_from_arrays
 from descend.engine.written import read, tree_of
 from descend.errors import CheckpointError
-from descend.sources import HostArrays, MiniBatches, Source, WholeSet, as_data
+from descend.sources import HostArrays, MiniBatches, Source, WholeSet, as_data, on_device
 
 
 def load(
@@ -52,11 +52,13 @@ def load(
         raise CheckpointError(f"{path} holds no run")
     told = facts["run"]
     part = lambda prefix: {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
+    with precision(np.zeros((), told["dtype"])):
+        data = _source(data, told, path)
     run = begin(
         loss,
         tree_of(told["params"], part("state/params/") | _bare(arrays, "state/params"), "params")
         if params is None else params,
-        _source(data, told, path),
+        data,
         state=tree_of(told["state"], part("state/carried/state/") | _bare(arrays, "state/carried/state"), "state"),
         optimizer=read(told["optimizer"], "optimizer") if optimizer is None else optimizer,
         stop=read(told["stop"], "stop"),
@@ -87,6 +89,7 @@ def _source(data: Any, told: dict[str, Any], path: str | Path) -> Any:
             data = made(arrays, min(told["batch_size"], length), told["shuffle"])
         else:
             data = WholeSet(arrays)
+    data = on_device(data)
     if told["data"] != digest(getattr(data, "data", None)):
         raise CheckpointError(f"{path} is of a run with other data: load it with those, or restore() what fits")
     return data

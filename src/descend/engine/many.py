@@ -17,10 +17,10 @@ from descend.engine.descent import RUNNING, Descent, State
 from descend.engine.loop import Recorded, drawn, empty, room, step, written
 from descend.engine.run import Run
 from descend.errors import InputError
-from descend.sources import Empty, WholeSet
+from descend.sources import Empty, HostArrays, HostSource, WholeSet
 
 LITTLE, MANY = 64, 16  # numbers of a run at the most, and runs at the least, that are stacked
-LONG = 0.005  # seconds of a run, from which on it is worth a thread
+LONG, PARTS = 0.005, 8  # seconds of a run, from which on it is worth a thread; told by one of so many parts of it
 
 
 def advance_many(runs: Sequence[Run], n: int) -> list[tuple[Run, Trace]]:
@@ -72,17 +72,32 @@ def _kind(run: Run) -> Any:
 
 
 def _side_by_side(runs: list[Run], n: int) -> list[tuple[Run, Trace]]:
-    """The runs one after the other, on as many threads as there are cores if that is worth it: no number depends on
-    it. The first comes alone, as it may have to be compiled."""
-    if not runs:
-        return []
-    first = [advance(run, n) for run in runs[:1]]
-    begin = time.perf_counter()
-    first += [advance(run, n) for run in runs[1:2]]
-    if time.perf_counter() - begin < LONG or len(runs) < 4:
-        return first + [advance(run, n) for run in runs[2:]]
+    """The runs one after the other, on as many threads as there are cores where that is worth it: no number depends on
+    it."""
+    if len(runs) < 2 or _is_little(runs[0]) or not all(_may_share(run) for run in runs):
+        return [advance(run, n) for run in runs]
+    begin, part = time.perf_counter(), -(-n // PARTS)
+    run, trace = advance(runs[0], part)
+    if PARTS * (time.perf_counter() - begin) < LONG:
+        return [_further(run, trace, n - part), *(advance(run, n) for run in runs[1:])]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return first + list(pool.map(lambda run: advance(run, n), runs[2:]))
+        first = pool.submit(_further, run, trace, n - part)
+        others = list(pool.map(lambda run: advance(run, n), runs[1:]))
+        return [first.result(), *others]
+
+
+def _further(run: Run, trace: Trace, n: int) -> tuple[Run, Trace]:
+    """The run after `n` more steps, unless it has ended, and its whole trace."""
+    if run.is_halted:
+        return run, trace
+    run, later = advance(run, n)
+    return run, joined([trace, later])
+
+
+def _may_share(run: Run) -> bool:
+    """Whether it can be drawn from this run's source on several threads: not where that is an iterator under way."""
+    source = run.descent.source
+    return not isinstance(source, HostSource) or isinstance(source, HostArrays)
 
 
 # ------------------------------------------------------------------------------------------------------------ stacked

@@ -32,6 +32,7 @@ class Programs:
     """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()  # of threads that need one program, the first compiles it
         self._known: dict[Any, tuple[Compiled, Any]] = {}
         self._traced: dict[Any, tuple[Any, bool]] = {}
 
@@ -49,7 +50,9 @@ class Programs:
         leaves, treedef, kinds = _taken(descent, args)
         key = (function, treedef, kinds)
         if key not in self._known:
-            self._known[key] = _compiled(function, descent.loss, treedef, leaves, kinds)
+            with self._lock:
+                if key not in self._known:
+                    self._known[key] = _compiled(function, descent.loss, treedef, leaves, kinds)
         program, structure = self._known[key]
         return structure.unflatten(program(leaves))
 

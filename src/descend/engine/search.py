@@ -1,10 +1,10 @@
 """A learning rate for a descent on batches, found by short descents before it.
 
 Each trial is the descent that is to come, made small: from the same start, over the same batches, a rise to the rate
-and a fall to nothing. The last batches are passed with a rate of nothing, so that the median of their losses says where
-it led, whatever outliers a batch may hold. The rates lie half a decade apart at first; the search goes where the loss
-falls, and then between. A descent that is longer wants a rate that is a little smaller: by the eighth root of their
-lengths.
+and a fall to nothing. They are advanced two at a time. The last batches are passed with a rate of nothing, so that the
+median of their losses says where it led, whatever outliers a batch may hold. The rates lie half a decade apart at
+first; the search goes where the loss falls, and then between. A descent that is longer wants a rate that is a little
+smaller: by the eighth root of their lengths.
 
 What decay does to weights is told by how much of them is forgotten over a whole descent: all but e^−c, where c is the
 decay times the sum of all rates. Here c = 4 ∜(parameters / examples), and less in the first three passes: what is seen
@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from descend.engine.advancing import dispatch
+from descend.engine.many import advance_many
 from descend.engine.run import Run
 from descend.optimizers import AdamW, Optimizer
 from descend.schedules import Rate, Schedule, setting
@@ -105,31 +105,25 @@ class Race:
     def __call__(self, run: Run, is_over: Callable[[], bool], tell: Callable[[int, int], None]) -> Search:
         """Try rates on forks of a run that has not begun, until they are enough, or `is_over`.
 
-        `tell`: is told before each trial how many were made, and of how many.
+        `tell`: is told before trials how many were made, and of how many.
         """
         trials: list[Trial] = []
         while len(trials) < TRIALS and not is_over():
             tell(len(trials), TRIALS)
-            rate = next_rate(trials)
-            trials.append(Trial(rate, self._loss(run, rate, is_over)))
+            rates = next_rates(trials)[: TRIALS - len(trials)]
+            trials += map(Trial, rates, self._losses(run, rates))
         shrunk = (self.steps_each / max(self.steps or USUAL, self.steps_each)) ** LONGER
         return Search(tuple(trials), self.steps_each, best_rate(trials) * shrunk)
 
-    def _loss(self, run: Run, rate: float, is_over: Callable[[], bool]) -> float:
-        """Where a trial led."""
-        steps, judged = self.steps_each, math.ceil(JUDGED * self.steps_each)
-        length = steps - judged
-        rule = self._rule(rate, max(RISE * length, 1.0), length, decay=0.0)  # there is nothing to forget so soon
-        run = dataclasses.replace(run, descent=dataclasses.replace(run.descent, optimizer=rule))
-        losses: list[np.ndarray] = []
-        while run.step < steps:
-            before = run.step
-            run, trace = dispatch(run, steps - before)
-            losses.append(trace.columns["loss"])
-            if run.step == before or is_over():
-                return math.inf
-        last = float(np.median(np.concatenate(losses)[-judged:]))
-        return last if math.isfinite(last) else math.inf
+    def _losses(self, run: Run, rates: list[float]) -> list[float]:
+        """Where trials led."""
+        judged = math.ceil(JUDGED * self.steps_each)
+        length = self.steps_each - judged
+        # Without decay, as there is nothing to forget so soon.
+        rules = [self._rule(rate, max(RISE * length, 1.0), length, decay=0.0) for rate in rates]
+        forks = [dataclasses.replace(run, descent=dataclasses.replace(run.descent, optimizer=rule)) for rule in rules]
+        ended = advance_many(forks, self.steps_each)
+        return [_led_to(run, trace.columns["loss"][-judged:]) for run, trace in ended]
 
     def _decay(self, rate: float) -> float:
         """By which as much is forgotten as should be, at a mean rate of half the highest."""
@@ -141,21 +135,27 @@ class Race:
         return self.within(AdamW(schedule, beta2=BETA2, weight_decay=decay))
 
 
-def next_rate(trials: list[Trial]) -> float:
-    """Beside the best rate, where nothing was tried yet; once both its sides were, within the better of them."""
+def next_rates(trials: list[Trial]) -> list[float]:
+    """The next two, to be tried at once, the more promising first: on both sides of the best rate; further on, where it
+    is the last on its side; and within its sides, once both were tried."""
     if not trials:
-        return FIRST
+        return [FIRST]
     best = min(trials, key=lambda trial: trial.loss)
     tried = {trial.rate: trial.loss for trial in trials}
     if not math.isfinite(best.loss):
-        return min(tried) / 10 ** (2 * FURTHER)
+        return [min(tried) / 10 ** (2 * FURTHER), min(tried) / 10 ** (4 * FURTHER)]
     above = min((rate for rate in tried if rate > best.rate), default=None)
     below = max((rate for rate in tried if rate < best.rate), default=None)
-    if above is None:
-        return best.rate * 10**FURTHER
-    if below is None:
-        return best.rate / 10**FURTHER
-    return math.sqrt(best.rate * (above if tried[above] < tried[below] else below))
+    if above is not None and below is not None:
+        return [math.sqrt(best.rate * side) for side in sorted((above, below), key=tried.__getitem__)]
+    ways = (1, -1) if above is below else (1, 2) if above is None else (-1, -2)
+    return [best.rate * 10 ** (FURTHER * way) for way in ways]
+
+
+def _led_to(run: Run, losses: np.ndarray) -> float:
+    """The median of the last losses of a trial; infinite if it diverged."""
+    last = math.inf if run.is_halted else float(np.median(losses))
+    return last if math.isfinite(last) else math.inf
 
 
 def best_rate(trials: list[Trial]) -> float:

@@ -1,5 +1,6 @@
 """Mini-batches of data in memory; single examples are batches of one."""
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -105,7 +106,7 @@ def first_place(key: jax.Array) -> Place:
 def next_examples(place: Place, count: int, length: int, shuffle: bool) -> Any:
     """The numbers of the next `count` examples of data with `length`, across epochs."""
     if namespace(place.position) is np:
-        return _next_on_host(place, count, length, shuffle)
+        return _next_on_host(int(place.seed), int(place.epoch), int(place.position), count, length, shuffle)
     position = place.position + jnp.arange(count, dtype=jnp.uint32)
     later = position // jnp.uint32(length)  # epochs
     position = position - later * jnp.uint32(length)
@@ -118,11 +119,11 @@ def next_examples(place: Place, count: int, length: int, shuffle: bool) -> Any:
     return permuted(position, jnp.where(later > 0, then, now), length)
 
 
-def _next_on_host(place: Place, count: int, length: int, shuffle: bool) -> np.ndarray:
+@lru_cache(maxsize=4)  # those that are told ahead, while steps are made, are asked for again
+def _next_on_host(seed: int, epoch: int, position: int, count: int, length: int, shuffle: bool) -> np.ndarray:
     """The same numbers, by parts that are small enough for the processor's nearest memory: a piece of an epoch, or as
     many whole ones as fit."""
-    numbers = np.empty(count, np.uint32)
-    epoch, position, done = int(place.epoch), int(place.position), 0
+    numbers, done = np.empty(count, np.uint32), 0
     while done < count:
         size = min(count - done, length - position, PART)
         whole = max(1, min(count - done, PART) // length) if position == 0 and size == length else 1
@@ -130,11 +131,12 @@ def _next_on_host(place: Place, count: int, length: int, shuffle: bool) -> np.nd
         epochs = np.arange(epoch, epoch + whole, dtype=np.uint64).astype(np.uint32)[:, None]
         if shuffle:
             with np.errstate(over="ignore"):  # the hash counts modulo 2³²
-                part = permuted(part, round_keys(epochs, np.uint32(place.seed), length), length)
+                part = permuted(part, round_keys(epochs, np.uint32(seed), length), length)
         numbers[done : done + whole * size] = np.broadcast_to(part, (whole, size)).reshape(-1)
         done, position = done + whole * size, position + size
         if position == length:
             epoch, position = epoch + whole, 0
+    numbers.flags.writeable = False
     return numbers
 
 
