@@ -1,11 +1,25 @@
-"""What a run of the tests leaves out: types where Numba compiles, extras that are not installed, and old programs."""
+"""How tests compile and what they keep; what a run leaves out: types where Numba compiles, extras not installed."""
 
+import os
+import shutil
 import sys
 from importlib.abc import MetaPathFinder
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
+
+# Most tests make few steps of many programs: to compile one takes a fifth of the time without optimization, though a
+# step then takes three times as long. `XLA_FLAGS= pytest` compiles as a user's process does.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
+
+# Programs are kept for the other workers, for the processes that tests start, and for the next run.
+PROGRAMS = Path(__file__).parent / ".pytest_cache" / "d" / "programs"
+MOST_BYTES = 2**29
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(PROGRAMS))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 collect_ignore_glob = [] if find_spec("torch") else ["src/descend/torch/*"]
 
@@ -18,6 +32,14 @@ class Kernels(MetaPathFinder):
 
 
 sys.meta_path.insert(0, Kernels())
+
+
+def pytest_configure(config):
+    """Forget all programs that are kept once they are too many: those of code that has changed since never go."""
+    if hasattr(config, "workerinput") or not PROGRAMS.exists():
+        return
+    if sum(entry.stat().st_size for entry in os.scandir(PROGRAMS)) > MOST_BYTES:
+        shutil.rmtree(PROGRAMS)
 
 
 @pytest.fixture(autouse=True, scope="module")

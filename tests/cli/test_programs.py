@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
 from descend.cli import _programs
@@ -48,7 +49,16 @@ def test_programs_are_kept_and_change_nothing(tmp_path, monkeypatch):
     assert fit("cache", "damaged") == cold
 
 
-def test_where_nothing_can_be_written_nothing_is_kept(tmp_path, monkeypatch):
+@pytest.fixture
+def no_folder_named():
+    """As in a user's process; these tests themselves name one to JAX."""
+    named = jax.config.jax_compilation_cache_dir
+    jax.config.update("jax_compilation_cache_dir", None)
+    yield
+    jax.config.update("jax_compilation_cache_dir", named)
+
+
+def test_where_nothing_can_be_written_nothing_is_kept(no_folder_named, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setattr(_programs, "cache_folder", lambda: tmp_path / "file")
     monkeypatch.setattr("jax.config.update", lambda *_: pytest.fail("kept"))
