@@ -345,6 +345,12 @@ def is_list(leaf):
     return isinstance(leaf, list)
 
 
+@pytest.mark.parametrize("bound", [DATA, jnp.asarray(DATA)], ids=["NumPy", "JAX"])
+def test_an_array_may_be_bound_as_a_default(bound):
+    fit = minimize(lambda p, x=bound: ((p - x) ** 2).mean(), 0.0)
+    np.testing.assert_allclose(fit.params, DATA.mean(), rtol=1e-5)
+
+
 def test_the_default_for_data():
     rng = np.random.default_rng(1)
     X = rng.normal(size=(300, 4)).astype(np.float32)

@@ -21,7 +21,6 @@ from descend.engine.search import (
     TRIALS,
     Race,
     Search,
-    Trapezium,
     Trial,
     best_rate,
     next_rates,
@@ -29,6 +28,7 @@ from descend.engine.search import (
 from descend.errors import CheckpointError
 from descend.observers.progress import words
 from descend.optimizers import EMA, LBFGS, AdamW
+from descend.schedules._trapezium import Trapezium
 from descend.sources import HostArrays, IterableBatches
 
 rng = np.random.default_rng(0)

@@ -250,8 +250,9 @@ def test_other_data_and_other_rules_are_refused(run, tmp_path):
     assert bits(again.state) == bits(foreign.state)
 
 
-def test_a_checkpoint_of_minimize_holds_its_run(tmp_path):
-    rule, file = Adam(Cosine(0.05)), tmp_path / "run"
+@pytest.mark.parametrize("rule", [Adam(Cosine(0.05)), "auto"], ids=["schedule", "auto"])
+def test_a_checkpoint_of_minimize_holds_its_run(rule, tmp_path):
+    file = tmp_path / "run"
     fit = minimize(loss, START, (X, Y), optimizer=rule, batch_size=8, steps=12, checkpoint=file)
     again = descend.load(tmp_path / "run", loss, (X, Y))
     assert bits(again.state) == bits(fit.run.state)

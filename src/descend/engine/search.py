@@ -22,15 +22,13 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from descend.engine.many import advance_many
 from descend.engine.run import Run
 from descend.optimizers import AdamW, Optimizer
-from descend.schedules import Rate, Schedule, setting
-from descend.schedules._numbers import mix, ramp, real
+from descend.schedules._trapezium import Trapezium
 
 TRIALS = 5
 SHARE, LEAST, MOST = 0.02, 10, 500  # a trial's steps: this share of the descent's, within these bounds
@@ -41,19 +39,6 @@ RISE, LONGEST = 0.05, 10**9  # the warm-up's share of a descent; the length of o
 USUAL = 10 * MOST  # steps: how long one without an end is thought to be, where the rate and the decay depend on it
 BETA2 = 0.98  # fewer steps than usual are averaged over, so that shorter descents, too, have seen enough
 FORGOTTEN, PASSES, MOST_DECAY = 4.0, 3.0, 1.0  # c at one parameter for each example, after so many passes; most decay
-
-
-@setting
-class Trapezium(Schedule):
-    """A straight rise to `peak` over the first steps, and a straight fall to nothing at step `steps`."""
-
-    peak: Rate
-    rise: Rate
-    steps: Rate
-
-    def __call__(self, step: Any) -> Rate:
-        risen = ramp(step + 1, self.rise)
-        return self.peak * risen * mix(1.0, 0.0, ramp(real(step) - self.rise, self.steps - self.rise))
 
 
 @dataclass(frozen=True)

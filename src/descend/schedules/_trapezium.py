@@ -1,0 +1,20 @@
+"""The schedule of a descent whose rate was found: its lengths are numbers, so that they may change, too."""
+
+from typing import Any
+
+from descend.schedules._numbers import mix, ramp, real
+from descend.schedules._schedule import Rate, Schedule
+from descend.schedules._settings import setting
+
+
+@setting
+class Trapezium(Schedule):
+    """A straight rise to `peak` over the first steps, and a straight fall to nothing at step `steps`."""
+
+    peak: Rate
+    rise: Rate
+    steps: Rate
+
+    def __call__(self, step: Any) -> Rate:
+        risen = ramp(step + 1, self.rise)
+        return self.peak * risen * mix(1.0, 0.0, ramp(real(step) - self.rise, self.steps - self.rise))
