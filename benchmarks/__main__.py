@@ -14,9 +14,9 @@ from benchmarks._rows import Row, as_records, line, markdown
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 
-Name = Literal["engine", "start", "tables", "optimizers", "matrix_rules", "torch_step", "searches",
-               "linear", "linear_defaults", "linear_growth", "calibration", "untuned", "neural", "lenet", "texts",
-               "language", "rl"]
+Name = Literal["engine", "first_step", "many", "start", "tables", "optimizers", "matrix_rules", "torch_step",
+               "searches", "linear", "linear_defaults", "linear_growth", "calibration", "untuned", "neural", "lenet",
+               "texts", "language", "rl"]
 
 
 def main(

@@ -10,7 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 PAUSE = 0.03  # seconds; see `alternately`
-LOWER = ("us/step", "ms/step", "s", "ms", "evaluations", "loss", "nats")  # units of which less is better
+LOWER = ("us/step", "ms/step", "s", "ms", "evaluations", "loss", "nats", "programs", "MB",
+         "relative")  # units of which less is better
 
 
 @dataclass(frozen=True)

@@ -60,45 +60,60 @@ def described(tree: Tree) -> dict[str, str]:
 
 
 def norm(tree: Tree) -> jax.Array:
-    """The Euclidean norm of all of a tree's numbers together.
+    """The Euclidean norm of all of a tree's numbers together; rounding errors grow with the logarithm of their count.
 
     XLA adds up an array on a CPU one number after the other. Small arrays, whose sums would take longer than a step on
-    them, are therefore folded: slices are added to slices, which is done many numbers at a time.
+    them, are therefore folded along their first axis, many numbers at a time.
     """
-    by_size: dict[int, list[jax.Array]] = {}
-    for leaf in jax.tree.leaves(tree):
-        squares = _folded(leaf.reshape(1) if leaf.ndim == 0 else leaf)
-        by_size.setdefault(squares.size, []).append(squares)
-    totals = [_sum(parts) for parts in by_size.values()]
-    return jnp.sqrt(_sum([total[i] for total in totals for i in range(total.size)]))
+    return _norm(_gathered(tree))
 
 
 def scaled_norm(tree: Tree) -> jax.Array:
     """The Euclidean norm, also where the squares of the numbers overflow or vanish; it takes two passes over them."""
-    largest = jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(tree)]).max()
+    arrays = _gathered(tree)
+    largest = jnp.stack([jnp.max(jnp.abs(array)) for array in arrays]).max()
     scale = jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
-    return scale * norm(jax.tree.map(lambda leaf: leaf / scale, tree))
+    return scale * _norm([array / scale for array in arrays])
 
 
 LARGE = 2**14  # numbers, above which adding them up takes little beside what else is done with them
-FEW, SLICES = 32, 16  # fold until so few numbers are left, by so many slices at a time
+FEW = 32  # numbers that are left of a fold, and that are added one after the other
+ALIKE = 16  # small arrays of one shape, above which they are laid side by side: each would take kernels of its own
 
 
-def _folded(leaf: jax.Array) -> jax.Array:
-    """A few numbers with the same sum as the squares of `leaf`."""
-    if leaf.size > LARGE:
-        return jnp.sum(leaf * leaf).reshape(1)
-    rest = leaf * leaf
+def _norm(arrays: list[jax.Array]) -> jax.Array:
+    by_size: dict[int, list[jax.Array]] = {}
+    for array in arrays:
+        folded = _folded(array)
+        by_size.setdefault(folded.size, []).append(folded)
+    return jnp.sqrt(_sum([jnp.sum(_sum(parts)) for parts in by_size.values()]))
+
+
+def _gathered(tree: Tree) -> list[jax.Array]:
+    """The arrays of a tree; of many small ones that are alike, one array of them all."""
+    alike: dict[Any, list[jax.Array]] = {}
+    for leaf in jax.tree.leaves(tree):
+        alike.setdefault((leaf.shape, leaf.dtype), []).append(leaf)
+    together = lambda arrays: len(arrays) > ALIKE and arrays[0].size <= LARGE
+    parts = [[jnp.stack(arrays)] if together(arrays) else arrays for arrays in alike.values()]
+    return [array for part in parts for array in part]
+
+
+def _folded(array: jax.Array) -> jax.Array:
+    """A few numbers with the same sum as the squares of `array`.
+
+    In turns by a reduction and by adding slices, because XLA would make one reduction of two, a long one.
+    """
+    rest, by_slices = array * array, False
+    if rest.size > LARGE:
+        return jnp.sum(rest).reshape(1)
     while rest.size > FEW:
-        axis = 0 if rest.shape[0] > 1 else int(np.argmax(rest.shape))
-        length = rest.shape[axis]
-        slices = next((n for n in range(SLICES, 1, -1) if length % n == 0), SLICES)
-        step = -(-length // slices)
-        parts = [jax.lax.slice_in_dim(rest, i, min(i + step, length), axis=axis) for i in range(0, length, step)]
-        missing = step - parts[-1].shape[axis]
-        if missing:
-            parts[-1] = jnp.pad(parts[-1], [(0, missing if i == axis else 0) for i in range(rest.ndim)])
-        rest = _sum(parts)
+        rest = rest.reshape([length for length in rest.shape if length > 1])
+        length = rest.shape[0]
+        count = next((n for n in range(min(FEW, length), 1, -1) if length % n == 0), length)
+        parts = rest.reshape(count, length // count, *rest.shape[1:])
+        rest = _sum([parts[i] for i in range(count)]) if by_slices and count <= FEW else jnp.sum(parts, axis=0)
+        by_slices = not by_slices
     return rest.reshape(-1)
 
 
