@@ -1,16 +1,21 @@
-# make demo | test | lint | bench | docs — each makes .venv first if it is not there.
+# make demo | test | types | lint | bench | docs — each makes .venv first if it is not there.
 # PYTHON: which Python to make it with.
 PYTHON ?= python3.11
 BIN := .venv/bin
+ENFORCED := --jaxtyping-packages=descend,enforced.typechecker
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint bench docs clean
+.PHONY: demo test types lint bench docs clean
 
 demo: .venv/core
 	$(BIN)/descend fit sample:digits --target target
 
 test: .venv/test
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+# Tests with the types of all functions enforced, which slows every call; in a process of their own they are not.
+types: .venv/test
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ENFORCED) -m "not (slow or peers or data or processes)"
 
 lint: .venv/lint
 	$(BIN)/ruff check

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+pytestmark = pytest.mark.processes
 PROGRAM = (sys.executable, "-c", "from descend.cli import main; main()")
 PATIENCE = 100  # seconds, for a machine that is busy
 

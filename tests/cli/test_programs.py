@@ -10,6 +10,7 @@ import pytest
 
 from descend.cli import _programs
 
+pytestmark = pytest.mark.processes
 # All programs are kept, so that which of them are does not depend on how busy the machine is.
 COMMAND = "from descend.cli import _programs, main; _programs.LEAST_SECONDS = 0; main()"
 ROWS = "a,t\n" + "".join(f"{i * i % 7},{3 * i + i % 2}\n" for i in range(30))

@@ -14,6 +14,7 @@ import pytest
 
 from descend.engine.storing import read_arrays
 
+pytestmark = pytest.mark.processes
 TRAINING = '''
 import sys
 from pathlib import Path
