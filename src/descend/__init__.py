@@ -15,6 +15,7 @@ from descend.history import History
 from descend.minimize import Result, minimize
 from descend.observers import Progress
 from descend.optimizers import SGD, AdaGrad, Adam, AdamW, RMSprop
+from descend.programs import keep_programs
 from descend.stopping import GradientTolerance, Plateau, Reason, Target
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "advance",
     "check_gradients",
     "fork",
+    "keep_programs",
     "losses",
     "minimize",
     "restore",
