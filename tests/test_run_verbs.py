@@ -235,6 +235,12 @@ def test_a_module_is_loaded_into_one_of_its_kind(tmp_path):
     assert bits(again.state) == bits(run.state)
 
 
+def test_what_is_watched_is_loaded_too(tmp_path):
+    run = begin(bowl, [1.0, 2.0], optimizer=SGD(0.1), watch=descend.Watch({"all": "*"}, positions=True))
+    run.save(tmp_path / "run")
+    assert descend.load(tmp_path / "run", bowl).advance(2)[1].columns["params"].shape == (2, 2)
+
+
 def test_other_data_and_other_rules_are_refused(run, tmp_path):
     run.save(tmp_path / "run")
     with pytest.raises(CheckpointError, match="of a run with other data"):

@@ -14,6 +14,7 @@ from descend.engine.begin import begin
 from descend.engine.identity import digest
 from descend.engine.run import Run
 from descend.engine.storing import Match, match_arrays, read_arrays, tree_from_arrays
+from descend.engine.watching import Watch
 from descend.engine.written import read, tree_of
 from descend.errors import CheckpointError
 from descend.sources import HostArrays, MiniBatches, Source, WholeSet, as_data, on_device
@@ -63,6 +64,7 @@ def load(
         optimizer=read(told["optimizer"], "optimizer") if optimizer is None else optimizer,
         stop=read(told["stop"], "stop"),
         dtype=np.dtype(told["dtype"]),
+        watch=None if told["watch"] is None else Watch(read(told["watch"][0], "watch"), told["watch"][1]),
         on_nonfinite="skip" if told["skip_nonfinite"] else "stop",
     )
     descent = dataclasses.replace(run.descent, stepwise=told["stepwise"])

@@ -14,7 +14,7 @@ from descend.engine.written import outline, written
 
 def save(run: R, path: Path) -> None:
     """Write the run to a file."""
-    write_arrays(path, arrays_of(run), {"run": facts_of(run)})
+    write_arrays(path, arrays_of(run), {"run": facts_of(run, digest(getattr(run.descent.source, "data", None)))})
 
 
 def arrays_of(run: R) -> dict[str, np.ndarray]:
@@ -22,8 +22,8 @@ def arrays_of(run: R) -> dict[str, np.ndarray]:
     return tree_to_arrays(run.state, "state")
 
 
-def facts_of(run: R) -> dict[str, Any]:
-    """What steps do not change, but for the loss and the data, which are not in the file."""
+def facts_of(run: R, data: str) -> dict[str, Any]:
+    """What steps do not change, but for the loss and the data, of which the file has a hash alone."""
     descent, source = run.descent, run.descent.source
     return {
         "params": outline(run.params),
@@ -36,5 +36,6 @@ def facts_of(run: R) -> dict[str, Any]:
         "source": type(source).__name__,
         "batch_size": getattr(source, "batch_size", None),
         "shuffle": getattr(source, "shuffle", None),
-        "data": digest(getattr(source, "data", None)),
+        "data": data,
+        "watch": None if descent.watch is None else [written(descent.watch.groups), descent.watch.positions],
     }

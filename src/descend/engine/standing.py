@@ -51,7 +51,7 @@ class Standing:
         facts = {
             "identity": self.identity,
             "length": self.budget.steps,
-            "run": facts_of(self.run),
+            "run": facts_of(self.run, self.identity["data"]),
             "seconds": self.seconds,
             "stride": self.history.stride,
             "stepwise": self.run.descent.stepwise,

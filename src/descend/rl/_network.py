@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
+import jax
 import numpy as np
 from jaxtyping import Array
 
