@@ -76,7 +76,7 @@ class Spent:
         """The first weights are there."""
         self.before, self.cpu_before = time.perf_counter() + self.seconds, time.process_time() + self.cpu
 
-    def listen(self, event: str, _seconds: float, **_: Any) -> None:
+    def listen(self, event: str, duration_secs: float, **_: str | int) -> None:
         """Count a program, if it is what an event of JAX's tells of."""
         self.programs += event == COMPILED
 

@@ -5,9 +5,9 @@ found its devices. CPU seconds are those of all threads. Networks step by Adam o
 windows of 64 characters). "first step" is weights drawn and `minimize(..., steps=1)`, beside Flax's documented loop:
 `model.init`, `TrainState.create` and a jitted step of Linen and Optax. "minimize alone" begins with weights, as does
 its peer: Optax in a `lax.scan` over 100 batches of our loss. "programs" are those that were compiled by then. Lambdas:
-as many calls in one process, every time with a new lambda of the same code, beside as many jitted steps of Optax; "auto"
-looks for a learning rate besides. Memory grows from the 21st call to the 520th, beside a bar of 50 MB. "arrays": a
-residual network of 16×16 matrices and biases.
+as many calls in one process, every time with a new lambda of the same code, beside as many jitted steps of Optax;
+"auto" looks for a learning rate besides. Memory grows from the 21st call to the 520th, beside a bar of 50 MB. "arrays":
+a residual network of 16×16 matrices and biases.
 
 What is aimed at: 1.3 times Flax's and Optax's time for perceptrons, 1.5 for LeNet and the GPT, with at most 4 programs;
 1.5 times Optax's for a lambda, 3 where a rate is looked for; 1.5 for 500 arrays and for 2,000.

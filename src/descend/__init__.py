@@ -19,6 +19,7 @@ from descend.gradients import check_gradients
 from descend.minimize import minimize
 from descend.observers import Progress
 from descend.optimizers import SGD, AdaGrad, Adam, AdamW, RMSprop
+from descend.programs import keep_programs
 from descend.stopping import GradientTolerance, Plateau, Reason, Target
 from descend.training import Result, Trainer
 
@@ -47,6 +48,7 @@ __all__ = [
     "advance_many",
     "begin",
     "check_gradients",
+    "keep_programs",
     "load",
     "losses",
     "minimize",

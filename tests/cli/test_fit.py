@@ -205,6 +205,35 @@ def test_an_interrupted_run_is_whole_and_goes_on_to_the_same_end(descend, houses
     assert model_of("run") == model_of("whole")
 
 
+@pytest.mark.parametrize("phase", ["linear", "mlp"])
+def test_models_that_are_trained_at_once_are_interrupted_and_resumed_together(descend, houses, monkeypatch, phase):
+    args = ("fit", houses, "--target", "price")
+    assert descend(*args, "--out", "whole", "--quiet").code == 0
+    told = ProgressBar.__call__
+
+    def tell(self, progress):
+        told(self, progress)
+        if phase in self._title and progress.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ProgressBar, "__call__", tell)
+        patch.setattr("descend.engine.pace.TARGET", 0.0)
+        patch.setattr("descend.tables.following.APART", 0.0)
+        said = descend(*args, "--out", "run")
+    metrics = json.loads(Path("run/metrics.json").read_text())
+    assert (said.code, metrics["reason"]) == (0, "interrupted")
+    assert metrics["validation"].keys() == {"linear", "mlp"}
+    assert "go on:  the same command with --resume --out run" in said.out
+    assert descend(*args, "--out", "run", "--resume", "--quiet").code == 0
+    assert model_of("run") == model_of("whole")
+
+
+def test_the_first_line_comes_before_anything_is_read(descend):
+    said = descend("fit", "nowhere.csv", "--target", "price")
+    assert (said.code, said.out) == (2, "reading nowhere.csv\n")
+
+
 def test_help_names_the_commands(descend):
     said = descend("--help")
     assert said.code == 0

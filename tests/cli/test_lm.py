@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-import sys
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -65,7 +65,7 @@ def test_a_run(descend, text):
 
 
 def test_interrupted_and_resumed(descend, text, monkeypatch):
-    options, command = (*OPTIONS, "--quiet", "--out"), sys.modules["descend.cli.lm"]
+    options, command = (*OPTIONS, "--quiet", "--out"), import_module("descend.cli.lm")
     assert descend("lm", text, *options, "whole").code == 0
     ctrl_c = lambda _, progress: progress.reason or os.kill(os.getpid(), signal.SIGINT)
     with monkeypatch.context() as patch:

@@ -144,6 +144,8 @@ def test_an_interruption_is_the_reason_whichever_model_it_hit(fitted, candidate)
     linear, mlp = candidate("linear", EVEN), candidate("mlp", EVEN, "interrupted")
     assert dataclasses.replace(fitted, chosen=linear, candidates=(linear, mlp)).reason.name == "interrupted"
     assert dataclasses.replace(fitted, chosen=linear, candidates=(linear,)).reason.name == "budget"
+    linear, mlp = candidate("linear", EVEN, "interrupted"), candidate("mlp", EVEN)
+    assert dataclasses.replace(fitted, chosen=mlp, candidates=(linear, mlp)).reason.name == "interrupted"
 
 
 def test_the_second_model_has_the_time_that_the_first_left(fitted, candidate, monkeypatch):
@@ -158,6 +160,29 @@ def test_the_second_model_has_the_time_that_the_first_left(fitted, candidate, mo
     for seconds in (10.0, 0.5):
         training.train(fitted.prepared, Settings("t", seconds=seconds))
     assert given == [5.0, 9.0, 0.25]
+
+
+def test_side_by_side_the_models_are_those_that_are_trained_in_turn():
+    data = classes(*"abc" * 20)
+    at_once = fit_table(data, Settings("t"))
+    in_turn = fit_table(data, Settings("t", seconds=1000.0))
+    for one, other in zip(at_once.candidates, in_turn.candidates, strict=True):
+        assert one.predictor.architecture == other.predictor.architecture
+        parts = (candidate.predictor.to_parts()[1] for candidate in (one, other))
+        assert all(np.array_equal(*pair) for pair in zip(*(part.values() for part in parts), strict=True))
+    assert at_once.why == in_turn.why
+
+
+def test_an_error_in_one_model_ends_the_other(fitted, monkeypatch):
+    def fails(*_):
+        raise ValueError("broken")
+
+    ended = []
+    monkeypatch.setattr(training, "train_ensemble", fails)
+    monkeypatch.setattr(training, "linear_model", lambda *args: ended.append(args[-1].wait(60)))
+    with pytest.raises(ValueError, match="broken"):
+        training.train(fitted.prepared, Settings("t"))
+    assert ended == [True]
 
 
 @pytest.mark.parametrize("settings", [{}, {"epochs": 60}], ids=["solved", "descended"])

@@ -1,22 +1,23 @@
 """The command line: `descend fit`, `predict`, `lm`, `generate`, `rl`, `rl play`, `optimizers`."""
 
+import contextlib
+import gc
 import sys
 import warnings
+from importlib import import_module
 from typing import Any
 
 from typer import Typer
 from typer.core import TyperGroup
 
-from descend.cli._programs import keep_programs
-from descend.cli.fit import fit
-from descend.cli.generate import generate
-from descend.cli.lm import lm
-from descend.cli.optimizers import optimizers
-from descend.cli.predict import predict
-from descend.cli.rl import play, rl
-from descend.errors import DescendError
+from descend.errors import DescendError, InputError
+from descend.programs import keep_programs
 
 __all__ = ["main"]
+
+COMMANDS = {"fit": "fit", "predict": "predict", "lm": "lm", "generate": "generate", "rl": "rl", "rl play": "rl",
+            "optimizers": "optimizers"}
+ALLOCATED = 100_000  # objects, after which Python looks for cycles among them; it does after 700 where nobody says
 
 
 class Commands(TyperGroup):
@@ -27,33 +28,37 @@ class Commands(TyperGroup):
         return (words, self.commands[words], args[2:]) if words in self.commands else super().resolve_command(ctx, args)
 
 
-app = Typer(
-    cls=Commands,
-    name="descend",
-    help="Train anything differentiable by gradient descent, and see how it went.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # an error is a line, not a box
-)
-app.command()(fit)
-app.command()(predict)
-app.command()(lm)
-app.command()(generate)
-app.command()(rl)
-app.command("rl play")(play)
-app.command()(optimizers)
-
-
 def main() -> None:
     """Run the command line; what `descend` refuses is one line on the standard error, and exit code 2."""
+    # What is imported, traced and compiled stays: to look through it for cycles takes a tenth of a short run.
+    gc.set_threshold(ALLOCATED)
     warnings.showwarning = lambda message, *_: _tell(f"warning: {message}")  # without a place in the source
-    keep_programs()
+    with contextlib.suppress(InputError):  # a folder that cannot be written: then nothing is kept
+        keep_programs()
     try:
-        app()
+        _app(sys.argv[1:])()
     except (DescendError, OSError) as error:  # the system's own errors: a full disk, a folder that is closed to us
         _tell(str(error))
         sys.exit(2)
+
+
+def _app(arguments: list[str]) -> Typer:
+    """The command that is asked for, as each imports what the others have no need of; all, where that is not clear."""
+    app = Typer(
+        cls=Commands,
+        name="descend",
+        help="Train anything differentiable by gradient descent, and see how it went.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # an error is a line, not a box
+    )
+    app.callback()(lambda: None)  # with it, one command alone is still called by its name
+    asked = [name for name in COMMANDS if arguments and name.split()[0] == arguments[0]]
+    for name in asked or COMMANDS:
+        module = import_module(f"descend.cli.{COMMANDS[name]}")
+        app.command(name)(getattr(module, name.split()[-1]))
+    return app
 
 
 def _tell(message: str) -> None:

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,12 @@ from typer import echo
 from descend._files import write_atomically
 from descend.cli._closing import in_a_grid, say_what_next
 from descend.observers import Observer
-from descend.observers.progress import ProgressBar
+from descend.observers.progress import Board, ProgressBar
 from descend.tables.coefficients import as_frame, coefficients
 from descend.tables.folder import RunFolder, find_folder, save_model
 from descend.tables.outcome import Outcome, judge, metrics
 from descend.tables.preparing import prepare
 from descend.tables.reading import Table
-from descend.tables.report import render
 from descend.tables.settings import Settings
 from descend.tables.training import Fitted, train
 
@@ -31,10 +32,14 @@ def fit_table(
     prepared = prepare(source, settings)
     folder.begin()
 
-    def looks_on(architecture: str) -> Sequence[Observer]:
-        return () if console.quiet else (ProgressBar(f"{architecture:>6}", console),)
+    board = Board(console)
 
-    fitted = train(prepared, settings, observers=looks_on, checkpoints=folder.checkpoints, resume=resume)
+    def looks_on(architecture: str) -> Sequence[Observer]:
+        return () if console.quiet else (ProgressBar(f"{architecture:>6}", console, board=board),)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(import_module, "descend.tables.report")  # takes half a second, in which steps are computed
+        fitted = train(prepared, settings, observers=looks_on, checkpoints=folder.checkpoints, resume=resume)
     outcome = judge(fitted, settings.seed)
     facts = metrics(fitted, outcome, settings)
     _write(folder, fitted, outcome, facts, source.name)
@@ -46,6 +51,8 @@ def fit_table(
 
 def _write(folder: RunFolder, fitted: Fitted, outcome: Outcome, facts: dict[str, Any], name: str) -> None:
     """Write the run's files; the model comes first, and the metrics last: where they are, the rest is."""
+    from descend.tables.report import render
+
     save_model(folder, fitted.model)
     history = fitted.chosen.history.to_pandas().to_parquet(index=False)
     write_atomically(folder.path / "history.parquet", history)

@@ -1,19 +1,17 @@
 """`descend fit`: train a model on a table, on pictures, or on texts."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from rich.console import Console
 from typer import Argument, Option
 
-from descend.cli._fit_labelled import fit_labelled
-from descend.cli._fit_table import fit_table
+from descend.cli._closing import say
 from descend.errors import InputError
-from descend.labelled.collection import CLASS
-from descend.labelled.pictures import has_pictures, read_collection
-from descend.labelled.texts import as_texts
-from descend.tables.reading import Table, read_table
-from descend.tables.settings import Settings
+
+if TYPE_CHECKING:
+    from descend.labelled.collection import Collection
+    from descend.tables.reading import Table
 
 SOURCE = ("A CSV, TSV, Parquet or Feather file, or sample:NAME of scikit-learn's; a folder with a folder of pictures "
           "for each class; or IDX files of images.")
@@ -41,30 +39,56 @@ def fit(
     as_json: Annotated[bool, Option("--json", help="Print the metrics as JSON, and nothing else.")] = False,
 ) -> None:
     """Train a model that predicts a column of a table from the others, or tells pictures or texts apart."""
+    console = Console(quiet=quiet or as_json)
+    say(console, f"reading {source}")  # before what takes a second to import
+
+    from descend.labelled.collection import CLASS
+    from descend.labelled.pictures import has_pictures
+    from descend.tables.settings import Settings
+
     predicted, share = CLASS if target is None else target, HELD_OUT if hold_out is None else hold_out
     settings = Settings(predicted, model, optimizer, learning_rate, batch_size, epochs, seconds, seed, share)
-    how = (out, resume, Console(quiet=quiet or as_json), as_json)
+    how = (out, resume, console, as_json)
     if has_pictures(source):
-        collection = read_collection(source)
-        if target is not None:
-            raise InputError(f"--target is for tables: the pictures in {source} have their classes already")
-        if model != "auto":
-            raise InputError(f"--model {model} is for tables: pictures have a network of their own")
-        if collection.test is not None and hold_out is not None:
-            raise InputError(f"--hold-out is for what is not divided yet: {source} has its own test set")
-        fit_labelled(collection, settings, *how)
+        collection = _pictures(source, target, model, hold_out)
+        _fit_collection(collection, settings, *how)
         return
+    from descend.labelled.texts import as_texts
+    from descend.tables.reading import read_table
+
     table = read_table(source)
     if target is None:
         raise InputError(f"{table.name} is a table: say with --target which column to predict, one of "
                          f"{_columns(table)}")
     texts = as_texts(table, target) if model == "auto" else None
     if texts is not None:
-        fit_labelled(texts, settings, *how)
-    else:
-        fit_table(table, settings, *how)
+        _fit_collection(texts, settings, *how)
+        return
+    from descend.cli._fit_table import fit_table
+
+    fit_table(table, settings, *how)
 
 
-def _columns(table: Table) -> str:
+def _pictures(source: str, target: str | None, model: str, hold_out: float | None) -> "Collection":
+    """The pictures to learn from; refused is what only tables have."""
+    from descend.labelled.pictures import read_collection
+
+    collection = read_collection(source)
+    if target is not None:
+        raise InputError(f"--target is for tables: the pictures in {source} have their classes already")
+    if model != "auto":
+        raise InputError(f"--model {model} is for tables: pictures have a network of their own")
+    if collection.test is not None and hold_out is not None:
+        raise InputError(f"--hold-out is for what is not divided yet: {source} has its own test set")
+    return collection
+
+
+def _fit_collection(*how: Any) -> None:
+    from descend.cli._fit_labelled import fit_labelled  # networks of pictures and texts take a second to import
+
+    fit_labelled(*how)
+
+
+def _columns(table: "Table") -> str:
     names = [str(name) for name in table.frame.columns]
     return ", ".join(names[:20]) + (f" and {len(names) - 20:,} more" if len(names) > 20 else "")

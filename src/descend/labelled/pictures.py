@@ -18,7 +18,6 @@ from descend.neural.folders import (
     sizes_of,
 )
 from descend.neural.idx import is_idx, read_idx, read_labelled
-from descend.neural.images import as_images
 
 SIDE = 64  # pixels along the shorter side, at the most: a step on larger pictures would take minutes
 PARTS = ("train", "test")
@@ -103,6 +102,8 @@ def _from_idx(path: Path, name: str) -> Collection:
 
 def _labelled(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Images with their channels, and their labels."""
+    from descend.neural.images import as_images  # a second to import
+
     images, labels = read_labelled(path)
     if not len(images):
         raise InputError(f"{path} has no images in it")

@@ -30,9 +30,23 @@ What all estimators share:
 | `training_seconds_` | how long that took, those before a checkpoint that it went on from included |
 """
 
-from descend.neural.images import ConvClassifier
-from descend.neural.language import LanguageModel
-from descend.neural.mlp import MLPClassifier, MLPRegressor
-from descend.neural.text import TextClassifier
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from descend.neural.images import ConvClassifier
+    from descend.neural.language import LanguageModel
+    from descend.neural.mlp import MLPClassifier, MLPRegressor
+    from descend.neural.text import TextClassifier
 
 __all__ = ["ConvClassifier", "LanguageModel", "MLPClassifier", "MLPRegressor", "TextClassifier"]
+
+_HOMES = {"ConvClassifier": "images", "LanguageModel": "language", "MLPClassifier": "mlp", "MLPRegressor": "mlp",
+          "TextClassifier": "text"}
+
+
+def __getattr__(name: str) -> Any:
+    """An estimator, imported where it is first asked for: who only reads files of pictures need not wait for them."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

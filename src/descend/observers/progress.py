@@ -1,9 +1,10 @@
 """A live line of progress in the terminal."""
 
 import math
+import threading
 from types import TracebackType
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar as Bar
 from rich.table import Table as Grid
@@ -23,37 +24,74 @@ TOLD = (  # of what a trace may hold: how weighty it is, how it is called, and h
 )
 
 
+class Board:
+    """The live lines of trainings that go on side by side, below each other, until the last has ended."""
+
+    def __init__(self, console: Console):
+        self._console, self._lock = console, threading.RLock()
+        self._lines: dict[str, RenderableType] = {}
+        self._open: set[str] = set()
+        self._live: Live | None = None
+
+    def begin(self, title: str) -> None:
+        """A training with this title begins."""
+        with self._lock:
+            self._open.add(title)
+            if self._live is None:
+                self._live = Live(console=self._console, auto_refresh=False)
+                self._live.start()
+
+    def show(self, title: str, line: RenderableType) -> None:
+        """Draw its line anew."""
+        with self._lock:
+            self._lines[title] = line
+            if self._live is not None:
+                self._live.update(Group(*self._lines.values()), refresh=True)
+
+    def end(self, title: str) -> None:
+        """It has ended."""
+        with self._lock:
+            self._open.discard(title)
+            if self._live is not None and not self._open:
+                self._live.stop()
+                self._live = None
+                self._lines.clear()
+
+
 class ProgressBar:
     """Loss, validation, learning rate, steps per second and the time that is left, in one line that is kept up to date.
 
     `title`: what is being trained. `console`: where to draw; one that is no terminal gets only the last line. `unit`:
-    what the pace is told in, and how many of them a step has.
+    what the pace is told in, and how many of them a step has. `board`: where the line is among others; by default
+    alone.
     """
 
-    def __init__(self, title: str, console: Console, unit: tuple[str, float] = ("steps", 1)):
+    def __init__(
+        self, title: str, console: Console, unit: tuple[str, float] = ("steps", 1), board: Board | None = None
+    ):
         self._title, self._console, self._unit = title, console, unit
-        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+        self._board = (board or Board(console)) if console.is_terminal else None
         self._called = False
 
     def __enter__(self) -> "ProgressBar":
-        if self._live:
-            self._live.start()
-            self._live.update(Text(f"{self._title} compiling …"), refresh=True)
+        if self._board:
+            self._board.begin(self._title)
+            self._board.show(self._title, Text(f"{self._title} compiling …"))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        if self._live:
+        if self._board:
             if kind is None and not self._called:
-                self._live.update(Text(f"{self._title} ended before; nothing was left to do"), refresh=True)
-            self._live.stop()
+                self._board.show(self._title, Text(f"{self._title} ended before; nothing was left to do"))
+            self._board.end(self._title)
 
     def __call__(self, progress: Progress) -> None:
         """Draw the line anew."""
         self._called = True
-        if self._live:
-            self._live.update(self._line(progress), refresh=True)
+        if self._board:
+            self._board.show(self._title, self._line(progress))
         elif progress.reason is not None:
             line = APART.join(words(progress, 10**6, self._unit))
             self._console.print(f"{self._title} {line}", highlight=False, markup=False, soft_wrap=True)

@@ -4,9 +4,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from descend._tree import join, split
@@ -17,7 +14,8 @@ from descend.observers import Observer
 from descend.schedules import Cosine
 from descend.stopping import Plateau
 from descend.tables.candidates import Candidate
-from descend.tables.models import Architecture, Ensemble, Shape, TrainingLoss, ValidationLoss, build, predict
+from descend.tables.judging import judged
+from descend.tables.models import Architecture, Ensemble, Shape, TrainingLoss, build, mean_prediction
 from descend.tables.preparing import LARGE, Prepared
 from descend.tables.settings import OPTIMIZERS, Settings
 
@@ -47,8 +45,9 @@ class Networks:
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
         """The members' mean, computed in blocks of rows."""
+        networks = _on_host(self.ensemble)
         blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
-        return np.concatenate([np.asarray(predict(self.ensemble, jnp.asarray(b), self.shape.task)) for b in blocks])
+        return np.concatenate([mean_prediction(networks(block), self.shape.task) for block in blocks])
 
     def describe(self) -> str:
         """The architecture and how many there are."""
@@ -82,8 +81,13 @@ def train_ensemble(
     batch_size = settings.batch_size or min(64 if count <= LARGE else 256, count)
     epochs = settings.epochs or max(EPOCHS, LEAST_STEPS * batch_size / count)
     data = (prepared.rows, prepared.targets, prepared.folds)
-    unseen = jax.tree.map(lambda array: jnp.asarray(array[prepared.measured]), data)
-    measure = eqx.filter_jit(ValidationLoss(task.kind))
+    rows, targets, folds = (array[prepared.measured] for array in data)
+
+    def measure(ensemble: Ensemble) -> tuple[float, dict[str, Any]]:
+        with np.errstate(all="ignore"):  # a training that goes astray is stopped by what is recorded of it
+            losses, merits = judged(_on_host(ensemble).unseen(rows, folds), targets, task.kind)
+        return float(losses.mean()), {"score": float(merits.mean()), "merits": merits}
+
     result = minimize(
         TrainingLoss(task.kind),
         build(shape, settings.seed),
@@ -93,17 +97,22 @@ def train_ensemble(
         epochs=epochs,
         seconds=seconds,
         stop=Plateau(patience=max(20, round(epochs / 4))),
-        validation=lambda ensemble: measure(ensemble, unseen),
+        validation=measure,
         observers=observers,
         checkpoint=checkpoint,
         resume=resume,
         seed=settings.seed,
     )
-    _, values = measure(result.params, unseen)
+    _, values = measure(result.params)
     return Candidate(
-        Networks(shape, result.params), float(values["score"]), np.asarray(values["merits"], np.float64),
+        Networks(shape, result.params), values["score"], values["merits"],
         repr(result.run.descent.optimizer), result.reason, result.history, result.seconds,
     )
+
+
+def _on_host(ensemble: Ensemble) -> Ensemble:
+    """The networks as NumPy computes them."""
+    return Ensemble(np.asarray(ensemble.weights), ensemble.shape)
 
 
 def _optimizer(architecture: Architecture, settings: Settings) -> Any:

@@ -29,7 +29,7 @@ from descend.tables.target import Task
 from descend.tables.training import Model
 
 FILE = "model.safetensors"
-VERSION = 2  # of the model's file
+VERSION = 3  # of the model's file
 PREDICTORS: dict[str, Any] = {"networks": Networks, "linear": Linear}
 
 

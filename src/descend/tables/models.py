@@ -1,14 +1,15 @@
 """The models for tables: linear ones and multi-layer perceptrons, several side by side.
 
-An ensemble's members share an architecture, and their arrays are stacked along a first axis. Each is trained without
-one fold of the rows, so that every row can be predicted by a member that has not seen it: that is the validation, and
-no row is lost for it. What the ensemble predicts is its members' mean.
+An ensemble's members share an architecture. Each is trained without one fold of the rows, so that every row can be
+predicted by a member that has not seen it: that is the validation, and no row is lost for it. What the ensemble
+predicts is its members' mean.
 """
 
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import Any, Literal
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -35,63 +36,67 @@ class Shape:
     members: int
     width: int = 128
 
+    @property
+    def layers(self) -> list[tuple[int, int]]:
+        """The inputs and outputs of each layer."""
+        hidden = [] if self.architecture == "linear" else [self.width, self.width]
+        return list(pairwise([self.features, *hidden, self.outputs]))
 
-class Ensemble(eqx.Module):
-    """`members` networks of one architecture; called with rows, it gives each member's scores for each row."""
 
-    networks: Any
+@partial(jax.tree_util.register_dataclass, data_fields=["weights"], meta_fields=["shape"])
+@dataclass(frozen=True)
+class Ensemble:
+    """Networks of one shape; called with rows, they give each member's scores for each row, in NumPy or in JAX.
 
-    def __call__(self, rows: Float[Array, "rows features"]) -> Float[Array, "members rows outputs"]:
-        arrays, rest = eqx.partition(self.networks, eqx.is_array)
-        return jax.vmap(lambda network: jax.vmap(eqx.combine(network, rest))(rows))(arrays)
+    `weights`: a row for each member, with the matrix and the biases of one layer after the other. That they are one
+    array makes a training's program, which is compiled anew for each number of columns, a third shorter.
+    """
+
+    weights: Any
+    shape: Shape
+
+    def __call__(self, rows: Any) -> Any:
+        x, begin = rows, 0
+        for inputs, outputs in self.shape.layers:
+            end = begin + inputs * outputs
+            matrix, biases = self.weights[:, begin:end], self.weights[:, end : end + outputs]
+            x = x * (x > 0) if begin else x
+            x = x @ matrix.reshape(-1, inputs, outputs) + biases.reshape(-1, 1, outputs)
+            begin = end + outputs
+        return x
+
+    def member(self, number: int) -> "Ensemble":
+        """One of them alone."""
+        return Ensemble(self.weights[number : number + 1], self.shape)
+
+    def unseen(self, rows: np.ndarray, folds: np.ndarray) -> np.ndarray:
+        """The scores of each row by the member that was not trained on its fold; of weights in NumPy."""
+        scores = np.empty((len(rows), self.shape.outputs), np.float32)
+        for number in range(len(self.weights)):
+            mine = folds == number
+            scores[mine] = self.member(number)(rows[mine])[0]
+        return scores
 
 
 def build(shape: Shape, seed: int) -> Ensemble:
-    """An ensemble at its start: linear members at zero, perceptrons uniformly within ±1/√inputs of each layer.
-
-    The weights are drawn by NumPy: JAX would compile a program for every shape among them.
-    """
+    """An ensemble at its start: linear members at zero, perceptrons uniformly within ±1/√inputs of each layer."""
     rng = np.random.default_rng(seed)
-
-    def drawn(layer: eqx.nn.Linear) -> eqx.nn.Linear:
-        bound = 0.0 if shape.architecture == "linear" else layer.weight.shape[-1] ** -0.5
-        fresh = lambda like: rng.uniform(-bound, bound, (shape.members, *like.shape))
-        return jax.tree.map(lambda like: jnp.asarray(fresh(like), like.dtype), layer)
-
-    is_layer = lambda node: isinstance(node, eqx.nn.Linear)
-    network = eqx.filter_eval_shape(_network, shape)
-    return Ensemble(jax.tree.map(lambda node: drawn(node) if is_layer(node) else node, network, is_leaf=is_layer))
+    bounds = [0.0 if shape.architecture == "linear" else inputs**-0.5 for inputs, _ in shape.layers]
+    drawn = [rng.uniform(-bound, bound, (shape.members, (inputs + 1) * outputs))
+             for bound, (inputs, outputs) in zip(bounds, shape.layers, strict=True)]
+    return Ensemble(np.concatenate(drawn, axis=1, dtype=np.float32, casting="same_kind"), shape)
 
 
-def _network(shape: Shape) -> eqx.Module:
-    key = jax.random.key(0)  # Equinox asks for one; nobody sees what it draws
-    if shape.architecture == "linear":
-        return eqx.nn.Linear(shape.features, shape.outputs, key=key)
-    return eqx.nn.MLP(shape.features, shape.outputs, shape.width, 2, jax.nn.relu, key=key)
+def mean_prediction(scores: np.ndarray, task: str) -> np.ndarray:
+    """The mean over the members, which come first: a number per row, or a probability per row and class."""
+    from scipy.special import expit, softmax  # a tenth of a second to import
 
-
-@eqx.filter_jit
-def predict(ensemble: Ensemble, rows: Float[Array, "rows features"], task: str) -> Array:
-    """The ensemble's prediction for each row; compiled once for each number of rows."""
-    return mean_prediction(ensemble(rows), task)
-
-
-def mean_prediction(scores: Float[Array, "members rows outputs"], task: str) -> Array:
-    """The members' mean: a number per row, or a probability per row and class."""
     if task == "regression":
-        return scores[..., 0].mean(0)
+        return scores[..., 0].mean(axis=0)
     if task == "binary":
-        positive = jax.nn.sigmoid(scores[..., 0]).mean(0)
-        return jnp.stack([1 - positive, positive], axis=-1)
-    return jax.nn.softmax(scores).mean(0)
-
-
-def row_losses(scores: Float[Array, "*shape outputs"], targets: Shaped[Array, " rows"], task: str) -> Array:
-    """The loss of each row's scores."""
-    if task == "multiclass":
-        return losses.softmax_cross_entropy(scores, jnp.broadcast_to(targets, scores.shape[:-1]))
-    loss = losses.squared if task == "regression" else losses.logistic
-    return loss(scores[..., 0], jnp.broadcast_to(targets, scores.shape[:-1]))
+        positive = expit(scores[..., 0]).mean(axis=0)
+        return np.stack([1 - positive, positive], axis=-1)
+    return softmax(scores, axis=-1).mean(axis=0)
 
 
 @dataclass(frozen=True)
@@ -110,28 +115,9 @@ class TrainingLoss:
         return loss + (members - 1) * (loss - jax.lax.stop_gradient(loss))
 
 
-@dataclass(frozen=True)
-class ValidationLoss:
-    """The loss on rows that their predictor has not seen, each row's merit, and the score, which is their mean."""
-
-    task: str
-
-    def __call__(self, model: Ensemble, rows: Rows) -> tuple[Float[Array, ""], dict[str, Array]]:
-        features, targets, folds = rows
-        unseen = jnp.take_along_axis(model(features), folds[None, :, None], axis=0)[0]
-        per_row, merits = judged(unseen, targets, self.task)
-        return per_row.mean(), {"score": merits.mean(), "merits": merits}
-
-
-@eqx.filter_jit
-def judged(scores: Array, targets: Array, task: str) -> tuple[Array, Array]:
-    """The loss and the merit of each row, from scores of a model that has not seen it."""
-    return row_losses(scores, targets, task), _merits(scores, targets, task)
-
-
-def _merits(scores: Array, targets: Array, task: str) -> Array:
-    """What each row adds to the score: for an accuracy 1 or 0, for an R² one minus its share of the error."""
-    if task == "regression":
-        return 1 - (scores[:, 0] - targets) ** 2 / jnp.maximum(jnp.var(targets), 1e-12)
-    chosen = scores[:, 0] > 0 if task == "binary" else scores.argmax(-1)
-    return (chosen == targets).astype(jnp.float32)
+def row_losses(scores: Float[Array, "members rows outputs"], targets: Shaped[Array, " rows"], task: str) -> Array:
+    """The loss of each member's scores of each row."""
+    if task == "multiclass":
+        return losses.softmax_cross_entropy(scores, jnp.broadcast_to(targets, scores.shape[:-1]))
+    loss = losses.squared if task == "regression" else losses.logistic
+    return loss(scores[..., 0], jnp.broadcast_to(targets, scores.shape[:-1]))

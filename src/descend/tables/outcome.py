@@ -1,11 +1,13 @@
 """What came of a training: scores on the rows that were held out, and which columns they hang on."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from descend.errors import InputError
 from descend.tables.linear import Linear
@@ -46,11 +48,13 @@ def judge(fitted: Fitted, seed: int) -> Outcome:
     predictions = model.predict(prepared.held_out_rows)
     if not np.isfinite(predictions).all():
         raise InputError(f"the model's predictions are not finite ({fitted.reason}): choose a smaller learning rate")
+    with threadpool_limits(1, user_api="blas"):  # see `training.train`
+        weights = _weights(model, prepared.held_out_rows, truth, seed)
     return Outcome(
         metric="R²" if prepared.task.kind == "regression" else "accuracy",
         score=score_of(predictions, truth, prepared.task),
         baseline=score_of(_plainest(prepared, len(truth)), truth, prepared.task),
-        weights=_weights(model, prepared.held_out_rows, truth, seed),
+        weights=weights,
         truth=truth,
         predictions=predictions,
     )
@@ -72,7 +76,7 @@ def metrics(fitted: Fitted, outcome: Outcome, settings: Settings) -> dict[str, A
         "reason": fitted.reason.name,
         "evidence": fitted.reason.evidence,
         "steps": chosen.reason.step,
-        "seconds": sum(candidate.seconds for candidate in fitted.candidates),
+        "seconds": fitted.seconds,
         "rows": len(prepared.rows) + len(prepared.held_out_rows),
         "held_out": len(prepared.held_out_rows),
         "dropped": prepared.dropped,
@@ -126,14 +130,15 @@ def _weights(model: Model, rows: np.ndarray, truth: np.ndarray, seed: int) -> di
     enough = min(max(MOST_VALUES // (SHUFFLES * len(names) * len(columns)), LEAST_ROWS), MOST_ROWS)
     chosen = rng.permutation(len(rows))[:enough]
     rows, truth = rows[chosen], truth[chosen]
+    orders = [[rng.permutation(len(rows)) for _ in range(SHUFFLES)] for _ in names]
+
+    def score_without(name: str, order: np.ndarray) -> float:
+        shuffled, mine = rows.copy(), columns == name
+        shuffled[:, mine] = rows[order][:, mine]
+        return score_of(model.predict(shuffled), truth, model.task)
+
     score = score_of(model.predict(rows), truth, model.task)
-    falls = {}
-    for name in names:
-        mine = columns == name
-        scores = []
-        for _ in range(SHUFFLES):
-            shuffled = rows.copy()
-            shuffled[:, mine] = rows[rng.permutation(len(rows))][:, mine]
-            scores.append(score_of(model.predict(shuffled), truth, model.task))
-        falls[str(name)] = score - float(np.mean(scores))
+    with ThreadPoolExecutor() as pool:  # to predict, NumPy lets go of the interpreter's lock
+        scores = pool.map(lambda name, some: np.mean([score_without(name, one) for one in some]), names, orders)
+        falls = {str(name): score - float(mean) for name, mean in zip(names, scores, strict=True)}
     return dict(sorted(falls.items(), key=lambda item: -item[1]))

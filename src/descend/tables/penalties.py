@@ -9,12 +9,12 @@ descent"; Breiman et al. (1984), *Classification and regression trees*, section 
 """
 
 import math
+import threading
 import warnings
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from descend.engine.history import History
@@ -22,8 +22,8 @@ from descend.engine.trainer import interrupts
 from descend.observers import Observer
 from descend.tables.candidates import Candidate
 from descend.tables.following import Follower
+from descend.tables.judging import judged
 from descend.tables.linear import Certificate, Linear, Path
-from descend.tables.models import judged
 from descend.tables.preparing import Prepared
 
 TOL = 1e-6  # of the minimum: how far above it the model's objective may be
@@ -39,13 +39,30 @@ def fit_linear(prepared: Prepared, seconds: float | None, observers: Sequence[Ob
     When Ctrl-C or the end of the time ends it, the penalties that were tried are chosen from, and what is kept is the
     mean of the folds' models, after one more iteration.
     """
+    with without_warnings(), interrupts() as interrupted:
+        return linear_model(prepared, seconds, observers, interrupted)
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """A context without the warnings of a promise that was not kept: the certificate says so. For the main thread."""
+    from sklearn.exceptions import ConvergenceWarning  # half a second to import
+
+    with warnings.catch_warnings():
+        for category in (ConvergenceWarning, RuntimeWarning):
+            warnings.simplefilter("ignore", category)
+        yield
+
+
+def linear_model(
+    prepared: Prepared, seconds: float | None, observers: Sequence[Observer], interrupted: threading.Event
+) -> Candidate:
+    """The same on any thread; `interrupted` is set to end it."""
     with ExitStack() as stack:
         for observer in observers:
             if isinstance(observer, AbstractContextManager):
                 stack.enter_context(observer)
-        follower = Follower(observers, seconds, stack.enter_context(interrupts()))
-        stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")  # a promise that was not kept: the certificate says so
+        follower = Follower(observers, seconds, interrupted)
         path, chosen = _search(prepared, follower)
         model = _estimator(prepared.task.kind, TOL, "auto", follower)
         if chosen.start is not None:
@@ -106,15 +123,14 @@ def _search(prepared: Prepared, follower: Follower) -> tuple[Path, _Trial]:
     """The path, and what the penalty that was chosen came to."""
     folds = [_Fold(prepared, number, follower) for number in range(prepared.members)]
     measured = prepared.measured
-    targets = jnp.asarray(prepared.targets[measured])
+    targets = prepared.targets[measured]
     scores = np.zeros((len(prepared.rows), prepared.outputs))
     trials: list[_Trial] = []
     for penalty in _penalties(len(prepared.rows)):
         for fold in folds:
             fold.fit(penalty)
             scores[fold.unseen] = fold.scores()
-        values = judged(jnp.asarray(scores[measured], jnp.float32), targets, prepared.task.kind)
-        losses, merits = (np.asarray(value, np.float64) for value in values)
+        losses, merits = judged(scores[measured], targets, prepared.task.kind)
         trials.append(_Trial(penalty, losses, merits, _mean([fold.model for fold in folds])))
         follower.validated(loss=float(losses.mean()), score=float(merits.mean()))
         if follower.asks_for_the_end() or _is_enough([float(trial.losses.mean()) for trial in trials]):

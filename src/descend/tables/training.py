@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from descend.engine.trainer import Checkpoint
+from descend.engine.trainer import Checkpoint, interrupts
 from descend.observers import Observer
 from descend.stopping import Reason
 from descend.tables.candidates import Candidate, Predictor
@@ -15,7 +17,7 @@ from descend.tables.encoding import Encoder
 from descend.tables.ensembles import train_ensemble
 from descend.tables.linear import Linear
 from descend.tables.models import Architecture
-from descend.tables.penalties import fit_linear
+from descend.tables.penalties import fit_linear, linear_model, without_warnings
 from descend.tables.preparing import Prepared, Scale, prepare
 from descend.tables.reading import Table
 from descend.tables.settings import Settings
@@ -41,19 +43,20 @@ class Model:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A finished training: the model that was chosen, and why."""
+    """A finished training: the model that was chosen, and why. `seconds`: of training, all candidates together."""
 
     model: Model
     chosen: Candidate
     candidates: tuple[Candidate, ...]
     why: str
     prepared: Prepared
+    seconds: float
 
     @property
     def reason(self) -> Reason:
         """Why the training ended: an interruption, whichever model it hit, or else what ended the chosen model's."""
-        last = self.candidates[-1].reason
-        return last if last.name == "interrupted" else self.chosen.reason
+        reasons = (candidate.reason for candidate in self.candidates)
+        return next((reason for reason in reasons if reason.name == "interrupted"), self.chosen.reason)
 
     @property
     def linear(self) -> Linear | None:
@@ -81,25 +84,70 @@ def train(
 
     **Raises** `CheckpointError` for a checkpoint that is damaged, or of another training.
     """
-    architectures: tuple[Architecture, ...] = ("linear", "mlp") if settings.model == "auto" else (settings.model,)
-    candidates: list[Candidate] = []
-    for number, architecture in enumerate(architectures):
-        spent = sum(candidate.seconds for candidate in candidates)
-        seconds = settings.seconds and (settings.seconds - spent) / (len(architectures) - number)
-        if seconds is not None and seconds <= 0:
-            break
-        if architecture == "linear" and not settings.says_how_to_descend:
-            candidates.append(fit_linear(prepared, seconds, observers(architecture)))  # again, where one is resumed
-        else:
-            checkpoint = Checkpoint(checkpoints / f"{architecture}.safetensors", every=1.0) if checkpoints else None
-            candidates.append(train_ensemble(
-                architecture, prepared, settings, seconds, observers(architecture), checkpoint, resume
-            ))
-        if candidates[-1].reason.name == "interrupted":
-            break
+    training = _Training(prepared, settings, observers, checkpoints, resume)
+    at_once = settings.model == "auto" and settings.seconds is None and not settings.says_how_to_descend
+    # The products of matrices that NumPy makes are short. Threads of theirs would, after each, spin for a while on the
+    # cores that the steps need.
+    with threadpool_limits(1, user_api="blas"):
+        candidates = training.at_once() if at_once else training.in_turn()
     chosen, why = _choose(candidates, settings)
     model = Model(prepared.encoder, chosen.predictor, prepared.task, prepared.scale)
-    return Fitted(model, chosen, tuple(candidates), why, prepared)
+    took = (max if at_once else sum)(candidate.seconds for candidate in candidates)
+    return Fitted(model, chosen, tuple(candidates), why, prepared, took)
+
+
+@dataclass(frozen=True)
+class _Training:
+    """What the candidates have in common."""
+
+    prepared: Prepared
+    settings: Settings
+    observers: Callable[[Architecture], Sequence[Observer]]
+    checkpoints: Path | None
+    resume: bool
+
+    def at_once(self) -> list[Candidate]:
+        """Both candidates, side by side: they share nothing but cores.
+
+        The linear model is solved on a thread of its own, and the perceptron is trained on this one, to which Ctrl-C
+        comes. It is compiled and computed by what leaves Python alone for long, so that the two hardly wait for each
+        other. Of a time that is limited, the linear model would have a share that hangs on the other one: then they
+        are trained in turn.
+        """
+        with ThreadPoolExecutor(1, "descend.tables") as pool, without_warnings(), interrupts() as interrupted:
+            solving = pool.submit(linear_model, self.prepared, None, self.observers("linear"), interrupted)
+            try:
+                perceptron = self._ensemble("mlp", None)
+                if perceptron.reason.name == "interrupted":
+                    interrupted.set()
+                return [solving.result(), perceptron]
+            except BaseException:
+                interrupted.set()  # so that nobody waits for the other one
+                raise
+
+    def in_turn(self) -> list[Candidate]:
+        """The candidates one after the other, as far as the time goes; the second has what the first left."""
+        settings = self.settings
+        architectures: tuple[Architecture, ...] = ("linear", "mlp") if settings.model == "auto" else (settings.model,)
+        candidates: list[Candidate] = []
+        for number, architecture in enumerate(architectures):
+            spent = sum(candidate.seconds for candidate in candidates)
+            seconds = settings.seconds and (settings.seconds - spent) / (len(architectures) - number)
+            if seconds is not None and seconds <= 0:
+                break
+            if architecture == "linear" and not settings.says_how_to_descend:  # again, where one is resumed
+                candidates.append(fit_linear(self.prepared, seconds, self.observers(architecture)))
+            else:
+                candidates.append(self._ensemble(architecture, seconds))
+            if candidates[-1].reason.name == "interrupted":
+                break
+        return candidates
+
+    def _ensemble(self, architecture: Architecture, seconds: float | None) -> Candidate:
+        file = self.checkpoints and self.checkpoints / f"{architecture}.safetensors"
+        checkpoint = Checkpoint(file, every=1.0) if file else None
+        observers = self.observers(architecture)
+        return train_ensemble(architecture, self.prepared, self.settings, seconds, observers, checkpoint, self.resume)
 
 
 def _choose(candidates: list[Candidate], settings: Settings) -> tuple[Candidate, str]:

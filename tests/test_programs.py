@@ -1,0 +1,124 @@
+"""Compiled programs are kept on disk by whoever asks for it, and by nothing else; no number depends on it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import descend
+from descend import programs
+
+# All programs are kept, so that which of them are does not depend on how busy the machine is.
+COMMAND = "from descend import cli, programs; programs.LEAST_SECONDS = 0; cli.main()"
+ROWS = "a,t\n" + "".join(f"{i * i % 7},{3 * i + i % 2}\n" for i in range(30))
+# A descent whose parameters are printed to the last bit; the first program is compiled before the folder is named.
+DESCENT = """
+import sys, jax, descend
+from descend import programs
+programs.LEAST_SECONDS = 0
+jax.jit(lambda x: x + 1)(1.0)
+if len(sys.argv) > 1:
+    descend.keep_programs(sys.argv[1])
+fit = descend.minimize(lambda x: ((x - 1.0) ** 2 * (x + 2.0) ** 2).sum(), [5.0, -3.0])
+print(fit.params.tobytes().hex())
+"""
+
+
+def started(code, cache, *args, **environment):
+    """A process whose caches are in a folder of its own."""
+    settings = {"XDG_CACHE_HOME": str(cache), "HOME": str(cache), **environment}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    return subprocess.Popen([sys.executable, "-c", code, *map(str, args)], env=kept | settings,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def run(code, cache, *args, **environment):
+    process = started(code, cache, *args, **environment)
+    out, error = process.communicate(timeout=200)
+    assert (process.returncode, error) == (0, "")
+    return out
+
+
+def fit(cache, out):
+    args = ("fit", "t.csv", "--target", "t", "--model", "mlp", "--epochs", 2, "--quiet", "--out", out)
+    assert run(COMMAND, cache, *args) == ""
+    return Path(out, "model.safetensors").read_bytes()
+
+
+def programs_in(cache):
+    return sorted(path.relative_to(cache) for path in Path(cache).rglob("*-cache"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the folder is where Linux has it")
+def test_the_command_line_keeps_programs_and_they_change_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text(ROWS)
+    cold = fit("cache", "cold")
+    kept = programs_in("cache")
+    assert kept
+    assert kept[0].parts[0] == "descend"
+    assert fit("cache", "warm") == cold
+    assert programs_in("cache") == kept  # all were found
+
+
+def test_two_processes_share_a_folder_and_get_the_same_bits(tmp_path):
+    alone = run(DESCENT, tmp_path)
+    assert programs_in(tmp_path) == []
+    both = [started(DESCENT, tmp_path, tmp_path / "kept") for _ in range(2)]
+    assert [process.communicate(timeout=200) for process in both] == [(alone, "")] * 2
+    kept = programs_in(tmp_path / "kept")
+    assert any("jit_loop" in path.name for path in kept)
+    before = {path: (tmp_path / "kept" / path).stat().st_mtime_ns for path in kept}
+    assert run(DESCENT, tmp_path, tmp_path / "kept") == alone
+    assert {path: (tmp_path / "kept" / path).stat().st_mtime_ns for path in programs_in(tmp_path / "kept")} == before
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda whole: b"damaged", lambda whole: whole[: len(whole) // 2], lambda whole: b""],
+    ids=["garbled", "cut off", "empty"],
+)
+def test_what_is_damaged_is_compiled_again(tmp_path, damage):
+    whole = run(DESCENT, tmp_path, tmp_path)
+    for path in programs_in(tmp_path):
+        (tmp_path / path).write_bytes(damage((tmp_path / path).read_bytes()))
+    assert run(DESCENT, tmp_path, tmp_path) == whole
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below"])
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path, folder):
+    (tmp_path / "file").touch()
+    with pytest.raises(descend.InputError, match=r"programs cannot be kept in .*file.*: .*; name another folder"):
+        descend.keep_programs(tmp_path / folder)
+
+
+def test_the_command_line_goes_on_where_nothing_can_be_kept(tmp_path):
+    (tmp_path / "file").touch()
+    assert "Adam" in run("from descend.cli import main; main()", tmp_path / "file", "optimizers")
+
+
+def test_an_import_keeps_nothing():
+    code = "import jax, descend.neural, descend.cli; assert jax.config.jax_compilation_cache_dir is None"
+    assert run(code, "/nowhere") == ""
+
+
+def test_the_users_own_folder_takes_precedence_unless_another_is_named(tmp_path):
+    code = "import sys, descend; print(descend.keep_programs(*sys.argv[1:]))"
+    mine = {"JAX_COMPILATION_CACHE_DIR": str(tmp_path / "mine")}
+    assert run(code, tmp_path / "ours", **mine).strip() == mine["JAX_COMPILATION_CACHE_DIR"]
+    assert not (tmp_path / "ours").exists()
+    assert run(code, tmp_path / "ours", tmp_path / "named", **mine).startswith(str(tmp_path / "named"))
+
+
+def test_the_oldest_go(tmp_path, monkeypatch):
+    for age in range(8):
+        (tmp_path / f"{age}-cache").write_bytes(bytes(100))
+        os.utime(tmp_path / f"{age}-cache", (1000 - age, 1000 - age))
+    monkeypatch.setattr(programs, "MOST_BYTES", 800)
+    programs._make_room(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 8
+    monkeypatch.setattr(programs, "MOST_BYTES", 700)
+    programs._make_room(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0-cache", "1-cache", "2-cache"]
