@@ -156,14 +156,14 @@ def test_another_rate_from_here_on():
 
 def test_a_changed_one_resumes_with_its_rate(file):
     trainer = begun(checkpoint=file, snapshots=True)
-    for steps, rate in ((3, 0.05), (4, 0.02), (2, None)):
+    for steps, rate in ((4, 0.05), (3, 0.02), (2, None)):  # a snapshot is of before the change
         trainer.advance(steps=steps)
         if rate:
             trainer.change(learning_rate=rate)
     trainer.close()
     resumed = begun(checkpoint=file, resume=True, snapshots=True)
     rates = {step: float(run.descent.optimizer.learning_rate) for step, run in resumed.snapshots.runs.items()}
-    assert rates == {0: 0.1, 1: 0.1, 2: 0.1, 4: 0.05, 8: 0.02}
+    assert rates == {0: 0.1, 1: 0.1, 2: 0.1, 4: 0.1, 8: 0.02}
     assert resumed.history.changes == trainer.history.changes
     assert_same(resumed.to_the_end(), trainer.to_the_end())
 

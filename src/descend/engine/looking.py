@@ -12,7 +12,7 @@ from descend.engine.descent import Descent, State
 from descend.engine.loop import first_batch
 from descend.engine.loss import Carried
 from descend.errors import InputError
-from descend.optimizers import Point
+from descend.optimizers import Modifier, Optimizer, Point
 from descend.sources import as_data, on_device
 
 
@@ -85,15 +85,27 @@ def _hessian_product(descent: Descent, v: Tree, params: Tree, batch: Any, carrie
 
 def evaluated(run: R) -> Tree:
     """The numbers of the parameters to evaluate: the rule's average, where it keeps one."""
+    if _is_inherited(run.descent.optimizer, "eval_params"):
+        return run.state.params
     with precision(run.state.params):
         return run.descent.without_data.run(_to_evaluate, run.state.optimizer, run.state.params)
 
 
 def judged(run: R) -> Tree:
     """The numbers of the parameters where the gradient was taken that a test of convergence looks at."""
+    if _is_inherited(run.descent.optimizer, "standing"):
+        return run.state.params
     with precision(run.state.params):
         state = run.state
         return run.descent.without_data.run(_to_judge, state.optimizer, state.params, state.guard.first_norm)
+
+
+def _is_inherited(optimizer: Optimizer, method: str) -> bool:
+    """Whether a method is what all optimizers have, which gives back what it is given: no program is needed for it."""
+    own = getattr(type(optimizer), method)
+    if own is getattr(Modifier, method) and isinstance(optimizer, Modifier):
+        return _is_inherited(optimizer.rule, method)
+    return own is getattr(Optimizer, method)
 
 
 def _to_evaluate(descent: Descent, state: Any, params: Tree) -> Tree:

@@ -47,8 +47,11 @@ def loop(descent: Descent, state: State, draws: Any, n: Any) -> tuple[State, jax
     To keep what was before a step, in case that it must not be made, would cost every step a pass over memory. So it is
     made, and whoever called makes those before it again, from the beginning, which gives the same numbers bit for bit.
     """
-    inner = jax.jit(step)  # traced once, though it is looked at twice
-    entry = jax.eval_shape(inner, descent, state, jax.eval_shape(first_batch, descent, state, draws)[0])[2]
+    # Traced once, though it is looked at twice. A function of its own, because JAX keeps what it has traced for as long
+    # as the function lives, and with a descent among its arguments that would be the loss.
+    inner = jax.jit(lambda state, batch: step(descent, state, batch))
+    first = jax.eval_shape(lambda state, draws: first_batch(descent, state, draws)[0], state, draws)
+    entry = jax.eval_shape(inner, state, first)[2]
     trace = empty(entry, room(entry, draws))
     n = jnp.minimum(n, len(trace.table))
     if isinstance(descent.source, Planned):
@@ -70,7 +73,7 @@ def _straight(
     def body(carry: Any) -> Any:
         i, state, _, trace = carry
         batch, cursor = drawn(descent, state, jax.tree.map(lambda array: array[i.astype(jnp.uint32)], draws))
-        state, status, entry = inner(descent, state._replace(cursor=cursor), batch)
+        state, status, entry = inner(state._replace(cursor=cursor), batch)
         return i + 1, state, status, written(trace, i, entry)
 
     nothing = jnp.zeros((), jnp.int32)
@@ -97,7 +100,7 @@ def _planned(
         def body(carry: Any) -> Any:
             i, state, _, trace, draw = carry
             batch, cursor = source.take(draw, state.cursor, descent.whole(state.params))
-            state, status, entry = inner(descent, state._replace(cursor=cursor), batch)
+            state, status, entry = inner(state._replace(cursor=cursor), batch)
             # The next draw is carried, because XLA would otherwise fuse its making with the use of every number in it.
             return i + 1, state, status, written(trace, i, entry), draw_at(i + 1)
 

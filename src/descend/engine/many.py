@@ -117,7 +117,12 @@ class Together:
         """
         treedef: Any = jax.tree.structure(descent)
         axes = treedef.unflatten(self.axes)
-        together = jax.jit(jax.vmap(_stepped, in_axes=(axes, 0)))
+
+        def stepped(descent: Descent, state: State) -> Any:  # in here, as JAX keeps what it has traced, with the loss
+            batch, cursor = drawn(descent, state, NOTHING)
+            return step(descent, state._replace(cursor=cursor), batch)
+
+        together = jax.jit(jax.vmap(stepped, in_axes=(axes, 0)))
         entry = jax.eval_shape(together, descent, states)[2]
 
         def body(carry: Any) -> Any:
@@ -135,11 +140,6 @@ class Together:
         nothing, each = jnp.zeros((), jnp.int32), jnp.zeros(states.guard.first_norm.shape, jnp.int32)
         _, states, status, made, trace = jax.lax.while_loop(goes_on, body, (nothing, states, each, each, trace))
         return states, status, made, trace
-
-
-def _stepped(descent: Descent, state: State) -> Any:
-    batch, cursor = drawn(descent, state, NOTHING)
-    return step(descent, state._replace(cursor=cursor), batch)
 
 
 def _where(condition: jax.Array, new: jax.Array, old: jax.Array) -> jax.Array:

@@ -18,6 +18,7 @@ from jaxtyping import Array
 
 from descend._tree import Tree
 from descend.neural._network import Network
+from descend.neural._weights import filled, weights
 from descend.neural.mlp import dropped_out
 
 Positions = Literal["learned", "rotary"]
@@ -58,10 +59,10 @@ class Block(eqx.Module):
         larger for many."""
         width, small = shape.width, SPREAD / np.sqrt(2 * shape.layers)
         return cls(
-            attention_scale=jnp.ones(width, jnp.float32),
+            attention_scale=filled(width, 1.0),
             qkv=_normal(rng, SPREAD, 3 * width, width),
             out=_normal(rng, small, width, width),
-            mlp_scale=jnp.ones(width, jnp.float32),
+            mlp_scale=filled(width, 1.0),
             up=_normal(rng, SPREAD, 4 * width, width),
             down=_normal(rng, small, width, 4 * width),
         )
@@ -102,7 +103,7 @@ class GPT(Network):
             tokens=_normal(rng, SPREAD, shape.vocabulary, shape.width),
             positions=_normal(rng, SPREAD, shape.width, shape.context) if learned else None,
             blocks=[Block.drawn(shape, rng) for _ in range(shape.layers)],
-            scale=jnp.ones(shape.width, jnp.float32),
+            scale=filled(shape.width, 1.0),
             shape=shape,
         )
 
@@ -296,4 +297,4 @@ def _times(matrix: Array, x: Array) -> Array:
 
 
 def _normal(rng: np.random.Generator | None, spread: float, *shape: int) -> Array:
-    return jnp.asarray(np.zeros(shape) if rng is None else rng.normal(0, spread, shape), jnp.float32)
+    return weights(np.zeros(shape) if rng is None else rng.normal(0, spread, shape))

@@ -3,7 +3,6 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
@@ -11,6 +10,7 @@ from descend._tree import Tree
 from descend.errors import InputError
 from descend.neural._convolution import convolved, pooled
 from descend.neural._network import Network
+from descend.neural._weights import filled, weights
 from descend.neural.mlp import dropped_out
 
 LEAST = 12  # pixels along each axis
@@ -49,7 +49,7 @@ class LeNet(Network):
         flat = (height // 2 - 4) // 2 * ((width // 2 - 4) // 2) * 16
         kernels = [_glorot((5, 5, channels, 6), rng), _glorot((5, 5, 6, 16), rng)]
         matrices = [_glorot((m, n), rng) for m, n in ((flat, 120), (120, 84), (84, outputs))]
-        biases = [jnp.zeros(n, jnp.float32) for n in (6, 16, 120, 84, outputs)]
+        biases = [filled(n) for n in (6, 16, 120, 84, outputs)]
         return cls(kernels, matrices, biases, centre, rescale, dropout)
 
     def __call__(self, inputs: Array, state: Tree, key: Any) -> tuple[Array, Tree]:
@@ -74,4 +74,4 @@ class LeNet(Network):
 def _glorot(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     *window, m, n = shape
     bound = np.sqrt(6 / ((m + n) * np.prod(window)))
-    return jnp.asarray(rng.uniform(-bound, bound, shape), jnp.float32)
+    return weights(rng.uniform(-bound, bound, shape))

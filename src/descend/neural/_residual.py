@@ -11,6 +11,7 @@ from jaxtyping import Array
 from descend._tree import Tree
 from descend.neural._convolution import convolved, halved
 from descend.neural._network import Network
+from descend.neural._weights import filled, weights
 from descend.neural.mlp import dropped_out
 
 MOMENTUM, EPS = 0.1, 1e-5  # PyTorch's
@@ -41,7 +42,7 @@ class Layer(eqx.Module):
     def drawn(cls, side: int, channels: int, outputs: int, rng: np.random.Generator, gain: float = 1.0) -> "Layer":
         """One with weights drawn for rectifiers (He et al., arXiv 1502.01852)."""
         kernel = rng.normal(0, np.sqrt(2 / (side * side * channels)), (side, side, channels, outputs))
-        return cls(jnp.asarray(kernel, jnp.float32), jnp.full(outputs, gain), jnp.zeros(outputs))
+        return cls(weights(kernel), filled(outputs, gain), filled(outputs))
 
     def __call__(self, x: Array, running: Running, training: bool) -> tuple[Array, Running]:
         """The outputs, and the running statistics after the batch."""
@@ -51,7 +52,7 @@ class Layer(eqx.Module):
     @property
     def fresh(self) -> Running:
         """The running statistics before the first batch."""
-        return Running(jnp.zeros(len(self.bias)), jnp.ones(len(self.bias)))
+        return Running(filled(len(self.bias)), filled(len(self.bias), 1.0))
 
 
 def normalised(x: Array, gain: Array, bias: Array, running: Running, training: bool) -> tuple[Array, Running]:
@@ -139,9 +140,9 @@ class Residual(Network):
             wider = min(2 * features, WIDEST * width)
             blocks.append(Block.drawn(features, wider, rng))
             side, features = side // 2, wider
-        weight = jnp.asarray(rng.normal(0, np.sqrt(1 / features), (features, outputs)), jnp.float32)
+        weight = weights(rng.normal(0, np.sqrt(1 / features), (features, outputs)))
         state = [stem.fresh, *(block.fresh for block in blocks)]
-        return cls(stem, blocks, weight, jnp.zeros(outputs), centre, rescale, dropout, squares), state
+        return cls(stem, blocks, weight, filled(outputs), centre, rescale, dropout, squares), state
 
     def __call__(self, inputs: Array, state: Tree, key: Any) -> tuple[Array, Tree]:
         training = key is not None

@@ -9,6 +9,7 @@ from jaxtyping import Array
 from descend._tree import Tree
 from descend.neural._hashing import PADDING
 from descend.neural._network import Network
+from descend.neural._weights import filled, weights
 from descend.neural.mlp import dropped_out
 
 
@@ -24,7 +25,7 @@ class Norm(eqx.Module):
     @classmethod
     def plain(cls, width: int) -> "Norm":
         """One that leaves what it has normalised as it is."""
-        return cls(jnp.ones(width), jnp.zeros(width))
+        return cls(filled(width, 1.0), filled(width))
 
     def __call__(self, x: Array) -> Array:
         exact = x.astype(jnp.float32)  # sums of squares are too much for half precision
@@ -49,12 +50,12 @@ class Layer(eqx.Module):
     @classmethod
     def drawn(cls, width: int, heads: int, depth: int, rng: np.random.Generator) -> "Layer":
         """One whose additions are the smaller, the more layers add to `x` (Radford et al., GPT-2, 2019)."""
-        draw = lambda m, n, gain=1.0: jnp.asarray(rng.normal(0, gain / np.sqrt(m), (m, n)), jnp.float32)
+        draw = lambda m, n, gain=1.0: weights(rng.normal(0, gain / np.sqrt(m), (m, n)))
         less = 1 / np.sqrt(2 * depth)
         return cls(
             Norm.plain(width), draw(width, 3 * width), draw(width, width, less),
-            Norm.plain(width), draw(width, 4 * width), jnp.zeros(4 * width),
-            draw(4 * width, width, less), jnp.zeros(width), heads,
+            Norm.plain(width), draw(width, 4 * width), filled(4 * width),
+            draw(4 * width, width, less), filled(width), heads,
         )
 
     def __call__(self, x: Array, is_word: Array, dropout: float, key: jax.Array | None) -> Array:
@@ -90,11 +91,11 @@ class Encoder(Network):
         rng: np.random.Generator,
     ) -> "Encoder":
         """One for `kinds` of words and texts of up to `length` of them."""
-        draw = lambda m, n, size: jnp.asarray(rng.normal(0, size, (m, n)), jnp.float32)
+        draw = lambda m, n, size: weights(rng.normal(0, size, (m, n)))
         return cls(
             draw(kinds, width, 0.1), draw(length, width, 0.02),
             [Layer.drawn(width, heads, depth, rng) for _ in range(depth)],
-            Norm.plain(width), draw(width, outputs, 1 / np.sqrt(width)), jnp.zeros(outputs), dropout,
+            Norm.plain(width), draw(width, outputs, 1 / np.sqrt(width)), filled(outputs), dropout,
         )
 
     def __call__(self, inputs: Array, state: Tree, key: jax.Array | None) -> tuple[Array, Tree]:

@@ -15,6 +15,7 @@ from descend._tree import Tree
 from descend.errors import InputError
 from descend.neural._estimator import NeuralClassifier, NeuralEstimator, NeuralRegressor, Start
 from descend.neural._network import Network
+from descend.neural._weights import filled, weights
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": jax.nn.relu, "tanh": jnp.tanh, "logistic": jax.nn.sigmoid, "gelu": jax.nn.gelu, "identity": jnp.asarray,
@@ -34,8 +35,8 @@ class Perceptron(Network):
         """One with weights drawn for rectifiers (He et al., arXiv 1502.01852), and biases of zero."""
         shapes = list(pairwise(sizes))
         gain = 2.0 if activation in ("relu", "gelu") else 1.0
-        weights = [jnp.asarray(rng.normal(0, np.sqrt(gain / m), (m, n)), jnp.float32) for m, n in shapes]
-        biases = [jnp.zeros(n, jnp.float32) for _, n in shapes]
+        weights = [weights(rng.normal(0, np.sqrt(gain / m), (m, n))) for m, n in shapes]
+        biases = [filled(n) for _, n in shapes]
         return cls(weights, biases, activation, dropout)
 
     def __call__(self, inputs: Array, state: Tree, key: Any) -> tuple[Array, Tree]:

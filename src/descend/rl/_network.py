@@ -6,7 +6,6 @@ from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
@@ -56,7 +55,7 @@ class ActorCritic(eqx.Module):
             parts += [gain * _orthogonal(rng, m, n).ravel(), np.zeros(n)]
         if isinstance(actions, Box):
             parts.append(np.zeros(actions.shape))
-        return cls(jnp.asarray(np.concatenate(parts), jnp.float32), observation_shape, actions)
+        return cls(jax.device_put(np.asarray(np.concatenate(parts), np.float32)), observation_shape, actions)
 
     def __call__(self, observations: Any) -> tuple[Distribution, Any]:
         actor, critic, log_std = self.layers()
