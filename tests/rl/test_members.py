@@ -28,15 +28,17 @@ def batches():
     source = Rollouts(environment=environment, gamma=0.9, gae_lambda=0.9, **parts)
     networks = [ActorCritic.drawn(environment.observation_shape, environment.actions, seed) for seed in SEEDS]
     cursors = [source.init(jax.random.key(seed)) for seed in SEEDS]
-    drawn = [source.draw(cursor, network)[0] for cursor, network in zip(cursors, networks, strict=True)]
+    draw = jax.jit(source.draw)
+    drawn = [draw(cursor, network)[0] for cursor, network in zip(cursors, networks, strict=True)]
     return networks, drawn
 
 
 def test_the_gradient_of_the_sum_is_each_members_own():
     networks, drawn = batches()
     loss = PolicyLoss(clip=0.2, entropy=0.01)
-    together = jax.grad(SumOverMembers(loss), has_aux=True)(stacked(networks), stacked(drawn))
-    alone = [jax.grad(loss, has_aux=True)(network, batch) for network, batch in zip(networks, drawn, strict=True)]
+    together = jax.jit(jax.grad(SumOverMembers(loss), has_aux=True))(stacked(networks), stacked(drawn))
+    gradient = jax.jit(jax.grad(loss, has_aux=True))
+    alone = [gradient(network, batch) for network, batch in zip(networks, drawn, strict=True)]
     for mine, theirs in zip(jax.tree.leaves(together), jax.tree.leaves(stacked(alone)), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-6)
 
