@@ -80,8 +80,12 @@ def check_gradients(
 
 def _difference(value: Callable[[Tree], Any], numbers: Tree, name: str, index: int) -> float:
     def moved(by: float) -> Tree:
-        def move(path: tuple[Any, ...], leaf: jax.Array) -> jax.Array:
-            return leaf if path_name(path) != name else leaf.ravel().at[index].add(by).reshape(leaf.shape)
+        def move(path: tuple[Any, ...], leaf: Any) -> Any:
+            if path_name(path) != name:
+                return leaf
+            flat = np.array(leaf).ravel()
+            flat[index] += by
+            return flat.reshape(leaf.shape)
 
         return jax.tree_util.tree_map_with_path(move, numbers)
 

@@ -27,10 +27,10 @@ def brief(tmp_path_factory):
     """A brief training: its folder, and what it said."""
     from typer.testing import CliRunner
 
-    from descend.cli import app
+    from descend.cli import _app
 
     folder = tmp_path_factory.mktemp("runs") / "pole"
-    ended = CliRunner().invoke(app, ["rl", *BRIEF, "--out", str(folder)])
+    ended = CliRunner().invoke(_app(["rl"]), ["rl", *BRIEF, "--out", str(folder)])
     assert ended.exit_code == 0, ended.output
     return folder, ended.output
 
@@ -154,7 +154,8 @@ def test_an_interrupted_run_goes_on_to_the_same_policy(descend, monkeypatch):
 
 
 @pytest.mark.peers
-def test_gymnasiums_environments_are_played_and_told_of(descend):
+def test_gymnasiums_environments_are_played_and_told_of(descend, monkeypatch):
+    monkeypatch.setenv("PYGAME_HIDE_SUPPORT_PROMPT", "hide")  # or it greets this process as it is looked for
     pytest.importorskip("pygame", reason="draws what Gymnasium plays: pip install 'descend[peers]'")
     said = descend("rl", "FrozenLake-v1", "--steps", 1024, "--json")
     assert (said.code, said.err) == (0, "")

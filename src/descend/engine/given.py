@@ -1,5 +1,6 @@
 """What is given to a descent, checked: the seed, what a loss keeps, and that all of it are values."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -19,6 +20,8 @@ def random_key(seed: int) -> jax.Array:
 def refuse_tracers(what: str, **trees: Any) -> None:
     """Refuse what is given by one of JAX's transformations instead of by a value."""
     for name, tree in trees.items():
+        if isinstance(tree, Iterator):  # of batches; to look into it would use them up
+            continue
         if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree)):
             raise InputError(f"{what} cannot be called within jax.jit, vmap or grad, where '{name}' has no value yet: "
                              "for many descents at once use descend.advance_many; to differentiate or compile a step, "

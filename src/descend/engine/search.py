@@ -1,8 +1,8 @@
 """A learning rate for a descent on batches, found by short descents before it.
 
 Each trial is the descent that is to come, made small: from the same start, over the same batches, a rise to the rate
-and a fall to nothing. They are advanced two at a time. The last batches are passed with a rate of nothing, so that the
-median of their losses says where it led, whatever outliers a batch may hold. The rates lie half a decade apart at
+and a fall to nothing. The first two are advanced together. The last batches are passed with a rate of nothing, so that
+the median of their losses says where it led, whatever outliers a batch may hold. The rates lie half a decade apart at
 first; the search goes where the loss falls, and then between. A descent that is longer wants a rate that is a little
 smaller: by the eighth root of their lengths.
 
@@ -121,20 +121,21 @@ class Race:
 
 
 def next_rates(trials: list[Trial]) -> list[float]:
-    """The next two, to be tried at once, the more promising first: on both sides of the best rate; further on, where it
-    is the last on its side; and within its sides, once both were tried."""
+    """Beside the best rate, where nothing was tried yet; once both its sides were, within the better of them. At first
+    two at once, as the one above is tried next in any case."""
     if not trials:
-        return [FIRST]
+        return [FIRST, FIRST * 10**FURTHER]
     best = min(trials, key=lambda trial: trial.loss)
     tried = {trial.rate: trial.loss for trial in trials}
     if not math.isfinite(best.loss):
-        return [min(tried) / 10 ** (2 * FURTHER), min(tried) / 10 ** (4 * FURTHER)]
+        return [min(tried) / 10 ** (2 * FURTHER)]
     above = min((rate for rate in tried if rate > best.rate), default=None)
     below = max((rate for rate in tried if rate < best.rate), default=None)
-    if above is not None and below is not None:
-        return [math.sqrt(best.rate * side) for side in sorted((above, below), key=tried.__getitem__)]
-    ways = (1, -1) if above is below else (1, 2) if above is None else (-1, -2)
-    return [best.rate * 10 ** (FURTHER * way) for way in ways]
+    if above is None:
+        return [best.rate * 10**FURTHER]
+    if below is None:
+        return [best.rate / 10**FURTHER]
+    return [math.sqrt(best.rate * (above if tried[above] < tried[below] else below))]
 
 
 def _led_to(run: Run, losses: np.ndarray) -> float:

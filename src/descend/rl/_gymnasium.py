@@ -1,5 +1,6 @@
 """Environments of Gymnasium, on the host: an extra, `pip install 'descend[rl]'`."""
 
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -23,6 +24,8 @@ def gymnasium() -> Any:
 
     **Raises** `InputError` if it is not installed.
     """
+    # Or pygame, which draws what is played, greets on the standard output, where others look for JSON.
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "hide")
     try:
         import gymnasium as package
     except ImportError:

@@ -66,6 +66,9 @@ class Training:
         self, steps: int | None, seconds: float | None, solved: bool, evaluate_every: int | None, **settings: Any
     ) -> Result:
         """Train, and evaluate what came of it."""
+        for name, value in (("steps", steps), ("seconds", seconds)):
+            if value is not None and not value > 0:
+                raise InputError(f"{name} must be more than 0, but is {value:g}")
         chosen, limit = self.algorithm, self.world.solved_at
         rollouts = self.world.source(
             gamma=chosen.gamma, gae_lambda=chosen.gae_lambda, num_envs=chosen.num_envs, num_steps=chosen.num_steps,
