@@ -27,10 +27,10 @@ def brief(tmp_path_factory):
     """A brief training: its folder, and what it said."""
     from typer.testing import CliRunner
 
-    from descend.cli import app
+    from descend.cli import _app
 
     folder = tmp_path_factory.mktemp("runs") / "pole"
-    ended = CliRunner().invoke(app, ["rl", *BRIEF, "--out", str(folder)])
+    ended = CliRunner().invoke(_app(["rl"]), ["rl", *BRIEF, "--out", str(folder)])
     assert ended.exit_code == 0, ended.output
     return folder, ended.output
 
