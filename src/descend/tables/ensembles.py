@@ -47,7 +47,8 @@ class Networks:
         """The members' mean, computed in blocks of rows."""
         networks = _on_host(self.ensemble)
         blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
-        return np.concatenate([mean_prediction(networks(block), self.shape.task) for block in blocks])
+        with np.errstate(all="ignore"):  # whoever asks sees what is not finite
+            return np.concatenate([mean_prediction(networks(block), self.shape.task) for block in blocks])
 
     def describe(self) -> str:
         """The architecture and how many there are."""

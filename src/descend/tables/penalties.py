@@ -45,12 +45,16 @@ def fit_linear(prepared: Prepared, seconds: float | None, observers: Sequence[Ob
 
 @contextmanager
 def without_warnings() -> Iterator[None]:
-    """A context without the warnings of a promise that was not kept: the certificate says so. For the main thread."""
+    """A context without warnings of promises that were not kept, as the certificate says so, and of many classes.
+
+    For the main thread, as filters are those of the process: what others warn of, such as a full disk, must be heard.
+    """
     from sklearn.exceptions import ConvergenceWarning  # half a second to import
 
     with warnings.catch_warnings():
         for category in (ConvergenceWarning, RuntimeWarning):
             warnings.simplefilter("ignore", category)
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         yield
 
 
