@@ -22,7 +22,7 @@ class Pace:
 
     def within(self, seconds: float) -> int:
         """How many steps take no longer than these seconds, and no longer than a tenth of one."""
-        return max(1, int(self.size * min(seconds / TARGET, 1.0)))
+        return self.size if seconds >= TARGET else max(1, int(self.size * seconds / TARGET))
 
     def record(self, steps: int, seconds: float) -> None:
         """Learn from a dispatch. The first compiled the program, and says nothing of the steps."""

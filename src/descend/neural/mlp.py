@@ -35,9 +35,8 @@ class Perceptron(Network):
         """One with weights drawn for rectifiers (He et al., arXiv 1502.01852), and biases of zero."""
         shapes = list(pairwise(sizes))
         gain = 2.0 if activation in ("relu", "gelu") else 1.0
-        weights = [weights(rng.normal(0, np.sqrt(gain / m), (m, n))) for m, n in shapes]
-        biases = [filled(n) for _, n in shapes]
-        return cls(weights, biases, activation, dropout)
+        matrices = [weights(rng.normal(0, np.sqrt(gain / m), (m, n))) for m, n in shapes]
+        return cls(matrices, [filled(n) for _, n in shapes], activation, dropout)
 
     def __call__(self, inputs: Array, state: Tree, key: Any) -> tuple[Array, Tree]:
         x, last = inputs, len(self.weights) - 1
