@@ -13,6 +13,7 @@ from compiling import programs
 from descend import SGD, Adam, AdamW, CheckpointError, GradientTolerance, InputError, advance_many, begin, minimize
 from descend.engine.advancing import count
 from descend.engine.forking import with_rate
+from descend.engine.many import refuse_others
 from descend.optimizers import EMA, LBFGS, SAM, ClipByNorm, Muon, PerGroup, Prodigy, ScheduleFreeAdamW
 from descend.schedules import Cosine, Exponential
 from descend.sources import HostArrays, IterableBatches, MiniBatches, WholeSet
@@ -294,7 +295,7 @@ def test_each_member_is_the_run_advanced_alone(kind, count):
 
 def test_what_is_no_run_is_refused(run):
     with pytest.raises(InputError, match=r"advance_many takes runs, such as descend.begin makes, but not a int"):
-        advance_many([run, 3], 2)
+        refuse_others([run, 3])
     assert advance_many([], 2) == []
 
 

@@ -41,12 +41,17 @@ def advance_many(runs: Sequence[Run], n: int) -> list[tuple[Run, Trace]]:
     [[1.0], [2.25]]
     """
     n = count(n)
-    for run in runs:
-        if not isinstance(run, Run):
-            raise InputError(f"advance_many takes runs, such as descend.begin makes, but not a {type(run).__name__}")
+    refuse_others(runs)
     if n and len(runs) >= MANY and _is_little(runs[0]) and _are_alike(runs):
         return _stacked(list(runs), n)
     return _side_by_side(list(runs), n)
+
+
+def refuse_others(runs: Sequence[Any]) -> None:
+    """Refuse what is no run."""
+    for run in runs:
+        if not isinstance(run, Run):
+            raise InputError(f"advance_many takes runs, such as descend.begin makes, but not a {type(run).__name__}")
 
 
 def _is_little(run: Run) -> bool:

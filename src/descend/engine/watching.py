@@ -44,7 +44,7 @@ class Watch:
         groups = self.groups
         if isinstance(groups, Mapping):
             object.__setattr__(self, "groups", tuple((name, as_tuple(patterns)) for name, patterns in groups.items()))
-        elif groups and all(isinstance(pattern, str) for pattern in as_tuple(groups)):
+        elif isinstance(groups, str) or (groups and all(isinstance(pattern, str) for pattern in groups)):
             object.__setattr__(self, "groups", ((",".join(as_tuple(groups)), as_tuple(groups)),))
         if not self.groups and not self.positions:
             raise InputError("Watch: nothing is watched: give patterns of paths, or positions=True")

@@ -67,7 +67,7 @@ class MiniBatches:
         draws[:count] = next_examples(cursor, count * size, length, self.shuffle).reshape(count, size)
         return Feed(draws, count, lambda made: place_after(cursor, made * size, length))
 
-    def batch(self, draw: jax.Array) -> Batch:
+    def batch(self, draw: Any) -> Batch:
         """The examples with these numbers."""
         return jax.tree.map(lambda array: rows(jnp.asarray(array), draw), self.data)
 
@@ -150,7 +150,7 @@ def place_after(place: Place, count: Any, length: int) -> Place:
     return Place(place.seed, place.epoch + epochs, end - epochs * jnp.uint32(length))
 
 
-def rows(array: jax.Array, index: jax.Array) -> jax.Array:
+def rows(array: jax.Array, index: Any) -> jax.Array:
     """The rows of an array by number, without the bounds check that the numbers have no need of.
 
     A kernel that gathers many rows is split over threads on a CPU, which costs more than it saves: hence few at a time.
