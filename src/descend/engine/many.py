@@ -20,6 +20,7 @@ from descend.errors import InputError
 from descend.sources import Empty, HostArrays, HostSource, WholeSet
 
 LITTLE, MANY = 64, 16  # numbers of a run at the most, and runs at the least, that are stacked
+FEW = 4  # runs, of which the first would keep the others waiting for as long as threads save
 LONG, PARTS = 0.005, 8  # seconds of a run, from which on it is worth a thread; told by one of so many parts of it
 
 
@@ -79,7 +80,7 @@ def _kind(run: Run) -> Any:
 def _side_by_side(runs: list[Run], n: int) -> list[tuple[Run, Trace]]:
     """The runs one after the other, on as many threads as there are cores where that is worth it: no number depends on
     it."""
-    if len(runs) < 2 or _is_little(runs[0]) or not all(_may_share(run) for run in runs):
+    if len(runs) < FEW or _is_little(runs[0]) or not all(_may_share(run) for run in runs):
         return [advance(run, n) for run in runs]
     begin, part = time.perf_counter(), -(-n // PARTS)
     run, trace = advance(runs[0], part)
