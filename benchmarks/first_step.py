@@ -1,13 +1,13 @@
 """How long the first step takes: of a network, of many arrays, and of a loss that is another lambda at each call.
 
 Every contestant has a process of its own, without a cache on disk; the clock starts when all is imported and JAX has
-found its devices. CPU seconds are those of all threads. Networks step by Adam on batches of 16 (LeNet 256, the GPT 12
-windows of 64 characters). "first step" is weights drawn and `minimize(..., steps=1)`, beside Flax's documented loop:
-`model.init`, `TrainState.create` and a jitted step of Linen and Optax. "minimize alone" begins with weights, as does
-its peer: Optax in a `lax.scan` over 100 batches of our loss. "programs" are those that were compiled by then. Lambdas:
-as many calls in one process, every time with a new lambda of the same code, beside as many jitted steps of Optax;
-"auto" looks for a learning rate besides. Memory grows from the 21st call to the 520th, beside a bar of 50 MB. "arrays":
-a residual network of 16×16 matrices and biases.
+found its devices. CPU seconds are those of all threads. Medians of three; of arrays and lambdas, one. Networks step by
+Adam on batches of 16 (LeNet 256, the GPT 12 windows of 64 characters). "first step" is weights drawn and
+`minimize(..., steps=1)`, beside Flax's documented loop: `model.init`, `TrainState.create` and a jitted step of Linen and
+Optax. "minimize alone" begins with weights, as does its peer: Optax in a `lax.scan` over 100 batches of our loss.
+"programs" are those that were compiled by then. Lambdas: as many calls in one process, every time with a new lambda of
+the same code, beside as many jitted steps of Optax; "auto" looks for a learning rate besides. Memory grows from the
+21st call to the 520th, beside a bar of 50 MB. "arrays": a residual network of 16×16 matrices and biases.
 
 What is aimed at: 1.3 times Flax's and Optax's time for perceptrons, 1.5 for LeNet and the GPT, with at most 4 programs;
 1.5 times Optax's for a lambda, 3 where a rate is looked for; 1.5 for 500 arrays and for 2,000.
@@ -25,7 +25,7 @@ from benchmarks._first_steps import CALLS, NETWORKS
 from benchmarks._rows import Row
 
 PACKAGES = ("descend", "jax", "flax", "optax", "numpy")
-REPEATS = 5
+REPEATS = 3
 MOST_PROGRAMS, MOST_MEGABYTES = 4, 50
 
 Spent = Mapping[str, float]
@@ -41,7 +41,7 @@ def rows() -> Iterator[Row]:
         yield Row(network, "Flax + Optax", "programs", "programs", ours["programs"], flax["programs"])
         yield Row(network, "the bar", "programs", "programs", ours["programs"], MOST_PROGRAMS)
     for arrays in ("500 arrays", "2000 arrays"):
-        yield from _times(arrays, "Optax, jitted", "first step", *_alternately(arrays, ("ours", "Optax")))
+        yield from _times(arrays, "Optax, jitted", "first step", *_alternately(arrays, ("ours", "Optax"), repeats=1))
     yield from _lambdas()
 
 
