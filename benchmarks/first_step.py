@@ -3,8 +3,8 @@
 Every contestant has a process of its own, without a cache on disk; the clock starts when all is imported and JAX has
 found its devices. CPU seconds are those of all threads. Medians of three; of arrays and lambdas, one. Networks step by
 Adam on batches of 16 (LeNet 256, the GPT 12 windows of 64 characters). "first step" is weights drawn and
-`minimize(..., steps=1)`, beside Flax's documented loop: `model.init`, `TrainState.create` and a jitted step of Linen and
-Optax. "minimize alone" begins with weights, as does its peer: Optax in a `lax.scan` over 100 batches of our loss.
+`minimize(..., steps=1)`, beside Flax's documented loop: `model.init`, `TrainState.create` and a jitted step of Linen
+and Optax. "minimize alone" begins with weights, as does its peer: Optax in a `lax.scan` over 100 batches of our loss.
 "programs" are those that were compiled by then. Lambdas: as many calls in one process, every time with a new lambda of
 the same code, beside as many jitted steps of Optax; "auto" looks for a learning rate besides. Memory grows from the
 21st call to the 520th, beside a bar of 50 MB. "arrays": a residual network of 16×16 matrices and biases.

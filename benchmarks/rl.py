@@ -30,6 +30,7 @@ from stable_baselines3.common.env_util import make_vec_env
 
 from benchmarks import _plain_ppo
 from benchmarks._rows import Row
+from descend.engine.programs import forget
 from descend.engine.run import Run, advance
 from descend.minimize import minimize
 from descend.rl import PPO, ActorCritic
@@ -177,6 +178,7 @@ def _network_of(run: Run) -> ActorCritic:
 
 def _ours(task: Task, seed: int) -> Curve:
     jax.clear_caches()  # each seed compiles anew: nobody's first training is the third
+    forget()
     curve = Curve(task)
     run = _started(task, task.name, seed)
     for look in range(1, LOOKS + 1):

@@ -110,6 +110,13 @@ def programs_of(loss: Any) -> Programs:
 _of_losses: WeakKeyDictionary[Any, Programs] = WeakKeyDictionary()
 
 
+def forget() -> None:
+    """Forget all programs, as `jax.clear_caches` does JAX's: what comes next is compiled anew."""
+    with _lock:
+        _kept.clear()
+    _of_losses.clear()
+
+
 def _compiled(
     function: Callable[..., Any], loss: Any, treedef: Any, leaves: list[Any], kinds: Any
 ) -> tuple[Compiled, Any]:
