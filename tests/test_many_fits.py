@@ -10,6 +10,7 @@ import pytest
 
 from compiling import programs
 from descend import SGD, Adam, begin, minimize
+from descend.engine.programs import forget
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 Y = (X @ np.arange(3.0)).astype(np.float32)
@@ -60,3 +61,11 @@ def test_a_loss_is_let_go_when_its_descent_is(settings):
     references = [alive() for _ in range(3)]
     gc.collect()
     assert [reference() for reference in references] == [None] * 3
+
+
+def test_what_is_forgotten_is_compiled_anew():
+    fitted(3.0)
+    forget()
+    with programs() as compiled:
+        fitted(3.0)
+    assert len(compiled) == 1
