@@ -293,6 +293,17 @@ def test_each_member_is_the_run_advanced_alone(kind, count):
     assert kind != "little" or len({run.is_halted for run, _ in alone}) == 2
 
 
+def test_within_a_context_members_are_still_the_runs_alone(monkeypatch):
+    monkeypatch.setattr("descend.engine.many.LONG", 0.0)  # as if threads were worth it
+    run = begin(lambda p, batch: 3.0 * loss(p, batch), START, (X, Y), optimizer=SGD(0.01), batch_size=8)
+    forks = [run.fork(seed=seed) for seed in range(5)]
+    with jax.default_matmul_precision("highest"), programs() as compiled:
+        together = advance_many(forks, 16)
+        alone = [fork.advance(16) for fork in forks]
+    assert len(compiled) == 1  # a thread without the context would have compiled one for outside of it
+    assert all(bits(a.state) == bits(b.state) for (a, _), (b, _) in zip(together, alone, strict=True))
+
+
 def test_what_is_no_run_is_refused(run):
     with pytest.raises(InputError, match=r"advance_many takes runs, such as descend.begin makes, but not a int"):
         refuse_others([run, 3])

@@ -15,6 +15,7 @@ from descend._arrays import precision
 from descend.engine.advancing import NOTHING, Trace, advance, after, count, for_programs, joined
 from descend.engine.descent import RUNNING, Descent, State
 from descend.engine.loop import Recorded, drawn, empty, room, step, written
+from descend.engine.programs import settings_here
 from descend.engine.run import Run
 from descend.errors import InputError
 from descend.sources import Empty, HostArrays, HostSource, WholeSet
@@ -87,6 +88,8 @@ def _side_by_side(runs: list[Run], n: int) -> list[tuple[Run, Trace]]:
     if PARTS * (time.perf_counter() - begin) < LONG:
         return [_further(run, trace, n - part), *(advance(run, n) for run in runs[1:])]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
+        if pool.submit(settings_here).result() != settings_here():  # within a context, which threads do not inherit
+            return [_further(run, trace, n - part), *(advance(run, n) for run in runs[1:])]
         first = pool.submit(_further, run, trace, n - part)
         others = list(pool.map(lambda run: advance(run, n), runs[1:]))
         return [first.result(), *others]

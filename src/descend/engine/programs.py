@@ -77,7 +77,12 @@ def _taken(descent: Any, args: Any) -> tuple[list[Any], Any, Any]:
     Without the loss, because what is known of its programs must not keep it alive.
     """
     leaves, treedef = jax.tree.flatten((dataclasses.replace(descent, loss=None), args))
-    return leaves, treedef, (tuple(map(_kind, leaves)), tuple(getattr(jax.config, name) for name in SETTINGS))
+    return leaves, treedef, (tuple(map(_kind, leaves)), settings_here())
+
+
+def settings_here() -> tuple[Any, ...]:
+    """The settings of JAX that a program depends on, as they are here: a context is of one thread alone."""
+    return tuple(getattr(jax.config, name) for name in SETTINGS)
 
 
 def _flat(function: Callable[..., Any], loss: Any, treedef: Any) -> Callable[[list[Any]], Any]:
