@@ -71,6 +71,17 @@ def test_functions_need_no_rule_and_batches_do():
         begin(loss, START, (X, Y), batch_size=8)
 
 
+def test_a_run_is_left_alone_by_changes_of_what_it_was_given():
+    """Also where JAX could share an array's memory, which it can if that begins at a multiple of 64 bytes."""
+    raw = np.ones(64 * 8 + 32, np.float32)
+    begins = (-raw.ctypes.data) % 64 // 4
+    rows, kept = raw[begins : begins + 64 * 8].reshape(64, 8), np.ones(1, np.float32)
+    keeping = lambda w, batch, state: (((batch @ w) ** 2).mean() + state["a"].sum(), state)
+    run = begin(keeping, np.ones(8), rows, optimizer=SGD(0.01), batch_size=8, state={"a": kept})
+    rows[:], kept[:] = 5.0, 5.0
+    assert run.loss() == 65.0
+
+
 @pytest.mark.parametrize("n", [2.5, -1, "3", None])
 def test_steps_are_whole(n):
     with pytest.raises(InputError, match=r"the number of steps must be a whole one, of at least 0, but is"):

@@ -37,6 +37,6 @@ def state_arrays(state: Tree) -> Tree:
         if not is_number(leaf) and not isinstance(leaf, bool):
             raise InputError(f"state '{path_name(path)}' must be a number or an array, but is {leaf!r}: what never "
                              "changes belongs into the loss")
-        return jax.device_put(np.asarray(leaf))
+        return jax.device_put(np.array(leaf))  # a copy, as whoever gave it may change it
 
     return jax.tree_util.tree_map_with_path(convert, state)

@@ -40,5 +40,8 @@ def source_of(data: Any, batch_size: int | None) -> Source | HostSource | Fed:
 
 
 def on_device(tree: Tree) -> Tree:
-    """The tree with its arrays where the steps are made, so that no dispatch brings them there again."""
-    return jax.tree.map(lambda leaf: jax.device_put(leaf) if isinstance(leaf, np.ndarray) else leaf, tree)
+    """The tree with its arrays where the steps are made, so that no dispatch brings them there again.
+
+    As copies, because whoever gave them may change them: on a CPU, JAX would share their memory where it can.
+    """
+    return jax.tree.map(lambda leaf: jax.device_put(leaf.copy()) if isinstance(leaf, np.ndarray) else leaf, tree)
