@@ -28,8 +28,8 @@ def distance(p, batch):
     [
         (lambda x: x**2, r"must return a scalar, but returns an array of shape \(2,\): take its mean or its sum"),
         (lambda x: square(x)[None], r"an array of shape \(1,\)"),
-        (lambda x: square(x) + 1j, "must return a real floating-point scalar, but returns complex64"),
-        (lambda x: 3, "must return a real floating-point scalar, but returns int32"),
+        (lambda x: square(x) + 1j, "must return a real floating-point scalar, but returns complex128"),
+        (lambda x: 3, "must return a real floating-point scalar, but returns int64"),
         (lambda x: x.sum() > 0, "must return a real floating-point scalar, but returns bool"),
         (lambda x: None, "must return a scalar, but returns NoneType"),
         (lambda x: [square(x)], "must return a scalar, but returns list"),

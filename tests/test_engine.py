@@ -163,7 +163,7 @@ def test_a_replay_at_another_rate_does_not_compile_again():
     assert len(traces) == compiled
     np.testing.assert_allclose(first.params, (1 - 0.1 * CURVATURE) ** 10, rtol=1e-4, atol=1e-7)
     np.testing.assert_allclose(replay.params, run.params * (1 - 0.05 * CURVATURE) ** 9, rtol=1e-4)
-    np.testing.assert_array_equal(columns["learning_rate"], np.float32(0.05))
+    np.testing.assert_array_equal(columns["learning_rate"], 0.05)
 
 
 @pytest.mark.parametrize("source", [None, "memory", "host"])
@@ -196,7 +196,7 @@ def test_the_tolerance_is_met_where_the_descent_ends(loss, start, rule, dtype):
     fit = minimize(loss, start, optimizer=rule, stop=GradientTolerance(relative=1e-4), dtype=dtype)
     with jax.enable_x64(True):
         first, last = (np.linalg.norm(jax.grad(loss)(jnp.asarray(x, np.float64))) for x in (start, fit.params))
-    assert fit.reason.name == "converged"
+    assert fit.reason.name == "stationary"  # the minimum is 0, of which what is left is not little
     assert last <= 1.001e-4 * first
     assert (fit.history["gradient_norm"][:-1] > 0.999e-4 * first).all()
     np.testing.assert_allclose(fit.history["gradient_norm"][[0, -1]], [first, last], rtol=1e-3)
@@ -205,7 +205,7 @@ def test_the_tolerance_is_met_where_the_descent_ends(loss, start, rule, dtype):
 
 def test_an_absolute_tolerance_says_so():
     fit = minimize(quadratic, np.ones(3), optimizer=SGD(0.1), stop=GradientTolerance(relative=0.0, absolute=0.0625))
-    assert fit.reason.name == "converged"
+    assert fit.reason.name == "stationary"
     assert np.linalg.norm(CURVATURE * fit.params) <= 0.0625
     assert "0.062" in fit.reason.evidence
 
@@ -241,7 +241,7 @@ def test_divergence_keeps_the_last_finite_parameters():
 
 
 def test_a_run_that_diverged_goes_on_at_another_rate():
-    fit = minimize(square, [10.0], optimizer=SGD(1e38), stop=[])
+    fit = minimize(square, [10.0], optimizer=SGD(1e38), stop=[], dtype=np.float32)
     same, _ = advance(fit.run, 5)
     assert (same.step, same.params.tolist()) == (0, [10.0])
     run, _ = advance(changed(fit.run, optimizer=SGD(0.5)), 5)
@@ -283,7 +283,7 @@ def test_a_bad_batch_can_be_skipped(source):
     ids=["the update overflows", "the sum overflows"],
 )
 def test_an_update_that_overflows_is_not_made(loss, start, rate):
-    fit = minimize(loss, [start, start], optimizer=SGD(rate), steps=10, stop=[])
+    fit = minimize(loss, [start, start], optimizer=SGD(rate), steps=10, stop=[], dtype=np.float32)
     assert (fit.reason.name, fit.reason.step) == ("diverged", 0)
     assert bits(fit.params) == bits(np.full(2, start, np.float32))
 

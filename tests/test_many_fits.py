@@ -46,7 +46,7 @@ def test_functions_that_are_called_back_are_told_apart():
         loss = lambda x, called=called: x * jax.lax.stop_gradient(
             jax.pure_callback(called, jax.ShapeDtypeStruct((), jnp.float32), jax.lax.stop_gradient(x))
         )
-        slopes.append(-float(begin(loss, 0.0, optimizer=SGD(1.0)).advance(1)[0].params))
+        slopes.append(-float(begin(loss, 0.0, optimizer=SGD(1.0), dtype=np.float32).advance(1)[0].params))
     assert slopes == [1.0, 2.0]
 
 

@@ -71,7 +71,7 @@ def test_a_layer_that_is_gone_or_of_another_size_is_told(saved):
     larger = run_of(model(head=np.ones(5)))
     run, match = restore(path, larger)
     assert bits(run.state.params["head"]) == bits(larger.state.params["head"])
-    assert match.differing == {f"{slot}head": "float32[5] here, but float32[3] in the checkpoint" for slot in SLOTS[1:]}
+    assert match.differing == {f"{slot}head": "float64[5] here, but float64[3] in the checkpoint" for slot in SLOTS[1:]}
     assert bits(run.state.params["body"]) == bits(old.state.params["body"])
 
 
@@ -135,7 +135,7 @@ def test_a_file_without_any_of_the_parameters_is_refused(saved, tmp_path):
 
 def test_dtypes_are_not_changed_silently(saved):
     path, _ = saved
-    wide = run_of(model(head=None, more=np.ones(3)), dtype=np.float64)
+    wide = run_of(model(head=None, more=np.ones(3)), dtype=np.float32)
     with pytest.raises(CheckpointError, match="has none of these parameters"):
         restore(path, wide)
 

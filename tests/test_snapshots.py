@@ -85,7 +85,7 @@ def test_room_is_counted_in_bytes():
 
 
 def test_a_step_that_is_not_made_does_not_touch_them():
-    whole = minimize(lambda x: (x**2).sum(), [1.0], optimizer=SGD(1e10), steps=9, stop=[], snapshots=True)
+    whole = minimize(lambda x: (x**2).sum(), [1.0], optimizer=SGD(1e10), steps=40, stop=[], snapshots=True)
     assert whole.reason.name == "diverged"
     assert all(int(run.state.guard.status) == 0 for run in whole.snapshots.values())
 

@@ -331,7 +331,7 @@ def test_a_state_and_a_key_are_resumed(source, tmp_path):
 def test_a_state_that_changes_in_kind(change, message):
     loss = lambda x, state: ((x**2).sum(), change(state))
     with pytest.raises(InputError, match=message):
-        minimize(loss, [1.0], state={"mean": 0.0, "steps": 0}, steps=3)
+        minimize(loss, [1.0], state={"mean": 0.0, "steps": 0}, steps=3, dtype=np.float32)
 
 
 def test_a_state_of_another_structure():

@@ -16,11 +16,12 @@ from descend.engine.trainer import Checkpoint
 from descend.engine.watching import Watch
 from descend.errors import CheckpointError, DescendError, InputError
 from descend.gradients import check_gradients
+from descend.least_squares import least_squares
 from descend.minimize import minimize
 from descend.observers import Progress
 from descend.optimizers import SGD, AdaGrad, Adam, AdamW, RMSprop
 from descend.programs import keep_programs
-from descend.stopping import GradientTolerance, Plateau, Reason, Target
+from descend.stopping import Convergence, GradientTolerance, Plateau, Reason, Target
 from descend.training import Result, Trainer
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "AdamW",
     "Checkpoint",
     "CheckpointError",
+    "Convergence",
     "DescendError",
     "GradientTolerance",
     "History",
@@ -49,6 +51,7 @@ __all__ = [
     "begin",
     "check_gradients",
     "keep_programs",
+    "least_squares",
     "load",
     "losses",
     "minimize",

@@ -36,6 +36,15 @@ def log(x: Any) -> Any:
     return namespace(x).log1p(x - 1) if is_array(x) else math.log(x)
 
 
+def keeping_precision(tree: Any) -> Any:
+    """The tree, its 64-bit arrays as NumPy's where JAX is not asked for 64 bits: what a caller calculates with them
+    would otherwise be rounded to 32."""
+    if jax.config.read("jax_enable_x64"):
+        return tree
+    wide = lambda leaf: isinstance(leaf, jax.Array) and leaf.dtype == np.float64
+    return jax.tree.map(lambda leaf: np.asarray(leaf) if wide(leaf) else leaf, tree)
+
+
 def precision(tree: Any) -> AbstractContextManager[Any]:
     """The context in which JAX keeps the dtypes of `tree`: 64 bits if a leaf has them, else the caller's own.
 

@@ -17,7 +17,7 @@ from descend.engine.trainer import Validate
 from descend.errors import InputError
 from descend.optimizers import EMA, LBFGS, Optimizer, as_optimizer
 from descend.sources import Empty, HostArrays, MiniBatches, WholeSet, as_data, on_device
-from descend.stopping import Budget, GradientTolerance, Plateau, Target
+from descend.stopping import Budget, Convergence, GradientTolerance, Plateau, Target
 
 FUNCTION_STEPS = 100_000
 DATA_EPOCHS = 100
@@ -77,20 +77,19 @@ def _crowding(setup: Setup, steps: int | None) -> tuple[float, float]:
     return sum(leaf.size for leaf in jax.tree.leaves(setup.numbers)) / (per_pass * size), passes
 
 
-def stops_of(stop: Any, source: Any, validation: Any) -> tuple[Any, Any, Any]:
+def stops_of(stop: Any, setup: Setup, validation: Any) -> tuple[Any, Any, Any]:
     """The test of convergence, the plateau and the target, each `None` if it is not asked for."""
     if stop is None:
-        noiseless = isinstance(source, Empty | WholeSet)
-        stop = GradientTolerance() if noiseless else Plateau() if validation is not None else []
+        stop = Convergence() if setup.is_noiseless else Plateau() if validation is not None else []
     chosen = list(stop) if isinstance(stop, Sequence) else [stop]
     for test in chosen:
-        if not isinstance(test, GradientTolerance | Plateau | Target):
-            raise InputError(f"stop takes GradientTolerance, Plateau and Target, but not {test!r}")
+        if not isinstance(test, Convergence | GradientTolerance | Plateau | Target):
+            raise InputError(f"stop takes Convergence, GradientTolerance, Plateau and Target, but not {test!r}")
         if isinstance(test, Plateau) and validation is None:
             raise InputError("Plateau() looks at the validation loss: give validation=")
         if isinstance(test, Target) and validation is None:
             raise InputError(f"Target({test.name!r}) looks at the validation: give validation=")
-    kinds = (GradientTolerance, Plateau, Target)
+    kinds = (Convergence | GradientTolerance, Plateau, Target)
     first = lambda kind: next((test for test in chosen if isinstance(test, kind)), None)
     return tuple(map(first, kinds))  # type: ignore[return-value]
 

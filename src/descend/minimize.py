@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from descend._tree import Tree
 from descend.engine.progress import Observer
 from descend.engine.trainer import Checkpoint
@@ -34,7 +32,7 @@ def minimize(
     watch: Any = None,
     snapshots: bool | float = False,
     seed: int = 0,
-    dtype: Any = np.float32,
+    dtype: Any = None,
     on_nonfinite: Literal["stop", "skip"] = "stop",
 ) -> Result:
     """Descend on `loss` from `params`: `θ ← θ + u(∇J(θ))`, with the updates `u` of an optimizer.
@@ -59,8 +57,8 @@ def minimize(
     - `batch_size`: 1 is stochastic, the number of examples is batch gradient descent. By default 64, or all if fewer.
     - `epochs`, `steps`, `seconds`: the budget; the first to be spent ends the descent. By default 100,000 steps for
       a function and 100 epochs for data.
-    - `stop`: tests that end it earlier. By default `GradientTolerance()` where there is no noise (a function, or all
-      the data at each step), and `Plateau()` where there are batches and a validation. `Target(name, ...)` ends it when
+    - `stop`: tests that end it earlier. By default `Convergence()` where there is no noise (a function, or all the data
+      at each step), and `Plateau()` where there are batches and a validation. `Target(name, ...)` ends it when
       the validation is good enough; `[]` leaves the budget alone.
     - `validation`: data for the same loss, or a function of the parameters (and of the state, if there is one), which
       returns a scalar, or a scalar and a dict.
@@ -73,7 +71,8 @@ def minimize(
     - `snapshots`: keep the run as it was at its start and after 1, 2, 4, 8, … steps, in the result and the checkpoint.
       A number is the most bytes that they may take, and `True` a quarter of a gigabyte. Where they would take more,
       every second one is left out: then come 2, 8, 32, …, later 8, 128, ….
-    - `seed`: of the shuffling. `dtype`: of the parameters, float32 or float64.
+    - `seed`: of the shuffling. `dtype`: of the parameters, float32 or float64; by default float64 for a function,
+      `data=None`, and float32 with data.
     - `on_nonfinite`: `"stop"` before a step whose loss, gradient or update is not finite, or `"skip"` it.
 
     **Returns** a `Result`.

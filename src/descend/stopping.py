@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from descend.errors import InputError
 from descend.schedules import Rate, setting
 
-Name = Literal["converged", "plateau", "stalled", "budget", "diverged", "interrupted", "unbounded", "reached"]
+Name = Literal[
+    "converged", "stationary", "plateau", "stalled", "budget", "diverged", "interrupted", "unbounded", "reached"
+]
 
 
 @dataclass(frozen=True)
@@ -29,21 +31,34 @@ class Reason:
         return f"{self.name}: {self.evidence}"
 
 
+class Slope(NamedTuple):
+    """What a test within the compiled step is told: the gradient's norm and the first one, the loss, and by how much a
+    search expects it to fall, half its decrement; that is infinite for a rule that expects nothing."""
+
+    norm: Any
+    first: Any
+    loss: Any
+    fall: Any
+
+
 @setting
 class GradientTolerance:
-    """Converged when the gradient is small beside the first one: `‖∇J(θ)‖ ≤ relative · ‖∇J(θ₀)‖ + absolute`.
+    """Ended when the gradient is small beside the first one: `‖∇J(θ)‖ ≤ relative · ‖∇J(θ₀)‖ + absolute`.
 
     For losses without noise (a function, or all the data at each step). The test is made within the compiled step,
-    before an update: the parameters that are returned are those that pass it. `relative=None` is a hundred times the
-    rounding error of the parameters' dtype, about 1.2e-5 in float32 and 2.2e-14 in float64.
+    before an update: the parameters that are returned are those that pass it. `relative=None` is 1e-6 in float32 and
+    1e-8 in float64.
+
+    A gradient's norm depends on the units of the parameters, and one that is steep hides all that are flat. So what
+    passes is called "converged" only where the curvature says so, too, as for `Convergence`; else it is "stationary".
     """
 
     relative: Rate | None = None
     absolute: Rate = 0.0
 
-    def met(self, norm: Any, first: Any) -> Any:
-        """Whether a gradient of this norm is small enough; traceable."""
-        return norm <= self._relative(norm) * first + self.absolute
+    def met(self, slope: Slope) -> Any:
+        """Whether a gradient is small enough; traceable."""
+        return slope.norm <= self._relative(slope.norm) * slope.first + self.absolute
 
     def evidence(self, norm: Any, first: Any) -> str:
         """What a passed test says."""
@@ -53,9 +68,60 @@ class GradientTolerance:
         return f"the gradient's norm fell to {norm:.3g}, at most {limit}"
 
     def _relative(self, norm: Any) -> Any:
-        if self.relative is not None:
-            return self.relative
-        return 1e-8 if norm.dtype == np.float64 else 1e-6
+        return small(norm.dtype) if self.relative is None else self.relative
+
+
+@setting
+class Convergence:
+    """Converged when the loss can fall by no more than `tolerance · |J|`, as far as its curvature tells.
+
+    The fall is that of the quadratic model at θ, `½ gᵀH⁻¹g` (half the square of Newton's decrement), which does not
+    depend on how parameters are scaled. In the compiled step two cheap signs are looked for: a gradient that is small
+    beside the first, and a line search that expects no more. Where one is seen, the Hessian is taken on the host, and
+    the loss is evaluated around θ. If both agree, the descent has converged; if not, it goes on, and only a sign that
+    is a hundred times stronger is looked into again. `point` in the result has what was found.
+
+    `tolerance=None` is 1e-7 in float32 and 1e-12 in float64. Where the loss falls to 0, what is left of it counts as
+    nothing once it is below ε² of the first loss, where ε is the rounding error of the dtype.
+
+    Above a hundred parameters the Hessian is known by products with it alone; where those do not settle the question,
+    the reason is called "stationary", which says that the gradient is small, and no more.
+
+    `norm`, `fall`: how strong a sign has to be, beside the first that was looked into; what a descent changes as it
+    goes on, and nobody else.
+    """
+
+    tolerance: Rate | None = None
+    norm: Rate = 1.0
+    fall: Rate = 1.0
+
+    def met(self, slope: Slope) -> Any:
+        """Whether it may have converged; traceable."""
+        is_flat = slope.norm <= self.norm * small(slope.norm.dtype) * slope.first
+        return is_flat | (slope.fall <= self.fall * self.within(slope.loss.dtype) * abs(slope.loss))
+
+    def within(self, dtype: Any) -> Any:
+        """The fall that is still to be allowed, in relation to the loss."""
+        if self.tolerance is not None:
+            return self.tolerance
+        return 1e-12 if dtype == np.float64 else 1e-7
+
+    def evidence(self, norm: Any, first: Any) -> str:
+        """What a small gradient says."""
+        return f"the gradient's norm is {norm:.3g}, where it was {first:.3g} at the start"
+
+    def stricter(self, by: float = 100.0) -> "Convergence":
+        """The test after a sign that was misleading."""
+        return replace(self, norm=self.norm / by, fall=self.fall / by)
+
+    def as_strict_as(self, other: "Convergence") -> "Convergence":
+        """The test, asking for signs as strong as another."""
+        return replace(self, norm=other.norm, fall=other.fall)
+
+
+def small(dtype: Any) -> float:
+    """How small a gradient is, beside the first, when it is worth looking into."""
+    return 1e-8 if dtype == np.float64 else 1e-6
 
 
 @dataclass(frozen=True)
@@ -139,4 +205,5 @@ class Budget:
         return None
 
 
-Stop = GradientTolerance | Plateau | Target
+Flatness = Convergence | GradientTolerance
+Stop = Flatness | Plateau | Target

@@ -3,18 +3,20 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from descend._arrays import precision
+from descend._arrays import keeping_precision, precision
 from descend._settings import budget_of, rule_of, stops_of, validation_of
 from descend._tree import Tree, join
 from descend.engine.begin import Setup
 from descend.engine.history import History
 from descend.engine.identity import identity
 from descend.engine.pace import TARGET
+from descend.engine.points import Point, examined
 from descend.engine.progress import Observer, Progress
 from descend.engine.run import Run
 from descend.engine.search import FIRST, Search
@@ -22,7 +24,8 @@ from descend.engine.snapshots import Snapshots
 from descend.engine.trainer import Checkpoint, Drive, interrupts
 from descend.engine.watching import as_watch
 from descend.errors import InputError
-from descend.stopping import Best, Reason, Stop
+from descend.sources import Empty, WholeSet
+from descend.stopping import Best, Convergence, Reason, Stop
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -36,7 +39,8 @@ class Result:
     to stop, with its evidence. `history`: what was recorded, per step. `loss`: the last step's. `best`: the best
     validation. `run`: the run as it ended, a value to keep, to fork and to `advance`. `seconds`: of training. `state`:
     the loss's own, if it keeps one, as it belongs to `params`. `search`: how the learning rate was found, if it was.
-    `snapshots`: the runs that were kept on the way, by their step, where they were asked for.
+    `snapshots`: the runs that were kept on the way, by their step, where they were asked for. `point`: what kind of
+    point it ended at.
     """
 
     params: Tree
@@ -49,6 +53,18 @@ class Result:
     state: Tree = None
     search: Search | None = None
     snapshots: Mapping[int, Run] = field(default_factory=dict)
+    examined: Point | None = field(default=None, repr=False)
+
+    @cached_property
+    def point(self) -> Point:
+        """What kind of point it ended at: a minimum, a flat one, a saddle, a maximum; "unknown" for a loss that is
+        another one at each step. Where the descent did not look itself, it is found out when it is asked for."""
+        if self.examined is not None:
+            return self.examined
+        if not isinstance(self.run.descent.source, Empty | WholeSet):
+            return Point("unknown", "the loss is that of other examples at each step", self.loss, math.inf)
+        dtype = self.run.state.guard.first_norm.dtype
+        return examined(self.run, self.history.first_loss, Convergence().within(dtype))
 
     def plot(self) -> "go.Figure":
         """The loss, the gradient's norm and the learning rate over the steps, as a Plotly figure."""
@@ -103,7 +119,7 @@ class Trainer(Drive):
         watch: Any = None,
         snapshots: bool | float = False,
         seed: int = 0,
-        dtype: Any = np.float32,
+        dtype: Any = None,
         on_nonfinite: Literal["stop", "skip"] = "stop",
     ) -> "Trainer":
         """A descent before its first step; or, with `resume=True`, where its checkpoint stands.
@@ -118,7 +134,7 @@ class Trainer(Drive):
         with precision(setup.numbers):
             budget = budget_of(setup.source, epochs, steps, seconds)
             rule, race = rule_of(optimizer, ema, budget.steps, setup)
-            tolerance, plateau, target = stops_of(stop, setup.source, validation)
+            tolerance, plateau, target = stops_of(stop, setup, validation)
             first = race.rule(FIRST) if race else rule.over(budget.steps)
             run, convolves = setup.begun(first, tolerance, seed, on_nonfinite, as_watch(watch))
             saved = Checkpoint(Path(checkpoint)) if isinstance(checkpoint, str | Path) else checkpoint
@@ -187,7 +203,7 @@ class Trainer(Drive):
         else:
             numbers = run.eval_numbers
         return Result(
-            params=join(numbers, run.descent.rest.thaw()),
+            params=keeping_precision(join(numbers, run.descent.rest.thaw())),
             reason=self.reason or Reason("interrupted", f"it is at rest after {step} steps, and may go on", step),
             history=self.history,
             loss=float(self.history.columns.get("loss", np.full(1, np.nan))[-1]),
@@ -197,6 +213,7 @@ class Trainer(Drive):
             state=state,
             search=self.search,
             snapshots=self.snapshots.runs,
+            examined=self.point,
         )
 
     def close(self) -> None:

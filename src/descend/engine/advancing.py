@@ -33,6 +33,11 @@ class Trace:
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
 
+    @property
+    def without_last(self) -> "Trace":
+        """The trace but for its last entry."""
+        return Trace(self.start, {name: column[:-1] for name, column in self.columns.items()})
+
 
 def begun(descent: Descent, params: Tree, key: jax.Array, state: Tree = None) -> State:
     """The state before the first step; `params` are the trainable numbers alone, `state` what the loss keeps."""

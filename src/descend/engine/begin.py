@@ -19,7 +19,7 @@ from descend.engine.watching import Watch, as_watch
 from descend.errors import InputError
 from descend.optimizers import EMA, LBFGS, Optimizer, as_optimizer
 from descend.sources import Empty, Fed, HostSource, WholeSet, source_of
-from descend.stopping import GradientTolerance
+from descend.stopping import Flatness
 
 
 def begin(
@@ -31,9 +31,9 @@ def begin(
     optimizer: Any = "auto",
     ema: float | None = None,
     batch_size: int | None = None,
-    stop: GradientTolerance | None = None,
+    stop: Flatness | None = None,
     seed: int = 0,
-    dtype: Any = np.float32,
+    dtype: Any = None,
     on_nonfinite: Literal["stop", "skip"] = "stop",
     watch: Any = None,
 ) -> Run:
@@ -78,6 +78,8 @@ class Setup:
     ) -> "Setup":
         """The set-up, if it can be descended on."""
         refuse_tracers("minimize and begin", params=params, data=data, state=state)
+        if dtype is None:  # what is a function, and no sum over examples, has no noise that would hide its rounding
+            dtype = np.float64 if data is None else np.float32
         numbers, rest = split(as_parameters(params, floating(dtype)))
         with precision(numbers):
             source, state = source_of(data, batch_size), state_arrays(state)
@@ -90,7 +92,7 @@ class Setup:
         return isinstance(self.source, Empty | WholeSet) and not (self.form.takes_key or self.form.has_state)
 
     def begun(
-        self, rule: Optimizer, stop: GradientTolerance | None, seed: int, on_nonfinite: str, watch: Watch | None
+        self, rule: Optimizer, stop: Flatness | None, seed: int, on_nonfinite: str, watch: Watch | None
     ) -> tuple[Run, bool]:
         """The run before its first step; and whether the loss convolves."""
         descent = Descent(

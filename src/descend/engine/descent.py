@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
+from jax.flatten_util import ravel_pytree
 
 from descend._tree import Tree, join
 from descend.engine.loss import Carried, Form, Outcome
@@ -14,7 +15,7 @@ from descend.engine.watching import Watch
 from descend.optimizers import Optimizer
 from descend.schedules import fixed, setting
 from descend.sources import Empty, Fed, HostSource, Source
-from descend.stopping import GradientTolerance
+from descend.stopping import Flatness
 
 RUNNING, CONVERGED, NONFINITE, STALLED = range(4)
 
@@ -52,7 +53,7 @@ class Descent:
 
     source: Source | HostSource | Fed
     optimizer: Optimizer
-    stop: GradientTolerance | None
+    stop: Flatness | None
     loss: Any = fixed()
     rest: "Static" = fixed()
     form: Form = fixed(default=Form())
@@ -90,8 +91,14 @@ class Descent:
             (value, _, _), grads = self.value_and_grad(params, batch, carried)
             return value, grads
 
-        return {"value_fn": lambda params: self.evaluate(params, batch, carried).value,
-                "value_and_grad": value_and_grad}
+        functions: dict[str, Callable[[Tree], Any]] = {
+            "value_fn": lambda params: self.evaluate(params, batch, carried).value,
+            "value_and_grad": value_and_grad,
+        }
+        if residuals := getattr(self.loss, "residuals", None):
+            called = lambda params: self.form.called(residuals, self.whole(params), batch, carried)
+            functions["residual_fn"] = lambda params: ravel_pytree(called(params))[0]
+        return functions
 
     def whole(self, params: Tree) -> Tree:
         """The parameters as the loss, and a source that looks at them, are given them."""

@@ -1,5 +1,6 @@
 """What was recorded while a descent went on: columns per step, and the validations and changes between them."""
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,11 @@ class History:
         """The learning rate to which it was changed last before so many steps were made, if it was."""
         steps, rates = self.changes.get("step", []), self.changes.get("learning_rate", [])
         return next((rate for at, rate in zip(reversed(steps), reversed(rates), strict=True) if at < step), None)
+
+    @property
+    def first_loss(self) -> float:
+        """The loss at the start; NaN before the first step."""
+        return float(self.columns["loss"][0]) if len(self) else math.nan
 
     @property
     def columns(self) -> dict[str, np.ndarray]:

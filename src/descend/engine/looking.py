@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from descend._arrays import precision
+from descend._arrays import keeping_precision, precision
 from descend._tree import Tree, described, split
 from descend.engine.advancing import NOTHING, R, fed
 from descend.engine.descent import Descent, State
@@ -22,7 +22,8 @@ def next_batch(run: R) -> Any:
         descent, feed = fed(run, 1)
         draws = jax.tree.map(lambda array: array[:1], feed.draws) if feed else NOTHING
         state = run.state._replace(step=NOTHING, cursor=NOTHING if feed else run.state.cursor)
-        return descent.run(_batch, state, draws)
+        batch = descent.run(_batch, state, draws)
+    return keeping_precision(batch)
 
 
 def loss(run: R, data: Any = None) -> float:
@@ -35,14 +36,16 @@ def loss_and_grad(run: R, data: Any = None) -> tuple[float, Tree]:
     """The loss and its gradient."""
     with precision(run.state.params):
         value, grads = run.descent.without_data.run(_value_and_grad, *_given(run, data))
-        return float(value), run.descent.whole(grads)
+        told = float(value), run.descent.whole(grads)
+    return keeping_precision(told)
 
 
 def hvp(run: R, v: Tree, data: Any = None) -> Tree:
     """The product of the loss's Hessian with a tree like the parameters."""
     with precision(run.state.params):
         tangent = _like_parameters(run, v)
-        return run.descent.whole(run.descent.without_data.run(_hessian_product, tangent, *_given(run, data)))
+        product = run.descent.whole(run.descent.without_data.run(_hessian_product, tangent, *_given(run, data)))
+    return keeping_precision(product)
 
 
 def _given(run: R, data: Any) -> tuple[Tree, Any, Carried]:

@@ -15,6 +15,7 @@ from descend.engine.loss import Carried
 from descend.errors import InputError
 from descend.optimizers import Point
 from descend.sources import Fed, Planned
+from descend.stopping import Slope
 
 STEPS, BYTES = 2**14, 2**20  # the most that one dispatch records
 
@@ -136,7 +137,8 @@ def step(descent: Descent, state: State, batch: Any) -> tuple[State, jax.Array, 
     if descent.stop is not None:
         first = jnp.where(jnp.isnan(guard.first_norm) & finite, grad_norm, guard.first_norm)
         guard = guard._replace(first_norm=first)
-        status = jnp.where(finite & descent.stop.met(grad_norm, first), CONVERGED, status).astype(jnp.int32)
+        slope = Slope(grad_norm, first, loss, rule.expected_fall(state.optimizer))
+        status = jnp.where(finite & descent.stop.met(slope), CONVERGED, status).astype(jnp.int32)
     if (stalled := rule.stalled(state.optimizer)) is not False:
         status = jnp.where(finite & stalled & (status == RUNNING), STALLED, status).astype(jnp.int32)
     measured = {"loss": loss, "gradient_norm": grad_norm, "update_norm": update_norm}

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 
+from descend._arrays import keeping_precision
 from descend._tree import Tree
 from descend.engine import advancing, forking, looking, saving
 from descend.engine.advancing import Trace
@@ -50,12 +51,12 @@ class Run:
     @property
     def params(self) -> Tree:
         """The parameters as they are descended on."""
-        return self.descent.whole(self.state.params)
+        return keeping_precision(self.descent.whole(self.state.params))
 
     @property
     def eval_params(self) -> Tree:
         """The parameters to evaluate and to save: the rule's average, where it keeps one."""
-        return self.descent.whole(self.eval_numbers)
+        return keeping_precision(self.descent.whole(self.eval_numbers))
 
     @property
     def eval_numbers(self) -> Tree:

@@ -12,14 +12,16 @@ import numpy as np
 from descend.engine.forking import with_rate
 from descend.engine.history import History
 from descend.engine.longer import gone_on_with
+from descend.engine.points import Point
 from descend.engine.run import Run
 from descend.engine.saving import facts_of
 from descend.engine.search import Race, Search, Trial
 from descend.engine.snapshots import Snapshots
 from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
+from descend.engine.written import read
 from descend.errors import CheckpointError
 from descend.optimizers import Optimizer
-from descend.stopping import Best, Budget, Reason
+from descend.stopping import Best, Budget, Convergence, Reason
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -45,6 +47,7 @@ class Standing:
     seconds: float = 0.0
     search: Search | None = None
     reason: Reason | None = None
+    point: Point | None = None
 
     def save(self, path: Path) -> None:
         """Write the checkpoint; a disk that cannot take it is warned of, and the descent goes on."""
@@ -109,6 +112,9 @@ class Standing:
         made = int(arrays["state/step"])
         descent = dataclasses.replace(self.run.descent, stepwise=facts["stepwise"],
                                       optimizer=self._rule(facts["length"], made))
+        was = read(facts["run"]["stop"], "stop")
+        if isinstance(was, Convergence) and isinstance(descent.stop, Convergence):  # as strict as it became on the way
+            descent = dataclasses.replace(descent, stop=descent.stop.as_strict_as(was))
         begun = dataclasses.replace(self.run, descent=descent)
         kept = {int(name.split("/")[1]) for name in arrays if name.startswith("snapshots/")}
         for step in sorted(kept):

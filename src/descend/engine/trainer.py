@@ -17,16 +17,17 @@ import numpy as np
 from descend._arrays import precision
 from descend._tree import Tree
 from descend.engine.advancing import Trace, dispatch
-from descend.engine.descent import CONVERGED, NONFINITE, STALLED
+from descend.engine.descent import CONVERGED, NONFINITE, RUNNING, STALLED
 from descend.engine.history import History
 from descend.engine.pace import Pace, with_best_dispatch
+from descend.engine.points import Point, examined
 from descend.engine.progress import Observer, Progress
 from descend.engine.run import Run
 from descend.engine.search import Race
 from descend.engine.standing import Standing
 from descend.errors import InputError
 from descend.optimizers import Optimizer
-from descend.stopping import GradientTolerance, Plateau, Reason, Target
+from descend.stopping import Convergence, Name, Plateau, Reason, Target
 
 SEARCHING = 0.2  # of the seconds that there are, which the search for a learning rate may take
 Validate = Callable[[Tree, Tree], Mapping[str, float]]  # of parameters and state: `loss`, and what else to know
@@ -158,6 +159,7 @@ class Drive(Standing):
         marks = (last, self._next_validation(before), self.snapshots.after(before), self.budget.steps or math.inf)
         self.run, trace = dispatch(self.run, int(min(self._pace.within(seconds), *(mark - before for mark in marks))))
         self._pace.record(self.run.step - before, time.perf_counter() - begin)
+        trace = self._looked_into(trace)
         self.history.extend(trace)
         if self.run.step > before:
             self.snapshots = self.snapshots.keep(self.run)
@@ -166,6 +168,24 @@ class Drive(Standing):
         self.seconds += self._last[1]
         if self.reason is None:
             self._report()
+
+    def _looked_into(self, trace: Trace) -> Trace:
+        """Find out what a sign of convergence is worth. Where it misled, the descent goes on, and only a stronger one
+        will do; the trace then is without its last entry, as the step that belongs to it is yet to be made."""
+        run, stop = self.run, self.run.descent.stop
+        status = int(run.state.guard.status)
+        if stop is None or status not in (CONVERGED, STALLED):
+            return trace
+        first = self.history.first_loss if len(self.history) else float(trace.columns["loss"][0])
+        dtype, norm = trace.columns["loss"].dtype, trace.columns["gradient_norm"][-1]
+        self.point = examined(run, first, (stop if isinstance(stop, Convergence) else Convergence()).within(dtype))
+        misled = not self.point.is_minimum and math.isfinite(self.point.fall) and norm > 0
+        if status == STALLED or not isinstance(stop, Convergence) or not misled:
+            return trace
+        guard = run.state.guard._replace(status=np.int32(RUNNING))
+        descent = dataclasses.replace(run.descent, stop=stop.stricter())
+        self.run, self.point = Run(run.state._replace(guard=guard), descent), None
+        return trace.without_last
 
     def _conclude(self) -> None:
         """What comes after the last step."""
@@ -186,12 +206,8 @@ class Drive(Standing):
             self.reason = _divergence(trace, step)
             return
         validated = self._validate(self.validate) if self.validate and step == self._next_validation(step - 1) else {}
-        if status == CONVERGED and run.descent.stop is not None:
-            self.reason = _convergence(run.descent.stop, run, trace)
-        elif status == STALLED:
-            evidence = (f"no step that was tried lowers the loss below {trace.columns['loss'][-1]:.6g}, where the "
-                        f"gradient's norm is {trace.columns['gradient_norm'][-1]:.3g}: the limit of this precision")
-            self.reason = Reason("stalled", evidence, step)
+        if status in (CONVERGED, STALLED):
+            self.reason = _rest(run, trace, self.point)
         elif validated and self.target and self.target.reached(validated):
             self.reason = Reason("reached", self.target.evidence(validated), step)
         elif self.plateau and self.best.waited >= self.plateau.patience:
@@ -260,9 +276,18 @@ class Drive(Standing):
                 observer(progress)
 
 
-def _convergence(stop: GradientTolerance, run: Run, trace: Trace) -> Reason:
-    norm, first = trace.columns["gradient_norm"][-1], np.asarray(run.state.guard.first_norm)
-    return Reason("converged", stop.evidence(norm, first), run.step)
+def _rest(run: Run, trace: Trace, point: Point | None) -> Reason:
+    """Why a descent came to rest: the word is "converged" only where the gradient, or the search, and the curvature
+    agree."""
+    loss, norm, stop = trace.columns["loss"][-1], trace.columns["gradient_norm"][-1], run.descent.stop
+    name: Name = "stalled"
+    evidence = (f"no step that was tried lowers the loss below {loss:.6g}, where the gradient's norm is {norm:.3g}: "
+                "the limit of this precision")
+    if int(run.state.guard.status) == CONVERGED and stop is not None:
+        name, evidence = "stationary", stop.evidence(norm, np.asarray(run.state.guard.first_norm))
+    if point is None:
+        return Reason(name, evidence, run.step)
+    return Reason("converged" if point.is_converged else name, f"{evidence}. {point}", run.step)
 
 
 def _divergence(trace: Trace, step: int) -> Reason:

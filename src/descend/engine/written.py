@@ -16,7 +16,7 @@ from descend._tree import Tree, path_name
 from descend.errors import CheckpointError
 from descend.optimizers.modifiers.groups import Groups
 from descend.schedules._trapezium import Trapezium
-from descend.stopping import GradientTolerance
+from descend.stopping import Convergence, GradientTolerance
 
 LEAF = {"leaf": None}  # a number of a tree, which lies among the arrays of the file
 
@@ -109,6 +109,7 @@ def tree_of(outlined: Any, arrays: dict[str, np.ndarray], what: str) -> Tree:
 def _classes() -> dict[str, type]:
     """The settings that may be made, by name."""
     known = [*(getattr(optimizers, name) for name in optimizers.__all__),
-             *(getattr(schedules, name) for name in schedules.__all__), Groups, Trapezium, GradientTolerance]
+             *(getattr(schedules, name) for name in schedules.__all__), Groups, Trapezium, Convergence,
+             GradientTolerance]
     ours = (cls for cls in known if isinstance(cls, type) and dataclasses.is_dataclass(cls))
     return {cls.__name__: cls for cls in ours if cls is not optimizers.External}

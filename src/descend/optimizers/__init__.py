@@ -13,6 +13,7 @@ from descend.optimizers.backtracking import Backtracking
 from descend.optimizers.conjugate import NonlinearCG
 from descend.optimizers.factored import Adafactor
 from descend.optimizers.layerwise import LAMB, LARS
+from descend.optimizers.levenberg_marquardt import LevenbergMarquardt
 from descend.optimizers.modifiers import (
     EMA,
     SAM,
@@ -64,6 +65,7 @@ __all__ = [
     "DoWG",
     "External",
     "Freeze",
+    "LevenbergMarquardt",
     "Lion",
     "Lookahead",
     "Modifier",

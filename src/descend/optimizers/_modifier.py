@@ -74,6 +74,12 @@ class Modifier(Optimizer):
     def stalled(self, state: ModifierState) -> Any:
         return self.rule.stalled(state.rule)
 
+    def expected_fall(self, state: ModifierState) -> Any:
+        return self.rule.expected_fall(state.rule)
+
+    def free(self, state: ModifierState, params: Tree) -> Tree:
+        return self.rule.free(state.rule, params)
+
     def passed_over(self, state: ModifierState) -> Any:
         return self.rule.passed_over(state.rule)
 

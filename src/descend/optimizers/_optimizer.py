@@ -1,10 +1,12 @@
 """What every optimizer promises: Optax's protocol, and what a descent must be able to ask besides."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 import jax
+import numpy as np
 
 from descend._arrays import is_array
 from descend._tree import Tree
@@ -41,7 +43,8 @@ class Optimizer:
         """The updates to add to the parameters, and the state after them.
 
         `extra` is what else a descent knows, for the optimizers that need it: `value`, the loss; `aux`, what the loss
-        returned besides; `value_fn` and `value_and_grad`, functions of other parameters, on the same batch.
+        returned besides; `value_fn` and `value_and_grad`, functions of other parameters, on the same batch; and
+        `residual_fn`, the residuals of a sum of squares, one vector.
 
         **Raises** `InputError` if gradients, parameters and state do not belong together.
         """
@@ -78,6 +81,16 @@ class Optimizer:
         """Whether no further step can lower the loss; only a line search can know."""
         del state
         return False
+
+    def expected_fall(self, state: Any) -> Any:
+        """By how much the loss may still fall, as the rule's model of it has it; only a search has one."""
+        del state
+        return math.inf
+
+    def free(self, state: Any, params: Tree) -> Tree:
+        """Which of the parameters it can move from here: a tree of flags like them."""
+        del state
+        return jax.tree.map(lambda p: np.ones(np.shape(p), bool), params)
 
     def passed_over(self, state: Any) -> Any:
         """Whether the last step was left out because a number was not finite, so that a descent may go on."""
@@ -121,6 +134,7 @@ NEEDS = {
     "value": "the loss",
     "aux": "what the loss returned besides its value",
     "value_fn": "the loss as a function of the parameters",
+    "residual_fn": "the residuals as a function of the parameters (descend.least_squares brings them)",
     "value_and_grad": "a function from parameters to the loss and its gradient",
 }
 

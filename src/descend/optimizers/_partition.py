@@ -6,6 +6,7 @@ from operator import and_
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from descend._arrays import namespace
 from descend._tree import Tree, path_name
@@ -93,6 +94,12 @@ class Partition(Optimizer):
         said = [rule.stalled(state.parts[part]) for part, rule in self._rules(state).items()]
         return said[0] if len(said) == 1 else False
 
+    def free(self, state: PartitionState, params: Tree) -> Tree:
+        free = jax.tree.map(lambda p: np.zeros(np.shape(p), bool), params)
+        for part, rule in self._rules(state).items():
+            free = _joined(rule.free(state.parts[part], self._of(part, params)), free)
+        return free
+
     def passed_over(self, state: PartitionState) -> Any:
         said = [rule.passed_over(state.parts[part]) for part, rule in self._rules(state).items()]
         return reduce(and_, said)
@@ -118,8 +125,9 @@ class Partition(Optimizer):
 def _on_part(extra: dict[str, Any], partition: Partition, part: str, params: Tree) -> dict[str, Any]:
     """The functions of all parameters as functions of a part of them, the others staying where they are."""
     own = dict(extra)
-    if (value_fn := extra.get("value_fn")) is not None:
-        own["value_fn"] = lambda mine: value_fn(_joined(mine, params))
+    for name in ("value_fn", "residual_fn"):
+        if (function := extra.get(name)) is not None:
+            own[name] = lambda mine, function=function: function(_joined(mine, params))
     if (value_and_grad := extra.get("value_and_grad")) is not None:
         def on_part(mine: Tree) -> tuple[Any, Tree]:
             value, grads = value_and_grad(_joined(mine, params))

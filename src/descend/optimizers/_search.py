@@ -198,6 +198,12 @@ class Search(Optimizer):
         refuse_other_shapes(name, state.here.params, params)
 
 
+def newton_fall(state: SearchState) -> Any:
+    """Half of `−gᵀd`, by how much the loss should fall along a direction that is Newton's, or like it."""
+    unknown = state.steepest | (state.accepted == 0)
+    return namespace(unknown).where(unknown, float("inf"), -state.line.slope / (2 * state.records.scale))
+
+
 def _recorded(state: SearchState, there: Point) -> Records:
     """The records after `there` is accepted."""
     old = state.records

@@ -14,7 +14,7 @@ from descend.optimizers._checks import POSITIVE, require
 from descend.optimizers._line_search import StrongWolfe
 from descend.optimizers._optimizer import Function, Point, needed
 from descend.optimizers._rule import rule
-from descend.optimizers._search import Search, SearchState
+from descend.optimizers._search import Search, SearchState, newton_fall
 from descend.optimizers._vectors import size, times
 from descend.schedules import Number, Rate, Schedule, as_schedule, fixed
 
@@ -105,6 +105,9 @@ class Newton(Search):
     def readings(self, state: SearchState) -> dict[str, Any]:
         last = jnp.clip(state.accepted - 1, 0, None)
         return super().readings(state) | {"learning_rate": as_schedule(self.learning_rate)(last)}
+
+    def expected_fall(self, state: SearchState) -> Any:
+        return newton_fall(state) if self.search else super().expected_fall(state)
 
     def stability_limit(self) -> float | None:
         return None if self.search else 2.0

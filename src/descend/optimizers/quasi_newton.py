@@ -12,7 +12,7 @@ from descend.optimizers._control import repeat
 from descend.optimizers._line_search import StrongWolfe
 from descend.optimizers._optimizer import Point
 from descend.optimizers._rule import rule
-from descend.optimizers._search import Search, SearchState
+from descend.optimizers._search import Search, SearchState, newton_fall
 from descend.optimizers._sums import dot
 from descend.optimizers._vectors import inner, norm, plus, times, zero_of
 from descend.schedules import Number, fixed
@@ -116,6 +116,9 @@ class LBFGS(Search):
         _, r = repeat(lambda carry: carry[0] < m, forth, (zero, times(gamma, q)))
         treedef: Any = jax.tree.structure(there.params)
         return treedef.unflatten(times(-1, r)), rho[newest] == 0
+
+    def expected_fall(self, state: SearchState) -> Any:
+        return newton_fall(state)
 
     def refuse(self, grads: Tree, state: Any, params: Tree) -> None:
         super().refuse(grads, state, params)

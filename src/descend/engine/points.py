@@ -1,0 +1,161 @@
+"""What kind of point a descent has come to: told by the curvature there, and by a look around."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from descend.engine.curvature import Around, Directions, directions
+from descend.engine.run import Run
+
+Kind = Literal["minimum", "flat minimum", "saddle", "maximum", "unknown"]
+
+NEAR = (1e-4, 1e-3, 1e-2)  # how far is looked in flat directions, in relation to the parameters
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of a loss: its `kind`, and the `evidence` in words.
+
+    `minimum`: the loss curves upwards in all directions. `flat minimum`: nowhere downwards, but not upwards in all.
+    `saddle`, `maximum`: there is lower ground beside it, and higher ground, too, or none. `unknown`: none of these,
+    because the loss can still fall by what its slope tells, or because its second derivatives cannot be had.
+
+    `loss`. `fall`: by how much it can still fall, as far as is known: what the quadratic model says, `½ gᵀH⁻¹g`, or
+    what was found lower nearby, whichever is more; infinite where that is not known. `curvature`: the least and the
+    greatest that was found, with the parameters in units in which the largest entry of each row of the Hessian is 1;
+    above a hundred parameters in their own units.
+    """
+
+    kind: Kind
+    evidence: str
+    loss: float
+    fall: float
+    curvature: tuple[float, float] | None = None
+    is_nothing: bool = False  # whether the loss is no more than the rounding of that at the start
+
+    @property
+    def is_minimum(self) -> bool:
+        """Whether no way down was found, though it was looked for."""
+        return self.kind in ("minimum", "flat minimum")
+
+    @property
+    def is_converged(self) -> bool:
+        """Whether "converged" may be said: at a minimum; at a flat one only where there is no loss left, as the loss is
+        also flat where it has run away from its minimum, and all gradients vanish."""
+        return self.kind == "minimum" or (self.kind == "flat minimum" and self.is_nothing)
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.evidence}"
+
+
+def examined(run: Run, first: float, tolerance: float) -> Point:
+    """The kind of point that a run without noise stands at.
+
+    `first`: the loss at the start, beside which it is told what is nothing; NaN before it. `tolerance`: the fall, in
+    relation to the loss, that counts as none.
+    """
+    try:
+        around = Around.of(run)
+        value, gradient, _ = around.at(around.here)
+        if not (math.isfinite(value) and np.isfinite(gradient).all()):
+            return _unknown("the loss or its gradient is not finite", value)
+        found = directions(around, gradient)
+    except Exception as error:  # whatever a loss raises that cannot be differentiated twice
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        return _unknown(f"the second derivatives cannot be had ({said})")
+    if found is None:
+        return _unknown("the second derivatives are not finite", value)
+    least = around.epsilon**2 * abs(value if math.isnan(first) else first)
+    return _told(_Look(around, value, gradient), found, tolerance * abs(value) + least, least)
+
+
+def _unknown(why: str, loss: float = math.nan) -> Point:
+    return Point("unknown", why, loss, math.inf)
+
+
+def _told(look: "_Look", found: Directions, nothing: float, zero: float) -> Point:
+    """The kind of point, once the loss was looked at around it."""
+    look.far(found.downwards)
+    look.far(_mixed(found.flat))
+    look.as_far_as(found.upwards, found.upward, 100 * (look.noise + nothing))
+    least, greatest, fall = found.least, found.greatest, max(found.fall, look.fall)
+    tell = lambda kind, evidence, fall=fall: Point(
+        kind, evidence, look.value, fall, (least, greatest), abs(look.value) <= zero
+    )
+    if found.fall <= nothing and look.is_above:
+        rises = found.upward.size or (not found.are_all and greatest > 0) or look.highest > 0
+        kind: Kind = "saddle" if rises else "maximum"
+        return tell(kind, f"beside it, {look.farthest:.2g} away, the loss is lower than its {look.value:.6g}, by "
+                          f"{look.fall:.2g}; the least curvature is {least:.2g}")
+    if fall > nothing:
+        return tell("unknown", f"the loss, {look.value:.6g}, can still fall by {fall:.2g}, as its slope and curvature "
+                               "tell")
+    if found.most > nothing:
+        return tell("unknown", f"by how much the loss can still fall is not told by {len(found.curvatures)} products "
+                               "with its Hessian", math.inf)
+    told = f"the loss, {look.value:.6g}, can fall by {fall:.2g} more, as its curvature tells"
+    if flat := found.flat.shape[1] + found.downwards.shape[1] + look.hidden(found.upwards, found.upward):
+        along = "a direction" if flat == 1 else f"{flat} directions"
+        return tell("flat minimum", f"{told}; along {along} it does not change by more than rounding")
+    if not found.are_all:
+        return tell("flat minimum", f"{told}, as far as {len(found.curvatures)} products with its Hessian show it")
+    return tell("minimum", f"{told}, which is upwards in all directions")
+
+
+def _mixed(ways: np.ndarray) -> np.ndarray:
+    """Directions, and some between them: what is flat along each of them may fall between."""
+    if ways.shape[1] < 2:
+        return ways
+    return np.hstack([ways, ways @ np.random.default_rng(0).normal(size=(ways.shape[1], 4))])
+
+
+class _Look:
+    """The loss around a point. `noise`: by how much two values may differ for rounding alone. `fall`: how far below was
+    the lowest that was seen, `farthest` away; `highest`: how far above the highest. `is_above`: whether something was
+    lower by more than twice of what the slope explains."""
+
+    def __init__(self, around: Around, value: float, gradient: np.ndarray) -> None:
+        self._around, self._here, self._gradient, self.value = around, around.here, gradient, value
+        largest = float(np.abs(self._here).max()) or 1.0
+        self._sizes = np.maximum(np.abs(self._here), 1e-3 * largest)
+        self.noise = self._rounding()
+        self.fall = self.highest = self.farthest = 0.0
+        self.is_above = False
+
+    def _rounding(self) -> float:
+        epsilon, rng = self._around.epsilon, np.random.default_rng(1)
+        moved = [self._here * (1 + 2 * epsilon * rng.choice([-1, 1], len(self._here))) for _ in range(4)]
+        apart = [abs(self._around.value(x) - self.value) for x in moved]
+        return 4 * max([4 * epsilon * abs(self.value), *(gap for gap in apart if math.isfinite(gap))])
+
+    def far(self, ways: np.ndarray) -> None:
+        """Look along directions, both ways, at distances that are small beside the parameters."""
+        for way in ways.T:
+            for length in NEAR:
+                self._both(length * way / self._size(way))
+
+    def as_far_as(self, ways: np.ndarray, curvatures: np.ndarray, rise: float) -> None:
+        """Look where the loss should have risen by so much: whether the derivatives tell the truth."""
+        for way, curvature in zip(ways.T, curvatures, strict=True):
+            self._both(min(math.sqrt(2 * rise / curvature), NEAR[-1] / self._size(way)) * way)
+
+    def hidden(self, ways: np.ndarray, curvatures: np.ndarray) -> int:
+        """How many directions have a curvature that is hidden by rounding, even at ten times the parameters' size."""
+        sizes = np.maximum(np.abs(self._here), 1.0)
+        lengths = [10 / float(np.max(np.abs(way) / sizes)) for way in ways.T]
+        return int(np.sum(curvatures * np.square(lengths) / 2 < self.noise))
+
+    def _size(self, way: np.ndarray) -> float:
+        return float(np.max(np.abs(way) / self._sizes))
+
+    def _both(self, step: np.ndarray) -> None:
+        for moved in (step, -step):
+            rise = self._around.value(self._here + moved) - self.value
+            if abs(rise) <= self.noise or not math.isfinite(rise):
+                continue
+            if -rise > self.fall:
+                self.fall, self.farthest = -rise, float(np.linalg.norm(moved))
+            self.highest = max(self.highest, rise)
+            self.is_above |= rise < min(2 * float(self._gradient @ moved), 0.0)
