@@ -84,8 +84,8 @@ class Convergence:
     `tolerance=None` is 1e-7 in float32 and 1e-12 in float64. Where the loss falls to 0, what is left of it counts as
     nothing once it is below ε² of the first loss, where ε is the rounding error of the dtype.
 
-    Above a hundred parameters the Hessian is known by products with it alone; where those do not settle the question,
-    the reason is called "stationary", which says that the gradient is small, and no more.
+    Above a hundred parameters the Hessian is known by products with it alone, which the evidence then says. Where they
+    do not settle the question, the reason is called "stationary": the gradient is small, and no more is known.
 
     `norm`, `fall`: how strong a sign has to be, beside the first that was looked into; what a descent changes as it
     goes on, and nobody else.

@@ -181,9 +181,9 @@ def _by_products(around: Around, gradient: np.ndarray) -> Directions | None:
     least = float(min(mine.upward.min(initial=math.inf), theirs.upward.min(initial=math.inf)))
     most = mine.fall + (residual**2 / (2 * least) if math.isfinite(least) else math.inf * residual)
     downwards = np.hstack([mine.downwards[:, :1], theirs.downwards[:, :1]])
-    nowhere = np.zeros((len(gradient), 0))
+    flat = theirs.flat[:, :1]
     both = np.concatenate([values, others])
-    return Directions(nowhere, mine.upward[:0], nowhere, downwards, both, mine.fall, most, False)
+    return Directions(theirs.upwards[:, :1], theirs.upward[:1], flat, downwards, both, mine.fall, most, False)
 
 
 def _lanczos(around: Around, start: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

@@ -25,7 +25,7 @@ class Point:
     `loss`. `fall`: by how much it can still fall, as far as is known: what the quadratic model says, `½ gᵀH⁻¹g`, or
     what was found lower nearby, whichever is more; infinite where that is not known. `curvature`: the least and the
     greatest that was found, with the parameters in units in which the largest entry of each row of the Hessian is 1;
-    above a hundred parameters in their own units.
+    above a hundred parameters in their own units, and as far as products with the Hessian show it.
     """
 
     kind: Kind
@@ -100,7 +100,7 @@ def _told(look: "_Look", found: Directions, nothing: float, zero: float) -> Poin
         along = "a direction" if flat == 1 else f"{flat} directions"
         return tell("flat minimum", f"{told}; along {along} it does not change by more than rounding")
     if not found.are_all:
-        return tell("flat minimum", f"{told}, as far as {len(found.curvatures)} products with its Hessian show it")
+        return tell("minimum", f"{told}, as far as {len(found.curvatures)} products with its Hessian show it")
     return tell("minimum", f"{told}, which is upwards in all directions")
 
 

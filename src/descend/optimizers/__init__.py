@@ -31,6 +31,7 @@ from descend.optimizers.modifiers import (
 )
 from descend.optimizers.muon import Muon
 from descend.optimizers.newton import Newton
+from descend.optimizers.newton_cg import NewtonCG
 from descend.optimizers.polyak import PolyakStep
 from descend.optimizers.quasi_newton import LBFGS
 from descend.optimizers.second_moments import AdaBelief, AdaMax, AMSGrad, Yogi
@@ -74,6 +75,7 @@ __all__ = [
     "NAdam",
     "NAdamW",
     "Newton",
+    "NewtonCG",
     "NonlinearCG",
     "Optimizer",
     "PerGroup",
