@@ -126,7 +126,7 @@ def test_observers_stay_until_it_is_closed():
     trainer.advance(steps=1)
     trainer.close()
     assert witness.seen == ["in", 1, 2, None]
-    with pytest.raises(TypeError) as caught, trainer:
+    with pytest.raises(InputError) as caught, trainer:
         trainer.advance(steps="one")
     assert witness.seen[4:] == ["in", caught.type]
 

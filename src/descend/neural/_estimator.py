@@ -13,6 +13,7 @@ from sklearn.utils import check_consistent_length, check_random_state, compute_c
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, _check_y, check_is_fitted
 
+from descend._flags import as_flag
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.minimize import minimize
@@ -75,6 +76,7 @@ class NeuralEstimator(BaseEstimator):
             raise InputError("validation_fraction must be at least 0 and less than 1, but is "
                              f"{self.validation_fraction}")
         check_precision(self.precision)
+        as_flag("warm_start", self.warm_start)
         if self.patience < 1:
             raise InputError(f"patience must be at least 1, but is {self.patience}")
 
