@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from descend import SGD, Checkpoint, CheckpointError, Trainer, minimize
+from descend import SGD, Checkpoint, CheckpointError, InputError, Trainer, minimize
 from descend.optimizers import Accumulate
 from descend.schedules import Cosine, Joined, MultiStep, OneCycle, Warmup, WarmupStableDecay
 
