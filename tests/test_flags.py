@@ -61,6 +61,8 @@ def test_arguments(value: Any) -> None:
     ({"on_nonfinite": "Skip"}, "on_nonfinite must be 'stop' or 'skip', but is 'Skip'"),
     ({"steps": 2.5}, "steps must be a whole number, but are 2.5"),
     ({"steps": "3"}, "steps must be a number, but is '3'"),
+    ({"seed": 1.5}, "seed must be a whole number, but is 1.5"),
+    ({"seed": None}, "seed must be a whole number, but is None"),
     ({"seconds": "1"}, "seconds must be a number, but is '1'"),
 ])
 def test_what_would_mean_something_else(settings: dict[str, Any], message: str) -> None:
