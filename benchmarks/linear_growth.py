@@ -140,8 +140,7 @@ def _now() -> float:
 
 
 def _file(way: str, path: str, file: str) -> dict[str, float]:
-    from descend.linear import LogisticRegression
-    from descend.linear.files import Blocks
+    from descend.linear import Blocks, LogisticRegression
 
     first = next(iter(Blocks(file, "late")))
     LogisticRegression().fit(*first).partial_fit(*first)  # compiles

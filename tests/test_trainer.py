@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from descend import SGD, Checkpoint, CheckpointError, Trainer, minimize
+from descend import SGD, Checkpoint, CheckpointError, InputError, Trainer, minimize
 from descend.optimizers import Accumulate
 from descend.schedules import Cosine, Joined, MultiStep, OneCycle, Warmup, WarmupStableDecay
 
@@ -126,7 +126,7 @@ def test_observers_stay_until_it_is_closed():
     trainer.advance(steps=1)
     trainer.close()
     assert witness.seen == ["in", 1, 2, None]
-    with pytest.raises(TypeError) as caught, trainer:
+    with pytest.raises(InputError) as caught, trainer:
         trainer.advance(steps="one")
     assert witness.seen[4:] == ["in", caught.type]
 

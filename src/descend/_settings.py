@@ -16,6 +16,7 @@ from descend.engine.search import FIRST, Race
 from descend.engine.trainer import Validate
 from descend.errors import InputError
 from descend.optimizers import EMA, LBFGS, Optimizer, as_optimizer
+from descend.schedules._settings import is_known_scalar
 from descend.sources import Empty, HostArrays, MiniBatches, WholeSet, as_data, on_device
 from descend.stopping import Budget, Convergence, GradientTolerance, Plateau, Target
 
@@ -26,11 +27,15 @@ DATA_EPOCHS = 100
 def budget_of(source: Any, epochs: float | None, steps: int | None, seconds: float | None) -> Budget:
     """What a descent may use at most.
 
-    **Raises** `InputError` for less than nothing, and for epochs of a source that has none.
+    **Raises** `InputError` for less than nothing, parts of a step, and epochs of a source that has none.
     """
     for name, value in (("epochs", epochs), ("steps", steps), ("seconds", seconds)):
+        if value is not None and not is_known_scalar(value):
+            raise InputError(f"{name} must be a number, but is {value!r}")
         if value is not None and not value >= 0:
             raise InputError(f"{name} must be at least 0, but is {value}")
+    if epochs is not None and math.isinf(epochs):
+        raise InputError("epochs must be finite: for a descent without end give seconds= alone")
     if epochs is None and steps is None and seconds is None:
         if isinstance(source, Empty):
             steps = FUNCTION_STEPS
@@ -49,7 +54,14 @@ def budget_of(source: Any, epochs: float | None, steps: int | None, seconds: flo
 def _countable(steps: int | None) -> int | None:
     if steps is not None and steps >= 2**31:
         raise InputError(f"steps are counted in 32 bits, and {steps:,} are too many: give less, or seconds= alone")
-    return steps
+    return None if steps is None else whole_steps(steps)
+
+
+def whole_steps(steps: Any) -> int:
+    """A number of steps; refused is one with a part of a step, where a descent would never be."""
+    if not (is_known_scalar(steps) and float(steps).is_integer()):
+        raise InputError(f"steps must be a whole number, but are {steps!r}")
+    return int(steps)
 
 
 def rule_of(optimizer: Any, ema: float | None, steps: int | None, setup: Setup) -> tuple[Optimizer, Race | None]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from descend._arrays import keeping_precision, precision
-from descend._settings import budget_of, rule_of, stops_of, validation_of
+from descend._flags import as_flag
+from descend._settings import budget_of, rule_of, stops_of, validation_of, whole_steps
 from descend._tree import Tree, join
 from descend.engine.begin import Setup
 from descend.engine.history import History
@@ -126,7 +127,7 @@ class Trainer(Drive):
 
         The arguments, defaults and errors are those of `minimize`.
         """
-        if resume and checkpoint is None:
+        if as_flag("resume", resume) and checkpoint is None:
             raise InputError("resume=True needs checkpoint=, the file to go on from")
         if validate_every is not None and validate_every < 1:
             raise InputError(f"validate_every must be at least 1 step, but is {validate_every}")
@@ -167,7 +168,7 @@ class Trainer(Drive):
         """
         if steps is None and seconds is None:
             seconds = TARGET
-        self.go_on(math.inf if steps is None else steps, math.inf if seconds is None else seconds)
+        self.go_on(math.inf if steps is None else whole_steps(steps), math.inf if seconds is None else seconds)
         return self.progress
 
     def to_the_end(self) -> Result:

@@ -84,6 +84,8 @@ def test_training_goes_on_where_it_was(tmp_path):
     file = tmp_path / "run"
     MLPClassifier(**settings, checkpoint=file).fit(TRAIN[:300], Y_TRAIN[:300])
     on = MLPClassifier(**(settings | {"epochs": 4}), checkpoint=file).fit(TRAIN[:300], Y_TRAIN[:300])
+    with pytest.raises(InputError, match="checkpoint needs a random_state"):
+        MLPClassifier(**(settings | {"random_state": None}), checkpoint=file).fit(TRAIN[:300], Y_TRAIN[:300])
     whole = MLPClassifier(**(settings | {"epochs": 4})).fit(TRAIN[:300], Y_TRAIN[:300])
     assert (on.predict_proba(TEST) == whole.predict_proba(TEST)).all()
 

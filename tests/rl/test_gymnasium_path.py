@@ -53,6 +53,7 @@ def test_learns(make):
     assert result.returns.shape == (100,)
     assert result.returns.min() > {Sides: 9.5, Vectors: -0.2}[make]
     assert result.environment_steps == 10_016
+    assert set(result.history.validation["episodes"]) == {10}  # there is no threshold
 
 
 def test_steps_are_those_of_the_environment():

@@ -66,6 +66,7 @@ def test_seeds_learn_side_by_side():
     assert result.median == -3
     assert result.spread[0] <= result.median <= result.spread[1]
     assert {"return", "return_0", "return_3"} <= set(result.history.validation)
+    assert set(result.history.validation["episodes"]) == {100}  # of each
     assert result.history["approx_kl"].shape[1] == 4
     weights = [np.asarray(policy.network.weights) for policy in result.policies]
     assert not any(np.array_equal(weights[0], other) for other in weights[1:])

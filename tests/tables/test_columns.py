@@ -25,7 +25,7 @@ def kind_of(values, name="x"):
         ([1, 2, 3], Kind.number, "numbers"),
         ([1.5, None, 3.0], Kind.number, "numbers"),
         (pd.array([1, None, 3], "Int64"), Kind.number, "numbers"),
-        ([decimal.Decimal("1.5"), decimal.Decimal(2)], Kind.number, "numbers written as text"),
+        ([decimal.Decimal("1.5"), decimal.Decimal(2)], Kind.number, "numbers"),
         (["1,234", " 5 ", "NA", "?", "-3.5e2"], Kind.number, "numbers written as text"),
         (["$1,234.50", "$7"], Kind.number, "numbers written as text"),
         ([*map(str, range(40)), "unknown"], Kind.number, "nearly all numbers; 'unknown' count as missing"),

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import signal
 import threading
 
@@ -99,7 +100,8 @@ def test_its_certificate_holds(kind):
     mine = objective(ready, linear.coefficients, linear.intercepts, linear.path.penalty)
     assert certificate.value == pytest.approx(mine, rel=1e-9)
     assert certificate.value - certificate.gap <= least * (1 + 1e-12)
-    assert f"within {certificate.relative:.1g} of the minimum, proved by the duality gap" in str(certificate)
+    (told,) = re.findall(r"within (\S+) of the minimum, proved by the duality gap", str(certificate))
+    assert certificate.relative <= float(told) <= 2 * certificate.relative
 
 
 def objective(ready, W, b, penalty):

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 SOURCE = ("A CSV, TSV, Parquet or Feather file, or sample:NAME of scikit-learn's; a folder with a folder of pictures "
           "for each class; or IDX files of images.")
 DESCENT = ("sgd, adagrad, rmsprop, adam or adamw. With this, --learning-rate, --batch-size or --epochs the linear "
-           "model is trained in such steps, too; otherwise a solver finds its minimum, and proves it.")
+           "model is trained in such steps, too; otherwise a solver seeks its minimum, and says how near it "
+           "provably is.")
 HELD_OUT = 0.2
 
 

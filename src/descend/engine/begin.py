@@ -95,6 +95,8 @@ class Setup:
         self, rule: Optimizer, stop: Flatness | None, seed: int, on_nonfinite: str, watch: Watch | None
     ) -> tuple[Run, bool]:
         """The run before its first step; and whether the loss convolves."""
+        if on_nonfinite not in ("stop", "skip"):
+            raise InputError(f"on_nonfinite must be 'stop' or 'skip', but is {on_nonfinite!r}")
         descent = Descent(
             source=self.source,
             optimizer=rule,

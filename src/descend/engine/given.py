@@ -11,7 +11,12 @@ from descend.errors import InputError
 
 
 def random_key(seed: int) -> jax.Array:
-    """`jax.random.key(seed)`, for JAX's usual generator without a program that is compiled for it."""
+    """`jax.random.key(seed)`, for JAX's usual generator without a program that is compiled for it.
+
+    **Raises** `InputError` for a seed that is no whole number.
+    """
+    if not isinstance(seed, jax.core.Tracer) and not hasattr(seed, "__index__"):
+        raise InputError(f"seed must be a whole number, but is {seed!r}")
     if jax.config.jax_default_prng_impl != "threefry2x32" or not 0 <= seed < 2**32:  # type: ignore[attr-defined]
         return jax.random.key(seed)
     return jax.random.wrap_key_data(jax.device_put(np.array([0, seed], np.uint32)), impl="threefry2x32")

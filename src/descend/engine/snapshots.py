@@ -4,8 +4,10 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from numbers import Real
 
 import jax
+import numpy as np
 
 from descend.engine.run import Run
 from descend.errors import InputError
@@ -30,9 +32,11 @@ class Snapshots:
     def of(cls, run: Run, asked: bool | float) -> "Snapshots":
         """None yet, with room for as many as `asked` bytes hold.
 
-        **Raises** `InputError` if these are fewer than two.
+        **Raises** `InputError` if these are fewer than two, or `asked` is neither a number nor True or False.
         """
-        most, size = MOST if asked is True else asked, nbytes(run)
+        if not (isinstance(asked, Real | np.bool_) and math.isfinite(asked)):
+            raise InputError(f"snapshots must be True, False or a number of bytes, but is {asked!r}")
+        most, size = MOST if isinstance(asked, bool | np.bool_) and asked else asked, nbytes(run)
         if asked and most < LEAST * size:
             raise InputError(f"snapshots={asked:g} bytes have no room for two runs of {size:,}: give at least "
                              f"{LEAST * size:,}, or True for {MOST:,}")

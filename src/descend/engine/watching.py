@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from descend._flags import settle_flags
 from descend._tree import Tree, named_leaves, norm
 from descend.errors import InputError
 from descend.optimizers._paths import Patterns, as_tuple, matches, refuse_unmatched
@@ -41,6 +42,7 @@ class Watch:
     positions: bool = False
 
     def __post_init__(self) -> None:
+        settle_flags(self)
         groups = self.groups
         if isinstance(groups, Mapping):
             object.__setattr__(self, "groups", tuple((name, as_tuple(patterns)) for name, patterns in groups.items()))

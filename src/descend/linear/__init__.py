@@ -25,9 +25,13 @@ The objective is the one in the estimator's docstring, divided by the sum of the
 one): a mean loss, and penalties beside it. `sample_weight` may be 0, which is the same as a row that is not there. If
 the promise could not be kept, `fit` warns (`sklearn.exceptions.ConvergenceWarning`) and says why. Callbacks of
 `sklearn.callback` are called after each iteration, and end the fit where they return True.
+
+A file, `Blocks`, may stand for `X` and `y` in `score`, for `X` wherever something is predicted, and for both in `fit`,
+where the loss has no corners and the penalty is l2 alone.
 """
 
 from descend.linear.classification import LogisticRegression, Perceptron
+from descend.linear.files import Blocks
 from descend.linear.kernel import SVC, SVR
 from descend.linear.regression import ElasticNet, Lasso, LinearRegression, Ridge
 from descend.linear.robust import HuberRegressor, PoissonRegressor, QuantileRegressor
@@ -36,6 +40,7 @@ from descend.linear.svm import LinearSVC, LinearSVR, OneClassSVM
 __all__ = [
     "SVC",
     "SVR",
+    "Blocks",
     "ElasticNet",
     "HuberRegressor",
     "Lasso",

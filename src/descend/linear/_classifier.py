@@ -10,7 +10,7 @@ from descend.linear._from_file import FileProblem, survey
 from descend.linear._kernels.losses import Loss
 from descend.linear._matrix import Array, Matrix, Rows
 from descend.linear._problem import Among, Problem
-from descend.linear._validation import Classes, Data, checked_classes, checked_data
+from descend.linear._validation import Classes, Data, checked_classes, checked_data, judging_targets
 from descend.linear.files import Blocks
 
 
@@ -74,3 +74,7 @@ class LinearClassifier(ClassifierMixin, LinearModel):
         """The label that each row is most like."""
         scores = self.decision_function(X)
         return self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """The share of labels that are predicted: of rows and their labels, or of a file, `Blocks`."""
+        return float(super().score(X, judging_targets(X, y), sample_weight))

@@ -193,7 +193,12 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         return self._as_columns(later_features(self, X))
 
     def _scores(self, X: Any) -> Array:
-        """A score for each row and problem, or for each row if there is one problem."""
+        """A score for each row and problem, or for each row if there is one problem; of a file, block by block."""
+        if isinstance(X, Blocks):
+            parts = [self._scores(part) for part in X.features()]
+            if not parts:
+                raise InputError(f"{str(X.path)!r} has no rows: give a file that has some")
+            return np.concatenate(parts)
         X = self._features(X)
         w, b = self._kept()
         scores = scores_of(X, w, b)

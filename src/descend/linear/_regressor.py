@@ -10,7 +10,7 @@ from descend.linear._from_file import FileProblem, survey
 from descend.linear._kernels.losses import Loss
 from descend.linear._matrix import Array, Rows
 from descend.linear._problem import Problem
-from descend.linear._validation import Data, checked_data, numbers
+from descend.linear._validation import Data, checked_data, judging_targets, numbers
 from descend.linear.files import Blocks
 
 
@@ -55,3 +55,7 @@ class LinearRegressor(RegressorMixin, LinearModel):
     def predict(self, X: Any) -> Array:
         """The number that is expected for each row."""
         return self._scores(X)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """R², the share of the variance that is explained: of rows and their targets, or of a file, `Blocks`."""
+        return float(super().score(X, judging_targets(X, y), sample_weight))

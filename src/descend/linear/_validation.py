@@ -83,6 +83,17 @@ def later_features(estimator: Any, X: Any) -> Any:
     return validate_data(estimator, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
 
 
+def judging_targets(X: Any, y: Any) -> Any:
+    """The targets to judge predictions for `X` by; a file brings its own."""
+    if isinstance(X, Blocks):
+        if y is not None:
+            raise InputError("X is a file with a target: pass it alone, score(Blocks(…))")
+        return X.targets()
+    if y is None:
+        raise InputError("y is None: a score needs the targets of the rows")
+    return y
+
+
 def _checked_features(X: Any, name: str) -> tuple[Any, Moments | None]:
     """Features that are finite and can be squared; the pass over dense ones that sees it gives their moments, too."""
     if not sparse.issparse(X):

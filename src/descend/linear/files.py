@@ -11,9 +11,10 @@ from pyarrow import compute, dataset
 from scipy import sparse
 from sklearn.feature_extraction import FeatureHasher
 
+from descend._arrow import as_numbers, as_words, refuse_compound
 from descend.errors import InputError
 
-FORMATS = {".parquet": "parquet", ".csv": "csv", ".feather": "feather", ".arrow": "ipc"}
+FORMATS = {".parquet": "parquet", ".csv": "csv", ".csv.gz": "csv", ".feather": "feather", ".arrow": "ipc"}
 
 
 @dataclass(frozen=True)
@@ -23,23 +24,25 @@ class Blocks:
     Each number is a feature, each level of a category is one: features are hashed by their names (`column`, or
     `column=level`) into so many columns, some with a negative sign, so that nothing has to be known of the file
     beforehand and memory stays flat. A missing value of a category is a level of its own, a missing number is 0 and a
-    level. Dates are numbers, in days.
+    level. Decimals are numbers, and so are dates, in days (with the time of day as their fraction), times of day and
+    durations, in seconds.
 
-    - `path`: a Parquet, CSV, Feather or Arrow file, or a folder of such.
-    - `target`: the column to predict; without it the blocks are features alone, to predict from.
+    - `path`: a Parquet, CSV (gzipped or not), Feather or Arrow file, or a folder of such.
+    - `target`: the column to predict, which is no feature; to predict from a file that does not have it, leave it out.
     - `hashed`: columns of the features. Up to 1,024, `partial_fit` learns from all that it has seen; beyond, by steps.
       To `fit` only those count that are not 0 everywhere.
     - `rows`: of a block, at most.
 
-    **Raises** `InputError` for a file that is not there or not readable, and a target that it does not have.
+    **Raises** `InputError` for a file that is not there or not readable, a target that it does not have, and columns
+    of lists, structs or maps.
 
     >>> import pathlib, tempfile
     >>> from descend.linear import LogisticRegression
     >>> path = pathlib.Path(tempfile.mkdtemp(), "late.csv")
     >>> _ = path.write_text("city,distance,late\\n" + "Rome,0.4,1\\nOslo,0.1,0\\n" * 50)
     >>> model = LogisticRegression().fit(Blocks(path, "late"))  # a few passes over the file, to a certified minimum
-    >>> model.stop_reason_.name, model.predict(next(iter(Blocks(path)))[:2])
-    ('converged', array([1, 0]))
+    >>> model.stop_reason_.name, model.predict(Blocks(path, "late"))[:2], model.score(Blocks(path, "late"))
+    ('converged', array([1, 0]), 1.0)
     >>> for X, y in Blocks(path, "late"):  # or one pass
     ...     _ = model.partial_fit(X, y)
 
@@ -53,35 +56,67 @@ class Blocks:
     rows: int = 2**16
 
     def __iter__(self) -> Iterator[Any]:
+        if self.target is None:
+            yield from self.features()
+            return
         table = self._opened()
-        hasher = FeatureHasher(self.hashed, input_type="string")
-        features = [name for name in table.schema.names if name != self.target]
+        for batch in self._batches(table, table.schema.names):
+            yield self._encoded(batch), _targets(self.target, batch.column(self.target))
+
+    def features(self) -> Iterator[Any]:
+        """The features of each block alone: what the target is, and whether any is missing, makes no difference."""
+        table = self._opened()
+        for batch in self._batches(table, [name for name in table.schema.names if name != self.target]):
+            yield self._encoded(batch)
+
+    def targets(self) -> np.ndarray:
+        """The target of each row."""
+        if self.target is None:
+            raise InputError("the blocks have no target: a score needs Blocks(path, target)")
+        found = [_targets(self.target, batch.column(0)) for batch in self._batches(self._opened(), [self.target])]
+        return np.concatenate(found or [np.array([])])
+
+    def _batches(self, table: Any, columns: list[str]) -> Iterator[Any]:
         try:
             # Reading further ahead than by one block takes memory that grows with the file, and no less time.
-            for batch in table.to_batches(columns=features + [self.target] * (self.target is not None),
-                                          batch_size=self.rows, batch_readahead=1, fragment_readahead=1):
-                if batch.num_rows == 0:
-                    continue
-                X = _joined([_encoded(name, batch.column(name), hasher) for name in features], self.hashed)
-                yield X if self.target is None else (X, _targets(self.target, batch.column(self.target)))
-        except (pyarrow.ArrowInvalid, OSError) as error:
+            for batch in table.to_batches(columns=columns, batch_size=self.rows, batch_readahead=1,
+                                          fragment_readahead=1):
+                if batch.num_rows:
+                    yield batch
+        except (pyarrow.ArrowException, OSError) as error:
             raise InputError(f"{str(self.path)!r} cannot be read further: {_first_line(error)}") from None
+
+    def _encoded(self, batch: Any) -> Any:
+        hasher = FeatureHasher(self.hashed, input_type="string")
+        names = [name for name in batch.schema.names if name != self.target]
+        return _joined([_encoded(name, batch.column(name), hasher) for name in names], self.hashed)
 
     def _opened(self) -> Any:
         path = Path(self.path).expanduser()
         if not path.exists():
             raise InputError(f"there is no file {str(self.path)!r}: check its name")
-        suffix = path.suffix if path.is_file() else next((p.suffix for p in sorted(path.iterdir())), "")
+        suffix = _suffix(path)
         if suffix not in FORMATS:
             raise InputError(f"{str(self.path)!r} ends in {suffix!r}: blocks are read from {', '.join(FORMATS)}")
         try:
             table = dataset.dataset(path, format=FORMATS[suffix])
-        except (pyarrow.ArrowInvalid, OSError) as error:
+        except (pyarrow.ArrowException, OSError) as error:
             raise InputError(f"{str(self.path)!r} is no readable {suffix} file: {_first_line(error)}") from None
         if self.target is not None and self.target not in table.schema.names:
             raise InputError(f"{str(self.path)!r} has no column {self.target!r}: it has "
                              f"{', '.join(table.schema.names)}")
+        if not set(table.schema.names) - {self.target}:
+            raise InputError(f"{str(self.path)!r} has no column to predict from: give a file that has some")
+        for field in table.schema:
+            refuse_compound(field)
         return table
+
+
+def _suffix(path: Path) -> str:
+    """The end of a file's name; of a folder, that of the first file that pyarrow does not skip."""
+    if path.is_dir():
+        return next((_suffix(p) for p in sorted(path.iterdir()) if p.is_file() and p.name[0] not in "._"), "")
+    return "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
 
 
 Entries = tuple[np.ndarray, np.ndarray]  # of each row one feature: its column and its value
@@ -89,15 +124,10 @@ Entries = tuple[np.ndarray, np.ndarray]  # of each row one feature: its column a
 
 def _encoded(name: str, column: Any, hasher: FeatureHasher) -> list[Entries]:
     """A column of the file as features."""
-    kind = column.type
-    if pyarrow.types.is_temporal(kind) and not pyarrow.types.is_duration(kind):
-        seconds = compute.cast(compute.cast(column, pyarrow.timestamp("s"), safe=False), pyarrow.int64())
-        column, kind = compute.divide(compute.cast(seconds, pyarrow.float64()), 86_400.0), pyarrow.float64()
-    if pyarrow.types.is_boolean(kind):
-        column, kind = compute.cast(column, pyarrow.int8()), pyarrow.int8()
-    if not (pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)):
+    found = as_numbers(column)
+    if found is None:
         return [_levels(name, column, hasher)]
-    values = column.to_numpy(zero_copy_only=False).astype(np.float64)
+    values = found.to_numpy(zero_copy_only=False)
     if np.isinf(values).any():
         raise InputError(f"column {name!r} has infinite values: remove those rows")
     (where,), (sign,) = _hashes([name], hasher)
@@ -112,7 +142,7 @@ def _encoded(name: str, column: Any, hasher: FeatureHasher) -> list[Entries]:
 def _levels(name: str, column: Any, hasher: FeatureHasher) -> Entries:
     """A category: each level is hashed once in a block."""
     if not pyarrow.types.is_dictionary(column.type):
-        column = compute.dictionary_encode(compute.cast(column, pyarrow.string()))
+        column = compute.dictionary_encode(as_words(name, column))
     levels = [f"{name}={level}" for level in column.dictionary.to_pylist()] + [f"{name}="]
     where, sign = _hashes(levels, hasher)
     codes = compute.fill_null(column.indices, len(levels) - 1).to_numpy(zero_copy_only=False)
@@ -139,6 +169,8 @@ def _joined(columns: list[list[Entries]], width: int) -> Any:
 def _targets(name: str, column: Any) -> np.ndarray:
     if column.null_count:
         raise InputError(f"the target {name!r} has missing values: remove those rows")
+    if pyarrow.types.is_decimal(column.type) or pyarrow.types.is_duration(column.type):
+        column = as_numbers(column)
     return np.asarray(column.to_numpy(zero_copy_only=False))
 
 

@@ -16,7 +16,7 @@ from descend.linear._product import scores_of
 from descend.linear._scale import LEAST, ScaledProblem, bounded_newton, least_absolute
 from descend.linear._solution import Solution, Watch
 from descend.linear._solve import SMALL, SOLVERS
-from descend.linear._validation import Data, check_choice, check_number, checked_data, numbers
+from descend.linear._validation import Data, check_choice, check_number, checked_data, judging_targets, numbers
 from descend.stopping import Reason
 
 KNOWING_SCALE = ("accelerated", "lbfgs", "newton")  # solvers that only ask for values, gradients and Hessians
@@ -219,9 +219,9 @@ class PoissonRegressor(PartialRegressor):
         """The count that is expected for each row."""
         return np.exp(self._scores(X))
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """D², the share of the deviance that is explained; 1 at best, 0 for a constant."""
-        return float(d2_tweedie_score(y, self.predict(X), sample_weight=sample_weight, power=1))
+        return float(d2_tweedie_score(judging_targets(X, y), self.predict(X), sample_weight=sample_weight, power=1))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -16,7 +16,7 @@ What all estimators share:
 | `random_state` | of the first weights, the held-out examples, the shuffling and all that is random in training |
 | `warm_start` | whether `fit` goes on with the network that there is |
 | `observers` | who looks on: called with a `descend.Progress` about ten times a second |
-| `checkpoint` | a file that the training is saved in, and goes on from, bit for bit, if it is there |
+| `checkpoint` | a file to save the training in, and to go on from, bit for bit, if it is there; with a `random_state` |
 
 | attribute | meaning |
 | --- | --- |

@@ -9,16 +9,18 @@ import jax
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_consistent_length, check_random_state, compute_class_weight
+from sklearn.utils import check_consistent_length, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, _check_y, check_is_fitted
 
+from descend._flags import as_flag
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.minimize import minimize
 from descend.neural._half import check_precision, is_half
 from descend.neural._network import BLOCK, Network, scores_of
 from descend.neural._objective import Examples, Kind, Objective, RandomObjective, Validation
+from descend.neural._seed import seed_of
 from descend.stopping import Plateau
 
 LEAST_HELD_OUT = 20  # examples: fewer say nothing, and are better trained on
@@ -75,6 +77,7 @@ class NeuralEstimator(BaseEstimator):
             raise InputError("validation_fraction must be at least 0 and less than 1, but is "
                              f"{self.validation_fraction}")
         check_precision(self.precision)
+        as_flag("warm_start", self.warm_start)
         if self.patience < 1:
             raise InputError(f"patience must be at least 1, but is {self.patience}")
 
@@ -89,7 +92,7 @@ class NeuralEstimator(BaseEstimator):
 
     def _train(self, examples: Examples, outputs: int, smoothing: float = 0.0) -> None:
         """Train the network, and keep it with what is known of its training."""
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        seed = seed_of(self.random_state, self.checkpoint)
         trained_on, held_out = self._divided(examples, seed)
         begin = self._begin(trained_on[0], outputs, seed)
         count = len(trained_on[1])

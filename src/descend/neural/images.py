@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from descend._flags import as_flag
 from descend.errors import InputError
 from descend.neural._augment import Augment
 from descend.neural._estimator import NeuralClassifier, Start
@@ -132,6 +133,7 @@ class ConvClassifier(NeuralClassifier):
             raise InputError(f"model must be one of {', '.join(MODELS)}, but is {self.model!r}")
         if self.shift != "auto" and not (isinstance(self.shift, int | np.integer) and self.shift >= 0):
             raise InputError(f'shift must be "auto", or a number of pixels of at least 0, but is {self.shift!r}')
+        as_flag("flip", self.flip)
         if not self.width >= 1:
             raise InputError(f"width must be at least 1, but is {self.width}")
         if not 0 <= self.dropout < 1:

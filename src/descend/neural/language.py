@@ -11,7 +11,6 @@ from typing import Any
 import jax
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from descend._files import write_atomically
@@ -24,6 +23,7 @@ from descend.neural._gpt import GPT, Shape
 from descend.neural._half import check_precision, is_half
 from descend.neural._next_token import JUDGED, NextToken, RandomNextToken, mean_loss, planned_steps, recipe
 from descend.neural._sampling import generate
+from descend.neural._seed import seed_of
 from descend.neural._tokens import Tokenizer, from_facts, tokenizer_for
 from descend.observers import Progress
 from descend.stopping import Plateau
@@ -150,7 +150,7 @@ class LanguageModel(BaseEstimator):
         self.tokenizer_: Tokenizer = tokenizer_for(self.tokenizer, raw, self.vocabulary)
         tokens = self.tokenizer_.encode(raw)
         learnt, held_out = divided(tokens, self.validation_fraction, size.context)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        seed = seed_of(self.random_state, self.checkpoint)
         shape = Shape(self.tokenizer_.size, size.context, size.layers, size.heads, size.width, self.positions,  # type: ignore[arg-type]  # checked
                       self.dropout)
         self._train(GPT.drawn(shape, np.random.default_rng(seed)), size, learnt, held_out, seed)

@@ -16,8 +16,9 @@ class Result:
 
     `policy`: the best of those that were evaluated on the way. `returns`: those of 100 further episodes in which it did
     what it thought best. `reason`: the named reason to stop. `history`: what was recorded, per update of the network;
-    `history.validation`: the evaluations on the way. `environment_steps`: how many were made, and `seconds`: of
-    training. `run`: the run as it ended, a value to keep.
+    `history.validation`: the evaluations on the way, and in `episodes` how many each was of: 100; in environments of
+    Gymnasium fewer, where these are clearly below the threshold, and 10, where there is none. `environment_steps`: how
+    many were made, and `seconds`: of training. `run`: the run as it ended, a value to keep.
 
     Of several seeds, `policies` and the rows of `returns` are in their order, `policy` is that with the best mean
     return, `median` is of the seeds' mean returns, and `spread` their lowest and their highest.

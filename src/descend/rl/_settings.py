@@ -3,6 +3,7 @@
 import math
 from typing import Any, NamedTuple
 
+from descend._flags import settle_flags
 from descend.errors import InputError
 
 
@@ -28,7 +29,9 @@ RANGES = {
 
 
 def refuse_settings(algorithm: Any) -> None:
-    """Refuse counts below one, numbers out of their range, and parts into which no rollout can be divided."""
+    """Refuse flags that are none, counts below one, numbers out of their range, and parts that no rollout divides into.
+    """
+    settle_flags(algorithm)
     name = type(algorithm).__name__
     for field in WHOLE:
         value = getattr(algorithm, field, 1)

@@ -147,7 +147,7 @@ class Training:
         means = returns.mean(axis=1)
         sure = means - SURE * returns.std(axis=1) / math.sqrt(returns.shape[1])
         told = {"return": float(np.median(means)), "sure_return": float(np.median(sure)),
-                "length": float(episodes.lengths.mean())}
+                "length": float(episodes.lengths.mean()), "episodes": float(returns.shape[1])}
         if self.seeds is not None:
             told |= {f"return_{seed}": float(mean) for seed, mean in zip(self.seeds, means, strict=True)}
         return -told["return"], told

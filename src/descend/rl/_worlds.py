@@ -28,7 +28,7 @@ class World(Protocol):
     def evaluate(self, network: Any, moments: Moments | None, seed: int, is_stack: bool, in_full: bool) -> Episodes:
         """100 episodes in which the policy does what it thinks best; of each member, if it is a stack of several.
 
-        If not `in_full`, there may be fewer, where that is enough to tell that the task is not solved.
+        If not `in_full`, there may be fewer, where these show that the task is not solved, or nothing says when it is.
         """
 
     def close(self) -> None:

@@ -93,9 +93,11 @@ class Algorithm:
           or what `BUDGETS` has for it. `seconds`: of training. The first to be spent ends it.
         - `seed`: of all that is random. `seeds`: train a policy for each of them, side by side (JAX only).
         - `stop`: `"solved"`: when the mean return over 100 episodes is above the environment's own threshold, if it has
-          one, by two standard errors, so that it is over other episodes, too; of several seeds, the median of what is
-          left of the means. `None`: on the budget alone.
-        - `evaluate_every`: steps between two evaluations, by default a thirtieth of the budget.
+          one, by two standard errors, so that it is likely to be above it over other episodes, too; of several seeds,
+          the median of what is left of the means. `None`: on the budget alone.
+        - `evaluate_every`: steps between two evaluations, by default a thirtieth of the budget. Each is of 100
+          episodes; in environments of Gymnasium of fewer, where these are clearly below the threshold, and of 10, where
+          there is none.
         - `network`: a network of one's own; else an actor and a critic of 64 and 64 units each.
         - `observers`, `checkpoint`, `resume`: as in `minimize`. What is played in JAX goes on bit for bit; environments
           of Gymnasium begin anew when a training is resumed, because they cannot be saved.

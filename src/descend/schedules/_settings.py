@@ -11,6 +11,7 @@ import numpy as np
 from jax.tree_util import GetAttrKey
 
 from descend._arrays import is_array
+from descend._flags import settle_flags
 from descend.errors import InputError
 
 S = TypeVar("S")
@@ -37,7 +38,8 @@ def switched(default: float) -> Any:
 @dataclass_transform(frozen_default=True, field_specifiers=(field, fixed, switched))
 def setting(cls: type[S]) -> type[S]:
     """A frozen dataclass whose fields are leaves of a pytree, but for those declared with `fixed`, and those that are
-    `switched` off."""
+    `switched` off. Fields of type `bool` must be True or False, which is seen to before its own checks."""
+    _see_to_flags(cls)
     frozen: Any = dataclass(frozen=True)(cls)
     fields = dataclasses.fields(frozen)
     numbers = [f.name for f in fields if not f.metadata.get("fixed")]
@@ -63,6 +65,18 @@ def setting(cls: type[S]) -> type[S]:
 
     jax.tree_util.register_pytree_with_keys(frozen, flatten_with_keys, unflatten, flatten)
     return frozen
+
+
+def _see_to_flags(cls: Any) -> None:
+    """Have a class that is to be a dataclass refuse what are no flags."""
+    checks = getattr(cls, "__post_init__", None)
+
+    def check(self: Any) -> None:
+        settle_flags(self)
+        if checks is not None:
+            checks(self)
+
+    cls.__post_init__ = check
 
 
 def has(owner: Any, name: str) -> bool:

@@ -114,9 +114,10 @@ def _dates() -> Any:
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
-    from skrub import DatetimeEncoder  # takes seconds to import
 
-    parts = DatetimeEncoder(add_weekday=True)
+    from descend.tables.dates import DateParts  # takes seconds to import
+
+    parts = DateParts(add_weekday=True)
     fill = SimpleImputer(strategy="median", keep_empty_features=True)
     return Pipeline([("parts", parts), ("fill", fill), ("scale", StandardScaler())])
 

@@ -35,6 +35,15 @@ class Path:
         return self.penalties[self.chosen]
 
 
+def rounded_up(bound: float, digits: int) -> str:
+    """A bound in so many digits that is one still: never less than it was."""
+    text = f"{bound:.{digits}g}"
+    if not float(text) < bound:
+        return text
+    step = 10.0 ** (math.floor(math.log10(bound)) - digits + 1)
+    return f"{float(text) + step:.{digits}g}"
+
+
 @dataclass(frozen=True)
 class Certificate:
     """How a fit ended, and what is proved of it.
@@ -58,11 +67,12 @@ class Certificate:
     def brief(self) -> str:
         """How it ended, and how far the proof goes."""
         if math.isfinite(self.relative):
-            return f"{self.reason.name}: within {self.relative:.1g} of the minimum, proved by the duality gap"
+            near = rounded_up(self.relative, 1)
+            return f"{self.reason.name}: within {near} of the minimum, proved by the duality gap"
         return f"{self.reason.name}: how far from the minimum is not proved"
 
     def __str__(self) -> str:
-        between = f" (the objective is {self.value:.9g}, and its minimum lies at most {self.gap:.2g} below)"
+        between = f" (the objective is {self.value:.9g}, and its minimum lies at most {rounded_up(self.gap, 2)} below)"
         return f"{self.brief}{between}; {self.reason.step} iterations; solver {self.solver}"
 
 

@@ -51,10 +51,10 @@ class _Form(NamedTuple):
 
 def _class_named(name: str) -> Any:
     """The class called `name` if an encoder may be made of it, or `None`; skrub is imported only where it is meant."""
-    if name == "DatetimeEncoder":
-        from skrub import DatetimeEncoder  # takes seconds to import
+    if name == "DateParts":
+        from descend.tables.dates import DateParts  # takes seconds to import
 
-        return DatetimeEncoder
+        return DateParts
     from sklearn.compose import ColumnTransformer
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer

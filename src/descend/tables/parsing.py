@@ -33,8 +33,10 @@ DATE_FORMATS = (
 
 
 def is_numeric(series: pd.Series) -> bool:
-    """Whether the dtype is a number's, a truth value's or a duration's: no text needs to be read."""
+    """Whether these are numbers, decimals, truth values or durations: no text needs to be read."""
     dtype = series.dtype
+    if types.is_object_dtype(dtype):
+        return types.infer_dtype(series, skipna=True) == "decimal"
     return types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype) or types.is_timedelta64_dtype(dtype)
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow
-from pyarrow import compute, feather, ipc, parquet
+from pyarrow import feather, ipc, parquet
 
+from descend._arrow import as_seconds
 from descend.errors import InputError
 from descend.tables.columns import refuse_duplicates
 from descend.tables.delimited import read_delimited
@@ -120,8 +121,9 @@ def _to_frame(table: pyarrow.Table) -> pd.DataFrame:
     """A pandas frame with a plain index: an index that was given a name is a column like any other."""
     for index, field in enumerate(table.schema):
         if pyarrow.types.is_time(field.type):  # a time of day, as seconds since midnight
-            seconds = table.column(index).cast(pyarrow.time64("ns")).cast("int64")
-            table = table.set_column(index, field.name, compute.divide(seconds, 10**9))
+            seconds = as_seconds(table.column(index))
+            whole = seconds.cast("int64") if field.type.unit == "s" else seconds
+            table = table.set_column(index, field.name, whole)
     frame = table.to_pandas(date_as_object=False)
     named = [name for name in frame.index.names if name is not None]
     return frame.reset_index(level=named).reset_index(drop=True) if named else frame.reset_index(drop=True)

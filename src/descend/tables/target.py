@@ -109,7 +109,7 @@ def _readable(values: pd.Series, column: Column) -> pd.Series:
         raise InputError(f"target {column.name!r} holds dates: make a number of them first, such as days from a start")
     text_numbers = column.kind is Kind.number or (column.kind is Kind.boolean and column.reason == "0 and 1")
     if is_numeric(values) or text_numbers:
-        numbers = values if is_numeric(values) else as_numbers(values)
+        numbers = values if is_numeric(values) and values.dtype != object else as_numbers(values)
         refuse_infinities(column.name, as_numbers(numbers))
         return numbers
     if isinstance(values.dtype, pd.CategoricalDtype):

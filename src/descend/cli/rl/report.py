@@ -70,17 +70,24 @@ def _curves(history: History, solved_at: float | None, per_update: float) -> go.
                                line={"width": 0}, hoverinfo="skip", name="all seeds", **place)
         middle = column if column.ndim == 1 else np.median(column, axis=1)
         figure.add_scatter(x=x, y=middle, mode="lines", line={"color": COLOUR, "width": 1.5},
-                           name="in training, the last 100 episodes", **place)
+                           name="in training, about the last 100 episodes", **place)
         figure.update_yaxes(title=PANELS[name], row=row, col=1)
     checks = history.validation
     if checks:
+        counts = [round(count) for count in checks["episodes"]]
         figure.add_scatter(x=np.array(checks["step"]) * per_update, y=checks["return"], mode="lines+markers",
-                           line={"color": CHECKED, "width": 1.5}, name="evaluated: 100 episodes", row=1, col=1)
+                           line={"color": CHECKED, "width": 1.5}, name=f"evaluated: {_from_to(counts)} episodes",
+                           text=[f"of {count} episodes" for count in counts], row=1, col=1)
     if solved_at is not None:
         figure.add_hline(y=solved_at, line={"dash": "dot", "color": "#888"}, row=1, col=1)
     figure.update_xaxes(title="steps in the environment", row=len(columns), col=1)
     above = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1.0, "xanchor": "right"}
     return figure.update_layout(template="plotly_white", height=190 * len(columns) + 80, legend=above, margin=MARGIN)
+
+
+def _from_to(counts: list[int]) -> str:
+    low, high = min(counts), max(counts)
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def _edges(columns: np.ndarray) -> np.ndarray:

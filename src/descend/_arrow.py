@@ -1,0 +1,58 @@
+"""Columns of Arrow tables as what their types say that they are: Parquet and Feather have far more types than CSV."""
+
+from typing import Any
+
+import pyarrow
+from pyarrow import compute, types
+
+from descend.errors import InputError
+
+PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+_NUMBERS = (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal)
+_TIMES = (types.is_date, types.is_time, types.is_timestamp, types.is_duration)
+_WORDS = (types.is_string, types.is_large_string, types.is_string_view, types.is_null)
+_BYTES = (types.is_binary, types.is_large_binary, types.is_binary_view, types.is_fixed_size_binary)
+
+
+def refuse_compound(field: Any) -> None:
+    """Raises `InputError` for a column of no numbers, times or words: lists, structs, maps, unions, intervals."""
+    kind = field.type.value_type if types.is_dictionary(field.type) else field.type
+    if not _is(kind, _NUMBERS, _TIMES, _WORDS, _BYTES):
+        raise InputError(f"column {field.name!r} holds {field.type}, which is not read: write the file without it, or "
+                         "with a column of numbers, times or words for each part")
+
+
+def as_numbers(column: Any) -> Any | None:
+    """A column as float64, missing values kept; None for one of words.
+
+    Numbers, truth values and decimals are what they are; durations are in seconds and times of day in seconds since
+    midnight; dates are days since 1970, with the time of day as their fraction.
+    """
+    kind = column.type
+    if types.is_date(kind):
+        return as_numbers(compute.cast(column, pyarrow.timestamp("ms")))
+    if _is(kind, _TIMES):
+        seconds = as_seconds(column)
+        return compute.divide(seconds, 86_400.0) if types.is_timestamp(kind) else seconds
+    return compute.cast(column, pyarrow.float64(), safe=False) if _is(kind, _NUMBERS) else None
+
+
+def as_seconds(column: Any) -> Any:
+    """Times of day, durations and timestamps as float64: seconds since midnight, of their length, since 1970."""
+    whole = pyarrow.int32() if types.is_time32(column.type) else pyarrow.int64()
+    counts = compute.cast(compute.cast(column, whole), pyarrow.float64(), safe=False)  # beyond 2⁵³ they are rounded
+    return compute.divide(counts, float(PER_SECOND[column.type.unit]))
+
+
+def as_words(name: str, column: Any) -> Any:
+    """A column of words as text; bytes must be text in UTF-8."""
+    try:
+        return compute.cast(column, pyarrow.string())
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):
+        raise InputError(f"column {name!r} holds {column.type} that is not text in UTF-8: write the file without it, "
+                         "or its text") from None
+
+
+def _is(kind: Any, *groups: Any) -> bool:
+    return any(is_one(kind) for group in groups for is_one in group)
