@@ -8,14 +8,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from descend._tree import Tree, named_leaves, split
+from descend._tree import Tree, is_plain_list, named_leaves, split
 from descend.engine.begin import Setup
 from descend.engine.descent import Descent, Static
 from descend.engine.loss import Carried
 from descend.engine.search import FIRST, Race
 from descend.engine.trainer import Validate
 from descend.errors import InputError
-from descend.optimizers import EMA, LBFGS, Optimizer, as_optimizer
+from descend.optimizers import EMA, LBFGS, LBFGSB, Optimizer, as_optimizer
 from descend.schedules._settings import is_known_scalar
 from descend.sources import Empty, HostArrays, MiniBatches, WholeSet, as_data, on_device
 from descend.stopping import Budget, Convergence, GradientTolerance, Plateau, Target
@@ -64,15 +64,43 @@ def whole_steps(steps: Any) -> int:
     return int(steps)
 
 
-def rule_of(optimizer: Any, ema: float | None, steps: int | None, setup: Setup) -> tuple[Optimizer, Race | None]:
+def rule_of(
+    optimizer: Any, bounds: Any, ema: float | None, steps: int | None, setup: Setup
+) -> tuple[Optimizer, Race | None]:
     """The rule, its lengths left open; where it was left to us and its learning rate must be found first, how."""
     within = (lambda rule: rule) if ema is None else (lambda rule: EMA(rule, ema))
+    if bounds is not None:
+        return within(_bounded(optimizer, bounds, setup)), None
     if not isinstance(optimizer, str) or optimizer != "auto":
         return within(as_optimizer(optimizer)), None
     if setup.is_noiseless:
         return within(LBFGS()), None
     race = Race(steps, *_crowding(setup, steps), within)
     return dataclasses.replace(race, steps=None, passes=math.inf).rule(FIRST), race
+
+
+def _bounded(optimizer: Any, bounds: Any, setup: Setup) -> LBFGSB:
+    """The rule for bounds.
+
+    **Raises** `InputError` for what are no bounds, and where they cannot be kept.
+    """
+    if not (isinstance(optimizer, str) and optimizer == "auto"):
+        raise InputError("bounds= are kept by LBFGSB, and by no other rule: leave optimizer= out")
+    if not setup.is_noiseless:
+        raise InputError("bounds= are for a function, or for all the data at each step: give batch_size= the number of "
+                         "examples")
+    if not (isinstance(bounds, tuple | list) and len(bounds) == 2):
+        raise InputError(f"bounds= are a pair, (lower, upper), each a number or a tree like params, but not {bounds!r}")
+    rule = LBFGSB(lower=_bound(bounds[0], -np.inf), upper=_bound(bounds[1], np.inf))
+    rule.refuse_empty(setup.numbers)
+    return rule
+
+
+def _bound(given: Any, none: float) -> Any:
+    """A bound, or what there is none by; a list of numbers is an array, as it is of parameters."""
+    if given is None:
+        return none
+    return np.asarray(given, np.float64) if is_plain_list(given) else given
 
 
 def _crowding(setup: Setup, steps: int | None) -> tuple[float, float]:

@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from descend._restarts import from_several
 from descend._tree import Tree
 from descend.engine.progress import Observer
 from descend.engine.trainer import Checkpoint
+from descend.errors import InputError
 from descend.stopping import Stop
 from descend.training import Result, Trainer
 
@@ -18,6 +20,8 @@ def minimize(
     *,
     state: Tree = None,
     optimizer: Any = "auto",
+    bounds: Any = None,
+    restarts: int = 0,
     ema: float | None = None,
     batch_size: int | None = None,
     epochs: float | None = None,
@@ -54,6 +58,10 @@ def minimize(
       batches `AdamW`, whose rate short descents find beforehand; they take about a tenth of the steps besides, and
       `search` in the result tells of them. Its weights decay the faster, the fewer examples there are. `ema`: the decay
       of an average of the parameters, which is then what is validated and returned.
+    - `bounds`: a pair, `(lower, upper)`: numbers for all parameters, or trees like them, `None` where there is none;
+      for functions, and for all the data at each step. The rule is `LBFGSB` then, and a start beyond is moved to them.
+    - `restarts`: begin from so many more points, too, normally distributed around `params`, as wide as each of them is
+      large, and at least 1. The result is that of the lowest minimum; `minima` has all that were found, and how often.
     - `batch_size`: 1 is stochastic, the number of examples is batch gradient descent. By default 64, or all if fewer.
     - `epochs`, `steps`, `seconds`: the budget; the first to be spent ends the descent. By default 100,000 steps for
       a function and 100 epochs for data.
@@ -85,4 +93,9 @@ def minimize(
     ('converged', 3.0)
     """
     settings = dict(locals())  # all that was given, by name
-    return Trainer.begin(**settings).to_the_end()
+    if not settings.pop("restarts"):
+        return Trainer.begin(**settings).to_the_end()
+    if checkpoint is not None:
+        raise InputError("restarts= are several descents, and a checkpoint is of one: leave one of them out")
+    several = lambda start: Trainer.begin(**settings | {"params": start}).to_the_end()
+    return from_several(several, params, restarts, seed)

@@ -33,6 +33,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Minimum:
+    """A minimum: its parameters, the loss there, and how many descents ended at it."""
+
+    params: Tree
+    loss: float
+    found: int
+
+
+@dataclass(frozen=True)
 class Result:
     """Where a descent ended, why, and how it got there.
 
@@ -41,7 +50,7 @@ class Result:
     validation. `run`: the run as it ended, a value to keep, to fork and to `advance`. `seconds`: of training. `state`:
     the loss's own, if it keeps one, as it belongs to `params`. `search`: how the learning rate was found, if it was.
     `snapshots`: the runs that were kept on the way, by their step, where they were asked for. `point`: what kind of
-    point it ended at.
+    point it ended at. `minima`: those that were found from several starts, the lowest first, if there were `restarts`.
     """
 
     params: Tree
@@ -54,6 +63,7 @@ class Result:
     state: Tree = None
     search: Search | None = None
     snapshots: Mapping[int, Run] = field(default_factory=dict)
+    minima: tuple[Minimum, ...] = ()
     examined: Point | None = field(default=None, repr=False)
 
     @cached_property
@@ -106,6 +116,7 @@ class Trainer(Drive):
         *,
         state: Tree = None,
         optimizer: Any = "auto",
+        bounds: Any = None,
         ema: float | None = None,
         batch_size: int | None = None,
         epochs: float | None = None,
@@ -125,7 +136,7 @@ class Trainer(Drive):
     ) -> "Trainer":
         """A descent before its first step; or, with `resume=True`, where its checkpoint stands.
 
-        The arguments, defaults and errors are those of `minimize`.
+        The arguments, defaults and errors are those of `minimize`, but for `restarts`: a trainer is one descent.
         """
         if as_flag("resume", resume) and checkpoint is None:
             raise InputError("resume=True needs checkpoint=, the file to go on from")
@@ -134,7 +145,8 @@ class Trainer(Drive):
         setup = Setup.of(loss, params, data, state, batch_size, dtype)
         with precision(setup.numbers):
             budget = budget_of(setup.source, epochs, steps, seconds)
-            rule, race = rule_of(optimizer, ema, budget.steps, setup)
+            rule, race = rule_of(optimizer, bounds, ema, budget.steps, setup)
+            setup = replace(setup, numbers=rule.feasible(setup.numbers))
             tolerance, plateau, target = stops_of(stop, setup, validation)
             first = race.rule(FIRST) if race else rule.over(budget.steps)
             run, convolves = setup.begun(first, tolerance, seed, on_nonfinite, as_watch(watch))

@@ -62,9 +62,9 @@ class Around:
 
     def hessian(self) -> np.ndarray:
         """That of the free parameters, a column at a time."""
-        x = self.here
-        columns = np.stack([self.at(x, unit)[2][self.free] for unit in np.eye(len(x))[self.free]], axis=1)
-        return (columns + columns.T) / 2
+        x, n = self.here, int(self.free.sum())
+        rows = np.array([self.at(x, unit)[2][self.free] for unit in np.eye(len(x))[self.free]]).reshape(n, n)
+        return (rows + rows.T) / 2
 
     def residuals(self) -> tuple[np.ndarray, np.ndarray]:
         """The residuals of a sum of squares, and their Jacobian."""
@@ -73,6 +73,11 @@ class Around:
             r, columns = self.run.descent.without_data.run(_with_jacobian, self.numbers, self.batch, carried)
             leaves = [np.asarray(leaf, np.float64).reshape(r.size, -1) for leaf in jax.tree.leaves(columns)]
             return flat(r), np.concatenate(leaves, axis=1)
+
+    def allowed(self, x: np.ndarray) -> np.ndarray:
+        """The nearest vector that the rule's bounds allow."""
+        with precision(self.numbers):
+            return flat(self.run.descent.optimizer.feasible(self._tree(x)))
 
     def _tree(self, x: np.ndarray) -> Tree:
         leaves = jax.tree.leaves(self.numbers)
@@ -156,7 +161,7 @@ def _units(hessian: np.ndarray) -> np.ndarray:
     """
     units = np.ones(len(hessian))
     for _ in range(20):
-        largest = np.abs(units[:, None] * hessian * units).max(axis=1)
+        largest = np.abs(units[:, None] * hessian * units).max(axis=1, initial=0.0)
         units = units / np.sqrt(np.where(largest > 0, largest, 1.0))
     return units
 

@@ -80,28 +80,34 @@ def _told(look: "_Look", found: Directions, nothing: float, zero: float) -> Poin
     look.far(found.downwards)
     look.far(_mixed(found.flat))
     look.as_far_as(found.upwards, found.upward, 100 * (look.noise + nothing))
-    least, greatest, fall = found.least, found.greatest, max(found.fall, look.fall)
-    tell = lambda kind, evidence, fall=fall: Point(
-        kind, evidence, look.value, fall, (least, greatest), abs(look.value) <= zero
-    )
+    fall, value = max(found.fall, look.fall), f"the loss, {look.value:.6g},"
+    kind: Kind = "unknown"
     if found.fall <= nothing and look.is_above:
-        rises = found.upward.size or (not found.are_all and greatest > 0) or look.highest > 0
-        kind: Kind = "saddle" if rises else "maximum"
-        return tell(kind, f"beside it, {look.farthest:.2g} away, the loss is lower than its {look.value:.6g}, by "
-                          f"{look.fall:.2g}; the least curvature is {least:.2g}")
-    if fall > nothing:
-        return tell("unknown", f"the loss, {look.value:.6g}, can still fall by {fall:.2g}, as its slope and curvature "
-                               "tell")
-    if found.most > nothing:
-        return tell("unknown", f"by how much the loss can still fall is not told by {len(found.curvatures)} products "
-                               "with its Hessian", math.inf)
-    told = f"the loss, {look.value:.6g}, can fall by {fall:.2g} more, as its curvature tells"
+        rises = found.upward.size or (not found.are_all and found.greatest > 0) or look.highest > 0
+        kind = "saddle" if rises else "maximum"
+        evidence = (f"beside it, {look.farthest:.2g} away, {value} is lower by {look.fall:.2g}; the least curvature is "
+                    f"{found.least:.2g}")
+    elif fall > nothing:
+        evidence = f"{value} can still fall by {fall:.2g}, as its slope and curvature tell"
+    elif found.most > nothing:
+        evidence = f"{len(found.curvatures)} products with the Hessian do not tell by how much {value} can still fall"
+        fall = math.inf
+    else:
+        kind, how = _minimum(look, found)
+        evidence = f"{value} can fall by {fall:.2g} more, as its curvature tells{how}"
+    return Point(kind, evidence, look.value, fall, (found.least, found.greatest), abs(look.value) <= zero)
+
+
+def _minimum(look: "_Look", found: Directions) -> tuple[Kind, str]:
+    """Which kind of minimum a point is that has none lower beside it, and what there is to say of it."""
     if flat := found.flat.shape[1] + found.downwards.shape[1] + look.hidden(found.upwards, found.upward):
         along = "a direction" if flat == 1 else f"{flat} directions"
-        return tell("flat minimum", f"{told}; along {along} it does not change by more than rounding")
+        return "flat minimum", f"; along {along} it does not change by more than rounding"
     if not found.are_all:
-        return tell("minimum", f"{told}, as far as {len(found.curvatures)} products with its Hessian show it")
-    return tell("minimum", f"{told}, which is upwards in all directions")
+        return "minimum", f", as far as {len(found.curvatures)} products with its Hessian show it"
+    if len(found.curvatures) == 0:
+        return "minimum", ": no parameter can be moved to where it falls"
+    return "minimum", ", which is upwards in all directions"
 
 
 def _mixed(ways: np.ndarray) -> np.ndarray:
@@ -151,7 +157,7 @@ class _Look:
         return float(np.max(np.abs(way) / self._sizes))
 
     def _both(self, step: np.ndarray) -> None:
-        for moved in (step, -step):
+        for moved in (self._around.allowed(self._here + sign * step) - self._here for sign in (1, -1)):
             rise = self._around.value(self._here + moved) - self.value
             if abs(rise) <= self.noise or not math.isfinite(rise):
                 continue

@@ -10,6 +10,7 @@ from descend.optimizers.adam import Adam, AdamW, NAdam, NAdamW, RAdam
 from descend.optimizers.adaptive import AdaDelta, AdaGrad, RMSprop
 from descend.optimizers.averaged import ScheduleFreeAdamW, ScheduleFreeSGD
 from descend.optimizers.backtracking import Backtracking
+from descend.optimizers.bounded import LBFGSB
 from descend.optimizers.conjugate import NonlinearCG
 from descend.optimizers.factored import Adafactor
 from descend.optimizers.layerwise import LAMB, LARS
@@ -46,6 +47,7 @@ __all__ = [
     "LAMB",
     "LARS",
     "LBFGS",
+    "LBFGSB",
     "SAM",
     "SGD",
     "SOAP",

@@ -80,6 +80,9 @@ class Modifier(Optimizer):
     def free(self, state: ModifierState, params: Tree) -> Tree:
         return self.rule.free(state.rule, params)
 
+    def feasible(self, params: Tree) -> Tree:
+        return self.rule.feasible(params)
+
     def passed_over(self, state: ModifierState) -> Any:
         return self.rule.passed_over(state.rule)
 

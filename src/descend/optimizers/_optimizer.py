@@ -92,6 +92,10 @@ class Optimizer:
         del state
         return jax.tree.map(lambda p: np.ones(np.shape(p), bool), params)
 
+    def feasible(self, params: Tree) -> Tree:
+        """The nearest parameters that are allowed: these, for all that know of no bounds."""
+        return params
+
     def passed_over(self, state: Any) -> Any:
         """Whether the last step was left out because a number was not finite, so that a descent may go on."""
         del state

@@ -89,6 +89,15 @@ class Search(Optimizer):
         del state, slope, steepest
         return unit
 
+    def downhill(self, state: SearchState) -> Tree:
+        """The direction from the last point in which the loss falls whatever is remembered: the negative gradient."""
+        return times(-1, state.here.grads)
+
+    def farthest(self, here: Point, direction: Tree) -> Any:
+        """The longest step to try from a point in a direction: squares must be within the range of numbers."""
+        del here
+        return _farthest(direction)
+
     def memory_start(self, params: Tree) -> dict[str, Any]:
         """What is remembered of earlier points before there are any."""
         del params
@@ -120,7 +129,7 @@ class Search(Optimizer):
         with np.errstate(all="ignore"):  # a trial may be far too long
             there = Point(params, as_scalar(value, state.records.scale), grads)
             state = suited(self, jax.tree.leaves(params))._after(there, state, extra)
-            target = plus(state.here.params, state.line.trial, state.direction)
+            target = self.feasible(plus(state.here.params, state.line.trial, state.direction))
             return jax.tree.map(lambda x, p: _finite(_finite(x) - p), target, params), state
 
     def _after(self, there: Point, state: SearchState, extra: dict[str, Any]) -> SearchState:
@@ -157,7 +166,7 @@ class Search(Optimizer):
     ) -> tuple[Tree, Any, Line, Any]:
         """The direction from where the search is now, whether it is the negative gradient, the line along it, and
         whether nothing is to be found there: then the line is one that stays."""
-        records, downhill = state.records, times(-1, state.here.grads)
+        records, downhill = state.records, self.downhill(state)
         xp, gradient = namespace(records.scale), times(records.scale, state.here.grads)
         direction, steepest = choose(
             accepted, lambda: self.ahead(before, state.here, state.memory, extra),
@@ -169,7 +178,7 @@ class Search(Optimizer):
         trial = xp.where(accepted & ~fails, self.first_trial(before, slope, steepest, unit), unit)
         hopeless = ~((slope < 0) & (trial > 0) & xp.isfinite(trial))
         stalled = hopeless | (~accepted & before.steepest) | (records.idle >= PATIENCE)
-        line = self.line_search.begin(slope, xp.where(stalled, 0, trial), _farthest(direction))
+        line = self.line_search.begin(slope, xp.where(stalled, 0, trial), self.farthest(state.here, direction))
         return direction, steepest, line._replace(settling=stalled), stalled
 
     def eval_params(self, state: SearchState, params: Tree) -> Tree:

@@ -38,18 +38,18 @@ class _Solving(NamedTuple):
 
 @rule
 class NewtonCG(TrustRegion):
-    """Newton's method in a trust region, without a Hessian: `min gᵀp + ½ pᵀHp` for `‖p‖ ≤ Δ` by conjugate gradients, that
-    end at the radius, where the curvature is negative, or when
+    """Newton's method in a trust region, whose equations are solved by conjugate gradients:
 
-        ‖g + Hp‖ ≤ min(½, √(‖g‖ / ‖g₀‖)) ‖g‖
+        min gᵀp + ½ pᵀHp  for  ‖p‖ ≤ Δ
+        until ‖g + Hp‖ ≤ min(½, √(‖g‖ / ‖g₀‖)) ‖g‖, or at the radius, or where pᵀHp ≤ 0
 
     so that far from the minimum little work is done, and near to it the method is superlinear. Products Hp are those of
     JAX, of forward over reverse derivatives, each the cost of about two gradients; nothing of n² is held, so that there
     may be many parameters. Directions of negative curvature are followed to the radius, away from saddle points.
 
     It needs the loss as a function: a descent gives it, and outside of one it is `update(grads, state, params,
-    value=..., value_fn=...)`. For losses without noise. `radius`: the first Δ, as a factor of `‖θ₀‖`, or of 1 where that
-    is 0. `products`: the most products with the Hessian for a step. Readings: `radius`.
+    value=..., value_fn=...)`. For losses without noise. `radius`: the first Δ, as a factor of `‖θ₀‖`, or of 1 where
+    that is 0. `products`: the most products with the Hessian for a step. Readings: `radius`.
 
     >>> import jax, jax.numpy as jnp
     >>> loss = lambda x: 100 * (x[1] - x[0] ** 2) ** 2 + (1 - x[0]) ** 2
