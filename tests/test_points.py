@@ -144,3 +144,25 @@ def test_many_parameters_that_ran_away_are_at_no_minimum():
     fit = minimize(lambda x: ((1 / (1 + jnp.exp(-x)) - target) ** 2).sum(), np.full(300, 800.0))
     assert fit.reason.name == "stationary"
     assert fit.point.kind == "flat minimum"
+
+
+# Functions of "Dive into Deep Learning", chapters 12.1 to 12.3, with the kind that descents from anywhere end at.
+BOOK = {
+    "x cos(πx)": (lambda x: x[0] * jnp.cos(jnp.pi * x[0]) + 0.05 * x[0] ** 4, 1, {"minimum"}),
+    "x²": (lambda x: (x**2).sum(), 1, {"minimum"}),
+    "x₁² + 2x₂²": (lambda x: x[0] ** 2 + 2 * x[1] ** 2, 2, {"minimum"}),
+    "0.1x₁² + 2x₂²": (lambda x: 0.1 * x[0] ** 2 + 2 * x[1] ** 2, 2, {"minimum"}),
+    "cosh(x/2)": (lambda x: jnp.cosh(0.5 * x[0]), 1, {"minimum"}),
+    "x⁴ − 2x² + y²": (double_well, 2, {"minimum"}),
+    "(xy − 1)²": (valley, 2, {"flat minimum", "saddle"}),  # a saddle where a descent happens upon (0, 0)
+    "monkey saddle": (monkey, 2, {"unknown"}),  # which has no end below
+}
+
+
+@pytest.mark.parametrize("name", BOOK)
+def test_random_starts(name):
+    loss, n, kinds = BOOK[name]
+    for x in np.random.default_rng(1).uniform(-3, 3, size=(13, n)):
+        fit = minimize(loss, x, steps=2000)
+        assert fit.point.kind in kinds, (x, fit)
+        assert (fit.reason.name == "converged") == (fit.point.is_converged), (x, fit)

@@ -28,7 +28,10 @@ Those that are no rules of one array have tests of their own, in `tests/optimize
 | LBFGS | SciPy's L-BFGS-B, in evaluations, on the problems of Moré, Garbow and Hillstrom; the strong Wolfe conditions |
 | NonlinearCG | theory: n steps on a quadratic of n dimensions; the strong Wolfe conditions |
 | Backtracking | Armijo's condition |
+| LBFGSB | Hock and Schittkowski's minima; SciPy's L-BFGS-B and its non-negative least squares |
 | Newton | the numbers of "Dive into Deep Learning"; one step on a quadratic |
+| NewtonCG | the rate that its equations' accuracy gives on a quadratic; SciPy's trust-ncg |
+| LevenbergMarquardt | NIST's certified estimates and their errors, from far starts and near ones; SciPy's MINPACK |
 | Muon | the paper's box; `torch.optim.Muon` and `optax.contrib.muon` |
 | PolyakStep | the paper's box; `optax.polyak_sgd` |
 | clipping | `torch.nn.utils.clip_grad_norm_`, `optax.clip`, `optax.adaptive_grad_clip` |

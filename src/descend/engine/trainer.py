@@ -178,7 +178,10 @@ class Drive(Standing):
             return trace
         first = self.history.first_loss if len(self.history) else float(trace.columns["loss"][0])
         dtype, norm = trace.columns["loss"].dtype, trace.columns["gradient_norm"][-1]
-        self.point = examined(run, first, (stop if isinstance(stop, Convergence) else Convergence()).within(dtype))
+        tolerance = (stop if isinstance(stop, Convergence) else Convergence()).within(dtype)
+        if status == STALLED:  # as near as the precision lets it come, whatever was asked for
+            tolerance = max(tolerance, Convergence().within(dtype))
+        self.point = examined(run, first, tolerance)
         misled = not self.point.is_minimum and math.isfinite(self.point.fall) and norm > 0
         if status == STALLED or not isinstance(stop, Convergence) or not misled:
             return trace
