@@ -12,22 +12,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from descend._arrays import precision
 from descend._tree import Tree
 from descend.engine.advancing import Trace, dispatch
-from descend.engine.descent import CONVERGED, NONFINITE, RUNNING, STALLED
+from descend.engine.descent import CONVERGED, NONFINITE, STALLED
+from descend.engine.ending import divergence, looked_into, rest
 from descend.engine.history import History
 from descend.engine.pace import Pace, with_best_dispatch
-from descend.engine.points import Point, examined
 from descend.engine.progress import Observer, Progress
-from descend.engine.run import Run
 from descend.engine.search import Race
 from descend.engine.standing import Standing
-from descend.errors import InputError
 from descend.optimizers import Optimizer
-from descend.stopping import Convergence, Name, Plateau, Reason, Target
+from descend.stopping import Plateau, Reason, Target
 
 SEARCHING = 0.2  # of the seconds that there are, which the search for a learning rate may take
 Validate = Callable[[Tree, Tree], Mapping[str, float]]  # of parameters and state: `loss`, and what else to know
@@ -170,25 +166,10 @@ class Drive(Standing):
             self._report()
 
     def _looked_into(self, trace: Trace) -> Trace:
-        """Find out what a sign of convergence is worth. Where it misled, the descent goes on, and only a stronger one
-        will do; the trace then is without its last entry, as the step that belongs to it is yet to be made."""
-        run, stop = self.run, self.run.descent.stop
-        status = int(run.state.guard.status)
-        if stop is None or status not in (CONVERGED, STALLED):
-            return trace
+        """Find out what a sign of convergence is worth; the trace, as far as the descent has come."""
         first = self.history.first_loss if len(self.history) else float(trace.columns["loss"][0])
-        dtype, norm = trace.columns["loss"].dtype, trace.columns["gradient_norm"][-1]
-        tolerance = (stop if isinstance(stop, Convergence) else Convergence()).within(dtype)
-        if status == STALLED:  # as near as the precision lets it come, whatever was asked for
-            tolerance = max(tolerance, Convergence().within(dtype))
-        self.point = examined(run, first, tolerance)
-        misled = not self.point.is_minimum and math.isfinite(self.point.fall) and norm > 0
-        if status == STALLED or not isinstance(stop, Convergence) or not misled:
-            return trace
-        guard = run.state.guard._replace(status=np.int32(RUNNING))
-        descent = dataclasses.replace(run.descent, stop=stop.stricter())
-        self.run, self.point = Run(run.state._replace(guard=guard), descent), None
-        return trace.without_last
+        self.run, trace, self.point = looked_into(self.run, trace, first)
+        return trace
 
     def _conclude(self) -> None:
         """What comes after the last step."""
@@ -206,11 +187,11 @@ class Drive(Standing):
         run, step = self.run, self.run.step
         status = int(run.state.guard.status)
         if status == NONFINITE:
-            self.reason = _divergence(trace, step)
+            self.reason = divergence(trace, step)
             return
         validated = self._validate(self.validate) if self.validate and step == self._next_validation(step - 1) else {}
         if status in (CONVERGED, STALLED):
-            self.reason = _rest(run, trace, self.point)
+            self.reason = rest(run, trace, self.point)
         elif validated and self.target and self.target.reached(validated):
             self.reason = Reason("reached", self.target.evidence(validated), step)
         elif self.plateau and self.best.waited >= self.plateau.patience:
@@ -277,35 +258,6 @@ class Drive(Standing):
             progress = self.progress
             for observer in self.observers:
                 observer(progress)
-
-
-def _rest(run: Run, trace: Trace, point: Point | None) -> Reason:
-    """Why a descent came to rest: the word is "converged" only where the gradient, or the search, and the curvature
-    agree."""
-    loss, norm, stop = trace.columns["loss"][-1], trace.columns["gradient_norm"][-1], run.descent.stop
-    name: Name = "stalled"
-    evidence = (f"no step that was tried lowers the loss below {loss:.6g}, where the gradient's norm is {norm:.3g}: "
-                "the limit of this precision")
-    if int(run.state.guard.status) == CONVERGED and stop is not None:
-        name, evidence = "stationary", stop.evidence(norm, np.asarray(run.state.guard.first_norm))
-    if point is None:
-        return Reason(name, evidence, run.step)
-    return Reason("converged" if point.is_converged else name, f"{evidence}. {point}", run.step)
-
-
-def _divergence(trace: Trace, step: int) -> Reason:
-    """Which number was the first that is not finite.
-
-    **Raises** `InputError` if that was so before any step: then it is not the descent that diverged.
-    """
-    row = {name: trace.columns[name][-1] for name in ("loss", "gradient_norm", "update_norm")}
-    name, value = next((name, value) for name, value in row.items() if not np.isfinite(value))
-    what = {"loss": "loss", "gradient_norm": "gradient's norm", "update_norm": "update's norm"}[name]
-    if step == 0 and name != "update_norm":
-        raise InputError(f"the {what} is {value} at the starting parameters: begin where the loss is finite, "
-                         "and look for values in the data that are not")
-    return Reason("diverged", f"the {what} was {value} at step {step}; the parameters are those before it, which are "
-                  "finite. A smaller learning rate may help", step)
 
 
 @contextlib.contextmanager
