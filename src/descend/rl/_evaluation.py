@@ -27,35 +27,26 @@ class Episodes(NamedTuple):
     lengths: np.ndarray
 
 
-def evaluate(
-    environment: Environment, network: Any, moments: Moments | None, seed: int, is_stack: bool
-) -> Episodes:
-    """100 episodes side by side; of each member, if the network is a stack of several.
+def evaluate(environment: Environment, network: Any, moments: Moments | None, seed: int) -> Episodes:
+    """100 episodes side by side.
 
     **Raises** `InputError` if one of them does not end.
     """
     numbers, rest = split(network)
     key = jax.random.key(seed, impl=GENERATOR)
-    returns, lengths, ended = _evaluate(environment, is_stack, Static.of(rest), numbers, moments, key)
+    returns, lengths, ended = _evaluate(environment, Static.of(rest), numbers, moments, key)
     if not np.asarray(ended).all():
         raise InputError(f"{environment.name}: an episode did not end within {LONGEST:,} steps: give the environment a "
                          "time_limit")
     return Episodes(np.asarray(returns), np.asarray(lengths))
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@partial(jax.jit, static_argnums=(0, 1))
 def _evaluate(
-    environment: Environment, is_stack: bool, rest: Static, numbers: Tree, moments: Any, key: jax.Array
-) -> tuple[Any, Any, Any]:
-    of_one = lambda numbers, moments: _episodes(environment, join(numbers, rest.thaw()), moments, key)
-    return (jax.vmap(of_one) if is_stack else of_one)(numbers, moments)
-
-
-def _episodes(
-    environment: Environment, network: Any, moments: Moments | None, key: jax.Array
+    environment: Environment, rest: Static, numbers: Tree, moments: Any, key: jax.Array
 ) -> tuple[Any, Any, Any]:
     limit = environment.time_limit or LONGEST
-    act = acting(network)
+    act = acting(join(numbers, rest.thaw()))
     beginning, key = jax.random.split(key)
 
     def step(carry: Any) -> Any:
