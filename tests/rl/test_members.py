@@ -1,5 +1,6 @@
 """Policies side by side: each as if it were alone."""
 
+import dataclasses
 import os
 import signal
 
@@ -7,9 +8,10 @@ import numpy as np
 import pytest
 from toy_worlds import Walk
 
+from compiling import programs
 from descend import InputError
-from descend.engine.storing import tree_to_arrays
-from descend.rl import PPO
+from descend.engine.storing import read_arrays, tree_to_arrays
+from descend.rl import PPO, _members
 
 SEEDS = (5, 1, 7)
 QUICK = PPO(num_envs=4, num_steps=16, epochs=4, minibatches=2, learning_rate=3e-3)
@@ -56,8 +58,9 @@ def test_observers_are_told_of_the_one_that_has_come_least_far():
     assert [progress.reason for progress in told[:-1]] == [None] * (len(told) - 1)
 
 
-def test_an_interrupt_ends_all_and_each_goes_on(tmp_path):
-    train = lambda **more: QUICK.train(Walk(solved_at=None), steps=12_800, seeds=SEEDS, **more)
+def test_an_interrupt_ends_all_and_each_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(_members, "LOOK", 0.01)  # seconds, after which none of them is at its end
+    train = lambda **more: QUICK.train(Walk(solved_at=None), steps=3200, seeds=SEEDS, **more)
     told = []
 
     def interrupt(progress):
@@ -71,6 +74,28 @@ def test_an_interrupt_ends_all_and_each_goes_on(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run-1", "run-5", "run-7"]
     went_on, whole = train(checkpoint=file, resume=True), train()
     assert list(map(bits, went_on.members)) == list(map(bits, whole.members))
+
+
+def test_they_share_what_is_compiled(together):  # which has compiled how to evaluate
+    compiled = []
+    for shape, seeds in ((8, [0]), (12, [0, 1, 2])):  # of another shape, so that the second finds nothing of the first
+        with programs() as found:
+            dataclasses.replace(QUICK, num_steps=shape).train(Walk(), steps=64, stop=None, seeds=seeds)
+        compiled.append(len(found))
+    assert compiled[0] == compiled[1] > 0
+
+
+def test_an_error_of_one_ends_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(_members, "LOOK", 0.01)
+
+    def fail(progress):
+        raise RuntimeError("of whoever looks on")
+
+    with pytest.raises(RuntimeError, match="looks on"):
+        QUICK.train(Walk(), steps=10**6, stop=None, seeds=SEEDS, observers=[fail], checkpoint=tmp_path / "run")
+    steps = [int(read_arrays(file)[0]["state/step"]) for file in tmp_path.iterdir()]
+    assert len(steps) == 2
+    assert max(steps) < 10**5  # of 125,000
 
 
 @pytest.mark.parametrize(("seeds", "settings", "match"), [

@@ -56,8 +56,8 @@ def side_by_side(
 
 
 class Board:
-    """What observers are told of several descents: how far the one is that has come least far, with the last entries of
-    all, and the median of each of their validations."""
+    """What observers are told of several descents, once each has begun: how far the one is that has come least far,
+    with the last entries of all, and the median of each of their validations."""
 
     def __init__(self, count: int, observers: Sequence[Observer]):
         self._lock, self._observers = threading.Lock(), observers
@@ -69,7 +69,8 @@ class Board:
             self._told[number] = progress
             told = [each for each in self._told if each is not None]
             going = [each for each in told if each.reason is None]
-            if min(going, key=lambda each: each.step, default=progress) is progress:
+            last = min(going, key=lambda each: each.step, default=progress)
+            if len(told) == len(self._told) and last is progress:
                 of = lambda what, name: np.array([getattr(each, what).get(name, np.nan) for each in told])
                 latest = {name: of("latest", name) for name in progress.latest}
                 validation = {name: float(np.median(of("validation", name))) for name in progress.validation}
