@@ -30,12 +30,12 @@ from stable_baselines3.common.env_util import make_vec_env
 
 from benchmarks import _plain_ppo
 from benchmarks._rows import Row
+from descend.engine.many import advance_many
 from descend.engine.programs import forget
 from descend.engine.run import Run, advance
 from descend.minimize import minimize
 from descend.rl import PPO, ActorCritic
 from descend.rl._evaluation import evaluate
-from descend.rl._members import Members
 from descend.rl._training import Training
 from descend.rl.environments import make
 from descend.schedules import Polynomial
@@ -107,7 +107,7 @@ class Curve:
         if made < self.task.budget * (len(self.returns) + 1) / LOOKS:
             return
         self.spent += time.perf_counter() - self.begun
-        judged = evaluate(make(self.task.name), network(), None, len(self.returns), False)
+        judged = evaluate(make(self.task.name), network(), None, len(self.returns))
         self.seconds.append(self.spent)
         self.returns.append(float(judged.returns.mean()))
         self.begun = time.perf_counter()
@@ -153,16 +153,16 @@ def _return_at(curve: Curve, look: int) -> float:
     return curve.returns[look - 1]
 
 
-def _started(task: Task, environment: Any, seed: int, seeds: Sequence[int] | None = None) -> Run:
+def _started(task: Task, environment: Any, seed: int) -> Run:
     """A training of ours after its first step."""
-    training = Training.of(task.ours, environment, None, seed, seeds)
+    training = Training.of(task.ours, environment, None, seed)
     source = training.world.source(
         gamma=task.gamma, gae_lambda=task.gae_lambda, num_envs=task.envs, num_steps=task.steps, epochs=task.epochs,
         minibatches=task.rollout // task.batch, normalize_observations=False, normalize_rewards=False,
     )  # fmt: skip
     return minimize(
-        training._loss(), training._network(), source if seeds is None else Members(source, tuple(seeds)),
-        optimizer=training._rule().over(task.updates), steps=1, stop=[], seed=seed,
+        training._loss(), training._network(), source, optimizer=training._rule().over(task.updates), steps=1, stop=[],
+        seed=seed,
     ).run  # fmt: skip
 
 
@@ -270,14 +270,15 @@ def _through_gymnasium(task: Task, theirs: Sequence[Curve]) -> Row:
 
 def _side_by_side(task: Task) -> Row:
     """Half of the budget, after a rollout to compile; in turns."""
-    runs = [_started(task, task.name, 0), _started(task, task.name, 0, range(MEMBERS))]
-    runs = [_advanced(run, task.per_rollout) for run in runs]
+    one_run, runs = _started(task, task.name, 0), [_started(task, task.name, seed) for seed in range(MEMBERS)]
     seconds: list[list[float]] = [[], []]
     for _ in range(5):
-        for i, run in enumerate(runs):
-            begin = time.perf_counter()
-            runs[i] = _advanced(run, run.step + task.updates // 10)
-            seconds[i].append(time.perf_counter() - begin)
+        begin = time.perf_counter()
+        one_run = _advanced(one_run, one_run.step + task.updates // 10)
+        middle = time.perf_counter()
+        runs = [run for run, _ in advance_many(runs, task.updates // 10)]
+        seconds[0].append(middle - begin)
+        seconds[1].append(time.perf_counter() - middle)
     one, eight = map(statistics.median, seconds)
     words = f"{task.budget // 10:,} steps of each"
     return Row(f"{task.name}, eight seeds", "ours, one after the other", words, "s", eight, 8 * one)

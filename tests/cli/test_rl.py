@@ -120,6 +120,8 @@ def test_seeds_side_by_side_are_told_of_by_median_and_spread(descend):
     means = list(metrics["seeds"].values())
     assert (metrics["lowest"], metrics["highest"]) == (min(means), max(means))
     assert (metrics["median"], metrics["mean_return"]) == (np.median(means), max(means))
+    history = pd.read_parquet("runs/CartPole-v1/history.parquet")
+    assert history.groupby("seed")["environment_steps"].max().to_dict() == {5: 2048, 6: 2048, 7: 2048}
     page = Path("runs/CartPole-v1/report.html").read_text()
     assert "the best of 3 seeds, whose median is" in page
     assert "all seeds" in page

@@ -1,82 +1,101 @@
 """Policies side by side: each as if it were alone."""
 
-import jax
-import jax.numpy as jnp
+import dataclasses
+import os
+import signal
+
 import numpy as np
 import pytest
 from toy_worlds import Walk
 
-from descend import Adam, InputError
-from descend.optimizers import ClipByNorm
-from descend.rl import PPO, ActorCritic
-from descend.rl._losses import PolicyLoss
-from descend.rl._members import EachMember, SumOverMembers
-from descend.rl._rollouts import Rollouts
+from compiling import programs
+from descend import InputError
+from descend.engine.storing import read_arrays, tree_to_arrays
+from descend.rl import PPO, _members
 
 SEEDS = (5, 1, 7)
 QUICK = PPO(num_envs=4, num_steps=16, epochs=4, minibatches=2, learning_rate=3e-3)
 
 
-def stacked(trees):
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+def bits(result):
+    return [array.tobytes() for array in tree_to_arrays(result.policy.network, "").values()]
 
 
-def batches():
-    """A network and a batch of each member, as a member alone would have them."""
-    environment = Walk()
-    parts = {"num_envs": 4, "num_steps": 8, "epochs": 1, "minibatches": 1}
-    source = Rollouts(environment=environment, gamma=0.9, gae_lambda=0.9, **parts)
-    networks = [ActorCritic.drawn(environment.observation_shape, environment.actions, seed) for seed in SEEDS]
-    cursors = [source.init(jax.random.key(seed)) for seed in SEEDS]
-    draw = jax.jit(source.draw)
-    drawn = [draw(cursor, network)[0] for cursor, network in zip(cursors, networks, strict=True)]
-    return networks, drawn
+@pytest.fixture(scope="module")
+def together():
+    return QUICK.train(Walk(), steps=20_000, evaluate_every=640, seeds=SEEDS)
 
 
-def test_the_gradient_of_the_sum_is_each_members_own():
-    networks, drawn = batches()
-    loss = PolicyLoss(clip=0.2, entropy=0.01)
-    together = jax.jit(jax.grad(SumOverMembers(loss), has_aux=True))(stacked(networks), stacked(drawn))
-    gradient = jax.jit(jax.grad(loss, has_aux=True))
-    alone = [gradient(network, batch) for network, batch in zip(networks, drawn, strict=True)]
-    for mine, theirs in zip(jax.tree.leaves(together), jax.tree.leaves(stacked(alone)), strict=True):
-        np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-6)
+def test_they_are_what_each_is_alone_bit_for_bit(together):
+    for seed, member in zip(SEEDS, together.members, strict=True):
+        alone = QUICK.train(Walk(), steps=20_000, evaluate_every=640, seed=seed)
+        assert bits(member) == bits(alone)
+        assert member.reason == alone.reason
+        assert member.history.validation == alone.history.validation
+        np.testing.assert_array_equal(member.history["loss"], alone.history["loss"])
+        np.testing.assert_array_equal(member.returns, alone.returns)
 
 
-def test_each_is_stepped_by_the_norm_of_its_own_gradient():
-    rule = ClipByNorm(Adam(0.1), 1.0)
-    grads = [{"w": jnp.array([3.0, 4.0]) * scale} for scale in (0.01, 1.0, 100.0)]
-    params = [{"w": jnp.zeros(2)} for _ in grads]
-    together, both = EachMember(rule), stacked(params)
-    state, alone = together.init(both), [rule.init(p) for p in params]
-    for _ in range(3):
-        updates, state = together.update(stacked(grads), state, both, aux={})
-        steps = [rule.update(g, s, p) for g, s, p in zip(grads, alone, params, strict=True)]
-        alone = [after for _, after in steps]
-        for i, (update, _) in enumerate(steps):
-            np.testing.assert_allclose(updates["w"][i], update["w"], rtol=1e-6)
-    assert together.readings(state)["learning_rate"].shape == ()
+def test_they_are_told_of_together(together):
+    assert together.reason.name == "reached"
+    assert together.returns.shape == (3, 100)
+    assert together.median == -3
+    assert together.spread[0] <= together.median <= together.spread[1]
+    assert together.policy in together.policies
+    assert together.environment_steps == sum(member.environment_steps for member in together.members)
+    assert len({bits(member)[0] for member in together.members}) == 3
 
 
-def test_seeds_learn_side_by_side():
-    result = QUICK.train(Walk(), steps=20_000, seeds=range(4))
-    assert result.reason.name == "reached"
-    assert result.returns.shape == (4, 100)
-    assert len(result.policies) == 4
-    assert result.median == -3
-    assert result.spread[0] <= result.median <= result.spread[1]
-    assert {"return", "return_0", "return_3"} <= set(result.history.validation)
-    assert set(result.history.validation["episodes"]) == {100}  # of each
-    assert result.history["approx_kl"].shape[1] == 4
-    weights = [np.asarray(policy.network.weights) for policy in result.policies]
-    assert not any(np.array_equal(weights[0], other) for other in weights[1:])
+def test_observers_are_told_of_the_one_that_has_come_least_far():
+    told = []
+    QUICK.train(Walk(solved_at=None), steps=1280, seeds=SEEDS, observers=[told.append])
+    steps = [progress.step for progress in told]
+    assert steps == sorted(steps)
+    assert steps[-1] == 160
+    assert told[-1].reason.name == "budget"
+    assert told[-1].latest["entropy"].shape == (3,)
+    assert isinstance(told[-1].validation["return"], float)
+    assert [progress.reason for progress in told[:-1]] == [None] * (len(told) - 1)
 
 
-def test_they_begin_with_the_network_that_each_seed_alone_begins_with():
-    run = QUICK.train(Walk(), steps=1, seeds=SEEDS, stop=None).run
-    first = QUICK.train(Walk(), steps=1, seed=SEEDS[1], stop=None).run
-    moved = np.abs(np.asarray(run.params.weights[1] - first.params.weights)).max()
-    assert moved < 0.1  # they differ by some steps on other episodes, and not by where they began
+def test_an_interrupt_ends_all_and_each_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(_members, "LOOK", 0.01)  # seconds, after which none of them is at its end
+    train = lambda **more: QUICK.train(Walk(solved_at=None), steps=3200, seeds=SEEDS, **more)
+    told = []
+
+    def interrupt(progress):
+        told.append(progress)
+        if len(told) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    file = tmp_path / "run"
+    part = train(checkpoint=file, observers=[interrupt])
+    assert part.reason.name == "interrupted"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run-1", "run-5", "run-7"]
+    went_on, whole = train(checkpoint=file, resume=True), train()
+    assert list(map(bits, went_on.members)) == list(map(bits, whole.members))
+
+
+def test_they_share_what_is_compiled(together):  # which has compiled how to evaluate
+    compiled = []
+    for shape, seeds in ((8, [0]), (12, [0, 1, 2])):  # of another shape, so that the second finds nothing of the first
+        with programs() as found:
+            dataclasses.replace(QUICK, num_steps=shape).train(Walk(), steps=64, stop=None, seeds=seeds)
+        compiled.append(len(found))
+    assert compiled[0] == compiled[1] > 0
+
+
+def test_an_error_of_one_ends_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(_members, "LOOK", 0.01)
+
+    def fail(progress):
+        raise RuntimeError("of whoever looks on")
+
+    with pytest.raises(RuntimeError, match="looks on"):
+        QUICK.train(Walk(), steps=10**6, stop=None, seeds=SEEDS, observers=[fail], checkpoint=tmp_path / "run")
+    steps = [int(read_arrays(file)[0]["state/step"]) for file in tmp_path.iterdir()]
+    assert len(steps) == 2
+    assert max(steps) < 10**5  # of 125,000
 
 
 @pytest.mark.parametrize(("seeds", "settings", "match"), [

@@ -140,6 +140,7 @@ def test_kill_and_resume_is_bit_identical(tmp_path, settings, environment, seeds
         train(checkpoint=file, observers=[kill])
     part = train(checkpoint=file, resume=True)
     assert bits(part.run.state) == bits(whole.run.state)
+    assert [bits(policy.network) for policy in part.policies] == [bits(policy.network) for policy in whole.policies]
     assert np.array_equal(part.returns, whole.returns)
     assert part.history.validation == whole.history.validation
 

@@ -2,10 +2,11 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,8 @@ from descend.engine.programs import settings_here
 from descend.engine.run import Run
 from descend.errors import InputError
 from descend.sources import Empty, HostArrays, HostSource, WholeSet
+
+R = TypeVar("R")
 
 LITTLE, MANY = 64, 16  # numbers of a run at the most, and runs at the least, that are stacked
 FEW = 4  # runs, of which the first would keep the others waiting for as long as threads save
@@ -87,12 +90,20 @@ def _side_by_side(runs: list[Run], n: int) -> list[tuple[Run, Trace]]:
     run, trace = advance(runs[0], part)
     if PARTS * (time.perf_counter() - begin) < LONG:
         return [_further(run, trace, n - part), *(advance(run, n) for run in runs[1:])]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        if pool.submit(settings_here).result() != settings_here():  # within a context, which threads do not inherit
-            return [_further(run, trace, n - part), *(advance(run, n) for run in runs[1:])]
-        first = pool.submit(_further, run, trace, n - part)
-        others = list(pool.map(lambda run: advance(run, n), runs[1:]))
-        return [first.result(), *others]
+    first = partial(_further, run, trace, n - part)
+    others = [partial(advance, run, n) for run in runs[1:]]
+    return on_threads(lambda job: job(), [first, *others], threads=os.cpu_count())
+
+
+def on_threads(function: Callable[..., R], *columns: Sequence[Any], threads: int | None = None) -> list[R]:
+    """What the function returns for each row of arguments, on so many threads, by default one for each.
+
+    Here, one after the other, within one of JAX's contexts, which threads do not inherit.
+    """
+    with ThreadPoolExecutor(threads or len(columns[0])) as pool:
+        if pool.submit(settings_here).result() != settings_here():
+            return list(map(function, *columns))
+        return list(pool.map(function, *columns))
 
 
 def _further(run: Run, trace: Trace, n: int) -> tuple[Run, Trace]:

@@ -13,7 +13,7 @@ from descend.errors import InputError
 from descend.rl._distributions import within
 from descend.rl._moments import Moments, normalized
 from descend.rl._network import acting
-from descend.rl._rollouts import GENERATOR
+from descend.rl._rollouts import GENERATOR, KEY_WORDS
 from descend.rl.environments import Environment
 
 EPISODES = 100
@@ -27,36 +27,29 @@ class Episodes(NamedTuple):
     lengths: np.ndarray
 
 
-def evaluate(
-    environment: Environment, network: Any, moments: Moments | None, seed: int, is_stack: bool
-) -> Episodes:
-    """100 episodes side by side; of each member, if the network is a stack of several.
+def evaluate(environment: Environment, network: Any, moments: Moments | None, seed: int) -> Episodes:
+    """100 episodes side by side.
 
     **Raises** `InputError` if one of them does not end.
     """
     numbers, rest = split(network)
-    key = jax.random.key(seed, impl=GENERATOR)
-    returns, lengths, ended = _evaluate(environment, is_stack, Static.of(rest), numbers, moments, key)
+    # Keys of the steps and of each beginning: from the host, as to draw them here would be more kernels to compile.
+    words = np.random.SeedSequence(seed).generate_state((1 + EPISODES) * KEY_WORDS).reshape(-1, KEY_WORDS)
+    returns, lengths, ended = _evaluate(environment, Static.of(rest), numbers, moments, words)
     if not np.asarray(ended).all():
         raise InputError(f"{environment.name}: an episode did not end within {LONGEST:,} steps: give the environment a "
                          "time_limit")
     return Episodes(np.asarray(returns), np.asarray(lengths))
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@partial(jax.jit, static_argnums=(0, 1))
 def _evaluate(
-    environment: Environment, is_stack: bool, rest: Static, numbers: Tree, moments: Any, key: jax.Array
-) -> tuple[Any, Any, Any]:
-    of_one = lambda numbers, moments: _episodes(environment, join(numbers, rest.thaw()), moments, key)
-    return (jax.vmap(of_one) if is_stack else of_one)(numbers, moments)
-
-
-def _episodes(
-    environment: Environment, network: Any, moments: Moments | None, key: jax.Array
+    environment: Environment, rest: Static, numbers: Tree, moments: Any, words: jax.Array
 ) -> tuple[Any, Any, Any]:
     limit = environment.time_limit or LONGEST
-    act = acting(network)
-    beginning, key = jax.random.split(key)
+    act = acting(join(numbers, rest.thaw()))
+    keys = jax.random.wrap_key_data(words, impl=GENERATOR)
+    key = keys[0]
 
     def step(carry: Any) -> Any:
         i, states, returns, lengths, ended = carry
@@ -66,7 +59,7 @@ def _episodes(
         returns = returns + jnp.where(ended, 0, rewards)
         return i + 1, states, returns, lengths + ~ended, ended | terminated
 
-    begin = jax.vmap(environment.reset)(jax.random.split(beginning, EPISODES))
+    begin = jax.vmap(environment.reset)(keys[1:])
     nothing = jnp.zeros(EPISODES, jnp.int32)
     start = (jnp.int32(0), begin, jnp.zeros(EPISODES), nothing, nothing > 0)
     _, _, returns, lengths, ended = jax.lax.while_loop(lambda c: (c[0] < limit) & ~c[-1].all(), step, start)

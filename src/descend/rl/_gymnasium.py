@@ -87,7 +87,7 @@ class Hosted:
         """Rollouts that are played between dispatches."""
         return Played(self, **settings)
 
-    def evaluate(self, network: Any, moments: Moments | None, seed: int, is_stack: bool, in_full: bool) -> Episodes:
+    def evaluate(self, network: Any, moments: Moments | None, seed: int, in_full: bool) -> Episodes:
         """100 episodes; on the way fewer, as soon as they are clearly below what is aimed at, or 10, if nothing is.
 
         **Raises** `InputError` if one of them does not end.

@@ -1,97 +1,98 @@
-"""Policies side by side: sources, losses and rules of one, made those of several along a first axis of all arrays."""
+"""Policies of several seeds side by side, each trained as if it were alone."""
 
-from dataclasses import dataclass
+import dataclasses
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
+import numpy as np
 
-from descend._tree import Tree
-from descend.optimizers import Modifier, ModifierState
-from descend.optimizers._modifier import Own, Wrapped
-from descend.optimizers._rule import rule as setting_rule
-from descend.rl._rollouts import Cursor, Rollouts
-from descend.rl._steps import Rollout
-from descend.schedules import fixed, setting
-from descend.sources import Plan
+from descend.engine.many import on_threads
+from descend.engine.trainer import Checkpoint, interrupts
+from descend.errors import InputError
+from descend.observers import Observer, Progress
+from descend.rl._result import Result
+from descend.rl._training import Training
+from descend.rl._worlds import Compiled
+from descend.training import Result as Descended
+from descend.training import Trainer
 
-# Where a rollout stands, is common to all: if each had its own number for it, each would play a rollout at every step.
-EACH: Any = 0
-ALONG = Cursor(None, None, EACH, EACH, EACH, EACH, EACH, EACH, EACH)
+LOOK = 0.5  # seconds, after which a member looks whether it was interrupted
 
 
-@setting
-class Members:
-    """The rollouts of several policies, each as if it were alone with its seed."""
+def side_by_side(
+    training: Training, seeds: Iterable[int], observers: Sequence[Observer],
+    checkpoint: str | Path | Checkpoint | None, **asked: Any,
+) -> Result:  # fmt: skip
+    """What came of a training for each of the seeds, each on a thread of its own; Ctrl-C ends all of them."""
+    numbers = _distinct(training, seeds)
+    board = Board(len(numbers), observers)
+    members = [dataclasses.replace(training, seed=number) for number in numbers]
+    trainers = [member.begun(observers=[partial(board.tell, i)], checkpoint=_own(checkpoint, member.seed), **asked)
+                for i, member in enumerate(members)]  # fmt: skip
+    with ExitStack() as stack:
+        for observer in observers:
+            if isinstance(observer, AbstractContextManager):
+                stack.enter_context(observer)
+        interrupted = stack.enter_context(interrupts())
 
-    source: Rollouts
-    seeds: tuple[int, ...] = fixed()
+        def drive(trainer: Trainer) -> Descended:
+            with trainer:
+                while trainer.advance(seconds=LOOK).reason is None and not interrupted.is_set():
+                    pass
+            return trainer.result()
 
-    @property
-    def identity(self) -> str:
-        """What a checkpoint must agree with."""
-        return repr(self)
+        def ended(member: Training, trainer: Trainer) -> Result:
+            try:
+                return member.ended(trainer, drive)
+            except BaseException:
+                interrupted.set()  # of the others
+                raise
 
-    def init(self, key: jax.Array) -> Cursor:
-        """Of each seed; `key` is not needed."""
-        keys = jnp.stack([jax.random.key(seed) for seed in self.seeds])
-        return jax.vmap(self.source.init, out_axes=ALONG)(keys)
-
-    def draw(self, cursor: Cursor, params: Tree) -> tuple[Rollout, Cursor]:
-        """A batch of each."""
-        return jax.vmap(self.source.draw, in_axes=(ALONG, 0), out_axes=(0, ALONG))(cursor, params)
-
-    def plan(self, cursor: Cursor, params: Tree) -> Plan:
-        """The next draws of each."""
-        axes = Plan(1, None, ALONG)
-        return jax.vmap(self.source.plan, in_axes=(ALONG, 0), out_axes=axes)(cursor, params)
-
-    def take(self, draw: Any, cursor: Cursor, params: Tree) -> tuple[Rollout, Cursor]:
-        """A batch of each."""
-        take = jax.vmap(self.source.take, in_axes=(0, ALONG, 0), out_axes=(0, ALONG))
-        return take(draw, cursor, params)
-
-    def after(self, cursor: Cursor, draws: jax.Array) -> Cursor:
-        """So many batches further."""
-        return self.source.after(cursor, draws)
+        return Result.of(on_threads(ended, members, trainers))
 
 
-@dataclass(frozen=True)
-class SumOverMembers:
-    """The sum of the members' losses, whose gradient is each member's own; what they tell is told of each."""
+class Board:
+    """What observers are told of several descents, once each has begun: how far the one is that has come least far,
+    with the last entries of all, and the median of each of their validations."""
 
-    loss: Any
+    def __init__(self, count: int, observers: Sequence[Observer]):
+        self._lock, self._observers = threading.Lock(), observers
+        self._told: list[Progress | None] = [None] * count
 
-    def __call__(self, networks: Any, batch: Rollout) -> tuple[Any, dict[str, Any]]:
-        values, told = jax.vmap(self.loss)(networks, batch)
-        return values.sum(), told
+    def tell(self, number: int, progress: Progress) -> None:
+        """Take in how far one of them is, and tell of all, if it is the last."""
+        with self._lock:
+            self._told[number] = progress
+            told = [each for each in self._told if each is not None]
+            going = [each for each in told if each.reason is None]
+            last = min(going, key=lambda each: each.step, default=progress)
+            if len(told) == len(self._told) and last is progress:
+                of = lambda what, name: np.array([getattr(each, what).get(name, np.nan) for each in told])
+                latest = {name: of("latest", name) for name in progress.latest}
+                validation = {name: float(np.median(of("validation", name))) for name in progress.validation}
+                for observer in self._observers:
+                    observer(dataclasses.replace(progress, latest=latest, validation=validation))
 
 
-@dataclass(frozen=True)
-class SumOverKeepingMembers:
-    """The same, of losses that keep a state."""
+def _distinct(training: Training, seeds: Iterable[int]) -> list[int]:
+    numbers = [int(seed) for seed in seeds]
+    if not numbers or len(set(numbers)) < len(numbers):
+        raise InputError(f"seeds must be different from each other, and at least one, but are {numbers}")
+    if not isinstance(training.world, Compiled):
+        raise InputError(f"{training.world.name} is played on the host, where policies cannot be trained side by side: "
+                         "train one seed after the other, seed=")
+    if training.network is not None:
+        raise InputError("network= is given, but several seeds need a network of each: train one after the other")
+    return numbers
 
-    loss: Any
 
-    def __call__(self, networks: Any, batch: Rollout, state: Any) -> tuple[Any, Any, dict[str, Any]]:
-        values, states, told = jax.vmap(self.loss)(networks, batch, state)
-        return values.sum(), states, told
-
-
-@setting_rule
-class EachMember(Modifier):
-    """A rule that steps each member as if it were alone, such as by the norm of its own gradient."""
-
-    rule: Wrapped
-
-    def init(self, params: Tree) -> ModifierState:
-        return ModifierState(jax.vmap(self.rule.init)(params), {})
-
-    def step(self, grads: Tree, inner: Any, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
-        step = lambda grads, inner, params, aux: self.rule.update(grads, inner, params, aux=aux)
-        updates, inner = jax.vmap(step)(grads, inner, params, extra["aux"])
-        return updates, inner, own
-
-    def readings(self, state: ModifierState) -> dict[str, Any]:
-        read = jax.vmap(self.rule.readings)(state.rule)
-        return read | {"learning_rate": read["learning_rate"][0]}
+def _own(checkpoint: str | Path | Checkpoint | None, seed: int) -> Checkpoint | None:
+    """A member's own checkpoint, beside the others'."""
+    if checkpoint is None:
+        return None
+    given = checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(Path(checkpoint))
+    return dataclasses.replace(given, path=given.path.with_stem(f"{given.path.stem}-{seed}"))

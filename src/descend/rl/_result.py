@@ -1,5 +1,6 @@
 """What a training of a policy gives back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +21,10 @@ class Result:
     Gymnasium fewer, where these are clearly below the threshold, and 10, where there is none. `environment_steps`: how
     many were made, and `seconds`: of training. `run`: the run as it ended, a value to keep.
 
-    Of several seeds, `policies` and the rows of `returns` are in their order, `policy` is that with the best mean
-    return, `median` is of the seeds' mean returns, and `spread` their lowest and their highest.
+    Of several seeds, `policies`, the rows of `returns` and `members`, what came of each by itself, are in their order.
+    `policy`, `reason`, `history` and `run` are of the one with the best mean return, but one that was interrupted gives
+    the reason. `median` is of the seeds' mean returns, and `spread` their lowest and their highest. `environment_steps`
+    are those of all together.
     """
 
     policies: tuple[Policy, ...]
@@ -31,6 +34,23 @@ class Result:
     run: Run
     seconds: float
     environment_steps: int
+    members: tuple["Result", ...] = ()
+
+    @classmethod
+    def of(cls, members: Sequence["Result"]) -> "Result":
+        """The result of several, which were trained side by side."""
+        best = max(members, key=lambda member: member.median)
+        reason = next((each.reason for each in members if each.reason.name == "interrupted"), best.reason)
+        return cls(
+            policies=tuple(each.policy for each in members),
+            returns=np.stack([each.returns for each in members]),
+            reason=reason,
+            history=best.history,
+            run=best.run,
+            seconds=max(each.seconds for each in members),
+            environment_steps=sum(each.environment_steps for each in members),
+            members=tuple(members),
+        )
 
     @property
     def means(self) -> np.ndarray:

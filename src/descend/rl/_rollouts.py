@@ -176,11 +176,15 @@ class Rollouts:
 
     def _keys(self, key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
         """Keys of the next rollout, of the noise, and of each step and of each new episode; at once."""
-        bits = jax.random.bits(key, (2 * self.size + 2, KEY_WORDS))
-        later, of_noise, *others = jnp.split(jax.random.wrap_key_data(bits, impl=GENERATOR), [1, 2, 2 + self.size])
-        shape = (self.num_steps, self.num_envs)
-        of_steps, of_episodes = (keys.reshape(shape) for keys in others)
-        return later[0], of_noise[0], of_steps, of_episodes
+        wrap = lambda words: jax.random.wrap_key_data(words, impl=GENERATOR)
+        # The first two words are the generator's key, the others where it begins to count, which must not overlap.
+        first, second, *begin = jax.random.key_data(key)
+        number = jnp.arange(2 * self.size + 1, dtype=jnp.uint32)
+        words = jnp.stack(jnp.broadcast_arrays(first + number, second, *begin), axis=-1)
+        of_noise, of_steps, of_episodes = jnp.split(words, [1, 1 + self.size])
+        shape = (self.num_steps, self.num_envs, KEY_WORDS)
+        later = jnp.stack([first, second + 1, *begin])
+        return wrap(later), wrap(of_noise[0]), wrap(of_steps.reshape(shape)), wrap(of_episodes.reshape(shape))
 
     def _play(
         self, cursor: Cursor, network: Any, of_noise: jax.Array, of_steps: jax.Array, of_episodes: jax.Array
@@ -227,8 +231,8 @@ def judged(taken: Taken, network: Any, moments: Moments | None, gamma: Any, gae_
     All at once, because a network costs little more for many observations than for one.
     """
     observation, after = (normalized(moments, flat(x)) for x in (taken.observation, taken.after))
-    distribution, value = network(observation)
-    next_value = network(after)[1]
+    distribution = network(observation)[0]
+    value, next_value = jnp.split(network(jnp.concatenate([observation, after]))[1], 2)
     in_time = lambda array: array.reshape(taken.reward.shape)
     advantage = flat(advantages(
         taken.reward, in_time(value), in_time(next_value), taken.terminated, taken.done, gamma, gae_lambda

@@ -25,8 +25,8 @@ class World(Protocol):
     def source(self, **settings: Any) -> Any:
         """Rollouts of a policy, as a source of batches."""
 
-    def evaluate(self, network: Any, moments: Moments | None, seed: int, is_stack: bool, in_full: bool) -> Episodes:
-        """100 episodes in which the policy does what it thinks best; of each member, if it is a stack of several.
+    def evaluate(self, network: Any, moments: Moments | None, seed: int, in_full: bool) -> Episodes:
+        """100 episodes in which the policy does what it thinks best.
 
         If not `in_full`, there may be fewer, where these show that the task is not solved, or nothing says when it is.
         """
@@ -51,9 +51,9 @@ class Compiled:
         """Rollouts that are compiled with the step."""
         return Rollouts(environment=self.environment, **settings)
 
-    def evaluate(self, network: Any, moments: Moments | None, seed: int, is_stack: bool, in_full: bool) -> Episodes:
+    def evaluate(self, network: Any, moments: Moments | None, seed: int, in_full: bool) -> Episodes:
         """Episodes side by side, always all of them."""
-        return evaluate(self.environment, network, moments, seed, is_stack)
+        return evaluate(self.environment, network, moments, seed)
 
     def close(self) -> None:
         """There is nothing to let go of."""

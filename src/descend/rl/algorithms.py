@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from descend.errors import InputError
 from descend.observers import Observer
 from descend.optimizers import Adam, ClipByNorm, Optimizer, RMSprop
 from descend.rl._losses import PolicyLoss
+from descend.rl._members import side_by_side
 from descend.rl._network import Network
 from descend.rl._result import Result
 from descend.rl._settings import Passes, refuse_settings
@@ -91,10 +93,11 @@ class Algorithm:
           that makes an environment of Gymnasium. Ids that are known to `descend.rl.environments` are played in JAX.
         - `steps`: in the environment, all copies of it together, rounded up to whole rollouts; by default one million,
           or what `BUDGETS` has for it. `seconds`: of training. The first to be spent ends it.
-        - `seed`: of all that is random. `seeds`: train a policy for each of them, side by side (JAX only).
+        - `seed`: of all that is random. `seeds`: train a policy for each of them, as if it were alone, side by
+          side (JAX only); each has a checkpoint of its own, by its number.
         - `stop`: `"solved"`: when the mean return over 100 episodes is above the environment's own threshold, if it has
-          one, by two standard errors, so that it is likely to be above it over other episodes, too; of several seeds,
-          the median of what is left of the means. `None`: on the budget alone.
+          one, by two standard errors, so that it is likely to be above it over other episodes, too. `None`: on the
+          budget alone.
         - `evaluate_every`: steps between two evaluations, by default a thirtieth of the budget. Each is of 100
           episodes; in environments of Gymnasium of fewer, where these are clearly below the threshold, and of 10, where
           there is none.
@@ -109,9 +112,10 @@ class Algorithm:
             raise InputError(f"stop must be 'solved' or None, but is {stop!r}")
         if evaluate_every is not None and evaluate_every < 1:
             raise InputError(f"evaluate_every must be at least 1 step, but is {evaluate_every}")
-        training = Training.of(self, environment, network, seed, seeds)
-        return training(
-            steps, seconds, stop == "solved", evaluate_every,
+        training = Training.of(self, environment, network, seed)
+        train = training if seeds is None else partial(side_by_side, training, seeds)
+        return train(
+            steps=steps, seconds=seconds, solved=stop == "solved", evaluate_every=evaluate_every,
             observers=observers, checkpoint=checkpoint, resume=resume,
         )  # fmt: skip
 

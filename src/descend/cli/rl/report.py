@@ -1,6 +1,7 @@
 """The report of a policy's training: one HTML file that needs no network."""
 
 from base64 import b64encode
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -21,10 +22,12 @@ NOT_SAVED = ("The environment was played by Gymnasium, whose own state is not in
              "resumed begins new episodes, and is not, bit for bit, the one that was never interrupted.")
 
 
-def render(facts: dict[str, Any], history: History, episode: Episode, per_update: float) -> str:
-    """The report as a page: score, an episode, curves, the facts."""
+def render(
+    facts: dict[str, Any], history: History, histories: Sequence[History], episode: Episode, per_update: float
+) -> str:
+    """The report as a page: score, an episode, curves, the facts; `history` is of the policy that is shown."""
     name = escape(facts["environment"])
-    figure = _curves(history, facts["solved_at"], per_update)
+    figure = _curves(history.validation, histories, facts["solved_at"], per_update)
     curves = figure.to_html(full_html=False, include_plotlyjs=True, config={"displayModeBar": False})
     told = [(escape(key.replace("_", " ")), escape(_plain(value))) for key, value in facts.items()]
     rows = "".join(f"<tr><th>{key}<td>{value}" for key, value in told)
@@ -58,21 +61,20 @@ def _shown(episode: Episode) -> str:
     return f'<img alt="an episode" src="data:image/gif;base64,{picture}">{told}'
 
 
-def _curves(history: History, solved_at: float | None, per_update: float) -> go.Figure:
+def _curves(
+    checks: dict[str, list[float]], histories: Sequence[History], solved_at: float | None, per_update: float
+) -> go.Figure:
     """What was recorded, over the steps in the environment; of several seeds the median, between the extremes."""
-    columns = _by_rollout(history, [name for name in PANELS if name in history.columns])
-    x = columns.pop("environment_steps")
+    x, columns = _together([_by_rollout(history) for history in histories])
     figure = make_subplots(rows=len(columns), shared_xaxes=True, vertical_spacing=0.12 / len(columns))
     for row, (name, column) in enumerate(columns.items(), start=1):
         place = {"showlegend": row == 1, "row": row, "col": 1}
-        if column.ndim > 1:
+        if column.shape[1] > 1:
             figure.add_scatter(x=np.concatenate([x, x[::-1]]), y=_edges(column), fill="toself", fillcolor=BAND,
                                line={"width": 0}, hoverinfo="skip", name="all seeds", **place)
-        middle = column if column.ndim == 1 else np.median(column, axis=1)
-        figure.add_scatter(x=x, y=middle, mode="lines", line={"color": COLOUR, "width": 1.5},
+        figure.add_scatter(x=x, y=np.median(column, axis=1), mode="lines", line={"color": COLOUR, "width": 1.5},
                            name="in training, about the last 100 episodes", **place)
         figure.update_yaxes(title=PANELS[name], row=row, col=1)
-    checks = history.validation
     if checks:
         counts = [round(count) for count in checks["episodes"]]
         figure.add_scatter(x=np.array(checks["step"]) * per_update, y=checks["return"], mode="lines+markers",
@@ -95,16 +97,22 @@ def _edges(columns: np.ndarray) -> np.ndarray:
     return np.concatenate([columns.min(axis=1), columns.max(axis=1)[::-1]])
 
 
-def _by_rollout(history: History, names: list[str]) -> dict[str, np.ndarray]:
+def _together(members: Sequence[dict[str, np.ndarray]]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The steps of the longest training, and the columns of all at these, side by side; one that has ended stays as it
+    was."""
+    steps = [member.pop("environment_steps") for member in members]
+    x = max(steps, key=lambda each: each[-1])
+    at_x = lambda name: [np.interp(x, own, member[name]) for own, member in zip(steps, members, strict=True)]
+    return x, {name: np.stack(at_x(name), axis=1) for name in members[0]}
+
+
+def _by_rollout(history: History) -> dict[str, np.ndarray]:
     """The mean of each column over the updates by a rollout, of evenly chosen rollouts if there are many."""
-    steps = history["environment_steps"]
-    steps = steps if steps.ndim == 1 else steps[:, 0]
-    found, begins, counts = np.unique(steps, return_index=True, return_counts=True)
+    found, begins, counts = np.unique(history["environment_steps"], return_index=True, return_counts=True)
     chosen = np.unique(np.linspace(0, len(found) - 1, min(len(found), MOST_POINTS)).astype(int))
     columns = {"environment_steps": found[chosen]}
-    for name in names:
-        sums = np.add.reduceat(history[name].astype(float), begins, axis=0)
-        columns[name] = (sums.T / counts).T[chosen]
+    for name in (name for name in PANELS if name in history.columns):
+        columns[name] = (np.add.reduceat(history[name].astype(float), begins) / counts)[chosen]
     return columns
 
 

@@ -3,7 +3,7 @@
 import json
 import shlex
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from rich.console import Console
 from rich.table import Table as Grid
@@ -20,6 +20,9 @@ from descend.rl import A2C, PPO, Algorithm, Reinforce, Result, environments
 from descend.rl._worlds import found
 from descend.rl.playing import play
 from descend.tables.folder import RunFolder, claimed
+
+if TYPE_CHECKING:
+    import pandas
 
 ALGORITHMS: dict[str, type[Algorithm]] = {"ppo": PPO, "a2c": A2C, "reinforce": Reinforce}
 
@@ -104,7 +107,7 @@ def _facts(result: Result, learner: Algorithm, solved_at: float | None, settings
         "steps": result.environment_steps,
         "updates": result.reason.step,
         "seconds": round(result.seconds, 3),
-        "steps_per_second": round(result.environment_steps * len(result.policies) / max(result.seconds, 1e-9)),
+        "steps_per_second": round(result.environment_steps / max(result.seconds, 1e-9)),
         "seed": settings["seed"],
     }
     if settings["seeds"]:
@@ -121,11 +124,22 @@ def _seeds(settings: dict[str, Any]) -> list[str]:
 def _write(folder: RunFolder, result: Result, learner: Algorithm, facts: dict[str, Any]) -> None:
     """Write the run's files; the policy comes first, and the metrics last: where they are, the rest is."""
     result.policy.save(folder.path / "policy.safetensors")
-    write_atomically(folder.path / "history.parquet", result.history.to_pandas().to_parquet(index=False))
+    write_atomically(folder.path / "history.parquet", _history(result, facts).to_parquet(index=False))
     (episode,) = play(result.policy, 1, facts["seed"])
-    page = render(facts, result.history, episode, per_update(learner))
+    histories = [each.history for each in result.members or [result]]
+    page = render(facts, result.history, histories, episode, per_update(learner))
     write_atomically(folder.path / "report.html", page.encode())
     folder.write_json("metrics.json", facts)
+
+
+def _history(result: Result, facts: dict[str, Any]) -> "pandas.DataFrame":
+    """What was recorded; of several seeds, one after the other."""
+    if not result.members:
+        return result.history.to_pandas()
+    import pandas as pd
+
+    frames = [each.history.to_pandas() for each in result.members]
+    return pd.concat([frame.assign(seed=int(seed)) for seed, frame in zip(facts["seeds"], frames, strict=True)])
 
 
 def _closing(facts: dict[str, Any], learner: Algorithm) -> Grid:
@@ -142,7 +156,7 @@ def _closing(facts: dict[str, Any], learner: Algorithm) -> Grid:
         ("return", f"{facts['mean_return']:.4g} ± {facts['standard_deviation']:.2g} over {facts['episodes']} further "
                    f"episodes, from {facts['lowest_return']:.4g} to {facts['highest_return']:.4g}{aim}"),
         ("time", f"{duration(facts['seconds'])} of training, {facts['steps']:,} steps"
-                 f"{' of each' if several else ''}, {facts['steps_per_second']:,} steps/s"),
+                 f"{' of all' if several else ''}, {facts['steps_per_second']:,} steps/s"),
     ]
     if several:
         rows.insert(4, ("seeds", f"median {facts['median']:.4g}, from {facts['lowest']:.4g} to {facts['highest']:.4g}; "
