@@ -85,7 +85,8 @@ MODIFIED = {
     "DoG of layers": lambda: optimizers.DoG(layerwise=True),
 }
 PLAIN = {member.name: member.cls for member in optimizers.family() if member.kind in ("rule", "search")}
-del PLAIN["Newton"]  # which takes second derivatives, by JAX alone
+for name in ("Newton", "NewtonCG", "LevenbergMarquardt"):  # which take derivatives, by JAX alone
+    del PLAIN[name]
 CASES = PLAIN | MODIFIED
 
 

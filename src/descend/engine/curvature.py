@@ -114,7 +114,7 @@ def _with_jacobian(descent: Descent, params: Tree, batch: Any, carried: Carried)
 @dataclass(frozen=True)
 class Directions:
     """Directions, as columns, by the curvature along them: `upwards`, with the curvatures `upward`; `flat`, where there
-    is none but for rounding; `downwards`.
+    is none but for rounding; `downwards`, with `downward`.
 
     `curvatures`: all that were found. `fall`: what the quadratic model expects along those upwards; `most`: with the
     directions that were not looked at. `are_all`: whether there are none of these.
@@ -124,6 +124,7 @@ class Directions:
     upward: np.ndarray
     flat: np.ndarray
     downwards: np.ndarray
+    downward: np.ndarray
     curvatures: np.ndarray
     fall: float
     most: float
@@ -171,7 +172,8 @@ def _sorted(values: np.ndarray, ways: np.ndarray, slopes: np.ndarray, epsilon: f
     limit = 8 * max(len(values), 4) * epsilon * float(np.abs(values).max(initial=0.0))
     up, down = values > limit, values < -limit
     fall = float((slopes[up] ** 2 / values[up]).sum() / 2)
-    return Directions(ways[:, up], values[up], ways[:, ~(up | down)], ways[:, down], values, fall, fall, True)
+    return Directions(ways[:, up], values[up], ways[:, ~(up | down)], ways[:, down], values[down],
+                      values, fall, fall, True)
 
 
 def _by_products(around: Around, gradient: np.ndarray) -> Directions | None:
@@ -186,9 +188,11 @@ def _by_products(around: Around, gradient: np.ndarray) -> Directions | None:
     least = float(min(mine.upward.min(initial=math.inf), theirs.upward.min(initial=math.inf)))
     most = mine.fall + (residual**2 / (2 * least) if math.isfinite(least) else math.inf * residual)
     downwards = np.hstack([mine.downwards[:, :1], theirs.downwards[:, :1]])
+    downward = np.concatenate([mine.downward[:1], theirs.downward[:1]])
     flat = theirs.flat[:, :1]
     both = np.concatenate([values, others])
-    return Directions(theirs.upwards[:, :1], theirs.upward[:1], flat, downwards, both, mine.fall, most, False)
+    return Directions(theirs.upwards[:, :1], theirs.upward[:1], flat, downwards, downward, both, mine.fall, most,
+                      False)
 
 
 def _lanczos(around: Around, start: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

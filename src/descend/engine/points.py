@@ -77,9 +77,9 @@ def _unknown(why: str, loss: float = math.nan) -> Point:
 
 def _told(look: "_Look", found: Directions, nothing: float, zero: float) -> Point:
     """The kind of point, once the loss was looked at around it."""
-    look.far(found.downwards)
-    look.far(_mixed(found.flat))
-    look.as_far_as(found.upwards, found.upward, 100 * (look.noise + nothing))
+    look.far(np.hstack([found.downwards, _mixed(found.flat)]))
+    look.as_far_as(found.downwards, -found.downward, 100 * (look.noise + nothing), look.sizes_or_1)
+    look.as_far_as(found.upwards, found.upward, 100 * (look.noise + nothing), NEAR[-1] * look.sizes)
     fall, value = max(found.fall, look.fall), f"the loss, {look.value:.6g},"
     kind: Kind = "unknown"
     if found.fall <= nothing and look.is_above:
@@ -120,12 +120,12 @@ def _mixed(ways: np.ndarray) -> np.ndarray:
 class _Look:
     """The loss around a point. `noise`: by how much two values may differ for rounding alone. `fall`: how far below was
     the lowest that was seen, `farthest` away; `highest`: how far above the highest. `is_above`: whether something was
-    lower by more than twice of what the slope explains."""
+    lower by more than twice of what the slope explains. `sizes`: of the parameters, or of 1 for those that are less."""
 
     def __init__(self, around: Around, value: float, gradient: np.ndarray) -> None:
         self._around, self._here, self._gradient, self.value = around, around.here, gradient, value
         largest = float(np.abs(self._here).max()) or 1.0
-        self._sizes = np.maximum(np.abs(self._here), 1e-3 * largest)
+        self.sizes, self.sizes_or_1 = np.maximum(np.abs(self._here), 1e-3 * largest), np.maximum(np.abs(self._here), 1)
         self.noise = self._rounding()
         self.fall = self.highest = self.farthest = 0.0
         self.is_above = False
@@ -140,21 +140,18 @@ class _Look:
         """Look along directions, both ways, at distances that are small beside the parameters."""
         for way in ways.T:
             for length in NEAR:
-                self._both(length * way / self._size(way))
+                self._both(length * _times(way, self.sizes) * way)
 
-    def as_far_as(self, ways: np.ndarray, curvatures: np.ndarray, rise: float) -> None:
-        """Look where the loss should have risen by so much: whether the derivatives tell the truth."""
+    def as_far_as(self, ways: np.ndarray, curvatures: np.ndarray, rise: float, most: np.ndarray) -> None:
+        """Look where the loss should have changed by so much: whether the derivatives tell the truth; but no parameter
+        is moved by more than `most`."""
         for way, curvature in zip(ways.T, curvatures, strict=True):
-            self._both(min(math.sqrt(2 * rise / curvature), NEAR[-1] / self._size(way)) * way)
+            self._both(min(math.sqrt(2 * rise / curvature), _times(way, most)) * way)
 
     def hidden(self, ways: np.ndarray, curvatures: np.ndarray) -> int:
         """How many directions have a curvature that is hidden by rounding, even at ten times the parameters' size."""
-        sizes = np.maximum(np.abs(self._here), 1.0)
-        lengths = [10 / float(np.max(np.abs(way) / sizes)) for way in ways.T]
+        lengths = [10 * _times(way, self.sizes_or_1) for way in ways.T]
         return int(np.sum(curvatures * np.square(lengths) / 2 < self.noise))
-
-    def _size(self, way: np.ndarray) -> float:
-        return float(np.max(np.abs(way) / self._sizes))
 
     def _both(self, step: np.ndarray) -> None:
         for moved in (self._around.allowed(self._here + sign * step) - self._here for sign in (1, -1)):
@@ -165,3 +162,8 @@ class _Look:
                 self.fall, self.farthest = -rise, float(np.linalg.norm(moved))
             self.highest = max(self.highest, rise)
             self.is_above |= rise < min(2 * float(self._gradient @ moved), 0.0)
+
+
+def _times(way: np.ndarray, most: np.ndarray) -> float:
+    """How often a direction can be gone before a parameter has moved by the most that it may."""
+    return 1 / float(np.max(np.abs(way) / most))

@@ -88,9 +88,9 @@ class TrustRegion(Optimizer):
                            zero + xp.inf, count, no)
 
     def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, RegionState]:
+        self._refuse(grads, state, params)
         value = needed(self, extra, "value")
         needed(self, extra, self.needs)
-        self._refuse(grads, state, params)
         there = Point(params, as_scalar(value, state.radius), grads)
         state = self._after(there, state, extra)
         target = plus(state.here.params, 1, state.trial.step)
@@ -156,9 +156,9 @@ class TrustRegion(Optimizer):
         name = type(self).__name__
         if params is None:
             raise InputError(f"{name} needs the parameters, too: update(grads, state, params, value=...)")
+        refuse_misfits(grads, params)
         if namespace(jax.tree.leaves(params)[0]) is not jnp:
             raise InputError(f"{name} takes derivatives by JAX: give it JAX's arrays, or use LBFGS")
-        refuse_misfits(grads, params)
         if not isinstance(state, RegionState):
             raise InputError(f"{name} has a trust region, but this state is of type {type(state).__name__}: it belongs "
                              "to another optimizer")

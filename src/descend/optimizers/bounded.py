@@ -1,5 +1,7 @@
 """Quasi-Newton steps within bounds."""
 
+import math
+from functools import reduce
 from typing import Any
 
 import jax
@@ -82,10 +84,8 @@ class LBFGSB(LBFGS):
     def farthest(self, here: Point, direction: Tree) -> Any:
         unbounded = super().farthest(here, direction)
         ways = jax.tree.map(_way, here.params, direction, *self._bounds(here.params))
-        xp = namespace(unbounded)
-        for way in jax.tree.leaves(ways):
-            unbounded = xp.minimum(unbounded, as_scalar(way.min(initial=np.inf), unbounded))
-        return unbounded
+        to_bounds = [as_scalar(way.min(), unbounded) for way in jax.tree.leaves(ways) if math.prod(way.shape)]
+        return reduce(namespace(unbounded).minimum, to_bounds, unbounded)
 
     def first_trial(self, state: SearchState, slope: Any, steepest: Any, unit: Any) -> Any:
         return 0 * unit + 1  # the direction is as long as the step
