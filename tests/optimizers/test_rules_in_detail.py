@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from descend.optimizers import LAMB, LARS, Adafactor, AdamW, NAdam, NAdamW, RAdam, RMSprop
+from descend.optimizers import LAMB, LARS, Adafactor, AdamW, NAdam, NAdamW, RAdam, RMSprop, family
 from descend.optimizers.adam import averaged_over
 from descend.schedules import InverseTime
 
@@ -141,3 +141,20 @@ def test_nadam_keeps_its_product_in_float32_at_least():
             g = jnp.ones(3, dtype)
             _, state = jax.eval_shape(lambda g: NAdam().update(g, NAdam().init(g)), g)
         assert state.shared["momentum_product"].dtype.name == kept
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0,)], ids=str)
+@pytest.mark.parametrize("name", [member.name for member in family() if member.kind == "rule"])
+def test_arrays_without_elements_are_left_as_they_are(name, shape):
+    """A layer of no units, or a part of a model that is switched off."""
+    made = next(member.cls for member in family() if member.name == name)
+    rule = made(learning_rate=0.01)
+    params = {"empty": np.zeros(shape, np.float32), "full": np.ones((3, 2), np.float32)}
+    state = rule.init(params)
+    alone = {"full": params["full"]}
+    lonely = rule.init(alone)
+    for _ in range(2):
+        updates, state = rule.update(params, state, params, value=1.0)
+        expected, lonely = rule.update(alone, lonely, alone, value=1.0)
+        assert updates["empty"].shape == shape
+        np.testing.assert_array_equal(updates["full"], expected["full"])

@@ -1,5 +1,6 @@
 """Matrices, and arrays seen as matrices along one of their axes, in any array world."""
 
+import math
 from typing import Any
 
 from descend._arrays import namespace
@@ -71,4 +72,5 @@ def eigenbasis_near(matrix: Any, basis: Any) -> Any:
 
 def _unfolded(x: Any, axis: int) -> Any:
     """The array as a matrix, whose columns are its vectors along an axis."""
-    return namespace(x).moveaxis(x, axis, 0).reshape(x.shape[axis], -1)
+    others = math.prod(n for i, n in enumerate(x.shape) if i != axis)  # −1 is not known of an array without elements
+    return namespace(x).moveaxis(x, axis, 0).reshape(x.shape[axis], others)

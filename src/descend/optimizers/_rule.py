@@ -1,6 +1,7 @@
 """The contract of an update rule whose mathematics is that of one array, and what all such rules share."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
@@ -100,9 +101,8 @@ class Rule(Optimizer):
         leaves = list(zip(gradients, jax.tree.leaves(params), columns, strict=True))
         lr, t = as_schedule(self.learning_rate)(state.count), state.count + 1
         own = suited(self, gradients)
-        updates, stepped, shared = changed(own, {KNOWN: {}}).step_leaves(
-            leaves, state.shared | self.taken(extra), t, lr
-        )
+        known = changed(own, {KNOWN: {}})
+        updates, stepped, shared = known._step_what_is_there(leaves, state.shared | self.taken(extra), t, lr)
         if own is not self:  # arrays of half precision are promoted by settings that are arrays
             updates, stepped = jax.tree.map(as_scalar, (updates, stepped), (gradients, columns))
         refuse_other_shapes(type(self).__name__, columns, stepped)
@@ -126,6 +126,20 @@ class Rule(Optimizer):
             updates.append(u)
             slots.append(new)
         return updates, slots, shared
+
+    def _step_what_is_there(
+        self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any
+    ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
+        """`step_leaves` for the arrays that have elements; there is nothing to step in those that have none."""
+        there = [leaf for leaf in leaves if math.prod(leaf[0].shape)]
+        if not there:
+            return [g for g, _, _ in leaves], [slots for _, _, slots in leaves], shared
+        moved, slots, shared = self.step_leaves(there, shared, t, lr)
+        if len(there) == len(leaves):
+            return moved, slots, shared
+        stepped = iter(zip(moved, slots, strict=True))
+        each = [next(stepped) if math.prod(g.shape) else (g, remembered) for g, _, remembered in leaves]
+        return [u for u, _ in each], [new for _, new in each], shared
 
     def readings(self, state: RuleState) -> dict[str, Any]:
         last = namespace(state.count).clip(state.count - 1, 0, None)
