@@ -8,6 +8,7 @@ import scipy.optimize
 
 from descend import SGD, InputError, minimize
 from descend.optimizers import LBFGSB
+from enforced import without_types
 
 
 def rosenbrock(x):
@@ -105,7 +106,7 @@ def test_a_start_outside_is_moved_to_the_bounds():
 )
 def test_bad_bounds(settings, message):
     loss = lambda x, *batch: (x**2).sum()
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=message), without_types():
         minimize(loss, np.zeros(2), **settings)
 
 

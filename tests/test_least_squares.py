@@ -8,6 +8,7 @@ import scipy.optimize
 from descend import InputError, begin, least_squares
 from descend.least_squares import half_sum_of_squares
 from descend.optimizers import LBFGS, LevenbergMarquardt
+from enforced import without_types
 
 RNG = np.random.default_rng(0)
 TIMES = np.linspace(0, 5, 60)
@@ -105,7 +106,7 @@ def test_a_trial_that_is_not_finite_is_too_long():
 
 
 def test_what_is_no_function_is_refused():
-    with pytest.raises(InputError, match="residuals must be a function"):
+    with pytest.raises(InputError, match="residuals must be a function"), without_types():
         least_squares(np.zeros(3), [1.0])
 
 

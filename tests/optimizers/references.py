@@ -1,8 +1,8 @@
 """How rules, the algorithm boxes of their papers and their peers are run on the same gradients, and compared."""
 
 import operator
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -16,11 +16,11 @@ import boxes_matrix
 import boxes_untuned
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 from case import RATES, SCHEDULE, STEPS, TOLERANCE, Case, Peer
 
 from descend.optimizers import Optimizer
+from enforced import without_types
 
 __all__ = ["RATES", "SCHEDULE", "STEPS", "TOLERANCE"]  # of `case`, for the tests
 
@@ -83,16 +83,6 @@ def run(rule: Optimizer, start: Any, gradients: Any, array: Callable[..., Any] =
         params = jax.tree.map(operator.add, params, updates)
         seen.append(params)
     return jax.tree.map(lambda *leaves: np.stack(leaves), *seen)
-
-
-@contextmanager
-def without_types() -> Iterator[None]:
-    """The checks of types left out, which take most of the time of a loop in Python: they have passed twice."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    try:
-        yield
-    finally:
-        jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def in_a_loop(rule: Any, start: Any, gradients: Any) -> Any:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from references import QUICK, without_types
+from references import QUICK
 
 from descend.errors import InputError
 from descend.optimizers import (
@@ -25,6 +25,7 @@ from descend.optimizers import (
 )
 from descend.optimizers._rule import bias_correction
 from descend.schedules import has
+from enforced import without_types
 
 STEPS = 8
 TWO = {  # values of a setting, by its name

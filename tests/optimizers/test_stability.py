@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from references import without_types
 
 from descend import optimizers
 from descend.optimizers import (
@@ -32,6 +31,7 @@ from descend.optimizers import (
     ScheduleFreeSGD,
     Yogi,
 )
+from enforced import without_types
 
 EPS = 1e100
 STEPS = 300
