@@ -48,7 +48,45 @@ def test_what_comes_back_predicts_the_same(train):
 def test_damaged_parts():
     facts, arrays = to_parts(TRAINED["bag"]())
     for change in ({"kind": "Pickle"}, {"settings": {"__reduce__": 1}}, {"classes": "two"}, {"vocabulary": {}}):
-        with pytest.raises(CheckpointError, match="the saved network is damaged"):
+        with pytest.raises(CheckpointError, match=r"the saved network: .* the file is damaged"):
             from_parts(facts | change, arrays)
-    with pytest.raises(CheckpointError, match="the network differ from the stored: missing"):
+    with pytest.raises(CheckpointError, match="the saved network: weights must be"):
         from_parts(facts, {name: array for name, array in arrays.items() if not name.endswith("bias")})
+
+
+@pytest.mark.parametrize("train", TRAINED.values(), ids=TRAINED)
+def test_sizes_are_those_of_the_networks(train):
+    """What is compared with a file before a network is made counts as a made network does."""
+    facts, arrays = to_parts(train())
+    less = {name: array for name, array in arrays.items() if name.startswith("network/")}
+    first = next(iter(less))
+    with pytest.raises(CheckpointError, match="weights must be"):
+        from_parts(facts, arrays | {first: less[first].ravel()[:-1]})
+
+
+@pytest.mark.parametrize(("kind", "change", "said"), [
+    ("bag", {"classes": 10**9}, r"weights must be [\d,]{13,}"),
+    ("transformer", {"settings": {"model": "transformer", "ngrams": 1, "width": 8, "heads": 2, "depth": 10**9,
+                                  "dropout": None}}, "weights must be"),
+    ("residual", {"shape": [10**6, 10**6, 1]}, "shape must be height, width and channels"),
+    ("residual", {"settings": {"model": "residual", "width": 10**6, "dropout": 0.0}}, "weights must be"),
+    ("bag", {"vocabulary": {"longest": 2, "length": 10**9}}, "length must be a whole number from 1 to 256"),
+    ("bag", {"settings": {"model": "bag", "ngrams": 10**6, "width": 1, "heads": 1, "depth": 1, "dropout": None}},
+     "ngrams must be a whole number from 1 to 64"),
+])  # fmt: skip
+def test_shapes_are_held_to_the_arrays_before_anything_is_made(kind, change, said):
+    facts, arrays = to_parts(TRAINED[kind]())
+    with pytest.raises(CheckpointError, match=said):
+        from_parts(facts | change, arrays)
+
+
+def test_weights_that_are_no_numbers():
+    facts, arrays = to_parts(TRAINED["bag"]())
+    with pytest.raises(CheckpointError, match="network/bias must be finite"):
+        from_parts(facts, arrays | {"network/bias": np.full_like(arrays["network/bias"], np.nan)})
+
+
+def test_words_that_are_not_in_order():
+    facts, arrays = to_parts(TRAINED["bag"]())
+    with pytest.raises(CheckpointError, match="vocabulary/hashes must be rising"):
+        from_parts(facts, arrays | {"vocabulary/hashes": arrays["vocabulary/hashes"][::-1]})

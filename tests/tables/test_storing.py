@@ -110,13 +110,14 @@ def test_values_and_their_types_come_back(value):
     same(unpack(packed, arrays), value)
 
 
-@pytest.mark.parametrize("value", [np.dtype("<f4"), np.float32, slice(1, None), np.array(["a", "bc"])])
+@pytest.mark.parametrize("value", [np.dtype("<f4"), np.float32, slice(1, None), np.array(["a", "bc"], object)])
 def test_rarer_values_come_back(value):
     same(unpack(json.loads(json.dumps(pack(value, {}))), {}), value)
 
 
 @pytest.mark.parametrize(
-    "value", [PowerTransformer(), FunctionTransformer(print), print, {1, 2}, Path("x"), np.array(["2024"], "M8[D]")]
+    "value", [PowerTransformer(), FunctionTransformer(print), print, {1, 2}, Path("x"), np.array(["2024"], "M8[D]"),
+              np.array(["a"])],
 )
 def test_what_is_not_on_the_list_is_not_saved(value):
     with pytest.raises(CheckpointError, match="cannot be saved"):
@@ -153,3 +154,67 @@ def test_damaged_parts_are_refused_in_one_line(parts, change, message):
     with pytest.raises(CheckpointError, match=message) as caught:
         from_parts(parts[0] | change, parts[1])
     assert "\n" not in str(caught.value)
+
+
+def within(value, kind):
+    """The attributes of all objects of a class, in a packed encoder."""
+    if isinstance(value, dict) and value.get("class") == kind:
+        yield value["attributes"]
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from within(item, kind)
+
+
+@pytest.fixture(scope="module")
+def all_parts():
+    return to_parts(Encoder().fit(every_kind()))
+
+
+@pytest.mark.parametrize(("kind", "change"), [
+    ("HashingVectorizer", {"input": "filename"}),
+    ("HashingVectorizer", {"analyzer": "word", "token_pattern": r"(?:(?:\w+\s?)+)+$!"}),
+    ("HashingVectorizer", {"n_features": 2**31 - 1}),
+    ("HashingVectorizer", {"transform": 1}),
+    ("ColumnTransformer", {"n_jobs": 200}),
+    ("ColumnTransformer", {"sparse_output_": 1}),
+    ("Pipeline", {"memory": "/tmp/cache"}),
+    ("OneHotEncoder", {"_n_features_outs": [10**9, 40]}),
+    ("OneHotEncoder", {"categories_": [{"words": {"dtype": "|O", "shape": [1], "items": [1]}}] * 2}),
+    ("OneHotEncoder", {"categories_": [{"words": {"dtype": "<U1000000000", "shape": [1], "items": ["a"]}}] * 2}),
+    ("SimpleImputer", {"strategy": "mean"}),
+    ("SimpleImputer", {"statistics_": {"array": "a0"}, "indicator_": 1}),
+    ("StandardScaler", {"with_mean": 1}),
+    ("StandardScaler", {"scale_": {"float": "1.0"}}),
+    ("TruncatedSVD", {"n_components": 10**9}),
+    ("DateParts", {"extracted_features_": ["year"] * 10**5}),
+    ("DateParts", {"periodic_encoding": "spline"}),
+])  # fmt: skip
+def test_settings_and_attributes_of_others_are_refused(all_parts, kind, change):
+    parts, arrays = json.loads(json.dumps(all_parts[0])), all_parts[1]
+    for attributes in within(parts, kind):
+        attributes.update(change)
+    with pytest.raises(CheckpointError, match="the saved encoder") as caught:
+        from_parts(parts, arrays)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def test_what_was_learnt_is_finite_and_no_scale_is_zero(all_parts):
+    parts, arrays = all_parts
+    fitted = (attributes for attributes in within(parts, "StandardScaler") if "scale_" in attributes)
+    scale = next(fitted)["scale_"]["array"]
+    for value in (np.nan, np.inf, 0.0):
+        with pytest.raises(CheckpointError, match=r"scale_ must be finite, and a scale above 0"):
+            from_parts(parts, arrays | {scale: np.full_like(arrays[scale], value)})
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ({"form": "%d%d%d%d"}, "form must be one of the 41 that there are"),
+    ({"kind": "object"}, "kind must be 'number' or "),
+    ({"name": 3}, "name must be a text"),
+    ({"name": "town"}, "columns must be named differently"),
+])  # fmt: skip
+def test_columns_are_such_as_descend_describes(all_parts, change, said):
+    parts = json.loads(json.dumps(all_parts[0]))
+    parts["columns"][0].update(change)
+    with pytest.raises(CheckpointError, match=said):
+        from_parts(parts, all_parts[1])

@@ -22,6 +22,7 @@ from descend._tree import Tree, named_leaves
 from descend.errors import CheckpointError
 
 FORMAT = 1
+DEEPEST = 64  # of the facts inside each other
 TOLD = 10  # paths of a kind that the text of a match lists
 
 
@@ -49,10 +50,31 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     checksum, _, text = metadata.get("descend", "").partition(" ")
     if checksum != _checksum(arrays, text):
         raise CheckpointError(f"{path} is damaged: its contents do not match its checksum; delete it to begin anew")
-    facts = json.loads(text)
+    facts = _facts_in(text, path)
     if facts.get("format") != FORMAT:
         raise CheckpointError(f"{path} has format {facts.get('format')}, but this version of descend reads {FORMAT}")
     return arrays, facts
+
+
+def _facts_in(text: str, path: Path) -> dict[str, Any]:
+    """The facts of a file; the checksum says that they are whole, but not who wrote them."""
+    try:
+        facts = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is no checkpoint of descend's ({error}): delete it to begin anew") from None
+    if not isinstance(facts, dict) or _is_deep(facts):
+        raise CheckpointError(f"{path} is no checkpoint of descend's: its facts are not as it writes them; delete it "
+                              "to begin anew")
+    return facts
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether there is more inside each other than anything that is written here has."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for item in level if isinstance(item, dict | list)
+                 for inner in (item.values() if isinstance(item, dict) else item)]
+    return bool(level)
 
 
 def tree_to_arrays(tree: Tree, prefix: str) -> dict[str, np.ndarray]:

@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from descend._facts import Facts
 from descend.engine.storing import write_arrays
 from descend.errors import CheckpointError
 from descend.labelled.training import Classifier
+from descend.neural import ConvClassifier
 from descend.neural.storing import from_parts, to_parts
 from descend.tables.folder import FILE
 
@@ -30,10 +32,12 @@ def classifier_from(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> Cla
     """
     if facts.get("kind") not in KINDS:
         return None
-    try:
-        if facts["version"] != VERSION:
-            raise CheckpointError("the model was written by another version of descend: train again with `descend fit`")
-        network = from_parts(facts["network"], arrays)
-        return Classifier(facts["kind"], network, tuple(facts["classes"]), facts["column"])
-    except (KeyError, TypeError) as error:
-        raise CheckpointError(f"the saved model is damaged ({error!r}): train again with `descend fit`") from None
+    told = Facts(facts, "the saved model")
+    if told.any("version") != VERSION:
+        raise CheckpointError("the model was written by another version of descend: train again with `descend fit`")
+    network, classes = from_parts(told.any("network"), arrays), told.texts("classes")
+    if len(classes) != len(network.classes_):
+        told.refuse("classes", f"{len(network.classes_)} names", classes)
+    if isinstance(network, ConvClassifier) != (facts["kind"] == "pictures"):
+        told.refuse("kind", "that of the network", facts["kind"])
+    return Classifier(facts["kind"], network, classes, told.text("column"))

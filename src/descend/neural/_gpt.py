@@ -42,6 +42,12 @@ class Shape:
     positions: Positions = "rotary"
     dropout: float = 0.0
 
+    @property
+    def size(self) -> int:
+        """How many weights one has."""
+        embedded = self.vocabulary + 1 + (self.context if self.positions == "learned" else 0)
+        return (embedded + self.layers * (12 * self.width + 2)) * self.width
+
 
 class Block(eqx.Module):
     """`x ← x + W attention(norm(x))`, then `x ← x + W gelu(W norm(x))`."""

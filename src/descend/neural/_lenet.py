@@ -52,6 +52,13 @@ class LeNet(Network):
         biases = [filled(n) for n in (6, 16, 120, 84, outputs)]
         return cls(kernels, matrices, biases, centre, rescale, dropout)
 
+    @staticmethod
+    def size(shape: tuple[int, ...], outputs: int) -> int:
+        """How many weights one for images of a shape has."""
+        flat = (shape[0] // 2 - 4) // 2 * ((shape[1] // 2 - 4) // 2) * 16
+        layers = ((25 * shape[2], 6), (25 * 6, 16), (flat, 120), (120, 84), (84, outputs))
+        return sum((m + 1) * n for m, n in layers)
+
     def __call__(self, inputs: Array, state: Tree, key: Any) -> tuple[Array, Tree]:
         first, second = self.kernels
         x = (inputs.astype(first.dtype) - self.centre) * self.rescale

@@ -144,6 +144,20 @@ class Residual(Network):
         state = [stem.fresh, *(block.fresh for block in blocks)]
         return cls(stem, blocks, weight, filled(outputs), centre, rescale, dropout, squares), state
 
+    @staticmethod
+    def size(shape: tuple[int, ...], outputs: int, width: int) -> int:
+        """How many weights one for images of a shape has."""
+        layer = lambda side, channels, outputs: (side * side * channels + 2) * outputs
+        side, channels = min(shape[:2]), shape[2]
+        side, channels = (side // 2, 4 * channels) if side >= LARGE else (side, channels)
+        size, features = layer(3, channels, width) + 2 * layer(3, width, width), width
+        while side >= SMALL:
+            wider = min(2 * features, WIDEST * width)
+            size += layer(3, features, wider) + layer(3, wider, wider)
+            size += 0 if wider == features else layer(1, features, wider)
+            side, features = side // 2, wider
+        return size + (features + 1) * outputs
+
     def __call__(self, inputs: Array, state: Tree, key: Any) -> tuple[Array, Tree]:
         training = key is not None
         x = (inputs.astype(self.weight.dtype) - self.centre) * self.rescale

@@ -1,12 +1,14 @@
 """Text as numbers, and back: bytes, characters, or pairs that were merged because they are common."""
 
+import json
 import re
 from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from descend.errors import CheckpointError, InputError
+from descend._facts import Facts
+from descend.errors import InputError
 
 PIECE = 2**16  # characters that are encoded at a time, where a line begins near there
 
@@ -137,16 +139,40 @@ def tokenizer_for(name: str, text: bytes, vocabulary: int) -> Tokenizer:
     raise InputError(f"tokenizer must be bytes, characters or bpe, but is {name!r}")
 
 
-def from_facts(facts: dict[str, Any]) -> Tokenizer:
-    """The tokenizer that gave these facts."""
-    kinds: dict[str, Any] = {
-        Bytes.name: Bytes,
-        Characters.name: lambda: Characters(facts["alphabet"]),
-        Pairs.name: lambda: Pairs(facts["model"]),
-    }
-    if facts.get("name") not in kinds:
-        raise CheckpointError(f"there is no tokenizer {facts.get('name')!r}: the file is of another version of descend")
-    return kinds[facts["name"]]()
+def from_facts(facts: Any, where: str = "the saved model") -> Tokenizer:
+    """The tokenizer that gave these facts.
+
+    **Raises** `CheckpointError` if none did.
+    """
+    told = Facts(facts, f"{where}: tokenizer")
+    name = told.choice("name", (Bytes.name, Characters.name, Pairs.name))
+    if name == Bytes.name:
+        return Bytes()
+    if name == Pairs.name:
+        return Pairs(_pairs_in(told))
+    alphabet = told.text("alphabet")
+    if not alphabet or "".join(sorted(set(alphabet))) != alphabet:
+        told.refuse("alphabet", "different characters in the order of Unicode", alphabet)
+    return Characters(alphabet)
+
+
+def _pairs_in(told: Facts) -> str:
+    """The text that byte pairs are made of: the tokens and the merges of its own, and the rest as `Pairs.of` has it,
+    because there may be patterns that take without end to look for."""
+    text, wanted = told.text("model"), "byte pairs, as this version of tokenizers writes them"
+    expected = json.loads(Pairs.of(b"a", Bytes.size).facts()["model"])
+    try:
+        found = json.loads(text)
+        known, merges = found["model"]["vocab"], found["model"]["merges"]
+        expected["model"] |= {"vocab": known, "merges": merges}
+        places = known.values()
+        numbered = all(type(place) is int for place in places) and sorted(places) == [*range(len(known))]
+        merged = all(type(a) is type(b) is str and {a, b, a + b} <= known.keys() for a, b in merges)
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError) as error:
+        told.refuse("model", wanted, error)
+    if not (numbered and merged and found == expected):
+        told.refuse("model", wanted, text)
+    return text
 
 
 def smallest_type(size: int) -> Any:

@@ -98,6 +98,11 @@ class Encoder(Network):
             Norm.plain(width), draw(width, outputs, 1 / np.sqrt(width)), filled(outputs), dropout,
         )
 
+    @staticmethod
+    def size(kinds: int, length: int, outputs: int, width: int, depth: int) -> int:
+        """How many weights such a one has."""
+        return (kinds + length) * width + depth * (12 * width + 9) * width + 2 * width + (width + 1) * outputs
+
     def __call__(self, inputs: Array, state: Tree, key: jax.Array | None) -> tuple[Array, Tree]:
         keys = [None] * (len(self.layers) + 2) if key is None else list(jax.random.split(key, len(self.layers) + 2))
         is_word = inputs != PADDING

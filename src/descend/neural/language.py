@@ -6,20 +6,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from descend._facts import Facts, refuse, refuse_nonfinite, refuse_other_size
 from descend._files import write_atomically
 from descend._tree import join, split
 from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
 from descend.errors import CheckpointError, InputError
 from descend.minimize import minimize
 from descend.neural._corpus import Text, Windows, divided, read_text
-from descend.neural._gpt import GPT, Shape
+from descend.neural._gpt import GPT, Positions, Shape
 from descend.neural._half import check_precision, is_half
 from descend.neural._next_token import JUDGED, NextToken, RandomNextToken, mean_loss, planned_steps, recipe
 from descend.neural._sampling import generate
@@ -29,6 +30,7 @@ from descend.observers import Progress
 from descend.stopping import Plateau
 
 FILE, KIND, VERSION = "model.safetensors", "language model", 1
+MOST_SEEN = 2**27  # numbers: keys, values, and which token looks at which
 STEPS = 5000  # where nobody gives a budget
 VALIDATION_SHARE = 20  # a step of validation costs a third of one of training: this many times fewer tokens are judged
 
@@ -51,6 +53,24 @@ SIZES = {
     "medium": Size(6, 6, 384, 256, 32, 1e-3),
     "large": Size(12, 12, 768, 512, 32, 6e-4),
 }
+
+
+def _shape_in(facts: dict[str, Any], arrays: dict[str, np.ndarray], where: str) -> Shape:
+    """The shape that a file tells of, if its weights are such.
+
+    **Raises** `CheckpointError` before anything of that size is made.
+    """
+    told = Facts(facts, where).inner("shape")
+    context, layers, heads, width = (told.whole(name, 1) for name in ("context", "layers", "heads", "width"))
+    positions = told.choice("positions", get_args(Positions))
+    shape = Shape(told.whole("vocabulary", 1), context, layers, heads, width, positions, told.number("dropout", 0, 1))
+    if width % (2 * heads if positions == "rotary" else heads):
+        told.refuse("width", f"even for each of {heads} heads", width)
+    refuse_other_size(arrays, "network", shape.size, where)
+    if context * (2 * layers * width + context) > MOST_SEEN:
+        told.refuse("context", "such that what is seen of it is less than a gigabyte", context)
+    refuse_nonfinite(arrays, where)
+    return shape
 
 
 @dataclass(frozen=True)
@@ -224,10 +244,9 @@ class LanguageModel(BaseEstimator):
             raise InputError(f"{folder} has a model, but no language model: give a folder that `descend lm` wrote")
         if facts.get("version") != VERSION:
             raise CheckpointError(f"{file} was written by another version of descend: train again with `descend lm`")
-        try:
-            shape, tokenizer = Shape(**facts["shape"]), from_facts(facts["tokenizer"])
-        except (KeyError, TypeError) as error:
-            raise CheckpointError(f"{file} is no model of descend's: {error!r}") from None
+        shape, tokenizer = _shape_in(facts, arrays, str(file)), from_facts(facts.get("tokenizer"), str(file))
+        if tokenizer.size > shape.vocabulary:
+            refuse(str(file), "the tokenizer", f"one of {shape.vocabulary:,} tokens at the most", tokenizer.size)
         numbers, rest = split(GPT.drawn(shape, None))
         model = cls(tokenizer=tokenizer.name, vocabulary=shape.vocabulary, layers=shape.layers, heads=shape.heads,
                     width=shape.width, context=shape.context, positions=shape.positions, dropout=shape.dropout)

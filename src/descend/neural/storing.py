@@ -1,17 +1,24 @@
 """Trained classifiers as facts for JSON and arrays for safetensors, and back; nothing is executed in reading them."""
 
+import math
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from descend._facts import MOST, Facts, checked_array, refuse, refuse_nonfinite, refuse_other_size
 from descend._tree import join, split
 from descend.engine.storing import tree_from_arrays, tree_to_arrays
-from descend.errors import CheckpointError
 from descend.neural._hashing import Grams, Words
+from descend.neural._lenet import LEAST, LeNet
+from descend.neural._residual import Residual
+from descend.neural._transformer import Encoder
 from descend.neural.images import ConvClassifier
-from descend.neural.text import TextClassifier
+from descend.neural.text import GRAMS_IN_TEXT, WORDS_IN_TEXT, TextClassifier
 
+WHERE = "the saved network"
+LARGEST_PICTURE = 2**20  # numbers
+MOST_WORDS = 64  # in a row
 SETTINGS = {  # what the networks are built by
     "ConvClassifier": ("model", "width", "dropout"),
     "TextClassifier": ("model", "ngrams", "width", "depth", "heads", "dropout"),
@@ -38,36 +45,71 @@ def to_parts(model: Classifier) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return facts, arrays
 
 
-def from_parts(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Classifier:
+def from_parts(facts: Any, arrays: dict[str, np.ndarray]) -> Classifier:
     """The classifier that `to_parts` took apart, ready to predict.
 
-    **Raises** `CheckpointError` if the parts are those of no classifier.
+    **Raises** `CheckpointError` if the parts are those of no classifier, or not of the types and the shapes that its
+    settings lead to.
     """
-    try:
-        model = _bare(facts, {name.removeprefix("vocabulary/"): array for name, array in arrays.items()
-                              if name.startswith("vocabulary/")})
-        model.classes_ = np.arange(facts["classes"])
-        inputs = np.zeros((1, *facts["shape"])) if isinstance(model, ConvClassifier) else None
-        # Any numbers will do: those that were trained take their place.
-        begin = model._start(inputs, facts["classes"], np.random.default_rng(0))
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"the saved network is damaged ({error!r}): train again") from error
+    told = Facts(facts, WHERE)
+    refuse_nonfinite(arrays, WHERE)
+    outputs = told.whole("classes", 2, MOST)
+    if told.choice("kind", SETTINGS) == "ConvClassifier":
+        model, size = _images(told, outputs)
+    else:
+        model, size = _texts(told, arrays, outputs)
+    # As many numbers as there are, and any will do: those that were trained take their place.
+    refuse_other_size(arrays, "network", size, WHERE)
+    model.classes_ = np.arange(outputs)
+    inputs = np.broadcast_to(0.0, (1, *model.image_shape_)) if isinstance(model, ConvClassifier) else None
+    begin = model._start(inputs, outputs, np.random.default_rng(0))
     numbers, rest = split(begin.network)
     model.network_ = join(tree_from_arrays(numbers, arrays, "network"), rest)
     model.state_ = tree_from_arrays(begin.state, arrays, "state")
+    if any(array.min(initial=0) < 0 for name, array in arrays.items() if name.startswith("state/") and "var" in name):
+        told.refuse("state", "variances of at least 0", "less")
     return model
 
 
-def _bare(facts: dict[str, Any], vocabulary: dict[str, np.ndarray]) -> Classifier:
-    """The classifier with what it learnt of its inputs, but without a network."""
-    if facts["kind"] == "ConvClassifier":
-        images = ConvClassifier(**facts["settings"])
-        images.image_shape_, images.are_bytes_ = tuple(facts["shape"]), facts["bytes"]
-        images.centre_, images.scale_ = facts["centre"], facts["scale"]
-        return images
-    if facts["kind"] != "TextClassifier":
-        raise ValueError(f"{facts['kind']!r} is no classifier")
-    texts = TextClassifier(**facts["settings"])
-    learnt: dict[str, Any] = {**vocabulary, **facts["vocabulary"]}
-    texts.vocabulary_ = Grams(**learnt) if texts.model == "bag" else Words(**learnt)
-    return texts
+def _images(told: Facts, outputs: int) -> tuple[ConvClassifier, int]:
+    """The classifier with what it learnt of its inputs, and how many weights its network must have."""
+    made, shape = told.inner("settings"), told.wholes("shape")
+    if len(shape) != 3 or math.prod(shape) > LARGEST_PICTURE:
+        told.refuse("shape", f"height, width and channels, {LARGEST_PICTURE:,} numbers at the most", shape)
+    images = ConvClassifier(made.choice("model", ("lenet", "residual")), width=made.whole("width", 1),
+                            dropout=made.number("dropout", 0, 1))
+    if images.model == "lenet" and min(shape[:2]) < LEAST:
+        told.refuse("shape", f"at least {LEAST} pixels high and wide", shape)
+    images.image_shape_, images.are_bytes_ = shape, told.truth("bytes")
+    images.centre_, images.scale_ = told.number("centre"), told.number("scale", float(np.finfo(np.float32).tiny))
+    size = LeNet.size(shape, outputs) if images.model == "lenet" else Residual.size(shape, outputs, images.width)
+    return images, size
+
+
+def _texts(told: Facts, arrays: dict[str, np.ndarray], outputs: int) -> tuple[TextClassifier, int]:
+    """The same for texts."""
+    made, known = told.inner("settings"), told.inner("vocabulary")
+    width, depth, heads = (made.whole(name, 1) for name in ("width", "depth", "heads"))
+    dropout = None if made.any("dropout") is None else made.number("dropout", 0, 1)
+    model, ngrams = made.choice("model", ("bag", "transformer")), made.whole("ngrams", 1, MOST_WORDS)
+    texts = TextClassifier(model, ngrams=ngrams, width=width, depth=depth, heads=heads, dropout=dropout)
+    hashes = _hashes(arrays)
+    if model == "bag":
+        rarity = checked_array(arrays, "vocabulary/rarity", WHERE, hashes.shape, "f")
+        longest = known.whole("longest", ngrams, ngrams)
+        texts.vocabulary_ = Grams(hashes, rarity, longest, known.whole("length", 1, GRAMS_IN_TEXT))
+        return texts, (len(hashes) + 1) * outputs
+    if width % heads:
+        made.refuse("width", f"a multiple of the heads, {heads}", width)
+    texts.vocabulary_ = words = Words(hashes, known.whole("length", 1, WORDS_IN_TEXT))
+    return texts, Encoder.size(words.kinds, words.length, outputs, width, depth)
+
+
+def _hashes(arrays: dict[str, np.ndarray]) -> np.ndarray:
+    """The hashes of the words that are known, in the order in which they are looked up."""
+    hashes = arrays.get("vocabulary/hashes")
+    if hashes is None or hashes.ndim != 1 or hashes.dtype.kind != "i" or not len(hashes):
+        refuse(WHERE, "vocabulary/hashes", "whole numbers", None if hashes is None else (hashes.dtype, hashes.shape))
+    if hashes[0] < 0 or not (hashes[1:] > hashes[:-1]).all():
+        refuse(WHERE, "vocabulary/hashes", "rising", hashes)
+    return hashes

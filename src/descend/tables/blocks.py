@@ -10,7 +10,9 @@ from descend.tables.columns import MAX_LEVELS, Column, Kind
 FLAG = "missing\x1f"
 """Begins the name of a column that says where another is missing; no column of a table is called that."""
 
-_TEXT_FEATURES = 30
+MOST_DIRECTIONS = 30
+"""How many features a column of texts gives at the most."""
+
 _HASHES = 1 << 12
 
 
@@ -133,6 +135,6 @@ def _texts(rows: int) -> Any:
     letters = HashingVectorizer(
         analyzer="char_wb", ngram_range=(2, 4), n_features=_HASHES, alternate_sign=False, dtype=np.float32
     )
-    directions = TruncatedSVD(min(_TEXT_FEATURES, max(2, rows // 4)), random_state=0)
+    directions = TruncatedSVD(min(MOST_DIRECTIONS, max(2, rows // 4)), random_state=0)
     steps = [("letters", letters), ("weights", TfidfTransformer()), ("directions", directions)]
     return Pipeline([*steps, ("scale", StandardScaler())])

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
+from descend._facts import Facts, refuse_other_size
 from descend._tree import join, split
 from descend.engine.storing import tree_from_arrays, tree_to_arrays
 from descend.engine.trainer import Checkpoint
@@ -18,7 +19,9 @@ from descend.tables.judging import judged
 from descend.tables.models import Architecture, Ensemble, Shape, TrainingLoss, build, mean_prediction
 from descend.tables.preparing import LARGE, Prepared
 from descend.tables.settings import OPTIMIZERS, Settings
+from descend.tables.target import TaskKind
 
+WHERE = "the saved networks"
 EPOCHS, LEAST_STEPS = 60, 400
 RATES = {  # what did best on the samples, for each optimizer
     "sgd": {"linear": 0.1, "mlp": 0.1},
@@ -37,6 +40,11 @@ class Networks:
 
     shape: Shape
     ensemble: Ensemble
+
+    @property
+    def task(self) -> TaskKind:
+        """What the members' scores are of."""
+        return self.shape.task
 
     @property
     def architecture(self) -> Architecture:
@@ -60,9 +68,22 @@ class Networks:
         return {"shape": asdict(self.shape)}, tree_to_arrays(split(self.ensemble)[0], "weights")
 
     @classmethod
-    def from_parts(cls, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> "Networks":
-        """What `to_parts` took apart."""
-        shape = Shape(**facts["shape"])
+    def from_parts(cls, facts: Any, arrays: dict[str, np.ndarray], features: int, outputs: int) -> "Networks":
+        """What `to_parts` took apart, for so many features and outputs.
+
+        **Raises** `CheckpointError` if it is something else.
+        """
+        told = Facts(facts, WHERE).inner("shape")
+        shape = Shape(
+            told.choice("architecture", get_args(Architecture)),
+            told.choice("task", get_args(TaskKind)),
+            told.whole("features", features, features),
+            told.whole("outputs", outputs, outputs),
+            told.whole("members", 1),
+            told.whole("width", 1),
+        )
+        size = shape.members * sum((inputs + 1) * outputs for inputs, outputs in shape.layers)
+        refuse_other_size(arrays, "weights", size, WHERE)  # before as much is drawn
         numbers, rest = split(build(shape, seed=0))
         return cls(shape, join(tree_from_arrays(numbers, arrays, "weights"), rest))
 

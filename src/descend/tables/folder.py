@@ -12,10 +12,11 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
+from descend._facts import MOST, Facts, refuse_nonfinite
 from descend._files import write_atomically
 from descend.engine.storing import read_arrays, write_arrays
 from descend.errors import CheckpointError, InputError
@@ -25,7 +26,7 @@ from descend.tables.preparing import Scale
 from descend.tables.reading import Table
 from descend.tables.settings import Settings
 from descend.tables.storing import from_parts, to_parts
-from descend.tables.target import Task
+from descend.tables.target import Task, TaskKind
 from descend.tables.training import Model
 
 FILE = "model.safetensors"
@@ -126,13 +127,24 @@ def load_model(path: Path) -> Model:
         raise CheckpointError(f"{file} is no model of descend's, or was written by another version of it: train again "
                               "with `descend fit`")
     of = lambda owner: {name.removeprefix(owner): a for name, a in arrays.items() if name.startswith(owner)}
-    try:
-        task = Task(**(facts["task"] | {"classes": tuple(facts["task"]["classes"])}))
-        encoder = from_parts(facts["encoder"], of("encoder/"))
-        predictor = PREDICTORS[facts["kind"]].from_parts(facts["predictor"], of("predictor/"))
-        return Model(encoder, predictor, task, Scale(**facts["scale"]))
-    except (KeyError, TypeError) as error:
-        raise CheckpointError(f"{file} is no model of descend's: {error!r}") from None
+    told, weights = Facts(facts, str(file)), of("predictor/")
+    refuse_nonfinite(weights, str(file))
+    kind, task, scale = told.choice("kind", PREDICTORS), _task(told.inner("task")), told.inner("scale")
+    encoder = from_parts(told.any("encoder"), of("encoder/"))
+    outputs = len(task.classes) if task.kind == "multiclass" else 1
+    predictor = PREDICTORS[kind].from_parts(told.any("predictor"), weights, len(encoder.features), outputs)
+    if predictor.task != task.kind:
+        told.refuse("task", f"the predictor's, {predictor.task!r}", task.kind)
+    return Model(encoder, predictor, task, Scale(scale.number("centre"), scale.number("unit")))
+
+
+def _task(told: Facts) -> Task:
+    """What the file says that is to be predicted."""
+    kind, classes = told.choice("kind", get_args(TaskKind)), told.texts("classes")
+    least, most = {"regression": (0, 0), "binary": (2, 2), "multiclass": (3, MOST)}[kind]
+    if not least <= len(classes) <= most:
+        told.refuse("classes", f"as many as there are of a {kind} task", classes)
+    return Task(kind, classes, told.text("reason"))
 
 
 def _check_same(path: Path, asked: dict[str, Any]) -> None:

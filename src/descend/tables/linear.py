@@ -7,13 +7,15 @@ with the logistic loss of two or more classes, or half the squared error of a nu
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from descend.stopping import Reason
+from descend._facts import Facts, checked_array
+from descend.stopping import Name, Reason
 from descend.tables.target import TaskKind
 
+WHERE = "the saved linear model"
 BLOCK = 1 << 16  # rows to predict at a time, as they are scored in float64
 
 
@@ -111,9 +113,19 @@ class Linear:
         return facts, {"coefficients": self.coefficients, "intercepts": self.intercepts}
 
     @classmethod
-    def from_parts(cls, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> "Linear":
-        """What `to_parts` took apart."""
-        certificate = facts["certificate"] | {"reason": Reason(**facts["certificate"]["reason"])}
-        penalties, losses, errors = (tuple(facts["path"][name]) for name in ("penalties", "losses", "errors"))
-        path = Path(penalties, losses, errors, facts["path"]["chosen"])
-        return cls(facts["task"], arrays["coefficients"], arrays["intercepts"], Certificate(**certificate), path)
+    def from_parts(cls, facts: Any, arrays: dict[str, np.ndarray], features: int, outputs: int) -> "Linear":
+        """What `to_parts` took apart, for so many features and outputs.
+
+        **Raises** `CheckpointError` if it is something else.
+        """
+        told = Facts(facts, WHERE)
+        proved, tried = told.inner("certificate"), told.inner("path")
+        ended = proved.inner("reason")
+        reason = Reason(ended.choice("name", get_args(Name)), ended.text("evidence"), ended.whole("step"))
+        value, gap = proved.number("value"), proved.number("gap")
+        penalties, losses, errors = map(tried.numbers, ("penalties", "losses", "errors"))
+        path = Path(penalties, losses, errors, tried.whole("chosen", 0, len(penalties) - 1))
+        coefficients = checked_array(arrays, "coefficients", WHERE, (outputs, features), "f")
+        intercepts = checked_array(arrays, "intercepts", WHERE, (outputs,), "f")
+        task = told.choice("task", get_args(TaskKind))
+        return cls(task, coefficients, intercepts, Certificate(reason, value, gap, proved.text("solver")), path)

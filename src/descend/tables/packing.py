@@ -1,6 +1,7 @@
 """Fitted scikit-learn objects as JSON and arrays, and back, without pickle: reading can never run code.
 
-Such objects are their attributes, so those are written, recursively. In the JSON, plain values and lists stand
+Such objects are their attributes, so those are written, recursively. Objects that were read are what the file says,
+and to be used only after `genuine` has looked at them. In the JSON, plain values and lists stand
 for themselves, and a dict with one key says what else there is: `{"tuple": [...]}`, `{"array": "a3"}`, ….
 """
 
@@ -16,6 +17,9 @@ Arrays = dict[str, np.ndarray]
 _TYPES = {
     kind.__name__: kind for kind in (np.bool_, np.int8, np.int16, np.int32, np.int64, np.uint8, np.float32, np.float64)
 }
+
+
+_DTYPES = {np.dtype(kind).str: np.dtype(kind) for kind in _TYPES.values()}
 
 
 def pack(value: Any, arrays: Arrays) -> Any:
@@ -91,8 +95,11 @@ def _write_words(value: np.ndarray, arrays: Arrays) -> dict[str, Any]:
 
 
 def _read_words(content: dict[str, Any], arrays: Arrays) -> np.ndarray:
-    words = np.empty(len(content["items"]), content["dtype"])
-    words[:] = unpack(content["items"], arrays)
+    items = unpack(content["items"], arrays)
+    if content["dtype"] != "|O" or not isinstance(items, list):
+        raise CheckpointError(f"the saved encoder is damaged (words of type {content['dtype']!r}): train again")
+    words = np.empty(len(items), object)
+    words[:] = items
     return words.reshape(content["shape"])
 
 
@@ -116,13 +123,15 @@ _FORMS = {
     "type": _Form(
         lambda v: isinstance(v, type) and v in _TYPES.values(), lambda v, _: v.__name__, lambda c, _: _TYPES[c]
     ),
-    "dtype": _Form(lambda v: isinstance(v, np.dtype), lambda v, _: v.str, lambda c, _: np.dtype(c)),
+    "dtype": _Form(
+        lambda v: isinstance(v, np.dtype) and v.str in _DTYPES, lambda v, _: v.str, lambda c, _: _DTYPES[c]
+    ),
     "scalar": _Form(
         lambda v: isinstance(v, tuple(_TYPES.values())),
         lambda v, arrays: [type(v).__name__, pack(v.item(), arrays)],
         lambda c, arrays: _TYPES[c[0]](unpack(c[1], arrays)),
     ),
-    "words": _Form(lambda v: _is_array(v, "OU"), _write_words, _read_words),
+    "words": _Form(lambda v: _is_array(v, "O"), _write_words, _read_words),
     "array": _Form(lambda v: _is_array(v, "bif"), _write_array, lambda c, arrays: arrays[c]),
     "object": _Form(lambda v: type(v) is _class_named(type(v).__name__), _write_object, _read_object),
 }

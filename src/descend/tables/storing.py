@@ -1,14 +1,19 @@
 """A fitted encoder as a dict for JSON and arrays for safetensors, and back."""
 
 from dataclasses import asdict
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
 
+from descend._facts import Facts, refuse
 from descend.errors import CheckpointError
+from descend.tables.blocks import FLAG
 from descend.tables.columns import Column, Kind
 from descend.tables.encoding import Encoder
+from descend.tables.genuine import WHERE, refuse_strange
 from descend.tables.packing import pack, unpack
+from descend.tables.parsing import DATE_FORMATS
 
 _FORMAT = 1
 
@@ -26,32 +31,48 @@ def to_parts(encoder: Encoder) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return parts, arrays
 
 
-def from_parts(parts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Encoder:
+def from_parts(parts: Any, arrays: dict[str, np.ndarray]) -> Encoder:
     """The encoder that `to_parts` took apart; its `transform` gives the same bits.
 
-    Raises `CheckpointError` where the parts are damaged, name a class that no encoder is made of, or were
+    Raises `CheckpointError` where the parts are damaged, are not such as descend makes of the columns, or were
     written with another scikit-learn, whose fitted attributes may mean something else.
     """
-    written, installed = parts.get("scikit-learn"), _version()
-    if parts.get("format") != _FORMAT:
+    told, installed = Facts(parts, WHERE), _version()
+    written = told.text("scikit-learn")
+    if told.any("format") != _FORMAT:
         raise CheckpointError("the saved encoder is damaged, or from another version of descend: train again")
     if written != installed:
         raise CheckpointError(
-            f"the encoder was saved with scikit-learn {written}, and {installed} is installed: "
-            f"install scikit-learn=={written}.*, or train again"
+            f"the encoder was saved with scikit-learn {written:.9}, and {installed} is installed: "
+            f"install scikit-learn=={written:.9}.*, or train again"
         )
     encoder = Encoder()
     try:
-        encoder.columns = tuple(_column(**fields) for fields in parts["columns"])
-        encoder.flagged = tuple(parts["flagged"])
+        encoder.columns = tuple(map(_column, parts["columns"]))
+        encoder.flagged = told.texts("flagged")
         encoder.transformer = unpack(parts["transformer"], arrays)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(f"the saved encoder is damaged ({error!r}): train again") from error
+        _refuse_misnamed(encoder)
+        refuse_strange(encoder.transformer, encoder.used, encoder.flagged)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        raise CheckpointError(f"the saved encoder is damaged ({brief(error)}): train again") from error
     return encoder
 
 
-def _column(name: str, kind: str, reason: str, form: str, gaps: list[str]) -> Column:
-    return Column(name, Kind(kind), reason, form, tuple(gaps))
+def _column(fields: Any) -> Column:
+    told = Facts(fields, WHERE)
+    # A format of somebody's own may take as long to read dates by as its author likes.
+    form = told.choice("form", DATE_FORMATS)
+    return Column(told.text("name"), Kind(told.choice("kind", Kind)), told.text("reason"), form, told.texts("gaps"))
+
+
+def _refuse_misnamed(encoder: Encoder) -> None:
+    """Refuse columns that share a name, and gaps in columns that are not used."""
+    names = [column.name for column in encoder.columns]
+    if len(set(names)) != len(names):
+        refuse(WHERE, "columns", "named differently", names)
+    used = [column.name for column in encoder.used]
+    if not used or not set(encoder.flagged) <= set(used) or any(name.startswith(FLAG) for name in names):
+        refuse(WHERE, "flagged", "names of columns", encoder.flagged)
 
 
 def _version() -> str:
