@@ -43,9 +43,14 @@ class Facts:
             self.refuse(name, "there", None)
         return self._found[name]
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a fact."""
+        return name in self._found
+
     def inner(self, name: str) -> "Facts":
         """A dict of facts."""
-        return Facts(self.any(name), f"{self.where}: {name}")
+        found = self._right(name, "named facts", lambda value: isinstance(value, dict))
+        return Facts(found, f"{self.where}: {name}")
 
     def whole(self, name: str, least: int = 0, most: int = MOST) -> int:
         """A whole number within bounds."""

@@ -84,6 +84,11 @@ def test_a_compiled_reward_that_is_not_finite(value, broken_at, steps):
         trained(environment, steps=steps, evaluate_every=10**6)
 
 
+def test_a_compiled_reward_that_is_too_large():
+    with pytest.raises(InputError, match=r"Counter returned rewards of the size of .*beyond ±1e\+15: divide them"):
+        trained(Counter(broken_at=1, value=1e25), evaluate_every=10**6)
+
+
 def test_a_compiled_observation_that_is_not_finite():
     class Blind(Walk):
         def observe(self, state):
@@ -93,11 +98,45 @@ def test_a_compiled_observation_that_is_not_finite():
         trained(Blind(), steps=640, evaluate_every=10**6)
 
 
-def test_an_episode_that_never_ends():
-    with pytest.raises(InputError, match=r"did not end within 10,000 steps: give the environment a time_limit"):
-        trained(Walk(goal=10**9, time_limit=None))
-    with pytest.raises(InputError, match=r"did not end within 10,000 steps: wrap .*TimeLimit"):
-        trained(lambda: Faulty(end=None))
+def test_an_episode_that_never_ends_is_cut_off_and_counted(monkeypatch):
+    monkeypatch.setattr("descend.rl._gymnasium.LONGEST", 50)
+    result = trained(lambda: Faulty(end=None))
+    assert result.cut_off == 100
+    assert set(result.returns.tolist()) == {50.0}
+    assert trained(Faulty).cut_off == 0
+
+
+def test_a_compiled_episode_that_never_ends_is_cut_off_and_counted():
+    result = trained(Walk(goal=10**9, time_limit=None))
+    assert result.cut_off == 100
+    assert set(result.returns.tolist()) == {-10_000.0}
+
+
+@pytest.mark.parametrize(("reward", "said"), [
+    (np.array([1.0]), r"Odd returned the reward array\(\[1\.\]\) in its step number 3: return one number"),
+    (None, "Odd returned the reward None in its step number 3: return one number"),
+    ("1", "Odd returned the reward '1' in its step number 3"),
+    (1e20, r"Odd returned the reward 1e\+20 in its step number 3, which is beyond ±1e\+15: divide the rewards"),
+    (-(10**20), "Odd returned the reward -100000000000000000000 in its step number 3, which is beyond"),
+])  # fmt: skip
+def test_a_reward_that_is_not_one_number_of_a_size_to_calculate_with(reward, said):
+    class Odd(Faulty):
+        def step(self, action):
+            seen, earned, *ends = super().step(action)
+            return seen, reward if self.steps == 3 else earned, *ends
+
+    with pytest.raises(InputError, match=said):
+        trained(Odd)
+
+
+@pytest.mark.parametrize("reward", [1, True, np.float32(1), np.array(1.0), np.int64(1)])
+def test_numbers_of_all_kinds_are_rewards(reward):
+    class Even(Faulty):
+        def step(self, action):
+            seen, _, *ends = super().step(action)
+            return seen, reward, *ends
+
+    assert trained(Even).returns.mean() == 5
 
 
 @dataclass(frozen=True)

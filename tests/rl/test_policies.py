@@ -11,7 +11,8 @@ from toy_worlds import Coin, Counter, Walk
 
 from descend import Checkpoint, CheckpointError, InputError
 from descend.engine.storing import tree_to_arrays
-from descend.rl import A2C, PPO, Algorithm, Categorical, Reinforce
+from descend.rl import A2C, PPO, Algorithm, Categorical, Policy, Reinforce
+from descend.rl.playing import play
 from descend.schedules import Polynomial
 
 SMALL = {"num_envs": 4, "num_steps": 16}
@@ -93,7 +94,7 @@ def test_a_target_of_divergence_is_kept_to():
     assert np.array_equal(moved, ~history["passed_over"].astype(bool))
 
 
-def test_a_network_of_ones_own():
+def test_a_network_of_ones_own(tmp_path):
     @jax.tree_util.register_pytree_node_class
     class Linear:
         def __init__(self, weight):
@@ -112,8 +113,14 @@ def test_a_network_of_ones_own():
 
     result = QUICK.train(Walk(), steps=20_000, network=Linear(np.zeros((2, 3), np.float32)))
     assert result.reason.name == "reached"
-    with pytest.raises(InputError, match=r"only policies of descend's own networks can be saved, .* Linear"):
-        result.policy.save("nowhere")
+    result.policy.save(tmp_path / "policy")
+    loaded = Policy.load(tmp_path / "policy", Linear(np.ones((2, 3), np.float32)))
+    np.testing.assert_array_equal(loaded.network.weight, result.policy.network.weight)
+    assert [episode.earned for episode in play(loaded, 2, environment=Walk())] == [-3.0, -3.0]
+    with pytest.raises(InputError, match=r"a network of one's own: give network=, one like that which was trained"):
+        Policy.load(tmp_path / "policy")
+    with pytest.raises(CheckpointError, match=r"float32\[2, 4\] here, but float32\[2, 3\] in the checkpoint"):
+        Policy.load(tmp_path / "policy", Linear(np.ones((2, 4), np.float32)))
 
 
 class KilledError(Exception):

@@ -1,5 +1,6 @@
 """Policies as functions, and as files."""
 
+import sys
 from itertools import pairwise
 
 import jax
@@ -8,10 +9,13 @@ import numpy as np
 import pytest
 
 from descend import CheckpointError, InputError
+from descend.engine.storing import read_arrays, write_arrays
 from descend.rl import ActorCritic, Policy
+from descend.rl._distributions import within
 from descend.rl._moments import Moments
 from descend.rl._network import HIDDEN
 from descend.rl.environments import Box, Discrete
+from descend.rl.playing import play
 
 BOX, DISCRETE = Box((-0.1, -1.0), (0.1, 1.0)), Discrete(3)
 MOMENTS = Moments(jnp.array([1.0, 2.0]), jnp.array([4.0, 9.0]), jnp.float32(7))
@@ -79,3 +83,64 @@ def test_weights_are_orthogonal_at_first():
             assert not b.any()
     assert log_std.tolist() == [0.0, 0.0]
     assert ActorCritic.drawn((5,), DISCRETE, 0).layers()[2] is None
+
+
+FAR = Box((0.0, -1.0, -5e-3, 0.0, -np.inf), (1000.0, 1.0, 5e-3, np.inf, np.inf))
+
+
+def test_only_intervals_that_are_far_from_plus_and_minus_one_have_units_of_their_own():
+    assert FAR.units == ((500.0, 0.0, 0.0, 0.0, 0.0), (500.0, 1.0, 5e-3, 1.0, 1.0))
+    for usual in (BOX, Box((-2.0,), (2.0,)), Box((0.0,), (1.0,)), Box((-0.4,), (0.4,)), Box((1.0,), (1.0,))):
+        assert usual.units == ((0.0,) * usual.shape[0], (1.0,) * usual.shape[0])
+
+
+def test_actions_are_in_the_units_of_their_interval():
+    action = np.array([[-1.0, 0.5, 0.5, -3.0, 7.0], [0.4, 2.0, -9.0, 3.0, -7.0]], np.float32)
+    expected = [[0.0, 0.5, 2.5e-3, 0.0, 7.0], [700.0, 1.0, -5e-3, 3.0, -7.0]]
+    np.testing.assert_allclose(within(FAR, action), expected, rtol=1e-6)
+
+
+def changed(tmp_path, facts=None, arrays=None):
+    """A policy's file that somebody has changed, behind a right checksum."""
+    policy(BOX, MOMENTS).save(tmp_path / "policy")
+    held, told = read_arrays(tmp_path / "policy")
+    write_arrays(tmp_path / "policy", held | (arrays or {}), {"policy": told["policy"] | (facts or {})})
+    return tmp_path / "policy"
+
+
+@pytest.mark.parametrize(("facts", "said"), [
+    ({"observation_shape": [10**9]}, "weights must be"),
+    ({"observation_shape": "ab"}, "observation_shape must be whole numbers from 1 on"),
+    ({"actions": {"n": 10**9}}, "weights must be"),
+    ({"actions": {"n": True}}, "n must be a whole number"),
+    ({"actions": {"low": [0.0, 0.0], "high": [1.0]}}, "high must be as many numbers as low"),
+    ({"actions": []}, "actions must be named facts"),
+    ({"environment": 3}, "environment must be a text"),
+    ({"normalized": 1}, "normalized must be true or false"),
+])  # fmt: skip
+def test_facts_of_strangers_are_held_to_the_arrays(tmp_path, facts, said):
+    with pytest.raises(CheckpointError, match=said):
+        Policy.load(changed(tmp_path, facts))
+
+
+@pytest.mark.parametrize(("name", "value", "said"), [
+    ("network/weights", np.nan, "network/weights must be finite"),
+    ("moments/mean", np.inf, "moments/mean must be finite"),
+    ("moments/variance", -1.0, "variance must be at least 0"),
+])  # fmt: skip
+def test_numbers_of_strangers_are_numbers(tmp_path, name, value, said):
+    held = read_arrays(changed(tmp_path))[0][name]
+    with pytest.raises(CheckpointError, match=said):
+        Policy.load(changed(tmp_path, arrays={name: np.full_like(held, value)}))
+
+
+def test_no_module_is_imported_for_the_name_in_a_file(tmp_path):
+    loaded = Policy.load(changed(tmp_path, {"environment": "antigravity:Env-v0"}))
+    with pytest.raises(InputError, match="no module is imported because a file names it: say yourself"):
+        play(loaded)
+    assert "antigravity" not in sys.modules
+
+
+def test_a_policy_is_played_only_where_it_fits(tmp_path):
+    with pytest.raises(InputError, match=r"the policy has observations \(2,\), but CartPole-v1 has \(4,\)"):
+        play(Policy.load(changed(tmp_path, {"environment": "CartPole-v1"})))

@@ -79,7 +79,10 @@ def host_noise_for(actions: Discrete | Box, rng: np.random.Generator, shape: tup
 
 
 def within(actions: Discrete | Box, action: Any) -> Any:
-    """An action as the environment takes it: a vector is cut down to the bounds."""
+    """An action as the environment takes it: a vector in its units, cut down to the bounds."""
     if isinstance(actions, Discrete):
         return action
+    centres, units = actions.units
+    if any(centres) or set(units) != {1.0}:  # or programs would be longer for nothing
+        action = np.array(centres, np.float32) + np.array(units, np.float32) * action
     return namespace(action).clip(action, *(np.array(end, np.float32) for end in (actions.low, actions.high)))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import Any
 
 import jax
@@ -9,7 +10,7 @@ import numpy as np
 
 from descend.errors import InputError
 from descend.rl._distributions import within
-from descend.rl._evaluation import EPISODES, LONGEST, Episodes
+from descend.rl._evaluation import EPISODES, LARGEST_REWARD, LONGEST, Episodes
 from descend.rl._moments import Moments, normalized
 from descend.rl._network import Act, ActorCritic, acting
 from descend.rl._played import Played
@@ -50,7 +51,7 @@ def acting_on_host(network: Any) -> Act:
 
 
 class Hosted:
-    """The world of an environment of Gymnasium's; `make` makes one.
+    """The world of an environment of Gymnasium's; `make` makes one, and `make_drawn` one that draws, if it has an id.
 
     Observations that are no array of numbers (a dict, a tuple, a number of a choice) are made one by Gymnasium's
     `FlattenObservation`.
@@ -58,8 +59,9 @@ class Hosted:
     **Raises** `InputError` for actions that are neither numbered nor vectors.
     """
 
-    def __init__(self, make: Callable[[], Any]):
-        self._make = make
+    def __init__(self, make: Callable[[], Any], make_drawn: Callable[[], Any] | None = None):
+        self._make, self._make_drawn = make, make_drawn
+        self.origin = make if make_drawn is None else None
         first = self.made()
         spec, space = first.spec, first.action_space
         self.name = type(first.unwrapped).__name__ if spec is None else spec.id
@@ -69,9 +71,18 @@ class Hosted:
         self.to_space = _to_space(space)
         self._evaluated_in = [first]
 
-    def made(self) -> Any:
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it can be drawn, as pictures."""
+        return "rgb_array" in (self._evaluated_in[0].metadata or {}).get("render_modes", ())
+
+    def made_to_play(self) -> Any:
+        """A further copy, which draws what is played in it if it can."""
+        return self.made(self._make_drawn if self._make_drawn is not None and self.is_drawn else self._make)
+
+    def made(self, make: Callable[[], Any] | None = None) -> Any:
         """A further copy of the environment."""
-        environment = self._make()
+        environment = (make or self._make)()
         if not hasattr(environment, "action_space"):
             raise InputError(f"a function that makes an environment of Gymnasium was expected, but it made a "
                              f"{type(environment).__name__}")
@@ -88,28 +99,26 @@ class Hosted:
         return Played(self, **settings)
 
     def evaluate(self, network: Any, moments: Moments | None, seed: int, in_full: bool) -> Episodes:
-        """100 episodes; on the way fewer, as soon as they are clearly below what is aimed at, or 10, if nothing is.
-
-        **Raises** `InputError` if one of them does not end.
-        """
+        """100 episodes; on the way fewer, as soon as they are clearly below what is aimed at, or 10, if nothing is."""
         while len(self._evaluated_in) < SIDE_BY_SIDE:
             self._evaluated_in.append(self.made())
         act = acting_on_host(network)
-        played: list[tuple[float, int]] = []
+        played: list[tuple[float, int, bool]] = []
         for turn in range(EPISODES // SIDE_BY_SIDE):
             played += self._episodes(act, moments, np.random.SeedSequence([seed, turn]))
-            returns = np.array([earned for earned, _ in played])
+            returns = np.array([earned for earned, _, _ in played])
             error = returns.std() / np.sqrt(len(returns))
             if not in_full and (self.solved_at is None or returns.mean() + HOPELESS * error < self.solved_at):
                 break
-        return Episodes(returns, np.array([length for _, length in played]))
+        return Episodes(returns, np.array([length for _, length, _ in played]), sum(cut for _, _, cut in played))
 
-    def _episodes(self, act: Act, moments: Moments | None, seeds: Any) -> list[tuple[float, int]]:
-        """An episode in each environment: what it earned, and how long it was."""
+    def _episodes(self, act: Act, moments: Moments | None, seeds: Any) -> list[tuple[float, int, bool]]:
+        """An episode in each environment: what it earned, how long it was, and whether it was cut off here."""
         environments = self._evaluated_in
         numbers = seeds.generate_state(len(environments)).tolist()
         seen = np.stack([self.begun(e, number) for e, number in zip(environments, numbers, strict=True)])
         earned, lengths = np.zeros(len(environments)), np.zeros(len(environments), int)
+        cut_off = np.zeros(len(environments), bool)
         under_way = list(range(len(environments)))
         while under_way:
             choices = self.to_space(np.asarray(within(self.actions, act(normalized(moments, seen)).mode())))
@@ -117,12 +126,10 @@ class Hosted:
                 seen[i], reward, terminated, truncated = self.stepped(environments[i], choices[i], int(lengths[i]))
                 earned[i] += reward
                 lengths[i] += 1
-                if terminated or truncated:
+                cut_off[i] = lengths[i] >= LONGEST and not (terminated or truncated)
+                if terminated or truncated or cut_off[i]:
                     under_way.remove(i)
-                elif lengths[i] >= LONGEST:
-                    raise InputError(f"{self.name}: an episode did not end within {LONGEST:,} steps: wrap the "
-                                     "environment in gymnasium.wrappers.TimeLimit")
-        return list(zip(earned.tolist(), lengths.tolist(), strict=True))
+        return list(zip(earned.tolist(), lengths.tolist(), cut_off.tolist(), strict=True))
 
     acting = staticmethod(acting_on_host)
 
@@ -140,7 +147,16 @@ class Hosted:
         except Exception as error:
             raise InputError(f"{self.name} raised {type(error).__name__} in its step number {number + 1}: "
                              f"{error}") from error
-        return self._checked(seen), float(reward), bool(terminated), bool(truncated)
+        return self._checked(seen), self._number(reward, number + 1), bool(terminated), bool(truncated)
+
+    def _number(self, reward: Any, step: int) -> float:
+        """A reward, if it is one number that can be squared in single precision."""
+        where = f"{self.name} returned the reward {reward!r:.60} in its step number {step}"
+        if not isinstance(reward, int) and (np.shape(reward) != () or np.asarray(reward).dtype.kind not in "biuf"):
+            raise InputError(f"{where}: return one number")
+        if LARGEST_REWARD < abs(reward) < np.inf:
+            raise InputError(f"{where}, which is beyond ±{LARGEST_REWARD:g}: divide the rewards, as they are squared")
+        return float(reward)
 
     def _checked(self, seen: Any) -> np.ndarray:
         seen = np.asarray(seen)
@@ -155,20 +171,37 @@ class Hosted:
             environment.close()
 
 
+def imported(name: str) -> str:
+    """The id behind `module:id`, after the module was imported, which registers it.
+
+    **Raises** `InputError` if there is no such module, or it does not.
+    """
+    module, _, own = name.rpartition(":")
+    gymnasium()
+    try:
+        import_module(module)
+    except ImportError as error:
+        raise InputError(f"{name}: the module cannot be imported ({error}): check its name, and that it is installed"
+                         ) from None
+    if own not in known_ids():
+        raise InputError(f"{name}: the module was imported, but registers no environment {own!r}")
+    return own
+
+
 def registered(name: str) -> Hosted:
     """The world of the environment with this id.
 
-    **Raises** `InputError` if it needs a package that is not installed.
+    **Raises** `InputError` if it cannot be made, as it needs a package that is not installed, say.
     """
     package = gymnasium()
 
-    def make() -> Any:
+    def make(**settings: Any) -> Any:
         try:
-            return package.make(name)
-        except package.error.DependencyNotInstalled as error:
-            raise InputError(f"{name} cannot be made: {error}") from None
+            return package.make(name, **settings)
+        except (package.error.Error, ImportError) as error:
+            raise InputError(f"{name} cannot be made: {' '.join(str(error).split())}") from None
 
-    return Hosted(make)
+    return Hosted(make, lambda: make(render_mode="rgb_array"))
 
 
 def _actions(space: Any, name: str) -> Discrete | Box:

@@ -58,6 +58,12 @@ class ActorCritic(eqx.Module):
             parts.append(np.zeros(actions.shape))
         return cls(jax.device_put(np.asarray(np.concatenate(parts), np.float32)), observation_shape, actions)
 
+    @staticmethod
+    def size(observation_shape: tuple[int, ...], actions: Discrete | Box) -> int:
+        """How many weights one for these has."""
+        shapes, _ = _shapes(observation_shape, actions)
+        return sum((m + 1) * n for m, n in shapes) + (len(actions.low) if isinstance(actions, Box) else 0)
+
     def __call__(self, observations: Any) -> tuple[Distribution, Any]:
         actor, critic, log_std = self.layers()
         return _said(actor, log_std, observations), _perceptron(critic, observations)[..., 0]

@@ -16,10 +16,11 @@ class Result:
     """Where a training ended, why, and how good the policy is.
 
     `policy`: the best of those that were evaluated on the way. `returns`: those of 100 further episodes in which it did
-    what it thought best. `reason`: the named reason to stop. `history`: what was recorded, per update of the network;
-    `history.validation`: the evaluations on the way, and in `episodes` how many each was of: 100; in environments of
-    Gymnasium fewer, where these are clearly below the threshold, and 10, where there is none. `environment_steps`: how
-    many were made, and `seconds`: of training. `run`: the run as it ended, a value to keep.
+    what it thought best; `cut_off` of them had not ended after 10,000 steps, and count as far as they went. `reason`:
+    the named reason to stop. `history`: what was recorded, per update of the network; `history.validation`: the
+    evaluations on the way, and in `episodes` how many each was of: 100; in environments of Gymnasium fewer, where these
+    are clearly below the threshold, and 10, where there is none. `environment_steps`: how many were made, and
+    `seconds`: of training. `run`: the run as it ended, a value to keep.
 
     Of several seeds, `policies`, the rows of `returns` and `members`, what came of each by itself, are in their order.
     `policy`, `reason`, `history` and `run` are of the one with the best mean return, but one that was interrupted gives
@@ -35,6 +36,7 @@ class Result:
     seconds: float
     environment_steps: int
     members: tuple["Result", ...] = ()
+    cut_off: int = 0
 
     @classmethod
     def of(cls, members: Sequence["Result"]) -> "Result":
@@ -50,6 +52,7 @@ class Result:
             seconds=max(each.seconds for each in members),
             environment_steps=sum(each.environment_steps for each in members),
             members=tuple(members),
+            cut_off=sum(each.cut_off for each in members),
         )
 
     @property

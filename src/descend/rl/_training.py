@@ -13,7 +13,7 @@ import numpy as np
 from descend.engine.run import Run
 from descend.errors import InputError
 from descend.optimizers import Optimizer
-from descend.rl._evaluation import Episodes
+from descend.rl._evaluation import LARGEST_REWARD, Episodes
 from descend.rl._losses import Keeping, Kept
 from descend.rl._moments import Moments
 from descend.rl._network import ActorCritic
@@ -128,7 +128,7 @@ class Training:
 
     def _validation(self, network: Any, kept: Kept | None = None) -> tuple[float, dict[str, float]]:
         """What is validated by: the mean return, negative."""
-        returns, lengths = self._evaluated(network, kept, ON_THE_WAY)
+        returns, lengths, _ = self._evaluated(network, kept, ON_THE_WAY)
         mean = float(returns.mean())
         sure = mean - SURE * float(returns.std()) / math.sqrt(len(returns))
         return -mean, {"return": mean, "sure_return": sure, "length": float(lengths.mean()),
@@ -144,6 +144,9 @@ class Training:
                     made = int(run.state.cursor.iteration) * self.algorithm.num_steps
                     raise InputError(f"{self.world.name} returned {what} that is not finite, after at least "
                                      f"{made} steps in each environment")
+            if (largest := float(jnp.abs(steps.advantage).max())) > LARGEST_REWARD:
+                raise InputError(f"{self.world.name} returned rewards of the size of {largest:.0e}, beyond "
+                                 f"±{LARGEST_REWARD:g}: divide them, as they are squared")
 
     def _result(self, fit: Descended, size: int) -> Result:
         if fit.reason.name == "diverged":
@@ -154,9 +157,9 @@ class Training:
             reason = dataclasses.replace(reason, evidence=f"{made:,} steps in the environment were made")
         moments = None if fit.state is None else fit.state.moments
         world = self.world
-        policy = Policy(fit.params, world.name, world.observation_shape, world.actions, moments)
-        returns = self._evaluated(fit.params, fit.state, AT_THE_END).returns
-        return Result((policy,), returns, reason, fit.history, fit.run, fit.seconds, made)
+        policy = Policy(fit.params, world.name, world.observation_shape, world.actions, moments, world.origin)
+        last = self._evaluated(fit.params, fit.state, AT_THE_END)
+        return Result((policy,), last.returns, reason, fit.history, fit.run, fit.seconds, made, cut_off=last.cut_off)
 
 
 def _is_finite(tree: Any) -> bool:

@@ -15,12 +15,13 @@ from descend.rl.environments import Box, Discrete, Environment, ids, make
 
 @runtime_checkable
 class World(Protocol):
-    """What training must know of an environment, whichever kind it is."""
+    """What training must know of an environment, whichever kind it is; `origin`: what it was found by, if not an id."""
 
     name: str
     observation_shape: tuple[int, ...]
     actions: Discrete | Box
     solved_at: float | None
+    origin: Any
 
     def source(self, **settings: Any) -> Any:
         """Rollouts of a policy, as a source of batches."""
@@ -42,7 +43,7 @@ class Compiled:
     """
 
     def __init__(self, environment: Environment):
-        self.environment = environment
+        self.environment = self.origin = environment
         self.name, self.solved_at = environment.name, environment.solved_at
         self.observation_shape, self.actions = tuple(environment.observation_shape), environment.actions
         _refuse_misfits(environment)
@@ -60,10 +61,14 @@ class Compiled:
 
 
 def found(environment: Any) -> World:
-    """The world that was meant.
+    """The world that was meant; of `module:id`, the module is imported.
 
     **Raises** `InputError` for an id that nobody knows, with those that are most like it.
     """
+    if isinstance(environment, str) and ":" in environment:
+        from descend.rl._gymnasium import imported  # an extra
+
+        environment = imported(environment)
     if isinstance(environment, str):
         if environment in ids():
             return Compiled(make(environment))

@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
+from descend.errors import InputError
 from descend.rl._distributions import within
 from descend.rl._drawing import Film, filmed
 from descend.rl._evaluation import LONGEST
 from descend.rl._moments import normalized
-from descend.rl._worlds import Compiled, found
+from descend.rl._worlds import Compiled, World, found
 from descend.rl.environments import Environment
 from descend.rl.policy import Policy
 
@@ -29,8 +30,14 @@ class Episode:
     film: Film | None = None
 
 
-def play(policy: Policy, episodes: int = 1, seed: int = 0) -> list[Episode]:
+def play(policy: Policy, episodes: int = 1, seed: int = 0, environment: Any = None) -> list[Episode]:
     """Play episodes by doing what the policy thinks best; the first one is filmed, if its environment can be drawn.
+
+    `environment`: what to play in, as for a training; by default what the policy was trained in, or, if it was loaded,
+    what has its environment's name among descend's and those that are registered with Gymnasium. No module is imported
+    for the name that a policy has, which is from its file.
+
+    **Raises** `InputError` for an environment that is not known, or has other observations or actions than the policy.
 
     >>> from descend.rl import PPO
     >>> policy = PPO(num_envs=4, num_steps=64).train("CartPole-v1", steps=512, stop=None).policy
@@ -38,10 +45,26 @@ def play(policy: Policy, episodes: int = 1, seed: int = 0) -> list[Episode]:
     >>> first.earned == first.length, first.film.gif()[:3], second.film
     (True, b'GIF', None)
     """
-    world = found(policy.environment)
-    if isinstance(world, Compiled):
-        return _compiled(policy, world.environment, episodes, seed)
-    return _hosted(policy, episodes, seed)
+    environment = policy.origin if environment is None else environment
+    if environment is None and ":" in policy.environment:
+        raise InputError(f"the policy was trained in {policy.environment!r}, and no module is imported because a file "
+                         "names it: say yourself what to play in, with environment=")
+    world = found(policy.environment if environment is None else environment)
+    try:
+        _refuse_misfits(policy, world)
+        if isinstance(world, Compiled):
+            return _compiled(policy, world.environment, episodes, seed)
+        return _hosted(policy, world, episodes, seed)
+    finally:
+        world.close()
+
+
+def _refuse_misfits(policy: Policy, world: World) -> None:
+    for what, mine, its in (("observations", policy.observation_shape, world.observation_shape),
+                            ("actions", policy.actions, world.actions)):
+        if mine != its:
+            raise InputError(f"the policy has {what} {mine}, but {world.name} has {its}: play it in what it was "
+                             "trained in")
 
 
 def _compiled(policy: Policy, environment: Environment, episodes: int, seed: int) -> list[Episode]:
@@ -70,16 +93,12 @@ def _walk(policy: Policy, environment: Environment, limit: int, key: jax.Array) 
     return jax.lax.scan(step, begin, jax.random.split(key, limit))[1]
 
 
-def _hosted(policy: Policy, episodes: int, seed: int) -> list[Episode]:
-    from descend.rl._gymnasium import Hosted, gymnasium  # an extra
-
-    package = gymnasium()
-    drawn = "rgb_array" in package.make(policy.environment).metadata.get("render_modes", ())
-    world = Hosted(lambda: package.make(policy.environment, render_mode="rgb_array" if drawn else None))
+def _hosted(policy: Policy, world: Any, episodes: int, seed: int) -> list[Episode]:
     # Of NumPy's arrays: a dispatch for each step would take longer.
     network, moments = jax.tree.map(np.asarray, (policy.network, policy.moments))
     policy = dataclasses.replace(policy, network=network, moments=moments)
-    environment = world.made()
+    environment = world.made_to_play()
+    drawn = environment.render_mode == "rgb_array"
     seeds = np.random.SeedSequence(seed).generate_state(episodes).tolist()
     played = [_one_hosted(policy, world, environment, number, drawn and i == 0) for i, number in enumerate(seeds)]
     environment.close()

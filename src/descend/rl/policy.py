@@ -1,13 +1,15 @@
 """A trained policy: from an observation to what to do."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
+from descend._facts import Facts, checked_array, refuse_nonfinite, refuse_other_size
+from descend._tree import join, split
 from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
 from descend.errors import CheckpointError, InputError
 from descend.rl._distributions import within
@@ -21,7 +23,8 @@ class Policy:
     """What to do after an observation: a function from one to an action, which does what it thinks best.
 
     `network`: the trained one. `environment`: the name of what it was trained in. `observation_shape`, `actions`: what
-    it takes, and what it gives. `moments`: those by which observations are normalized, if they are.
+    it takes, and what it gives. `moments`: those by which observations are normalized, if they are. `origin`: the
+    environment, or the function that makes it, if it has no id; it is in no file.
 
     It is called with one observation, or with several along a further first axis; the action is a whole number, or a
     vector within its bounds, as environments of Gymnasium take it.
@@ -34,6 +37,7 @@ class Policy:
     observation_shape: tuple[int, ...]
     actions: Discrete | Box
     moments: Moments | None = None
+    origin: Any = field(default=None, repr=False, compare=False)
 
     def __call__(self, observation: Any) -> Any:
         observation = np.asarray(observation)
@@ -47,15 +51,11 @@ class Policy:
         return action[0] if is_one else action
 
     def save(self, path: str | Path) -> None:
-        """Write it to a file of arrays and JSON, whole or not at all.
-
-        **Raises** `InputError` for a network of one's own, which only its own code can build again.
-        """
-        if not isinstance(self.network, ActorCritic):
-            raise InputError(f"only policies of descend's own networks can be saved, but this is a "
-                             f"{type(self.network).__name__}: save its arrays, policy.network")
-        arrays = tree_to_arrays(self.network, "network") | tree_to_arrays(self.moments, "moments")
+        """Write it to a file of arrays and JSON, whole or not at all; of a network of one's own, its arrays."""
+        numbers, _ = split(self.network)
+        arrays = tree_to_arrays(numbers, "network") | tree_to_arrays(self.moments, "moments")
         facts = {
+            "own": not isinstance(self.network, ActorCritic),
             "environment": self.environment,
             "observation_shape": list(self.observation_shape),
             "actions": {"n": self.actions.n} if isinstance(self.actions, Discrete) else vars(self.actions),
@@ -64,20 +64,52 @@ class Policy:
         write_arrays(Path(path), arrays, {"policy": facts})
 
     @classmethod
-    def load(cls, path: str | Path) -> "Policy":
-        """The policy that `save` wrote.
+    def load(cls, path: str | Path, network: Network | None = None) -> "Policy":
+        """The policy that `save` wrote; `network`: for one of one's own, a network like it, whose arrays are replaced.
 
-        **Raises** `CheckpointError` for a file that is damaged, or holds no policy.
+        Nothing is imported or made that the file names.
+
+        **Raises** `CheckpointError` for a file that is damaged, or holds no policy; `InputError` for a policy of a
+        network of one's own without that.
         """
         arrays, facts = read_arrays(Path(path))
         if "policy" not in facts:
             raise CheckpointError(f"{path} holds no policy")
-        known = facts["policy"]
-        shape, actions = tuple(known["observation_shape"]), known["actions"]
-        space = Discrete(**actions) if "n" in actions else Box(*(tuple(actions[end]) for end in ("low", "high")))
-        network = tree_from_arrays(ActorCritic.drawn(shape, space, 0), arrays, "network")
-        moments = Moments.none(shape) if known["normalized"] else None
-        return cls(network, known["environment"], shape, space, tree_from_arrays(moments, arrays, "moments"))
+        told = Facts(facts["policy"], str(path))
+        refuse_nonfinite(arrays, str(path))
+        shape, actions = told.wholes("observation_shape"), _actions_in(told.inner("actions"))
+        own = "own" in facts["policy"] and told.truth("own")  # which was not told before there were such files
+        if own != (network is not None):
+            hint = "give network=, one like that which was trained" if own else "leave out network="
+            whose = "a network of one's own" if own else "a network of descend's"
+            raise InputError(f"{path} holds a policy of {whose}: {hint}")
+        if network is None:
+            refuse_other_size(arrays, "network", ActorCritic.size(shape, actions), str(path))
+            network = ActorCritic.drawn(shape, actions, 0)
+        numbers, rest = split(network)
+        loaded = join(tree_from_arrays(numbers, arrays, "network"), rest)
+        return cls(loaded, told.text("environment"), shape, actions, _moments_in(told, arrays, shape))
+
+
+def _actions_in(told: Facts) -> Discrete | Box:
+    """The actions that a file tells of."""
+    if told.has("n"):
+        return Discrete(told.whole("n", 1))
+    low, high = told.numbers("low"), told.numbers("high")
+    if len(low) != len(high) or any(a > b for a, b in zip(low, high, strict=True)):
+        told.refuse("high", "as many numbers as low, and none less", high)
+    return Box(low, high)
+
+
+def _moments_in(told: Facts, arrays: dict[str, np.ndarray], shape: tuple[int, ...]) -> Moments | None:
+    """The moments of observations in a file, if there are any."""
+    if not told.truth("normalized"):
+        return None
+    for name, size in (("mean", shape), ("variance", shape), ("count", ())):
+        numbers = checked_array(arrays, f"moments/{name}", told.where, size, "f")
+        if name != "mean" and (numbers < 0).any():
+            told.refuse(name, "at least 0", numbers)
+    return tree_from_arrays(Moments.none(shape), arrays, "moments")
 
 
 def refuse_images(observation_shape: tuple[int, ...]) -> None:

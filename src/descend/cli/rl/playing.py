@@ -17,12 +17,15 @@ def play(
     episodes: Annotated[int, Option(help="How many to play.")] = 10,
     seed: Annotated[int, Option(help="The same plays the same.")] = 0,
     out: Annotated[Path | None, Option("--out", "-o", help="Write the first one there, as a GIF.")] = None,
+    environment: Annotated[str | None, Option(help="What to play in, by default the policy's; or module:id.")] = None,
 ) -> None:
     """Play episodes by what a policy has learnt, and say what they earned."""
     if episodes < 1:
         raise InputError(f"--episodes must be at least 1, but is {episodes}")
+    if out is not None and out.suffix.lower() != ".gif":
+        raise InputError(f"films are written as GIFs: end the name of --out with .gif, and not as {out} does")
     policy = _policy(run)
-    shown = played(policy, episodes, seed)
+    shown = played(policy, episodes, seed, environment)
     for number, episode in enumerate(shown, start=1):
         echo(f"episode {number:>{len(str(episodes))}}  return {episode.earned:>8.6g}  {episode.length:>5,} steps")
     returns = np.array([episode.earned for episode in shown])

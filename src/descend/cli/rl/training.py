@@ -17,6 +17,7 @@ from descend.errors import InputError
 from descend.observers import Progress
 from descend.observers.progress import duration
 from descend.rl import A2C, PPO, Algorithm, Reinforce, Result, environments
+from descend.rl._evaluation import LONGEST
 from descend.rl._worlds import found
 from descend.rl.playing import play
 from descend.tables.folder import RunFolder, claimed
@@ -59,7 +60,8 @@ def rl(
         echo(json.dumps(facts, indent=2, ensure_ascii=False))
     console.print(_closing(facts, learner))
     place = shlex.quote(str(folder.path))
-    lines = [f"report: {folder.path / 'report.html'}", f"watch:  descend rl play {place}"]
+    named = f" --environment {shlex.quote(environment)}" if ":" in environment else ""  # a file may not name a module
+    lines = [f"report: {folder.path / 'report.html'}", f"watch:  descend rl play {place}{named}"]
     if result.reason.name == "interrupted":
         lines.insert(0, f"go on:  the same command with --resume --out {place}")
     for line in lines:
@@ -100,6 +102,7 @@ def _facts(result: Result, learner: Algorithm, solved_at: float | None, settings
         "lowest_return": float(best.min()),
         "highest_return": float(best.max()),
         "episodes": len(best),
+        "cut_off": result.cut_off,
         "solved_at": solved_at,
         "solved": None if solved_at is None else bool(best.mean() >= solved_at),
         "reason": result.reason.name,
@@ -148,6 +151,7 @@ def _closing(facts: dict[str, Any], learner: Algorithm) -> Grid:
     grid.add_column(style="bold")
     aim = "" if facts["solved_at"] is None else f"; solved at {facts['solved_at']:g}"
     several = "seeds" in facts
+    aim += f"; {facts['cut_off']} cut off after {LONGEST:,} steps" if facts["cut_off"] else ""
     rows = [
         ("environment", f"{facts['environment']}, played {facts['played']}"),
         ("algorithm", f"{type(learner).__name__}: rollouts of {learner.num_envs} × {learner.num_steps} steps, "
