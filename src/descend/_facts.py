@@ -102,8 +102,13 @@ def refuse(where: str, name: str, wanted: str, found: Any) -> NoReturn:
 
     **Raises** `CheckpointError`.
     """
-    raise CheckpointError(f"{where}: {name} must be {wanted}, but is {brief(found)}: the file is damaged, or "
+    raise CheckpointError(f"{where}: {name} must be {wanted}, but is {shown(found)}: the file is damaged, or "
                           "is no model of descend's; train again")
+
+
+def shown(value: Any) -> str:
+    """A value, shortened, on one line."""
+    return " ".join(brief(value).split())
 
 
 def is_number(value: Any) -> bool:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from descend.engine.storing import write_arrays
+from descend.engine.storing import read_arrays, write_arrays
 from descend.errors import CheckpointError, InputError
 from descend.neural import LanguageModel
 from descend.neural._corpus import Windows, divided, tiled
@@ -265,3 +265,41 @@ def test_refused_texts_to_judge(trained, characters):
         trained.perplexity("a")
     with pytest.raises(InputError, match="the character 'Z' is not among"):
         characters.perplexity("my Zebra")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """The file of a small model."""
+    folder = tmp_path_factory.mktemp("small")
+    settings = {"layers": 1, "heads": 2, "width": 8, "context": 8, "tokenizer": "characters"}
+    LanguageModel("tiny", **settings, steps=1, validation_fraction=0, random_state=0).fit("ab cd " * 20).save(folder)
+    return folder / "model.safetensors"
+
+
+def of_a_stranger(small, folder, **change):
+    arrays, facts = read_arrays(small)
+    facts = {name: value | change.get(name, {}) if name in change else value for name, value in facts.items()}
+    write_arrays(folder / "model.safetensors", arrays, {name: facts[name] for name in facts if name != "format"})
+    return folder
+
+
+@pytest.mark.parametrize(("shape", "said"), [
+    ({"vocabulary": 10**8}, "weights must be"), ({"layers": 10**7}, "weights must be"),
+    ({"layers": -1}, "layers must be a whole number"), ({"context": 10**9}, "less than a gigabyte"),
+    ({"heads": 3}, "width must be even for each of 3 heads"), ({"positions": "learned"}, "weights must be"),
+    ({"dropout": "0"}, "dropout must be a finite number from 0 to 1"),
+])  # fmt: skip
+def test_shapes_of_strangers_are_refused(small, tmp_path, shape, said):
+    with pytest.raises(CheckpointError, match=said):
+        LanguageModel.load(of_a_stranger(small, tmp_path, shape=shape))
+
+
+@pytest.mark.parametrize(("tokenizer", "said"), [
+    ({"name": "os"}, "name must be 'bytes' or 'characters' or 'bpe'"),
+    ({"alphabet": "ba"}, "alphabet must be different characters in the order"),
+    ({"alphabet": "".join(map(chr, range(99)))}, r"the tokenizer must be one of \d tokens at the most, but is 99"),
+    ({"name": "bytes"}, r"the tokenizer must be one of \d tokens at the most, but is 256"),
+])  # fmt: skip
+def test_tokenizers_of_strangers_are_refused(small, tmp_path, tokenizer, said):
+    with pytest.raises(CheckpointError, match=said):
+        LanguageModel.load(of_a_stranger(small, tmp_path, tokenizer=tokenizer))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from descend._facts import refuse
+from descend._facts import refuse, shown
 from descend.tables.blocks import FLAG, MOST_DIRECTIONS, make_transformer
 from descend.tables.columns import Column
 from descend.tables.packing import pack
@@ -108,7 +108,7 @@ def _refuse_other(what: str, found: Any, wanted: Any) -> None:
     # As they are written: there, 1, 1.0 and true differ, and arrays are nothing that could be wanted.
     written, expected = (json.dumps(pack(value, {}), sort_keys=True) for value in (found, wanted))
     if written != expected:
-        refuse(WHERE, what, repr(wanted), found)
+        refuse(WHERE, what, shown(wanted), found)
 
 
 def _refuse_array(fitted: Any, name: str, shape: tuple[int, ...], is_right: Callable[[Any], Any] = np.isfinite) -> None:

@@ -1,12 +1,11 @@
 """A fitted encoder as a dict for JSON and arrays for safetensors, and back."""
 
 from dataclasses import asdict
-from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
 
-from descend._facts import Facts, refuse
+from descend._facts import Facts, refuse, shown
 from descend.errors import CheckpointError
 from descend.tables.blocks import FLAG
 from descend.tables.columns import Column, Kind
@@ -54,7 +53,7 @@ def from_parts(parts: Any, arrays: dict[str, np.ndarray]) -> Encoder:
         _refuse_misnamed(encoder)
         refuse_strange(encoder.transformer, encoder.used, encoder.flagged)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
-        raise CheckpointError(f"the saved encoder is damaged ({brief(error)}): train again") from error
+        raise CheckpointError(f"the saved encoder is damaged ({shown(error)}): train again") from error
     return encoder
 
 

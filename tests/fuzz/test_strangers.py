@@ -1,0 +1,202 @@
+"""Models of strangers: small saved models whose facts and arrays were changed by chance, behind a right checksum.
+
+Each is loaded and used, or refused on one line; never another exception, more than 5 s, or more than 1 GiB.
+"""
+
+import copy
+import random
+import resource
+import time
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from descend import DescendError
+from descend.engine.storing import read_arrays, write_arrays
+from descend.labelled.storing import classifier_from, save_classifier
+from descend.labelled.texts import texts_in
+from descend.labelled.training import Classifier
+from descend.neural import ConvClassifier, TextClassifier
+from descend.neural.language import LanguageModel
+from descend.rl import ActorCritic, Policy
+from descend.rl._moments import Moments
+from descend.rl.environments import Box
+from descend.tables.encoding import Encoder
+from descend.tables.ensembles import Networks
+from descend.tables.folder import RunFolder, load_model, read_model, save_model
+from descend.tables.models import Shape, build
+from descend.tables.predicting import predict_frame
+from descend.tables.preparing import Scale
+from descend.tables.target import Task
+from descend.tables.training import Model
+
+SECONDS, KIB = 5.0, 2**20
+ROWS = 24
+STRANGE = [
+    None, True, 0, 1, -1, 3, 10**9, 2**63, 10**400, -0.5, float("nan"), float("inf"), 1e308, "", "a", "filename",
+    "word", "a\nb", "/etc/passwd", "antigravity:Env-v0", "<U1000000000", r"(?:(?:\w+\s?)+)+$!", [], [1], [[]], {},
+    {"tuple": []}, {"array": "a0"}, {"object": {"class": "Pipeline", "attributes": {}}}, {"float": "nan"},
+    {"slice": [0, 10**9, None]}, {"scalar": ["int8", 300]}, {"type": "object"}, {"dtype": "V1000000000"},
+]  # fmt: skip
+
+
+
+def frame():
+    rng = np.random.default_rng(0)
+    words = ["quiet", "loud", "red", "green", "house", "river"]
+    return pd.DataFrame({
+        "size": np.where(np.arange(ROWS) % 7 == 0, np.nan, rng.normal(size=ROWS)),
+        "kept": rng.random(ROWS) < 0.5,
+        "color": rng.choice(["red", "green", "blue"], ROWS),
+        "sold": pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(ROWS), unit="D"),
+        "note": [" ".join(rng.choice(words, 5)) + f" {i}" for i in range(ROWS)],
+    })
+
+
+def predictions(folder, inputs):
+    """What `descend predict` makes of a model, whatever kind of it the file says that it is."""
+    model = classifier_from(*read_model(folder))
+    if model is None:
+        return predict_frame(load_model(folder), inputs)
+    return model.predict(texts_in(inputs, model.column) if isinstance(inputs, pd.DataFrame) else inputs)
+
+
+def table(folder):
+    encoder = Encoder().fit(frame())
+    shape = Shape("mlp", "multiclass", len(encoder.features), 3, 2, 4)
+    model = Model(encoder, Networks(shape, build(shape, 0)), Task("multiclass", ("a", "b", "c"), ""), Scale())
+    save_model(RunFolder(folder, {}), model)
+    return folder / "model.safetensors", lambda: predictions(folder, frame())
+
+
+def texts(folder):
+    inputs, classes = ["the cat sat", "a dog", "stock fell", "bond markets"] * 4, [0, 0, 1, 1] * 4
+    network = TextClassifier(epochs=1, random_state=0).fit(inputs, classes)
+    save_classifier(folder, Classifier("texts", network, ("pets", "money"), "note"))
+    return folder / "model.safetensors", lambda: predictions(folder, frame())
+
+
+def pictures(folder):
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 5, 5)).astype(np.uint8)
+    network = ConvClassifier(width=2, epochs=1, random_state=0).fit(pixels, np.arange(16) % 2)
+    save_classifier(folder, Classifier("pictures", network, ("a", "b")))
+    return folder / "model.safetensors", lambda: predictions(folder, pixels)
+
+
+def language(folder):
+    text = "ab cd " * 40
+    LanguageModel("tiny", layers=1, width=8, heads=2, context=8, tokenizer="characters", steps=1, validation_fraction=0,
+                  random_state=0).fit(text).save(folder)
+    return folder / "model.safetensors", lambda: LanguageModel.load(folder).generate("ab", 4)
+
+
+def policy(folder):
+    moments = Moments(np.zeros(3, np.float32), np.ones(3, np.float32), np.float32(7))
+    box = Box((-2.0,), (2.0,))
+    Policy(ActorCritic.drawn((3,), box, 0), "Pendulum-v1", (3,), box, moments).save(folder / "policy")
+    return folder / "policy", lambda: Policy.load(folder / "policy")(np.zeros((2, 3), np.float32))
+
+
+KINDS = {"table": table, "texts": texts, "pictures": pictures, "language": language, "policy": policy}
+
+
+def places(value, path=()):
+    """The paths to all that is in facts."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield (*path, key)
+        yield from places(item, (*path, key))
+
+
+def change_facts(facts, rng):
+    *path, key = rng.choice(list(places(facts)))
+    inside = facts
+    for step in path:
+        inside = inside[step]
+    kind = rng.randrange(5)
+    if kind == 0:
+        del inside[key]
+    elif kind == 1 and isinstance(inside, dict):
+        inside[rng.choice(["n_jobs", "input", "transform", "__class__", "x"])] = rng.choice(STRANGE)
+    elif kind == 2 and isinstance(inside[key], int | float):
+        inside[key] = inside[key] * rng.choice([-1, 2, 1000, 10**12]) + rng.choice([0, 1])
+    elif kind == 3:
+        others = list(inside) if isinstance(inside, dict) else range(len(inside))
+        inside[key] = copy.deepcopy(inside[rng.choice(others)])
+    else:
+        inside[key] = copy.deepcopy(rng.choice(STRANGE))
+
+
+def change_array(arrays, rng):
+    name = rng.choice(sorted(arrays))
+    array = arrays[name]
+    how = rng.randrange(4)
+    if how == 0:
+        del arrays[name]
+    elif how == 1:
+        arrays[name] = array.astype(rng.choice([np.float64, np.int32, np.int8, np.float16]))
+    elif how == 2:
+        arrays[name] = array.ravel()[: rng.randrange(array.size + 1)]
+    else:
+        arrays[name] = np.full_like(array, rng.choice([np.nan, np.inf, -1, 1e30]) if array.dtype.kind == "f" else -1)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A small model of each kind: its file, what uses it, its arrays and its facts."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = {kind: make(tmp_path_factory.mktemp(kind)) for kind, make in KINDS.items()}
+    return {kind: (file, use, *read_arrays(file)) for kind, (file, use) in made.items()}
+
+
+def tried(saved, kind, seed):
+    """Whether a changed model is used and not refused."""
+    file, use, arrays, facts = saved[kind]
+    rng = random.Random(seed)
+    arrays, facts = dict(arrays), copy.deepcopy(facts)
+    facts.pop("format")
+    for _ in range(rng.choice([1, 1, 1, 2, 4])):
+        if rng.random() < 0.25 and arrays:
+            with np.errstate(all="ignore"):
+                change_array(arrays, rng)
+        elif facts:
+            change_facts(facts, rng)
+    write_arrays(file, arrays, facts)
+    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    said = ""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            use()
+    except DescendError as error:
+        said = str(error)
+    assert "\n" not in said
+    assert len(said) < 1000
+    assert time.process_time() - began < SECONDS
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < KIB
+    return not said
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_unchanged_models_are_used(saved, kind):
+    file, use, arrays, facts = saved[kind]
+    write_arrays(file, arrays, {name: value for name, value in facts.items() if name != "format"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        use()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_twenty_changed_models_are_used_or_refused_on_one_line(saved, kind):
+    used = [tried(saved, kind, seed) for seed in range(20)]
+    assert not all(used)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_thousand_changed_models_are_used_or_refused_on_one_line(saved, kind):
+    used = [tried(saved, kind, seed) for seed in range(1000, 1200)]
+    assert not all(used)
