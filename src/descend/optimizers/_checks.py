@@ -82,6 +82,6 @@ def described(array: Any) -> str:
 def refuse_half_precision(name: str, params: Tree) -> None:
     """Refuse parameters of less than 32 bits, for a rule whose linear algebra there is not for them."""
     for path, leaf in named_leaves(params).items():
-        if leaf.dtype.itemsize < 4:
+        if is_array(leaf) and "float" in str(leaf.dtype) and leaf.dtype.itemsize < 4:
             raise InputError(f"{name} solves equations, for which {leaf.dtype} ('{path}') has too few digits: descend "
                              "in float32 or float64, dtype=np.float32")
