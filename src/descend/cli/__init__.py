@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import signal
 import sys
 import warnings
 from importlib import import_module
@@ -10,6 +11,7 @@ from typing import Any
 from typer import Typer
 from typer.core import TyperGroup
 
+from descend.engine.interruption import TERMINATED
 from descend.errors import DescendError, InputError
 from descend.programs import keep_programs
 
@@ -35,6 +37,7 @@ def main() -> None:
     warnings.showwarning = lambda message, *_: _tell(f"warning: {message}")  # without a place in the source
     with contextlib.suppress(InputError):  # a folder that cannot be written: then nothing is kept
         keep_programs()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         _app(sys.argv[1:])()
     except (DescendError, OSError) as error:  # the system's own errors: a full disk, a folder that is closed to us

@@ -3,10 +3,8 @@
 import contextlib
 import dataclasses
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,6 +16,7 @@ from descend.engine.advancing import Trace, dispatch
 from descend.engine.descent import CONVERGED, NONFINITE, STALLED
 from descend.engine.ending import divergence, looked_into, rest
 from descend.engine.history import History
+from descend.engine.interruption import Interruption
 from descend.engine.pace import Pace, with_best_dispatch
 from descend.engine.progress import Observer, Progress
 from descend.engine.search import Race
@@ -72,7 +71,7 @@ class Drive(Standing):
     _pace: Pace = field(init=False, default_factory=Pace)
     _timer: _Timer = field(init=False, default_factory=_Timer)
     _last: tuple[Trace, float] = field(init=False, default=(Trace(0, {}), 0.0))  # dispatch, and its seconds
-    _interrupted: threading.Event = field(init=False, default_factory=threading.Event)
+    _interrupted: Interruption = field(init=False, default_factory=Interruption)
     _looking_on: contextlib.ExitStack | None = field(init=False, default=None)
     _concluded: bool = field(init=False, default=False)
 
@@ -134,7 +133,8 @@ class Drive(Standing):
         search = race(self.run, is_over, self._tell_of_trials)
         if self._interrupted.is_set():
             # Not kept: a descent that goes on from here must find the rate that one finds which was not interrupted.
-            self.reason = Reason("interrupted", "Ctrl-C while a learning rate was looked for", self.run.step)
+            self.reason = Reason("interrupted", f"{self._interrupted.by} while a learning rate was looked for",
+                                 self.run.step)
             return
         self.search = search
         self.seconds += time.perf_counter() - begin
@@ -201,7 +201,7 @@ class Drive(Standing):
         else:
             self.reason = self.budget.spent(step, self.seconds)
         if self.reason is None and self._interrupted.is_set():
-            self.reason = Reason("interrupted", f"Ctrl-C after {step} steps", step)
+            self.reason = Reason("interrupted", f"{self._interrupted.by} after {step} steps", step)
 
     def _validate_the_end(self) -> None:
         """Validate the last parameters too, where they ended between two validations.
@@ -258,23 +258,3 @@ class Drive(Standing):
             progress = self.progress
             for observer in self.observers:
                 observer(progress)
-
-
-@contextlib.contextmanager
-def interrupts() -> Iterator[threading.Event]:
-    """An event that Ctrl-C sets, so that a descent ends between two dispatches; a second Ctrl-C ends it at once."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
-        yield event
-        return
-
-    def handle(_number: int, _frame: Any) -> None:
-        if event.is_set():
-            raise KeyboardInterrupt
-        event.set()
-
-    before = signal.signal(signal.SIGINT, handle)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGINT, before)
