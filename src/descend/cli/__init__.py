@@ -6,6 +6,7 @@ import signal
 import sys
 import warnings
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 from typer import Typer
@@ -37,6 +38,9 @@ def main() -> None:
     warnings.showwarning = lambda message, *_: _tell(f"warning: {message}")  # without a place in the source
     with contextlib.suppress(InputError):  # a folder that cannot be written: then nothing is kept
         keep_programs()
+    for stream in (sys.stdout, sys.stderr):  # what a terminal cannot print is a question mark, and ends nothing
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         _app(sys.argv[1:])()

@@ -1,7 +1,9 @@
 """A live line of progress in the terminal."""
 
+import contextlib
 import math
 import threading
+from collections.abc import Iterator
 from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
@@ -24,6 +26,13 @@ TOLD = (  # of what a trace may hold: how weighty it is, how it is called, and h
 )
 
 
+@contextlib.contextmanager
+def optional() -> Iterator[None]:
+    """What is shown may fail by itself: a terminal that is gone, or cannot print a sign, ends no training."""
+    with contextlib.suppress(OSError, UnicodeError, SystemExit):  # by the last, rich ends the process of a closed pipe
+        yield
+
+
 class Board:
     """The live lines of trainings that go on side by side, below each other, until the last has ended."""
 
@@ -35,7 +44,7 @@ class Board:
 
     def begin(self, title: str) -> None:
         """A training with this title begins."""
-        with self._lock:
+        with self._lock, optional():
             self._open.add(title)
             if self._live is None:
                 self._live = Live(console=self._console, auto_refresh=False)
@@ -43,19 +52,19 @@ class Board:
 
     def show(self, title: str, line: RenderableType) -> None:
         """Draw its line anew."""
-        with self._lock:
+        with self._lock, optional():
             self._lines[title] = line
             if self._live is not None:
                 self._live.update(Group(*self._lines.values()), refresh=True)
 
     def end(self, title: str) -> None:
         """It has ended."""
-        with self._lock:
+        with self._lock, optional():
             self._open.discard(title)
             if self._live is not None and not self._open:
-                self._live.stop()
-                self._live = None
+                live, self._live = self._live, None
                 self._lines.clear()
+                live.stop()
 
 
 class ProgressBar:
@@ -94,7 +103,8 @@ class ProgressBar:
             self._board.show(self._title, self._line(progress))
         elif progress.reason is not None:
             line = APART.join(words(progress, 10**6, self._unit))
-            self._console.print(f"{self._title} {line}", highlight=False, markup=False, soft_wrap=True)
+            with optional():
+                self._console.print(f"{self._title} {line}", highlight=False, markup=False, soft_wrap=True)
 
     def _line(self, progress: Progress) -> Grid:
         """The title, a bar if the terminal is wide and it is known how much is left, and the words that fit."""
