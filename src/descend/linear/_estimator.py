@@ -22,7 +22,7 @@ from descend.linear._product import scores_of
 from descend.linear._solution import Solution, Watch
 from descend.linear._solve import SOLVERS, solve, solve_together
 from descend.linear._unbounded import Recession
-from descend.linear._validation import Data, check_choice, check_count, check_number, later_features
+from descend.linear._validation import Data, check_choice, check_count, check_flag, check_number, later_features
 from descend.linear.files import Blocks
 from descend.optimizers import Optimizer
 
@@ -46,7 +46,8 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         check_count("max_iter", self.max_iter)
         if not isinstance(self.solver, Optimizer):
             check_choice("solver", self.solver, ("auto", *SOLVERS))
-        check_choice("fit_intercept", bool(self.fit_intercept), (True, False))
+        for name in ("fit_intercept", "warm_start"):
+            check_flag(name, getattr(self, name, False))  # a kernel machine knows no warm start
 
     def _keep(self, w: Array, b: Array) -> dict[str, Any]:
         """The attributes that say what was learnt, from a row of coefficients and an intercept for each problem."""
@@ -181,7 +182,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
     def _matrix(self, data: Data) -> tuple[Matrix, Among | None]:
         """These columns, those left out that are 0 everywhere."""
         X = self._learnt_columns(data)
-        return compact(X, data.moments if X is data.X else None)
+        return compact(X, data.moments if X is data.X else None, bool(self.fit_intercept))
 
     def _as_columns(self, X: Any) -> Any:
         """The same once it is fitted."""

@@ -17,13 +17,15 @@ Reference: Owen (2007), "A robust hybrid of lasso and ridge regression".
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from descend.linear._interior import interior
+from descend.linear._kernels.judging import curvatures
 from descend.linear._kernels.losses import PINBALL, Loss
-from descend.linear._matrix import Array
+from descend.linear._matrix import Array, triangle_of
 from descend.linear._newton import newton
 from descend.linear._problem import Point, Problem
 from descend.linear._solution import Steps
@@ -93,6 +95,29 @@ class ScaledProblem(Problem):
         by_scale = -2 / scale**2 * np.append(by_w * unit, by_b * self.intercept)
         bend = 2 / scale**3 * float(weights @ errors**2)
         return out - YIELDING * np.tril(np.outer(by_scale, by_scale)) / bend if bend > 0 else out
+
+
+    def triangle(self, z: Array, V: Array) -> Array:
+        """See `Problem.triangle`. What the scale gives way is a first column, which the others are made orthogonal to:
+
+        a row within p scales bends its loss by 2/σ along (1, e/σ), of its score and of the scale.
+        """
+        fixed = self.at(z)
+        p, scale = fixed.loss.p, fixed.loss.mu
+        if scale <= self.least:
+            return fixed.triangle(z, V)
+        errors = z - self.rows.y
+        ratios = np.where(np.abs(errors) <= p * scale, errors / scale, 0.0)
+        V = V * np.append(np.ones(self.size - 1), float(self.intercept))[:, None]
+
+        def beside() -> Iterator[Array]:
+            for first, last, turned in self.matrix.turned(*self.frame, V):
+                roots = np.empty(last - first)
+                curvatures(first, last, *fixed.loss, *fixed.rows, z, roots)
+                yield np.sqrt(roots)[:, None] * np.column_stack([ratios[first:last], turned])
+            yield np.pad(np.sqrt(self.curvature_of_penalty)[:, None] * V, ((0, 0), (1, 0)))
+
+        return triangle_of(beside())[1:, 1:]
 
 
 def bounded_newton(problem: ScaledProblem, u: Array) -> Steps:

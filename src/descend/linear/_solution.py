@@ -18,7 +18,8 @@ NEGLIGIBLE = 1e-13  # of the value at the start: a minimum of 0 is not approache
 class Solution:
     """Where a solver ended: the best point, its value, and a bound to the minimum from below.
 
-    `curve`: the value after each iteration. `how`: the solver, and why it was chosen.
+    `curve`: the value after each iteration. `how`: the solver, and why it was chosen. `dependent`, `separating`: which
+    columns of the matrix depend on each other, and which make up a direction in which the loss falls for ever.
     """
 
     u: Array
@@ -27,6 +28,8 @@ class Solution:
     reason: Reason
     curve: Array
     how: str = ""
+    dependent: Array = field(default_factory=lambda: np.zeros(0, int))
+    separating: Array = field(default_factory=lambda: np.zeros(0, int))
 
     @property
     def gap(self) -> float:
