@@ -7,10 +7,10 @@ the sums of products, nothing is left in float64. What is asked is what double p
 
 import json
 import warnings
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import mpmath
 import numpy as np
 import pytest
 from scipy import sparse
@@ -29,16 +29,28 @@ def table(name: str) -> tuple[Any, Any, Any]:
     return X, rows[:, 0], np.array(problem["coefficients"])
 
 
+def solved(A: list[list[Fraction]], b: list[Fraction]) -> list[Fraction]:
+    """The solution of a system of equations, by elimination."""
+    rows = [[*row, value] for row, value in zip(A, b, strict=True)]
+    for i in range(len(rows)):
+        rows[i] = [value / rows[i][i] for value in rows[i]]
+        for k in range(len(rows)):
+            if k != i:
+                rows[k] = [a - rows[k][i] * c for a, c in zip(rows[k], rows[i], strict=True)]
+    return [row[-1] for row in rows]
+
+
 def squares_above(model: Any, X: Any, y: Any) -> tuple[float, float]:
-    """Half the mean square of a model above the least that there is, and that least, in sixty digits."""
-    with mpmath.workdps(60):
-        A, b = mpmath.matrix(np.column_stack([X, np.ones(len(y))]).tolist()), mpmath.matrix(y.tolist())
-        A[:, X.shape[1]] *= int(model.fit_intercept)
-        used = X.shape[1] + model.fit_intercept
-        best = mpmath.lu_solve(A[:, :used].T * A[:, :used], A[:, :used].T * b)
-        found = mpmath.matrix([*model.coef_.tolist(), model.intercept_])
-        least, squares = (mpmath.norm(b - part) ** 2 / (2 * len(y)) for part in (A[:, :used] * best, A * found))
-        return float(squares - least), float(least)
+    """Half the mean square of a model above the least that there is, and that least: in fractions, so exactly."""
+    ones = [[Fraction(1)]] * len(y) if model.fit_intercept else [[]] * len(y)
+    A = [[*map(Fraction, row), *one] for row, one in zip(X.tolist(), ones, strict=True)]
+    b, columns = [Fraction(value) for value in y.tolist()], list(zip(*A, strict=True))
+    product = lambda u, v: sum(one * other for one, other in zip(u, v, strict=True))
+    best = solved([[product(u, v) for u in columns] for v in columns], [product(v, b) for v in columns])
+    found = [Fraction(float(value)) for value in [*model.coef_, model.intercept_][: len(columns)]]
+    least, squares = (sum((value - product(row, w)) ** 2 for row, value in zip(A, b, strict=True)) / (2 * len(b))
+                      for w in (best, found))
+    return float(squares - least), float(least)
 
 
 @pytest.mark.parametrize("kind", ["dense", "sparse"])

@@ -33,7 +33,7 @@ def centred(X: Any) -> Matrix:
     """A sparse matrix less the means of columns that are far from 0."""
     moments = Matrix(X).moments(np.array([1 / X.shape[0]]))
     shift = far(*moments[:2])
-    return Matrix(shifted(X, shift), shift=shift) if shift.any() else Matrix(X, moments)
+    return Matrix(shifted(X, shift), shift=shift, dtype=X.dtype) if shift.any() else Matrix(X, moments)
 
 
 def far(mean: Array, variance: Array) -> Array:

@@ -17,12 +17,14 @@ from typing import Any
 import numpy as np
 
 from descend.linear._curvature import Curvature
-from descend.linear._kernels.losses import LOGISTIC, POISSON, SMOOTHED, SQUARED
+from descend.linear._kernels.losses import CURVATURE, LOGISTIC, POISSON, SMOOTHED, SQUARED
 from descend.linear._matrix import Array
 from descend.linear._problem import Point
 from descend.linear._solution import NEGLIGIBLE, Solution
 from descend.linear._solve import SMALL
 from descend.stopping import Reason
+
+SMALL_SHARE = 0.1  # of the tolerance, what rounding of coefficients may take of it unseen
 
 
 def curvature_at(problem: Any, z: Array) -> Curvature:
@@ -51,10 +53,38 @@ def without_proof(problem: Any, solution: Solution, tol: float) -> Solution:
         return solution
     evidence = f"by Newton's decrement the loss is {away:.2g} above its minimum, at most {tol:g} of it"
     if not is_exact:
-        evidence += "; an estimate, as columns without a penalty leave no dual bound"
+        evidence += "; an estimate, as no dual bound comes as near"
     return replace(solution, reason=Reason("converged", evidence, solution.reason.step),
                    lower=max(solution.lower, solution.value - away) if is_exact else solution.lower,
                    dependent=dependent(problem, curvature))
+
+
+def in_precision(problem: Any, solution: Solution, tol: float) -> Solution:
+    """The solution with its coefficients as the user gets them, in the precision of the matrix.
+
+    Rounded, they may be above the minimum by more; mostly it is seen without a pass over the rows that they are not.
+    """
+    if problem.matrix.dtype == np.float64 or not np.isfinite(solution.value):
+        return solution
+    u = problem.from_user(*problem.coefficients(solution.u))
+    allowed = max(tol * abs(solution.value), NEGLIGIBLE * abs(solution.curve[0]))
+    if _rise(problem, u - solution.u, allowed) <= SMALL_SHARE * allowed:
+        return replace(solution, u=u)
+    value = problem.evaluate(u, problem.scores(), bounded=False).value
+    found = replace(solution, u=u, value=max(value, solution.value))
+    if value - solution.value <= allowed or solution.reason.name != "converged":
+        return found
+    evidence = (f"in {problem.matrix.dtype} the coefficients are {value - solution.value:.2g} above those that were "
+                f"found, more than {tol:g} of the loss: give X in float64")
+    return replace(found, reason=Reason("stalled", evidence, solution.reason.step))
+
+
+def _rise(problem: Any, move: Array, gap: float) -> float:
+    """How much a loss of bounded curvature rises at most by a small move from so near to its minimum."""
+    bend = CURVATURE.get(problem.loss.kind, np.inf)
+    length = float(np.abs(move).sum())  # of scores, as columns have unit spread
+    straight = float(np.abs(problem.threshold) @ np.abs(move))
+    return float(np.sqrt(2 * (bend + 1) * gap)) * length + 0.5 * (bend + 1) * length**2 + 2 * straight
 
 
 def dependent(problem: Any, curvature: Curvature) -> Array:

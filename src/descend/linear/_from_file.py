@@ -160,7 +160,7 @@ class FileMatrix(Matrix):
         self.found, self.targets = found, targets
         self.shape = (found.rows, found.columns.size)
         self.is_sparse, self.in_columns = True, False
-        self.shift = found.shift if found.shift.any() else None
+        self.shift, self.dtype = (found.shift if found.shift.any() else None), np.dtype(np.float64)
         self._place = np.full(found.blocks.hashed, -1, np.int32)
         self._place[found.columns] = np.arange(found.columns.size)
         self._at, self._summed = np.array([]), np.zeros((0, 0))

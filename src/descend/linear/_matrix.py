@@ -50,11 +50,12 @@ class Matrix:
     """A dense or sparse matrix with the passes over it that solvers need.
 
     `known`: its moments by rows of equal weight, where they are known already. `shift`: what was taken away from each
-    of the user's columns, if anything was: see `shifted`.
+    of the user's columns, if anything was: see `shifted`. `dtype`: of the user's numbers, if it is not that of `X`.
     """
 
-    def __init__(self, X: Any, known: Moments | None = None, shift: Array | None = None) -> None:
+    def __init__(self, X: Any, known: Moments | None = None, shift: Array | None = None, dtype: Any = None) -> None:
         self.X, self.known, self.shift = X, known, shift
+        self.dtype = X.dtype if dtype is None else dtype
         self.shape: tuple[int, int] = X.shape
         self.is_sparse = bool(sparse.issparse(X))
         self.in_columns = not self.is_sparse and X.flags.f_contiguous and not X.flags.c_contiguous

@@ -109,8 +109,11 @@ class MultinomialProblem:
         return self.matrix.shape[1]
 
     def coefficients(self, u: Array) -> tuple[Array, Array]:
-        """All coefficients and intercepts, as the user sees them."""
-        W, b = self.to_user(u)
+        """All coefficients and intercepts, as the user sees them; see `Problem.coefficients`."""
+        centre, unit = self.frame
+        V = u.reshape(-1, self.classes)
+        W = np.multiply(V[:-1].T, unit, order="C").astype(self.matrix.dtype)
+        b = V[-1] - W.astype(np.float64) @ centre
         return W, b if self.matrix.shift is None else b - W @ self.matrix.shift
 
     def origin(self) -> Array:
@@ -120,6 +123,7 @@ class MultinomialProblem:
     def from_user(self, W: Array, b: Array) -> Array:
         """The coordinates of solvers."""
         centre, unit = self.frame
+        W = np.asarray(W, np.float64)
         if self.matrix.shift is not None:
             b = b + W @ self.matrix.shift
         return np.vstack([(W / unit).T, (b + W @ centre) * self.intercept]).ravel()

@@ -108,20 +108,25 @@ class Problem:
         return self.matrix.shape[1] if self.among is None else self.among.width
 
     def coefficients(self, u: Array) -> tuple[Array, float]:
-        """All coefficients, and the intercept, as the user sees them."""
-        w, b = self.to_user(u)
+        """All coefficients, and the intercept, as the user sees them.
+
+        Coefficients are of the precision of `X`; the intercept is the one that goes with them when they are rounded.
+        """
+        centre, unit = self.frame
+        w = (u[:-1] * unit).astype(self.matrix.dtype)
+        b = float(u[-1] - centre @ w.astype(np.float64))
         if self.matrix.shift is not None:
             b -= float(self.matrix.shift @ w)
         if self.among is None:
             return w, b
-        everywhere = np.zeros(self.columns)
+        everywhere = np.zeros(self.columns, w.dtype)
         everywhere[self.among.places] = w
         return everywhere, b
 
     def from_user(self, w: Array, b: float) -> Array:
         """The coordinates of solvers, of all the user's coefficients."""
         centre, unit = self.frame
-        w = w if self.among is None else w[self.among.places]
+        w = np.asarray(w if self.among is None else w[self.among.places], np.float64)
         if self.matrix.shift is not None:
             b += float(self.matrix.shift @ w)
         return np.append(w / unit, b + centre @ w if self.intercept else 0.0)
