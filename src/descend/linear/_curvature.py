@@ -84,7 +84,7 @@ class Curvature:
         within = SURE * (abs(self.null.T) @ noise + RANK * slope * self.greatest)
         if (abs(self.null.T @ gradient) > within).any():
             return float("inf")
-        along, about = abs(self.basis.T @ scaled), abs(self.basis.T) @ blurred
+        along, about = abs(self.basis.T @ scaled), SURE * (abs(self.basis.T) @ blurred)
         return 0.5 * float(np.sum(((along + about) / self.roots) ** 2))
 
     def nearest(self, u: Array, unit: Array) -> Array:

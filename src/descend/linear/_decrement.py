@@ -24,8 +24,6 @@ from descend.linear._solution import NEGLIGIBLE, Solution
 from descend.linear._solve import SMALL
 from descend.stopping import Reason
 
-SMALL_SHARE = 0.1  # of the tolerance, what rounding of coefficients may take of it unseen
-
 
 def curvature_at(problem: Any, z: Array) -> Curvature:
     """Of a problem at these scores, along all directions."""
@@ -67,15 +65,17 @@ def in_precision(problem: Any, solution: Solution, tol: float) -> Solution:
     if problem.matrix.dtype == np.float64 or not np.isfinite(solution.value):
         return solution
     u = problem.from_user(*problem.coefficients(solution.u))
-    allowed = max(tol * abs(solution.value), NEGLIGIBLE * abs(solution.curve[0]))
-    if _rise(problem, u - solution.u, allowed) <= SMALL_SHARE * allowed:
-        return replace(solution, u=u)
-    value = problem.evaluate(u, problem.scores(), bounded=False).value
-    found = replace(solution, u=u, value=max(value, solution.value))
-    if value - solution.value <= allowed or solution.reason.name != "converged":
+    gap = solution.gap if np.isfinite(solution.gap) else 0.0
+    allowed = max(tol * (abs(solution.value) - gap), NEGLIGIBLE * abs(solution.curve[0]))
+    rise = _rise(problem, u - solution.u, allowed)
+    if solution.reason.name == "converged" and gap + rise <= allowed:
+        return replace(solution, u=u, lower=solution.lower - rise)
+    rise = max(0.0, problem.evaluate(u, problem.scores(), bounded=False).value - solution.value)
+    found = replace(solution, u=u, value=solution.value + rise)
+    if gap + rise <= allowed or solution.reason.name != "converged":
         return found
-    evidence = (f"in {problem.matrix.dtype} the coefficients are {value - solution.value:.2g} above those that were "
-                f"found, more than {tol:g} of the loss: give X in float64")
+    evidence = (f"in {problem.matrix.dtype} the coefficients are {rise:.2g} above those that were found, too much for "
+                f"{tol:g} of the loss: give X in float64")
     return replace(found, reason=Reason("stalled", evidence, solution.reason.step))
 
 

@@ -37,6 +37,7 @@ FEW = 2000  # coefficients for which Newton's method is thought of, and slopes a
 BALANCED = 1e-15  # of all rows: so near the shares of classes come to what they must be
 ROUNDING = 1e-13  # of a class's share: as much as sums of many rows are uncertain by
 STEPS = 50
+AROUND = 2.0  # times the intercepts: where those of the minimum are taken to be
 FAR = 500.0  # of a shift: beyond, its exponential overflows
 
 
@@ -159,7 +160,7 @@ class MultinomialProblem:
     def _at(self, u: Array, z: Array, bounded: bool, foresee: bool) -> Point:
         V = u.reshape(-1, self.classes)
         done = self._pass(V, z, foresee)
-        lower = self.lower_bound(done.dual, done.conjugate) if bounded else -math.inf
+        lower = self.lower_bound(done.dual, done.conjugate, float(np.abs(V[-1]).max())) if bounded else -math.inf
         gradient = done.gradient
         pulled = self.penalty[:, None] * V
         gradient += pulled
@@ -233,8 +234,12 @@ class MultinomialProblem:
             out += more
         return out
 
-    def lower_bound(self, dual: Array, conjugate: float) -> float:
-        """The dual's value at slopes, of which x̃ᵀ s r and Σ s Σ p log p are given, made feasible as the module says."""
+    def lower_bound(self, dual: Array, conjugate: float, reach: float) -> float:
+        """The dual's value at slopes, of which x̃ᵀ s r and Σ s Σ p log p are given, made feasible as the module says.
+
+        It is less by what rounding may have added. `reach`: of the intercepts, which bear what shares are off by.
+        """
+        rounding = EPS * (1 + abs(conjugate))
         if self.intercept:
             wanted = self.class_shares
             dual, conjugate = self._merged(dual, conjugate, wanted == 0)
@@ -246,12 +251,12 @@ class MultinomialProblem:
                 sums = self._class_sums
                 dual = (1 - t) * dual + t * (np.outer(sums.sum(axis=1), mixed) - sums)
                 conjugate = (1 - t) * conjugate + t * float(np.sum(mixed * np.log(np.where(mixed > 0, mixed, 1.0))))
+            rounding += AROUND * reach * (float(np.abs(dual[-1]).sum()) + EPS)
         pull = self.penalty[:-1]
         blurred = np.abs(dual[:-1]) + self.noise(1.0).reshape(-1, self.classes)[:-1] * (dual[:-1] != 0)
         squares = np.einsum("jk,jk->j", blurred, blurred)
         if squares[pull == 0].any():
             return -math.inf
-        rounding = SUMMED * EPS * abs(conjugate)
         return -conjugate - rounding - 0.5 * float(np.sum(squares[pull > 0] / pull[pull > 0]))
 
     def _merged(self, dual: Array, conjugate: float, absent: Array) -> tuple[Array, float]:

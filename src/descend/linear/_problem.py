@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from descend.linear._kernels.intercept import best_shift
-from descend.linear._kernels.losses import CURVATURE, HUBER, PINBALL, POISSON, SMOOTHED, Loss
+from descend.linear._kernels.losses import CURVATURE, HUBER, LOGISTIC, PINBALL, POISSON, SMOOTHED, Loss
 from descend.linear._matrix import Array, Matrix, Moments, Rows, Sums, triangle_of
 
 EPS = float(np.finfo(float).eps)
@@ -28,12 +28,14 @@ class Point(NamedTuple):
     """The problem at `u`: its value, the gradient of all but the l1 penalty, and a bound from below to the minimum.
 
     `value` is that of the loss without smoothing, or above it. `lower` is −∞ where no dual point is at hand.
+    `rounding`: by how much the value may be too small, where there is a bound to hold it against.
     """
 
     u: Array
     value: float
     gradient: Array
     lower: float
+    rounding: float = 0.0
 
 
 class Among(NamedTuple):
@@ -154,8 +156,9 @@ class Problem:
         penalty = 0.5 * float(np.sum(self.l2 * w * w)) + float(np.sum(self.l1 * np.abs(w))) + self.tilt * b
         by_b = sums.g_b + self.tilt if self.intercept else 0.0
         gradient = np.append((sums.g + self.l2 * w - centre * (sums.g_b + self.tilt)) * unit, by_b)
-        lower = self.lower_bound(sums, self.blur(w, b)) if bounded else -math.inf
-        return Point(u, sums.value + self.smoothing + penalty, gradient, lower)
+        lower = self.lower_bound(sums) if bounded else -math.inf
+        rounding = math.sqrt(sums.squares) * self.blur(w, b) * self.shaken if bounded else 0.0
+        return Point(u, sums.value + self.smoothing + penalty, gradient, lower, rounding)
 
     def certified(self, point: Point, z: Array) -> Point:
         """The same point with the bound that its own slopes give.
@@ -169,7 +172,9 @@ class Problem:
             u[-1] += best_shift(*self.loss, *self.rows, z, self.tilt)
             z += u[-1] - point.u[-1]
         better = self.evaluate(u, z)
-        return better if better.value <= point.value else point._replace(lower=better.lower)
+        if better.value <= point.value:
+            return better
+        return point._replace(lower=better.lower, rounding=better.rounding)
 
     def hessian(self, z: Array) -> Array:
         """The second derivative of all but the l1 penalty at these scores: the lower triangle."""
@@ -187,8 +192,11 @@ class Problem:
         return triangle_of([rows, np.sqrt(self.curvature_of_penalty)[:, None] * V])
 
     def blur(self, w: Array, b: float) -> float:
-        """By how much rounding may move a score: numbers of columns far from 0 are summed up as they are."""
-        return EPS * (float(self._moments[2] @ np.abs(w)) + abs(b))
+        """By how much rounding may move a score: columns far from 0 are summed up as they are, at last by the user."""
+        far, shift = self._moments[2], self.matrix.shift
+        if shift is not None:
+            far, b = far + 2 * np.abs(shift), abs(b) + abs(float(shift @ w))
+        return EPS * (float(far @ np.abs(w)) + abs(b))
 
     def noise(self, slope: float) -> Array:
         """By how much rounding may change the gradient; `slope`: the root of the mean square of the rows' slopes."""
@@ -206,18 +214,22 @@ class Problem:
         return 2 * self.loss.p if self.loss.kind == HUBER else math.sqrt(2 * self.bend(z) * max(value, 0.0))
 
     @property
+    def shaken(self) -> float:
+        """How much of the rounding in scores is left in a loss, where its sum over the rows is 0; at corners all."""
+        return 1.0 if self.loss.kind in SMOOTHED else math.sqrt(self.rows.s.max())
+
+    @property
     def smoothing(self) -> float:
         """How far the smoothed loss may lie below the loss."""
         kind, p, mu = self.loss
         return 0.5 * mu * max(p, 1 - p) ** 2 if kind == PINBALL else 0.5 * mu * (kind in SMOOTHED)
 
-    def lower_bound(self, sums: Sums, blur: float = 0.0) -> float:
+    def lower_bound(self, sums: Sums) -> float:
         """The dual's value at the foreseen slopes, made feasible: −Σ s ℓ*(r) − Ω*(−Xᵀ s r), with Σ s r = −tilt.
 
         The slopes of one side are scaled down until their sum is right, and then all, until the l1 penalty (and Huber's
         scale) allow them; as ℓ*(0) = 0, ℓ*(t r) ≤ t ℓ*(r) − t (1 − t) r²/(2L), where ℓ'' ≤ L.
-        It is less by what rounding may have added to it: in sums over the rows, and in the value that it is held
-        against, whose scores may be wrong by `blur`.
+        It is less by what rounding in sums over the rows may have added to it.
         """
         shares = np.ones(2)
         if self.intercept:
@@ -240,7 +252,9 @@ class Problem:
         rest = np.maximum(scale * q[~free] - self.l1[~free], 0.0)
         bend = CURVATURE.get(self.loss.kind, math.inf)
         spared = 0.5 * scale * (1 - scale) * float(shares.min()) ** 2 * sums.squares / bend
-        rounding = SUMMED * EPS * float(np.abs(sums.conjugates).sum()) + slope * blur * math.sqrt(self.rows.s.max())
+        rounding = SUMMED * EPS * float(np.abs(sums.conjugates).sum())
+        if self.loss.kind == LOGISTIC:
+            rounding += EPS  # of entropies, which are sums of logarithms next to 0
         return spared - scale * conjugates - float(np.sum(0.5 * rest**2 / self.l2[~free])) - rounding
 
     def sample(self, count: int) -> "Problem":

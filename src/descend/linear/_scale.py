@@ -154,4 +154,4 @@ def least_absolute(problem: ScaledProblem, u: Array) -> Steps:
             point = next(steps)
         except StopIteration as end:
             return str(end.value)
-        yield point._replace(value=4 * point.value, gradient=4 * point.gradient, lower=4 * point.lower)
+        yield Point(point.u, 4 * point.value, 4 * point.gradient, 4 * point.lower, 4 * point.rounding)

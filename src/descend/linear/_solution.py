@@ -77,7 +77,7 @@ class Watch:
     @property
     def gap(self) -> float:
         """Between the best value and the best bound."""
-        return math.inf if self.best is None else max(self.best.value - self.lower, 0.0)
+        return math.inf if self.best is None else max(self.best.value + self.best.rounding - self.lower, 0.0)
 
     @property
     def least(self) -> float:
@@ -108,4 +108,5 @@ class Watch:
         """The best point that was seen."""
         if self.best is None:
             raise RuntimeError(f"a solver ended before its first point, which is to be its start: {reason.evidence}")
-        return Solution(self.best.u, self.best.value, self.lower, reason, np.array(self.curve))
+        lower = self.lower - self.best.rounding  # so that it is below the value by the gap
+        return Solution(self.best.u, self.best.value, lower, reason, np.array(self.curve))
