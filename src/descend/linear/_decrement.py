@@ -65,6 +65,8 @@ def in_precision(problem: Any, solution: Solution, tol: float) -> Solution:
     if problem.matrix.dtype == np.float64 or not np.isfinite(solution.value):
         return solution
     u = problem.from_user(*problem.coefficients(solution.u))
+    if np.array_equal(u[:-1], solution.u[:-1]):
+        return solution
     gap = solution.gap if np.isfinite(solution.gap) else 0.0
     allowed = max(tol * (abs(solution.value) - gap), NEGLIGIBLE * abs(solution.curve[0]))
     rise = _rise(problem, u - solution.u, allowed)

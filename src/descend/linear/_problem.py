@@ -115,8 +115,8 @@ class Problem:
         Coefficients are of the precision of `X`; the intercept is the one that goes with them when they are rounded.
         """
         centre, unit = self.frame
-        w = (u[:-1] * unit).astype(self.matrix.dtype)
-        b = float(u[-1] - centre @ w.astype(np.float64))
+        w = (u[:-1] * unit).astype(self.matrix.dtype, copy=False)
+        b = float(u[-1] if self.matrix.is_sparse else u[-1] - centre @ w.astype(np.float64, copy=False))
         if self.matrix.shift is not None:
             b -= float(self.matrix.shift @ w)
         if self.among is None:
