@@ -1,4 +1,4 @@
-"""The matrix of features behind one interface, dense or sparse, as it lies in memory and never copied."""
+"""The matrix of features behind one interface, dense or sparse, as it lies in memory and never copied here."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property

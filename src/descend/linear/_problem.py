@@ -195,8 +195,8 @@ class Problem:
         """By how much rounding may move a score: columns far from 0 are summed up as they are, at last by the user."""
         far, shift = self._moments[2], self.matrix.shift
         if shift is not None:
-            far, b = far + 2 * np.abs(shift), abs(b) + abs(float(shift @ w))
-        return EPS * (float(far @ np.abs(w)) + abs(b))
+            far, b = far + 2 * np.abs(shift), abs(b) + abs(float(np.sum(shift * w)))
+        return EPS * (float(np.sum(far * np.abs(w))) + abs(b))  # not by BLAS: it would wake up threads for this
 
     def noise(self, slope: float) -> Array:
         """By how much rounding may change the gradient; `slope`: the root of the mean square of the rows' slopes."""
