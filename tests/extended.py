@@ -237,7 +237,7 @@ class Huber(Model):
         return losses.mean() + value, gradient, hessian
 
     def starts(self, w: Any, b: Any) -> list[Any]:
-        scale = np.sqrt(((self.y - self.y.mean()) ** 2).mean())
+        scale = np.sqrt(((self.y - self.y.mean()) ** 2).mean()) or Long(1)
         return [np.append(u, scale) for u in super().starts(w, b)]
 
 

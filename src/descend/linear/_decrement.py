@@ -31,10 +31,24 @@ def curvature_at(problem: Any, z: Array) -> Curvature:
 
 
 def decrement(problem: Any, curvature: Curvature, point: Point, z: Array) -> float:
-    """How far a quadratic function with this gradient is above its minimum, at most."""
+    """How far a quadratic function with this gradient is above its minimum, at most; infinite, where that is not known.
+
+    It is not of slopes whose size is not, as those of rates in a file.
+    """
     fixed = problem.at(z)
     slope, blur = fixed.slope(point.value, z), problem.blur(*problem.to_user(point.u))
+    if not np.isfinite(slope):
+        return float("inf")
     return curvature.decrement(point.gradient, problem.noise(slope), slope) + 0.5 * fixed.bend(z) * blur**2
+
+
+def rounding_of_squares(problem: Any, u: Array, value: float) -> float:
+    """By how much squares may be more than it seems: errors of scores are squared, too, and beside an intercept, which
+    takes their mean, nothing else comes of them; without one they add to the errors.
+    """
+    blur = problem.blur(*problem.to_user(u))
+    errors = 0.0 if problem.intercept and value > blur**2 else float(np.sqrt(2 * max(value, 0.0)))
+    return float((0.5 * blur + errors) * blur)
 
 
 def without_proof(problem: Any, solution: Solution, tol: float) -> Solution:
@@ -47,6 +61,7 @@ def without_proof(problem: Any, solution: Solution, tol: float) -> Solution:
     curvature = curvature_at(problem, z)
     is_exact = problem.loss.kind == SQUARED
     away = (1 if is_exact else 2) * decrement(problem, curvature, point, z)
+    away += rounding_of_squares(problem, point.u, point.value) if is_exact else 0.0
     if not away <= max(tol * abs(solution.value), NEGLIGIBLE * abs(solution.curve[0])):
         return solution
     evidence = f"by Newton's decrement the loss is {away:.2g} above its minimum, at most {tol:g} of it"

@@ -23,7 +23,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, lsqr
 
 from descend.linear._curvature import SURE, Curvature
-from descend.linear._decrement import curvature_at, decrement, dependent
+from descend.linear._decrement import curvature_at, decrement, dependent, rounding_of_squares
 from descend.linear._kernels.losses import SQUARED
 from descend.linear._matrix import Array, Rows
 from descend.linear._problem import EPS, SUMMED, Point, Problem
@@ -83,7 +83,7 @@ def _by_sums(problem: Problem, u: Array, tol: float) -> list[Point]:
         slope = H @ v - g
         value = 0.5 * float(square - g @ v + slope @ v)
         below = max(0.0, 0.5 * float(curvature.step(slope) @ slope)) + rounding
-        return Point(u, value, slope, value - below, _rounding(problem, u, value))
+        return Point(u, value, slope, value - below, rounding_of_squares(problem, u, value))
 
     best = at(shift + curvature.step(g))
     return [at(u), best] if best.value > LEFT * square and rounding <= SHARE * tol * best.value else []
@@ -116,16 +116,7 @@ def _by_steps(problem: Problem, point: Point, z: Array, curvature: Curvature) ->
 def _bounded(problem: Problem, point: Point, z: Array, curvature: Curvature) -> Point:
     """The point with its bound; no squares are less than 0."""
     lower = max(0.0, point.value - decrement(problem, curvature, point, z))
-    return point._replace(lower=lower, rounding=_rounding(problem, point.u, point.value))
-
-
-def _rounding(problem: Problem, u: Array, value: float) -> float:
-    """By how much squares may be more than it seems: errors of scores are squared, too, and beside an intercept, which
-    takes their mean, nothing else comes of them; without one they add to the errors.
-    """
-    blur = problem.blur(*problem.to_user(u))
-    errors = 0.0 if problem.intercept and value > blur**2 else float(np.sqrt(2 * max(value, 0.0)))
-    return (0.5 * blur + errors) * blur
+    return point._replace(lower=lower, rounding=rounding_of_squares(problem, point.u, point.value))
 
 
 def _by_lsqr(problem: Problem, watch: Watch) -> Solution:
