@@ -14,6 +14,7 @@ Reference: Golub and Van Loan (2013), *Matrix Computations*, sections 5.3 and 5.
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from descend.linear._threads import one_thread_each
 CLEAR = 1e-8  # of the greatest curvature: above this the sums of products know it to many digits
 RANK = 1e-13  # of the greatest root of a curvature: below, it is rounding in the entries of the columns
 FAINT = 1e-6  # the same where there are only sums of products
+FEW = 48  # columns
 SURE = 3.0  # a factor by which estimates, of conditions and of rounding, may be too small
 
 
@@ -107,7 +109,8 @@ class Curvature:
 
 def _factor(scaled: Array, clear: float) -> Any:
     """Cholesky's factor of a matrix whose diagonal is one, and its reciprocal condition number, if that is clear."""
-    with one_thread_each():  # on a busy machine the threads of a small factorisation mostly wait for each other
+    # On a busy machine the threads of a small factorisation mostly wait for each other; the smallest have only one.
+    with one_thread_each() if len(scaled) > FEW else nullcontext():
         lower, failed = dpotrf(scaled, lower=1, clean=0)
     if failed:
         return None
