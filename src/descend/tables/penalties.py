@@ -73,7 +73,7 @@ def linear_model(
         follower.gaps.clear()
         _fit(model, path.penalty, prepared.rows, prepared.targets)
         linear = Linear(
-            prepared.task.kind, np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_),
+            prepared.task.kind, np.atleast_2d(model.coef_).astype(np.float64), np.atleast_1d(model.intercept_),
             Certificate(model.stop_reason_, float(model.loss_curve_.min()), float(model.duality_gap_), model.solver_),
             path,
         )
