@@ -85,7 +85,8 @@ class Result:
         return training_curves(self.history, self.reason)
 
     def __repr__(self) -> str:
-        return f"Result({self.reason}; loss {self.loss:.6g} after {self.reason.step} steps in {self.seconds:.3g} s)"
+        how = f"loss {self.loss:.6g} after {self.reason.step} steps in {self.seconds:.3g} s"
+        return f"{type(self).__name__}({self.reason}; {how})"
 
 
 class Trainer(Drive):
