@@ -88,7 +88,8 @@ class Standing:
         arrays, facts = read_arrays(path)
         self._refuse_another(path, facts["identity"])
         if found := facts["search"]:
-            self.search = Search(tuple(Trial(**trial) for trial in found["trials"]), found["steps_each"], found["rate"])
+            trials = tuple(Trial(**trial) for trial in found["trials"])
+            self.search = Search(trials, found["steps_each"], found["rate"], found["seen"])
         past = {name.removeprefix("history/"): a for name, a in arrays.items() if name.startswith("history/")}
         self.history = History.from_arrays(past, facts["stride"])
         if any(name.startswith("best/") for name in arrays):
