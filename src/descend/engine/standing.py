@@ -63,7 +63,7 @@ class Standing:
             "reason": vars(self.reason) if self.reason else None,
         }
         try:
-            write_arrays(path, self._arrays(), facts)
+            write_arrays(path, self._arrays(), facts, _older(path))
         except OSError as error:
             warnings.warn(
                 f"the checkpoint {path} could not be written ({error.strerror}): the descent goes on, "
@@ -81,11 +81,11 @@ class Standing:
         return arrays
 
     def resume(self, path: Path) -> None:
-        """Go on from a checkpoint.
+        """Go on from a checkpoint; if it is damaged, from the one before it, which then takes its place.
 
-        **Raises** `CheckpointError` if it is damaged or was made by another descent, and says how that differed.
+        **Raises** `CheckpointError` if both are damaged, or it was made by another descent, and says how that differed.
         """
-        arrays, facts = read_arrays(path)
+        arrays, facts = _last_whole(path)
         self._refuse_another(path, facts["identity"])
         if found := facts["search"]:
             self.search = Search(tuple(Trial(**trial) for trial in found["trials"]), found["steps_each"], found["rate"])
@@ -139,3 +139,23 @@ class Standing:
         if rate is None:
             return run
         return Run(run.state, dataclasses.replace(run.descent, optimizer=with_rate(run.descent.optimizer, rate)))
+
+
+def _older(path: Path) -> Path:
+    """Where the checkpoint before the last one is."""
+    return path.with_name(f"{path.name}.older")
+
+
+def _last_whole(path: Path) -> tuple[Arrays, Mapping[str, Any]]:
+    """The last checkpoint, or if it is damaged, the one before it."""
+    try:
+        return read_arrays(path)
+    except CheckpointError as error:
+        try:
+            found = read_arrays(_older(path))
+        except CheckpointError:
+            raise error from None
+        warnings.warn(f"{path} is damaged: the descent goes on from the checkpoint before it, {_older(path)}",
+                      stacklevel=3)
+        _older(path).replace(path)  # else it would be lost with the next one that is written
+        return found
