@@ -315,6 +315,53 @@ def test_a_full_disk_is_warned_of_and_survived(call, path, monkeypatch):
     assert_same(descent("memory", steps=30, checkpoint=path, resume=True), fit)
 
 
+def no_room(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system does not reserve")
+def test_a_disk_without_room_is_found_out_before_the_first_step(path, monkeypatch):
+    monkeypatch.setattr(os, "posix_fallocate", no_room)
+    seen = []
+    with pytest.raises(InputError, match=r"run.safetensors cannot be written \(No space left on device\): make room"):
+        descent("memory", steps=10, checkpoint=path, observers=[seen.append])
+    assert seen == []
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_file_system_that_reserves_nothing_is_written_to(path, monkeypatch):
+    def refused(*_):
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(os, "posix_fallocate", refused, raising=False)
+    descent("memory", steps=10, checkpoint=path)
+    assert path.exists()
+
+
+def test_a_descent_of_which_nothing_can_be_saved_ends_at_the_first_failure(path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", no_room)
+    steps = []
+    with pytest.raises(InputError, match=r"run.safetensors could not be written \(No space.*\), nor any before"):
+        descent("memory", steps=10**6, checkpoint=Checkpoint(path, every=0.0),
+                observers=[lambda progress: steps.append(progress.step)])  # fmt: skip
+    assert max(steps, default=0) < 10**6
+
+
+def test_a_descent_that_is_over_is_not_lost_with_its_checkpoint(path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", no_room)
+    with pytest.warns(UserWarning, match=r"could not be written \(No space left on device\): none is there"):
+        fit = descent("memory", steps=10, checkpoint=path)
+    assert_same(fit, descent("memory", steps=10))
+
+
+def test_a_warning_tells_which_checkpoint_is_whole(path, monkeypatch):
+    descent("memory", steps=10, checkpoint=path)
+    monkeypatch.setattr(os, "fsync", no_room)
+    with pytest.warns(UserWarning, match=r": the last one, after 10 steps, is whole"):
+        descent("memory", steps=30, checkpoint=path, resume=True)
+    assert int(read_arrays(path)[0]["state/step"]) == 10
+
+
 def test_no_temporary_file_is_left(path):
     descent("memory", steps=10, checkpoint=Checkpoint(path, every=0.0))
     assert {entry.name for entry in path.parent.iterdir()} <= {path.name, f"{path.name}.older"}

@@ -1,5 +1,6 @@
 """Files are whole or not there, whoever else writes them; what killed processes left is removed."""
 
+import errno
 import fcntl
 import os
 import threading
@@ -41,6 +42,16 @@ def test_two_writers_never_leave_a_part_and_never_fail(tmp_path: Path) -> None:
     assert failures == []
     assert found <= set(contents)
     assert names(tmp_path) == ["x"]
+
+
+def test_a_full_disk_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=f"No space left on device: '{tmp_path / 'x'}'"):
+        write_atomically(tmp_path / "x", b"1")
+    assert names(tmp_path) == []
 
 
 def test_the_one_before_is_kept_where_it_is_asked_for(tmp_path: Path) -> None:

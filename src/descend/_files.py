@@ -1,6 +1,7 @@
 """Files that are whole or not there."""
 
 import contextlib
+import errno
 import os
 import secrets
 import time
@@ -30,9 +31,29 @@ def write_atomically(path: Path, content: bytes, older: Path | None = None) -> N
         if older is not None:
             _keep(path, older)
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):  # of a full disk it does not say which file it was
+            error.filename, error.filename2 = str(path), None
         raise
+
+
+def try_room(path: Path, size: int) -> None:
+    """Find out whether a file of so many bytes can be written there, as far as the system tells beforehand.
+
+    **Raises** `OSError` if it cannot.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with temporary.open("xb") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, max(size, 1))
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # a file system that reserves nothing
+            raise
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def is_temporary(name: str) -> bool:

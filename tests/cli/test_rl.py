@@ -92,6 +92,13 @@ def test_playing_says_the_returns_and_writes_a_film(brief, descend):
         assert film.info["duration"] == 40
 
 
+def test_a_film_is_not_written_over_what_is_none(brief, descend):
+    Path("notes.txt").write_text("precious")
+    said = descend("rl", "play", brief[0], "-o", "notes.txt")
+    assert said == (2, "", "descend: notes.txt would be a GIF by another name: end it with .gif\n")
+    assert Path("notes.txt").read_text() == "precious"
+
+
 def test_the_same_seed_plays_the_same(brief, descend):
     said = [descend("rl", "play", brief[0], "--episodes", 2, "--seed", seed).out for seed in (0, 0, 1)]
     assert said[0] == said[1] != said[2]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -63,6 +64,24 @@ def test_runs_are_numbered(here):
         paths.append(str(folder.path))
     assert paths == ["runs/my_table_1", "runs/my_table_1-2", "runs/my_table_1-3"]
     assert str(find_folder(None, TABLE, SETTINGS, resume=True).path) == paths[-1]
+
+
+@pytest.mark.parametrize(("name", "folder"), [
+    ("..", "table"), (".", "table"), ("...", "table"), ("", "table"), ("/", "_"), ("../x", "_x"), (".x", "x"),
+    ("é y", "é_y"),
+])
+def test_a_run_has_a_folder_of_its_own(here, name, folder):
+    assert find_folder(None, dataclasses.replace(TABLE, name=name), SETTINGS, resume=False).path == Path("runs", folder)
+
+
+@pytest.mark.parametrize("out", ["new/..", "new/../.", "new/../full", "full/new/..", "."])
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_that_comes_to_one_with_other_files_is_refused(here, out, resume):
+    (here / "full").mkdir()
+    (here / "full" / "file").write_text("precious")
+    with pytest.raises(InputError, match="exists"):
+        find_folder(Path(out), TABLE, SETTINGS, resume)
+    assert [str(path.relative_to(here)) for path in sorted(here.rglob("*"))] == ["full", "full/file"]
 
 
 def test_looking_for_a_folder_writes_nothing(here):

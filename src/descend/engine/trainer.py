@@ -105,6 +105,8 @@ class Drive(Standing):
                     if isinstance(observer, contextlib.AbstractContextManager):
                         stack.enter_context(observer)
                 self.hold()
+                if self.checkpoint:
+                    self.try_room(self.checkpoint.path)
                 self._looking_on = stack.pop_all()
 
     def hold(self) -> None:
@@ -197,7 +199,7 @@ class Drive(Standing):
         if self.reason is not None and not self._concluded:
             self._concluded = True
             if self.checkpoint:
-                self.save(self.checkpoint.path)
+                self.save(self.checkpoint.path, over=True)
             self._validate_the_end()
             self._report()
 

@@ -62,9 +62,10 @@ class RunFolder:
     def refuse_another(self) -> None:
         """Raises `InputError` or `CheckpointError` where there is something else than the run to go on with."""
         path = self.path
+        place = path.resolve()  # a folder that is not there yet has no `..`, and then has one
         if self.resume and (path / "run.json").exists():
             _check_same(path, self.asked)
-        elif path.is_file() or (path.is_dir() and not all(is_temporary(entry.name) for entry in path.iterdir())):
+        elif place.is_file() or (place.is_dir() and not all(is_temporary(entry.name) for entry in place.iterdir())):
             already = "already: give --resume to go on with the run in it, or"
             hint = "and holds no run to resume:" if self.resume else already
             raise InputError(f"{path} exists {hint} give another --out")
@@ -173,6 +174,7 @@ def _free(path: Path, resume: bool) -> Path:
 
 
 def _plain(name: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name) or "table"
+    """The name as that of a folder of its own, and of one that can be seen: `..` is another one, `.x` hidden."""
+    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name).strip(".") or "table"
 
 
