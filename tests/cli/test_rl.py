@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from descend._locks import release_all
 from descend.cli.rl.bar import PolicyBar, in_steps
 from descend.observers import Progress
 from descend.observers.progress import words
@@ -32,6 +33,7 @@ def brief(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "pole"
     ended = CliRunner().invoke(_app(["rl"]), ["rl", *BRIEF, "--out", str(folder)])
     assert ended.exit_code == 0, ended.output
+    release_all()  # which the command line does at its end
     return folder, ended.output
 
 

@@ -156,8 +156,9 @@ def _check_same(path: Path, asked: dict[str, Any]) -> None:
     if before is None:
         raise InputError(f"{path} was begun with something else than a {kind}: give another --out")
     if digest != asked["digest"]:
-        raise InputError(f"{path} was begun with another {kind}, '{before}': its content is not that of "
-                         f"'{asked[kind]}'; give another --out")
+        what = (f"'{before}' as it was then, and its content has changed since" if before == asked[kind] else
+                f"another {kind}, '{before}', whose content is not that of '{asked[kind]}'")
+        raise InputError(f"{path} was begun with {what}: give another --out")
     for name, value in asked["settings"].items():
         if settings.get(name) != value:
             before, now = ("none" if x is None else x for x in (settings.get(name), value))
