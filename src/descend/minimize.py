@@ -74,7 +74,8 @@ def minimize(
     - `validate_every`: steps; by default an epoch.
     - `observers`: called with a `Progress` between dispatches, about ten times a second.
     - `checkpoint`: a file to save the run in, every five seconds and at the end. `resume`: go on from it, if it is
-      there; the parameters will be, bit for bit, those of a descent that was never interrupted.
+      there; the parameters will be, bit for bit, those of a descent that was never interrupted. The one before is kept
+      beside it, for a disk that damages the last; see `Checkpoint`.
     - `watch`: what to record of the parameters besides: a pattern of their paths, such as `"layers/0/*"`, several of
       them by name, or a `Watch`, which may also record where the parameters are.
     - `snapshots`: keep the run as it was at its start and after 1, 2, 4, 8, … steps, in the result and the checkpoint.
@@ -87,7 +88,8 @@ def minimize(
     **Returns** a `Result`.
 
     **Raises** `InputError` for a loss that is no real scalar or is not finite at the start, parameters that are not
-    floating-point numbers, and data or settings that do not fit; `CheckpointError` for a checkpoint of another run.
+    floating-point numbers, data or settings that do not fit, and a checkpoint that another process writes or the disk
+    has no room for; `CheckpointError` for a checkpoint of another run.
 
     >>> result = minimize(lambda x: (x - 3.0) ** 2, 0.0)
     >>> result.reason.name, round(float(result.params), 3)

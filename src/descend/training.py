@@ -170,6 +170,7 @@ class Trainer(Drive):
                 tries_stepwise=convolves,
             )
             if resume and saved and saved.path.exists():
+                trainer.hold()
                 trainer.resume(saved.path)
             return trainer
 

@@ -12,6 +12,7 @@ from typing import Any
 from typer import Typer
 from typer.core import TyperGroup
 
+from descend._locks import release_all
 from descend.engine.interruption import TERMINATED
 from descend.errors import DescendError, InputError
 from descend.programs import keep_programs
@@ -47,6 +48,8 @@ def main() -> None:
     except (DescendError, OSError) as error:  # the system's own errors: a full disk, a folder that is closed to us
         _tell(str(error))
         sys.exit(2)
+    finally:
+        release_all()
 
 
 def _app(arguments: list[str]) -> Typer:

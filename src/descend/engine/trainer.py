@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import math
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from descend._arrays import precision
+from descend._locks import hold, release
 from descend._tree import Tree
 from descend.engine.advancing import Trace, dispatch
 from descend.engine.descent import CONVERGED, NONFINITE, STALLED
@@ -32,12 +34,18 @@ Validate = Callable[[Tree, Tree], Mapping[str, float]]  # of parameters and stat
 class Checkpoint:
     """Where to save a run, and how often.
 
-    `path`: the file, replaced atomically. `every`: seconds between two of them, at the least; saving is also held to a
-    fiftieth of the time. The last state is always saved.
+    `path`: the file, replaced atomically; the one before it is kept beside it, with `.older` behind its name, and is
+    gone on from where the last one is damaged. One process at a time may write it. `every`: seconds between two of
+    them, at the least; saving is also held to a fiftieth of the time. The last state is always saved.
     """
 
     path: Path
     every: float = 5.0
+
+    @property
+    def lock(self) -> Path:
+        """The file whose lock keeps other processes from this one."""
+        return self.path.with_name(f".{self.path.name}.lock")
 
 
 class _Timer:
@@ -73,6 +81,7 @@ class Drive(Standing):
     _last: tuple[Trace, float] = field(init=False, default=(Trace(0, {}), 0.0))  # dispatch, and its seconds
     _interrupted: Interruption = field(init=False, default_factory=Interruption)
     _looking_on: contextlib.ExitStack | None = field(init=False, default=None)
+    _held: Any = field(init=False, default=None)  # what lets other processes write to the checkpoint
     _concluded: bool = field(init=False, default=False)
 
     # ------------------------------------------------------------------------------------------------ going on
@@ -94,13 +103,27 @@ class Drive(Standing):
                 for observer in self.observers:
                     if isinstance(observer, contextlib.AbstractContextManager):
                         stack.enter_context(observer)
+                self.hold()
+                if self.checkpoint:
+                    self.try_room(self.checkpoint.path)
                 self._looking_on = stack.pop_all()
+
+    def hold(self) -> None:
+        """Keep other processes from the checkpoint, until the observers leave, or nobody knows of this any more.
+
+        **Raises** `InputError` where another process writes to it.
+        """
+        if self.checkpoint and not (self._held and self._held.alive):
+            hold(self.checkpoint.lock, self.checkpoint.path)
+            self._held = weakref.finalize(self, release, self.checkpoint.lock)
 
     def leave(self, *error: Any) -> None:
         """Let the observers out; without an error, save first what is not saved yet."""
         if not any(error) and self.checkpoint and not self._concluded:
             self.save(self.checkpoint.path)
         stack, self._looking_on = self._looking_on, None
+        if self._held:
+            self._held()
         if stack is not None:
             stack.__exit__(*error)
 
@@ -176,7 +199,7 @@ class Drive(Standing):
         if self.reason is not None and not self._concluded:
             self._concluded = True
             if self.checkpoint:
-                self.save(self.checkpoint.path)
+                self.save(self.checkpoint.path, over=True)
             self._validate_the_end()
             self._report()
 

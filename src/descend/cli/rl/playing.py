@@ -21,6 +21,8 @@ def play(
     """Play episodes by what a policy has learnt, and say what they earned."""
     if episodes < 1:
         raise InputError(f"--episodes must be at least 1, but is {episodes}")
+    if out is not None and out.suffix.lower() != ".gif":
+        raise InputError(f"{out} would be a GIF by another name: end it with .gif")
     policy = _policy(run)
     shown = played(policy, episodes, seed)
     for number, episode in enumerate(shown, start=1):
