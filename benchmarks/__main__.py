@@ -15,8 +15,8 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 
 
 Name = Literal["engine", "first_step", "many", "start", "tables", "optimizers", "matrix_rules", "torch_step",
-               "searches", "linear", "linear_defaults", "linear_growth", "calibration", "untuned", "neural", "lenet",
-               "texts", "language", "rl"]
+               "searches", "linear", "linear_defaults", "linear_growth", "calibration", "untuned", "untuned_more",
+               "neural", "lenet", "texts", "language", "rl"]
 
 
 def main(

@@ -13,6 +13,7 @@ import rdata
 from sklearn.datasets import load_digits
 from sklearn.feature_extraction.text import CountVectorizer
 
+from benchmarks import _calibrating_planted as planted_ones
 from benchmarks import _linear_data as tables
 from benchmarks._workloads import (
     Data,
@@ -163,7 +164,8 @@ DELAYS = Table("flights.csv", "arr_delay", is_class=False, rows=100_000,
 
 
 def workloads() -> Iterator[Workload]:
-    """All of them, the short descents first."""
+    """All of them, the planted ones and the short descents first."""
+    yield from planted_ones.workloads()
     classes: Any = lambda name, hidden, data, batch, steps: Workload(name, sized(*hidden), cross_entropy, data, batch,
                                                                      steps)
     numbers: Any = lambda name, hidden, data, batch, steps: Workload(name, sized(*hidden), squared, data, batch, steps)

@@ -1,6 +1,7 @@
 """Checkpoints: a descent goes on from its file as if nothing had happened, or says why it cannot."""
 
 import errno
+import gc
 import os
 import shutil
 import signal
@@ -12,9 +13,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from descend import SGD, Adam, Checkpoint, CheckpointError, Plateau, minimize
+from descend import SGD, Adam, Checkpoint, CheckpointError, InputError, Plateau, Trainer, minimize
 from descend.engine.storing import read_arrays
 from descend.sources import HostArrays, IterableBatches
+from locking import locked_by
 
 DATA = np.random.default_rng(0).normal(1, 2, (37, 2)).astype(np.float32)
 RULES = {"momentum": SGD(0.05, momentum=0.9), "adam": Adam(0.1)}
@@ -243,6 +245,55 @@ def test_another_descent_is_refused(changes, message, saved):
         minimize(**settings | changes, steps=60, checkpoint=saved, resume=True)
 
 
+def older(path):
+    return path.with_name(f"{path.name}.older")
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before_it(path):
+    for steps in (10, 20):
+        descent("memory", steps=steps, checkpoint=path, resume=True)
+    before = older(path).read_bytes()
+    assert int(read_arrays(older(path))[0]["state/step"]) == 10
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.warns(UserWarning, match=r"run.safetensors is damaged: the descent goes on from the .* before it"):
+        trainer = Trainer.begin(distance, start(), DATA, batch_size=5, optimizer=RULES["momentum"], stop=[], steps=50,
+                                checkpoint=path, resume=True)  # fmt: skip
+    assert trainer.run.step == 10
+    assert path.read_bytes() == before  # so that it is not lost with the next that is written
+    assert_same(trainer.to_the_end(), descent("memory", steps=50))
+    assert int(read_arrays(older(path))[0]["state/step"]) == 10
+
+
+def test_two_damaged_checkpoints_are_refused(path):
+    path.write_bytes(b"damaged")
+    older(path).write_bytes(b"damaged")
+    with pytest.raises(CheckpointError, match=r"run.safetensors is damaged"):
+        descent("memory", steps=5, checkpoint=path, resume=True)
+
+
+# ------------------------------------------------------------------------------------------- other processes
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_what_another_process_writes_is_refused(path, resume, saved):
+    shutil.copy(saved, path)
+    before, lock = path.read_bytes(), Checkpoint(path).lock
+    with locked_by(1234, lock), pytest.raises(InputError, match=r"another process, 1234, writes to .*run.safetensors"):
+        descent("memory", steps=60, checkpoint=path, resume=resume)
+    assert path.read_bytes() == before
+    descent("memory", steps=60, checkpoint=path, resume=resume)
+    assert not lock.exists()
+
+
+def test_a_trainer_that_nobody_knows_of_keeps_nobody_out(path):
+    trainer = Trainer.begin(quartic, [3.0], optimizer=SGD(0.01), steps=5, stop=[], checkpoint=path)
+    trainer.advance(1)
+    assert Checkpoint(path).lock.exists()
+    del trainer
+    gc.collect()
+    assert not Checkpoint(path).lock.exists()
+
+
 # --------------------------------------------------------------------------------------------- full disks
 
 
@@ -259,14 +310,61 @@ def test_a_full_disk_is_warned_of_and_survived(call, path, monkeypatch):
         fit = descent("memory", steps=30, checkpoint=path, resume=True)
     assert_same(fit, descent("memory", steps=30))
     assert path.read_bytes() == before
-    assert list(path.parent.iterdir()) == [path]
+    assert {entry.name for entry in path.parent.iterdir()} <= {path.name, f"{path.name}.older"}
     monkeypatch.undo()
     assert_same(descent("memory", steps=30, checkpoint=path, resume=True), fit)
 
 
+def no_room(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system does not reserve")
+def test_a_disk_without_room_is_found_out_before_the_first_step(path, monkeypatch):
+    monkeypatch.setattr(os, "posix_fallocate", no_room)
+    seen = []
+    with pytest.raises(InputError, match=r"run.safetensors cannot be written \(No space left on device\): make room"):
+        descent("memory", steps=10, checkpoint=path, observers=[seen.append])
+    assert seen == []
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_file_system_that_reserves_nothing_is_written_to(path, monkeypatch):
+    def refused(*_):
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(os, "posix_fallocate", refused, raising=False)
+    descent("memory", steps=10, checkpoint=path)
+    assert path.exists()
+
+
+def test_a_descent_of_which_nothing_can_be_saved_ends_at_the_first_failure(path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", no_room)
+    steps = []
+    with pytest.raises(InputError, match=r"run.safetensors could not be written \(No space.*\), nor any before"):
+        descent("memory", steps=10**6, checkpoint=Checkpoint(path, every=0.0),
+                observers=[lambda progress: steps.append(progress.step)])  # fmt: skip
+    assert max(steps, default=0) < 10**6
+
+
+def test_a_descent_that_is_over_is_not_lost_with_its_checkpoint(path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", no_room)
+    with pytest.warns(UserWarning, match=r"could not be written \(No space left on device\): none is there"):
+        fit = descent("memory", steps=10, checkpoint=path)
+    assert_same(fit, descent("memory", steps=10))
+
+
+def test_a_warning_tells_which_checkpoint_is_whole(path, monkeypatch):
+    descent("memory", steps=10, checkpoint=path)
+    monkeypatch.setattr(os, "fsync", no_room)
+    with pytest.warns(UserWarning, match=r": the last one, after 10 steps, is whole"):
+        descent("memory", steps=30, checkpoint=path, resume=True)
+    assert int(read_arrays(path)[0]["state/step"]) == 10
+
+
 def test_no_temporary_file_is_left(path):
     descent("memory", steps=10, checkpoint=Checkpoint(path, every=0.0))
-    assert list(path.parent.iterdir()) == [path]
+    assert {entry.name for entry in path.parent.iterdir()} <= {path.name, f"{path.name}.older"}
 
 
 def test_a_reader_always_finds_a_whole_file(path):

@@ -110,6 +110,21 @@ def test_what_is_no_function_is_refused():
         least_squares(np.zeros(3), [1.0])
 
 
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [(lambda b: b[0] > TIMES, "bool"), (lambda b: b[0] + 1j * TIMES, "complex128"), (lambda b: [], "none")],
+    ids=["bool", "complex", "nothing"],
+)
+def test_residuals_that_are_none(returned, message):
+    with pytest.raises(InputError, match=f"real floating-point numbers, but .*{message}"):
+        least_squares(returned, [1.0])
+
+
+def test_it_is_told_of_in_a_line(fit):
+    assert repr(fit).startswith("LeastSquares(converged: ")
+    assert "\n" not in repr(fit)
+
+
 def test_the_rule_says_what_it_needs():
     with pytest.raises(InputError, match=r"LevenbergMarquardt needs the residuals as a function .*least_squares"):
         begin(lambda x: (x**2).sum(), [1.0], optimizer=LevenbergMarquardt()).advance(1)

@@ -4,6 +4,8 @@ import contextlib
 import dataclasses
 import itertools
 import signal
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from descend import SGD, Adam, GradientTolerance, History, Plateau, minimize, schedules
+from descend import SGD, Adam, GradientTolerance, History, Plateau, load, minimize, schedules
 from descend.engine.run import Trace
 from descend.optimizers import AdamW
 
@@ -106,6 +108,39 @@ def test_interrupted():
     assert fit.reason.evidence == f"Ctrl-C after {fit.run.step} steps"
     assert signal.getsignal(signal.SIGINT) is before
     assert np.isfinite(fit.params).all()
+
+
+def test_terminated():
+    """Whoever handles the signal is left to end the process, and gets the result before."""
+    theirs = []
+    before = signal.signal(signal.SIGTERM, lambda *_: theirs.append(1))
+    try:
+        fit = forever(steps=10**9, observers=[lambda progress: signal.raise_signal(signal.SIGTERM)])
+        assert fit.reason.name == "interrupted"
+        assert fit.reason.evidence == f"SIGTERM after {fit.run.step} steps"
+        assert theirs == [], "the signal was taken"
+        signal.raise_signal(signal.SIGTERM)
+        assert theirs == [1], "and is theirs again"
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+TERMINATES = """
+import os, signal, sys, threading, descend
+progress = lambda told: told.step > 100 and signal.raise_signal(signal.SIGTERM)
+descend.minimize(lambda x: (x**2).sum(), [1.0], optimizer=descend.SGD(1e-9), steps=10**9, observers=[progress],
+                 checkpoint=sys.argv[1])
+print("not reached")
+"""
+
+
+@pytest.mark.processes
+def test_a_process_that_is_to_end_ends_with_its_checkpoint(tmp_path):
+    path = tmp_path / "run"
+    program = [sys.executable, "-c", TERMINATES, path]
+    ended = subprocess.run(program, check=False, capture_output=True, text=True, timeout=100)
+    assert (ended.returncode, ended.stdout) == (-signal.SIGTERM, "")
+    assert load(path, lambda x: (x**2).sum()).step > 100
 
 
 def test_interrupted_at_once():

@@ -80,11 +80,13 @@ def test_two_processes_share_a_folder_and_get_the_same_bits(tmp_path):
     [lambda whole: b"damaged", lambda whole: whole[: len(whole) // 2], lambda whole: b""],
     ids=["garbled", "cut off", "empty"],
 )
-def test_what_is_damaged_is_compiled_again(tmp_path, damage):
+def test_what_is_damaged_is_compiled_again_and_replaced(tmp_path, damage):
     whole = run(DESCENT, tmp_path, tmp_path)
-    for path in programs_in(tmp_path):
-        (tmp_path / path).write_bytes(damage((tmp_path / path).read_bytes()))
+    damaged = {tmp_path / path: damage((tmp_path / path).read_bytes()) for path in programs_in(tmp_path)}
+    for path, content in damaged.items():
+        path.write_bytes(content)
     assert run(DESCENT, tmp_path, tmp_path) == whole
+    assert all(len(path.read_bytes()) > len(content) for path, content in damaged.items())
 
 
 @pytest.mark.parametrize("folder", ["file", "file/below"])

@@ -18,6 +18,7 @@ from descend.engine.search import (
     MOST,
     MOST_DECAY,
     PASSES,
+    PRIOR,
     TRIALS,
     Race,
     Search,
@@ -90,7 +91,35 @@ class TestMinimize:
         assert fit.loss < 0.02  # the noise's share is 0.01
         assert fit.reason.step == 300
         assert len(fit.history["loss"]) == 300
-        assert "loss after 10 steps each" in repr(fit.search)
+        assert fit.search.seen
+        assert f"loss after {LEAST} steps each" in repr(fit.search)
+        assert "little was seen" not in repr(fit.search)
+
+    def test_where_first_steps_tell_nothing_trials_are_made_longer_and_the_search_says_so(self):
+        """Labels that are noise: no rate leads below the start."""
+        noise = np.random.default_rng(3).normal(size=(500, 1)).astype(np.float32)
+        fit = minimize(lambda w, batch: jnp.mean((batch - 0.0 * w.sum()) ** 2), np.zeros(6), noise, steps=400)
+        assert not fit.search.seen
+        assert fit.search.steps_each == 2 * LEAST
+        assert fit.search.rate == PRIOR
+        assert "little was seen" in repr(fit.search)
+
+    def test_a_matrix_whose_factors_have_to_grow_first_is_learnt(self):
+        """Rank 4, without noise; the loss hardly falls in the first steps, and rises at rates that are too high."""
+        draw = np.random.default_rng(3)
+        left, right = draw.normal(size=(100, 4)), draw.normal(size=(80, 4))
+        order = draw.permutation(8000)[:4000]
+        places = np.stack([order // 80, order % 80], 1).astype(np.int32)
+        values = (left @ right.T)[places[:, 0], places[:, 1]].astype(np.float32)
+
+        def loss(p, batch):
+            at, value = batch
+            return ((jnp.sum(p["u"][at[:, 0]] * p["v"][at[:, 1]], axis=1) - value) ** 2).mean()
+
+        start = {"u": 0.3 * draw.normal(size=(100, 4)), "v": 0.3 * draw.normal(size=(80, 4))}
+        fit = minimize(loss, start, (places, values), batch_size=32, steps=1500)
+        assert not fit.search.seen
+        assert fit.history["loss"][-100:].mean() < 0.5 * values.var()
 
     def test_a_longer_descent_takes_a_smaller_rate(self):
         found = minimize(squares, np.zeros(6), (X, Y), steps=300).search
@@ -159,11 +188,11 @@ class TestMinimize:
     def test_interrupted_while_it_searches_it_searches_again(self, tmp_path, monkeypatch):
         whole, trial, tried = minimize(squares, np.zeros(6), (X, Y), steps=50), Race._losses, []
 
-        def tries(race, run, rates):
+        def tries(race, run, rates, steps):
             tried.append(rates)
             if len(tried) == 2:
                 os.kill(os.getpid(), signal.SIGINT)
-            return trial(race, run, rates)
+            return trial(race, run, rates, steps)
 
         settings = {"steps": 50, "checkpoint": tmp_path / "run", "resume": True}
         with monkeypatch.context() as patch:

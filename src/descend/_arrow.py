@@ -1,5 +1,8 @@
 """Columns of Arrow tables as what their types say that they are: Parquet and Feather have far more types than CSV."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow
@@ -13,6 +16,34 @@ _NUMBERS = (types.is_integer, types.is_floating, types.is_boolean, types.is_deci
 _TIMES = (types.is_date, types.is_time, types.is_timestamp, types.is_duration)
 _WORDS = (types.is_string, types.is_large_string, types.is_string_view, types.is_null)
 _BYTES = (types.is_binary, types.is_large_binary, types.is_binary_view, types.is_fixed_size_binary)
+_DAY = timedelta(1)  # of room for time zones
+_DATES = tuple(int(end.replace(tzinfo=UTC).timestamp()) for end in (datetime.min + _DAY, datetime.max - _DAY))
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Makes whatever goes wrong an `InputError` that begins with `what`.
+
+    Of bytes that nobody wrote on purpose, each library that looks at them may make an error of its own.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"{what}: {reason}") from error
+
+
+def refuse_far_dates(field: Any, column: Any) -> None:
+    """Raises `InputError` for dates that Python has not: before the year 1, or after 9999."""
+    if not (types.is_date(field.type) or types.is_timestamp(field.type)):
+        return
+    days = types.is_date(field.type)
+    seconds = compute.multiply(as_numbers(column), 86_400.0) if days else as_seconds(column)
+    if compute.any(compute.or_(compute.less(seconds, _DATES[0]), compute.greater(seconds, _DATES[1]))).as_py():
+        raise InputError(f"column {field.name!r} has dates before the year 1 or after 9999: mend those values, or "
+                         "leave them empty")
 
 
 def refuse_compound(field: Any) -> None:

@@ -25,7 +25,7 @@ STEPS = 10_000
 ROUNDED = 1e-15  # of the sum of squares: estimates are then known to far less than their standard errors
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LeastSquares(Result):
     """Where a least-squares fit ended, why, and how sure its estimates are.
 
@@ -149,8 +149,20 @@ def half_sum_of_squares(residuals: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(residuals)
     def loss(*args: Any, **named: Any) -> Any:
-        squares = [jnp.sum(jnp.square(r)) for r in jax.tree.leaves(residuals(*args, **named))]
-        return sum(squares) / 2
+        return sum(jnp.sum(jnp.square(r)) for r in _checked(residuals(*args, **named))) / 2
 
     loss.residuals = residuals  # type: ignore[attr-defined]
     return loss
+
+
+def _checked(residuals: Tree) -> list[Any]:
+    """The arrays of residuals.
+
+    **Raises** `InputError` if there are none, or they are no real floating-point numbers.
+    """
+    arrays = [jnp.asarray(leaf) for leaf in jax.tree.leaves(residuals)]
+    kinds = {str(array.dtype) for array in arrays if not jnp.issubdtype(array.dtype, jnp.floating)}
+    if kinds or not arrays:
+        raise InputError("residuals must return arrays of real floating-point numbers, but "
+                         + (f"return {min(kinds)}" if kinds else "return none"))
+    return arrays

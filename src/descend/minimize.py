@@ -55,9 +55,10 @@ def minimize(
       key is `None`, and the state that comes back is not kept.
     - `optimizer`: a rule of `descend.optimizers`, or any object with Optax's `init` and `update`. `"auto"` needs no
       learning rate: `LBFGS` where the loss is the same function at each step (a function, or all the data), and for
-      batches `AdamW`, whose rate short descents find beforehand; they take about a tenth of the steps besides, and
-      `search` in the result tells of them. Its weights decay the faster, the fewer examples there are. `ema`: the decay
-      of an average of the parameters, which is then what is validated and returned.
+      batches `AdamW`, whose rate short descents find beforehand; they take about a tenth of the steps besides, 300
+      at the least, and more where first steps tell little. `search` in the result tells of them, and whether they
+      learnt anything. Its weights decay the faster, the fewer examples there are. `ema`: the decay of an average of the
+      parameters, which is then what is validated and returned.
     - `bounds`: a pair, `(lower, upper)`: numbers for all parameters, or trees like them, `None` where there is none;
       for functions, and for all the data at each step. The rule is `LBFGSB` then, and a start beyond is moved to them.
     - `restarts`: begin from so many more points, too, normally distributed around `params`, as wide as each of them is
@@ -73,7 +74,8 @@ def minimize(
     - `validate_every`: steps; by default an epoch.
     - `observers`: called with a `Progress` between dispatches, about ten times a second.
     - `checkpoint`: a file to save the run in, every five seconds and at the end. `resume`: go on from it, if it is
-      there; the parameters will be, bit for bit, those of a descent that was never interrupted.
+      there; the parameters will be, bit for bit, those of a descent that was never interrupted. The one before is kept
+      beside it, for a disk that damages the last; see `Checkpoint`.
     - `watch`: what to record of the parameters besides: a pattern of their paths, such as `"layers/0/*"`, several of
       them by name, or a `Watch`, which may also record where the parameters are.
     - `snapshots`: keep the run as it was at its start and after 1, 2, 4, 8, … steps, in the result and the checkpoint.
@@ -86,7 +88,8 @@ def minimize(
     **Returns** a `Result`.
 
     **Raises** `InputError` for a loss that is no real scalar or is not finite at the start, parameters that are not
-    floating-point numbers, and data or settings that do not fit; `CheckpointError` for a checkpoint of another run.
+    floating-point numbers, data or settings that do not fit, and a checkpoint that another process writes or the disk
+    has no room for; `CheckpointError` for a checkpoint of another run.
 
     >>> result = minimize(lambda x: (x - 3.0) ** 2, 0.0)
     >>> result.reason.name, round(float(result.params), 3)

@@ -1,14 +1,17 @@
 """Compiled programs, kept on disk, so that the next process need not compile them again."""
 
 import contextlib
+import functools
 import hashlib
 import os
 import platform
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import jax
+from jax._src import compilation_cache as _reading
 from jax.experimental.compilation_cache import compilation_cache
 
 from descend.errors import InputError
@@ -23,7 +26,8 @@ def keep_programs(folder: str | Path | None = None) -> Path:
 
     From now on, in this process, and for whatever JAX compiles. A program is found again by what it computes, with
     which versions and on which kind of processor; what is read is what was compiled, so that no number depends on it.
-    Several processes may share the folder. What is damaged there, or cannot be written, is compiled as without it.
+    Several processes may share the folder. What is damaged there is compiled again, and replaced; what cannot be
+    written is compiled as without it.
 
     `folder`: by default the one that `JAX_COMPILATION_CACHE_DIR` or `jax.config` names, and else the user's folder of
     caches. In one of our own, the oldest programs go at the call that finds more than a gigabyte.
@@ -51,6 +55,7 @@ def keep_programs(folder: str | Path | None = None) -> Path:
     jax.config.update("jax_compilation_cache_dir", str(programs))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", LEAST_SECONDS)
     compilation_cache.reset_cache()  # JAX looks for a folder when it first compiles, and then no more
+    _remove_unreadable(programs)
     return programs
 
 
@@ -61,6 +66,27 @@ def cache_folder() -> Path:
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def _remove_unreadable(folder: Path) -> None:
+    """Remove what JAX cannot read, such as the half of a program whose writer was killed.
+
+    JAX itself leaves it, and writes nothing where something is: each process would compile that program again.
+    """
+    read = getattr(_reading.get_executable_and_time, "__wrapped__", _reading.get_executable_and_time)
+
+    @functools.wraps(read)
+    def removing(cache_key: str, *how: Any) -> Any:
+        try:
+            return read(cache_key, *how)
+        except OSError:  # the disk's fault, perhaps for now alone
+            raise
+        except Exception:
+            with contextlib.suppress(OSError):
+                (folder / f"{cache_key}-cache").unlink(missing_ok=True)
+            raise
+
+    _reading.get_executable_and_time = removing  # type: ignore[assignment]  # JAX has no hook for it
 
 
 def _make_ready(folder: Path) -> None:

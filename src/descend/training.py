@@ -16,13 +16,14 @@ from descend._tree import Tree, join
 from descend.engine.begin import Setup
 from descend.engine.history import History
 from descend.engine.identity import identity
+from descend.engine.interruption import interrupts
 from descend.engine.pace import TARGET
 from descend.engine.points import Point, examined
 from descend.engine.progress import Observer, Progress
 from descend.engine.run import Run
 from descend.engine.search import FIRST, Search
 from descend.engine.snapshots import Snapshots
-from descend.engine.trainer import Checkpoint, Drive, interrupts
+from descend.engine.trainer import Checkpoint, Drive
 from descend.engine.watching import as_watch
 from descend.errors import InputError
 from descend.sources import Empty, WholeSet
@@ -84,7 +85,8 @@ class Result:
         return training_curves(self.history, self.reason)
 
     def __repr__(self) -> str:
-        return f"Result({self.reason}; loss {self.loss:.6g} after {self.reason.step} steps in {self.seconds:.3g} s)"
+        how = f"loss {self.loss:.6g} after {self.reason.step} steps in {self.seconds:.3g} s"
+        return f"{type(self).__name__}({self.reason}; {how})"
 
 
 class Trainer(Drive):
@@ -168,6 +170,7 @@ class Trainer(Drive):
                 tries_stepwise=convolves,
             )
             if resume and saved and saved.path.exists():
+                trainer.hold()
                 trainer.resume(saved.path)
             return trainer
 

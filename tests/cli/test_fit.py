@@ -239,3 +239,10 @@ def test_help_names_the_commands(descend):
     assert said.code == 0
     assert "fit" in said.out
     assert "predict" in said.out
+
+
+def test_a_file_named_by_dots_leaves_the_current_folder_alone(descend, houses):
+    Path("...csv").write_bytes(houses.read_bytes())
+    assert descend("fit", "...csv", "--target", "price", "--model", "linear", "--quiet").code == 0
+    assert sorted(path.name for path in Path().iterdir()) == ["...csv", "runs"]
+    assert (Path("runs") / "table" / "model.safetensors").exists()

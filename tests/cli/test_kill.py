@@ -32,10 +32,10 @@ def start(table, out, *options):
     return subprocess.Popen([*PROGRAM, "fit", table, *args, *options], stderr=subprocess.PIPE)
 
 
-def ended(process):
+def ended(process, code=0):
     """Wait for the end, a good one."""
     _, err = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, err.decode()) == (0, "")
+    assert (process.returncode, err.decode()) == (code, "")
 
 
 def wait_for_checkpoints(out, process, times):
@@ -87,13 +87,14 @@ def test_killed_and_resumed_is_as_never_killed(table, whole, tmp_path):
     assert_same(outcome_of(out), whole)
 
 
-def test_interrupted_and_resumed_is_as_never_interrupted(table, whole, tmp_path):
-    """Ctrl-C ends a training with a model that can be used."""
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"])
+def test_interrupted_and_resumed_is_as_never_interrupted(table, whole, tmp_path, number, code):
+    """Ctrl-C, and the signal by which batch systems take a machine back, leave a model that can be used."""
     out = tmp_path / "run"
     process = start(table, out)
     wait_for_checkpoints(out, process, 1)
-    process.send_signal(signal.SIGINT)
-    ended(process)
+    process.send_signal(number)
+    ended(process, code)
     model, _, metrics = outcome_of(out)
     assert (metrics["reason"], (out / "report.html").exists()) == ("interrupted", True)
     assert model != whole[0]

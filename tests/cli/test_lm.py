@@ -61,7 +61,7 @@ def test_a_run(descend, text):
     refused(descend("lm", text, *OPTIONS, "--out", folder), "exists already")
     refused(descend("lm", text, *OPTIONS, "--seed", 1, "--resume"), "was begun with another seed, 0 and not 1")
     Path("jugs.txt").write_text(TEXT[1:])
-    refused(descend("lm", text, *OPTIONS, "--resume"), "was begun with another text")
+    refused(descend("lm", text, *OPTIONS, "--resume"), "was begun with 'jugs.txt' as it was then, and")
 
 
 def test_interrupted_and_resumed(descend, text, monkeypatch):

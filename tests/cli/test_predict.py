@@ -1,5 +1,7 @@
 """`descend predict`: predictions beside the table's own columns."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -49,3 +51,14 @@ def test_classes_come_with_their_probabilities(descend):
     chances = out[[f"probability of {name}" for name in ("setosa", "versicolor", "virginica")]]
     assert np.allclose(chances.sum(axis=1), 1)
     assert (chances.idxmax(axis=1) == "probability of " + out["prediction"]).all()
+
+
+def test_what_is_read_and_what_the_run_has_are_not_written_over(descend, trained, houses):
+    table = houses.read_bytes()
+    Path("link.csv").symlink_to(houses)
+    for out in (houses, "link.csv"):
+        said = descend("predict", trained, houses, "-o", out)
+        assert said == (2, "", f"descend: {out} is the table to predict from: name another file to write to\n")
+    assert houses.read_bytes() == table
+    said = descend("predict", trained, houses, "-o", trained / "history.parquet")
+    assert (said.code, "is a file of the run: name another one" in said.err) == (2, True)

@@ -105,8 +105,13 @@ def test_a_folder_that_is_taken(begun):
 
 
 def test_resume_with_another_table(begun):
-    Path("t.csv").write_text(ROWS + "1,2,3\n")
-    refused(begun(*BEGUN, "--resume"), "run was begun with another table, 't'")
+    changed = Path("t.csv").read_text() + "1,2,3\n"
+    Path("u.csv").write_text(changed)
+    refused(begun(*BEGUN[:1], "u.csv", *BEGUN[2:], "--resume"),
+            "run was begun with another table, 't', whose content is not that of 'u': give another --out")
+    Path("t.csv").write_text(changed)
+    refused(begun(*BEGUN, "--resume"),
+            "run was begun with 't' as it was then, and its content has changed since: give another --out")
 
 
 @pytest.mark.parametrize(

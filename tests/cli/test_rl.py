@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from descend._locks import release_all
 from descend.cli.rl.bar import PolicyBar, in_steps
 from descend.observers import Progress
 from descend.observers.progress import words
@@ -32,6 +33,7 @@ def brief(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "pole"
     ended = CliRunner().invoke(_app(["rl"]), ["rl", *BRIEF, "--out", str(folder)])
     assert ended.exit_code == 0, ended.output
+    release_all()  # which the command line does at its end
     return folder, ended.output
 
 
@@ -90,6 +92,13 @@ def test_playing_says_the_returns_and_writes_a_film(brief, descend):
         assert film.format == "GIF"
         assert film.n_frames == -(-int(returns[0]) // 2)  # 25 of 50 a second
         assert film.info["duration"] == 40
+
+
+def test_a_film_is_not_written_over_what_is_none(brief, descend):
+    Path("notes.txt").write_text("precious")
+    said = descend("rl", "play", brief[0], "-o", "notes.txt")
+    assert said == (2, "", "descend: notes.txt would be a GIF by another name: end it with .gif\n")
+    assert Path("notes.txt").read_text() == "precious"
 
 
 def test_the_same_seed_plays_the_same(brief, descend):

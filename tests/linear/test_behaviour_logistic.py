@@ -263,7 +263,8 @@ def test_both_penalties_are_at_their_minimum(C, share):
 
 @pytest.mark.parametrize("C", [0.01, 1.0, 100.0])
 def test_a_penalty_is_lowest_for_the_model_that_minimised_it(C):
-    fits = {share: LogisticRegression(C=C, l1_ratio=share, **TIGHT).fit(X, y) for share in (0.0, 0.5, 1.0)}
+    # At C=100 the l1 penalty is next to nothing: sums over the rows are known to 3e-12 of it, and so is the bound.
+    fits = {share: LogisticRegression(C=C, l1_ratio=share, tol=1e-10).fit(X, y) for share in (0.0, 0.5, 1.0)}
     for share, own in fits.items():
         for other in fits.values():
             judged = clone(own).set_params(l1_ratio=share)

@@ -104,6 +104,8 @@ def test_sparse_is_dense(name, kind):
 def test_single_precision_learns_the_same(name):
     model, y = made(name)
     narrow = X.astype(np.float32)
+    if name in ("hinge", "insensitive", "quantile"):
+        model.set_params(tol=1e-7)  # coefficients in float32 come no nearer to a corner
     one, other = clone(model).fit(narrow, y), clone(model).fit(narrow.astype(np.float64), y)
     same(one, other, 1e-3)
     np.testing.assert_allclose(one.predict(narrow), one.predict(narrow.astype(np.float64)), rtol=1e-5)

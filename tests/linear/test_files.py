@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import feather
 from scipy import sparse
 from sklearn.feature_extraction import FeatureHasher
 
@@ -90,3 +92,16 @@ def test_a_file_that_ends_in_the_middle_is_refused(tmp_path: Path) -> None:
     path.write_text("city,late\nRome,1\nOslo,0,7,9\n")
     with pytest.raises(InputError, match="read"):
         list(Blocks(path, "late"))
+
+
+@pytest.mark.parametrize("column", [
+    pa.DictionaryArray.from_arrays(pa.array([0, 2**30], pa.int32()), ["a", "b"], safe=False),
+    pa.Array.from_buffers(pa.string(), 2, [None, pa.py_buffer(np.array([0, 2**30, 2], np.int32)), pa.py_buffer(b"ab")]),
+    pa.Array.from_buffers(pa.string(), 2, [None, pa.py_buffer(np.array([0, 1, 2], np.int32)), pa.py_buffer(b"a\xff")]),
+    pa.array([2**62, 0], pa.timestamp("s")).dictionary_encode(),
+], ids=["codes", "offsets", "letters", "dates"])  # fmt: skip
+def test_damaged_columns_are_refused(tmp_path: Path, column: Any) -> None:
+    feather.write_feather(pa.table({"x": column, "late": [0, 1]}), tmp_path / "t.feather", compression="uncompressed")
+    with pytest.raises(InputError, match=r"^'.*t.feather' cannot be read further: .*") as caught:
+        list(Blocks(tmp_path / "t.feather", "late"))
+    assert "\n" not in str(caught.value)

@@ -141,7 +141,7 @@ def test_it_ends_where_rounding_does():
     problem = problem_of(X, y)
     points = list(ascent(problem, np.zeros(problem.size)))
     assert len(points) < 500
-    assert points[-1].value - points[-1].lower <= 1e-14
+    assert points[-1].value - points[-1].lower <= 3e-14  # the bound leaves room for what rounding adds to sums
 
 
 def test_balanced_points_have_the_rows_shares_and_lose_little():

@@ -132,3 +132,11 @@ def test_a_pattern_that_matches_nothing(where):
 def test_complex_parameters_in_a_descent():
     with pytest.raises(InputError, match=r"complex128.*real and imaginary parts"):
         descend.minimize(lambda z: abs(z) ** 2, np.array(1.0 + 2.0j), steps=3)
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, np.float16], ids=["bfloat16", "float16"])
+@pytest.mark.parametrize("rule", [optimizers.Newton(), optimizers.NewtonCG(), optimizers.LBFGSB(),
+                                  optimizers.LevenbergMarquardt()], ids=lambda rule: type(rule).__name__)
+def test_what_solves_equations_refuses_half_precision(rule, dtype):
+    with pytest.raises(InputError, match="too few digits: descend in float32 or float64"):
+        rule.init(np.zeros(2, dtype))

@@ -2,17 +2,20 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from descend._locks import release_all
 from descend.engine.storing import write_arrays
 from descend.errors import CheckpointError, InputError
 from descend.tables.folder import find_folder, load_model, save_model
 from descend.tables.reading import Table
 from descend.tables.settings import Settings
 from descend.tables.training import fit_table
+from locking import locked_by
 
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame(
@@ -63,6 +66,24 @@ def test_runs_are_numbered(here):
     assert str(find_folder(None, TABLE, SETTINGS, resume=True).path) == paths[-1]
 
 
+@pytest.mark.parametrize(("name", "folder"), [
+    ("..", "table"), (".", "table"), ("...", "table"), ("", "table"), ("/", "_"), ("../x", "_x"), (".x", "x"),
+    ("é y", "é_y"),
+])
+def test_a_run_has_a_folder_of_its_own(here, name, folder):
+    assert find_folder(None, dataclasses.replace(TABLE, name=name), SETTINGS, resume=False).path == Path("runs", folder)
+
+
+@pytest.mark.parametrize("out", ["new/..", "new/../.", "new/../full", "full/new/..", "."])
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_that_comes_to_one_with_other_files_is_refused(here, out, resume):
+    (here / "full").mkdir()
+    (here / "full" / "file").write_text("precious")
+    with pytest.raises(InputError, match="exists"):
+        find_folder(Path(out), TABLE, SETTINGS, resume)
+    assert [str(path.relative_to(here)) for path in sorted(here.rglob("*"))] == ["full", "full/file"]
+
+
 def test_looking_for_a_folder_writes_nothing(here):
     find_folder(here / "run", TABLE, SETTINGS, resume=True)
     find_folder(None, TABLE, SETTINGS, resume=False)
@@ -78,6 +99,34 @@ def test_a_begun_run_says_what_was_asked_for(here):
 
 def test_an_empty_folder_may_be_used(here):
     find_folder(here, TABLE, SETTINGS, resume=False).begin()
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_that_another_process_writes_to_is_refused(here, resume):
+    find_folder(here / "run", TABLE, SETTINGS, resume=False).begin()
+    release_all()
+    (here / "new").mkdir()
+    folder = find_folder(here / ("run" if resume else "new"), TABLE, SETTINGS, resume)
+    refused = pytest.raises(InputError, match=f"another process, 77, writes to {folder.path}: .*")
+    with locked_by(77, folder.path / ".lock"), refused:
+        folder.begin()
+    folder.begin()
+
+
+def test_a_folder_that_another_process_took_meanwhile_is_refused(here):
+    first, second = (find_folder(here / "run", TABLE, SETTINGS, resume=False) for _ in range(2))
+    first.begin()
+    with pytest.raises(InputError, match="exists already"):
+        second.begin()
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_run_that_was_killed_as_it_began_may_begin(here, resume):
+    (here / "run").mkdir()
+    for name in (".lock", ".run.json.0a1b2c3d.part"):
+        (here / "run" / name).touch()
+    find_folder(here / "run", TABLE, SETTINGS, resume).begin()
+    assert (here / "run/run.json").exists()
 
 
 TASK = {"kind": "regression", "classes": [], "reason": ""}

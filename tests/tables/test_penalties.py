@@ -185,7 +185,9 @@ def test_observers_see_iterations_and_the_gap(monkeypatch):
     assert [progress.step for progress in watcher.seen[:-1]] == list(range(1, len(watcher.seen)))
     assert all(progress.latest["duality_gap"] >= 0 < progress.latest["loss"] for progress in watcher.seen)
     last = watcher.seen[-1]
-    assert (last.reason, last.latest["duality_gap"]) == (candidate.reason, candidate.predictor.certificate.gap)
+    rounded = candidate.predictor.certificate.gap - last.latest["duality_gap"]  # coefficients to float32, at the end
+    assert last.reason == candidate.reason
+    assert 0 <= rounded < 0.01 * penalties.TOL
     assert last.validation["score"] == pytest.approx(candidate.score)
     assert all(progress.reason is None for progress in watcher.seen[:-1])
 
@@ -222,4 +224,4 @@ def test_its_history_is_that_of_the_last_fit():
     assert list(frame) == ["step", "loss", "duality_gap"]
     assert len(frame) == certificate.reason.step + 1
     assert frame["loss"].min() == certificate.value
-    assert frame["duality_gap"].iloc[-1] == certificate.gap
+    assert 0 <= certificate.gap - frame["duality_gap"].iloc[-1] < 0.01 * penalties.TOL  # coefficients to float32

@@ -1,9 +1,13 @@
 import gzip
+import json
+import struct
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import feather, parquet
 
 from descend.errors import InputError
 from descend.tables.reading import read_table
@@ -171,3 +175,50 @@ def test_an_unknown_sample_lists_the_samples():
     assert refusal("sample:boston") == (
         "no sample is called 'boston': the samples are breast_cancer, diabetes, digits, iris, wine"
     )
+
+
+def with_offset(path, place, offset):
+    """A Feather file of 60 words of 8 letters, one of whose offsets is changed."""
+    table = pa.table({"name": pa.array([f"value{i % 3:03d}" for i in range(60)])})
+    feather.write_feather(table, path, compression="uncompressed")
+    raw = bytearray(path.read_bytes())
+    struct.pack_into("<i", raw, raw.find(struct.pack("<3i", 0, 8, 16)) + 4 * place, offset)
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize(("place", "offset"), [(30, 2**30), (60, 880), (5, -8)])
+def test_words_that_lie_outside_of_their_column_are_refused(tmp_path, place, offset):
+    with_offset(tmp_path / "t.feather", place, offset)
+    assert "is a damaged Arrow file, write it again: Column 0" in refusal(tmp_path / "t.feather")
+
+
+def test_codes_without_a_category_are_refused(tmp_path):
+    codes = pa.DictionaryArray.from_arrays(pa.array([0, 2**30], pa.int32()), ["a", "b"], safe=False)
+    feather.write_feather(pa.table({"a": codes}), tmp_path / "t.feather")
+    assert "1073741824 (should be in [0, 1])" in refusal(tmp_path / "t.feather")
+
+
+@pytest.mark.parametrize("note", [
+    b"", b"\xff", b"[]", json.dumps({"index_columns": ["gone"], "columns": [], "column_indexes": []}).encode(),
+    json.dumps({"index_columns": ["size"], "columns": [{"name": "n", "pandas_type": "datetime"}]}).encode(),
+])
+def test_what_pandas_noted_and_others_changed_is_not_looked_at(tmp_path, note):
+    table = pa.Table.from_pandas(FRAME).replace_schema_metadata({"pandas": note})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.parquet").frame, FRAME)
+
+
+def test_a_name_that_is_not_text_is_refused(tmp_path):
+    FRAME.to_feather(tmp_path / "t.feather")
+    raw = (tmp_path / "t.feather").read_bytes().replace(b"color", b"co\xff\xffr")
+    (tmp_path / "t.feather").write_bytes(raw)
+    assert "can't decode byte 0xff" in refusal(tmp_path / "t.feather")
+
+
+@pytest.mark.parametrize("kind", [pa.date32(), pa.timestamp("s"), pa.timestamp("us"), pa.timestamp("ms", "UTC")])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_dates_that_python_has_not_are_refused(tmp_path, kind, sign):
+    far = pa.array([0, None, sign * (2**31 - 1 if kind == pa.date32() else 2**62)], pa.int64())
+    column = far.cast(pa.int32() if kind == pa.date32() else pa.int64()).cast(kind)
+    feather.write_feather(pa.table({"day": column}), tmp_path / "t.feather")
+    assert "column 'day' has dates before the year 1 or after 9999" in refusal(tmp_path / "t.feather")

@@ -2,14 +2,18 @@
 
 import contextlib
 import gc
+import signal
 import sys
 import warnings
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 from typer import Typer
 from typer.core import TyperGroup
 
+from descend._locks import release_all
+from descend.engine.interruption import TERMINATED
 from descend.errors import DescendError, InputError
 from descend.programs import keep_programs
 
@@ -35,11 +39,17 @@ def main() -> None:
     warnings.showwarning = lambda message, *_: _tell(f"warning: {message}")  # without a place in the source
     with contextlib.suppress(InputError):  # a folder that cannot be written: then nothing is kept
         keep_programs()
+    for stream in (sys.stdout, sys.stderr):  # what a terminal cannot print is a question mark, and ends nothing
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         _app(sys.argv[1:])()
     except (DescendError, OSError) as error:  # the system's own errors: a full disk, a folder that is closed to us
         _tell(str(error))
         sys.exit(2)
+    finally:
+        release_all()
 
 
 def _app(arguments: list[str]) -> Typer:

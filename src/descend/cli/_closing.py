@@ -4,10 +4,12 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+from descend.engine.interruption import TERMINATED
 from descend.stopping import Reason
 
 
@@ -32,3 +34,10 @@ def say_what_next(console: Console, folder: Path, reason: Reason, what: str) -> 
         say(console, f"go on:  the same command with --resume --out {place}")
     say(console, f"report: {folder / 'report.html'}")
     say(console, f"use it: descend predict {place} {what} -o FILE")
+    end_as_asked(reason)
+
+
+def end_as_asked(reason: Reason) -> None:
+    """End the process as one that SIGTERM has ended, if that is why the training ended; all is written by then."""
+    if reason.name == "interrupted" and reason.evidence.startswith("SIGTERM"):
+        raise typer.Exit(TERMINATED)

@@ -16,6 +16,7 @@ from typer import Argument, Option
 
 from descend._figures import training_curves
 from descend._files import write_atomically
+from descend.cli._closing import end_as_asked
 from descend.neural._corpus import read_text
 from descend.neural.language import LanguageModel
 from descend.observers import Progress
@@ -156,6 +157,7 @@ def _say_what_next(console: Console, folder: RunFolder, model: LanguageModel) ->
         lines.insert(0, f"go on:  the same command with --resume --out {place}")
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+    end_as_asked(model.stop_reason_)
 
 
 def _report(model: LanguageModel, facts: dict[str, Any], samples: list[dict[str, Any]], final: str, name: str) -> str:

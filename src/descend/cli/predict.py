@@ -10,7 +10,7 @@ from descend.cli._closing import say
 from descend.labelled.predicting import predicted
 from descend.labelled.storing import classifier_from
 from descend.tables.folder import load_model, read_model
-from descend.tables.predicting import check_suffix, predict_frame, write_frame
+from descend.tables.predicting import check_suffix, predict_frame, refuse_overwriting, write_frame
 from descend.tables.reading import read_table
 
 
@@ -23,6 +23,7 @@ def predict(
 ) -> None:
     """Write a table with the model's predictions, beside its columns if there was one."""
     check_suffix(output)
+    refuse_overwriting(output, source, run)
     console = Console(quiet=quiet)
     classifier = classifier_from(*read_model(run))
     if classifier is not None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from descend._arrays import precision
@@ -15,7 +16,7 @@ from descend.engine.loss import Carried
 from descend.engine.run import Run
 
 DENSE = 100  # parameters, up to which the whole Hessian is taken
-PRODUCTS = 60  # with the Hessian, at the most, where there are more
+PRODUCTS, NUMBERS = 60, 2**25  # with the Hessian where there are more; of the vectors that are then held, at the most
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Around:
     @property
     def epsilon(self) -> float:
         """The rounding error of the dtype."""
-        return float(max(np.finfo(leaf.dtype).eps for leaf in jax.tree.leaves(self.numbers)))
+        return float(max(jnp.finfo(leaf.dtype).eps for leaf in jax.tree.leaves(self.numbers)))
 
     def at(self, x: np.ndarray, v: np.ndarray | None = None) -> tuple[float, np.ndarray, np.ndarray]:
         """The loss at x, its gradient, and the product of its Hessian with v."""
@@ -204,7 +205,8 @@ def _lanczos(around: Around, start: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     here, basis = around.here, [start / length]
     diagonal: list[float] = []
     beside: list[float] = []
-    while len(diagonal) < min(PRODUCTS, len(start)):
+    most = max(2, min(PRODUCTS, len(start), NUMBERS // len(start)))
+    while len(diagonal) < most:
         w = around.at(here, basis[-1])[2]
         diagonal.append(float(basis[-1] @ w))
         known = np.stack(basis)

@@ -102,7 +102,7 @@ def _minimum(look: "_Look", found: Directions) -> tuple[Kind, str]:
     """Which kind of minimum a point is that has none lower beside it, and what there is to say of it."""
     if flat := found.flat.shape[1] + found.downwards.shape[1] + look.hidden(found.upwards, found.upward):
         along = "a direction" if flat == 1 else f"{flat} directions"
-        return "flat minimum", f"; along {along} it does not change by more than rounding"
+        return "flat minimum", f"; along {along} it does not curve by more than rounding"
     if not found.are_all:
         return "minimum", f", as far as {len(found.curvatures)} products with its Hessian show it"
     if len(found.curvatures) == 0:

@@ -6,6 +6,11 @@ the median of their losses says where it led, whatever outliers a batch may hold
 first; the search goes where the loss falls, and then between. A descent that is longer wants a rate that is a little
 smaller: by the eighth root of their lengths.
 
+A trial has fifty steps at the least, as fewer choose by chance. Where none led below the start by a twentieth of the
+loss there, on the same batches, little was seen: the first steps of some losses tell nothing. The trials are then made
+anew, twice as long, for as long as half of the descent's steps allow. If still little is seen, the search says so. Its
+rate is that of the best all the same, if that led down at all, and else a usual one.
+
 What decay does to weights is told by how much of them is forgotten over a whole descent: all but e^−c, where c is the
 decay times the sum of all rates. Here c = 4 ∜(parameters / examples), and less in the first three passes: what is seen
 once cannot be learned by heart. Where examples are many, forgetting only holds back what they say; where they are few,
@@ -22,6 +27,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -31,7 +37,10 @@ from descend.optimizers import AdamW, Optimizer
 from descend.schedules._trapezium import Trapezium
 
 TRIALS = 5
-SHARE, LEAST, MOST = 0.02, 10, 500  # a trial's steps: this share of the descent's, within these bounds
+SHARE, LEAST, MOST = 0.02, 50, 500  # a trial's steps: this share of the descent's, within these bounds
+FREE, UNSEEN = 1200, 0.5  # steps that trials may take while nothing is seen, or this share of the descent's
+LEARNT = 0.05  # of the loss at the start, by which a trial has to end below it, or it has seen nothing yet
+PRIOR = 1e-3  # the rate where nothing is seen
 FIRST, FURTHER = 1e-2, 0.5  # the first rate that is tried, and the decades to the next
 LONGER = 0.125  # the power of the ratio of lengths, by which the rate shrinks
 JUDGED = 1 / 3  # of a trial: the batches at its end that it is judged by
@@ -51,15 +60,18 @@ class Trial:
 
 @dataclass(frozen=True)
 class Search:
-    """How the learning rate of a descent was found: the trials, the steps that each took, and the rate."""
+    """How the learning rate of a descent was found: the last trials, the steps that each took, and the rate; `seen`:
+    whether one of them led clearly below the start, as otherwise the rate is a usual one."""
 
     trials: tuple[Trial, ...]
     steps_each: int
     rate: float
+    seen: bool = True
 
     def __repr__(self) -> str:
         tried = ", ".join(f"{trial.rate:.2g}: {trial.loss:.4g}" for trial in sorted(self.trials, key=lambda t: t.rate))
-        return f"Search(rate {self.rate:.3g}; loss after {self.steps_each} steps each, by rate: {tried})"
+        unsure = "" if self.seen else ", of which little was seen: no trial led clearly below the start"
+        return f"Search(rate {self.rate:.3g}{unsure}; loss after {self.steps_each} steps each, by rate: {tried})"
 
 
 @dataclass(frozen=True)
@@ -92,22 +104,44 @@ class Race:
 
         `tell`: is told before trials how many were made, and of how many.
         """
+        steps, made, trials, start = self.steps_each, 0, [], math.nan
+        while not is_over():
+            trials = self._round(run, steps, is_over, partial(_told, tell, made))
+            made += len(trials)
+            if is_over():
+                break
+            start = self._losses(run, [0.0], steps)[0]
+            if _fall(trials, start) >= LEARNT or not self._may_be(2 * steps):
+                break
+            steps *= 2
+        shrunk = (steps / max(self.steps or USUAL, steps)) ** LONGER
+        # One that led down at all is still the best guess; where all led up, a usual one is.
+        rate = PRIOR if -math.inf < _fall(trials, start) <= 0 else best_rate(trials) * shrunk
+        return Search(tuple(trials), steps, rate, _fall(trials, start) >= LEARNT)
+
+    def _round(
+        self, run: Run, steps: int, is_over: Callable[[], bool], tell: Callable[[int], None]
+    ) -> list[Trial]:
+        """Trials of so many steps each."""
         trials: list[Trial] = []
         while len(trials) < TRIALS and not is_over():
-            tell(len(trials), TRIALS)
+            tell(len(trials))
             rates = next_rates(trials)[: TRIALS - len(trials)]
-            trials += map(Trial, rates, self._losses(run, rates))
-        shrunk = (self.steps_each / max(self.steps or USUAL, self.steps_each)) ** LONGER
-        return Search(tuple(trials), self.steps_each, best_rate(trials) * shrunk)
+            trials += map(Trial, rates, self._losses(run, rates, steps))
+        return trials
 
-    def _losses(self, run: Run, rates: list[float]) -> list[float]:
+    def _may_be(self, steps: int) -> bool:
+        """Whether all trials until those of so many steps are not too many."""
+        return 2 * (TRIALS + 1) * steps <= max(UNSEEN * (self.steps or USUAL), FREE) + (TRIALS + 1) * self.steps_each
+
+    def _losses(self, run: Run, rates: list[float], steps: int) -> list[float]:
         """Where trials led."""
-        judged = math.ceil(JUDGED * self.steps_each)
-        length = self.steps_each - judged
+        judged = math.ceil(JUDGED * steps)
+        length = steps - judged
         # Without decay, as there is nothing to forget so soon.
         rules = [self._rule(rate, max(RISE * length, 1.0), length, decay=0.0) for rate in rates]
         forks = [dataclasses.replace(run, descent=dataclasses.replace(run.descent, optimizer=rule)) for rule in rules]
-        ended = advance_many(forks, self.steps_each)
+        ended = advance_many(forks, steps)
         return [_led_to(run, trace.columns["loss"][-judged:]) for run, trace in ended]
 
     def _decay(self, rate: float) -> float:
@@ -136,6 +170,17 @@ def next_rates(trials: list[Trial]) -> list[float]:
     if below is None:
         return [best.rate / 10**FURTHER]
     return [math.sqrt(best.rate * (above if tried[above] < tried[below] else below))]
+
+
+def _told(tell: Callable[[int, int], None], before: int, made: int) -> None:
+    """Tell of a round, after those before it."""
+    tell(before + made, before + TRIALS)
+
+
+def _fall(trials: list[Trial], start: float) -> float:
+    """How far the best trial led below the start, in relation to that; −∞ if all diverged."""
+    best = min((trial.loss for trial in trials), default=math.inf)
+    return (start - best) / max(abs(start), np.finfo(float).tiny) if math.isfinite(best) else -math.inf
 
 
 def _led_to(run: Run, losses: np.ndarray) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from descend._files import try_room
 from descend.engine.forking import with_rate
 from descend.engine.history import History
 from descend.engine.longer import gone_on_with
@@ -19,7 +20,7 @@ from descend.engine.search import Race, Search, Trial
 from descend.engine.snapshots import Snapshots
 from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
 from descend.engine.written import read
-from descend.errors import CheckpointError
+from descend.errors import CheckpointError, InputError
 from descend.optimizers import Optimizer
 from descend.stopping import Best, Budget, Convergence, Reason
 
@@ -31,7 +32,8 @@ class Standing:
     """How far a descent has come: all that another process needs to go on with it, and what must be the same there.
 
     `rule`: as it was given, its lengths left open; where a `race` finds one, its outline. `identity`: what a checkpoint
-    must agree with. `best_numbers`: those of the best parameters, and the loss's state with them.
+    must agree with. `best_numbers`: those of the best parameters, and the loss's state with them. `saved`: after how
+    many steps the last checkpoint was written, if one was.
     """
 
     run: Run
@@ -48,9 +50,25 @@ class Standing:
     search: Search | None = None
     reason: Reason | None = None
     point: Point | None = None
+    saved: int | None = None
 
-    def save(self, path: Path) -> None:
-        """Write the checkpoint; a disk that cannot take it is warned of, and the descent goes on."""
+    def try_room(self, path: Path) -> None:
+        """Find out whether there is room for the checkpoint, twice: for the one before it, or the model, as well.
+
+        **Raises** `InputError` if there is not.
+        """
+        size = 2 * sum(array.nbytes for array in self._arrays().values())
+        try:
+            try_room(path, size)
+        except OSError as error:
+            raise InputError(f"the checkpoint {path} cannot be written ({error.strerror}): make room for {size:,} "
+                             "bytes, or name another file") from None
+
+    def save(self, path: Path, over: bool = False) -> None:
+        """Write the checkpoint. A disk that cannot take it is warned of, where there is one, or the descent is `over`.
+
+        **Raises** `InputError` if no checkpoint could ever be written, so that no more is lost than there is by now.
+        """
         facts = {
             "identity": self.identity,
             "length": self.budget.steps,
@@ -63,13 +81,15 @@ class Standing:
             "reason": vars(self.reason) if self.reason else None,
         }
         try:
-            write_arrays(path, self._arrays(), facts)
+            write_arrays(path, self._arrays(), facts, _older(path))
         except OSError as error:
-            warnings.warn(
-                f"the checkpoint {path} could not be written ({error.strerror}): the descent goes on, "
-                "and the last one that was written is whole",
-                stacklevel=2,
-            )
+            told = f"the checkpoint {path} could not be written ({error.strerror})"
+            if self.saved is None and not over:
+                raise InputError(f"{told}, nor any before: make room on the disk, or name another file") from None
+            standing = "none is there" if self.saved is None else f"the last one, after {self.saved:,} steps, is whole"
+            warnings.warn(f"{told}: {standing}", stacklevel=2)
+        else:
+            self.saved = self.run.step
 
     def _arrays(self) -> dict[str, np.ndarray]:
         arrays = tree_to_arrays(self.run.state, "state")
@@ -81,20 +101,22 @@ class Standing:
         return arrays
 
     def resume(self, path: Path) -> None:
-        """Go on from a checkpoint.
+        """Go on from a checkpoint; if it is damaged, from the one before it, which then takes its place.
 
-        **Raises** `CheckpointError` if it is damaged or was made by another descent, and says how that differed.
+        **Raises** `CheckpointError` if both are damaged, or it was made by another descent, and says how that differed.
         """
-        arrays, facts = read_arrays(path)
+        arrays, facts = _last_whole(path)
         self._refuse_another(path, facts["identity"])
         if found := facts["search"]:
-            self.search = Search(tuple(Trial(**trial) for trial in found["trials"]), found["steps_each"], found["rate"])
+            trials = tuple(Trial(**trial) for trial in found["trials"])
+            self.search = Search(trials, found["steps_each"], found["rate"], found["seen"])
         past = {name.removeprefix("history/"): a for name, a in arrays.items() if name.startswith("history/")}
         self.history = History.from_arrays(past, facts["stride"])
         if any(name.startswith("best/") for name in arrays):
             like = (self.run.eval_numbers, self.run.state.carried.state)
             self.best_numbers = tree_from_arrays(like, arrays, "best")
         self._go_on_from(arrays, facts)
+        self.saved = self.run.step
         self.best, self.seconds = Best(**facts["best"]), facts["seconds"]
         reason = facts["reason"]
         if reason and reason["name"] not in ("budget", "interrupted"):
@@ -139,3 +161,23 @@ class Standing:
         if rate is None:
             return run
         return Run(run.state, dataclasses.replace(run.descent, optimizer=with_rate(run.descent.optimizer, rate)))
+
+
+def _older(path: Path) -> Path:
+    """Where the checkpoint before the last one is."""
+    return path.with_name(f"{path.name}.older")
+
+
+def _last_whole(path: Path) -> tuple[Arrays, Mapping[str, Any]]:
+    """The last checkpoint, or if it is damaged, the one before it."""
+    try:
+        return read_arrays(path)
+    except CheckpointError as error:
+        try:
+            found = read_arrays(_older(path))
+        except CheckpointError:
+            raise error from None
+        warnings.warn(f"{path} is damaged: the descent goes on from the checkpoint before it, {_older(path)}",
+                      stacklevel=3)
+        _older(path).replace(path)  # else it would be lost with the next one that is written
+        return found

@@ -26,12 +26,14 @@ DEEPEST = 64  # of the facts inside each other
 TOLD = 10  # paths of a kind that the text of a match lists
 
 
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
-    """Write arrays and facts (what JSON can hold) to a file, with a checksum over both."""
+def write_arrays(
+    path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], older: Path | None = None
+) -> None:
+    """Write arrays and facts (what JSON can hold) to a file, with a checksum over both; the one before is `older`."""
     text = json.dumps({"format": FORMAT, **facts}, sort_keys=True)
     whole = {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()}
     # One entry, because safetensors writes several in an order that differs from time to time.
-    write_atomically(path, save(whole, metadata={"descend": f"{_checksum(whole, text)} {text}"}))
+    write_atomically(path, save(whole, metadata={"descend": f"{_checksum(whole, text)} {text}"}), older)
 
 
 def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

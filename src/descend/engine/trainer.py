@@ -3,21 +3,22 @@
 import contextlib
 import dataclasses
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from descend._arrays import precision
+from descend._locks import hold, release
 from descend._tree import Tree
 from descend.engine.advancing import Trace, dispatch
 from descend.engine.descent import CONVERGED, NONFINITE, STALLED
 from descend.engine.ending import divergence, looked_into, rest
 from descend.engine.history import History
+from descend.engine.interruption import Interruption
 from descend.engine.pace import Pace, with_best_dispatch
 from descend.engine.progress import Observer, Progress
 from descend.engine.search import Race
@@ -33,12 +34,18 @@ Validate = Callable[[Tree, Tree], Mapping[str, float]]  # of parameters and stat
 class Checkpoint:
     """Where to save a run, and how often.
 
-    `path`: the file, replaced atomically. `every`: seconds between two of them, at the least; saving is also held to a
-    fiftieth of the time. The last state is always saved.
+    `path`: the file, replaced atomically; the one before it is kept beside it, with `.older` behind its name, and is
+    gone on from where the last one is damaged. One process at a time may write it. `every`: seconds between two of
+    them, at the least; saving is also held to a fiftieth of the time. The last state is always saved.
     """
 
     path: Path
     every: float = 5.0
+
+    @property
+    def lock(self) -> Path:
+        """The file whose lock keeps other processes from this one."""
+        return self.path.with_name(f".{self.path.name}.lock")
 
 
 class _Timer:
@@ -72,8 +79,9 @@ class Drive(Standing):
     _pace: Pace = field(init=False, default_factory=Pace)
     _timer: _Timer = field(init=False, default_factory=_Timer)
     _last: tuple[Trace, float] = field(init=False, default=(Trace(0, {}), 0.0))  # dispatch, and its seconds
-    _interrupted: threading.Event = field(init=False, default_factory=threading.Event)
+    _interrupted: Interruption = field(init=False, default_factory=Interruption)
     _looking_on: contextlib.ExitStack | None = field(init=False, default=None)
+    _held: Any = field(init=False, default=None)  # what lets other processes write to the checkpoint
     _concluded: bool = field(init=False, default=False)
 
     # ------------------------------------------------------------------------------------------------ going on
@@ -95,13 +103,27 @@ class Drive(Standing):
                 for observer in self.observers:
                     if isinstance(observer, contextlib.AbstractContextManager):
                         stack.enter_context(observer)
+                self.hold()
+                if self.checkpoint:
+                    self.try_room(self.checkpoint.path)
                 self._looking_on = stack.pop_all()
+
+    def hold(self) -> None:
+        """Keep other processes from the checkpoint, until the observers leave, or nobody knows of this any more.
+
+        **Raises** `InputError` where another process writes to it.
+        """
+        if self.checkpoint and not (self._held and self._held.alive):
+            hold(self.checkpoint.lock, self.checkpoint.path)
+            self._held = weakref.finalize(self, release, self.checkpoint.lock)
 
     def leave(self, *error: Any) -> None:
         """Let the observers out; without an error, save first what is not saved yet."""
         if not any(error) and self.checkpoint and not self._concluded:
             self.save(self.checkpoint.path)
         stack, self._looking_on = self._looking_on, None
+        if self._held:
+            self._held()
         if stack is not None:
             stack.__exit__(*error)
 
@@ -134,7 +156,8 @@ class Drive(Standing):
         search = race(self.run, is_over, self._tell_of_trials)
         if self._interrupted.is_set():
             # Not kept: a descent that goes on from here must find the rate that one finds which was not interrupted.
-            self.reason = Reason("interrupted", "Ctrl-C while a learning rate was looked for", self.run.step)
+            self.reason = Reason("interrupted", f"{self._interrupted.by} while a learning rate was looked for",
+                                 self.run.step)
             return
         self.search = search
         self.seconds += time.perf_counter() - begin
@@ -176,7 +199,7 @@ class Drive(Standing):
         if self.reason is not None and not self._concluded:
             self._concluded = True
             if self.checkpoint:
-                self.save(self.checkpoint.path)
+                self.save(self.checkpoint.path, over=True)
             self._validate_the_end()
             self._report()
 
@@ -201,7 +224,7 @@ class Drive(Standing):
         else:
             self.reason = self.budget.spent(step, self.seconds)
         if self.reason is None and self._interrupted.is_set():
-            self.reason = Reason("interrupted", f"Ctrl-C after {step} steps", step)
+            self.reason = Reason("interrupted", f"{self._interrupted.by} after {step} steps", step)
 
     def _validate_the_end(self) -> None:
         """Validate the last parameters too, where they ended between two validations.
@@ -258,23 +281,3 @@ class Drive(Standing):
             progress = self.progress
             for observer in self.observers:
                 observer(progress)
-
-
-@contextlib.contextmanager
-def interrupts() -> Iterator[threading.Event]:
-    """An event that Ctrl-C sets, so that a descent ends between two dispatches; a second Ctrl-C ends it at once."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
-        yield event
-        return
-
-    def handle(_number: int, _frame: Any) -> None:
-        if event.is_set():
-            raise KeyboardInterrupt
-        event.set()
-
-    before = signal.signal(signal.SIGINT, handle)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGINT, before)

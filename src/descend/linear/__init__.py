@@ -1,7 +1,9 @@
 """Linear models that need no tuning and prove that they are done: scikit-learn estimators with certified solvers.
 
 Columns need no scaling: solvers see them centred and in units of their spread, and `coef_` and `intercept_` are given
-in the units of `X`. `X` is read where it lies, dense (either order) or sparse, in either precision, and never copied.
+in the units of `X` and in its precision. `X` is read where it lies, dense (either order) or sparse, in either
+precision, and never copied; but for the numbers of a sparse matrix that has columns whose mean is more than thirty
+times their spread.
 
 What all estimators share:
 
@@ -20,6 +22,12 @@ What all estimators share:
 | `loss_curve_` | the objective at the start and after each iteration; of several problems, a list of these |
 | `n_iter_` | how many iterations were made; of several problems, the most |
 | `solver_` | what was picked, and why |
+
+A bound counts what rounding may have added to it, and what it may have hidden of the objective. Columns depend on each
+other if a combination of them, in units of their spread, is no more than the rounding in their own numbers (1e-13):
+`stop_reason_` names such columns, by `feature_names_in_` or their places, and so it does those along which a loss falls
+for ever ("unbounded"). Combinations that are more than that are solved for, and bounded, by the rows themselves. Where
+float64 does not tell enough for the promise, or float32 not of coefficients, `fit` says so, and does not claim it.
 
 The objective is the one in the estimator's docstring, divided by the sum of the weights (and by `C`, where there is
 one): a mean loss, and penalties beside it. `sample_weight` may be 0, which is the same as a row that is not there. If

@@ -39,7 +39,7 @@ class LinearClassifier(ClassifierMixin, LinearModel):
         return self
 
     def _problems_of_file(self, blocks: Blocks) -> list[FileProblem]:
-        found = survey(blocks)
+        found = survey(blocks, intercept=bool(self.fit_intercept))
         counts = found.counts.astype(np.float64)
         classes = checked_classes(Data(blocks, found.labels, counts), self.class_weight)
         self.classes_ = classes.labels

@@ -134,7 +134,8 @@ class Ascent:
         if problem.tilt:  # nothing is centred here
             u[-1] += centre @ self.w
         value = float(loss) + 0.5 * squares + problem.tilt * self.b
-        return Point(u, value, np.zeros(problem.size), self._bound(sums, squares))
+        rounding = problem.blur(self.w, self.b) * problem.shaken
+        return Point(u, value, np.zeros(problem.size), self._bound(sums, squares), rounding)
 
     def _bound(self, sums: Array, squares: float) -> float:
         """The dual's value at slopes of which those of one side are scaled down, so that their sum is right.

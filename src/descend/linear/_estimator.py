@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,9 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from descend.errors import InputError
 from descend.linear._compact import compact
-from descend.linear._decrement import without_proof
+from descend.linear._decrement import in_precision, without_proof
 from descend.linear._from_file import SMOOTH, FileProblem, FileTargets, Survey, problem_of_file
-from descend.linear._kernels.losses import LOGISTIC
+from descend.linear._kernels.losses import LOGISTIC, POISSON
 from descend.linear._least_squares import is_least_squares, least_squares
 from descend.linear._matrix import Array, Matrix
 from descend.linear._problem import Among
@@ -22,11 +23,12 @@ from descend.linear._product import scores_of
 from descend.linear._solution import Solution, Watch
 from descend.linear._solve import SOLVERS, solve, solve_together
 from descend.linear._unbounded import Recession
-from descend.linear._validation import Data, check_choice, check_count, check_number, later_features
+from descend.linear._validation import Data, check_choice, check_count, check_flag, check_number, later_features
 from descend.linear.files import Blocks
 from descend.optimizers import Optimizer
 
 FROM_FILES = ("auto", "newton", "lbfgs", "accelerated")  # solvers that only ask for values, gradients and Hessians
+HANDFUL = 5  # columns that are named
 ENDS = ("converged", "interrupted", "plateau")  # these were asked for, or promise nothing
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -46,7 +48,8 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         check_count("max_iter", self.max_iter)
         if not isinstance(self.solver, Optimizer):
             check_choice("solver", self.solver, ("auto", *SOLVERS))
-        check_choice("fit_intercept", bool(self.fit_intercept), (True, False))
+        for name in ("fit_intercept", "warm_start"):
+            check_flag(name, getattr(self, name, False))  # a kernel machine knows no warm start
 
     def _keep(self, w: Array, b: Array) -> dict[str, Any]:
         """The attributes that say what was learnt, from a row of coefficients and an intercept for each problem."""
@@ -68,7 +71,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
             return []
         watches = [Watch(self.tol, int(self.max_iter)) for _ in problems]
         solutions = solve_together(problems, watches, self.solver, starts)
-        return [without_proof(*pair, self.tol) for pair in zip(problems, solutions, strict=False)]
+        return [_judged(*pair, self.tol) for pair in zip(problems, solutions, strict=False)]
 
     def _minimised(self, problems: Sequence[Any], data: Data) -> list[Solution]:
         """Solve the problems, with callbacks, and set what was learnt and how it went as attributes."""
@@ -134,20 +137,33 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
 
         watch = Watch(self.tol, int(self.max_iter), each)
         solution = self._solved(problem, watch, start)
-        return without_proof(problem, recession.judged(solution, unbounded), self.tol)
+        return _judged(problem, recession.judged(solution, unbounded), self.tol)
 
     def _report(self, solutions: Sequence[Solution]) -> None:
         """How it went: of several problems, the reason of the one that went worst."""
         curves = [solution.curve for solution in solutions]
         worst = max(solutions, key=lambda solution: (solution.reason.name not in ENDS, solution.gap))
+        reason = replace(worst.reason, evidence=worst.reason.evidence + self._named(worst))
         self.n_iter_ = max(1, *(solution.reason.step for solution in solutions))
         self.loss_curve_ = curves[0] if len(curves) == 1 else curves
         self.duality_gap_ = max(solution.gap for solution in solutions)
-        self.stop_reason_ = worst.reason
+        self.stop_reason_ = reason
         self.solver_ = worst.how
-        if worst.reason.name not in ENDS:
-            warnings.warn(f"{type(self).__name__} did not reach tol={self.tol:g}; {worst.reason}", ConvergenceWarning,
+        if reason.name not in ENDS:
+            warnings.warn(f"{type(self).__name__} did not reach tol={self.tol:g}; {reason}", ConvergenceWarning,
                           stacklevel=5)
+
+    def _named(self, solution: Solution) -> str:
+        """Which columns a solution has something to say of."""
+        told = {"columns that others, or the intercept, make up": solution.dependent,
+                "along columns": solution.separating}
+        names = getattr(self, "feature_names_in_", None)
+        out = ""
+        for what, places in told.items():
+            if places.size:
+                few = [str(place if names is None else names[place]) for place in places[:HANDFUL]]
+                out += f"; {what}: {', '.join(few)}" + (", …" if places.size > HANDFUL else "")
+        return out
 
     def _fit_blocks(self, blocks: Blocks, y: Any, sample_weight: Any) -> None:
         """Fit to a file."""
@@ -169,7 +185,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
                          weights: Array | None = None) -> FileProblem:
         """One of them; see `FileMatrix`. `total`: the sum of the weights."""
         kind, (l2, l1) = self._loss().kind, self._penalties(total)
-        if kind not in SMOOTH or l1 or (kind == LOGISTIC and not l2):
+        if kind not in SMOOTH or l1 or (kind in (LOGISTIC, POISSON) and not l2):
             raise InputError(f"{type(self).__name__} as it is set is not fitted to files: that needs a loss without "
                              "corners and an l2 penalty alone; pass blocks to partial_fit, or rows to fit")
         return problem_of_file(found, total, self._loss(), l2, bool(self.fit_intercept), FileTargets(positive, weights))
@@ -181,7 +197,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
     def _matrix(self, data: Data) -> tuple[Matrix, Among | None]:
         """These columns, those left out that are 0 everywhere."""
         X = self._learnt_columns(data)
-        return compact(X, data.moments if X is data.X else None)
+        return compact(X, data.moments if X is data.X else None, bool(self.fit_intercept))
 
     def _as_columns(self, X: Any) -> Any:
         """The same once it is fitted."""
@@ -208,6 +224,15 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _judged(problem: Any, solution: Solution, tol: float) -> Solution:
+    """The solution with what can be said of it in the end, and of the user's columns."""
+    solution = in_precision(problem, without_proof(problem, solution, tol), tol)
+    among = getattr(problem, "among", None)
+    if among is None:
+        return solution
+    return replace(solution, dependent=among.places[solution.dependent], separating=among.places[solution.separating])
 
 
 def _in_users_units(problem: Any, u: Array | None) -> tuple[Array, Any]:

@@ -15,9 +15,10 @@ import numpy as np
 from scipy import sparse
 
 from descend.errors import InputError
+from descend.linear._compact import far
 from descend.linear._kernels.losses import LOGISTIC, POISSON, SQUARED, SQUARED_HINGE, SQUARED_INSENSITIVE, Loss
 from descend.linear._kernels.sparse import moments
-from descend.linear._matrix import Array, Matrix, Moments, Rows, Sums
+from descend.linear._matrix import Array, Matrix, Moments, Rows, Sums, shifted, triangle_of
 from descend.linear._problem import Among, Point, Problem
 from descend.linear._solution import Watch
 from descend.linear._solve import SMALL, solve
@@ -34,7 +35,8 @@ class Survey:
     """What one look over a file finds.
 
     `labels`, `counts`: different targets, of classes. `columns`: which of the hashed columns are not 0 everywhere;
-    `sums`, `squares`, `greatest`: theirs. `X`, `y`: the sample, of these columns alone.
+    `shift`: what is taken away from each of them; `sums`, `squares`, `greatest`: theirs after that. `X`, `y`: the
+    sample, of these columns alone.
     """
 
     blocks: Blocks
@@ -42,11 +44,18 @@ class Survey:
     labels: Array
     counts: Array
     columns: Array
+    shift: Array
     sums: Array
     squares: Array
     greatest: Array
     X: Any
     y: Array
+
+    @property
+    def moments(self) -> Moments:
+        """See `Matrix.moments`; of all rows alike."""
+        mean = self.sums / self.rows
+        return mean, np.maximum(self.squares / self.rows - mean**2, 0.0), self.greatest
 
 
 class FileTargets(NamedTuple):
@@ -60,19 +69,38 @@ class FileTargets(NamedTuple):
     weights: Array | None = None
 
 
-def survey(blocks: Blocks, check: Callable[[Array], None] | None = None) -> Survey:
-    """Look a file over. `check`: refuses targets, where they are numbers; otherwise they are labels."""
+def survey(blocks: Blocks, check: Callable[[Array], None] | None = None, intercept: bool = True) -> Survey:
+    """Look a file over. `check`: refuses targets, where they are numbers; otherwise they are labels.
+
+    With an `intercept`, columns far from 0 are looked at, and given, less their mean in the first block; if that is far
+    from the one in all, a second look is taken.
+    """
     if blocks.target is None:
         raise InputError("the blocks have no target: a fit needs Blocks(path, target)")
+    found = _looked_over(blocks, check, None if intercept else np.zeros(blocks.hashed))
+    rest = far(*found.moments[:2])
+    if not (intercept and rest.any()):
+        return found
+    shift = np.zeros(blocks.hashed)
+    shift[found.columns] = found.shift + rest
+    return _looked_over(blocks, check, shift)
+
+
+def _looked_over(blocks: Blocks, check: Callable[[Array], None] | None, shift: Array | None) -> Survey:
+    """See `survey`; `shift`: what is taken away from each hashed column, if that is known."""
     rows, stride = 0, 1
     counts: dict[Any, int] = {}
-    totals = np.zeros((3, blocks.hashed))
+    totals, used = np.zeros((3, blocks.hashed)), np.zeros(blocks.hashed, bool)
     kept: list[tuple[Any, Array]] = []
-    for X, y in ahead(blocks):
+    for given, y in ahead(blocks):
         if check is None:
             _count(y, counts, blocks)
         else:
             check(_numbers(y, blocks))
+        if shift is None:
+            shift = far(*Matrix(given).moments(np.array([1 / len(y)]))[:2])
+        used[given.indices[given.data != 0]] = True
+        X = shifted(given, shift)
         sums, squares, greatest = moments(0, len(y), X.data, X.indices, X.indptr, np.ones(1), blocks.hashed)
         totals[:2] += sums, squares
         np.maximum(totals[2], greatest, out=totals[2])
@@ -82,13 +110,13 @@ def survey(blocks: Blocks, check: Callable[[Array], None] | None = None) -> Surv
         while sum(len(part) for _, part in kept) > SAMPLE:
             kept = [(X[::2], y[::2]) for X, y in [_joined(kept)]]
             stride *= 2
-    if not rows:
+    if not rows or shift is None:
         raise InputError(f"{str(blocks.path)!r} has no rows: give a file that has some")
-    columns, (X, y) = np.flatnonzero(totals[2]), _joined(kept)
+    columns, (X, y) = np.flatnonzero(used), _joined(kept)
     sums, squares, greatest = totals[:, columns]
     labels = sorted(counts)
     return Survey(blocks, rows, np.array(labels, y.dtype), np.array([counts[label] for label in labels]), columns,
-                  sums, squares, greatest, sparse.csr_array(X[:, columns]), y)
+                  shift[columns], sums, squares, greatest, sparse.csr_array(X[:, columns]), y)
 
 
 def _count(y: Array, counts: dict[Any, int], blocks: Blocks) -> None:
@@ -132,6 +160,7 @@ class FileMatrix(Matrix):
         self.found, self.targets = found, targets
         self.shape = (found.rows, found.columns.size)
         self.is_sparse, self.in_columns = True, False
+        self.shift, self.dtype = (found.shift if found.shift.any() else None), np.dtype(np.float64)
         self._place = np.full(found.blocks.hashed, -1, np.int32)
         self._place[found.columns] = np.arange(found.columns.size)
         self._at, self._summed = np.array([]), np.zeros((0, 0))
@@ -142,8 +171,7 @@ class FileMatrix(Matrix):
 
     def moments(self, s: Array) -> Moments:
         """See `Matrix.moments`; of all rows alike."""
-        mean = self.found.sums / self.shape[0]
-        return mean, np.maximum(self.found.squares / self.shape[0] - mean**2, 0.0), self.found.greatest
+        return self.found.moments
 
     def rows_of(self, y: Array, share: float) -> Rows:
         """Targets and weights, given the share of a row of weight 1."""
@@ -177,6 +205,16 @@ class FileMatrix(Matrix):
         scale = np.append(unit, 1.0)
         return self._summed * scale * scale[:, None]
 
+    def triangle(self, loss: Loss, rows: Rows, z: Array, centre: Array, unit: Array, V: Array) -> Array:
+        """See `Matrix.triangle`; z holds the coefficients and intercept of the scores."""
+
+        def of_blocks() -> Iterator[Array]:
+            for matrix, y in self._blocks():
+                scores = matrix.scores(z[:-1], float(z[-1]), centre)
+                yield matrix.triangle(loss, self.rows_of(y, float(rows.s[0])), scores, centre, unit, V)
+
+        return triangle_of(of_blocks())
+
     def _blocks(self) -> Iterator[tuple[Matrix, Array]]:
         seen = 0
         for X, y in ahead(self.found.blocks):
@@ -184,7 +222,8 @@ class FileMatrix(Matrix):
             if where.size and where.min() < 0:
                 break
             seen += len(y)
-            yield Matrix(sparse.csr_array((X.data, where, X.indptr), shape=(len(y), self.shape[1]))), y
+            yield Matrix(shifted(sparse.csr_array((X.data, where, X.indptr), shape=(len(y), self.shape[1])),
+                                 self.found.shift)), y
         if seen != self.shape[0]:
             raise InputError(f"{str(self.found.blocks.path)!r} was changed while it was read: fit again")
 

@@ -16,22 +16,24 @@ Reference: Mehrotra (1992), "On the implementation of a primal-dual interior poi
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from descend.errors import InputError
+from descend.linear._curvature import Curvature
 from descend.linear._kernels import interior as kernels
 from descend.linear._kernels.losses import HINGE, INSENSITIVE, SMOOTHED, SQUARED, Loss
 from descend.linear._matrix import Array, Rows
 from descend.linear._positive import Positive
-from descend.linear._problem import Point, Problem
+from descend.linear._problem import EPS, SUMMED, Point, Problem
 from descend.linear._solution import Steps
 from descend.linear._threads import each, parts
 
 SHORT = 0.995  # of the way to the nearest boundary
-ROUNDING = 1e-9  # of the slopes' magnitude: so far their sums may be from what they must be
-AROUND = 10.0  # times the greatest coefficient: where the minimum is taken to be, for the bound to bear that rounding
+ROUNDING = 1e-7  # of the slopes' magnitude: so much of them may not be orthogonal
+AROUND = 10.0  # times the scores: where those of the minimum are taken to be, for the bound to bear what is rounding
 PATIENCE = 10  # iterations that do not come nearer: the first ones may go back, and so may rounding
 LEAST = 1e-18  # of the first goal: beyond, it is all rounding
 EDGE = 1e-9  # of a range: so near to its ends slopes may begin
@@ -147,22 +149,50 @@ class Central:
         matrix[np.diag_indices(problem.size)] += curvature + columns[1]
         self.matrix = Positive(matrix)
 
-    def _bound(self, q: Array, conjugates: float, magnitude: float) -> float:
-        """The dual's value at the slopes, −Σ s ℓ*(r) − Ω*(−q), or 0, which no loss is below."""
+    def _bound(self, q: Array, conjugates: float, slope: float) -> float:
+        """The dual's value at the slopes, −Σ s ℓ*(r) − Ω*(−q), or 0, which no loss is below.
+
+        It is less by what rounding may have added to it.
+        """
         problem = self.problem
         trivial = -math.inf if problem.tilt else 0.0
         curvature, threshold = problem.curvature_of_penalty, problem.threshold
         free = (curvature == 0) & (threshold == 0)
-        if np.abs(q[free]).max(initial=0.0) > ROUNDING * magnitude:
-            return trivial
-        charge = AROUND * float(np.abs(q[free]).sum()) * float(np.abs(self.u).max())
+        noise = SUMMED * EPS * slope * self.typical
+        charge = self._charge(np.where(free, q, 0.0), np.where(free, noise, 0.0), slope)
+        q = np.abs(q) + noise
         hard = (curvature == 0) & (threshold > 0)
-        scale = float((threshold[hard] / np.maximum(np.abs(q[hard]), threshold[hard])).min(initial=1.0))
+        scale = float((threshold[hard] / np.maximum(q[hard], threshold[hard])).min(initial=1.0))
         if scale < 1 and problem.tilt:
             return trivial
         soft = curvature > 0
-        rest = np.maximum(scale * np.abs(q[soft]) - threshold[soft], 0.0)
+        rest = np.maximum(scale * q[soft] - threshold[soft], 0.0)
+        charge += EPS * abs(conjugates)
         return max(trivial, -scale * conjugates - float(np.sum(0.5 * rest**2 / curvature[soft])) - charge)
+
+    def _charge(self, q: Array, noise: Array, slope: float) -> float:
+        """What the bound has to bear where slopes are not quite orthogonal to columns without a penalty.
+
+        Of a minimum whose scores are not much greater than these it is at most their size times that of the part of the
+        slopes that is not: the root of qᵀG⁻¹q for the columns' sums of products G.
+        """
+        part = float(q[-1]) ** 2 if not q[:-1].any() else 2 * self.products.decrement(q, noise, slope)
+        if not part <= (ROUNDING * slope) ** 2:
+            return math.inf
+        size = 1.0 if self.problem.loss.kind == HINGE else float(np.mean(self.problem.rows.y**2))
+        return AROUND * math.sqrt(part * max(float(np.mean(self.z**2)), size))
+
+    @cached_property
+    def products(self) -> Curvature:
+        """The curvature of squares of all scores."""
+        problem = self.problem
+        hessian = problem.matrix.hessian(SQUARE, problem.rows, self.z, *problem.frame)
+        return Curvature(hessian, lambda V: problem.matrix.triangle(SQUARE, problem.rows, self.z, *problem.frame, V))
+
+    @cached_property
+    def typical(self) -> Array:
+        """The size of numbers that the slopes are multiplied by: those of a dense matrix are centred before."""
+        return self.problem.noise(1.0) / EPS if self.problem.matrix.is_sparse else np.ones(self.problem.size)
 
     def towards(self, pull: Array) -> Step:
         """The change that Newton's equations have as their solution."""
@@ -206,7 +236,8 @@ class Central:
     @property
     def point(self) -> Point:
         """Where it is; coefficients that go to 0 are 0 there, if that costs little."""
-        point, last = Point(self.u, self.value, self.residual, self.lower), self.terms[-1]
+        rounding = self.problem.blur(*self.problem.to_user(self.u)) * self.problem.shaken
+        point, last = Point(self.u, self.value, self.residual, self.lower, rounding), self.terms[-1]
         if last.columns is None:
             return point
         a, c, p, q = last.state

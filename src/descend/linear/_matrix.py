@@ -1,6 +1,6 @@
-"""The matrix of features behind one interface, dense or sparse, as it lies in memory and never copied."""
+"""The matrix of features behind one interface, dense or sparse, as it lies in memory and never copied here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -49,11 +49,13 @@ class Sums(NamedTuple):
 class Matrix:
     """A dense or sparse matrix with the passes over it that solvers need.
 
-    `known`: its moments by rows of equal weight, where they are known already.
+    `known`: its moments by rows of equal weight, where they are known already. `shift`: what was taken away from each
+    of the user's columns, if anything was: see `shifted`. `dtype`: of the user's numbers, if it is not that of `X`.
     """
 
-    def __init__(self, X: Any, known: Moments | None = None) -> None:
-        self.X, self.known = X, known
+    def __init__(self, X: Any, known: Moments | None = None, shift: Array | None = None, dtype: Any = None) -> None:
+        self.X, self.known, self.shift = X, known, shift
+        self.dtype = X.dtype if dtype is None else dtype
         self.shape: tuple[int, int] = X.shape
         self.is_sparse = bool(sparse.issparse(X))
         self.in_columns = not self.is_sparse and X.flags.f_contiguous and not X.flags.c_contiguous
@@ -209,6 +211,26 @@ class Matrix:
         with one_thread_each():
             return total(each(product, parts(self.shape[0], min(self.numbers, 8 * 2**18))))[0]
 
+    def triangle(self, loss: Loss, rows: Rows, z: Array, centre: Array, unit: Array, V: Array) -> Array:
+        """R with RᵀR = Vᵀ(Σ s ℓ''(z) x̃ x̃ᵀ)V with x̃ = ((x − centre)·unit, 1), by the QR decomposition of the rows."""
+
+        def weighted() -> Iterator[Array]:
+            for first, last, turned in self.turned(centre, unit, V):
+                roots = np.empty(last - first)
+                curvatures(first, last, *loss, *rows, z, roots)
+                yield np.sqrt(roots)[:, None] * turned
+
+        return triangle_of(weighted())
+
+    def turned(self, centre: Array, unit: Array, V: Array) -> Iterator[tuple[int, int, Array]]:
+        """x̃V for one range of rows after the other, where few of the rows are written out at a time."""
+        step = max(BLOCK // max(V.shape), 2 * V.shape[1], LEAST)
+        for first in range(0, self.shape[0], step):
+            last = min(first + step, self.shape[0])
+            part = self.X[first:last]
+            product = part @ (unit[:, None] * V[:-1]) if self.is_sparse else ((part - centre) * unit) @ V[:-1]
+            yield first, last, product + V[-1]
+
     def take(self, rows: Sequence[int] | Array) -> "Matrix":
         """A copy of some rows."""
         chosen = self.X[rows]
@@ -229,3 +251,26 @@ def _moved(gram: Array, centre: Array, unit: Array) -> Array:
         gram = lift @ gram @ lift.T
     scale = np.append(unit, 1.0)
     return gram * scale * scale[:, None]
+
+
+def triangle_of(blocks: Iterable[Array]) -> Array:
+    """R of the QR decomposition of rows that come in blocks."""
+    out = np.zeros((0, 0))
+    with one_thread_each():
+        for block in blocks:
+            out = np.asarray(np.linalg.qr(np.vstack([out, block]) if out.size else block, mode="r"))
+    return out
+
+
+def shifted(X: Any, shift: Array) -> Any:
+    """A sparse matrix less a number for each column, few of which are not 0: those columns become full."""
+    far = np.flatnonzero(shift)
+    if not far.size:
+        return X
+    stored = sparse.csr_array((np.ones(X.nnz, bool), X.indices, X.indptr), shape=X.shape)[:, far].toarray()
+    rows, which = np.nonzero(~stored)
+    data = X.data - shift[X.indices]
+    away = sparse.csr_array((data, X.indices, X.indptr), shape=X.shape)
+    if rows.size:
+        away = away + sparse.csr_array((-shift[far][which], (rows, far[which])), shape=X.shape)
+    return away

@@ -17,24 +17,27 @@ not penalised, and so of the intercepts, the mean over the classes never moves f
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar, NamedTuple
 
 import numpy as np
+from scipy.special import softmax
 
 from descend.linear import _crossed as crossed
 from descend.linear._kernels import columns
 from descend.linear._kernels import multinomial as kernels
 from descend.linear._kernels.losses import LOGISTIC, Loss
-from descend.linear._matrix import Array, Matrix, Rows
-from descend.linear._problem import Point, Problem
+from descend.linear._matrix import Array, Matrix, Moments, Rows, triangle_of
+from descend.linear._problem import EPS, SUMMED, Point, Problem
 from descend.linear._threads import each, parts, total
 
 FEW = 2000  # coefficients for which Newton's method is thought of, and slopes are foreseen for it
 BALANCED = 1e-15  # of all rows: so near the shares of classes come to what they must be
 ROUNDING = 1e-13  # of a class's share: as much as sums of many rows are uncertain by
 STEPS = 50
+AROUND = 2.0  # times the intercepts: where those of the minimum are taken to be
 FAR = 500.0  # of a shift: beyond, its exponential overflows
 
 
@@ -59,6 +62,10 @@ class MultinomialProblem:
     classes: int
     l2: Array
     intercept: bool = True
+
+    @cached_property
+    def _moments(self) -> Moments:
+        return self.matrix.moments(self.rows.s)
 
     @cached_property
     def frame(self) -> tuple[Array, Array]:
@@ -103,8 +110,12 @@ class MultinomialProblem:
         return self.matrix.shape[1]
 
     def coefficients(self, u: Array) -> tuple[Array, Array]:
-        """All coefficients and intercepts, as the user sees them."""
-        return self.to_user(u)
+        """All coefficients and intercepts, as the user sees them; see `Problem.coefficients`."""
+        centre, unit = self.frame
+        V = u.reshape(-1, self.classes)
+        W = np.multiply(V[:-1].T, unit, order="C").astype(self.matrix.dtype)
+        b = V[-1] - W.astype(np.float64) @ centre
+        return W, b if self.matrix.shift is None else b - W @ self.matrix.shift
 
     def origin(self) -> Array:
         """Where a descent begins that is not told to begin elsewhere."""
@@ -113,7 +124,14 @@ class MultinomialProblem:
     def from_user(self, W: Array, b: Array) -> Array:
         """The coordinates of solvers."""
         centre, unit = self.frame
+        W = np.asarray(W, np.float64)
+        if self.matrix.shift is not None:
+            b = b + W @ self.matrix.shift
         return np.vstack([(W / unit).T, (b + W @ centre) * self.intercept]).ravel()
+
+    def at(self, _z: Array) -> "MultinomialProblem":
+        """The problem at these scores: its loss has nothing more to find."""
+        return self
 
     def scores(self) -> Array:
         """Room for the scores of all rows; those of `evaluate` are kept in it."""
@@ -142,7 +160,7 @@ class MultinomialProblem:
     def _at(self, u: Array, z: Array, bounded: bool, foresee: bool) -> Point:
         V = u.reshape(-1, self.classes)
         done = self._pass(V, z, foresee)
-        lower = self.lower_bound(done.dual, done.conjugate) if bounded else -math.inf
+        lower = self.lower_bound(done.dual, done.conjugate, float(np.abs(V[-1]).max())) if bounded else -math.inf
         gradient = done.gradient
         pulled = self.penalty[:, None] * V
         gradient += pulled
@@ -216,8 +234,12 @@ class MultinomialProblem:
             out += more
         return out
 
-    def lower_bound(self, dual: Array, conjugate: float) -> float:
-        """The dual's value at slopes, of which x̃ᵀ s r and Σ s Σ p log p are given, made feasible as the module says."""
+    def lower_bound(self, dual: Array, conjugate: float, reach: float) -> float:
+        """The dual's value at slopes, of which x̃ᵀ s r and Σ s Σ p log p are given, made feasible as the module says.
+
+        It is less by what rounding may have added. `reach`: of the intercepts, which bear what shares are off by.
+        """
+        rounding = EPS * (1 + abs(conjugate))
         if self.intercept:
             wanted = self.class_shares
             dual, conjugate = self._merged(dual, conjugate, wanted == 0)
@@ -229,11 +251,13 @@ class MultinomialProblem:
                 sums = self._class_sums
                 dual = (1 - t) * dual + t * (np.outer(sums.sum(axis=1), mixed) - sums)
                 conjugate = (1 - t) * conjugate + t * float(np.sum(mixed * np.log(np.where(mixed > 0, mixed, 1.0))))
+            rounding += AROUND * reach * (float(np.abs(dual[-1]).sum()) + EPS)
         pull = self.penalty[:-1]
-        squares = np.einsum("jk,jk->j", dual[:-1], dual[:-1])
+        blurred = np.abs(dual[:-1]) + self.noise(1.0).reshape(-1, self.classes)[:-1] * (dual[:-1] != 0)
+        squares = np.einsum("jk,jk->j", blurred, blurred)
         if squares[pull == 0].any():
             return -math.inf
-        return -conjugate - 0.5 * float(np.sum(squares[pull > 0] / pull[pull > 0]))
+        return -conjugate - rounding - 0.5 * float(np.sum(squares[pull > 0] / pull[pull > 0]))
 
     def _merged(self, dual: Array, conjugate: float, absent: Array) -> tuple[Array, float]:
         """The dual point with the probabilities of absent classes added to those of the greatest."""
@@ -312,6 +336,40 @@ class MultinomialProblem:
             out[:, -classes:] = 0.0
             out[np.diag_indices(self.size)] += np.append(np.zeros(self.size - classes), np.ones(classes))
         return out
+
+    def triangle(self, z: Array, V: Array) -> Array:
+        """R with RᵀR = VᵀHV for the Hessian H at these scores, made from the rows: see `Curvature`."""
+        classes, s = self.classes, self.rows.s
+        kept = V.reshape(-1, classes, V.shape[1]).copy()
+        kept[-1] *= self.intercept
+
+        def rooted() -> Iterator[Array]:
+            """Of each row a root of diag p − p pᵀ times what its scores change by: √pₖ (zₖ − Σ p z)."""
+            for first, last, turned in self.matrix.turned(*self.frame, kept.reshape(len(kept), -1)):
+                p = softmax(z[first:last], axis=1)[..., None]
+                moved = turned.reshape(last - first, classes, -1)
+                roots = np.sqrt(p * (s[first:last, None, None] if s.size > 1 else s[0]))
+                yield (roots * (moved - np.sum(p * moved, axis=1, keepdims=True))).reshape(-1, V.shape[1])
+
+        penalty = np.sqrt(self.curvature_of_penalty)[:, None] * V
+        return triangle_of(block for blocks in (rooted(), [penalty]) for block in blocks)
+
+    def noise(self, slope: float) -> Array:
+        """By how much rounding may change the gradient; `slope`: the root of the mean square of the rows' slopes."""
+        far = self._moments[2] * self.frame[1] if self.matrix.is_sparse else np.ones(self.columns)
+        return np.repeat(SUMMED * EPS * slope * np.append(far, 1.0), self.classes)
+
+    def blur(self, W: Array, b: Array) -> float:
+        """By how much rounding may move a score; see `Problem.blur`."""
+        return EPS * float((np.abs(W) @ self._moments[2] + np.abs(b)).max())
+
+    def bend(self, _z: Array) -> float:
+        """The greatest second derivative of a row's loss."""
+        return 1.0
+
+    def slope(self, value: float, _z: Array) -> float:
+        """The root of the mean square of the rows' slopes, at most; see `Problem.slope`."""
+        return math.sqrt(2 * max(value, 0.0))
 
     def sample(self, count: int) -> "MultinomialProblem":
         """The same problem on some of the rows, of each class by its share and at least one; see `Problem.sample`."""

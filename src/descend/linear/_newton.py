@@ -9,14 +9,10 @@ slopes that it foresaw, at no further pass; see `Sums`.
 
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-from scipy.linalg import eigh
-from scipy.linalg.lapack import dpotrf, dpotrs
-
+from descend.linear._curvature import Curvature
 from descend.linear._matrix import Array
 from descend.linear._problem import Point
 from descend.linear._solution import Steps, Watch
-from descend.linear._threads import one_thread_each
 
 ENOUGH = 1e-4  # of the decrease that the slope promises (Armijo)
 ROUNDING = 1e-15  # of the loss: so far it may rise
@@ -26,7 +22,7 @@ SHARE, TYPICAL = 16, 50  # the last sample: of the rows one in so many, but so m
 GROWTH = 8  # of a sample
 LARGE = 2**20  # numbers of a matrix from which on a sample saves time
 SHORTEST = 2.0**-40
-LEFT = 1e-7  # of a column, what is to be left of it once those before it are taken away
+ALIKE = 1e-12  # reciprocal condition number
 
 
 @runtime_checkable
@@ -38,6 +34,7 @@ class Smooth(Protocol):
     def scores(self) -> Array: ...
     def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Point: ...
     def hessian(self, z: Array) -> Array: ...
+    def triangle(self, z: Array, V: Array) -> Array | None: ...
 
 
 def sampled_newton(problem: Any, u: Array) -> Steps:
@@ -61,7 +58,7 @@ def newton(problem: Smooth, u: Array, bounded: bool = True) -> Steps:
     point = problem.evaluate(u, z, bounded)
     yield point
     while True:
-        direction = -solved(problem.hessian(z), point.gradient)
+        direction = -_curvature(problem, z).step(point.gradient)
         slope = float(direction @ point.gradient)
         if not slope < 0:
             return "the gradient vanishes"
@@ -78,18 +75,6 @@ def newton(problem: Smooth, u: Array, bounded: bool = True) -> Steps:
         point = trial
 
 
-def solved(hessian: Array, gradient: Array) -> Array:
-    """The direction in which the gradient vanishes; where the Hessian is singular, without components there.
-
-    Of the Hessian the lower triangle is read.
-    """
-    diagonal = np.diag(hessian)
-    if diagonal.min() > np.finfo(float).tiny:
-        with one_thread_each():  # on a busy machine the threads of a small factorisation mostly wait for each other
-            factor, failed = dpotrf(hessian.T, lower=0, clean=0)  # in which units columns are does not matter to it
-        if not failed and (np.diag(factor) > LEFT * np.sqrt(diagonal)).all():
-            return dpotrs(factor, gradient, lower=0)[0]
-    scale = np.sqrt(np.where(diagonal > np.finfo(float).tiny, diagonal, np.inf))
-    values, vectors = eigh(hessian / scale / scale[:, None], lower=True)
-    inverse = np.where(values > 1e-12 * values[-1], 1 / np.where(values == 0, 1.0, values), 0.0)
-    return vectors @ (inverse * (vectors.T @ (gradient / scale))) / scale
+def _curvature(problem: Smooth, z: Array) -> Curvature:
+    """At these scores. Steps need not be exact, so that the rows are looked at only where columns are nearly alike."""
+    return Curvature(problem.hessian(z), lambda V: problem.triangle(z, V), ALIKE)

@@ -34,10 +34,11 @@ def _steps(problem: Problem, u: Array) -> Steps:
     y, s = problem.rows
     fewest, waited, nothing, still = np.inf, 0, np.zeros(problem.size - 1), np.zeros_like(centre)
     while waited < PATIENCE:
-        w, b = problem.to_user(u)
+        told = u if problem.matrix.dtype == np.float64 else problem.from_user(*problem.coefficients(u))
+        w, b = problem.to_user(told)
         weights = np.where(y * problem.matrix.scores(w, b, still) <= 0, s, 0.0)
         mistakes = float(weights.sum()) if weights.any() else 0.0
-        yield Point(u, mistakes, nothing, 0.0)
+        yield Point(told, mistakes, nothing, 0.0)
         fewest, waited = (mistakes, 0) if mistakes < fewest else (fewest, waited + 1)
         by_w, by_b = problem.matrix.sums(weights * y, centre)
         u = u + np.append(by_w * unit, by_b * problem.intercept)

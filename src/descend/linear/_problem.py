@@ -15,9 +15,12 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from descend.linear._kernels.intercept import best_shift
-from descend.linear._kernels.losses import CURVATURE, HUBER, PINBALL, SMOOTHED, Loss
-from descend.linear._matrix import Array, Matrix, Moments, Rows, Sums
+from descend.linear._kernels.losses import CURVATURE, HUBER, LOGISTIC, PINBALL, POISSON, SMOOTHED, Loss
+from descend.linear._matrix import Array, Matrix, Moments, Rows, Sums, triangle_of
 
+EPS = float(np.finfo(float).eps)
+FAR = 700.0  # of a score: beyond, its exponential overflows
+SUMMED = 1.0  # roundings of the terms' typical size, about as many as a sum over many rows is wrong by
 ROUNDING = 1e-14  # of the slopes' magnitude: so far their sum may be from what it must be
 
 
@@ -25,12 +28,14 @@ class Point(NamedTuple):
     """The problem at `u`: its value, the gradient of all but the l1 penalty, and a bound from below to the minimum.
 
     `value` is that of the loss without smoothing, or above it. `lower` is −∞ where no dual point is at hand.
+    `rounding`: by how much the value may be too small, where there is a bound to hold it against.
     """
 
     u: Array
     value: float
     gradient: Array
     lower: float
+    rounding: float = 0.0
 
 
 class Among(NamedTuple):
@@ -73,6 +78,11 @@ class Problem:
     def _moments(self) -> Moments:
         return self.matrix.moments(self.rows.s)
 
+    @cached_property
+    def _size_of_numbers(self) -> Array:
+        """The root of their mean square by column: not about the mean, as they are summed up as they are."""
+        return np.sqrt(self._moments[0] ** 2 + self._moments[1])
+
     @property
     def size(self) -> int:
         """How many numbers are sought: a coefficient for each column, and the intercept."""
@@ -89,7 +99,7 @@ class Problem:
         return np.append(self.l1 * self.frame[1], 0.0)
 
     def to_user(self, u: Array) -> tuple[Array, float]:
-        """Coefficients and intercept in the user's units."""
+        """Coefficients and intercept of the matrix's columns."""
         centre, unit = self.frame
         w = u[:-1] * unit
         return w, float(u[-1] if self.matrix.is_sparse else u[-1] - centre @ w)
@@ -100,18 +110,27 @@ class Problem:
         return self.matrix.shape[1] if self.among is None else self.among.width
 
     def coefficients(self, u: Array) -> tuple[Array, float]:
-        """All coefficients, and the intercept, as the user sees them."""
-        w, b = self.to_user(u)
+        """All coefficients, and the intercept, as the user sees them.
+
+        Coefficients are of the precision of `X`; the intercept is the one that goes with them when they are rounded.
+        """
+        centre, unit = self.frame
+        w = (u[:-1] * unit).astype(self.matrix.dtype, copy=False)
+        b = float(u[-1] if self.matrix.is_sparse else u[-1] - centre @ w.astype(np.float64, copy=False))
+        if self.matrix.shift is not None:
+            b -= float(self.matrix.shift @ w)
         if self.among is None:
             return w, b
-        everywhere = np.zeros(self.columns)
+        everywhere = np.zeros(self.columns, w.dtype)
         everywhere[self.among.places] = w
         return everywhere, b
 
     def from_user(self, w: Array, b: float) -> Array:
         """The coordinates of solvers, of all the user's coefficients."""
         centre, unit = self.frame
-        w = w if self.among is None else w[self.among.places]
+        w = np.asarray(w if self.among is None else w[self.among.places], np.float64)
+        if self.matrix.shift is not None:
+            b += float(self.matrix.shift @ w)
         return np.append(w / unit, b + centre @ w if self.intercept else 0.0)
 
     def origin(self) -> Array:
@@ -138,7 +157,8 @@ class Problem:
         by_b = sums.g_b + self.tilt if self.intercept else 0.0
         gradient = np.append((sums.g + self.l2 * w - centre * (sums.g_b + self.tilt)) * unit, by_b)
         lower = self.lower_bound(sums) if bounded else -math.inf
-        return Point(u, sums.value + self.smoothing + penalty, gradient, lower)
+        rounding = math.sqrt(sums.squares) * self.blur(w, b) * self.shaken if bounded else 0.0
+        return Point(u, sums.value + self.smoothing + penalty, gradient, lower, rounding)
 
     def certified(self, point: Point, z: Array) -> Point:
         """The same point with the bound that its own slopes give.
@@ -152,7 +172,9 @@ class Problem:
             u[-1] += best_shift(*self.loss, *self.rows, z, self.tilt)
             z += u[-1] - point.u[-1]
         better = self.evaluate(u, z)
-        return better if better.value <= point.value else point._replace(lower=better.lower)
+        if better.value <= point.value:
+            return better
+        return point._replace(lower=better.lower, rounding=better.rounding)
 
     def hessian(self, z: Array) -> Array:
         """The second derivative of all but the l1 penalty at these scores: the lower triangle."""
@@ -162,6 +184,39 @@ class Problem:
             out[-1, -1] = 1.0
         out[np.diag_indices(self.size)] += self.curvature_of_penalty
         return out
+
+    def triangle(self, z: Array, V: Array) -> Array:
+        """R with RᵀR = VᵀHV for the Hessian H at these scores, made from the rows: see `Curvature`."""
+        V = V * np.append(np.ones(self.size - 1), float(self.intercept))[:, None]
+        rows = self.matrix.triangle(self.loss, self.rows, z, *self.frame, V)
+        return triangle_of([rows, np.sqrt(self.curvature_of_penalty)[:, None] * V])
+
+    def blur(self, w: Array, b: float) -> float:
+        """By how much rounding may move a score: columns far from 0 are summed up as they are, at last by the user."""
+        far, shift = self._moments[2], self.matrix.shift
+        if shift is not None:
+            far, b = far + 2 * np.abs(shift), abs(b) + abs(float(np.sum(shift * w)))
+        return EPS * (float(np.sum(far * np.abs(w))) + abs(b))  # not by BLAS: it would wake up threads for this
+
+    def noise(self, slope: float) -> Array:
+        """By how much rounding may change the gradient; `slope`: the root of the mean square of the rows' slopes."""
+        return SUMMED * EPS * slope * np.append(self._size_of_numbers * self.frame[1], 1.0)
+
+    def bend(self, z: Array) -> float:
+        """The greatest second derivative of a row's loss that there is between 0 and these scores."""
+        kind, _, mu = self.loss
+        if kind == POISSON and self.in_memory:
+            return max(float(self.rows.y.max()), math.exp(min(float(z.max()), FAR)))
+        return 2 / mu if kind == HUBER else CURVATURE.get(kind, math.inf)
+
+    def slope(self, value: float, z: Array) -> float:
+        """The root of the mean square of the rows' slopes, at most: ℓ'² ≤ 2Lℓ, where ℓ'' ≤ L."""
+        return 2 * self.loss.p if self.loss.kind == HUBER else math.sqrt(2 * self.bend(z) * max(value, 0.0))
+
+    @property
+    def shaken(self) -> float:
+        """How much of the rounding in scores is left in a loss, where its sum over the rows is 0; at corners all."""
+        return 1.0 if self.loss.kind in SMOOTHED else math.sqrt(self.rows.s.max())
 
     @property
     def smoothing(self) -> float:
@@ -174,6 +229,7 @@ class Problem:
 
         The slopes of one side are scaled down until their sum is right, and then all, until the l1 penalty (and Huber's
         scale) allow them; as ℓ*(0) = 0, ℓ*(t r) ≤ t ℓ*(r) − t (1 − t) r²/(2L), where ℓ'' ≤ L.
+        It is less by what rounding in sums over the rows may have added to it.
         """
         shares = np.ones(2)
         if self.intercept:
@@ -183,18 +239,23 @@ class Problem:
             if wanted < -ROUNDING * (below + above) or (have == 0 and wanted > 0):
                 return -math.inf
             shares[side] = max(wanted, 0.0) / have if have > 0 else 1.0
-        q, conjugates = shares[0] * sums.q[0] + shares[1] * sums.q[1], float(shares @ sums.conjugates)
+        slope = math.sqrt(sums.squares)
+        q = np.abs(shares[0] * sums.q[0] + shares[1] * sums.q[1]) + SUMMED * EPS * slope * self._size_of_numbers
+        conjugates = float(shares @ sums.conjugates)
         scale = 1.0 if self.loss.kind != HUBER else min(1.0, 2 / math.sqrt(max(sums.squares, 1e-300)))
         free = self.l2 == 0
-        beyond = scale * np.abs(q[free]) > self.l1[free]
+        beyond = scale * q[free] > self.l1[free]
         if beyond.any():
-            scale = float((self.l1[free][beyond] / np.abs(q[free][beyond])).min())
+            scale = float((self.l1[free][beyond] / q[free][beyond]).min())
         if scale == 0 or (scale < 1 and self.tilt):  # scaled down, the slopes do not balance the tilt any more
             return -math.inf
-        rest = np.maximum(scale * np.abs(q[~free]) - self.l1[~free], 0.0)
+        rest = np.maximum(scale * q[~free] - self.l1[~free], 0.0)
         bend = CURVATURE.get(self.loss.kind, math.inf)
         spared = 0.5 * scale * (1 - scale) * float(shares.min()) ** 2 * sums.squares / bend
-        return spared - scale * conjugates - float(np.sum(0.5 * rest**2 / self.l2[~free]))
+        rounding = SUMMED * EPS * float(np.abs(sums.conjugates).sum())
+        if self.loss.kind == LOGISTIC:
+            rounding += EPS  # of entropies, which are sums of logarithms next to 0
+        return spared - scale * conjugates - float(np.sum(0.5 * rest**2 / self.l2[~free])) - rounding
 
     def sample(self, count: int) -> "Problem":
         """The same problem on some of the rows, which are drawn anew in the same way each time.

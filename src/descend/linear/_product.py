@@ -12,6 +12,7 @@ BLOCK = 2**20  # numbers of a block that is converted
 
 def scores_of(X: Any, w: Array, b: Any) -> Array:
     """Xwᵀ + b: a column for each row of w."""
+    w = np.asarray(w, np.float64)
     if sparse.issparse(X) or X.dtype == np.float64:
         return np.asarray(X @ w.T) + b
     size = max(1, BLOCK // max(X.shape[1], 1))

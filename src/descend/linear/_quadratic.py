@@ -113,6 +113,9 @@ class _Block:
             out.flat[:: self.size + 1] += self.ridge
         return out
 
+    def triangle(self, z: Array, V: Array) -> None:
+        """The rows that were seen before are gone."""
+
     def add_curvature(self, out: Array) -> None:
         """Add the second derivative of what is new, at the last scores, to a lower triangle."""
         self.matrix.add_hessian(self.loss, self.rows, self._scores, out)

@@ -37,7 +37,7 @@ class LinearRegressor(RegressorMixin, LinearModel):
         return self
 
     def _problems_of_file(self, blocks: Blocks) -> list[FileProblem]:
-        found = survey(blocks, self._check_targets)
+        found = survey(blocks, self._check_targets, bool(self.fit_intercept))
         return [self._problem_of_file(found, float(found.rows))]
 
     def _check_targets(self, y: Array) -> None:

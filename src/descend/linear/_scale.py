@@ -17,13 +17,15 @@ Reference: Owen (2007), "A robust hybrid of lasso and ridge regression".
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from descend.linear._interior import interior
+from descend.linear._kernels.judging import curvatures
 from descend.linear._kernels.losses import PINBALL, Loss
-from descend.linear._matrix import Array
+from descend.linear._matrix import Array, triangle_of
 from descend.linear._newton import newton
 from descend.linear._problem import Point, Problem
 from descend.linear._solution import Steps
@@ -95,6 +97,29 @@ class ScaledProblem(Problem):
         return out - YIELDING * np.tril(np.outer(by_scale, by_scale)) / bend if bend > 0 else out
 
 
+    def triangle(self, z: Array, V: Array) -> Array:
+        """See `Problem.triangle`. What the scale gives way is a first column, which the others are made orthogonal to:
+
+        a row within p scales bends its loss by 2/σ along (1, e/σ), of its score and of the scale.
+        """
+        fixed = self.at(z)
+        p, scale = fixed.loss.p, fixed.loss.mu
+        if scale <= self.least:
+            return fixed.triangle(z, V)
+        errors = z - self.rows.y
+        ratios = np.where(np.abs(errors) <= p * scale, errors / scale, 0.0)
+        V = V * np.append(np.ones(self.size - 1), float(self.intercept))[:, None]
+
+        def beside() -> Iterator[Array]:
+            for first, last, turned in self.matrix.turned(*self.frame, V):
+                roots = np.empty(last - first)
+                curvatures(first, last, *fixed.loss, *fixed.rows, z, roots)
+                yield np.sqrt(roots)[:, None] * np.column_stack([ratios[first:last], turned])
+            yield np.pad(np.sqrt(self.curvature_of_penalty)[:, None] * V, ((0, 0), (1, 0)))
+
+        return triangle_of(beside())[1:, 1:]
+
+
 def bounded_newton(problem: ScaledProblem, u: Array) -> Steps:
     """Descend from u, with a bound to the scale that is made ever less, until the best scale is above it."""
     bound = max(FIRST * float(np.std(problem.rows.y)), 2 * problem.least)
@@ -129,4 +154,4 @@ def least_absolute(problem: ScaledProblem, u: Array) -> Steps:
             point = next(steps)
         except StopIteration as end:
             return str(end.value)
-        yield point._replace(value=4 * point.value, gradient=4 * point.gradient, lower=4 * point.lower)
+        yield Point(point.u, 4 * point.value, 4 * point.gradient, 4 * point.lower, 4 * point.rounding)

@@ -87,7 +87,7 @@ class Ascent:
         work = lambda start, stop: simplex.slopes(start, stop, *problem.rows, self.P, R)
         (conjugate,) = total(each(work, parts(len(R), 8 * R.size)))
         dual = problem.sums(R)
-        lower = problem.lower_bound(dual, float(conjugate))
+        lower = problem.lower_bound(dual, float(conjugate), float(np.abs(self.b).max()))
         V = np.divide(dual, -problem.penalty[:, None], out=dual, where=problem.penalty[:, None] > 0)
         np.multiply(V[:-1], problem.frame[1][:, None], out=self.W)
         V[-1] = self.b

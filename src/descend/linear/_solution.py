@@ -18,7 +18,8 @@ NEGLIGIBLE = 1e-13  # of the value at the start: a minimum of 0 is not approache
 class Solution:
     """Where a solver ended: the best point, its value, and a bound to the minimum from below.
 
-    `curve`: the value after each iteration. `how`: the solver, and why it was chosen.
+    `curve`: the value after each iteration. `how`: the solver, and why it was chosen. `dependent`, `separating`: which
+    columns of the matrix depend on each other, and which make up a direction in which the loss falls for ever.
     """
 
     u: Array
@@ -27,6 +28,8 @@ class Solution:
     reason: Reason
     curve: Array
     how: str = ""
+    dependent: Array = field(default_factory=lambda: np.zeros(0, int))
+    separating: Array = field(default_factory=lambda: np.zeros(0, int))
 
     @property
     def gap(self) -> float:
@@ -74,7 +77,7 @@ class Watch:
     @property
     def gap(self) -> float:
         """Between the best value and the best bound."""
-        return math.inf if self.best is None else max(self.best.value - self.lower, 0.0)
+        return math.inf if self.best is None else max(self.best.value + self.best.rounding - self.lower, 0.0)
 
     @property
     def least(self) -> float:
@@ -105,4 +108,5 @@ class Watch:
         """The best point that was seen."""
         if self.best is None:
             raise RuntimeError(f"a solver ended before its first point, which is to be its start: {reason.evidence}")
-        return Solution(self.best.u, self.best.value, self.lower, reason, np.array(self.curve))
+        lower = self.lower - self.best.rounding  # so that it is below the value by the gap
+        return Solution(self.best.u, self.best.value, lower, reason, np.array(self.curve))

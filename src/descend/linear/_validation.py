@@ -229,6 +229,12 @@ def check_count(name: str, value: Any) -> None:
         raise InputError(f"{name} is {value!r}: it must be a whole number of at least 1")
 
 
+def check_flag(name: str, value: Any) -> None:
+    """Refuse a parameter that is neither True nor False: a word or a number may be meant as either."""
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{name} is {value!r}: it must be True or False")
+
+
 def check_choice(name: str, value: Any, choices: Any) -> None:
     """Refuse a parameter that is not among the choices."""
     if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):

@@ -1,12 +1,12 @@
 """Logistic regression and the perceptron; see `descend.linear` for what all estimators share."""
 
-import math
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, softmax
+from scipy.special import log_expit, log_softmax, logsumexp
 
 from descend.errors import InputError
+from descend.linear._compact import centred
 from descend.linear._from_file import FileProblem
 from descend.linear._kernels.losses import HINGE, LOGISTIC, Loss
 from descend.linear._matrix import Array, Matrix, Rows
@@ -89,6 +89,8 @@ class LogisticRegression(PartialClassifier):
                              'penalty; pass multi_class="ovr" or l1_ratio=0')
         X = self._learnt_columns(data)
         matrix = Matrix(X, data.moments if X is data.X else None)
+        if matrix.is_sparse and self.fit_intercept:
+            matrix = centred(X)
         rows = Rows(classes.places.astype(np.int64), s)
         return [MultinomialProblem(matrix, rows, count, np.full(matrix.shape[1], l2), bool(self.fit_intercept))]
 
@@ -101,17 +103,17 @@ class LogisticRegression(PartialClassifier):
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class, in the order of `classes_`."""
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            return np.column_stack([expit(-scores), expit(scores)])
-        if self.multi_class == "multinomial" and not hasattr(self, "_streams"):
-            return softmax(scores, axis=1)
-        shares = np.maximum(expit(scores), math.ulp(0.0))  # never all of them 0
-        return shares / shares.sum(axis=1, keepdims=True)
+        return np.exp(self.predict_log_proba(X))
 
     def predict_log_proba(self, X: Any) -> Array:
-        """The logarithms of the probabilities."""
-        return np.log(np.maximum(self.predict_proba(X), np.finfo(float).tiny))
+        """The logarithms of the probabilities, of which none is −∞, however small the probability is."""
+        scores = self.decision_function(X)
+        if scores.ndim == 1:
+            return log_expit(np.column_stack([-scores, scores]))
+        if self.multi_class == "multinomial" and not hasattr(self, "_streams"):
+            return log_softmax(scores, axis=1)
+        shares = log_expit(scores)
+        return shares - logsumexp(shares, axis=1, keepdims=True)
 
 
 class Perceptron(PartialClassifier):

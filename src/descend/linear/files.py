@@ -1,6 +1,6 @@
 """Files larger than memory as blocks of rows, for `fit` and `partial_fit`: numbers as they are, categories hashed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from pyarrow import compute, dataset
 from scipy import sparse
 from sklearn.feature_extraction import FeatureHasher
 
-from descend._arrow import as_numbers, as_words, refuse_compound
+from descend._arrow import as_numbers, as_words, reading, refuse_compound
 from descend.errors import InputError
 
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".csv.gz": "csv", ".feather": "feather", ".arrow": "ipc"}
@@ -59,32 +59,32 @@ class Blocks:
         if self.target is None:
             yield from self.features()
             return
-        table = self._opened()
-        for batch in self._batches(table, table.schema.names):
-            yield self._encoded(batch), _targets(self.target, batch.column(self.target))
+        table, target = self._opened(), self.target
+        yield from self._each(table, table.schema.names,
+                              lambda batch: (self._encoded(batch), _targets(target, batch.column(target))))
 
     def features(self) -> Iterator[Any]:
         """The features of each block alone: what the target is, and whether any is missing, makes no difference."""
         table = self._opened()
-        for batch in self._batches(table, [name for name in table.schema.names if name != self.target]):
-            yield self._encoded(batch)
+        yield from self._each(table, [name for name in table.schema.names if name != self.target], self._encoded)
 
     def targets(self) -> np.ndarray:
         """The target of each row."""
-        if self.target is None:
+        name = self.target
+        if name is None:
             raise InputError("the blocks have no target: a score needs Blocks(path, target)")
-        found = [_targets(self.target, batch.column(0)) for batch in self._batches(self._opened(), [self.target])]
+        found = list(self._each(self._opened(), [name], lambda batch: _targets(name, batch.column(0))))
         return np.concatenate(found or [np.array([])])
 
-    def _batches(self, table: Any, columns: list[str]) -> Iterator[Any]:
-        try:
+    def _each(self, table: Any, columns: list[str], make: Callable[[Any], Any]) -> Iterator[Any]:
+        """What is made of each block."""
+        with reading(f"{str(self.path)!r} cannot be read further"):
             # Reading further ahead than by one block takes memory that grows with the file, and no less time.
             for batch in table.to_batches(columns=columns, batch_size=self.rows, batch_readahead=1,
                                           fragment_readahead=1):
                 if batch.num_rows:
-                    yield batch
-        except (pyarrow.ArrowException, OSError) as error:
-            raise InputError(f"{str(self.path)!r} cannot be read further: {_first_line(error)}") from None
+                    batch.validate(full=True)  # else what looks at its values may read, or end in, memory of others
+                    yield make(batch)
 
     def _encoded(self, batch: Any) -> Any:
         hasher = FeatureHasher(self.hashed, input_type="string")
@@ -98,18 +98,19 @@ class Blocks:
         suffix = _suffix(path)
         if suffix not in FORMATS:
             raise InputError(f"{str(self.path)!r} ends in {suffix!r}: blocks are read from {', '.join(FORMATS)}")
-        try:
+        with reading(f"{str(self.path)!r} is no readable {suffix} file"):
             table = dataset.dataset(path, format=FORMATS[suffix])
-        except (pyarrow.ArrowException, OSError) as error:
-            raise InputError(f"{str(self.path)!r} is no readable {suffix} file: {_first_line(error)}") from None
-        if self.target is not None and self.target not in table.schema.names:
-            raise InputError(f"{str(self.path)!r} has no column {self.target!r}: it has "
-                             f"{', '.join(table.schema.names)}")
-        if not set(table.schema.names) - {self.target}:
-            raise InputError(f"{str(self.path)!r} has no column to predict from: give a file that has some")
-        for field in table.schema:
-            refuse_compound(field)
+            self._refuse(table.schema)
         return table
+
+    def _refuse(self, schema: Any) -> None:
+        """Raises `InputError` for a schema that gives no features, or not the target."""
+        if self.target is not None and self.target not in schema.names:
+            raise InputError(f"{str(self.path)!r} has no column {self.target!r}: it has {', '.join(schema.names)}")
+        if not set(schema.names) - {self.target}:
+            raise InputError(f"{str(self.path)!r} has no column to predict from: give a file that has some")
+        for field in schema:
+            refuse_compound(field)
 
 
 def _suffix(path: Path) -> str:
@@ -172,7 +173,3 @@ def _targets(name: str, column: Any) -> np.ndarray:
     if pyarrow.types.is_decimal(column.type) or pyarrow.types.is_duration(column.type):
         column = as_numbers(column)
     return np.asarray(column.to_numpy(zero_copy_only=False))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

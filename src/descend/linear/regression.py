@@ -19,7 +19,8 @@ class LinearRegression(_SquaredLoss, PartialRegressor):
     """Ordinary least squares: minimises the weighted mean of (y − x·w − b)²/2.
 
     The solution is found in closed form. Where columns depend on each other there are many minima, and this is the one
-    whose coefficients have the least norm. As the loss is a quadratic function, the certificate is exact.
+    whose coefficients have the least norm; the columns are named in `stop_reason_`. As the loss is a quadratic
+    function, the certificate is exact, but for the rounding that it counts.
 
     Args:
         fit_intercept: whether to seek b; otherwise it is 0.

@@ -171,7 +171,8 @@ class PoissonRegressor(PartialRegressor):
     exp(z) − y z + y log y − y with z = x·w + b, plus alpha ‖w‖²/2.
 
     Args:
-        alpha: the penalty, at least 0.
+        alpha: the penalty, at least 0. Without one there is no minimum where a direction leads rows of count 0 to ever
+            lower rates and leaves the others where they are, and `stop_reason_` is "unbounded".
         fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
 
     Attributes:

@@ -261,7 +261,7 @@ class LanguageModel(BaseEstimator):
             "loss": (RandomNextToken if network.is_random else NextToken)(is_half(self.precision)), "params": network,
             "data": source, "ema": self.ema, "stop": [], "seed": seed,
         }
-        steps = watch.steps = self._steps(settings, size, source)
+        steps = self._steps(settings, size, source)
         self.samples_ = watch.samples
         per_validation = watch.tokens / (size.batch_size * size.context) / 3
         result = minimize(
@@ -271,7 +271,7 @@ class LanguageModel(BaseEstimator):
             seconds=self.seconds,
             validation=None if held_out is None else watch.judge,
             validate_every=max(50, math.ceil(VALIDATION_SHARE * per_validation)),
-            observers=[watch, *self.observers],
+            observers=[watch, *self.observers, _Planned(self._plan, steps)],
             checkpoint=self.checkpoint,
             resume=self.checkpoint is not None,
         )
@@ -346,17 +346,8 @@ class _Watch:
     def __init__(self, model: LanguageModel, held_out: np.ndarray):
         self.samples: list[Sample] = []
         self.tokens = min(len(held_out) * 2, JUDGED)
-        self.steps = 0
         self._model, self._held_out = model, held_out
         self._pending: str | None = None
-
-    def __enter__(self) -> "_Watch":
-        if plan := self._model._plan:
-            write_atomically(plan, json.dumps({"steps": self.steps}).encode())
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        """Nothing is left open."""
 
     def judge(self, network: GPT) -> float:
         """The loss on what was held out."""
@@ -370,3 +361,21 @@ class _Watch:
         if self._pending is not None:
             self.samples.append(Sample(progress.step, progress.validation["loss"], self._pending))
             self._pending = None
+
+
+class _Planned:
+    """Writes down how many steps are to be made, once the other observers are there: they may still refuse it."""
+
+    def __init__(self, plan: Path | None, steps: int):
+        self._plan, self._steps = plan, steps
+
+    def __enter__(self) -> "_Planned":
+        if self._plan:
+            write_atomically(self._plan, json.dumps({"steps": self._steps}).encode())
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        """Nothing is left open."""
+
+    def __call__(self, progress: Progress) -> None:
+        """Nothing to do."""

@@ -1,7 +1,9 @@
 """A live line of progress in the terminal."""
 
+import contextlib
 import math
 import threading
+from collections.abc import Iterator
 from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
@@ -14,6 +16,8 @@ from descend.observers import Progress
 
 BAR, WIDE = 20, 100  # columns of the bar, and of a terminal that has room for one
 APART = " · "
+# A terminal that is gone, or cannot print a sign, ends no training; by SystemExit rich ends those whose pipe is closed.
+UNSHOWN = (OSError, UnicodeError, SystemExit)
 TOLD = (  # of what a trace may hold: how weighty it is, how it is called, and how it is written
     ("loss", 1, "loss", ".4g"),
     ("duality_gap", 2, "gap", ".2g"),
@@ -32,30 +36,43 @@ class Board:
         self._lines: dict[str, RenderableType] = {}
         self._open: set[str] = set()
         self._live: Live | None = None
+        self._failed = False
 
     def begin(self, title: str) -> None:
         """A training with this title begins."""
-        with self._lock:
+        with self._drawing():
             self._open.add(title)
-            if self._live is None:
+            if self._live is None and not self._failed:
                 self._live = Live(console=self._console, auto_refresh=False)
                 self._live.start()
 
     def show(self, title: str, line: RenderableType) -> None:
         """Draw its line anew."""
-        with self._lock:
+        with self._drawing():
             self._lines[title] = line
             if self._live is not None:
                 self._live.update(Group(*self._lines.values()), refresh=True)
 
     def end(self, title: str) -> None:
         """It has ended."""
-        with self._lock:
+        with self._drawing():
             self._open.discard(title)
             if self._live is not None and not self._open:
                 self._live.stop()
                 self._live = None
                 self._lines.clear()
+
+    @contextlib.contextmanager
+    def _drawing(self) -> Iterator[None]:
+        """One at a time, until it fails for the first time."""
+        with self._lock:
+            try:
+                yield
+            except UNSHOWN:
+                self._failed, live, self._live = True, self._live, None
+                if live is not None:
+                    with contextlib.suppress(*UNSHOWN, IndexError):  # which rich's own stacks raise then
+                        live.stop()
 
 
 class ProgressBar:
@@ -94,7 +111,8 @@ class ProgressBar:
             self._board.show(self._title, self._line(progress))
         elif progress.reason is not None:
             line = APART.join(words(progress, 10**6, self._unit))
-            self._console.print(f"{self._title} {line}", highlight=False, markup=False, soft_wrap=True)
+            with contextlib.suppress(*UNSHOWN):
+                self._console.print(f"{self._title} {line}", highlight=False, markup=False, soft_wrap=True)
 
     def _line(self, progress: Progress) -> Grid:
         """The title, a bar if the terminal is wide and it is known how much is left, and the words that fit."""

@@ -77,3 +77,11 @@ def refuse_other_shapes(name: str, before: Any, after: Any) -> None:
 def described(array: Any) -> str:
     """An array's world, dtype and shape in a few characters."""
     return f"{namespace(array).__name__}'s {str(array.dtype).removeprefix('torch.')}{list(array.shape)}"
+
+
+def refuse_half_precision(name: str, params: Tree) -> None:
+    """Refuse parameters of less than 32 bits, for a rule whose linear algebra there is not for them."""
+    for path, leaf in named_leaves(params).items():
+        if is_array(leaf) and "float" in str(leaf.dtype) and leaf.dtype.itemsize < 4:
+            raise InputError(f"{name} solves equations, for which {leaf.dtype} ('{path}') has too few digits: descend "
+                             "in float32 or float64, dtype=np.float32")

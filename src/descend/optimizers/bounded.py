@@ -10,6 +10,7 @@ import numpy as np
 from descend._arrays import as_scalar, namespace
 from descend._tree import Tree, is_number, named_leaves
 from descend.errors import InputError
+from descend.optimizers._checks import refuse_half_precision
 from descend.optimizers._line_search import StrongWolfe
 from descend.optimizers._optimizer import Point
 from descend.optimizers._rule import rule
@@ -61,7 +62,12 @@ class LBFGSB(LBFGS):
     def line_search(self) -> StrongWolfe:
         return StrongWolfe(self.decrease, self.curvature)
 
+    def init(self, params: Tree) -> SearchState:
+        refuse_half_precision("LBFGSB", params)
+        return super().init(params)
+
     def feasible(self, params: Tree) -> Tree:
+        refuse_half_precision("LBFGSB", params)
         return jax.tree.map(_clipped, params, *self._bounds(params))
 
     def free(self, state: SearchState, params: Tree) -> Tree:

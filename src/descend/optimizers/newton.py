@@ -10,7 +10,7 @@ from jax.flatten_util import ravel_pytree
 from descend._arrays import as_scalar, namespace
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import POSITIVE, require
+from descend.optimizers._checks import POSITIVE, refuse_half_precision, require
 from descend.optimizers._line_search import StrongWolfe
 from descend.optimizers._optimizer import Function, Point, needed
 from descend.optimizers._rule import rule
@@ -64,6 +64,7 @@ class Newton(Search):
         return StrongWolfe(self.decrease, self.curvature)
 
     def init(self, params: Tree) -> SearchState:
+        refuse_half_precision("Newton", params)
         state = super().init(params)
         count = size(params)
         if count > MOST:

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from descend.engine.interruption import interrupts
 from descend.engine.many import on_threads
-from descend.engine.trainer import Checkpoint, interrupts
+from descend.engine.trainer import Checkpoint
 from descend.errors import InputError
 from descend.observers import Observer, Progress
 from descend.rl._result import Result

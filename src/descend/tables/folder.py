@@ -17,7 +17,8 @@ from typing import Any, get_args
 import numpy as np
 
 from descend._facts import MOST, Facts, refuse_nonfinite
-from descend._files import write_atomically
+from descend._files import is_temporary, write_atomically
+from descend._locks import hold
 from descend.engine.storing import read_arrays, write_arrays
 from descend.errors import CheckpointError, InputError
 from descend.tables.ensembles import Networks
@@ -36,10 +37,11 @@ PREDICTORS: dict[str, Any] = {"networks": Networks, "linear": Linear}
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The files of one run. `asked`: what `run.json` says, the table and the settings."""
+    """The files of one run. `asked`: what `run.json` says, the table and the settings. `resume`: whether to go on."""
 
     path: Path
     asked: dict[str, Any]
+    resume: bool = False
 
     @property
     def checkpoints(self) -> Path:
@@ -47,14 +49,27 @@ class RunFolder:
         return self.path / "checkpoints"
 
     def begin(self) -> None:
-        """Write down what was asked for.
+        """Write down what was asked for, and keep other processes from the folder until the command ends.
 
-        **Raises** `InputError` if nothing can be written there.
+        **Raises** `InputError` if nothing can be written there, or another process writes there, or did meanwhile.
         """
+        hold(self.path / ".lock", self.path)
+        self.refuse_another()
         try:
             self.write_json("run.json", self.asked)
         except OSError as error:
             raise InputError(f"cannot write to {self.path}: {error.strerror or error}; give another --out") from None
+
+    def refuse_another(self) -> None:
+        """Raises `InputError` or `CheckpointError` where there is something else than the run to go on with."""
+        path = self.path
+        place = path.resolve()  # a folder that is not there yet has no `..`, and then has one
+        if self.resume and (path / "run.json").exists():
+            _check_same(path, self.asked)
+        elif place.is_file() or (place.is_dir() and not all(is_temporary(entry.name) for entry in place.iterdir())):
+            already = "already: give --resume to go on with the run in it, or"
+            hint = "and holds no run to resume:" if self.resume else already
+            raise InputError(f"{path} exists {hint} give another --out")
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file that people can read."""
@@ -76,12 +91,8 @@ def find_folder(path: Path | None, table: Table, settings: Settings, resume: boo
 
 def claimed(path: Path | None, name: str, asked: dict[str, Any], resume: bool) -> RunFolder:
     """The same for whatever is `asked`: first what it is trained on, by its kind; its `digest`; and the `settings`."""
-    folder = RunFolder(path or _free(Path("runs") / _plain(name), resume), asked)
-    if resume and (folder.path / "run.json").exists():
-        _check_same(folder.path, asked)
-    elif folder.path.is_file() or (folder.path.is_dir() and any(folder.path.iterdir())):
-        hint = "and holds no run to resume:" if resume else "already: give --resume to go on with the run in it, or"
-        raise InputError(f"{folder.path} exists {hint} give another --out")
+    folder = RunFolder(path or _free(Path("runs") / _plain(name), resume), asked, resume)
+    folder.refuse_another()
     return folder
 
 
@@ -157,8 +168,9 @@ def _check_same(path: Path, asked: dict[str, Any]) -> None:
     if before is None:
         raise InputError(f"{path} was begun with something else than a {kind}: give another --out")
     if digest != asked["digest"]:
-        raise InputError(f"{path} was begun with another {kind}, '{before}': its content is not that of "
-                         f"'{asked[kind]}'; give another --out")
+        what = (f"'{before}' as it was then, and its content has changed since" if before == asked[kind] else
+                f"another {kind}, '{before}', whose content is not that of '{asked[kind]}'")
+        raise InputError(f"{path} was begun with {what}: give another --out")
     for name, value in asked["settings"].items():
         if settings.get(name) != value:
             before, now = ("none" if x is None else x for x in (settings.get(name), value))
@@ -175,6 +187,7 @@ def _free(path: Path, resume: bool) -> Path:
 
 
 def _plain(name: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name) or "table"
+    """The name as that of a folder of its own, and of one that can be seen: `..` is another one, `.x` hidden."""
+    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name).strip(".") or "table"
 
 

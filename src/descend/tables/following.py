@@ -1,10 +1,10 @@
 """Following the fits of `descend.linear`: telling observers how far they are, and ending them when it is asked for."""
 
-import threading
 import time
 from collections.abc import Sequence
 from typing import Any
 
+from descend.engine.interruption import Interruption
 from descend.observers import Observer, Progress
 from descend.stopping import Best, Reason
 
@@ -14,10 +14,10 @@ APART = 0.1  # seconds between two looks
 class Follower:
     """A callback of scikit-learn's for a series of fits, which begins now and may take `limit` seconds.
 
-    `interrupted`: is set by Ctrl-C. `gaps`: the duality gap after each iteration, until it is cleared.
+    `interrupted`: is set by Ctrl-C, or SIGTERM. `gaps`: the duality gap after each iteration, until it is cleared.
     """
 
-    def __init__(self, observers: Sequence[Observer], limit: float | None, interrupted: threading.Event):
+    def __init__(self, observers: Sequence[Observer], limit: float | None, interrupted: Interruption):
         self._observers, self._limit, self._interrupted = observers, limit, interrupted
         self._begin = self._told = time.perf_counter()
         self._cut = False
@@ -44,7 +44,8 @@ class Follower:
     def ended(self, reason: Reason) -> Reason:
         """Tell observers that this is the end, and why: `reason`, if it was not cut short."""
         if self._interrupted.is_set():
-            reason = Reason("interrupted", f"Ctrl-C after {self._iterations} iterations", self._iterations)
+            evidence = f"{self._interrupted.by} after {self._iterations} iterations"
+            reason = Reason("interrupted", evidence, self._iterations)
         elif self._cut:
             evidence = f"the {self._limit:g} seconds were used up after {self._iterations} iterations"
             reason = Reason("budget", evidence, self._iterations)

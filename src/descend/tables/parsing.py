@@ -50,7 +50,8 @@ def as_numbers(series: pd.Series) -> pd.Series:
     if types.is_timedelta64_dtype(series.dtype):
         return series.dt.total_seconds()
     if is_numeric(series):
-        return pd.Series(series.to_numpy("float64", na_value=np.nan), index=series.index)
+        with np.errstate(invalid="ignore"):  # of the NaNs, those that signal
+            return pd.Series(series.to_numpy("float64", na_value=np.nan), index=series.index)
     return _by_level(series, _numbers_of_levels).astype("float64")
 
 

@@ -9,7 +9,6 @@ descent"; Breiman et al. (1984), *Classification and regression trees*, section 
 """
 
 import math
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from descend.engine.history import History
-from descend.engine.trainer import interrupts
+from descend.engine.interruption import Interruption, interrupts
 from descend.observers import Observer
 from descend.tables.candidates import Candidate
 from descend.tables.following import Follower
@@ -59,7 +58,7 @@ def without_warnings() -> Iterator[None]:
 
 
 def linear_model(
-    prepared: Prepared, seconds: float | None, observers: Sequence[Observer], interrupted: threading.Event
+    prepared: Prepared, seconds: float | None, observers: Sequence[Observer], interrupted: Interruption
 ) -> Candidate:
     """The same on any thread; `interrupted` is set to end it."""
     with ExitStack() as stack:
@@ -74,7 +73,7 @@ def linear_model(
         follower.gaps.clear()
         _fit(model, path.penalty, prepared.rows, prepared.targets)
         linear = Linear(
-            prepared.task.kind, np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_),
+            prepared.task.kind, np.atleast_2d(model.coef_).astype(np.float64), np.atleast_1d(model.intercept_),
             Certificate(model.stop_reason_, float(model.loss_curve_.min()), float(model.duality_gap_), model.solver_),
             path,
         )

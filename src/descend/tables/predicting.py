@@ -45,6 +45,15 @@ def check_suffix(path: Path) -> None:
         raise InputError(f"cannot tell what to write to {path}: end its name with {', '.join(WRITERS)}")
 
 
+def refuse_overwriting(path: Path, source: str, run: Path) -> None:
+    """Refuse to write over what is predicted from, or over a file of the run."""
+    if path.exists():
+        if Path(source).exists() and path.samefile(source):
+            raise InputError(f"{path} is the table to predict from: name another file to write to")
+        if path.parent.resolve() == run.resolve():
+            raise InputError(f"{path} is a file of the run: name another one to write to")
+
+
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
     """Write a table in the format of the file's suffix, all of it or nothing.
 

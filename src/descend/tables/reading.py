@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +13,14 @@ import pandas as pd
 import pyarrow
 from pyarrow import feather, ipc, parquet
 
-from descend._arrow import as_seconds
+from descend._arrow import as_seconds, reading, refuse_far_dates
 from descend.errors import InputError
 from descend.tables.columns import refuse_duplicates
 from descend.tables.delimited import read_delimited
 from descend.tables.samples import read_sample
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_UNNAMED = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name
 _PARQUET, _FEATHER_1, _ARROW, _STREAM = b"PAR1", b"FEA1", b"ARROW1", b"\xff" * 4
 
 
@@ -46,7 +48,8 @@ def read_table(source: str | Path) -> Table:
     path = Path(source).expanduser()
     raw = _read_bytes(path)
     where = repr(str(source))
-    frame = _read_frame(raw, where, path.suffixes)
+    with reading(f"{where} cannot be read as a table"):
+        frame = _read_frame(raw, where, path.suffixes)
     if frame.empty:
         raise InputError(f"{where} has a header and no rows: there is nothing to learn from or to predict")
     name = path.name.removesuffix(path.suffix) if path.suffix != ".gz" else Path(path.stem).stem
@@ -107,23 +110,26 @@ def _read_arrow(raw: bytes, where: str, suffixes: list[str]) -> pyarrow.Table:
     }
     for magic, (form, read) in readers.items():
         if raw.startswith(magic):
-            try:
-                return read()
-            except (pyarrow.ArrowException, OSError) as error:
-                reason = str(error).splitlines()[0]
-                raise InputError(f"{where} is a damaged {form} file ({reason}): write it again") from error
+            with reading(f"{where} is a damaged {form} file, write it again"):
+                table = read()
+                table.validate(full=True)  # else what looks at its values may read, or end in, memory of others
+                return table
     if {".parquet", ".feather", ".arrow"} & set(suffixes):
         raise InputError(f"{where} is not the {suffixes[-1][1:]} file that its name says: write it again")
     return read_delimited(raw, where)
 
 
 def _to_frame(table: pyarrow.Table) -> pd.DataFrame:
-    """A pandas frame with a plain index: an index that was given a name is a column like any other."""
+    """A pandas frame with a plain index: an index that was given a name is a column like any other.
+
+    What pandas noted about the table is not looked at: other tools keep the note, and change the columns.
+    """
+    unnamed = [name for name in table.column_names if _UNNAMED.fullmatch(name)]
+    table = table.drop_columns(unnamed).replace_schema_metadata()
     for index, field in enumerate(table.schema):
+        refuse_far_dates(field, table.column(index))
         if pyarrow.types.is_time(field.type):  # a time of day, as seconds since midnight
             seconds = as_seconds(table.column(index))
             whole = seconds.cast("int64") if field.type.unit == "s" else seconds
             table = table.set_column(index, field.name, whole)
-    frame = table.to_pandas(date_as_object=False)
-    named = [name for name in frame.index.names if name is not None]
-    return frame.reset_index(level=named).reset_index(drop=True) if named else frame.reset_index(drop=True)
+    return table.to_pandas(date_as_object=False)

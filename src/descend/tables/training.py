@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from descend.engine.trainer import Checkpoint, interrupts
+from descend.engine.interruption import interrupts
+from descend.engine.trainer import Checkpoint
 from descend.observers import Observer
 from descend.stopping import Reason
 from descend.tables.candidates import Candidate, Predictor

@@ -23,7 +23,7 @@ def play(
     if episodes < 1:
         raise InputError(f"--episodes must be at least 1, but is {episodes}")
     if out is not None and out.suffix.lower() != ".gif":
-        raise InputError(f"films are written as GIFs: end the name of --out with .gif, and not as {out} does")
+        raise InputError(f"{out} would be a GIF by another name: end it with .gif")
     policy = _policy(run)
     shown = played(policy, episodes, seed, environment)
     for number, episode in enumerate(shown, start=1):

@@ -11,6 +11,7 @@ from rich.text import Text
 from typer import Argument, Option, echo
 
 from descend._files import write_atomically
+from descend.cli._closing import end_as_asked
 from descend.cli.rl.bar import PolicyBar
 from descend.cli.rl.report import render
 from descend.errors import InputError
@@ -66,6 +67,7 @@ def rl(
         lines.insert(0, f"go on:  the same command with --resume --out {place}")
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+    end_as_asked(result.reason)
 
 
 def per_update(learner: Algorithm) -> float:

@@ -1,0 +1,95 @@
+"""What one process at a time writes to: locks that the system opens when their owner ends, however it ends."""
+
+import atexit
+import contextlib
+import os
+import threading
+from pathlib import Path
+
+from descend.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # on Windows nothing is locked
+    fcntl = None  # type: ignore[assignment]
+
+_changing = threading.Lock()
+_held: dict[Path, list[int]] = {}  # by the lock's file: its descriptor, and how many hold it
+
+
+def lock(descriptor: int) -> None:
+    """Lock an open file, for as long as it is open.
+
+    **Raises** `BlockingIOError` where another has locked it, and another `OSError` where files cannot be locked.
+    """
+    if fcntl is None:
+        raise OSError("files cannot be locked here")
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def hold(file: Path, what: Path) -> None:
+    """Keep other processes from `what`, by a lock on `file`, until it is released as often, or this process ends.
+
+    Where no file can be locked, or none be written, nobody is kept from anything.
+
+    **Raises** `InputError` if another process holds it.
+    """
+    file = file.absolute()
+    with _changing:
+        if file in _held:
+            _held[file][1] += 1
+        elif (descriptor := _locked(file, what)) is not None:
+            _held[file] = [descriptor, 1]
+
+
+def release(file: Path) -> None:
+    """Let others in, if nobody in this process holds it any more."""
+    file = file.absolute()
+    with _changing:
+        if file in _held:
+            _held[file][1] -= 1
+            if _held[file][1] == 0:
+                descriptor, _ = _held.pop(file)
+                with contextlib.suppress(OSError):  # of a folder that is gone, or closed to us since
+                    file.unlink(missing_ok=True)
+                os.close(descriptor)
+
+
+@atexit.register
+def release_all() -> None:
+    """Let others in everywhere."""
+    for file, (_, times) in list(_held.items()):
+        for _ in range(times):
+            release(file)
+
+
+def _locked(file: Path, what: Path) -> int | None:
+    """A descriptor of the file, which names this process, locked; None where that cannot be."""
+    while True:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError:
+            return None
+        try:
+            lock(descriptor)
+            if _is(descriptor, file):
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, str(os.getpid()).encode())
+                return descriptor
+        except BlockingIOError:
+            owner = os.read(descriptor, 20).decode(errors="replace").strip() or "unknown"
+            os.close(descriptor)
+            raise InputError(f"another process, {owner}, writes to {what}: wait for its end, or name another place"
+                             ) from None
+        except OSError:
+            os.close(descriptor)
+            return None
+        os.close(descriptor)  # its owner removed it after it was opened here
+
+
+def _is(descriptor: int, file: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), file.stat())
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,47 @@
+"""Ctrl-C and SIGTERM: requests that a descent ends where it is, saved and with its reason."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+TERMINATED = 128 + signal.SIGTERM  # the exit code of a process that has ended by it
+
+
+class Interruption(threading.Event):
+    """An event that is set when somebody asks for the end; `by`: how."""
+
+    by = "Ctrl-C"
+
+
+@contextlib.contextmanager
+def interrupts() -> Iterator[Interruption]:
+    """An event that Ctrl-C and SIGTERM set, so that a descent ends between two dispatches; a second Ctrl-C ends it at
+    once.
+
+    A process that SIGTERM would have ended ends by it afterwards: with its checkpoint saved, as it had nothing else to
+    say. One that handles the signal itself, as the command line does, has its reason to tell of.
+    """
+    event = Interruption()
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
+        yield event
+        return
+
+    def interrupt(_number: int, _frame: Any) -> None:
+        if event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+
+    def terminate(_number: int, _frame: Any) -> None:
+        event.by = "SIGTERM"
+        event.set()
+
+    before = signal.signal(signal.SIGINT, interrupt), signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield event
+    finally:
+        for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+            signal.signal(number, handler)
+        if event.by == "SIGTERM" and before[1] == signal.SIG_DFL:
+            signal.raise_signal(signal.SIGTERM)
