@@ -185,7 +185,7 @@ def test_gymnasiums_environments_are_played_and_told_of(descend, monkeypatch):
         (["CartPole-v1", "--seeds", "0"], "--seeds must be at least 1, but is 0"),
         (["play", "nowhere"], "there is no folder nowhere: give the folder that descend rl wrote"),
         (["play", "."], "has no policy: it is no run's folder"),
-        (["play", ".", "-o", "film.mp4"], "films are written as GIFs: end the name of --out with .gif"),
+        (["play", ".", "-o", "film.mp4"], "film.mp4 would be a GIF by another name: end it with .gif"),
         (["no_such_module:Env-v0"], r"the module cannot be imported \(No module named 'no_such_module'\)"),
     ],
 )
