@@ -14,6 +14,6 @@ def test_an_evaluation_is_of_as_many_episodes_as_were_played(counts, name):
     history.extend(Trace(0, {"environment_steps": np.arange(4), "episode_return": np.ones(4)}))
     for step, count in enumerate(counts):
         history.validated(step, {"return": 1.0, "episodes": float(count)})
-    (judged,) = [curve for curve in _curves(history, None, 1.0).data if curve.text is not None]
+    (judged,) = [curve for curve in _curves(history.validation, [history], None, 1.0).data if curve.text is not None]
     assert judged.name == f"evaluated: {name}"
     assert judged.text == tuple(f"of {count} episodes" for count in counts)
