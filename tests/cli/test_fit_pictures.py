@@ -138,7 +138,8 @@ def test_an_interrupted_run_goes_on_to_the_same_end(descend, monkeypatch):
     refused(descend("fit", "photos", *BRIEF, "--out", "run"), "run exists already")
     refused(descend("fit", "photos", *BRIEF, "--out", "run", "--resume", "--seed", 1), "another seed, 0 and not 1")
     paint("photos", 31)
-    refused(descend("fit", "photos", *BRIEF, "--out", "run", "--resume"), "begun with 'photos' as it was then, and its content has changed since")
+    changed = "begun with 'photos' as it was then, and its content has changed since"
+    refused(descend("fit", "photos", *BRIEF, "--out", "run", "--resume"), changed)
     assert model("run") == model("whole")
 
 
