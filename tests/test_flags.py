@@ -1,6 +1,7 @@
 """Settings that are True or False take nothing else: "no", 0.5 and None are refused by all who have one."""
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,14 @@ from descend import InputError, Trainer, Watch, minimize, optimizers, sources
 from descend.neural import ConvClassifier, MLPClassifier, TextClassifier
 from descend.optimizers import SGD
 from descend.rl import A2C, PPO, Reinforce
+from enforced import without_types
+
+
+@pytest.fixture(autouse=True)
+def types_are_left_to_the_refusals() -> Iterator[None]:
+    with without_types():
+        yield
+
 
 NONE = ["no", 0.5, None, 1]
 BOWL = lambda x: (x - 1.0) ** 2

@@ -4,7 +4,6 @@ import math
 import os
 import re
 import signal
-import threading
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ import pytest
 from sklearn import linear_model as peers
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
+from descend.engine.interruption import Interruption
 from descend.observers import Progress
 from descend.tables import following, penalties
 from descend.tables.penalties import fit_linear
@@ -145,7 +145,7 @@ def test_a_class_that_no_other_fold_has_is_given_the_share_of_half_a_row():
     frame = pd.DataFrame({"a": np.arange(22) % 5 + 0.5, "t": list("u" * 20 + "vv")})
     ready = prepare(Table(frame, "t", "0"), Settings("t"))
     own = int(ready.folds[ready.targets == 1][0])  # of the one row of class v
-    fold = penalties._Fold(ready, own, following.Follower((), None, threading.Event()))
+    fold = penalties._Fold(ready, own, following.Follower((), None, Interruption()))
     fold.fit(1.0)
     np.testing.assert_allclose(fold.scores(), -np.log(2 * np.sum(ready.folds != own)))
 
