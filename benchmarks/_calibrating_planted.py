@@ -1,4 +1,4 @@
-"""Planted workloads that the recipe of `optimizer="auto"` was calibrated on; nothing is judged by them."""
+"""Planted workloads that were looked at as the recipe of `optimizer="auto"` was chosen; nothing is judged by them."""
 
 from collections.abc import Iterator
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from descend import minimize
+from descend import advance_many, begin, minimize
 from descend.engine.search import (
     BETA2,
     FORGOTTEN,
@@ -73,7 +73,23 @@ class TestSearch:
     def test_its_cost_is_bounded(self, steps):
         each = Race(steps).steps_each
         assert LEAST <= each <= MOST
-        assert TRIALS * each <= max(0.1 * (steps or math.inf) + TRIALS, TRIALS * LEAST)
+        assert (TRIALS + 1) * each <= max(0.12 * (steps or math.inf) + TRIALS + 1, 300)
+
+    @pytest.mark.parametrize("steps", [100, 1500, 20_000])
+    def test_so_is_that_of_one_that_sees_nothing(self, steps, monkeypatch):
+        """All that it advances, of a loss that no step changes."""
+        taken = []
+
+        def counted(runs, n):
+            taken.append(len(runs) * n)
+            return advance_many(runs, n)
+
+        monkeypatch.setattr("descend.engine.search.advance_many", counted)
+        run = begin(lambda w, batch: jnp.mean(batch) + 0.0 * w.sum(), np.zeros(6), Y, optimizer=Race(steps).rule(PRIOR),
+                    batch_size=10)
+        found = Race(steps)(run, lambda: False, lambda *_: None)
+        assert not found.seen
+        assert 300 < sum(taken) <= max(steps / 2, 1200)
 
 
 def test_a_trapezium_rises_and_falls():

@@ -55,7 +55,7 @@ def minimize(
       key is `None`, and the state that comes back is not kept.
     - `optimizer`: a rule of `descend.optimizers`, or any object with Optax's `init` and `update`. `"auto"` needs no
       learning rate: `LBFGS` where the loss is the same function at each step (a function, or all the data), and for
-      batches `AdamW`, whose rate short descents find beforehand; they take about a tenth of the steps besides, 300
+      batches `AdamW`, whose rate short descents find beforehand; they take about an eighth of the steps besides, 300
       at the least, and more where first steps tell little. `search` in the result tells of them, and whether they
       learnt anything. Its weights decay the faster, the fewer examples there are. `ema`: the decay of an average of the
       parameters, which is then what is validated and returned.

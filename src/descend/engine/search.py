@@ -8,8 +8,8 @@ smaller: by the eighth root of their lengths.
 
 A trial has fifty steps at the least, as fewer choose by chance. Where none led below the start by a twentieth of the
 loss there, on the same batches, little was seen: the first steps of some losses tell nothing. The trials are then made
-anew, twice as long, for as long as half of the descent's steps allow. If still little is seen, the search says so. Its
-rate is that of the best all the same, if that led down at all, and else a usual one.
+anew, twice as long, for as long as half of the descent's steps allow, or twelve hundred. If still little is seen, the
+search says so. Its rate is that of the best all the same, if that led down at all, and else a usual one.
 
 What decay does to weights is told by how much of them is forgotten over a whole descent: all but e^−c, where c is the
 decay times the sum of all rates. Here c = 4 ∜(parameters / examples), and less in the first three passes: what is seen
@@ -38,9 +38,9 @@ from descend.schedules._trapezium import Trapezium
 
 TRIALS = 5
 SHARE, LEAST, MOST = 0.02, 50, 500  # a trial's steps: this share of the descent's, within these bounds
-FREE, UNSEEN = 1200, 0.5  # steps that trials may take while nothing is seen, or this share of the descent's
+FREE, UNSEEN = 1200, 0.5  # steps that all trials may take while little is seen, or this share of the descent's
 LEARNT = 0.05  # of the loss at the start, by which a trial has to end below it, or it has seen nothing yet
-PRIOR = 1e-3  # the rate where nothing is seen
+PRIOR = 1e-3  # the rate where all trials led up
 FIRST, FURTHER = 1e-2, 0.5  # the first rate that is tried, and the decades to the next
 LONGER = 0.125  # the power of the ratio of lengths, by which the rate shrinks
 JUDGED = 1 / 3  # of a trial: the batches at its end that it is judged by

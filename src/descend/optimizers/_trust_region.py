@@ -16,7 +16,7 @@ from descend.schedules import Number
 
 LITTLE = 1e-4  # of the fall that was expected, below which a step is not taken
 BAD, GOOD = 0.25, 0.75  # of it, below and above which the radius changes
-PATIENCE = 20  # points in a row that may be accepted with neither a lower loss nor a lower fall expected
+PATIENCE = 20  # points in a row that may be accepted without a lower loss than ever before
 
 
 class Step(NamedTuple):
@@ -31,8 +31,9 @@ class Step(NamedTuple):
 
 class RegionState(NamedTuple):
     """A trust region at rest: how many points were accepted, the last of them, the model of the loss there, and the
-    trial that comes next. `radius`: how long a step may be; infinite before the first is known. `stalled`: no step that
-    is still told from none lowers the loss."""
+    trial that comes next. `radius`: how long a step may be; infinite before the first is known. `lowest`: the least
+    loss; `idle`: how many points in a row were accepted that did not better it. `stalled`: no step that is still told
+    from none lowers the loss."""
 
     accepted: Any
     here: Point
