@@ -78,7 +78,7 @@ class _OnTables(NeuralEstimator):
         return ((X - self.mean_) / self.scale_).astype(np.float32)
 
     def _start(self, inputs: Any, outputs: int, rng: np.random.Generator) -> Start:
-        sizes = (inputs.shape[1], *self._widths, outputs)
+        sizes = (inputs.shape[1], *map(int, self._widths), outputs)
         return Start(Perceptron.drawn(sizes, self.activation, self.dropout, rng))
 
     @property
