@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import shlex
+import warnings
 from html import escape
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +18,7 @@ from typer import Argument, Option
 from descend._figures import training_curves
 from descend._files import write_atomically
 from descend.cli._closing import end_as_asked
+from descend.errors import CheckpointError
 from descend.neural._corpus import read_text
 from descend.neural.language import LanguageModel
 from descend.observers import Progress
@@ -26,6 +28,7 @@ from descend.tables.report import MARGIN, STYLE
 
 WRITTEN, SHOWN = 200, 80  # tokens of a sample, and how many of its letters are shown while the model learns
 SHOWN_SAMPLES = 12  # in the report
+SAMPLES = "samples.json"
 
 
 def lm(
@@ -57,12 +60,14 @@ def lm(
     size_of_step = math.prod(model.tokens_per_step())
     model.observers = [*([] if quiet else [ProgressBar("gpt", console, ("tokens", size_of_step))]), scribe]
     model.fit(text)
-    model.save(folder.path)
     facts = _facts(model, text)
-    write_atomically(folder.path / "history.parquet", model.history_.to_pandas().to_parquet(index=False))
     final = model.generate(length=2 * WRITTEN, temperature=0.8, seed=seed) if _knows_lines(model) else ""
-    write_atomically(folder.path / "report.html", _report(model, facts, scribe.samples, final, file.name).encode())
-    folder.write_json("metrics.json", facts)
+    with folder.closing():
+        model.save(folder.path)
+        write_atomically(folder.path / "history.parquet", model.history_.to_pandas().to_parquet(index=False))
+        write_atomically(folder.path / "report.html", _report(model, facts, scribe.samples, final, file.name).encode())
+        scribe.write()
+        folder.write_json("metrics.json", facts)
     console.print(_closing(facts, final))
     _say_what_next(console, folder, model)
 
@@ -85,23 +90,47 @@ class _Scribe:
     def __enter__(self) -> "_Scribe":
         """The training begins: only now is anything written to the folder."""
         self._folder.begin()
-        kept = self._folder.path / "samples.json"
-        self._before = json.loads(kept.read_bytes()) if kept.exists() else []
+        kept = self._folder.path / SAMPLES
+        self._before = _samples_in(kept) if kept.exists() else []
         return self
 
     def __exit__(self, *_: Any) -> None:
         """Nothing is left open."""
+
+    def write(self) -> None:
+        """Write down all samples, if there are any."""
+        if self.samples:
+            self._folder.write_json(SAMPLES, self.samples)
 
     def __call__(self, progress: Progress) -> None:
         """Look whether something new was written."""
         if len(self._model.samples_) == self._told:
             return
         self._told = len(self._model.samples_)
-        self._folder.write_json("samples.json", self.samples)
+        try:
+            self.write()
+        except OSError as error:
+            warnings.warn(f"{error.filename} could not be written ({error.strerror}): it is tried again with the next "
+                          "sample, and at the end", stacklevel=2)
         last = self._model.samples_[-1]
         words = " ".join(last.text.split())[:SHOWN]
         line = Text(f"step {last.step:,}, validation loss {last.loss:.3f}: ").append(words, style="dim")
         self._console.print(line, highlight=False, soft_wrap=True)
+
+
+def _samples_in(file: Path) -> list[dict[str, Any]]:
+    """What the model wrote before.
+
+    **Raises** `CheckpointError` if that cannot be read.
+    """
+    kinds = {"step": int, "loss": float, "text": str}
+    try:
+        found = json.loads(file.read_bytes())
+        if all(type(sample[name]) is kind for sample in found for name, kind in kinds.items()):
+            return list(found)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        pass
+    raise CheckpointError(f"{file} is damaged: delete it to go on without what it holds")
 
 
 def _knows_lines(model: LanguageModel) -> bool:

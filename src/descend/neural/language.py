@@ -297,7 +297,7 @@ class LanguageModel(BaseEstimator):
             return min(limits, default=STEPS)
         plan = self._plan
         if plan and plan.exists():
-            return json.loads(plan.read_bytes())["steps"]
+            return _planned_in(plan)
         return planned_steps(minimize(**settings, optimizer=self._rule(size, STEPS), steps=1).run, self.seconds)
 
     @property
@@ -340,6 +340,20 @@ class LanguageModel(BaseEstimator):
         return tokens
 
 
+def _planned_in(plan: Path) -> int:
+    """The number of steps that a training was begun with.
+
+    **Raises** `CheckpointError` if that cannot be read.
+    """
+    try:
+        steps = json.loads(plan.read_bytes())["steps"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        steps = None
+    if type(steps) is not int or steps < 1:
+        raise CheckpointError(f"{plan} is damaged, and with it how many steps were planned: begin anew elsewhere")
+    return steps
+
+
 class _Watch:
     """Judges a network on what was held out, has it write something, and remembers after which step that was."""
 
@@ -371,7 +385,11 @@ class _Planned:
 
     def __enter__(self) -> "_Planned":
         if self._plan:
-            write_atomically(self._plan, json.dumps({"steps": self._steps}).encode())
+            try:
+                write_atomically(self._plan, json.dumps({"steps": self._steps}).encode())
+            except OSError as error:
+                raise InputError(f"{self._plan} cannot be written ({error.strerror}): make room, or name another place"
+                                 ) from None
         return self
 
     def __exit__(self, *_: Any) -> None:

@@ -10,6 +10,9 @@
 """
 
 import json
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -70,6 +73,18 @@ class RunFolder:
             already = "already: give --resume to go on with the run in it, or"
             hint = "and holds no run to resume:" if self.resume else already
             raise InputError(f"{path} exists {hint} give another --out")
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """Where what came of the training is written: how to get it, if it cannot be written now.
+
+        **Raises** `InputError`.
+        """
+        try:
+            yield
+        except OSError as error:
+            raise InputError(f"{error.filename or self.path} cannot be written ({error.strerror or error}): make room, "
+                             f"and give the same command with --resume --out {shlex.quote(str(self.path))}") from None
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file that people can read."""

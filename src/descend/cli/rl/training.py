@@ -128,13 +128,14 @@ def _seeds(settings: dict[str, Any]) -> list[str]:
 
 def _write(folder: RunFolder, result: Result, learner: Algorithm, facts: dict[str, Any]) -> None:
     """Write the run's files; the policy comes first, and the metrics last: where they are, the rest is."""
-    result.policy.save(folder.path / "policy.safetensors")
-    write_atomically(folder.path / "history.parquet", _history(result, facts).to_parquet(index=False))
     (episode,) = play(result.policy, 1, facts["seed"])
     histories = [each.history for each in result.members or [result]]
     page = render(facts, result.history, histories, episode, per_update(learner))
-    write_atomically(folder.path / "report.html", page.encode())
-    folder.write_json("metrics.json", facts)
+    with folder.closing():
+        result.policy.save(folder.path / "policy.safetensors")
+        write_atomically(folder.path / "history.parquet", _history(result, facts).to_parquet(index=False))
+        write_atomically(folder.path / "report.html", page.encode())
+        folder.write_json("metrics.json", facts)
 
 
 def _history(result: Result, facts: dict[str, Any]) -> "pandas.DataFrame":
