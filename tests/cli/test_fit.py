@@ -96,7 +96,7 @@ def test_an_interrupted_linear_model_is_made_again(descend, houses, monkeypatch)
         patch.setattr("descend.tables.following.APART", 0.0)
         said = descend(*args, "--out", "run")
     metrics = json.loads(Path("run/metrics.json").read_text())
-    assert (said.code, metrics["reason"]) == (0, "interrupted")
+    assert (said.code, metrics["reason"]) == (130, "interrupted")
     assert metrics["evidence"] == "Ctrl-C after 6 iterations"
     assert "go on:  the same command with --resume --out run" in said.out
     assert model_of("run") != model_of("whole")
@@ -197,7 +197,7 @@ def test_an_interrupted_run_is_whole_and_goes_on_to_the_same_end(descend, houses
         patch.setattr("descend.engine.pace.TARGET", 0.0)  # a step a dispatch
         said = descend(*args, "--out", "run")
     metrics = json.loads(Path("run/metrics.json").read_text())
-    assert (said.code, metrics["reason"]) == (0, "interrupted")
+    assert (said.code, metrics["reason"]) == (130, "interrupted")
     assert metrics["validation"].keys() == ({"linear"} if phase == "linear" else {"linear", "mlp"})
     assert "go on:  the same command with --resume --out run" in said.out
     assert {path.name for path in Path("run").iterdir()} == FILES
@@ -222,7 +222,7 @@ def test_models_that_are_trained_at_once_are_interrupted_and_resumed_together(de
         patch.setattr("descend.tables.following.APART", 0.0)
         said = descend(*args, "--out", "run")
     metrics = json.loads(Path("run/metrics.json").read_text())
-    assert (said.code, metrics["reason"]) == (0, "interrupted")
+    assert (said.code, metrics["reason"]) == (130, "interrupted")
     assert metrics["validation"].keys() == {"linear", "mlp"}
     assert "go on:  the same command with --resume --out run" in said.out
     assert descend(*args, "--out", "run", "--resume", "--quiet").code == 0

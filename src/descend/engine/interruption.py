@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-TERMINATED = 128 + signal.SIGTERM  # the exit code of a process that has ended by it
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM  # the exit codes of processes that ended by them
 
 
 class Interruption(threading.Event):
