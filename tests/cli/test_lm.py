@@ -70,7 +70,7 @@ def test_interrupted_and_resumed(descend, text, monkeypatch):
     ctrl_c = lambda _, progress: progress.reason or os.kill(os.getpid(), signal.SIGINT)
     with monkeypatch.context() as patch:
         patch.setattr(command._Scribe, "__call__", ctrl_c)
-        assert descend("lm", text, *options, "run") == (0, "", "")
+        assert descend("lm", text, *options, "run") == (130, "", "")
     assert json.loads(Path("run/metrics.json").read_text())["stopped"].startswith("interrupted")
     assert descend("lm", text, *options, "run", "--resume") == (0, "", "")
     for name in ("model.safetensors", "history.parquet"):

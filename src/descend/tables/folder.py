@@ -19,6 +19,7 @@ import numpy as np
 from descend._facts import MOST, Facts, refuse_nonfinite
 from descend._files import is_temporary, write_atomically
 from descend._locks import hold
+from descend._text import visible
 from descend.engine.storing import read_arrays, write_arrays
 from descend.errors import CheckpointError, InputError
 from descend.tables.ensembles import Networks
@@ -74,7 +75,11 @@ class RunFolder:
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file that people can read."""
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-        write_atomically(self.path / name, f"{text}\n".encode())
+        write_atomically(self.path / name, f"{visible(text)}\n".encode())
+
+    def write_report(self, page: str) -> None:
+        """Write the report, as a page that names of anybody's cannot change, nor the terminal that it is shown in."""
+        write_atomically(self.path / "report.html", visible(page).encode())
 
 
 def find_folder(path: Path | None, table: Table, settings: Settings, resume: bool) -> RunFolder:
