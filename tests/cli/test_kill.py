@@ -91,7 +91,7 @@ def test_killed_and_resumed_is_as_never_killed(table, whole, tmp_path):
     assert_same(files_of(out), whole)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"])
 def test_interrupted_and_resumed_is_as_never_interrupted(table, whole, tmp_path, number, code):
     """Ctrl-C, and the signal by which batch systems take a machine back, leave a model that can be used."""
     out = tmp_path / "run"

@@ -9,16 +9,17 @@ from html import escape
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 from typer import Argument, Option
 
+from descend._facts import Facts
 from descend._figures import training_curves
 from descend._files import write_atomically
 from descend.cli._closing import end_as_asked
-from descend.errors import CheckpointError
+from descend.cli._console import Console, say
+from descend.errors import CheckpointError, reading
 from descend.neural._corpus import read_text
 from descend.neural.language import LanguageModel
 from descend.observers import Progress
@@ -65,7 +66,7 @@ def lm(
     with folder.closing():
         model.save(folder.path)
         write_atomically(folder.path / "history.parquet", model.history_.to_pandas().to_parquet(index=False))
-        write_atomically(folder.path / "report.html", _report(model, facts, scribe.samples, final, file.name).encode())
+        folder.write_report(_report(model, facts, scribe.samples, final, file.name))
         scribe.write()
         folder.write_json("metrics.json", facts)
     console.print(_closing(facts, final))
@@ -91,7 +92,11 @@ class _Scribe:
         """The training begins: only now is anything written to the folder."""
         self._folder.begin()
         kept = self._folder.path / SAMPLES
-        self._before = _samples_in(kept) if kept.exists() else []
+        with reading(f"{kept} is damaged, begin anew with another --out", CheckpointError):
+            found = json.loads(kept.read_bytes()) if kept.exists() else []
+            told = [Facts(sample, str(kept)) for sample in found]
+            self._before = [{"step": each.whole("step"), "loss": each.number("loss"), "text": each.text("text")}
+                            for each in told]
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -116,21 +121,6 @@ class _Scribe:
         words = " ".join(last.text.split())[:SHOWN]
         line = Text(f"step {last.step:,}, validation loss {last.loss:.3f}: ").append(words, style="dim")
         self._console.print(line, highlight=False, soft_wrap=True)
-
-
-def _samples_in(file: Path) -> list[dict[str, Any]]:
-    """What the model wrote before.
-
-    **Raises** `CheckpointError` if that cannot be read.
-    """
-    kinds = {"step": int, "loss": float, "text": str}
-    try:
-        found = json.loads(file.read_bytes())
-        if all(type(sample[name]) is kind for sample in found for name, kind in kinds.items()):
-            return list(found)
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        pass
-    raise CheckpointError(f"{file} is damaged: delete it to go on without what it holds")
 
 
 def _knows_lines(model: LanguageModel) -> bool:
@@ -185,7 +175,7 @@ def _say_what_next(console: Console, folder: RunFolder, model: LanguageModel) ->
     if model.stop_reason_.name == "interrupted":
         lines.insert(0, f"go on:  the same command with --resume --out {place}")
     for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        say(console, line)
     end_as_asked(model.stop_reason_)
 
 

@@ -21,7 +21,7 @@ from descend.engine.search import Race, Search, Trial
 from descend.engine.snapshots import Snapshots
 from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
 from descend.engine.written import read
-from descend.errors import CheckpointError, InputError
+from descend.errors import CheckpointError, InputError, reading
 from descend.optimizers import Optimizer
 from descend.stopping import Best, Budget, Convergence, Reason
 
@@ -107,6 +107,11 @@ class Standing:
         **Raises** `CheckpointError` if both are damaged, or it was made by another descent, and says how that differed.
         """
         arrays, facts = _last_whole(path)
+        with reading(f"{path} is no checkpoint of this descent, delete it to begin anew", CheckpointError):
+            self._take_over(path, arrays, facts)
+
+    def _take_over(self, path: Path, arrays: Arrays, facts: Mapping[str, Any]) -> None:
+        """Stand where a file stands."""
         self._refuse_another(path, facts["identity"])
         if found := facts["search"]:
             trials = tuple(Trial(**trial) for trial in found["trials"])

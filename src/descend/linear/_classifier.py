@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin
 
+from descend._sample_weight import checked_weights
 from descend.linear._estimator import LinearModel, fitting
 from descend.linear._from_file import FileProblem, survey
 from descend.linear._kernels.losses import Loss
@@ -77,4 +78,5 @@ class LinearClassifier(ClassifierMixin, LinearModel):
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The share of labels that are predicted: of rows and their labels, or of a file, `Blocks`."""
-        return float(super().score(X, judging_targets(X, y), sample_weight))
+        y = judging_targets(X, y)
+        return float(super().score(X, y, checked_weights(sample_weight, y)))

@@ -70,6 +70,8 @@ class Problem:
         centred = self.intercept and not self.matrix.is_sparse
         centre = mean if centred else np.zeros_like(mean)
         spread = np.sqrt(variance if centred else variance + mean**2)
+        if self.matrix.shift is not None:  # a column is judged in the rounding of the user's numbers
+            greatest = greatest + np.abs(self.matrix.shift)
         still = spread <= 1e-13 * greatest  # constant but for rounding: it can only be taken for an intercept
         spread = np.where(still | (spread == 0), np.where(greatest > 0, greatest, 1.0), spread)
         return centre, 1 / np.sqrt(spread**2 + self.l2)  # a strong penalty, too, is to be no steeper than the loss

@@ -9,11 +9,13 @@ import jax
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_consistent_length, compute_class_weight
+from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, _check_y, check_is_fitted
+from sklearn.utils.validation import _check_y, check_is_fitted
 
 from descend._flags import as_flag
+from descend._sample_weight import checked_weights, weights_of_classes
+from descend._scaling import centre_and_unit
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.minimize import minimize
@@ -33,6 +35,21 @@ class Start:
     network: Network
     state: Tree = None
     augment: Callable[[Any, Any], Any] | None = None
+
+
+def counted(examples: Examples) -> Examples:
+    """The examples with a weight above 0, and weights with a mean of one.
+
+    One of weight 0 is as one that is not there; were they divided, a part might have no weight at all.
+    """
+    inputs, targets, weights = examples
+    if weights is None:
+        return examples
+    kept = weights > 0
+    if not kept.any():
+        raise InputError("all weights are 0: give some of the examples one above 0")
+    inputs, targets, weights = (jax.tree.map(lambda a: a[kept], part) for part in examples)
+    return inputs, targets, (weights / weights.mean()).astype(np.float32)
 
 
 class NeuralEstimator(BaseEstimator):
@@ -175,8 +192,9 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         if len(self.classes_) < 2:
             label = self.classes_.tolist()[0]
             raise InputError(f"y holds 1 class ({label!r}): a classifier needs examples of 2 or more")
-        weights = self._weights(X, y, sample_weight)
-        self._train((inputs, targets.astype(np.int32), weights), len(self.classes_), self.label_smoothing)
+        weights = self._weights(y, sample_weight)
+        examples = counted((inputs, targets.astype(np.int32), weights))
+        self._train(examples, len(self.classes_), self.label_smoothing)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -190,15 +208,18 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         best = self._scores(X).argmax(axis=1)
         return self.classes_[best]
 
-    def _weights(self, X: Any, y: np.ndarray, sample_weight: Any) -> np.ndarray | None:
-        """What each example counts, with a mean of one; `None` if all count alike."""
-        if sample_weight is None and self.class_weight is None:
-            return None
-        weights = np.ones(len(y)) if sample_weight is None else np.asarray(_check_sample_weight(sample_weight, X))
-        if self.class_weight is not None:
-            by_class = compute_class_weight(self.class_weight, classes=self.classes_, y=y, sample_weight=sample_weight)
-            weights = weights * by_class[np.searchsorted(self.classes_, y)]
-        return (weights / weights.mean()).astype(np.float32)
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of classes that are predicted."""
+        return float(super().score(X, y, checked_weights(sample_weight, y)))
+
+    def _weights(self, y: np.ndarray, sample_weight: Any) -> np.ndarray | None:
+        """What each example counts; `None` if all count alike."""
+        weights = checked_weights(sample_weight, y)
+        if self.class_weight is None:
+            return weights
+        by_class = weights_of_classes(self.class_weight, self.classes_, y, sample_weight)
+        each = by_class[np.searchsorted(self.classes_, y)]
+        return each if weights is None else weights * each
 
     def _check_settings(self) -> None:
         super()._check_settings()
@@ -218,14 +239,16 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         targets = self._targets(X, y).astype(np.float64)
         self._is_flat = targets.ndim == 1
         targets = targets.reshape(len(targets), -1)
-        weights = None if sample_weight is None else np.asarray(_check_sample_weight(sample_weight, X))
-        self.centre_ = np.average(targets, axis=0, weights=weights)
-        spread = np.sqrt(np.average((targets - self.centre_) ** 2, axis=0, weights=weights))
-        self.unit_ = np.where(spread > 0, spread, 1.0)
-        weights = None if weights is None else (weights / weights.mean()).astype(np.float32)
+        weights = checked_weights(sample_weight, targets)
+        inputs, targets, weights = counted((inputs, targets, weights))
+        self.centre_, self.unit_ = centre_and_unit(targets, weights)
         scaled = ((targets - self.centre_) / self.unit_).astype(np.float32)
         self._train((inputs, scaled, weights), targets.shape[1])
         return self
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R², the share of the variance that is explained."""
+        return float(super().score(X, y, checked_weights(sample_weight, y)))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from descend._flags import as_flag
+from descend._scaling import centre_and_unit
 from descend.errors import InputError
 from descend.neural._augment import Augment
 from descend.neural._estimator import NeuralClassifier, Start
@@ -174,4 +175,5 @@ def _units(images: np.ndarray) -> tuple[float, float]:
     """What networks subtract from pixels, and what they divide them by."""
     if images.dtype == np.uint8:
         return 0.0, 255.0
-    return float(images.mean(dtype=np.float64)), float(images.std(dtype=np.float64)) or 1.0
+    centre, unit = centre_and_unit(images.reshape(-1, 1))
+    return float(centre[0]), float(unit[0])

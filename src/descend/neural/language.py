@@ -17,7 +17,7 @@ from descend._facts import Facts, refuse, refuse_nonfinite, refuse_other_size
 from descend._files import write_atomically
 from descend._tree import join, split
 from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
-from descend.errors import CheckpointError, InputError
+from descend.errors import CheckpointError, InputError, reading
 from descend.minimize import minimize
 from descend.neural._corpus import Text, Windows, divided, read_text
 from descend.neural._gpt import GPT, Positions, Shape
@@ -297,7 +297,8 @@ class LanguageModel(BaseEstimator):
             return min(limits, default=STEPS)
         plan = self._plan
         if plan and plan.exists():
-            return _planned_in(plan)
+            with reading(f"{plan} is damaged, begin anew with another folder", CheckpointError):
+                return Facts(json.loads(plan.read_bytes()), str(plan)).whole("steps", 1)
         return planned_steps(minimize(**settings, optimizer=self._rule(size, STEPS), steps=1).run, self.seconds)
 
     @property
@@ -338,20 +339,6 @@ class LanguageModel(BaseEstimator):
         if len(tokens) < 2:
             raise InputError("the text is a single token: there is nothing to predict from another")
         return tokens
-
-
-def _planned_in(plan: Path) -> int:
-    """The number of steps that a training was begun with.
-
-    **Raises** `CheckpointError` if that cannot be read.
-    """
-    try:
-        steps = json.loads(plan.read_bytes())["steps"]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        steps = None
-    if type(steps) is not int or steps < 1:
-        raise CheckpointError(f"{plan} is damaged, and with it how many steps were planned: begin anew elsewhere")
-    return steps
 
 
 class _Watch:
