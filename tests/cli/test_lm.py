@@ -1,5 +1,6 @@
 """`descend lm` and `descend generate`: what they write, say, go on with and refuse."""
 
+import errno
 import json
 import os
 import signal
@@ -129,7 +130,8 @@ def test_samples_that_cannot_be_written_are_tried_again(tmp_path, monkeypatch):
 
     def write_json(self, name, content):
         if name == "samples.json" and broken:
-            raise OSError(broken.pop() and 5, "Input/output error", str(self.path / name))
+            broken.clear()
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(self.path / name))
         write(self, name, content)
 
     monkeypatch.setattr(command.RunFolder, "write_json", write_json)
@@ -138,6 +140,7 @@ def test_samples_that_cannot_be_written_are_tried_again(tmp_path, monkeypatch):
         for step in (1, 2):
             model.samples_.append(Sample(step, 0.5, "a"))
             with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
                 scribe(None)
             told.append([str(warning.message).split(": ")[1] for warning in caught])
     assert told == [["it is tried again with the next sample, and at the end"], []]
