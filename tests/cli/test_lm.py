@@ -16,6 +16,7 @@ from refusal import refused
 from descend.cli._console import Console
 from descend.engine.storing import write_arrays
 from descend.neural.language import Sample
+from enforced import without_types
 
 TEXT = "pack my box with five dozen jugs. " * 42
 OPTIONS = ("--size", "tiny", "--context", 8, "--steps", 120)
@@ -136,7 +137,8 @@ def test_samples_that_cannot_be_written_are_tried_again(tmp_path, monkeypatch):
 
     monkeypatch.setattr(command.RunFolder, "write_json", write_json)
     model, told = SimpleNamespace(samples_=[]), []
-    with command._Scribe(model, command.RunFolder(tmp_path / "run", {}), Console(quiet=True)) as scribe:
+    folder = command.RunFolder(tmp_path / "run", {})
+    with without_types(), command._Scribe(model, folder, Console(quiet=True)) as scribe:
         for step in (1, 2):
             model.samples_.append(Sample(step, 0.5, "a"))
             with warnings.catch_warnings(record=True) as caught:
