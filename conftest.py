@@ -37,6 +37,7 @@ sys.meta_path.insert(0, Kernels())
 
 
 def pytest_addoption(parser):
+    """`--one-in 3` runs a third of all cases."""
     parser.addoption("--one-in", type=int, default=1, help="of the cases of each test, run one in so many")
 
 
