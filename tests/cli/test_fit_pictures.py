@@ -128,7 +128,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(descend, monkeypatch):
         patch.setattr("descend.engine.pace.TARGET", 0.0)  # a step a dispatch
         said = descend("fit", "photos", *BRIEF, "--out", "run")
     metrics = json.loads(Path("run/metrics.json").read_text())
-    assert (said.code, metrics["reason"]) == (0, "interrupted")
+    assert (said.code, metrics["reason"]) == (130, "interrupted")
     assert "go on:  the same command with --resume --out run" in said.out
     assert {path.name for path in Path("run").iterdir()} == FILES
     model = lambda folder: Path(folder, "model.safetensors").read_bytes()

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from rich.console import Console
 from typer import Argument, Option
 
-from descend.cli._closing import say
+from descend.cli._console import Console, say
 from descend.errors import InputError
 
 if TYPE_CHECKING:

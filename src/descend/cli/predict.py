@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-from rich.console import Console
 from typer import Argument, Option
 
-from descend.cli._closing import say
+from descend.cli._console import Console, say
 from descend.labelled.predicting import predicted
 from descend.labelled.storing import classifier_from
 from descend.tables.folder import load_model, read_model

@@ -11,6 +11,7 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from descend.engine.interruption import Interruption, interrupts
 from descend.errors import InputError
 from descend.linear._compact import compact
 from descend.linear._decrement import in_precision, without_proof
@@ -64,16 +65,24 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
             return least_squares(problem, watch, start)
         return solve(problem, watch, self.solver, start)
 
-    def _solved_together(self, problems: Sequence[Any], starts: Sequence[Array | None]) -> list[Solution]:
+    def _solved_together(
+        self, problems: Sequence[Any], starts: Sequence[Array | None], interrupted: Interruption
+    ) -> list[Solution]:
         """The minima of all problems at once, if they can be had so, and no callback is to follow each."""
         if getattr(self, "_skl_callbacks", None):
             return []
-        watches = [Watch(self.tol, int(self.max_iter)) for _ in problems]
+        watches = [Watch(self.tol, int(self.max_iter), interrupted=interrupted) for _ in problems]
         solutions = solve_together(problems, watches, self.solver, starts)
         return [_judged(*pair, self.tol) for pair in zip(problems, solutions, strict=False)]
 
     def _minimised(self, problems: Sequence[Any], data: Data) -> list[Solution]:
-        """Solve the problems, with callbacks, and set what was learnt and how it went as attributes."""
+        """Solve the problems, with callbacks, and set what was learnt and how it went as attributes; also when Ctrl-C
+        ends it."""
+        with interrupts() as interrupted:
+            return self._learnt(problems, data, interrupted)
+
+    def _learnt(self, problems: Sequence[Any], data: Data, interrupted: Interruption) -> list[Solution]:
+        """The same; `interrupted` is set to end it."""
         self.__dict__.pop("_streams", None)  # what `partial_fit` has learnt
         several = len(problems) > 1
         context = self._init_callback_context(max_subtasks=len(problems) if several else self.max_iter)
@@ -82,7 +91,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         starts = self._starts(problems)
         parts = [_in_users_units(problem, start) for problem, start in zip(problems, starts, strict=True)]
         solutions: list[Solution] = []
-        found = self._solved_together(problems, starts)
+        found = self._solved_together(problems, starts, interrupted)
         for number, (problem, start) in enumerate(zip(problems, starts, strict=True)):
 
             def reached(u: Array, number: int = number, problem: Any = problem) -> dict[str, Any]:
@@ -93,7 +102,9 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
             if several:
                 task = context.subcontext(f"problem {number + 1}", max_subtasks=self.max_iter)
                 task.call_on_fit_task_begin(estimator=self, **told)
-            solutions.append(found[number] if found else self._followed(problem, start, task, reached, told))
+            solutions.append(
+                found[number] if found else self._followed(problem, start, task, reached, told, interrupted)
+            )
             parts[number] = _in_users_units(problem, solutions[-1].u)
             if several:
                 kept = self._keep(*_stacked(parts))
@@ -116,7 +127,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         return [None] * len(problems)
 
     def _followed(self, problem: Any, start: Array | None, context: Any, reached: Callable[[Array], dict[str, Any]],
-                  told: dict[str, Any]) -> Solution:
+                  told: dict[str, Any], interrupted: Interruption) -> Solution:
         """One problem's solution; after each iteration the callbacks are asked whether to go on."""
         recession = Recession(problem)
         heard = bool(getattr(self, "_skl_callbacks", None))
@@ -134,7 +145,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
             unbounded = recession.evidence(best.u) if number else ""
             return asked or bool(unbounded)
 
-        watch = Watch(self.tol, int(self.max_iter), each)
+        watch = Watch(self.tol, int(self.max_iter), each, interrupted)
         solution = self._solved(problem, watch, start)
         return _judged(problem, recession.judged(solution, unbounded), self.tol)
 
@@ -150,7 +161,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         self.solver_ = worst.how
         if reason.name not in ENDS:
             warnings.warn(f"{type(self).__name__} did not reach tol={self.tol:g}; {reason}", ConvergenceWarning,
-                          stacklevel=5)
+                          stacklevel=6)
 
     def _named(self, solution: Solution) -> str:
         """Which columns a solution has something to say of."""
