@@ -40,9 +40,10 @@ where the loss has no corners and the penalty is l2 alone.
 
 from descend.linear.classification import LogisticRegression, Perceptron
 from descend.linear.files import Blocks
+from descend.linear.generalized import PoissonRegressor
 from descend.linear.kernel import SVC, SVR
 from descend.linear.regression import ElasticNet, Lasso, LinearRegression, Ridge
-from descend.linear.robust import HuberRegressor, PoissonRegressor, QuantileRegressor
+from descend.linear.robust import HuberRegressor, QuantileRegressor
 from descend.linear.svm import LinearSVC, LinearSVR, OneClassSVM
 
 __all__ = [

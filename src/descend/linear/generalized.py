@@ -1,0 +1,97 @@
+"""Regressions of what is never negative, by the logarithm of what is expected; see `descend.linear`."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import d2_tweedie_score
+
+from descend._sample_weight import checked_weights
+from descend.errors import InputError
+from descend.linear._losses import POISSON, Loss
+from descend.linear._matrix import Array
+from descend.linear._partial import PartialRegressor
+from descend.linear._problem import Problem
+from descend.linear._validation import Data, check_number, judging_targets
+
+
+class LogRegressor(PartialRegressor):
+    """A regression in which exp(x·w + b) is expected, by a deviance that is a power's, and an l2 penalty."""
+
+    what = "a target"
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_number("alpha", self.alpha)
+
+    def _power(self) -> float:
+        """The power of what is expected that its variance is proportional to."""
+        raise NotImplementedError
+
+    def _penalties(self, total: float) -> tuple[float, float]:
+        return self.alpha, 0.0
+
+    def _check_targets(self, y: Array) -> None:
+        least, positive = float(y.min()), self._power() >= 2
+        if least < 0 or (positive and least == 0):
+            must = "must be above 0" if positive else "must not be negative"
+            raise InputError(f"y is {least:g} at row {int(y.argmin())}: {self.what} {must}")
+
+    def _problem(self, data: Data) -> Problem:
+        self._check_targets(data.y)
+        if not data.y.any():
+            raise InputError("y is 0 in all rows: the best that can be expected is 0, which has no logarithm")
+        return super()._problem(data)
+
+    def predict(self, X: Any) -> Array:
+        """What is expected of each row."""
+        return np.exp(self._scores(X))
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """D², the share of the deviance that is explained; 1 at best, 0 for a constant."""
+        y = judging_targets(X, y)
+        weight = checked_weights(sample_weight, y)
+        return float(d2_tweedie_score(y, self.predict(X), sample_weight=weight, power=self._power()))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.positive_only = True
+        return tags
+
+
+class PoissonRegressor(LogRegressor):
+    """A regression of counts or rates, expected to be exp(x·w + b): minimises half the weighted mean deviance,
+    exp(z) − y z + y log y − y with z = x·w + b, plus alpha ‖w‖²/2.
+
+    Args:
+        alpha: the penalty, at least 0. Without one there is no minimum where a direction leads rows of count 0 to ever
+            lower rates and leaves the others where they are, and `stop_reason_` is "unbounded".
+        fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
+
+    Attributes:
+        coef_ (columns,), intercept_: the minimum, in the units of `X`.
+        n_iter_, loss_curve_, duality_gap_, stop_reason_, solver_: see `descend.linear`.
+
+    >>> from descend.linear import PoissonRegressor
+    >>> model = PoissonRegressor(alpha=0.0).fit([[0.0], [1.0], [0.0], [1.0]], [1, 3, 3, 5])
+    >>> model.predict([[0.0], [1.0]]).round(3)
+    array([2., 4.])
+
+    Reference: McCullagh and Nelder (1989), *Generalized linear models*.
+    """
+
+    what = "a count or a rate"
+
+    def __init__(self, *, alpha: Any = 1.0, fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000,
+                 solver: Any = "auto", warm_start: Any = False) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.tol = tol
+        self.max_iter = max_iter
+        self.solver = solver
+        self.warm_start = warm_start
+
+    def _power(self) -> float:
+        return 1.0
+
+    def _loss(self) -> Loss:
+        return Loss(POISSON)
