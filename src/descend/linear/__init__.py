@@ -40,7 +40,7 @@ where the loss has no corners and the penalty is l2 alone.
 
 from descend.linear.classification import LogisticRegression, Perceptron
 from descend.linear.files import Blocks
-from descend.linear.generalized import PoissonRegressor
+from descend.linear.generalized import GammaRegressor, PoissonRegressor
 from descend.linear.kernel import SVC, SVR
 from descend.linear.regression import ElasticNet, Lasso, LinearRegression, Ridge
 from descend.linear.robust import HuberRegressor, QuantileRegressor
@@ -51,6 +51,7 @@ __all__ = [
     "SVR",
     "Blocks",
     "ElasticNet",
+    "GammaRegressor",
     "HuberRegressor",
     "Lasso",
     "LinearRegression",

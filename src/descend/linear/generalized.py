@@ -7,7 +7,7 @@ from sklearn.metrics import d2_tweedie_score
 
 from descend._sample_weight import checked_weights
 from descend.errors import InputError
-from descend.linear._losses import POISSON, Loss
+from descend.linear._losses import GAMMA, POISSON, Loss
 from descend.linear._matrix import Array
 from descend.linear._partial import PartialRegressor
 from descend.linear._problem import Problem
@@ -95,3 +95,41 @@ class PoissonRegressor(LogRegressor):
 
     def _loss(self) -> Loss:
         return Loss(POISSON)
+
+
+class GammaRegressor(LogRegressor):
+    """A regression of positive numbers whose spread grows with what is expected, exp(x·w + b), such as costs and times:
+    minimises half the weighted mean deviance, y exp(−z) − 1 + z − log y with z = x·w + b, plus alpha ‖w‖²/2.
+
+    Args:
+        alpha: the penalty, at least 0. There is a minimum without one, too.
+        fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
+
+    Attributes:
+        coef_ (columns,), intercept_: the minimum, in the units of `X`.
+        n_iter_, loss_curve_, duality_gap_, stop_reason_, solver_: see `descend.linear`.
+
+    >>> from descend.linear import GammaRegressor
+    >>> model = GammaRegressor(alpha=0.0).fit([[0.0], [1.0], [0.0], [1.0]], [1.0, 3.0, 3.0, 5.0])
+    >>> model.predict([[0.0], [1.0]]).round(3)
+    array([2., 4.])
+
+    Reference: McCullagh and Nelder (1989), *Generalized linear models*, chapter 8.
+    """
+
+    what = "a gamma target"
+
+    def __init__(self, *, alpha: Any = 1.0, fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000,
+                 solver: Any = "auto", warm_start: Any = False) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.tol = tol
+        self.max_iter = max_iter
+        self.solver = solver
+        self.warm_start = warm_start
+
+    def _power(self) -> float:
+        return 2.0
+
+    def _loss(self) -> Loss:
+        return Loss(GAMMA)
