@@ -40,7 +40,7 @@ where the loss has no corners and the penalty is l2 alone.
 
 from descend.linear.classification import LogisticRegression, Perceptron
 from descend.linear.files import Blocks
-from descend.linear.generalized import GammaRegressor, PoissonRegressor
+from descend.linear.generalized import GammaRegressor, PoissonRegressor, TweedieRegressor
 from descend.linear.kernel import SVC, SVR
 from descend.linear.regression import ElasticNet, Lasso, LinearRegression, Ridge
 from descend.linear.robust import HuberRegressor, QuantileRegressor
@@ -63,4 +63,5 @@ __all__ = [
     "PoissonRegressor",
     "QuantileRegressor",
     "Ridge",
+    "TweedieRegressor",
 ]

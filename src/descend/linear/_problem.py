@@ -147,8 +147,8 @@ class Problem:
         return np.append(w / unit, b + centre @ w if self.intercept else 0.0)
 
     def origin(self) -> Array:
-        """Where a descent begins that is not told to begin elsewhere: at the best intercept, where scores of 0 may be so
-        far from it that a quadratic model is none there.
+        """Where a descent begins that is not told to begin elsewhere: at the best intercept, where scores of 0 may be
+        so far from it that a quadratic model is none there.
         """
         u = np.zeros(self.size)
         if self.intercept and self.loss.kind.steepest is not None:

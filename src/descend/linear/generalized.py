@@ -7,11 +7,11 @@ from sklearn.metrics import d2_tweedie_score
 
 from descend._sample_weight import checked_weights
 from descend.errors import InputError
-from descend.linear._losses import GAMMA, POISSON, Loss
+from descend.linear._losses import GAMMA, POISSON, TWEEDIE, Loss
 from descend.linear._matrix import Array
 from descend.linear._partial import PartialRegressor
 from descend.linear._problem import Problem
-from descend.linear._validation import Data, check_number, judging_targets
+from descend.linear._validation import Data, check_choice, check_number, judging_targets
 
 
 class LogRegressor(PartialRegressor):
@@ -133,3 +133,56 @@ class GammaRegressor(LogRegressor):
 
     def _loss(self) -> Loss:
         return Loss(GAMMA)
+
+
+class TweedieRegressor(LogRegressor):
+    """A regression of numbers that are never negative and may be 0, such as the costs of policies, of which most have
+    none: their variance grows with a power of what is expected, exp(x·w + b). Minimises half the weighted mean deviance
+
+        exp(qz)/q + y exp(−(1 − q) z)/(1 − q) − y^q/(q (1 − q)),  q = 2 − power,  z = x·w + b
+
+    plus alpha ‖w‖²/2. At power 1 it is the Poisson deviance, at 2 that of the gamma distribution.
+
+    Args:
+        power: from 1 to 2, between which this loss is convex. (scikit-learn's `TweedieRegressor` takes others, too.)
+        alpha: the penalty, at least 0. Below a power of 2 there is no minimum without one where a direction leads rows
+            whose target is 0 to ever lower ones and leaves the others where they are: `stop_reason_` is "unbounded".
+        link: "log", what is linear of what is expected.
+        fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
+
+    Attributes:
+        coef_ (columns,), intercept_: the minimum, in the units of `X`.
+        n_iter_, loss_curve_, duality_gap_, stop_reason_, solver_: see `descend.linear`.
+
+    >>> from descend.linear import TweedieRegressor
+    >>> model = TweedieRegressor(power=1.5, alpha=0.0).fit([[0.0], [1.0], [0.0], [1.0]], [0.0, 3.0, 4.0, 5.0])
+    >>> model.predict([[0.0], [1.0]]).round(3)
+    array([2., 4.])
+
+    Reference: Jørgensen (1987), "Exponential dispersion models".
+    """
+
+    what = "a Tweedie target"
+
+    def __init__(self, *, power: Any = 1.5, alpha: Any = 1.0, link: Any = "log", fit_intercept: Any = True,
+                 tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto", warm_start: Any = False) -> None:
+        self.power = power
+        self.alpha = alpha
+        self.link = link
+        self.fit_intercept = fit_intercept
+        self.tol = tol
+        self.max_iter = max_iter
+        self.solver = solver
+        self.warm_start = warm_start
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_number("power", self.power, low=1.0, high=2.0)
+        check_choice("link", self.link, ("log",))
+
+    def _power(self) -> float:
+        return float(self.power)
+
+    def _loss(self) -> Loss:
+        limits = {1.0: Loss(POISSON), 2.0: Loss(GAMMA)}
+        return limits.get(self._power(), Loss(TWEEDIE, self._power()))
