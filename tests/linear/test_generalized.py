@@ -127,3 +127,14 @@ def test_what_means_nothing_is_refused() -> None:
     ):
         with pytest.raises(InputError, match=told):
             model.fit(X, y)
+
+
+@pytest.mark.parametrize("power", POWERS)
+@pytest.mark.parametrize("y", [1e-6, 1e6])
+def test_a_constant_is_expected_of_what_is_constant(y: float, power: float) -> None:
+    """Their loss is 0, and of that nothing is relative."""
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    for alpha in (0.0, 1.0):
+        model = TweedieRegressor(power=power, alpha=alpha).fit(X, np.full(50, y))
+        assert model.stop_reason_.name == "converged"
+        np.testing.assert_allclose(model.predict(X), y, rtol=1e-6)
