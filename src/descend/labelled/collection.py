@@ -1,7 +1,8 @@
 """Pictures or texts with their classes, and which of them are held out."""
 
+import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -42,6 +43,7 @@ class Collection:
     - `classes`: their names, in the order of their numbers.
     - `examples`: to learn from, or to divide.
     - `test`: to be held out, if the collection brings them.
+    - `validation`: to see by when to stop, if it brings them.
     - `target`, `column`: what is told apart; for texts, the columns of the table that have the classes and the texts.
     - `notes`: what was done to them, in sentences.
     """
@@ -52,9 +54,32 @@ class Collection:
     classes: tuple[str, ...]
     examples: Examples
     test: Examples | None = None
+    validation: Examples | None = None
     target: str = CLASS
     column: str = ""
     notes: tuple[str, ...] = ()
+
+
+def digest_of(classes: tuple[str, ...], *parts: Examples | None) -> str:
+    """A digest of pictures, their classes, and which part they are in."""
+    digest = hashlib.sha256("\0".join(classes).encode())
+    for number, part in enumerate(parts):
+        if part is not None:
+            digest.update(repr((number, part.inputs.dtype, part.inputs.shape)).encode())
+            digest.update(np.ascontiguousarray(part.inputs).data)
+            digest.update(part.targets.data)
+    return digest.hexdigest()
+
+
+def refuse_unknown(labels: Iterable[Any], other: str, learn: str) -> None:
+    """Refuse labels of other examples that those to learn from do not have.
+
+    **Raises** `InputError` if there are any.
+    """
+    unknown = sorted(map(str, labels))
+    if unknown:
+        raise InputError(f"{other} has the class '{unknown[0]}', which {learn} has not: nothing can be "
+                         "learnt of it")
 
 
 def divided(collection: Collection, share: float, seed: int) -> tuple[Examples, Examples]:
