@@ -43,9 +43,9 @@ class Collection:
     - `classes`: their names, in the order of their numbers.
     - `examples`: to learn from, or to divide.
     - `test`: to be held out, if the collection brings them.
-    - `validation`: to see by when to stop, if it brings them.
     - `target`, `column`: what is told apart; for texts, the columns of the table that have the classes and the texts.
     - `notes`: what was done to them, in sentences.
+    - `validation`: to see by when to stop, if the collection brings them.
     """
 
     kind: Kind
@@ -54,10 +54,10 @@ class Collection:
     classes: tuple[str, ...]
     examples: Examples
     test: Examples | None = None
-    validation: Examples | None = None
     target: str = CLASS
     column: str = ""
     notes: tuple[str, ...] = ()
+    validation: Examples | None = None
 
 
 def digest_of(classes: tuple[str, ...], *parts: Examples | None) -> str:

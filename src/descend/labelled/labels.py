@@ -37,33 +37,32 @@ def labels_from(table: Table, path: Path) -> Labels | None:
 
     **Raises** `InputError` if it says two things of one picture.
     """
-    columns = _columns(table.frame)
-    if columns is None:
+    told = _told(table.frame)
+    if told is None:
         return None
-    files, labels = (as_text(table.frame[column]) for column in columns)
+    files, labels = told
     known = (files.notna() & labels.notna()).to_numpy()
-    told = dict.fromkeys(zip(files[known], labels[known], strict=True))  # each once, in the table's order
-    places = {name: path.parent / os.path.normpath(name) for name, _ in told}
     by_path: dict[Path, tuple[str, str]] = {}
-    for name, label in told:
-        before = by_path.setdefault(places[name], (name, label))
+    for name, label in zip(files[known], labels[known], strict=True):
+        before = by_path.setdefault(path.parent / os.path.normpath(name), (name, label))
         if before[1] != label:
             raise InputError(f"{shown(path)} has {name!r} with the labels {before[1]!r} and {label!r}: keep one of "
                              "them")
     dropped = int((~known).sum())
     notes = (f"{dropped:,} rows of {shown(path.name)} lack a file or a label",) if dropped else ()
-    names, classes = zip(*by_path.values(), strict=True) if by_path else ((), ())
+    names, classes = zip(*by_path.values(), strict=True)
     return Labels(names, tuple(by_path), classes, notes)
 
 
-def speaks_of_pictures(labels: Labels) -> bool:
-    """Whether the files are pictures by their names, of this machine's kinds or others'."""
-    return bool(labels.paths) and (is_picture(labels.paths[0]) or labels.paths[0].suffix.lower() in HEIF)
-
-
-def _columns(frame: pd.DataFrame) -> tuple[object, object] | None:
+def _told(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series] | None:
+    """Both columns as text, if they are there, and the first file that has a label is a picture by its name."""
     named = {str(name).strip().casefold(): name for name in frame.columns}
-    return (named[FILE], named[LABEL]) if FILE in named and LABEL in named else None
+    if not {FILE, LABEL} <= set(named):
+        return None
+    files, labels = as_text(frame[named[FILE]]), as_text(frame[named[LABEL]])
+    first = files[files.notna() & labels.notna()].head(1)
+    are_pictures = any(is_picture(Path(name)) or Path(name).suffix.lower() in HEIF for name in first)
+    return (files, labels) if are_pictures else None
 
 
 def _may_be_one(path: Path) -> bool:
@@ -81,6 +80,6 @@ def _may_be_one(path: Path) -> bool:
 
 def _is_one(path: Path) -> bool:
     try:
-        return _columns(read_table(path).frame) is not None
+        return _told(read_table(path).frame) is not None
     except InputError:
         return False

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from descend.errors import InputError
-from descend.labelled.labels import Labels, labels_from, tables_of_labels
-from descend.neural.pictures import HEIF, is_picture, named, shortened, shown
+from descend.labelled.labels import labels_from, tables_of_labels
+from descend.neural.pictures import HEIF, counted, is_picture, listed, named, shortened, shown
 from descend.tables.reading import read_table
 
 LEARN, VALIDATE, TEST = "learn from", "validate on", "test on"
@@ -17,7 +17,7 @@ PARTS = {
     "val": VALIDATE, "valid": VALIDATE, "validation": VALIDATE, "dev": VALIDATE,
     "test": TEST, "testing": TEST, "eval": TEST,
 }  # fmt: skip
-NAMED = 3  # of many things, those that a note names
+NAMED = 3  # kinds of files that a note names
 EXPECTED = ("a folder of pictures for each class, train, val and test with such folders, a table with the columns file "
             "and label, or IDX files")
 
@@ -85,7 +85,9 @@ def layout_of(root: Path) -> Layout:
         if table is None:
             part = _by_folder(files, prefix)
         else:
-            found = _labels(root / table)
+            found = labels_from(read_table(root / table), root / table)
+            if found is None:
+                raise InputError(f"{shown(root / table)} has changed while it was read: try again")
             part = Part(shown(root / table), found.paths, found.labels, found.names)
             notes += [f"{len(part.paths):,} pictures with the labels in {shown(table)}", *found.notes]
             used.add(root / table)
@@ -96,8 +98,8 @@ def layout_of(root: Path) -> Layout:
         raise InputError(f"{shown(root)} is a folder without anything to learn from: expected {EXPECTED}"
                          + "".join(f"; {note}" for note in passed_over(files, used)))
     if len(prefixes) > 1 or prefixes[LEARN] != Path():
-        notes.insert(0, "; ".join(f"{shown(prefix)}: to {purpose}" for purpose, prefix in prefixes.items()
-                                  if purpose in parts))
+        notes.insert(0, "; ".join(f"{shown(prefixes[purpose])}: {len(parts[purpose].paths):,} to {purpose}"
+                                  for purpose in parts))
     empty = [] if any(tables.values()) else _empty_classes(files, prefixes.values())
     return Layout(parts, (*notes, *empty, *passed_over(files, used)))
 
@@ -108,16 +110,14 @@ def passed_over(files: Files, used: Iterable[Path]) -> list[str]:
     unused = [path for path in files.files if files.root / path not in rest]
     notes = []
     if pictures := [path for path in unused if is_picture(path)]:
-        notes.append(f"{_counted(pictures, 'picture has', 'pictures have')} no class, and "
-                     f"{'was' if len(pictures) == 1 else 'were'} passed over")
+        notes.append(f"{counted(pictures, 'picture')} without a class, passed over: {listed(pictures)}")
     others = Counter(path.suffix.lower() for path in unused if not is_picture(path))
     if others:
         kinds = ", ".join(f"{count:,} {shortened(shown(kind)) if kind else 'without an ending'}"
-                          for kind, count in others.most_common(NAMED))
+                          for kind, count in sorted(others.items(), key=lambda pair: (-pair[1], pair[0]))[:NAMED])
         more = f" and of {len(others) - NAMED:,} more kinds" if len(others) > NAMED else ""
-        total = others.total()
         needs = "; to read HEIC, install the package pillow-heif" if HEIF & set(others) else ""
-        notes.append(f"{total:,} {'file was' if total == 1 else 'files were'} passed over: {kinds}{more}{needs}")
+        notes.append(f"{counted(range(others.total()), 'other file')} passed over: {kinds}{more}{needs}")
     return notes
 
 
@@ -154,7 +154,7 @@ def _parts(files: Files) -> dict[str, Path]:
         return alone
     learn = by_purpose[LEARN]
     if any(path.parts[0] == learn.name and len(path.parts) > 2 for path in files.pictures) or _table(files, learn):
-        return by_purpose
+        return {purpose: by_purpose[purpose] for purpose in (LEARN, VALIDATE, TEST) if purpose in by_purpose}
     if others or _table(files, Path()):
         return alone
     raise InputError(f"{shown(files.root / learn)} has pictures to learn from, but no folder for each class, nor a "
@@ -169,13 +169,6 @@ def _table(files: Files, prefix: Path) -> Path | None:
         raise InputError(f"{shown(files.root / prefix)} has several tables of labels, "
                          f"{' and '.join(shown(path.name) for path in found[:NAMED])}: keep one of them")
     return found[0].relative_to(files.root) if found else None
-
-
-def _labels(path: Path) -> Labels:
-    found = labels_from(read_table(path), path)
-    if found is None or not found.paths:
-        raise InputError(f"{shown(path)} has no row with a file and a label")
-    return found
 
 
 def _by_folder(files: Files, prefix: Path) -> Part:
@@ -197,7 +190,7 @@ def _refuse_two_levels(folder: Path, paths: list[tuple[str, ...]]) -> None:
         inner.setdefault(outer, set()).add(rest[0])
     common = sorted(set.intersection(*inner.values())) if len(inner) > 1 else []
     if len(common) > 1:
-        outer, within = (_listed(names) for names in (sorted(inner), common))
+        outer, within = (listed(names) for names in (sorted(inner), common))
         one = shown(folder / min(inner))
         raise InputError(f"{shown(folder)}: its folders {outer} all hold the same folders, {within}: if these are the "
                          f"classes, name one of the folders, such as {one}, or call them train, val and test; if not, "
@@ -207,14 +200,4 @@ def _refuse_two_levels(folder: Path, paths: list[tuple[str, ...]]) -> None:
 def _empty_classes(files: Files, prefixes: Iterable[Path]) -> list[str]:
     full = {parent for path in files.pictures for parent in path.parents}
     empty = [path for prefix in prefixes for path in files.folders if path.parent == prefix and path not in full]
-    return [f"{_counted(empty, 'folder has', 'folders have')} no pictures"] if empty else []
-
-
-def _counted(paths: list[Path], one: str, several: str) -> str:
-    """How many, and the first of them by name."""
-    return f"{len(paths):,} {one if len(paths) == 1 else several} ({_listed(paths)})"
-
-
-def _listed(paths: Iterable[str | Path]) -> str:
-    named = [shortened(shown(path)) for path in paths]
-    return ", ".join(named[:NAMED]) + (f" and {len(named) - NAMED:,} more" if len(named) > NAMED else "")
+    return [f"{counted(empty, 'folder')} without pictures: {listed(empty)}"] if empty else []

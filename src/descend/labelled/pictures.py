@@ -1,6 +1,5 @@
 """Pictures from what the user names: a folder, a table of labels, or IDX files."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,15 +8,14 @@ import numpy as np
 from descend.errors import InputError
 from descend.labelled.collection import Collection, Examples, digest_of, refuse_unknown
 from descend.labelled.idx import from_idx, sets_of_images, to_learn_from
-from descend.labelled.labels import LABEL, labels_from, speaks_of_pictures
+from descend.labelled.labels import LABEL, labels_from
 from descend.labelled.layout import LEARN, TEST, VALIDATE, Layout, Part, layout_of, passed_over, scanned
 from descend.neural.idx import is_idx, read_idx
-from descend.neural.pictures import Header, Unreadable, look_at, named, read_pictures, shown
+from descend.neural.pictures import Header, Unreadable, counted, listed, look_at, named, read_pictures, shown
 from descend.tables.reading import Table
 
 __all__ = ["LABEL", "has_pictures", "labelled_by", "pictures_to_predict", "read_collection"]
 SIDE = 64  # pixels along the shorter side, at the most: a step on larger pictures would take minutes
-NAMED = 3  # files that a note names
 WITHOUT_THEM = ", or go on without what cannot be read by --skip-damaged"
 
 
@@ -52,7 +50,7 @@ def labelled_by(table: Table, source: str, skip_damaged: bool = False) -> Collec
     """
     path = Path(source).expanduser()
     found = labels_from(table, path)
-    if found is None or not speaks_of_pictures(found):
+    if found is None:
         return None
     layout = Layout({LEARN: Part(shown(path), found.paths, found.labels, found.names)}, found.notes)
     return _read(layout, path.parent, table.name, skip_damaged)
@@ -121,8 +119,8 @@ def _read(layout: Layout, root: Path, name: str, skip_damaged: bool) -> Collecti
     skipped = (_skipped(unreadable),) if unreadable.reasons else ()
     held = [examples.get(purpose) for purpose in (VALIDATE, TEST)]
     return Collection(
-        "pictures", name, digest_of(classes, examples[LEARN], *held), classes, examples[LEARN], held[1], held[0],
-        notes=(*layout.notes, *skipped, *shape.notes),
+        "pictures", name, digest_of(classes, examples[LEARN], *held), classes, examples[LEARN], held[1],
+        validation=held[0], notes=(*layout.notes, *skipped, *shape.notes),
     )
 
 
@@ -134,9 +132,7 @@ def _those(part: Part, unreadable: Unreadable) -> Part:
 
 
 def _skipped(unreadable: Unreadable) -> str:
-    count = len(unreadable.reasons)
-    what = "picture that cannot be read was" if count == 1 else "pictures that cannot be read were"
-    return f"{count:,} {what} left out: {_listed(list(unreadable.reasons))}"
+    return f"{counted(unreadable.reasons, 'picture')} that cannot be read, left out: {listed(unreadable.reasons)}"
 
 
 def _shape(headers: dict[Path, Header], learn: Part, root: Path) -> _Shape:
@@ -156,10 +152,5 @@ def _shape(headers: dict[Path, Header], learn: Part, root: Path) -> _Shape:
     if greys and not all_grey:
         names = [path.relative_to(root) if path.is_relative_to(root) else path for path in greys]
         verb = "is" if len(greys) == 1 else "are"
-        notes.append(f"{_listed(names)} {verb} grey among colour pictures: read as colour")
+        notes.append(f"{listed(names)} {verb} grey among colour pictures: read as colour")
     return _Shape(size, all_grey, tuple(notes))
-
-
-def _listed(paths: Sequence[Path]) -> str:
-    more = f" and {len(paths) - NAMED:,} more" if len(paths) > NAMED else ""
-    return f"{', '.join(map(shown, paths[:NAMED]))}{more}"

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps, features
+from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from descend._text import visible
 from descend.errors import InputError
@@ -23,7 +23,7 @@ HEIF_READER = "pillow_heif"
 GREY = frozenset({"1", "L", "LA", "La", "I;16", "I;16B", "I;16L"})  # Pillow's modes of one channel, or with opacity
 TURNED = frozenset({5, 6, 7, 8})  # EXIF's orientations of pictures that lie on their side
 ORIENTATION = 0x0112  # its tag
-NAMED, LONGEST = 5, 160  # files that a refusal names, and letters of each name and reason
+REASONED, NAMED, LONGEST = 5, 3, 160  # files told of with a reason, and by name alone; letters of each
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Unreadable:
 
     def refusal(self, total: int, others: str = "") -> InputError:
         """All of them on one line, of which a few are named. `others`: what else can be done about them."""
-        told = [f"{shortened(shown(path))} {shortened(why)}" for path, why in list(self.reasons.items())[:NAMED]]
+        told = [f"{shortened(shown(path))} {shortened(why)}" for path, why in list(self.reasons.items())[:REASONED]]
         if len(self.reasons) == 1:
             return InputError(f"{told[0]}: mend it or take it away{others}")
-        more = f"; and {len(self.reasons) - NAMED:,} more" if len(self.reasons) > NAMED else ""
+        more = f"; and {len(self.reasons) - REASONED:,} more" if len(self.reasons) > REASONED else ""
         return InputError(f"{len(self.reasons):,} of {total:,} pictures cannot be read: {'; '.join(told)}{more}: mend "
                           f"them or take them away{others}")
 
@@ -105,6 +105,17 @@ def shortened(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]}…{text[-LONGEST // 2 :]}"
 
 
+def counted(things: Sized, name: str) -> str:
+    """How many there are of them."""
+    return f"{len(things):,} {name}{'' if len(things) == 1 else 's'}"
+
+
+def listed(paths: Iterable[Path | str]) -> str:
+    """The first few of them, and how many more there are."""
+    names = [shortened(shown(path)) for path in paths]
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
+
+
 def _header(picture: Image.Image) -> Header:
     width, height = picture.size
     # Of TIFF files, Pillow turns the picture itself.
@@ -154,6 +165,7 @@ def _done(path: Path, unreadable: Unreadable, work: Callable[[Image.Image], T]) 
     except Image.DecompressionBombError:
         unreadable.reasons[path] = f"has more than the {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels that are read"
     except Exception as error:  # a damaged file leads Pillow's readers to errors of any kind
-        why = " ".join(visible(str(error)).split()) or type(error).__name__
-        unreadable.reasons[path] = f"is damaged, or no picture that can be read ({why})"
+        unknown = isinstance(error, UnidentifiedImageError)  # whose message has the path once more
+        why = "no format is known by its content" if unknown else " ".join(visible(str(error)).split())
+        unreadable.reasons[path] = f"is damaged, or no picture that can be read ({why or type(error).__name__})"
     return None
