@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import logging
 import os
 import re
 import signal
@@ -178,6 +179,18 @@ def test_parts_are_learnt_from_and_validated_on_without_what_is_damaged(descend)
     Path("photos/val/list.txt").write_text("0.png")
     said = predict()
     assert said.out == "8 predictions in out.csv, column 'prediction'\n1 other file passed over: 1 .txt\n"
+
+
+def test_a_damaged_picture_is_told_of_by_nobody_else(descend, monkeypatch):
+    """Pillow's reader of TIFF logs that there are too many samples a pixel, as tag 277 has it, before it gives up."""
+    monkeypatch.setattr(logging.root, "handlers", [])  # pytest's own, with which nothing comes to the standard error
+    paint("photos", 6)
+    file = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(file, "TIFF")
+    tag, raw = struct.pack("<HHI", 277, 3, 1), file.getvalue()
+    place = raw.index(tag) + len(tag)
+    Path("photos/noon/x.tif").write_bytes(raw[:place] + struct.pack("<I", 51459) + raw[place + 4 :])
+    refused(descend("fit", "photos"), "photos/noon/x.tif is damaged, or no picture")
 
 
 def test_a_table_of_labels(descend):

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from descend._text import in_a_line
 from descend.errors import InputError
 
 Kind = Literal["pictures", "texts"]
@@ -78,7 +79,7 @@ def refuse_unknown(labels: Iterable[Any], other: str, learn: str) -> None:
     """
     unknown = sorted(map(str, labels))
     if unknown:
-        raise InputError(f"{other} has the class '{unknown[0]}', which {learn} has not: nothing can be "
+        raise InputError(f"{other} has the class '{in_a_line(unknown[0])}', which {learn} has not: nothing can be "
                          "learnt of it")
 
 
@@ -94,8 +95,9 @@ def divided(collection: Collection, share: float, seed: int) -> tuple[Examples, 
     if collection.test is not None:
         return examples, collection.test
     if counts.min() < 2:
-        raise InputError(f"class '{classes[int(counts.argmin())]}' has one of the {collection.kind} alone, and needs "
-                         "one to learn from and one to check on: add to it, or take it away")
+        lonely = in_a_line(classes[int(counts.argmin())])
+        raise InputError(f"class '{lonely}' has one of the {collection.kind} alone, and needs one to learn from and "
+                         "one to check on: add to it, or take it away")
     held = max(math.ceil(share * len(examples)), len(classes))
     if len(examples) - held < len(classes):
         raise InputError(f"{len(examples):,} {collection.kind} are too few to hold out {held:,} and learn from the "

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from descend._text import in_a_line
 from descend.errors import InputError
 from descend.labelled.collection import Collection, Examples, digest_of, refuse_unknown
 from descend.labelled.idx import from_idx, sets_of_images, to_learn_from
@@ -19,13 +20,13 @@ SIDE = 64  # pixels along the shorter side, at the most: a step on larger pictur
 WITHOUT_THEM = ", or go on without what cannot be read by --skip-damaged"
 
 
-def has_pictures(source: str) -> bool:
+def has_pictures(source: str | Path) -> bool:
     """Whether a source is a folder, or an IDX file: then it has pictures, or nothing that can be read."""
     path = Path(source).expanduser()
     return path.is_dir() or (path.is_file() and is_idx(path))
 
 
-def read_collection(source: str, skip_damaged: bool = False) -> Collection:
+def read_collection(source: str | Path, skip_damaged: bool = False) -> Collection:
     """The pictures of a folder, or of IDX files, with their classes.
 
     A folder has a folder for each class, a table of labels, or IDX files; or folders called train, val and test, or so,
@@ -43,7 +44,7 @@ def read_collection(source: str, skip_damaged: bool = False) -> Collection:
     return _read(layout_of(path), path, name, skip_damaged)
 
 
-def labelled_by(table: Table, source: str, skip_damaged: bool = False) -> Collection | None:
+def labelled_by(table: Table, source: str | Path, skip_damaged: bool = False) -> Collection | None:
     """The pictures that a table in a file gives labels to; None, if it speaks of none.
 
     **Raises** `InputError` as `read_collection` does.
@@ -56,7 +57,7 @@ def labelled_by(table: Table, source: str, skip_damaged: bool = False) -> Collec
     return _read(layout, path.parent, table.name, skip_damaged)
 
 
-def pictures_to_predict(source: str, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str], list[str]]:
+def pictures_to_predict(source: str | Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str], list[str]]:
     """All pictures of a folder, of a file of its own, or of an IDX file, as a network takes them; their names, and what
     is to be told of other files.
 
@@ -108,7 +109,7 @@ def _read(layout: Layout, root: Path, name: str, skip_damaged: bool) -> Collecti
     parts = {purpose: _those(part, unreadable) for purpose, part in layout.parts.items()}
     classes = tuple(np.unique(parts[LEARN].labels).tolist())
     if len(classes) < 2:
-        alone = f" alone, '{classes[0]}'" if classes else ""
+        alone = f" alone, '{in_a_line(classes[0])}'" if classes else ""
         raise InputError(f"{parts[LEARN].where} has pictures of one class{alone}: there must be two or more")
     examples = {}
     for purpose, part in parts.items():

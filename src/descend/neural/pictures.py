@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError, features
 
-from descend._text import visible
+from descend._text import in_a_line, visible
 from descend.errors import InputError
 
 T = TypeVar("T")
@@ -97,7 +97,7 @@ def named(path: Path | str) -> str:
 
 def shown(path: Path | str) -> str:
     """A path in a message: one line, whatever is in its name."""
-    return visible(named(path)).replace("\n", "\\n")
+    return in_a_line(named(path))
 
 
 def shortened(text: str) -> str:
@@ -148,6 +148,9 @@ def _done(path: Path, unreadable: Unreadable, work: Callable[[Image.Image], T]) 
     is read; the second would take gigabytes.
     """
     if path.suffix.lower() in HEIF:
+        if not is_picture(path):
+            unreadable.reasons[path] = "is HEIC, which is read where the package pillow-heif is installed"
+            return None
         import_module(HEIF_READER).register_heif_opener()
     try:
         if not path.is_file():  # from a pipe, nothing might ever come
