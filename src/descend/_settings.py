@@ -12,7 +12,7 @@ from descend._tree import Tree, is_plain_list, named_leaves, split
 from descend.engine.begin import Setup
 from descend.engine.descent import Descent, Static
 from descend.engine.loss import Carried
-from descend.engine.search import FIRST, Race
+from descend.engine.search import USUAL_RATE, Race
 from descend.engine.trainer import Validate
 from descend.errors import InputError
 from descend.optimizers import EMA, LBFGS, LBFGSB, Optimizer, as_optimizer
@@ -76,7 +76,7 @@ def rule_of(
     if setup.is_noiseless:
         return within(LBFGS()), None
     race = Race(steps, *_crowding(setup, steps), within)
-    return dataclasses.replace(race, steps=None, passes=math.inf).rule(FIRST), race
+    return dataclasses.replace(race, steps=None, passes=math.inf).rule(USUAL_RATE), race
 
 
 def _bounded(optimizer: Any, bounds: Any, setup: Setup) -> LBFGSB:
