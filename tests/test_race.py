@@ -14,6 +14,7 @@ from descend.engine.search import (
     BETA2,
     CAREFUL_RATE,
     FORGOTTEN,
+    FURTHER,
     LEAST,
     MOST,
     MOST_DECAY,
@@ -65,15 +66,14 @@ class TestSearch:
         assert len(trials) == TRIALS
 
     def test_stays_at_the_usual_rate_where_others_bring_hardly_more(self):
-        slope = NEARLY * 0.9  # of what is gained in all, between all three
-        trials, rate = searched(lambda log: 0.0 - slope * (log - math.log10(USUAL_RATE)) / 0.5 * 0.98)
+        up = lambda log: (log - math.log10(USUAL_RATE)) / FURTHER  # in steps of the search
+        trials, rate = searched(lambda log: -0.9 * NEARLY * up(log))  # of 1, which is gained in all
         assert rate == USUAL_RATE
         assert len(trials) == 3
-        _, rate = searched(lambda log: 0.0 - 2 * slope * (log - math.log10(USUAL_RATE)) / 0.5)
-        assert rate > USUAL_RATE
+        assert searched(lambda log: -1.5 * NEARLY * up(log))[1] > USUAL_RATE
 
     def test_comes_back_from_rates_that_diverge(self):
-        trials, rate = searched(lambda log: math.inf if log > -2.5 else 0.5)
+        _, rate = searched(lambda log: math.inf if log > -2.5 else 0.5)
         assert math.log10(rate) == pytest.approx(-2.75)
         assert next_rates([Trial(rate, math.inf) for rate in (1e-2, 1e-1, 1e-3)], 1.0)[0] < 1e-3
         assert searched(lambda _: math.inf)[1] < 1e-4
@@ -99,8 +99,8 @@ class TestSearch:
             return advance_many(runs, n)
 
         monkeypatch.setattr("descend.engine.search.advance_many", counted)
-        run = begin(lambda w, batch: jnp.mean(batch) + 0.0 * w.sum(), np.zeros(6), Y, optimizer=Race(steps).rule(USUAL_RATE),
-                    batch_size=10)
+        run = begin(lambda w, batch: jnp.mean(batch) + 0.0 * w.sum(), np.zeros(6), Y,
+                    optimizer=Race(steps).rule(USUAL_RATE), batch_size=10)
         found = Race(steps)(run, lambda: False, lambda *_: None)
         assert not found.seen
         assert 250 < sum(taken) <= max(steps / 2, 1200)

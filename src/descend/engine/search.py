@@ -121,7 +121,8 @@ class Race:
     ) -> tuple[float, list[Trial]]:
         """Trials of so many steps each, and the loss at the start on the batches that they are judged by."""
         judged = math.ceil(JUDGED * steps)
-        start, trials = math.nan, []
+        start = math.nan
+        trials: list[Trial] = []
         while (rates := next_rates(trials, start)) and not is_over():
             tell(len(trials))
             falling = [trial for trial, _ in advance_many(self._forks(run, rates, steps), steps - judged)]
