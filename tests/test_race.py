@@ -18,9 +18,9 @@ from descend.engine.search import (
     LEAST,
     MOST,
     MOST_DECAY,
-    NEARLY,
     PASSES,
     TRIALS,
+    UNKNOWN_CROWDING,
     USUAL_RATE,
     Race,
     Search,
@@ -53,28 +53,29 @@ def searched(loss, start=1.0):
 
 
 class TestSearch:
-    @pytest.mark.parametrize("exponent", [-2.75, -2.25, -1.75, -1.25, -0.75])
+    @pytest.mark.parametrize("exponent", [-3.0, -2.5, -2.0, -1.5, -1.0])
     def test_goes_where_the_loss_falls(self, exponent):
         trials, rate = searched(lambda log: 0.2 * (log - exponent) ** 2)
         assert math.log10(rate) == pytest.approx(exponent)
         assert len(trials) <= TRIALS
 
-    @pytest.mark.parametrize(("exponent", "least"), [(-6.0, -3.25), (2.0, -0.25)])
+    @pytest.mark.parametrize(("exponent", "least"), [(-6.0, -3.5), (2.0, -0.5)])
     def test_goes_on_for_as_long_as_it_may(self, exponent, least):
         trials, rate = searched(lambda log: 0.1 * abs(log - exponent))
         assert math.log10(rate) == pytest.approx(least)
         assert len(trials) == TRIALS
 
-    def test_stays_at_the_usual_rate_where_others_bring_hardly_more(self):
+    @pytest.mark.parametrize(("height", "enough"), [(1.0, 0.03), (0.01, 0.001)])  # 3 % of 1, 10 % of 0.01
+    def test_stays_at_the_usual_rate_where_others_bring_hardly_more(self, height, enough):
         up = lambda log: (log - math.log10(USUAL_RATE)) / FURTHER  # in steps of the search
-        trials, rate = searched(lambda log: -0.9 * NEARLY * up(log))  # of 1, which is gained in all
+        trials, rate = searched(lambda log: height - 0.9 * enough * up(log), start=1 + height)
         assert rate == USUAL_RATE
         assert len(trials) == 3
-        assert searched(lambda log: -1.5 * NEARLY * up(log))[1] > USUAL_RATE
+        assert searched(lambda log: height - 1.2 * enough * up(log), start=1 + height)[1] > USUAL_RATE
 
     def test_comes_back_from_rates_that_diverge(self):
-        _, rate = searched(lambda log: math.inf if log > -2.5 else 0.5)
-        assert math.log10(rate) == pytest.approx(-2.75)
+        _, rate = searched(lambda log: math.inf if log > -2.7 else 0.5)
+        assert math.log10(rate) == pytest.approx(-3.0)
         assert next_rates([Trial(rate, math.inf) for rate in (1e-2, 1e-1, 1e-3)], 1.0)[0] < 1e-3
         assert searched(lambda _: math.inf)[1] < 1e-4
 
@@ -150,7 +151,7 @@ class TestMinimize:
         fit = minimize(loss, start, (places, values), batch_size=32, steps=1500)
         assert fit.search.steps_each == 120  # in trials of sixty, nothing was seen
         assert fit.search.seen
-        assert fit.history["loss"][-100:].mean() < 0.001 * values.var()
+        assert fit.history["loss"][-100:].mean() < 0.01 * values.var()
 
     @pytest.mark.parametrize(("width", "epochs"), [(6, 1), (6, 30), (600, 2), (600, 30)])
     def test_what_weights_forget_depends_on_how_many_there_are_and_how_often_examples_are_seen(self, width, epochs):
@@ -168,7 +169,7 @@ class TestMinimize:
         unknown = IterableBatches(lambda epoch: [(X[:50], Y[:50])])
         fit = minimize(squares, np.zeros(6), unknown, steps=100)
         rule = fit.run.descent.optimizer
-        assert rule.weight_decay == pytest.approx(min(FORGOTTEN / (fit.search.rate * 50), MOST_DECAY))
+        assert rule.weight_decay == pytest.approx(min(FORGOTTEN * UNKNOWN_CROWDING**0.5 / (fit.search.rate * 50), MOST_DECAY))
 
     def test_whole_functions_are_left_to_a_line_search(self):
         assert isinstance(minimize(lambda x: (x**2).sum(), [1.0, 2.0]).run.descent.optimizer, LBFGS)

@@ -5,8 +5,8 @@ and a fall to nothing; the mean of its last losses says where it led. The first 
 rate, and one half a decade above and below. The search goes on where the loss falls clearly more.
 
 Short descents tell rates that are far off, and little of rates that are near: what is best after fifty steps is often
-not what is best after two thousand, and a fiftieth of what was gained may be chance. So of all rates that led down
-nearly as far as the best, the one nearest to the usual one is taken.
+not what is best after two thousand. So of all rates that led down nearly as far as the best, the one nearest to the
+usual one is taken: to within 3 % of what was gained, and to within a tenth of the loss.
 
 A trial has fifty steps at the least, as fewer choose by chance. Where none led below the start by a twentieth of the
 loss there, little was seen: the first steps of some losses tell nothing. The trials are then made anew, twice as long,
@@ -43,14 +43,15 @@ TRIALS = 5
 SHARE, LEAST, MOST = 0.04, 50, 500  # a trial's steps: this share of the descent's, within these bounds
 FREE, UNSEEN = 1200, 0.5  # steps that all trials may take while little is seen, or this share of the descent's
 LEARNT = 0.05  # of the loss at the start, by which a trial has to end below it, or it has seen nothing yet
-USUAL_RATE, FURTHER = 10**-1.75, 0.5  # the rate that is tried first, and the decades to the next
-NEARLY = 0.02  # of how far the best trial led down: less than this is no reason to leave the usual rate
+USUAL_RATE, FURTHER = 1e-2, 0.5  # the rate that is tried first, and the decades to the next
+NEARLY = 0.03, 0.1  # of how far the best trial led down, and of its loss: less is no reason to leave the usual rate
 CAREFUL_RATE = 1e-3  # where all trials led up
 JUDGED = 1 / 5  # of a trial: the steps at its end that it is judged by, where the rate falls to nothing
 RISE, LONGEST = 0.05, 10**9  # the warm-up's share of a descent; the length of one without an end
 USUAL_STEPS = 5000  # how long a descent without an end is thought to be, where its decay depends on it
 BETA2 = 0.98  # fewer steps than usual are averaged over, so that shorter descents, too, have seen enough
 FORGOTTEN, PASSES, MOST_DECAY = 2.0, 3.0, 1.0  # c at one parameter for each example, after so many passes; most decay
+UNKNOWN_CROWDING = 0.25  # parameters for each example, where nobody knows how many these are: little is forgotten
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Race:
     """
 
     steps: int | None
-    crowding: float = 1.0
+    crowding: float = UNKNOWN_CROWDING
     passes: float = math.inf
     within: Callable[[Optimizer], Optimizer] = lambda rule: rule
 
@@ -174,7 +175,9 @@ def rate_of(trials: list[Trial], start: float) -> float:
     best = min((trial.loss for trial in trials), default=math.nan)
     if math.isinf(best):
         return min(trial.rate for trial in trials) / 10
-    nearly = [trial.rate for trial in trials if trial.loss <= best + NEARLY * (start - best)]
+    gained, left = NEARLY
+    close = best + min(gained * (start - best), left * abs(best))
+    nearly = [trial.rate for trial in trials if trial.loss <= close]
     nearest = min(nearly, key=lambda rate: abs(math.log(rate / USUAL_RATE)), default=USUAL_RATE)
     return min(nearest, CAREFUL_RATE) if best >= start else nearest
 
