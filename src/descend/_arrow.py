@@ -1,7 +1,5 @@
 """Columns of Arrow tables as what their types say that they are: Parquet and Feather have far more types than CSV."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,21 +16,6 @@ _WORDS = (types.is_string, types.is_large_string, types.is_string_view, types.is
 _BYTES = (types.is_binary, types.is_large_binary, types.is_binary_view, types.is_fixed_size_binary)
 _DAY = timedelta(1)  # of room for time zones
 _DATES = tuple(int(end.replace(tzinfo=UTC).timestamp()) for end in (datetime.min + _DAY, datetime.max - _DAY))
-
-
-@contextmanager
-def reading(what: str) -> Iterator[None]:
-    """Makes whatever goes wrong an `InputError` that begins with `what`.
-
-    Of bytes that nobody wrote on purpose, each library that looks at them may make an error of its own.
-    """
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(f"{what}: {reason}") from error
 
 
 def refuse_far_dates(field: Any, column: Any) -> None:

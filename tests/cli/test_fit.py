@@ -7,6 +7,7 @@ import re
 import signal
 from pathlib import Path
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -81,7 +82,8 @@ def test_a_solved_linear_model_predicts_probabilities(descend):
     assert (out["prediction"] == out["target"]).mean() > 0.95
 
 
-def test_an_interrupted_linear_model_is_made_again(descend, houses, monkeypatch):
+@pytest.mark.parametrize(("number", "how", "code"), [(signal.SIGINT, "Ctrl-C", 130), (signal.SIGTERM, "SIGTERM", 143)])
+def test_an_interrupted_linear_model_is_made_again(descend, houses, monkeypatch, number, how, code):
     args = ("fit", houses, "--target", "price", *SOLVED)
     assert descend(*args, "--out", "whole", "--quiet").code == 0
     told = ProgressBar.__call__
@@ -89,15 +91,15 @@ def test_an_interrupted_linear_model_is_made_again(descend, houses, monkeypatch)
     def tell(self, progress):
         told(self, progress)
         if progress.step == 1:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
 
     with monkeypatch.context() as patch:
         patch.setattr(ProgressBar, "__call__", tell)
         patch.setattr("descend.tables.following.APART", 0.0)
         said = descend(*args, "--out", "run")
     metrics = json.loads(Path("run/metrics.json").read_text())
-    assert (said.code, metrics["reason"]) == (0, "interrupted")
-    assert metrics["evidence"] == "Ctrl-C after 6 iterations"
+    assert (said.code, metrics["reason"]) == (code, "interrupted")
+    assert metrics["evidence"] == f"{how} after 6 iterations"
     assert "go on:  the same command with --resume --out run" in said.out
     assert model_of("run") != model_of("whole")
     assert descend(*args, "--out", "run", "--resume", "--quiet").code == 0
@@ -166,6 +168,12 @@ def test_the_same_command_gives_the_same_model(descend, houses):
     assert model_of("a") == model_of("b") != model_of("c")
 
 
+def test_64_bits_are_nothing_that_a_command_is_asked_for(descend):
+    jax.config.update("jax_enable_x64", True)  # as JAX_ENABLE_X64=1 does
+    assert descend("optimizers").code == 0
+    assert not jax.config.read("jax_enable_x64")
+
+
 def test_runs_do_not_overwrite_each_other(descend, houses):
     for _ in range(2):
         assert descend("fit", houses, "--target", "price", *BRIEF, "--quiet").code == 0
@@ -197,7 +205,7 @@ def test_an_interrupted_run_is_whole_and_goes_on_to_the_same_end(descend, houses
         patch.setattr("descend.engine.pace.TARGET", 0.0)  # a step a dispatch
         said = descend(*args, "--out", "run")
     metrics = json.loads(Path("run/metrics.json").read_text())
-    assert (said.code, metrics["reason"]) == (0, "interrupted")
+    assert (said.code, metrics["reason"]) == (130, "interrupted")
     assert metrics["validation"].keys() == ({"linear"} if phase == "linear" else {"linear", "mlp"})
     assert "go on:  the same command with --resume --out run" in said.out
     assert {path.name for path in Path("run").iterdir()} == FILES
@@ -205,8 +213,10 @@ def test_an_interrupted_run_is_whole_and_goes_on_to_the_same_end(descend, houses
     assert model_of("run") == model_of("whole")
 
 
-@pytest.mark.parametrize("phase", ["linear", "mlp"])
-def test_models_that_are_trained_at_once_are_interrupted_and_resumed_together(descend, houses, monkeypatch, phase):
+@pytest.mark.parametrize(("phase", "number", "code"), [("linear", signal.SIGINT, 130), ("mlp", signal.SIGTERM, 143)])
+def test_models_that_are_trained_at_once_are_interrupted_and_resumed_together(
+    descend, houses, monkeypatch, phase, number, code
+):
     args = ("fit", houses, "--target", "price")
     assert descend(*args, "--out", "whole", "--quiet").code == 0
     told = ProgressBar.__call__
@@ -214,7 +224,7 @@ def test_models_that_are_trained_at_once_are_interrupted_and_resumed_together(de
     def tell(self, progress):
         told(self, progress)
         if phase in self._title and progress.step == 2:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
 
     with monkeypatch.context() as patch:
         patch.setattr(ProgressBar, "__call__", tell)
@@ -222,7 +232,7 @@ def test_models_that_are_trained_at_once_are_interrupted_and_resumed_together(de
         patch.setattr("descend.tables.following.APART", 0.0)
         said = descend(*args, "--out", "run")
     metrics = json.loads(Path("run/metrics.json").read_text())
-    assert (said.code, metrics["reason"]) == (0, "interrupted")
+    assert (said.code, metrics["reason"]) == (code, "interrupted")
     assert metrics["validation"].keys() == {"linear", "mlp"}
     assert "go on:  the same command with --resume --out run" in said.out
     assert descend(*args, "--out", "run", "--resume", "--quiet").code == 0

@@ -158,6 +158,7 @@ def test_an_interrupted_run_goes_on_to_the_same_policy(descend, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(PolicyBar, "__call__", tell)
         said = descend(*args, "--out", "run")
+    assert said.code == 130
     assert json.loads(Path("run/metrics.json").read_text())["reason"] == "interrupted"
     assert "go on:  the same command with --resume --out run" in said.out
     assert descend(*args, "--out", "run", "--resume", "--quiet").code == 0

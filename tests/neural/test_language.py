@@ -13,7 +13,7 @@ import pytest
 from descend.engine.storing import read_arrays, write_arrays
 from descend.errors import CheckpointError, InputError
 from descend.neural import LanguageModel
-from descend.neural._corpus import Windows, divided, tiled
+from descend.neural._corpus import Windows, divided, read_text, tiled
 from descend.neural._tokens import Bytes, Characters, Pairs, from_facts, smallest_type
 
 TEXT = "pack my box with five dozen jugs. " * 42  # any four letters tell which comes next
@@ -232,6 +232,16 @@ def test_the_end_is_held_out():
 def test_refused_trainings(settings, text, part):
     with pytest.raises(InputError, match=part):
         model().set_params(**settings).fit(text)
+
+
+@pytest.mark.parametrize("name", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_a_file_that_says_what_unicode_it_is_in_is_read_as_utf8(tmp_path, name):
+    path = tmp_path / "t.txt"
+    path.write_bytes("\ufeffZoë 😀".encode(name))
+    assert read_text(path).decode() == "Zoë 😀"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(InputError, match=f"begins as {name[:-3].upper()} text and breaks off: save it again as UTF-8"):
+        read_text(path)
 
 
 def test_bytes_need_not_be_utf8():

@@ -74,6 +74,66 @@ def test_weights_of_rows_and_of_classes():
     assert plain.predict(rows).mean() < weighted.predict(rows).mean()
 
 
+@pytest.mark.parametrize(("estimator", "y"), [(MLPClassifier, Y_TRAIN), (MLPRegressor, TRAIN[:, 3])])
+def test_weights_that_mean_nothing(estimator, y):
+    model = estimator((4,), optimizer=SGD(0.1), epochs=1, random_state=0)
+    fitted = estimator((4,), optimizer=SGD(0.1), epochs=1, random_state=0).fit(TRAIN, y)
+    weights = np.ones(len(y))
+    for wrong, words in ((-2.0, "sample_weight is -2 at row 7: weights must not be negative"), (np.nan, "NaN"),
+                         (np.inf, "inf")):
+        weights[7] = wrong
+        for use in (model.fit, fitted.score):
+            with pytest.raises(ValueError, match=words):
+                use(TRAIN, y, weights)
+    with pytest.raises(ValueError, match="at least one non-zero"):
+        model.fit(TRAIN, y, np.zeros(len(y)))
+    if estimator is MLPClassifier:
+        with pytest.raises(InputError, match="all weights are 0"):
+            model.set_params(class_weight=dict.fromkeys(range(10), 0)).fit(TRAIN, y)
+
+
+@pytest.mark.parametrize(("estimator", "y"), [(MLPClassifier, Y_TRAIN), (MLPRegressor, TRAIN[:, 3])])
+def test_a_row_without_weight_is_as_one_that_is_not_there(estimator, y):
+    """The rows are there twice, which changes no mean and no spread; the second time they have other targets."""
+    settings = {"hidden_layer_sizes": (4,), "optimizer": SGD(0.1), "epochs": 1, "random_state": 0}
+    rows, twice = TRAIN[:300], np.tile(TRAIN[:300], (2, 1))
+    targets = np.append(y[:300], y[300:600])
+    weighted = estimator(**settings).fit(twice, targets, np.repeat([2.0, 0.0], 300))
+    fewer = estimator(**settings).fit(rows, y[:300])
+    np.testing.assert_allclose(weighted.loss_curve_, fewer.loss_curve_, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("estimator", "y"), [(MLPClassifier, Y), (MLPRegressor, X[:, 3:5])])
+def test_examples_to_validate_on_may_be_given(estimator, y):
+    """Even seven, of which none would be held out; the score after an epoch is that of the network after it."""
+    settings = {"hidden_layer_sizes": (4,), "optimizer": SGD(0.1), "epochs": 1, "random_state": 0}
+    model = estimator(**settings).fit(X[:300], y[:300], X_val=X[300:307], y_val=y[300:307])
+    assert len(model.loss_curve_) == np.ceil(300 / 64)  # none was held out besides
+    (score,) = model.validation_scores_
+    difference = 1 - model.score(X[300:307], y[300:307])
+    if estimator is MLPRegressor:  # whose R² is over all numbers, and not the mean of each one's
+        scaled = lambda numbers: (numbers - model.centre_) / model.unit_
+        truth, told = scaled(y[300:307]), scaled(model.predict(X[300:307]))
+        difference = ((told - truth) ** 2).mean() / truth.var(axis=0).mean()
+    assert score == pytest.approx(1 - difference, abs=1e-5)
+    with pytest.raises(InputError, match="X_val and y_val belong together"):
+        estimator(**settings).fit(X[:300], y[:300], X_val=X[300:307])
+
+
+def test_classes_to_validate_on_are_among_those_learnt():
+    model = MLPClassifier((4,), optimizer=SGD(0.1), epochs=1)
+    with pytest.raises(InputError, match="y_val has the class 12, which y has not"):
+        model.fit(X[:300], Y[:300], X_val=X[:2], y_val=[3, 12])
+
+
+def test_one_hidden_layer_need_not_be_in_a_tuple():
+    settings = {"optimizer": SGD(0.1), "epochs": 1, "random_state": 0}
+    one, several, counted = (MLPClassifier(sizes, **settings).fit(TRAIN[:300], Y_TRAIN[:300]).predict_proba(TEST)
+                             for sizes in (16, (16,), np.array([16])))
+    assert (one == several).all()
+    assert (one == counted).all()
+
+
 def test_training_goes_on_where_it_was(tmp_path):
     settings = {"hidden_layer_sizes": (4,), "optimizer": SGD(0.1), "random_state": 0, "epochs": 2}
     model = MLPClassifier(**settings, warm_start=True).fit(TRAIN[:300], Y_TRAIN[:300])
@@ -105,7 +165,10 @@ def test_smoothed_targets():
     ("settings", "message"),
     [
         ({"activation": "swish"}, "activation must be one of relu, tanh"),
-        ({"hidden_layer_sizes": (8, 0)}, "hidden_layer_sizes must be numbers of at least 1"),
+        *(({"hidden_layer_sizes": sizes}, "hidden_layer_sizes must be a whole number of at least 1, or several of them")
+          for sizes in ((8, 0), 0, True, 2.5, (8, "4"), "16", None)),
+        ({"class_weight": {0: -1.0}}, "class_weight has -1: weights must be numbers, and not negative"),
+        ({"class_weight": {0: np.nan}}, "class_weight has nan"),
         ({"dropout": 1.0}, "dropout must be at least 0 and less than 1"),
         ({"validation_fraction": 1.0}, "validation_fraction must be at least 0"),
         ({"label_smoothing": -0.1}, "label_smoothing must be at least 0"),

@@ -12,9 +12,10 @@ from sklearn.preprocessing import normalize
 
 from descend.errors import InputError
 from descend.neural import TextClassifier
-from descend.neural._hashing import PADDING, UNKNOWN, Grams, Words, words
+from descend.neural._hashing import PADDING, UNKNOWN, Grams, Words
 from descend.neural._objective import Objective
 from descend.neural._transformer import Encoder
+from descend.neural._words import words
 from descend.neural.text import GAIN, Bag, curvature
 
 PETS = ["the cat sat on the mat", "a cat and a dog", "dogs bark, cats do not!", "my dog ate the mat"]

@@ -164,7 +164,7 @@ def test_leaves_of_different_dtypes(rule):
     for _ in range(2):
         updates, state = rule(0.1).update(params, state, params)
     assert {name: leaf.dtype for name, leaf in updates.items()} == {"half": jnp.bfloat16, "single": jnp.float32}
-    assert {leaf.dtype for leaf in state.shared.values()} == {np.dtype("float32")}
+    assert {leaf.dtype for leaf in state.state.shared.values()} == {np.dtype("float32")}
     alone, _ = rule(0.1).update(params["single"], rule(0.1).init(params["single"]), params["single"])
     first, _ = rule(0.1).update(params, rule(0.1).init(params), params)
     np.testing.assert_allclose(first["single"], alone, rtol=1e-6)

@@ -140,7 +140,7 @@ def test_nadam_keeps_its_product_in_float32_at_least():
         with jax.enable_x64(True):
             g = jnp.ones(3, dtype)
             _, state = jax.eval_shape(lambda g: NAdam().update(g, NAdam().init(g)), g)
-        assert state.shared["momentum_product"].dtype.name == kept
+        assert getattr(state, "state", state).shared["momentum_product"].dtype.name == kept
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0,)], ids=str)

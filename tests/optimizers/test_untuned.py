@@ -314,7 +314,7 @@ def assert_keeps_dtypes(rule, xp, first, second, shared):
         updates, state = stepped(params, state, params, value=1.0)
     assert [str(leaf.dtype).removeprefix("torch.") for leaf in updates.values()] == [first, second]
     if not getattr(rule, "layerwise", False):
-        assert dtype_names(state.shared) == {shared}
+        assert dtype_names(getattr(state, "state", state).shared) == {shared}
 
 
 @pytest.mark.parametrize("rule", ALL, ids=name_of)

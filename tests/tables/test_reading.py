@@ -1,3 +1,4 @@
+import codecs
 import gzip
 import json
 import struct
@@ -80,6 +81,9 @@ def test_the_digest_is_that_of_the_bytes(write):
         (b"\xef\xbb\xbfa,b\n1,x\n", {"a": [1], "b": ["x"]}),
         ("a;b\n1,5;é\n2,25;x\n".encode("latin-1"), {"a": [1.5, 2.25], "b": ["é", "x"]}),
         ("a\tb\n1\tü\n".encode("utf-16"), {"a": [1], "b": ["ü"]}),
+        *((mark + "a\tb\n1\tü😀\n".encode(name), {"a": [1], "b": ["ü😀"]}) for name, mark in (
+            ("utf-16-le", codecs.BOM_UTF16_LE), ("utf-16-be", codecs.BOM_UTF16_BE),
+            ("utf-32-le", codecs.BOM_UTF32_LE), ("utf-32-be", codecs.BOM_UTF32_BE))),
         (b'a,b\n"one\ntwo",1\n"say ""hi""",2\n', {"a": ["one\ntwo", 'say "hi"'], "b": [1, 2]}),
         (b"a,b\r\n1,2\r\n\r\n", {"a": [1], "b": [2]}),
         (b"a,b\n?,NA\n1,None\n2,x\n", {"a": [None, 1, 2], "b": [None, None, "x"]}),
@@ -97,6 +101,12 @@ def test_line_ends_in_quotes_may_fall_anywhere_in_a_large_file(write, monkeypatc
     cells = ["\n" * (index % 7) + f"x{index}" for index in range(200)]
     table = read_table(write("t.csv", "a,b\n" + "".join(f'"{cell}",{n}\n' for n, cell in enumerate(cells))))
     assert table.frame["a"].tolist() == cells
+
+
+def test_a_letter_may_lie_between_two_pieces_that_are_looked_at(write, monkeypatch):
+    monkeypatch.setattr("descend.tables.delimited._PIECE", 1)
+    assert read_table(write("t.csv", "word\né😀\n")).frame["word"].tolist() == ["é😀"]
+    assert read_table(write("t.csv", b"word\n\xe9a\n\xc3")).frame["word"].tolist() == ["éa", "Ã"]
 
 
 @pytest.mark.parametrize(
@@ -152,6 +162,8 @@ RANDOM = np.random.default_rng(0).bytes(5000)
         ("t.csv", RANDOM, "is not text: expected a CSV file, or a Parquet or Arrow file"),
         ("t.csv", RANDOM.replace(b"\0", b"x"), "is not text: expected a CSV file"),
         ("t.csv", b"\xff\xfea", "begins as UTF-16 text and breaks off: save it again as UTF-8"),
+        ("t.csv", b"\xff\xfe\0\0a\0", "begins as UTF-32 text and breaks off: save it again as UTF-8"),
+        ("t.csv", "a,b\n1,2\n".encode("utf-32-le"), "is not text: expected a CSV file"),
         ("t.csv", b"a,b,a,b,c\n1,2,3,4,5\n", "more than one column named 'a', 'b': give every column its own name"),
         ("t.csv", b"a,b\n1,2\n1,2,3\n", "line 3 has 3 values where the header names 2: mend or quote that line"),
         ("t.csv.gz", gzip.compress(b"a\n1\n", mtime=0)[:-9], "is a damaged gzip file"),

@@ -2,17 +2,23 @@
 
 import contextlib
 import gc
+import logging
 import signal
 import sys
+import traceback
 import warnings
+from collections.abc import Callable
 from importlib import import_module
-from io import TextIOWrapper
+from io import StringIO, TextIOWrapper
 from typing import Any
 
+import jax
 from typer import Typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from descend._locks import release_all
+from descend.cli._console import complain, complain_in_a_line
 from descend.engine.interruption import TERMINATED
 from descend.errors import DescendError, InputError
 from descend.programs import keep_programs
@@ -21,6 +27,8 @@ __all__ = ["main"]
 
 COMMANDS = {"fit": "fit", "predict": "predict", "lm": "lm", "generate": "generate", "rl": "rl", "rl play": "rl",
             "optimizers": "optimizers"}
+DEBUG = "--debug"  # anywhere on the line
+HINT = f"With {DEBUG}, an error is shown with its whole trace."
 ALLOCATED = 100_000  # objects, after which Python looks for cycles among them; it does after 700 where nobody says
 
 
@@ -34,22 +42,53 @@ class Commands(TyperGroup):
 
 def main() -> None:
     """Run the command line; what `descend` refuses is one line on the standard error, and exit code 2."""
+    jax.config.update("jax_enable_x64", False)  # whoever asks all programs for it: what a command computes is settled
     # What is imported, traced and compiled stays: to look through it for cycles takes a tenth of a short run.
     gc.set_threshold(ALLOCATED)
-    warnings.showwarning = lambda message, *_: _tell(f"warning: {message}")  # without a place in the source
+    warnings.showwarning = lambda message, *_: complain_in_a_line(f"warning: {message}")  # no place in the source
+    logging.getLogger("PIL").addHandler(logging.NullHandler())  # it logs of damaged pictures, which we tell of
     with contextlib.suppress(InputError):  # a folder that cannot be written: then nothing is kept
         keep_programs()
     for stream in (sys.stdout, sys.stderr):  # what a terminal cannot print is a question mark, and ends nothing
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    # Taken out before the line is read, as what goes wrong may do so while it is.
+    arguments = [word for word in sys.argv[1:] if word != DEBUG]
     try:
-        _app(sys.argv[1:])()
-    except (DescendError, OSError) as error:  # the system's own errors: a full disk, a folder that is closed to us
-        _tell(str(error))
-        sys.exit(2)
+        sys.exit(_told(lambda: _app(arguments)(arguments, standalone_mode=False), DEBUG in sys.argv))
     finally:
         release_all()
+
+
+def _told(command: Callable[[], Any], debug: bool) -> int:
+    """The exit code of a command; of an error, one line is printed, and with `debug` the trace before it."""
+    try:
+        return command() or 0
+    except TyperException as error:  # the line itself is wrong: how it is used is told, too
+        shown = StringIO()
+        error.show(shown)  # type: ignore[attr-defined]  # of those that are raised, each has it
+        complain(shown.getvalue().rstrip("\n"))
+        return error.exit_code
+    except Exception as error:
+        if debug:
+            complain(traceback.format_exc().rstrip("\n"))
+        return _told_of(error)
+
+
+def _told_of(error: Exception) -> int:
+    """One line about an error, and the exit code: 2 for what can be mended outside of `descend`."""
+    if isinstance(error, DescendError | OSError):  # or the system's own: a full disk, a folder that is closed to us
+        complain_in_a_line(str(error))
+        return 2
+    if isinstance(error, MemoryError):
+        told = f" ({error})" if str(error) else ""
+        complain_in_a_line(f"there is not enough memory{told}: close other programs, or take less data")
+        return 2
+    told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    complain_in_a_line(f"this is a fault of descend, and none of yours ({told}): run the same with {DEBUG} to see the "
+                       "trace, and report it")
+    return 1
 
 
 def _app(arguments: list[str]) -> Typer:
@@ -62,14 +101,11 @@ def _app(arguments: list[str]) -> Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,  # an error is a line, not a box
+        epilog=HINT,
     )
     app.callback()(lambda: None)  # with it, one command alone is still called by its name
     asked = [name for name in COMMANDS if arguments and name.split()[0] == arguments[0]]
     for name in asked or COMMANDS:
         module = import_module(f"descend.cli.{COMMANDS[name]}")
-        app.command(name)(getattr(module, name.split()[-1]))
+        app.command(name, epilog=HINT)(getattr(module, name.split()[-1]))
     return app
-
-
-def _tell(message: str) -> None:
-    sys.stderr.write(f"descend: {' '.join(message.split())}\n")

@@ -5,17 +5,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import typer
-from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from descend.engine.interruption import TERMINATED
+from descend.cli._console import Console, say
+from descend.engine.interruption import INTERRUPTED, TERMINATED
 from descend.stopping import Reason
-
-
-def say(console: Console, line: str) -> None:
-    """Print a line as it is."""
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def in_a_grid(facts: Iterable[tuple[str, str]]) -> Grid:
@@ -38,6 +33,6 @@ def say_what_next(console: Console, folder: Path, reason: Reason, what: str) -> 
 
 
 def end_as_asked(reason: Reason) -> None:
-    """End the process as one that SIGTERM has ended, if that is why the training ended; all is written by then."""
-    if reason.name == "interrupted" and reason.evidence.startswith("SIGTERM"):
-        raise typer.Exit(TERMINATED)
+    """End the process as one that a signal has ended, if that is why the training ended; all is written by then."""
+    if reason.name == "interrupted":
+        raise typer.Exit(TERMINATED if reason.evidence.startswith("SIGTERM") else INTERRUPTED)

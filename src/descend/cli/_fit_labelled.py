@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table as Grid
-from typer import echo
 
 from descend._files import write_atomically
 from descend.cli._closing import in_a_grid, say_what_next
+from descend.cli._console import Console, write
 from descend.labelled.collection import Collection
 from descend.labelled.outcome import Outcome, judge, metrics
 from descend.labelled.report import render
@@ -35,9 +34,10 @@ def fit_labelled(
     fitted = train(prepared, observers, folder.checkpoints / "network.safetensors")
     outcome = judge(fitted)
     facts = metrics(fitted, outcome, settings)
-    _write(folder, fitted, outcome, facts)
+    with folder.closing():
+        _write(folder, fitted, outcome, facts)
     if as_json:
-        echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        write(json.dumps(facts, indent=2, ensure_ascii=False))
     console.print(_closing(fitted, outcome, facts))
     say_what_next(console, folder.path, fitted.reason, "TABLE" if collection.kind == "texts" else "FOLDER")
 
@@ -47,7 +47,7 @@ def _write(folder: RunFolder, fitted: Fitted, outcome: Outcome, facts: dict[str,
     save_classifier(folder.path, fitted.model)
     history = fitted.model.network.history_.to_pandas().to_parquet(index=False)
     write_atomically(folder.path / "history.parquet", history)
-    write_atomically(folder.path / "report.html", render(fitted, outcome, facts).encode())
+    folder.write_report(render(fitted, outcome, facts))
     folder.write_json("metrics.json", facts)
 
 

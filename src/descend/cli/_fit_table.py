@@ -7,12 +7,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table as Grid
-from typer import echo
 
 from descend._files import write_atomically
 from descend.cli._closing import in_a_grid, say_what_next
+from descend.cli._console import Console, write
 from descend.observers import Observer
 from descend.observers.progress import Board, ProgressBar
 from descend.tables.coefficients import as_frame, coefficients
@@ -42,9 +41,10 @@ def fit_table(
         fitted = train(prepared, settings, observers=looks_on, checkpoints=folder.checkpoints, resume=resume)
     outcome = judge(fitted, settings.seed)
     facts = metrics(fitted, outcome, settings)
-    _write(folder, fitted, outcome, facts, source.name)
+    with folder.closing():
+        _write(folder, fitted, outcome, facts, source.name)
     if as_json:
-        echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        write(json.dumps(facts, indent=2, ensure_ascii=False))
     console.print(_closing(fitted, outcome, facts))
     say_what_next(console, folder.path, fitted.reason, "TABLE")
 
@@ -59,7 +59,7 @@ def _write(folder: RunFolder, fitted: Fitted, outcome: Outcome, facts: dict[str,
     found = coefficients(fitted.linear, fitted.prepared) if fitted.linear else []
     if found:
         write_atomically(folder.path / "coefficients.csv", as_frame(found).to_csv(index=False).encode())
-    write_atomically(folder.path / "report.html", render(fitted, outcome, facts, found, name).encode())
+    folder.write_report(render(fitted, outcome, facts, found, name))
     folder.write_json("metrics.json", facts)
 
 

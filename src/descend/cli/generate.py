@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-from typer import Argument, Option, echo
+from typer import Argument, Option
 
+from descend.cli._console import write
 from descend.neural.language import LanguageModel
 
 
@@ -18,4 +19,4 @@ def generate(
 ) -> None:
     """Go on with a text as the model would."""
     model = LanguageModel.load(run)
-    echo(prompt + model.generate(prompt, length, temperature, top_k, seed))
+    write(prompt + model.generate(prompt, length, temperature, top_k, seed))

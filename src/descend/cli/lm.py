@@ -4,19 +4,22 @@ import hashlib
 import json
 import math
 import shlex
+import warnings
 from html import escape
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 from typer import Argument, Option
 
+from descend._facts import Facts
 from descend._figures import training_curves
 from descend._files import write_atomically
 from descend.cli._closing import end_as_asked
+from descend.cli._console import Console, say
+from descend.errors import CheckpointError, reading
 from descend.neural._corpus import read_text
 from descend.neural.language import LanguageModel
 from descend.observers import Progress
@@ -26,6 +29,7 @@ from descend.tables.report import MARGIN, STYLE
 
 WRITTEN, SHOWN = 200, 80  # tokens of a sample, and how many of its letters are shown while the model learns
 SHOWN_SAMPLES = 12  # in the report
+SAMPLES = "samples.json"
 
 
 def lm(
@@ -57,12 +61,14 @@ def lm(
     size_of_step = math.prod(model.tokens_per_step())
     model.observers = [*([] if quiet else [ProgressBar("gpt", console, ("tokens", size_of_step))]), scribe]
     model.fit(text)
-    model.save(folder.path)
     facts = _facts(model, text)
-    write_atomically(folder.path / "history.parquet", model.history_.to_pandas().to_parquet(index=False))
     final = model.generate(length=2 * WRITTEN, temperature=0.8, seed=seed) if _knows_lines(model) else ""
-    write_atomically(folder.path / "report.html", _report(model, facts, scribe.samples, final, file.name).encode())
-    folder.write_json("metrics.json", facts)
+    with folder.closing():
+        model.save(folder.path)
+        write_atomically(folder.path / "history.parquet", model.history_.to_pandas().to_parquet(index=False))
+        folder.write_report(_report(model, facts, scribe.samples, final, file.name))
+        scribe.write()
+        folder.write_json("metrics.json", facts)
     console.print(_closing(facts, final))
     _say_what_next(console, folder, model)
 
@@ -85,19 +91,32 @@ class _Scribe:
     def __enter__(self) -> "_Scribe":
         """The training begins: only now is anything written to the folder."""
         self._folder.begin()
-        kept = self._folder.path / "samples.json"
-        self._before = json.loads(kept.read_bytes()) if kept.exists() else []
+        kept = self._folder.path / SAMPLES
+        with reading(f"{kept} is damaged, begin anew with another --out", CheckpointError):
+            found = json.loads(kept.read_bytes()) if kept.exists() else []
+            told = [Facts(sample, str(kept)) for sample in found]
+            self._before = [{"step": each.whole("step"), "loss": each.number("loss"), "text": each.text("text")}
+                            for each in told]
         return self
 
     def __exit__(self, *_: Any) -> None:
         """Nothing is left open."""
+
+    def write(self) -> None:
+        """Write down all samples, if there are any."""
+        if self.samples:
+            self._folder.write_json(SAMPLES, self.samples)
 
     def __call__(self, progress: Progress) -> None:
         """Look whether something new was written."""
         if len(self._model.samples_) == self._told:
             return
         self._told = len(self._model.samples_)
-        self._folder.write_json("samples.json", self.samples)
+        try:
+            self.write()
+        except OSError as error:
+            warnings.warn(f"{error.filename} could not be written ({error.strerror}): it is tried again with the next "
+                          "sample, and at the end", stacklevel=2)
         last = self._model.samples_[-1]
         words = " ".join(last.text.split())[:SHOWN]
         line = Text(f"step {last.step:,}, validation loss {last.loss:.3f}: ").append(words, style="dim")
@@ -156,7 +175,7 @@ def _say_what_next(console: Console, folder: RunFolder, model: LanguageModel) ->
     if model.stop_reason_.name == "interrupted":
         lines.insert(0, f"go on:  the same command with --resume --out {place}")
     for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        say(console, line)
     end_as_asked(model.stop_reason_)
 
 

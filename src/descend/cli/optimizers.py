@@ -6,10 +6,10 @@ import inspect
 import textwrap
 from typing import Annotated, Any
 
-from rich.console import Console
 from rich.text import Text
-from typer import Argument, echo
+from typer import Argument
 
+from descend.cli._console import Console, write
 from descend.errors import InputError
 from descend.optimizers import family
 from descend.optimizers._family import Member
@@ -28,7 +28,7 @@ def optimizers(
     elif console.is_terminal:
         console.print(family().table(console.width))
     else:
-        echo(family().text(UNBOUNDED))
+        write(family().text(UNBOUNDED))
 
 
 def _find(name: str) -> Member:

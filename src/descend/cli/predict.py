@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-from rich.console import Console
 from typer import Argument, Option
 
-from descend.cli._closing import say
+from descend.cli._console import Console, say
 from descend.labelled.predicting import predicted
 from descend.labelled.storing import classifier_from
 from descend.tables.folder import load_model, read_model
@@ -27,10 +26,12 @@ def predict(
     console = Console(quiet=quiet)
     classifier = classifier_from(*read_model(run))
     if classifier is not None:
-        made = predicted(classifier, source)
+        made, notes = predicted(classifier, source)
         write_frame(made, output)
         column = made.columns[-len(classifier.classes) - 1]
         say(console, f"{len(made):,} predictions in {output}, column '{column}'")
+        for note in notes:
+            say(console, note)
         return
     model = load_model(run)
     frame = read_table(source).frame

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-TERMINATED = 128 + signal.SIGTERM  # the exit code of a process that has ended by it
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM  # the exit codes of processes that ended by them
 
 
 class Interruption(threading.Event):
@@ -15,10 +15,15 @@ class Interruption(threading.Event):
     by = "Ctrl-C"
 
 
+_heard: list[Interruption] = []  # what the signals set, while it is listened to; of the main thread
+
+
 @contextlib.contextmanager
 def interrupts() -> Iterator[Interruption]:
     """An event that Ctrl-C and SIGTERM set, so that a descent ends between two dispatches; a second Ctrl-C ends it at
     once.
+
+    Within another one, it is that one's event: what is made of several descents ends as one.
 
     A process that SIGTERM would have ended ends by it afterwards: with its checkpoint saved, as it had nothing else to
     say. One that handles the signal itself, as the command line does, has its reason to tell of.
@@ -26,6 +31,9 @@ def interrupts() -> Iterator[Interruption]:
     event = Interruption()
     if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
         yield event
+        return
+    if _heard:
+        yield _heard[-1]
         return
 
     def interrupt(_number: int, _frame: Any) -> None:
@@ -38,9 +46,11 @@ def interrupts() -> Iterator[Interruption]:
         event.set()
 
     before = signal.signal(signal.SIGINT, interrupt), signal.signal(signal.SIGTERM, terminate)
+    _heard.append(event)
     try:
         yield event
     finally:
+        _heard.pop()
         for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
             signal.signal(number, handler)
         if event.by == "SIGTERM" and before[1] == signal.SIG_DFL:

@@ -1,13 +1,15 @@
 """What classifiers share: labels, weights of classes, and a problem for two classes or for each against the others."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
 
+from descend._sample_weight import checked_weights
 from descend.linear._estimator import LinearModel, fitting
 from descend.linear._from_file import FileProblem, survey
-from descend.linear._kernels.losses import Loss
+from descend.linear._losses import Loss
 from descend.linear._matrix import Array, Matrix, Rows
 from descend.linear._problem import Among, Problem
 from descend.linear._validation import Classes, Data, checked_classes, checked_data, judging_targets
@@ -57,9 +59,10 @@ class LinearClassifier(ClassifierMixin, LinearModel):
             return [self._binary(matrix, among, classes.signs(1), *data.shares(classes.factor()))]
         problems: list[Any] = []
         for one in range(len(classes.labels)):
-            problems.append(self._binary(matrix, among, classes.signs(one), *data.shares(classes.factor(one))))
-            if classes.weights is None:
-                problems[-1].__dict__["frame"] = problems[0].frame  # the same columns with the same weights
+            problem = self._binary(matrix, among, classes.signs(one), *data.shares(classes.factor(one)))
+            if problems and classes.weights is None:  # the same columns with the same weights
+                problem = replace(problem, coordinates=problems[0].frame)
+            problems.append(problem)
         return problems
 
     def _binary(self, matrix: Matrix, among: Among | None, signs: Array, s: Array, total: float) -> Problem:
@@ -77,4 +80,5 @@ class LinearClassifier(ClassifierMixin, LinearModel):
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The share of labels that are predicted: of rows and their labels, or of a file, `Blocks`."""
-        return float(super().score(X, judging_targets(X, y), sample_weight))
+        y = judging_targets(X, y)
+        return float(super().score(X, y, checked_weights(sample_weight, y)))

@@ -11,11 +11,11 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from descend.engine.interruption import Interruption, interrupts
 from descend.errors import InputError
 from descend.linear._compact import compact
 from descend.linear._decrement import in_precision, without_proof
-from descend.linear._from_file import SMOOTH, FileProblem, FileTargets, Survey, problem_of_file
-from descend.linear._kernels.losses import LOGISTIC, POISSON
+from descend.linear._from_file import FileProblem, FileTargets, Survey, problem_of_file
 from descend.linear._least_squares import is_least_squares, least_squares
 from descend.linear._matrix import Array, Matrix
 from descend.linear._problem import Among
@@ -65,16 +65,24 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
             return least_squares(problem, watch, start)
         return solve(problem, watch, self.solver, start)
 
-    def _solved_together(self, problems: Sequence[Any], starts: Sequence[Array | None]) -> list[Solution]:
+    def _solved_together(
+        self, problems: Sequence[Any], starts: Sequence[Array | None], interrupted: Interruption
+    ) -> list[Solution]:
         """The minima of all problems at once, if they can be had so, and no callback is to follow each."""
         if getattr(self, "_skl_callbacks", None):
             return []
-        watches = [Watch(self.tol, int(self.max_iter)) for _ in problems]
+        watches = [Watch(self.tol, int(self.max_iter), interrupted=interrupted) for _ in problems]
         solutions = solve_together(problems, watches, self.solver, starts)
         return [_judged(*pair, self.tol) for pair in zip(problems, solutions, strict=False)]
 
     def _minimised(self, problems: Sequence[Any], data: Data) -> list[Solution]:
-        """Solve the problems, with callbacks, and set what was learnt and how it went as attributes."""
+        """Solve the problems, with callbacks, and set what was learnt and how it went as attributes; also when Ctrl-C
+        ends it."""
+        with interrupts() as interrupted:
+            return self._learnt(problems, data, interrupted)
+
+    def _learnt(self, problems: Sequence[Any], data: Data, interrupted: Interruption) -> list[Solution]:
+        """The same; `interrupted` is set to end it."""
         self.__dict__.pop("_streams", None)  # what `partial_fit` has learnt
         several = len(problems) > 1
         context = self._init_callback_context(max_subtasks=len(problems) if several else self.max_iter)
@@ -83,7 +91,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         starts = self._starts(problems)
         parts = [_in_users_units(problem, start) for problem, start in zip(problems, starts, strict=True)]
         solutions: list[Solution] = []
-        found = self._solved_together(problems, starts)
+        found = self._solved_together(problems, starts, interrupted)
         for number, (problem, start) in enumerate(zip(problems, starts, strict=True)):
 
             def reached(u: Array, number: int = number, problem: Any = problem) -> dict[str, Any]:
@@ -94,7 +102,9 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
             if several:
                 task = context.subcontext(f"problem {number + 1}", max_subtasks=self.max_iter)
                 task.call_on_fit_task_begin(estimator=self, **told)
-            solutions.append(found[number] if found else self._followed(problem, start, task, reached, told))
+            solutions.append(
+                found[number] if found else self._followed(problem, start, task, reached, told, interrupted)
+            )
             parts[number] = _in_users_units(problem, solutions[-1].u)
             if several:
                 kept = self._keep(*_stacked(parts))
@@ -109,7 +119,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         """Where to begin: at what was learnt before, if that is wanted and fits."""
         if getattr(self, "warm_start", False) and hasattr(self, "coef_"):
             w, b = self._kept()
-            scores = [getattr(problem, "classes", 1) for problem in problems]
+            scores = [problem.outputs for problem in problems]
             if w.shape == (sum(scores), problems[0].columns):
                 if scores[0] > 1:
                     return [problems[0].from_user(w, b)]
@@ -117,7 +127,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         return [None] * len(problems)
 
     def _followed(self, problem: Any, start: Array | None, context: Any, reached: Callable[[Array], dict[str, Any]],
-                  told: dict[str, Any]) -> Solution:
+                  told: dict[str, Any], interrupted: Interruption) -> Solution:
         """One problem's solution; after each iteration the callbacks are asked whether to go on."""
         recession = Recession(problem)
         heard = bool(getattr(self, "_skl_callbacks", None))
@@ -135,7 +145,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
             unbounded = recession.evidence(best.u) if number else ""
             return asked or bool(unbounded)
 
-        watch = Watch(self.tol, int(self.max_iter), each)
+        watch = Watch(self.tol, int(self.max_iter), each, interrupted)
         solution = self._solved(problem, watch, start)
         return _judged(problem, recession.judged(solution, unbounded), self.tol)
 
@@ -151,7 +161,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         self.solver_ = worst.how
         if reason.name not in ENDS:
             warnings.warn(f"{type(self).__name__} did not reach tol={self.tol:g}; {reason}", ConvergenceWarning,
-                          stacklevel=5)
+                          stacklevel=6)
 
     def _named(self, solution: Solution) -> str:
         """Which columns a solution has something to say of."""
@@ -185,7 +195,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
                          weights: Array | None = None) -> FileProblem:
         """One of them; see `FileMatrix`. `total`: the sum of the weights."""
         kind, (l2, l1) = self._loss().kind, self._penalties(total)
-        if kind not in SMOOTH or l1 or (kind in (LOGISTIC, POISSON) and not l2):
+        if kind.corners or kind.scaled or l1 or (kind.recession and not l2):
             raise InputError(f"{type(self).__name__} as it is set is not fitted to files: that needs a loss without "
                              "corners and an l2 penalty alone; pass blocks to partial_fit, or rows to fit")
         return problem_of_file(found, total, self._loss(), l2, bool(self.fit_intercept), FileTargets(positive, weights))

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 from sklearn.base import RegressorMixin
 
+from descend._sample_weight import checked_weights
 from descend.linear._estimator import LinearModel, fitting
 from descend.linear._from_file import FileProblem, survey
-from descend.linear._kernels.losses import Loss
+from descend.linear._losses import Loss
 from descend.linear._matrix import Array, Rows
 from descend.linear._problem import Problem
 from descend.linear._validation import Data, checked_data, judging_targets, numbers
@@ -58,4 +59,5 @@ class LinearRegressor(RegressorMixin, LinearModel):
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """R², the share of the variance that is explained: of rows and their targets, or of a file, `Blocks`."""
-        return float(super().score(X, judging_targets(X, y), sample_weight))
+        y = judging_targets(X, y)
+        return float(super().score(X, y, checked_weights(sample_weight, y)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from descend.engine.interruption import Interruption
 from descend.linear._matrix import Array
 from descend.linear._problem import Point
 from descend.stopping import Reason
@@ -42,12 +43,13 @@ class Watch:
     """Keeps the best point and the best bound of a descent, and says when it is over.
 
     `tol`: what the gap may be, relative to the minimum. `each`: called after an iteration with its number, value and
-    gap; it ends the descent by returning True.
+    gap; it ends the descent by returning True. `interrupted`: ends it, too, once there was an iteration.
     """
 
     tol: float
     max_iter: int
     each: Callable[[int, float, float], bool | None] = lambda *_: None
+    interrupted: Interruption = field(default_factory=Interruption)
     best: Point | None = None
     lower: float = -math.inf
     curve: list[float] = field(default_factory=list)
@@ -67,6 +69,8 @@ class Watch:
                 f"{NEGLIGIBLE:g} of the loss at the start")
             return Reason("converged", f"the duality gap fell to {gap:.2g}, at most {share} (which is between "
                                        f"{self.lower:.6g} and {self.best.value:.6g})", number)
+        if number and self.interrupted.is_set():
+            return Reason("interrupted", f"{self.interrupted.by} after {number} iterations", number)
         if asked:
             return Reason("interrupted", f"a callback asked for it after {number} iterations", number)
         if number >= self.max_iter:

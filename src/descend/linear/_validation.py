@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 from sklearn.utils import assert_all_finite
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
+from descend._sample_weight import checked_weights, weights_of_classes
 from descend.errors import InputError
 from descend.linear._matrix import Array, Matrix, Moments
 from descend.linear._threads import each, parts
@@ -64,12 +64,9 @@ def checked_data(estimator: Any, X: Any, y: Any, sample_weight: Any, *, numeric:
     else:
         X, y = validate_data(estimator, X, y, y_numeric=numeric, **checks)
     X, moments = _checked_features(X, type(estimator).__name__)
-    if sample_weight is None:
+    weight = checked_weights(sample_weight, X)
+    if weight is None:
         return Data(X, y, None, moments)
-    weight = np.asarray(_check_sample_weight(sample_weight, X, dtype=np.float64))
-    if weight.min() < 0:
-        row = int(weight.argmin())
-        raise InputError(f"sample_weight is {weight[row]:g} at row {row}: weights must not be negative")
     if weight.max() == weight.min():
         return Data(X, y, None if weight[0] == 1 else weight, moments)
     kept = weight > 0
@@ -206,12 +203,7 @@ def checked_labels(data: Data, labels: Array) -> Classes:
 
 def class_weights(data: Data, labels: Array, class_weight: Any) -> Array | None:
     """The weight of each label."""
-    if class_weight is None:
-        return None
-    weights = compute_class_weight(class_weight, classes=labels, y=data.y, sample_weight=data.weight)
-    if weights.min() < 0:
-        raise InputError(f"class_weight has {weights.min():g}: weights must not be negative")
-    return np.asarray(weights)
+    return None if class_weight is None else weights_of_classes(class_weight, labels, data.y, data.weight)
 
 
 def check_number(name: str, value: Any, low: float = 0.0, high: float = math.inf, *, above: bool = False) -> None:

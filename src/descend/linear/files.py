@@ -11,8 +11,8 @@ from pyarrow import compute, dataset
 from scipy import sparse
 from sklearn.feature_extraction import FeatureHasher
 
-from descend._arrow import as_numbers, as_words, reading, refuse_compound
-from descend.errors import InputError
+from descend._arrow import as_numbers, as_words, refuse_compound
+from descend.errors import InputError, reading
 
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".csv.gz": "csv", ".feather": "feather", ".arrow": "ipc"}
 

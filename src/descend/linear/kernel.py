@@ -9,8 +9,10 @@ import numpy as np
 from scipy import sparse
 from sklearn.kernel_approximation import Nystroem
 
+from descend._scaling import unit_of
 from descend.errors import InputError
 from descend.linear._from_file import FileProblem
+from descend.linear._matrix import Array
 from descend.linear._partial import PartialClassifier, PartialRegressor
 from descend.linear._threads import one_thread_each
 from descend.linear._validation import Data, check_choice, check_count, check_number
@@ -56,11 +58,18 @@ class _KernelMachine:
             return 1.0 / columns
         if self.gamma != "scale":
             return float(self.gamma)
-        weight = data.weight
-        squares = X.multiply(X) if sparse.issparse(X) else np.square(X, dtype=np.float64)
-        means, squares = (np.average(np.asarray(part.mean(axis=1)).ravel(), weights=weight) for part in (X, squares))
-        variance = float(squares - means**2)
-        return 1.0 / (columns * variance) if variance > 0 else 1.0
+        return 1.0 / (columns * float(unit_of(*_moments_of_all(X, data.weight), np.finfo(X.dtype).eps)) ** 2)
+
+
+def _moments_of_all(X: Any, weight: Array | None) -> tuple[float, float]:
+    """The mean and the variance of all numbers of a matrix, those that are not stored included."""
+    of_rows = lambda part: float(np.average(np.asarray(part.mean(axis=1)).ravel(), weights=weight))
+    if not sparse.issparse(X):
+        away = np.asarray(X, np.float64) - float(X[0, 0])
+        mean = of_rows(away)
+        return float(X[0, 0]) + mean, of_rows(np.square(away - mean))
+    mean = of_rows(X)
+    return mean, max(of_rows(X.multiply(X)) - mean**2, 0.0)  # most numbers are 0: there is little to cancel
 
 
 class SVC(_KernelMachine, PartialClassifier, MarginClassifier):

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import d2_tweedie_score
 
+from descend._sample_weight import checked_weights
 from descend.errors import InputError
 from descend.linear._estimator import fitting
-from descend.linear._kernels.losses import HUBER, PINBALL, POISSON, Loss
+from descend.linear._losses import HUBER, PINBALL, POISSON, Loss
 from descend.linear._matrix import Array
 from descend.linear._partial import PartialRegressor
 from descend.linear._problem import Problem
@@ -222,7 +223,9 @@ class PoissonRegressor(PartialRegressor):
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """D², the share of the deviance that is explained; 1 at best, 0 for a constant."""
-        return float(d2_tweedie_score(judging_targets(X, y), self.predict(X), sample_weight=sample_weight, power=1))
+        y = judging_targets(X, y)
+        weight = checked_weights(sample_weight, y)
+        return float(d2_tweedie_score(y, self.predict(X), sample_weight=weight, power=1))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from descend._text import as_utf8
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.schedules import fixed, setting
@@ -18,14 +19,14 @@ Text = str | bytes | Path  # a text, or the file that it is in
 
 
 def read_text(text: Text) -> bytes:
-    """The bytes of a text.
+    """The bytes of a text; those of a file that says that it is in UTF-16 or UTF-32, in UTF-8.
 
     **Raises** `InputError` if there is no such file, or nothing in it.
     """
     if isinstance(text, Path):
         where = f"'{text}'"
         try:
-            raw = text.read_bytes()
+            raw = as_utf8(text.read_bytes(), where)
         except FileNotFoundError:
             raise InputError(f"no file {where}: check the path") from None
         except IsADirectoryError:

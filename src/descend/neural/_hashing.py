@@ -1,6 +1,5 @@
 """Texts as hashes of their words, and of words that follow each other: none of them is stored."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -13,12 +12,11 @@ from sklearn.feature_extraction import FeatureHasher
 from sklearn.utils import murmurhash3_32
 
 from descend.errors import InputError
+from descend.neural._words import words
 
 HASHES = 2**31 - 1  # as many as there can be: so few n-grams share one that it does not matter
 RARITY = 1.5  # the power of how rare an n-gram is: on held-out texts better than the usual 1
 SHARE = 95  # per cent of the texts that rows are long enough for
-_IDEOGRAPHS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"  # are words by themselves: nothing stands between them
-_WORDS = re.compile(rf"[^\W{_IDEOGRAPHS}]+|[^\s]")
 
 
 def as_texts(X: Any) -> list[str]:
@@ -39,11 +37,6 @@ def as_texts(X: Any) -> list[str]:
         raise InputError(f"all texts must be strings, but number {wrong} is {str(texts[wrong])[:40]} of type "
                          f"{type(texts[wrong]).__name__}: leave it out, or write '' for a text that is missing")
     return texts
-
-
-def words(text: str) -> list[str]:
-    """Words without capitals, numbers, and signs."""
-    return _WORDS.findall(text.lower())
 
 
 def counted(texts: list[str], longest: int) -> sparse.csr_matrix:

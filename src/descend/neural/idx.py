@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from descend._packed import most_of, refuse_larger
 from descend.errors import InputError
 
 GZIP = b"\x1f\x8b"
@@ -29,8 +30,10 @@ def read_idx(path: str | Path) -> np.ndarray:
     try:
         with _opened(path) as file:
             kind, shape = _header(file, path)
-            size = math.prod(shape) * kind.itemsize
-            content = file.read()
+            size, packed = math.prod(shape) * kind.itemsize, path.stat().st_size
+            if isinstance(file, gzip.GzipFile):
+                refuse_larger(size, packed, str(path))
+            content = file.read(min(size, most_of(packed)) + 1)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
     except (EOFError, zlib.error):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from descend._flags import as_flag
+from descend._scaling import centre_and_unit
 from descend.errors import InputError
 from descend.neural._augment import Augment
 from descend.neural._estimator import NeuralClassifier, Start
@@ -90,11 +91,13 @@ class ConvClassifier(NeuralClassifier):
         self.observers = observers
         self.checkpoint = checkpoint
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "ConvClassifier":
-        """Train on images `X` and their classes `y`; `sample_weight`: how much each counts."""
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
+    ) -> "ConvClassifier":
+        """Train on images `X` and their classes `y`; the rest is as in the other classifiers."""
         if len(X) != len(y):
             raise InputError(f"there are {len(X):,} images, but {len(y):,} classes")
-        super().fit(X, y, sample_weight)
+        super().fit(X, y, sample_weight, X_val=X_val, y_val=y_val)
         return self
 
     def _inputs(self, X: Any, reset: bool) -> np.ndarray:
@@ -174,4 +177,5 @@ def _units(images: np.ndarray) -> tuple[float, float]:
     """What networks subtract from pixels, and what they divide them by."""
     if images.dtype == np.uint8:
         return 0.0, 255.0
-    return float(images.mean(dtype=np.float64)), float(images.std(dtype=np.float64)) or 1.0
+    centre, unit = centre_and_unit(images.reshape(-1, 1))
+    return float(centre[0]), float(unit[0])

@@ -17,7 +17,7 @@ from descend._facts import Facts, refuse, refuse_nonfinite, refuse_other_size
 from descend._files import write_atomically
 from descend._tree import join, split
 from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
-from descend.errors import CheckpointError, InputError
+from descend.errors import CheckpointError, InputError, reading
 from descend.minimize import minimize
 from descend.neural._corpus import Text, Windows, divided, read_text
 from descend.neural._gpt import GPT, Positions, Shape
@@ -297,7 +297,8 @@ class LanguageModel(BaseEstimator):
             return min(limits, default=STEPS)
         plan = self._plan
         if plan and plan.exists():
-            return json.loads(plan.read_bytes())["steps"]
+            with reading(f"{plan} is damaged, begin anew with another folder", CheckpointError):
+                return Facts(json.loads(plan.read_bytes()), str(plan)).whole("steps", 1)
         return planned_steps(minimize(**settings, optimizer=self._rule(size, STEPS), steps=1).run, self.seconds)
 
     @property
@@ -371,7 +372,11 @@ class _Planned:
 
     def __enter__(self) -> "_Planned":
         if self._plan:
-            write_atomically(self._plan, json.dumps({"steps": self._steps}).encode())
+            try:
+                write_atomically(self._plan, json.dumps({"steps": self._steps}).encode())
+            except OSError as error:
+                raise InputError(f"{self._plan} cannot be written ({error.strerror}): make room, or name another place"
+                                 ) from None
         return self
 
     def __exit__(self, *_: Any) -> None:

@@ -11,10 +11,12 @@ import numpy as np
 from jaxtyping import Array
 from sklearn.utils.validation import validate_data
 
+from descend._scaling import centre_and_unit
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.neural._estimator import NeuralClassifier, NeuralEstimator, NeuralRegressor, Start
+from descend.neural._estimator import NeuralClassifier, NeuralEstimator, Start
 from descend.neural._network import Network
+from descend.neural._regressor import NeuralRegressor
 from descend.neural._weights import filled, weights
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
@@ -66,28 +68,33 @@ def dropped_out(x: Array, share: float, key: Any) -> Array:
 class _OnTables(NeuralEstimator):
     """A perceptron on rows of numbers, which are centred and scaled for it."""
 
-    hidden_layer_sizes: Sequence[int]
+    hidden_layer_sizes: Any
     activation: str
     dropout: float
 
     def _inputs(self, X: Any, reset: bool) -> np.ndarray:
-        X = validate_data(self, X, reset=reset, dtype=np.float64)
+        X = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
         if reset:
-            self.mean_ = X.mean(axis=0)
-            spread = X.std(axis=0)
-            self.scale_ = np.where(spread > 0, spread, 1.0)
+            self.mean_, self.scale_ = centre_and_unit(X)
         return ((X - self.mean_) / self.scale_).astype(np.float32)
 
     def _start(self, inputs: Any, outputs: int, rng: np.random.Generator) -> Start:
-        sizes = (inputs.shape[1], *self.hidden_layer_sizes, outputs)
+        sizes = (inputs.shape[1], *map(int, self._widths), outputs)
         return Start(Perceptron.drawn(sizes, self.activation, self.dropout, rng))
+
+    @property
+    def _widths(self) -> tuple[Any, ...]:
+        """Of the hidden layers; one alone need not be in a tuple."""
+        sizes = self.hidden_layer_sizes
+        return tuple(sizes) if isinstance(sizes, Sequence | np.ndarray) and not isinstance(sizes, str) else (sizes,)
 
     def _check_settings(self) -> None:
         super()._check_settings()
         if self.activation not in ACTIVATIONS:
             raise InputError(f"activation must be one of {', '.join(ACTIVATIONS)}, but is {self.activation!r}")
-        if any(size < 1 for size in self.hidden_layer_sizes):
-            raise InputError(f"hidden_layer_sizes must be numbers of at least 1, but are {self.hidden_layer_sizes}")
+        if not all(isinstance(width, int | np.integer) and width is not True and width >= 1 for width in self._widths):
+            raise InputError("hidden_layer_sizes must be a whole number of at least 1, or several of them, but is "
+                             f"{self.hidden_layer_sizes!r}")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout must be at least 0 and less than 1, but is {self.dropout}")
 
@@ -96,8 +103,8 @@ class MLPClassifier(NeuralClassifier, _OnTables):
     """A multi-layer perceptron that tells classes apart, trained to lower the cross-entropy.
 
     Columns may have any units. `descend.neural` says what the settings and attributes are that all estimators share;
-    here are also `hidden_layer_sizes`, the widths of the hidden layers, their `activation` ("relu", "tanh",
-    "logistic", "gelu", "identity"), and `dropout`, the share of each that is left out at random in training.
+    here are also `hidden_layer_sizes`, the width of a hidden layer or those of several, their `activation` ("relu",
+    "tanh", "logistic", "gelu", "identity"), and `dropout`, the share of each that is left out at random in training.
 
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)

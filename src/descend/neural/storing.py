@@ -9,10 +9,12 @@ import numpy as np
 from descend._facts import MOST, Facts, checked_array, refuse, refuse_nonfinite, refuse_other_size
 from descend._tree import join, split
 from descend.engine.storing import tree_from_arrays, tree_to_arrays
+from descend.errors import CheckpointError
 from descend.neural._hashing import Grams, Words
 from descend.neural._lenet import LEAST, LeNet
 from descend.neural._residual import Residual
 from descend.neural._transformer import Encoder
+from descend.neural._words import RULE
 from descend.neural.images import ConvClassifier
 from descend.neural.text import GRAMS_IN_TEXT, WORDS_IN_TEXT, TextClassifier
 
@@ -41,7 +43,8 @@ def to_parts(model: Classifier) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     else:
         known = asdict(model.vocabulary_)
         arrays |= {f"vocabulary/{name}": value for name, value in known.items() if isinstance(value, np.ndarray)}
-        facts["vocabulary"] = {name: value for name, value in known.items() if not isinstance(value, np.ndarray)}
+        numbers = {name: value for name, value in known.items() if not isinstance(value, np.ndarray)}
+        facts["vocabulary"] = {"rule": RULE, **numbers}
     return facts, arrays
 
 
@@ -89,6 +92,9 @@ def _images(told: Facts, outputs: int) -> tuple[ConvClassifier, int]:
 def _texts(told: Facts, arrays: dict[str, np.ndarray], outputs: int) -> tuple[TextClassifier, int]:
     """The same for texts."""
     made, known = told.inner("settings"), told.inner("vocabulary")
+    if not known.has("rule") or known.any("rule") != RULE:
+        raise CheckpointError(f"{WHERE} knows words that were told by another rule than this version of descend has: "
+                              "train again")
     width, depth, heads = (made.whole(name, 1) for name in ("width", "depth", "heads"))
     dropout = None if made.any("dropout") is None else made.number("dropout", 0, 1)
     model, ngrams = made.choice("model", ("bag", "transformer")), made.whole("ngrams", 1, MOST_WORDS)

@@ -64,7 +64,9 @@ class TextClassifier(NeuralClassifier):
     short texts, and many of them. `dropout`: the share of what is left out at random in training, by default none of a
     bag, and a tenth in a transformer. `optimizer="auto"` is momentum for a bag, at a rate that follows from the texts.
 
-    Texts are strings in a list, an array or a series, and may be empty. Of all n-grams, the 65,536 that are in the most
+    Texts are strings in a list, an array or a series, and may be empty. Words are found by Unicode, with the marks that
+    belong to them, composed and without case; where a script puts no spaces between them, its letters stand for words,
+    and `ngrams` of 2 or 3 for what they make together. Of all n-grams, the 65,536 that are in the most
     texts are known, and 256 of a text are looked at, the heaviest; a transformer knows 16,384 words, and looks at the
     first 128. They are kept as hashes in `vocabulary_`. A text without any of them has the scores of no words: those of
     a bag are what is usual. `descend.neural` says what the settings and attributes are that all estimators share.

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from descend._arrays import is_array
 from descend._tree import Tree
 from descend.errors import InputError
+from descend.optimizers._masters import METHODS, with_masters
 from descend.optimizers._sums import as_sum
 from descend.schedules import Schedule
 
@@ -29,8 +30,16 @@ class Optimizer:
     """How parameters are moved: `θ ← θ + u`, with updates `u` from gradients and from what is remembered.
 
     An optimizer is a frozen dataclass, so that its `repr` is its settings, and a pytree whose leaves are its numbers.
-    `init` and `update` are Optax's protocol: updates are *added* to the parameters.
+    `init` and `update` are Optax's protocol: updates are *added* to the parameters. Those of half precision are stepped
+    in float32, and what is added to them is how their rounding moves; see `_masters`.
     """
+
+    solves_equations: ClassVar[bool] = False  # so that parameters, whose loss must be smooth, may not be of few digits
+
+    def __init_subclass__(cls) -> None:
+        for name in METHODS:
+            if name in vars(cls):
+                setattr(cls, name, with_masters(name, vars(cls)[name]))
 
     def init(self, params: Tree) -> Any:
         """The state before the first step.

@@ -1,6 +1,6 @@
 """What the optimizers with a trust region share: a model of the loss, and how far it is believed."""
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from descend._arrays import as_scalar, namespace
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import refuse_half_precision, refuse_misfits, refuse_unmovable
+from descend.optimizers._checks import refuse_misfits, refuse_unmovable
 from descend.optimizers._control import choose, select
 from descend.optimizers._optimizer import Optimizer, Point, needed
 from descend.optimizers._vectors import inner, plus, where, zero_of
@@ -60,6 +60,8 @@ class TrustRegion(Optimizer):
     Reference: Nocedal and Wright, "Numerical optimization", 2006, chapter 4.
     """
 
+    solves_equations: ClassVar[bool] = True
+
     needs: str
     radius: Number
 
@@ -81,7 +83,6 @@ class TrustRegion(Optimizer):
 
     def init(self, params: Tree) -> RegionState:
         refuse_unmovable(type(self).__name__, params)
-        refuse_half_precision(type(self).__name__, params)
         zero, zeros = zero_of(params), jax.tree.map(lambda p: namespace(p).zeros_like(p), params)
         xp = namespace(zero)
         count, no = xp.zeros((), dtype=xp.int32), xp.asarray(False)

@@ -2,7 +2,7 @@
 
 import math
 from functools import reduce
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -52,6 +52,8 @@ class LBFGSB(LBFGS):
     Nocedal and Zhu, "A limited memory algorithm for bound constrained optimization", 1995.
     """
 
+    solves_equations: ClassVar[bool] = True
+
     history: int = fixed(default=10)
     decrease: Number = 1e-4
     curvature: Number = 0.9
@@ -61,10 +63,6 @@ class LBFGSB(LBFGS):
     @property
     def line_search(self) -> StrongWolfe:
         return StrongWolfe(self.decrease, self.curvature)
-
-    def init(self, params: Tree) -> SearchState:
-        refuse_half_precision("LBFGSB", params)
-        return super().init(params)
 
     def feasible(self, params: Tree) -> Tree:
         refuse_half_precision("LBFGSB", params)

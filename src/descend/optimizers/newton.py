@@ -1,7 +1,7 @@
 """Newton's method, for small problems: the curvature of the loss, from its second derivatives."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from jax.flatten_util import ravel_pytree
 from descend._arrays import as_scalar, namespace
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import POSITIVE, refuse_half_precision, require
+from descend.optimizers._checks import POSITIVE, require
 from descend.optimizers._line_search import StrongWolfe
 from descend.optimizers._optimizer import Function, Point, needed
 from descend.optimizers._rule import rule
@@ -51,6 +51,8 @@ class Newton(Search):
     attacking the saddle point problem in high-dimensional non-convex optimization", arXiv 1406.2572.
     """
 
+    solves_equations: ClassVar[bool] = True
+
     learning_rate: Rate | Schedule = 1.0
     search: bool = fixed(default=True)
     decrease: Number = 1e-4
@@ -64,7 +66,6 @@ class Newton(Search):
         return StrongWolfe(self.decrease, self.curvature)
 
     def init(self, params: Tree) -> SearchState:
-        refuse_half_precision("Newton", params)
         state = super().init(params)
         count = size(params)
         if count > MOST:

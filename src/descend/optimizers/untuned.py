@@ -1,7 +1,6 @@
 """Rules that find the length of their steps by themselves, from how far they have come.
 
-Their first steps are about a millionth of the parameters long, which bfloat16 and float16 round away: descend on
-parameters of float32 or more.
+Their first steps are about a millionth of the parameters long.
 """
 
 import math

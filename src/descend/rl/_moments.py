@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from descend._arrays import namespace
+from descend._scaling import unit_of
 
 LARGEST = 10.0  # a number that is farther from the mean, in spreads, is cut down to this
-TINY = 1e-8  # variance
+EPS = 2.0**-23  # of observations, which are in single precision
 
 
 class Moments(NamedTuple):
@@ -27,15 +28,19 @@ class Moments(NamedTuple):
         xp = namespace(rows)
         more = xp.float32(len(rows))
         total = self.count + more
-        mean, variance = rows.mean(axis=0), rows.var(axis=0)
+        away = rows - rows[0]  # of equal rows 0, and not rounding
+        mean, variance = rows[0] + away.mean(axis=0), away.var(axis=0)
         gap = mean - self.mean
         squares = self.variance * self.count + variance * more + gap**2 * self.count * more / total
         return Moments(self.mean + gap * (more / total), squares / total, total)
 
     def normalized(self, rows: Any) -> Any:
         """Rows minus the mean, divided by the spread."""
-        xp = namespace(rows)
-        return xp.clip((rows - self.mean) / xp.sqrt(self.variance + TINY), -LARGEST, LARGEST)
+        return self.scaled(rows - self.mean)
+
+    def scaled(self, rows: Any) -> Any:
+        """Rows divided by the spread."""
+        return namespace(rows).clip(rows / unit_of(self.mean, self.variance, EPS), -LARGEST, LARGEST)
 
 
 def normalized(moments: Moments | None, rows: Any) -> Any:

@@ -133,7 +133,7 @@ class Played:
         rewards, scale = taken.reward, cursor.scale
         if scale is not None:
             scale = scale.merged(taken.discounted.reshape(-1))
-            rewards = scale._replace(mean=np.float32(0)).normalized(rewards)
+            rewards = scale.scaled(rewards)
         seen = cursor.seen if cursor.seen is None else cursor.seen.merged(flat(taken.observation))
         watch = cursor.watch.after(taken.done, taken.earned, taken.elapsed)
         steps = _judged(taken._replace(reward=rewards), network, cursor.seen, self._gamma, self._lambda)

@@ -168,7 +168,7 @@ class Rollouts:
         rewards, scale = taken.reward, cursor.scale
         if scale is not None:
             scale = scale.merged(taken.discounted.reshape(-1))
-            rewards = scale._replace(mean=0.0).normalized(rewards)
+            rewards = scale.scaled(rewards)
         watch = cursor.watch.after(taken.done, taken.earned, taken.elapsed)
         seen = None if cursor.seen is None else cursor.seen.merged(flat(taken.observation))
         steps = judged(taken._replace(reward=rewards), network, cursor.seen, self.gamma, self.gae_lambda)

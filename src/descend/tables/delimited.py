@@ -7,6 +7,7 @@ import re
 import pyarrow
 from pyarrow import csv as arrow_csv
 
+from descend._text import as_utf8
 from descend.errors import InputError
 from descend.tables.orange import without_types
 from descend.tables.parsing import MISSING
@@ -15,6 +16,7 @@ DELIMITERS = (",", "\t", ";", "|")
 
 _HEAD = 1 << 16
 _BLOCK = 1 << 24
+_PIECE = 1 << 20
 _NO_DELIMITER = "\x1f"
 _NULLS = sorted({spelling for word in MISSING for spelling in (word, word.upper(), word.title())} | {"NaN", "NaT"})
 
@@ -70,21 +72,26 @@ def _has_decimal_comma(head: str, delimiter: str) -> bool:
 
 
 def _as_utf8(raw: bytes, where: str) -> bytes:
-    """The text in UTF-8; what is not UTF-8 is taken for UTF-16 if it says so, else for Latin-1."""
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        try:
-            return raw.decode("utf-16").encode()
-        except UnicodeDecodeError as error:
-            raise InputError(f"{where} begins as UTF-16 text and breaks off: save it again as UTF-8") from error
+    """The text in UTF-8; what is not, and does not say what it is, is taken for Latin-1."""
+    raw = as_utf8(raw, where)
     head = raw[:_HEAD]
     odd = sum(byte < 32 and byte not in b"\t\n\r\f" for byte in head)
     if 0 in head or odd > len(head) / 100:
         raise InputError(f"{where} is not text: expected a CSV file, or a Parquet or Arrow file")
+    return raw if _is_utf8(raw) else raw.decode("latin-1").encode()
+
+
+def _is_utf8(raw: bytes) -> bool:
+    """Whether that is UTF-8; looked at in pieces, as a text in memory may take four times its bytes."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    pieces = (raw[begin : begin + _PIECE] for begin in range(0, len(raw), _PIECE))
     try:
-        raw.decode()
+        for piece in pieces:
+            decoder.decode(piece)
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return raw.decode("latin-1").encode()
-    return raw
+        return False
+    return True
 
 
 def _explain(error: Exception) -> str:

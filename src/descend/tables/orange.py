@@ -1,5 +1,7 @@
 """The tables of the program Orange: tab-separated, with two more lines below the header."""
 
+from itertools import pairwise
+
 TYPES = frozenset({"", "c", "continuous", "d", "discrete", "s", "string", "t", "time"})
 ROLES = frozenset({"", "c", "class", "m", "meta", "i", "ignore", "w", "weight"})
 
@@ -12,9 +14,14 @@ def without_types(text: bytes) -> bytes:
     >>> without_types(b"kind\\ttext\\nd\\tstring\\nclass\\t\\nspam\\tbuy now\\n")
     b'kind\\ttext\\nspam\\tbuy now\\n'
     """
-    names, *below = text.split(b"\n", 3)
-    if len(below) < 3 or b"\t" not in names:
+    ends = [-1]
+    while len(ends) < 4:  # of lines; the text below them is not copied to look at them
+        ends.append(text.find(b"\n", ends[-1] + 1))
+        if ends[-1] < 0:
+            return text
+    names, *below = (text[begin + 1 : end] for begin, end in pairwise(ends))
+    if b"\t" not in names:
         return text
-    types, roles = (line.decode(errors="replace").strip("\r\n").split("\t") for line in below[:2])
+    types, roles = (line.decode(errors="replace").strip("\r").split("\t") for line in below)
     is_orange = any(types) and TYPES.issuperset(types) and ROLES.issuperset(role.split(" ")[0] for role in roles)
-    return names + b"\n" + below[2] if is_orange else text
+    return names + text[ends[-1]:] if is_orange else text

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from descend._scaling import centre_and_unit
 from descend.errors import InputError
 from descend.tables.columns import describe_columns
 from descend.tables.encoding import Encoder
@@ -82,7 +83,8 @@ def prepare(table: Table, settings: Settings) -> Prepared:
     rows = encoder.transform(features.iloc[train_rows])
     targets, scale = task.encode(target.iloc[train_rows]), Scale()
     if task.kind == "regression":
-        scale = Scale(float(targets.mean()), float(targets.std()) or 1.0)
+        centre, unit = centre_and_unit(targets[:, None])
+        scale = Scale(float(centre[0]), float(unit[0]))
         targets = ((targets - scale.centre) / scale.unit).astype(np.float32)
     members, folds = (FOLDS, FOLDS) if len(rows) <= LARGE else (1, 2 * FOLDS)
     held_out = features.iloc[test_rows]

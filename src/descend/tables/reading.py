@@ -1,26 +1,28 @@
 """Tables from files, whatever wrote them, and from the samples that scikit-learn brings along."""
 
-import gzip
 import hashlib
 import re
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow
 from pyarrow import feather, ipc, parquet
 
-from descend._arrow import as_seconds, reading, refuse_far_dates
-from descend.errors import InputError
+from descend._arrow import as_seconds, refuse_far_dates
+from descend._packed import gunzipped, refuse_larger
+from descend.errors import InputError, reading
 from descend.tables.columns import refuse_duplicates
 from descend.tables.delimited import read_delimited
 from descend.tables.samples import read_sample
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _UNNAMED = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name
+_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4}  # bytes a value, of Parquet's types, once it is read
 _PARQUET, _FEATHER_1, _ARROW, _STREAM = b"PAR1", b"FEA1", b"ARROW1", b"\xff" * 4
 
 
@@ -89,10 +91,7 @@ def _near(path: Path) -> str:
 
 def _read_frame(raw: bytes, where: str, suffixes: list[str]) -> pd.DataFrame:
     if raw.startswith(_GZIP):
-        try:
-            raw = gzip.decompress(raw)
-        except (OSError, EOFError, zlib.error) as error:
-            raise InputError(f"{where} is a damaged gzip file ({error}): copy or download it again") from error
+        raw = gunzipped(raw, where)
     if raw.startswith(_ZIP):
         raise InputError(f"{where} is a zip archive or an Excel workbook: save the table as CSV, or unpack it first")
     table = _read_arrow(raw, where, suffixes)
@@ -101,12 +100,12 @@ def _read_frame(raw: bytes, where: str, suffixes: list[str]) -> pd.DataFrame:
 
 
 def _read_arrow(raw: bytes, where: str, suffixes: list[str]) -> pyarrow.Table:
-    source = pyarrow.BufferReader(raw)
+    source, refuse = pyarrow.BufferReader(raw), partial(refuse_larger, packed=len(raw), where=where)
     readers: dict[bytes, tuple[str, Callable[[], pyarrow.Table]]] = {
-        _PARQUET: ("Parquet", lambda: parquet.read_table(source)),
+        _PARQUET: ("Parquet", lambda: _of_parquet(source, refuse)),
         _FEATHER_1: ("Feather", lambda: feather.read_table(source)),
-        _ARROW: ("Arrow", lambda: ipc.open_file(source).read_all()),
-        _STREAM: ("Arrow", lambda: ipc.open_stream(source).read_all()),
+        _ARROW: ("Arrow", lambda: _of_file(ipc.open_file(source), refuse)),
+        _STREAM: ("Arrow", lambda: _of_stream(ipc.open_stream(source), refuse)),
     }
     for magic, (form, read) in readers.items():
         if raw.startswith(magic):
@@ -117,6 +116,34 @@ def _read_arrow(raw: bytes, where: str, suffixes: list[str]) -> pyarrow.Table:
     if {".parquet", ".feather", ".arrow"} & set(suffixes):
         raise InputError(f"{where} is not the {suffixes[-1][1:]} file that its name says: write it again")
     return read_delimited(raw, where)
+
+
+def _of_parquet(source: Any, refuse: Callable[[int], None]) -> pyarrow.Table:
+    """A Parquet file, unless it says that it unpacks to more than it may."""
+    told = parquet.read_metadata(source)
+    chunks = (told.row_group(i).column(j) for i in range(told.num_row_groups) for j in range(told.num_columns))
+    refuse(sum(max(chunk.total_uncompressed_size, chunk.num_values * _WIDTHS.get(chunk.physical_type, 8))
+               for chunk in chunks))
+    return parquet.read_table(source)
+
+
+def _of_file(reader: Any, refuse: Callable[[int], None]) -> pyarrow.Table:
+    """An Arrow file, as long as it unpacks to no more than it may."""
+    return _of_batches((reader.get_batch(i) for i in range(reader.num_record_batches)), reader.schema, refuse)
+
+
+def _of_stream(reader: Any, refuse: Callable[[int], None]) -> pyarrow.Table:
+    """The same of a stream of batches."""
+    return _of_batches(reader, reader.schema, refuse)
+
+
+def _of_batches(reader: Iterable[Any], schema: pyarrow.Schema, refuse: Callable[[int], None]) -> pyarrow.Table:
+    batches, unpacked = [], 0
+    for batch in reader:
+        batches.append(batch)
+        unpacked += batch.nbytes
+        refuse(unpacked)
+    return pyarrow.Table.from_batches(batches, schema)
 
 
 def _to_frame(table: pyarrow.Table) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from descend.engine.interruption import interrupts
+from descend.engine.interruption import Interruption, interrupts
 from descend.engine.trainer import Checkpoint
 from descend.observers import Observer
 from descend.stopping import Reason
@@ -89,8 +89,8 @@ def train(
     at_once = settings.model == "auto" and settings.seconds is None and not settings.says_how_to_descend
     # The products of matrices that NumPy makes are short. Threads of theirs would, after each, spin for a while on the
     # cores that the steps need.
-    with threadpool_limits(1, user_api="blas"):
-        candidates = training.at_once() if at_once else training.in_turn()
+    with threadpool_limits(1, user_api="blas"), interrupts() as interrupted:
+        candidates = training.at_once(interrupted) if at_once else training.in_turn()
     chosen, why = _choose(candidates, settings)
     model = Model(prepared.encoder, chosen.predictor, prepared.task, prepared.scale)
     took = (max if at_once else sum)(candidate.seconds for candidate in candidates)
@@ -107,7 +107,7 @@ class _Training:
     checkpoints: Path | None
     resume: bool
 
-    def at_once(self) -> list[Candidate]:
+    def at_once(self, interrupted: Interruption) -> list[Candidate]:
         """Both candidates, side by side: they share nothing but cores.
 
         The linear model is solved on a thread of its own, and the perceptron is trained on this one, to which Ctrl-C
@@ -115,12 +115,10 @@ class _Training:
         other. Of a time that is limited, the linear model would have a share that hangs on the other one: then they
         are trained in turn.
         """
-        with ThreadPoolExecutor(1, "descend.tables") as pool, without_warnings(), interrupts() as interrupted:
+        with ThreadPoolExecutor(1, "descend.tables") as pool, without_warnings():
             solving = pool.submit(linear_model, self.prepared, None, self.observers("linear"), interrupted)
             try:
                 perceptron = self._ensemble("mlp", None)
-                if perceptron.reason.name == "interrupted":
-                    interrupted.set()
                 return [solving.result(), perceptron]
             except BaseException:
                 interrupted.set()  # so that nobody waits for the other one

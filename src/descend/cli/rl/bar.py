@@ -4,8 +4,8 @@ import dataclasses
 import math
 
 import numpy as np
-from rich.console import Console
 
+from descend.cli._console import Console
 from descend.observers import Progress
 from descend.observers.progress import ProgressBar
 

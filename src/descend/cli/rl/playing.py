@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from typer import Argument, Option, echo
+from typer import Argument, Option
 
 from descend._files import write_atomically
+from descend.cli._console import write
 from descend.errors import InputError
 from descend.rl import Policy
 from descend.rl.playing import play as played
@@ -27,15 +28,15 @@ def play(
     policy = _policy(run)
     shown = played(policy, episodes, seed, environment)
     for number, episode in enumerate(shown, start=1):
-        echo(f"episode {number:>{len(str(episodes))}}  return {episode.earned:>8.6g}  {episode.length:>5,} steps")
+        write(f"episode {number:>{len(str(episodes))}}  return {episode.earned:>8.6g}  {episode.length:>5,} steps")
     returns = np.array([episode.earned for episode in shown])
-    echo(f"mean return {returns.mean():.6g} ± {returns.std():.3g}")
+    write(f"mean return {returns.mean():.6g} ± {returns.std():.3g}")
     if out is not None:
         film = shown[0].film
         if film is None:
             raise InputError(f"{policy.environment} cannot be drawn: leave out -o")
         write_atomically(out, film.gif())
-        echo(f"wrote {out}")
+        write(f"wrote {out}")
 
 
 def _policy(run: Path) -> Policy:

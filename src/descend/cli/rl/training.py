@@ -5,13 +5,13 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
-from typer import Argument, Option, echo
+from typer import Argument, Option
 
 from descend._files import write_atomically
 from descend.cli._closing import end_as_asked
+from descend.cli._console import Console, say, write
 from descend.cli.rl.bar import PolicyBar
 from descend.cli.rl.report import render
 from descend.errors import InputError
@@ -58,7 +58,7 @@ def rl(
     facts = _facts(result, learner, world.solved_at, settings)
     _write(folder, result, learner, facts)
     if as_json:
-        echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        write(json.dumps(facts, indent=2, ensure_ascii=False))
     console.print(_closing(facts, learner))
     place = shlex.quote(str(folder.path))
     named = f" --environment {shlex.quote(environment)}" if ":" in environment else ""  # a file may not name a module
@@ -66,7 +66,7 @@ def rl(
     if result.reason.name == "interrupted":
         lines.insert(0, f"go on:  the same command with --resume --out {place}")
     for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        say(console, line)
     end_as_asked(result.reason)
 
 
@@ -128,13 +128,14 @@ def _seeds(settings: dict[str, Any]) -> list[str]:
 
 def _write(folder: RunFolder, result: Result, learner: Algorithm, facts: dict[str, Any]) -> None:
     """Write the run's files; the policy comes first, and the metrics last: where they are, the rest is."""
-    result.policy.save(folder.path / "policy.safetensors")
-    write_atomically(folder.path / "history.parquet", _history(result, facts).to_parquet(index=False))
     (episode,) = play(result.policy, 1, facts["seed"])
     histories = [each.history for each in result.members or [result]]
     page = render(facts, result.history, histories, episode, per_update(learner))
-    write_atomically(folder.path / "report.html", page.encode())
-    folder.write_json("metrics.json", facts)
+    with folder.closing():
+        result.policy.save(folder.path / "policy.safetensors")
+        write_atomically(folder.path / "history.parquet", _history(result, facts).to_parquet(index=False))
+        folder.write_report(page)
+        folder.write_json("metrics.json", facts)
 
 
 def _history(result: Result, facts: dict[str, Any]) -> "pandas.DataFrame":
