@@ -169,7 +169,8 @@ class TestMinimize:
         unknown = IterableBatches(lambda epoch: [(X[:50], Y[:50])])
         fit = minimize(squares, np.zeros(6), unknown, steps=100)
         rule = fit.run.descent.optimizer
-        assert rule.weight_decay == pytest.approx(min(FORGOTTEN * UNKNOWN_CROWDING**0.5 / (fit.search.rate * 50), MOST_DECAY))
+        forgotten = FORGOTTEN * UNKNOWN_CROWDING**0.5
+        assert rule.weight_decay == pytest.approx(min(forgotten / (fit.search.rate * 50), MOST_DECAY))
 
     def test_whole_functions_are_left_to_a_line_search(self):
         assert isinstance(minimize(lambda x: (x**2).sum(), [1.0, 2.0]).run.descent.optimizer, LBFGS)
