@@ -24,6 +24,7 @@ def trained(folder, surroundings, *options, before=None):
 
 def test_surroundings_that_no_number_depends_on(tmp_path: Path) -> None:
     """Begun in one environment, killed, and resumed in another one; and linear models on one core."""
+    trained(tmp_path / "first", {}, "--kinds", "linear", "both")  # code that Numba has just compiled rounds otherwise
     trained(tmp_path / "whole", {})
     trained(tmp_path / "resumed", ONE, "--dies")
     trained(tmp_path / "resumed", OTHER)
