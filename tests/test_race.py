@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from descend import advance_many, begin, minimize
+from descend import begin, minimize
 from descend.engine.search import (
     BETA2,
     FORGOTTEN,
@@ -80,11 +80,11 @@ class TestSearch:
         """All that it advances, of a loss that no step changes."""
         taken = []
 
-        def counted(runs, n):
-            taken.append(len(runs) * n)
-            return advance_many(runs, n)
+        def counted(run, n):
+            taken.append(n)
+            return run.advance(n)
 
-        monkeypatch.setattr("descend.engine.search.advance_many", counted)
+        monkeypatch.setattr("descend.engine.search.advance", counted)
         run = begin(lambda w, batch: jnp.mean(batch) + 0.0 * w.sum(), np.zeros(6), Y, optimizer=Race(steps).rule(PRIOR),
                     batch_size=10)
         found = Race(steps)(run, lambda: False, lambda *_: None)
@@ -204,11 +204,11 @@ class TestMinimize:
     def test_interrupted_while_it_searches_it_searches_again(self, tmp_path, monkeypatch):
         whole, trial, tried = minimize(squares, np.zeros(6), (X, Y), steps=50), Race._losses, []
 
-        def tries(race, run, rates, steps):
+        def tries(race, run, rates, steps, is_over):
             tried.append(rates)
             if len(tried) == 2:
                 os.kill(os.getpid(), signal.SIGINT)
-            return trial(race, run, rates, steps)
+            return trial(race, run, rates, steps, is_over)
 
         settings = {"steps": 50, "checkpoint": tmp_path / "run", "resume": True}
         with monkeypatch.context() as patch:

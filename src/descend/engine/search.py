@@ -1,7 +1,7 @@
 """A learning rate for a descent on batches, found by short descents before it.
 
 Each trial is the descent that is to come, made small: from the same start, over the same batches, a rise to the rate
-and a fall to nothing. The first two are advanced together. The last batches are passed with a rate of nothing, so that
+and a fall to nothing. The last batches are passed with a rate of nothing, so that
 the median of their losses says where it led, whatever outliers a batch may hold. The rates lie half a decade apart at
 first; the search goes where the loss falls, and then between. A descent that is longer wants a rate that is a little
 smaller: by the eighth root of their lengths.
@@ -25,13 +25,15 @@ size", arXiv 2405.13698.
 
 import dataclasses
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from descend.engine.many import advance_many
+from descend.engine.advancing import Trace, advance, joined
+from descend.engine.pace import Pace
 from descend.engine.run import Run
 from descend.optimizers import AdamW, Optimizer
 from descend.schedules._trapezium import Trapezium
@@ -108,9 +110,10 @@ class Race:
         while not is_over():
             trials = self._round(run, steps, is_over, partial(_told, tell, made))
             made += len(trials)
-            if is_over():
+            found = [] if is_over() else self._losses(run, [0.0], steps, is_over)
+            if not found:
                 break
-            start = self._losses(run, [0.0], steps)[0]
+            (start,) = found
             if _fall(trials, start) >= LEARNT or not self._may_be(2 * steps):
                 break
             steps *= 2
@@ -127,22 +130,27 @@ class Race:
         while len(trials) < TRIALS and not is_over():
             tell(len(trials))
             rates = next_rates(trials)[: TRIALS - len(trials)]
-            trials += map(Trial, rates, self._losses(run, rates, steps))
+            trials += map(Trial, rates, self._losses(run, rates, steps, is_over))
         return trials
 
     def _may_be(self, steps: int) -> bool:
         """Whether all trials until those of so many steps are not too many."""
         return 2 * (TRIALS + 1) * steps <= max(UNSEEN * (self.steps or USUAL), FREE) + (TRIALS + 1) * self.steps_each
 
-    def _losses(self, run: Run, rates: list[float], steps: int) -> list[float]:
-        """Where trials led."""
+    def _losses(self, run: Run, rates: list[float], steps: int, is_over: Callable[[], bool]) -> list[float]:
+        """Where trials led; of those that came to their end before it was over."""
         judged = math.ceil(JUDGED * steps)
         length = steps - judged
         # Without decay, as there is nothing to forget so soon.
         rules = [self._rule(rate, max(RISE * length, 1.0), length, decay=0.0) for rate in rates]
         forks = [dataclasses.replace(run, descent=dataclasses.replace(run.descent, optimizer=rule)) for rule in rules]
-        ended = advance_many(forks, steps)
-        return [_led_to(run, trace.columns["loss"][-judged:]) for run, trace in ended]
+        losses: list[float] = []
+        for fork in forks:
+            ended = _ended(fork, steps, is_over)
+            if ended is None:
+                break
+            losses.append(_led_to(ended[0], ended[1].columns["loss"][-judged:]))
+        return losses
 
     def _decay(self, rate: float) -> float:
         """By which as much is forgotten as should be, at a mean rate of half the highest."""
@@ -152,6 +160,22 @@ class Race:
     def _rule(self, rate: float, rise: float, steps: float, decay: float) -> Optimizer:
         schedule = Trapezium(float(rate), float(rise), float(steps))
         return self.within(AdamW(schedule, beta2=BETA2, weight_decay=decay))
+
+
+def _ended(run: Run, steps: int, is_over: Callable[[], bool]) -> tuple[Run, Trace] | None:
+    """The run after so many steps, and its trace; `None` if it was over before.
+
+    It is looked for that once in a tenth of a second, because the steps of a trial may take minutes.
+    """
+    pace, traces = Pace(), [Trace(run.step, {})]
+    while run.step < steps and not run.is_halted:
+        if is_over():
+            return None
+        begin, before = time.perf_counter(), run.step
+        run, trace = advance(run, min(pace.size, steps - before))
+        pace.record(run.step - before, time.perf_counter() - begin)
+        traces.append(trace)
+    return run, joined(traces)
 
 
 def next_rates(trials: list[Trial]) -> list[float]:
