@@ -5,7 +5,7 @@ import dataclasses
 import math
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,9 +13,7 @@ from typing import Any
 
 from descend._arrays import precision
 from descend._locks import hold, release
-from descend._tree import Tree
 from descend.engine.advancing import Trace, dispatch
-from descend.engine.clock import Clock
 from descend.engine.descent import CONVERGED, NONFINITE, STALLED
 from descend.engine.ending import divergence, looked_into, rest
 from descend.engine.history import History
@@ -23,13 +21,11 @@ from descend.engine.interruption import Interruption
 from descend.engine.pace import Pace, with_best_dispatch
 from descend.engine.progress import Observer, Progress
 from descend.engine.search import Race
-from descend.engine.standing import Standing
+from descend.engine.timed import Timed, Validate
 from descend.optimizers import Optimizer
 from descend.stopping import Plateau, Reason, Target
 
 SEARCHING = 0.2  # of the seconds that there are, after which no learning rate is looked for any more
-LATE = 1.1  # times the seconds that there are, within which all that comes after the last step has to end
-Validate = Callable[[Tree, Tree], Mapping[str, float]]  # of parameters and state: `loss`, and what else to know
 
 
 @dataclass(frozen=True)
@@ -51,19 +47,17 @@ class Checkpoint:
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class Drive(Standing):
+class Drive(Timed):
     """A descent under way, and all that goes on around its steps."""
 
     plateau: Plateau | None = None
     target: Target | None = None
-    validate: Validate | None = None
     validate_every: float = math.inf  # steps; need not be whole
     observers: Sequence[Observer] = ()
     checkpoint: Checkpoint | None = None
     tries_stepwise: bool = False
 
     _pace: Pace = field(init=False, default_factory=Pace)
-    _clock: Clock = field(init=False, default_factory=Clock)
     _last: tuple[Trace, float] = field(init=False, default=(Trace(0, {}), 0.0))  # dispatch, and its seconds
     _interrupted: Interruption = field(init=False, default_factory=Interruption)
     _looking_on: contextlib.ExitStack | None = field(init=False, default=None)
@@ -80,7 +74,7 @@ class Drive(Standing):
             self._prepare()
             last, end = self.run.step + steps, time.perf_counter() + seconds
             while self.reason is None and self.run.step < last and (left := end - time.perf_counter()) > 0:
-                self._dispatch(last, min(left, self._left))
+                self._dispatch(last, min(left, self._left()))
             self._conclude()
             self._count()
 
@@ -119,32 +113,6 @@ class Drive(Standing):
         """Step with this learning rate from here on."""
         self.run = self.run.fork(learning_rate=learning_rate)
         self.history.changed(self.run.step, learning_rate)
-
-    def _count(self) -> float:
-        """The seconds so far. All that goes on is counted: to compile, to validate, to save, to tell."""
-        self.seconds += self._clock.passed()
-        return self.seconds
-
-    @property
-    def _left(self) -> float:
-        """The seconds that are left for steps, as something comes after the last one."""
-        limit = math.inf if self.budget.seconds is None else self.budget.seconds
-        return limit - self._count() - self._ahead
-
-    @property
-    def _ahead(self) -> float:
-        """The seconds that what comes after the last step will take. What was not validated yet has to be compiled, as
-        the first dispatch was."""
-        return self._clock.needed("save") + (self._clock.needed("validate", "begin") if self.validate else 0.0)
-
-    def _spent(self) -> Reason | None:
-        """The budget as a reason to stop. There is always time for one dispatch."""
-        seconds = self._count() + self._ahead if self.run.step else 0.0
-        return self.budget.spent(self.run.step, seconds)
-
-    def _is_late(self, share: float) -> bool:
-        """Whether a share of the time is over."""
-        return self.budget.seconds is not None and self._count() >= share * self.budget.seconds
 
     def copied(self) -> Any:
         """The same, to go on by itself, unseen and unsaved."""
@@ -188,8 +156,7 @@ class Drive(Standing):
         begin, before = time.perf_counter(), self.run.step
         marks = (last, self._next_validation(before), self.snapshots.after(before), self.budget.steps or math.inf)
         count = int(min(self._pace.within(seconds), *(mark - before for mark in marks)))
-        work = "step" if self._last[1] else "begin"
-        self.run, trace = self._clock.time(work, partial(dispatch, self.run, count))
+        self.run, trace = dispatch(self.run, count)
         self._pace.record(self.run.step - before, time.perf_counter() - begin)
         trace = self._looked_into(trace)
         self.history.extend(trace)
@@ -197,6 +164,7 @@ class Drive(Standing):
             self.snapshots = self.snapshots.keep(self.run)
         self._judge(trace)
         self._last = trace, time.perf_counter() - begin
+        self._until_first = self._until_first or self._count()
         if self.reason is None:
             self._report()
 
@@ -224,7 +192,8 @@ class Drive(Standing):
         if status == NONFINITE:
             self.reason = divergence(trace, step)
             return
-        validated = self._validate(self.validate) if self.validate and step == self._next_validation(step - 1) else {}
+        is_due = step == self._next_validation(step - 1) and self._may_validate()
+        validated = self._validate(self.validate) if self.validate and is_due else {}
         if status in (CONVERGED, STALLED):
             self.reason = rest(run, trace, self.point)
         elif validated and self.target and self.target.reached(validated):
@@ -241,14 +210,12 @@ class Drive(Standing):
     def _validate_the_end(self) -> None:
         """Validate the last parameters too, where they ended between two validations.
 
-        After the checkpoint was saved, because a descent that goes on from it must be the one that never stopped here;
-        and not where the time is over, as what it took to compile may have used up all of it.
+        After the checkpoint was saved, because a descent that goes on from it must be the one that never stopped here.
         """
         steps = self.history.validation.get("step", [])
         ended = self.reason is not None and self.reason.name != "diverged"
         is_new = not steps or steps[-1] != self.run.step
-        limit = math.inf if self.budget.seconds is None else LATE * self.budget.seconds
-        if self.validate and ended and is_new and self._count() + self._clock.needed("validate", "begin") <= limit:
+        if self.validate and ended and is_new and self._may_validate():
             self._validate(self.validate)
 
     def _validate(self, validate: Validate) -> Mapping[str, float]:

@@ -1,6 +1,7 @@
 """What all neural estimators share: from arrays to a trained network, with the faces of scikit-learn."""
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,12 +19,12 @@ from descend._sample_weight import checked_weights, weights_of_classes
 from descend._scaling import centre_and_unit
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.minimize import minimize
 from descend.neural._half import check_precision, is_half
 from descend.neural._network import BLOCK, Network, scores_of
 from descend.neural._objective import Examples, Kind, Objective, RandomObjective, Validation
 from descend.neural._seed import seed_of
 from descend.stopping import Plateau
+from descend.training import Trainer
 
 LEAST_HELD_OUT = 20  # examples: fewer say nothing, and are better trained on
 
@@ -107,19 +108,20 @@ class NeuralEstimator(BaseEstimator):
         check_consistent_length(X, y)
         return np.asarray(y)
 
-    def _train(self, examples: Examples, outputs: int, smoothing: float = 0.0) -> None:
-        """Train the network, and keep it with what is known of its training."""
+    def _train(self, examples: Examples, outputs: int, begin: float, smoothing: float = 0.0) -> None:
+        """Train the network, and keep it with what is known of its training, whose time is that since `begin`."""
         seed = seed_of(self.random_state, self.checkpoint)
         trained_on, held_out = self._divided(examples, seed)
-        begin = self._begin(trained_on[0], outputs, seed)
+        start = self._begin(trained_on[0], outputs, seed)
         count = len(trained_on[1])
-        make = RandomObjective if begin.network.is_random or begin.augment is not None else Objective
+        make = RandomObjective if start.network.is_random or start.augment is not None else Objective
+        prepared = time.perf_counter() - begin
         validation = None if held_out is None else Validation(self._kind, held_out, self._block)
-        result = minimize(
-            make(self._kind, smoothing, begin.augment, is_half(self.precision)),
-            begin.network,
+        trainer = Trainer.begin(
+            make(self._kind, smoothing, start.augment, is_half(self.precision)),
+            start.network,
             trained_on,
-            state=begin.state,
+            state=start.state,
             optimizer=self._rule(trained_on[0], self._batch_size(count)),
             ema=self.ema,
             batch_size=self._batch_size(count),
@@ -132,6 +134,8 @@ class NeuralEstimator(BaseEstimator):
             resume=self.checkpoint is not None,
             seed=seed,
         )
+        trainer.seconds += prepared
+        result = trainer.to_the_end()
         self.network_, self.state_ = result.params, result.state
         self.history_, self.stop_reason_ = result.history, result.reason
         self.rule_, self.training_seconds_ = result.run.descent.optimizer, result.seconds
@@ -184,6 +188,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NeuralClassifier":
         """Train on inputs `X` and their classes `y`; `sample_weight`: how much each example counts."""
+        begin = time.perf_counter()
         self._check_settings()
         inputs = self._inputs(X, reset=True)
         y = self._targets(X, y)
@@ -194,7 +199,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
             raise InputError(f"y holds 1 class ({label!r}): a classifier needs examples of 2 or more")
         weights = self._weights(y, sample_weight)
         examples = counted((inputs, targets.astype(np.int32), weights))
-        self._train(examples, len(self.classes_), self.label_smoothing)
+        self._train(examples, len(self.classes_), begin, self.label_smoothing)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -234,6 +239,7 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NeuralRegressor":
         """Train on inputs `X` and their numbers `y`, one or several for each; `sample_weight`: how much each counts."""
+        begin = time.perf_counter()
         self._check_settings()
         inputs = self._inputs(X, reset=True)
         targets = self._targets(X, y).astype(np.float64)
@@ -243,7 +249,7 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         inputs, targets, weights = counted((inputs, targets, weights))
         self.centre_, self.unit_ = centre_and_unit(targets, weights)
         scaled = ((targets - self.centre_) / self.unit_).astype(np.float32)
-        self._train((inputs, scaled, weights), targets.shape[1])
+        self._train((inputs, scaled, weights), targets.shape[1], begin)
         return self
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

@@ -167,7 +167,7 @@ class LanguageModel(BaseEstimator):
 
     def fit(self, text: Text, y: Any = None) -> "LanguageModel":
         """Learn from a text: a string, bytes, or the path of a file."""
-        size = self._checked()
+        begin, size = time.perf_counter(), self._checked()
         raw = read_text(text)
         self.tokenizer_: Tokenizer = tokenizer_for(self.tokenizer, raw, self.vocabulary)
         tokens = self.tokenizer_.encode(raw)
@@ -175,7 +175,7 @@ class LanguageModel(BaseEstimator):
         seed = seed_of(self.random_state, self.checkpoint)
         shape = Shape(self.tokenizer_.size, size.context, size.layers, size.heads, size.width, self.positions,  # type: ignore[arg-type]  # checked
                       self.dropout)
-        self._train(GPT.drawn(shape, np.random.default_rng(seed)), size, learnt, held_out, seed)
+        self._train(GPT.drawn(shape, np.random.default_rng(seed)), size, learnt, held_out, seed, begin)
         self.n_tokens_ = len(tokens)
         return self
 
@@ -256,8 +256,9 @@ class LanguageModel(BaseEstimator):
         model.network_ = join(tree_from_arrays(numbers, arrays, "network"), rest)
         return model
 
-    def _train(self, network: GPT, size: Size, learnt: np.ndarray, held_out: np.ndarray | None, seed: int) -> None:
-        begin, source = time.perf_counter(), Windows(learnt, size.context, size.batch_size)
+    def _train(self, network: GPT, size: Size, learnt: np.ndarray, held_out: np.ndarray | None, seed: int,
+               begin: float) -> None:
+        source = Windows(learnt, size.context, size.batch_size)
         watch = _Watch(self, learnt[:0] if held_out is None else held_out)
         settings: dict[str, Any] = {
             "loss": (RandomNextToken if network.is_random else NextToken)(is_half(self.precision)), "params": network,
