@@ -271,6 +271,15 @@ def test_two_damaged_checkpoints_are_refused(path):
         descent("memory", steps=5, checkpoint=path, resume=True)
 
 
+def test_a_checkpoint_before_it_that_cannot_take_its_place_is_named(path):
+    descent("memory", steps=10, checkpoint=path)
+    path.rename(older(path))
+    path.mkdir()
+    with pytest.raises(CheckpointError, match=r"cannot take its place \(Is a directory\): move .*older there"):
+        descent("memory", steps=20, checkpoint=path, resume=True)
+    assert older(path).exists()
+
+
 # ------------------------------------------------------------------------------------------- other processes
 
 

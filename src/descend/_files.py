@@ -32,9 +32,10 @@ def write_atomically(path: Path, content: bytes, older: Path | None = None) -> N
             _keep(path, older)
         temporary.replace(path)
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):  # of a full disk it does not say which file it was
-            error.filename, error.filename2 = str(path), None
+            raise OSError(error.errno, error.strerror, str(path)) from None
         raise
 
 

@@ -48,7 +48,7 @@ def keep_programs(folder: str | Path | None = None) -> Path:
     users_own = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]  # JAX makes it as it is imported
     if folder is None and users_own is not None:
         return Path(users_own)
-    programs = (cache_folder() / "descend" if folder is None else Path(folder).expanduser()) / _machine()
+    programs = (cache_folder() / "descend" if folder is None else Path(folder).expanduser()) / processor()
     _make_ready(programs)
     # A full disk, or a file that another process has not finished: then it is compiled, as without a cache.
     warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache entry")
@@ -101,7 +101,8 @@ def _make_ready(folder: Path) -> None:
         raise InputError(f"programs cannot be kept in {folder}: it is closed to this user; name another folder")
 
 
-def _machine() -> str:
+@functools.cache
+def processor() -> str:
     """A name for this kind of processor: a program may stop with an error on another, which has fewer instructions."""
     try:
         told = {line for line in CPUS.read_text().splitlines() if line.startswith(("model name", "flags", "Features"))}

@@ -7,6 +7,7 @@ import re
 import signal
 from pathlib import Path
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -165,6 +166,12 @@ def test_the_same_command_gives_the_same_model(descend, houses):
     for out, seed in (("a", 0), ("b", 0), ("c", 1)):
         assert descend("fit", houses, "--target", "price", *BRIEF, "--seed", seed, "--out", out, "--quiet").code == 0
     assert model_of("a") == model_of("b") != model_of("c")
+
+
+def test_64_bits_are_nothing_that_a_command_is_asked_for(descend):
+    jax.config.update("jax_enable_x64", True)  # as JAX_ENABLE_X64=1 does
+    assert descend("optimizers").code == 0
+    assert not jax.config.read("jax_enable_x64")
 
 
 def test_runs_do_not_overwrite_each_other(descend, houses):

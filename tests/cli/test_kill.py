@@ -11,6 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from amounts import times
+from forked import said, saves_all_the_time, started
+from trainings import KINDS, outcome_of, training
+
 pytestmark = pytest.mark.processes
 PROGRAM = (sys.executable, "-c", "from descend.cli import main; main()")
 PATIENCE = 100  # seconds, for a machine that is busy
@@ -52,7 +56,7 @@ def wait_for_checkpoints(out, process, times):
             seen.add(path.stat().st_mtime_ns)
 
 
-def outcome_of(folder):
+def files_of(folder):
     metrics = json.loads((folder / "metrics.json").read_text())
     del metrics["seconds"]
     return (folder / "model.safetensors").read_bytes(), pd.read_parquet(folder / "history.parquet"), metrics
@@ -63,7 +67,7 @@ def whole(table, tmp_path_factory):
     """What a training that nothing disturbs comes to."""
     out = tmp_path_factory.mktemp("runs") / "whole"
     ended(start(table, out))
-    return outcome_of(out)
+    return files_of(out)
 
 
 def assert_same(outcome, expected):
@@ -84,7 +88,7 @@ def test_killed_and_resumed_is_as_never_killed(table, whole, tmp_path):
         process.communicate()
         assert not (out / "metrics.json").exists()
     ended(start(table, out, "--resume"))
-    assert_same(outcome_of(out), whole)
+    assert_same(files_of(out), whole)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"])
@@ -95,8 +99,38 @@ def test_interrupted_and_resumed_is_as_never_interrupted(table, whole, tmp_path,
     wait_for_checkpoints(out, process, 1)
     process.send_signal(number)
     ended(process, code)
-    model, _, metrics = outcome_of(out)
+    model, _, metrics = files_of(out)
     assert (metrics["reason"], (out / "report.html").exists()) == ("interrupted", True)
     assert model != whole[0]
     ended(start(table, out, "--resume"))
-    assert_same(outcome_of(out), whole)
+    assert_same(files_of(out), whole)
+
+
+def is_killed(process, after):
+    """Whether it has not ended by itself within so many seconds."""
+    process.join(after)
+    if process.exitcode is not None:
+        return False
+    process.kill()
+    process.join()
+    return True
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_trainings_of_all_kinds_go_on_after_random_kills(kind, tmp_path):
+    """Killed at moments that are drawn from all of its time, from its first line to its last file."""
+    command, moments, wanted, kills = training(kind, tmp_path), random.Random(kind), times(3), 0
+    begin = lambda out: started(tmp_path, *command, "--resume", "--out", out, prepare=saves_all_the_time)
+    for out in ("first", "whole"):  # what the first compiles, the second finds
+        began, process = time.monotonic(), begin(out)
+        assert not is_killed(process, PATIENCE)
+        assert (process.exitcode, said(tmp_path)) == (0, "")
+        seconds = time.monotonic() - began
+    whole = outcome_of(tmp_path / "whole")
+    while kills < wanted:
+        out = tmp_path / f"after-{kills}"
+        while is_killed(process := begin(out), moments.uniform(0, 1.2 * seconds) if kills < wanted else PATIENCE):
+            kills += 1
+        assert (process.exitcode, said(tmp_path)) == (0, "")
+        assert outcome_of(out) == whole

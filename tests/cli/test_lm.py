@@ -1,16 +1,22 @@
 """`descend lm` and `descend generate`: what they write, say, go on with and refuse."""
 
+import errno
 import json
 import os
 import signal
+import warnings
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 from refusal import refused
 
+from descend.cli._console import Console
 from descend.engine.storing import write_arrays
+from descend.neural.language import Sample
+from enforced import without_types
 
 TEXT = "pack my box with five dozen jugs. " * 42
 OPTIONS = ("--size", "tiny", "--context", 8, "--steps", 120)
@@ -117,3 +123,27 @@ def test_other_folders(descend):
     refused(descend("generate", "empty"), "empty has no language model")
     write_arrays(Path("empty/model.safetensors"), {}, {"version": 2, "kind": "linear"})
     refused(descend("generate", "empty"), "has a model, but no language model")
+
+
+def test_samples_that_cannot_be_written_are_tried_again(tmp_path, monkeypatch):
+    command, broken = import_module("descend.cli.lm"), [True]
+    write = command.RunFolder.write_json
+
+    def write_json(self, name, content):
+        if name == "samples.json" and broken:
+            broken.clear()
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(self.path / name))
+        write(self, name, content)
+
+    monkeypatch.setattr(command.RunFolder, "write_json", write_json)
+    model, told = SimpleNamespace(samples_=[]), []
+    folder = command.RunFolder(tmp_path / "run", {})
+    with without_types(), command._Scribe(model, folder, Console(quiet=True)) as scribe:
+        for step in (1, 2):
+            model.samples_.append(Sample(step, 0.5, "a"))
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                scribe(None)
+            told.append([str(warning.message).split(": ")[1] for warning in caught])
+    assert told == [["it is tried again with the next sample, and at the end"], []]
+    assert [sample["step"] for sample in json.loads((tmp_path / "run" / "samples.json").read_text())] == [1, 2]

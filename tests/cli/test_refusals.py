@@ -145,7 +145,7 @@ def test_resume_from_a_damaged_checkpoint(begun, how, where):
 def test_resume_where_there_is_no_run(begun):
     Path("other").mkdir()
     Path("other/file").touch()
-    refused(begun(*BEGUN, "--resume", "--out", "other"), "other exists and holds no run to resume: give another --out")
+    refused(begun(*BEGUN, "--resume", "--out", "other"), "other exists already: it holds no run: give another --out")
 
 
 def damage(path, how, where):

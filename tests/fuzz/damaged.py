@@ -24,7 +24,7 @@ def damaged_file(seed: int) -> bytes:
     rng = np.random.default_rng(seed)
     raw = _written(FORMATS[seed % len(FORMATS)], _table(rng))
     for _ in range(int(rng.integers(1, 5)) if rng.random() < 0.6 else 0):
-        raw = _changed(raw, rng)
+        raw = changed(raw, rng)
     return raw
 
 
@@ -80,7 +80,10 @@ def _written(form: str, table: pa.Table) -> bytes:
     return sink.getvalue()
 
 
-def _changed(raw: bytes, rng: np.random.Generator) -> bytes:
+def changed(raw: bytes, rng: np.random.Generator) -> bytes:
+    """A bit, a number or some bytes are others, or missing, or too many."""
+    if len(raw) == 0:
+        return rng.bytes(4)
     content, place = bytearray(raw), int(rng.integers(max(1, len(raw) - 4)))
     match int(rng.integers(5)):
         case 0:

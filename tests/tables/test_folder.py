@@ -1,7 +1,9 @@
 """A run's folder: found, begun, resumed; and a model that comes back as it was saved."""
 
 import dataclasses
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -156,3 +158,29 @@ def test_a_folder_that_is_a_file_is_refused(here):
         find_folder(here / "file", TABLE, SETTINGS, resume=False)
     with pytest.raises(InputError, match=r"cannot write to .*give another --out"):
         find_folder(here / "file" / "run", TABLE, SETTINGS, resume=False).begin()
+
+
+def test_who_is_refused_is_told_to_resume_only_what_can_be(here):
+    (here / "run").mkdir()
+    (here / "run" / "mine.txt").touch()
+    for resume in (False, True):
+        with pytest.raises(InputError, match=r"run exists already: it holds no run: give another --out$"):
+            find_folder(here / "run", TABLE, SETTINGS, resume)
+    (here / "run" / "mine.txt").unlink()
+    find_folder(here / "run", TABLE, SETTINGS, resume=False).begin()
+    release_all()
+    with pytest.raises(InputError, match=r"run exists already: give --resume to go on with the run in it, or give"):
+        find_folder(here / "run", TABLE, SETTINGS, resume=False)
+    find_folder(here / "run", TABLE, SETTINGS, resume=True)
+
+
+def test_what_cannot_be_written_at_the_end_says_how_to_go_on(here, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    folder = find_folder(here / "my run", TABLE, SETTINGS, resume=False)
+    with pytest.raises(InputError) as refused, folder.closing():
+        folder.write_json("metrics.json", {})
+    assert str(refused.value) == (f"{here}/my run/metrics.json cannot be written (No space left on device): make room, "
+                                  f"and give the same command with --resume --out '{here}/my run'")

@@ -11,6 +11,7 @@ from importlib import import_module
 from io import StringIO, TextIOWrapper
 from typing import Any
 
+import jax
 from typer import Typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
@@ -40,6 +41,7 @@ class Commands(TyperGroup):
 
 def main() -> None:
     """Run the command line; what `descend` refuses is one line on the standard error, and exit code 2."""
+    jax.config.update("jax_enable_x64", False)  # whoever asks all programs for it: what a command computes is settled
     # What is imported, traced and compiled stays: to look through it for cycles takes a tenth of a short run.
     gc.set_threshold(ALLOCATED)
     warnings.showwarning = lambda message, *_: complain_in_a_line(f"warning: {message}")  # no place in the source

@@ -34,7 +34,8 @@ def fit_labelled(
     fitted = train(prepared, observers, folder.checkpoints / "network.safetensors")
     outcome = judge(fitted)
     facts = metrics(fitted, outcome, settings)
-    _write(folder, fitted, outcome, facts)
+    with folder.closing():
+        _write(folder, fitted, outcome, facts)
     if as_json:
         write(json.dumps(facts, indent=2, ensure_ascii=False))
     console.print(_closing(fitted, outcome, facts))

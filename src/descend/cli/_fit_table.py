@@ -41,7 +41,8 @@ def fit_table(
         fitted = train(prepared, settings, observers=looks_on, checkpoints=folder.checkpoints, resume=resume)
     outcome = judge(fitted, settings.seed)
     facts = metrics(fitted, outcome, settings)
-    _write(folder, fitted, outcome, facts, source.name)
+    with folder.closing():
+        _write(folder, fitted, outcome, facts, source.name)
     if as_json:
         write(json.dumps(facts, indent=2, ensure_ascii=False))
     console.print(_closing(fitted, outcome, facts))

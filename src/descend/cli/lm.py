@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import shlex
+import warnings
 from html import escape
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -29,6 +30,7 @@ from descend.tables.report import MARGIN, STYLE
 WRITTEN, SHOWN = 200, 80  # tokens of a sample, and how many of its letters are shown while the model learns
 SHOWN_SAMPLES = 12  # in the report
 UNJUDGED = "not known: nothing was held out, or there was no time to look at it"
+SAMPLES = "samples.json"
 
 
 def lm(
@@ -60,12 +62,14 @@ def lm(
     size_of_step = math.prod(model.tokens_per_step())
     model.observers = [*([] if quiet else [ProgressBar("gpt", console, ("tokens", size_of_step))]), scribe]
     model.fit(text)
-    model.save(folder.path)
     facts = _facts(model, text)
-    write_atomically(folder.path / "history.parquet", model.history_.to_pandas().to_parquet(index=False))
     final = model.generate(length=2 * WRITTEN, temperature=0.8, seed=seed) if _knows_lines(model) else ""
-    folder.write_report(_report(model, facts, scribe.samples, final, file.name))
-    folder.write_json("metrics.json", facts)
+    with folder.closing():
+        model.save(folder.path)
+        write_atomically(folder.path / "history.parquet", model.history_.to_pandas().to_parquet(index=False))
+        folder.write_report(_report(model, facts, scribe.samples, final, file.name))
+        scribe.write()
+        folder.write_json("metrics.json", facts)
     console.print(_closing(facts, final))
     _say_what_next(console, folder, model)
 
@@ -88,7 +92,7 @@ class _Scribe:
     def __enter__(self) -> "_Scribe":
         """The training begins: only now is anything written to the folder."""
         self._folder.begin()
-        kept = self._folder.path / "samples.json"
+        kept = self._folder.path / SAMPLES
         with reading(f"{kept} is damaged, begin anew with another --out", CheckpointError):
             found = json.loads(kept.read_bytes()) if kept.exists() else []
             told = [Facts(sample, str(kept)) for sample in found]
@@ -99,12 +103,21 @@ class _Scribe:
     def __exit__(self, *_: Any) -> None:
         """Nothing is left open."""
 
+    def write(self) -> None:
+        """Write down all samples, if there are any."""
+        if self.samples:
+            self._folder.write_json(SAMPLES, self.samples)
+
     def __call__(self, progress: Progress) -> None:
         """Look whether something new was written."""
         if len(self._model.samples_) == self._told:
             return
         self._told = len(self._model.samples_)
-        self._folder.write_json("samples.json", self.samples)
+        try:
+            self.write()
+        except OSError as error:
+            warnings.warn(f"{error.filename} could not be written ({error.strerror}): it is tried again with the next "
+                          "sample, and at the end", stacklevel=2)
         last = self._model.samples_[-1]
         words = " ".join(last.text.split())[:SHOWN]
         line = Text(f"step {last.step:,}, validation loss {last.loss:.3f}: ").append(words, style="dim")

@@ -11,7 +11,7 @@ import numpy as np
 from descend._arrays import precision
 from descend._tree import Tree
 from descend.engine.begin import begin
-from descend.engine.identity import digest
+from descend.engine.identity import digest, warn_of_other_surroundings
 from descend.engine.run import Run
 from descend.engine.storing import Match, match_arrays, read_arrays, tree_from_arrays
 from descend.engine.watching import Watch
@@ -68,6 +68,7 @@ def load(
         on_nonfinite="skip" if told["skip_nonfinite"] else "stop",
     )
     descent = dataclasses.replace(run.descent, stepwise=told["stepwise"])
+    warn_of_other_surroundings(path, run.state.params, told.get("surroundings", {}))
     with precision(run.state.params):
         return Run(tree_from_arrays(run.state, arrays, "state"), descent)
 

@@ -1,13 +1,23 @@
-"""What a checkpoint must agree with."""
+"""What a checkpoint must agree with, and what numbers depend on besides."""
 
 import hashlib
+import os
 import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
+from jaxlib import version as jaxlib
 
+from descend._arrays import precision
 from descend._tree import Tree, named_leaves
 from descend.engine.descent import Descent
+from descend.programs import processor
+
+SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_default_prng_impl", "jax_threefry_partitionable")
 
 
 def identity(descent: Descent, numbers: Tree, seed: int) -> dict[str, Any]:
@@ -41,3 +51,39 @@ def digest(data: Any) -> str:
         for row in range(0, len(array), rows):
             found.update(np.ascontiguousarray(array[row : row + rows]).tobytes())
     return found.hexdigest()[:16]
+
+
+def surroundings(params: Tree) -> dict[str, Any]:
+    """What numbers depend on besides a run, here: in their last bits, or in all that is random.
+
+    XLA divides products among cores, and adds up in another order where there are others.
+    """
+    device = jax.devices()[0]
+    with precision(params):
+        settings = {name: getattr(jax.config, name) for name in SETTINGS}
+    return {
+        "device": device.device_kind,
+        "processor": processor(),
+        "cores": _cores() if device.platform == "cpu" else None,
+        "jaxlib": jaxlib.__version__,
+        "numpy": np.__version__,
+        "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
+        **settings,
+    }
+
+
+def warn_of_other_surroundings(path: str | Path, params: Tree, then: Mapping[str, Any]) -> None:
+    """Say so where a run goes on to other numbers than it would have come to where its file was written."""
+    now = surroundings(params)
+    changed = [f"{name} was {was!r} and is {now[name]!r}" for name, was in then.items() if was != now.get(name, was)]
+    if changed:
+        warnings.warn(f"{path} was written where numbers are others ({', '.join(changed)}): what comes after it is "
+                      "not, bit for bit, what would have come there", stacklevel=2)
+
+
+def _cores() -> int:
+    """The threads that XLA has on a CPU: as many as the cores that this process may use, unless it is told."""
+    told = os.environ.get("PJRT_NPROC") or os.environ.get("NPROC") or ""
+    if told.isdecimal():
+        return int(told)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from descend.engine.advancing import R
-from descend.engine.identity import digest
+from descend.engine.identity import digest, surroundings
 from descend.engine.storing import tree_to_arrays, write_arrays
 from descend.engine.written import outline, written
 
@@ -37,5 +37,6 @@ def facts_of(run: R, data: str) -> dict[str, Any]:
         "batch_size": getattr(source, "batch_size", None),
         "shuffle": getattr(source, "shuffle", None),
         "data": data,
+        "surroundings": surroundings(run.state.params),
         "watch": None if descent.watch is None else [written(descent.watch.groups), descent.watch.positions],
     }

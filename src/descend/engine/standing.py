@@ -12,6 +12,7 @@ import numpy as np
 from descend._files import try_room
 from descend.engine.forking import with_rate
 from descend.engine.history import History
+from descend.engine.identity import warn_of_other_surroundings
 from descend.engine.longer import gone_on_with
 from descend.engine.points import Point
 from descend.engine.run import Run
@@ -121,6 +122,7 @@ class Standing:
             like = (self.run.eval_numbers, self.run.state.carried.state)
             self.best_numbers = tree_from_arrays(like, arrays, "best")
         self._go_on_from(arrays, facts)
+        warn_of_other_surroundings(path, self.run.state.params, facts["run"].get("surroundings", {}))
         self.saved = self.run.step
         self.best, self.seconds = Best(**facts["best"]), facts["seconds"]
         reason = facts["reason"]
@@ -182,7 +184,11 @@ def _last_whole(path: Path) -> tuple[Arrays, Mapping[str, Any]]:
             found = read_arrays(_older(path))
         except CheckpointError:
             raise error from None
+        try:
+            _older(path).replace(path)  # else it would be lost with the next one that is written
+        except OSError as fault:
+            raise CheckpointError(f"{path} is damaged, and the one before it cannot take its place "
+                                  f"({fault.strerror}): move {_older(path)} there to go on from it") from None
         warnings.warn(f"{path} is damaged: the descent goes on from the checkpoint before it, {_older(path)}",
                       stacklevel=3)
-        _older(path).replace(path)  # else it would be lost with the next one that is written
         return found

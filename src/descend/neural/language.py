@@ -379,7 +379,11 @@ class _Planned:
 
     def __enter__(self) -> "_Planned":
         if self._plan:
-            write_atomically(self._plan, json.dumps({"steps": self._steps}).encode())
+            try:
+                write_atomically(self._plan, json.dumps({"steps": self._steps}).encode())
+            except OSError as error:
+                raise InputError(f"{self._plan} cannot be written ({error.strerror}): make room, or name another place"
+                                 ) from None
         return self
 
     def __exit__(self, *_: Any) -> None:

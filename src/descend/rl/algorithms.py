@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from descend.engine.trainer import Checkpoint
 from descend.errors import InputError
 from descend.observers import Observer
@@ -114,10 +116,11 @@ class Algorithm:
             raise InputError(f"evaluate_every must be at least 1 step, but is {evaluate_every}")
         training = Training.of(self, environment, network, seed)
         train = training if seeds is None else partial(side_by_side, training, seeds)
-        return train(
-            steps=steps, seconds=seconds, solved=stop == "solved", evaluate_every=evaluate_every,
-            observers=observers, checkpoint=checkpoint, resume=resume,
-        )  # fmt: skip
+        with jax.enable_x64(False):  # rollouts and environments are written in 32 bits
+            return train(
+                steps=steps, seconds=seconds, solved=stop == "solved", evaluate_every=evaluate_every,
+                observers=observers, checkpoint=checkpoint, resume=resume,
+            )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,9 @@
 """
 
 import json
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -65,12 +68,24 @@ class RunFolder:
         """Raises `InputError` or `CheckpointError` where there is something else than the run to go on with."""
         path = self.path
         place = path.resolve()  # a folder that is not there yet has no `..`, and then has one
-        if self.resume and (path / "run.json").exists():
+        holds_run = (path / "run.json").exists()
+        if self.resume and holds_run:
             _check_same(path, self.asked)
         elif place.is_file() or (place.is_dir() and not all(is_temporary(entry.name) for entry in place.iterdir())):
-            already = "already: give --resume to go on with the run in it, or"
-            hint = "and holds no run to resume:" if self.resume else already
-            raise InputError(f"{path} exists {hint} give another --out")
+            hint = "give --resume to go on with the run in it, or give" if holds_run else "it holds no run: give"
+            raise InputError(f"{path} exists already: {hint} another --out")
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """Where what came of the training is written: how to get it, if it cannot be written now.
+
+        **Raises** `InputError`.
+        """
+        try:
+            yield
+        except OSError as error:
+            raise InputError(f"{error.filename or self.path} cannot be written ({error.strerror or error}): make room, "
+                             f"and give the same command with --resume --out {shlex.quote(str(self.path))}") from None
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file that people can read."""

@@ -128,12 +128,14 @@ def _seeds(settings: dict[str, Any]) -> list[str]:
 
 def _write(folder: RunFolder, result: Result, learner: Algorithm, facts: dict[str, Any]) -> None:
     """Write the run's files; the policy comes first, and the metrics last: where they are, the rest is."""
-    result.policy.save(folder.path / "policy.safetensors")
-    write_atomically(folder.path / "history.parquet", _history(result, facts).to_parquet(index=False))
     (episode,) = play(result.policy, 1, facts["seed"])
     histories = [each.history for each in result.members or [result]]
-    folder.write_report(render(facts, result.history, histories, episode, per_update(learner)))
-    folder.write_json("metrics.json", facts)
+    page = render(facts, result.history, histories, episode, per_update(learner))
+    with folder.closing():
+        result.policy.save(folder.path / "policy.safetensors")
+        write_atomically(folder.path / "history.parquet", _history(result, facts).to_parquet(index=False))
+        folder.write_report(page)
+        folder.write_json("metrics.json", facts)
 
 
 def _history(result: Result, facts: dict[str, Any]) -> "pandas.DataFrame":

@@ -1,0 +1,59 @@
+"""The command line in processes that begin at once: children of a server which has imported all that takes long.
+
+They can be killed at any moment, as what somebody started in a shell can be; nothing of JAX's has begun in the server.
+"""
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+IMPORTED = (
+    "descend.cli.fit",
+    "descend.cli.lm",
+    "descend.cli.rl",
+    "descend.cli._fit_table",
+    "descend.cli._fit_labelled",
+    "descend.labelled.pictures",
+    "descend.labelled.texts",
+    "descend.tables.report",
+    "descend.tables.penalties",
+)
+SAID = "said.txt"  # beside the run: what the command printed
+
+_server = multiprocessing.get_context("forkserver")
+_server.set_forkserver_preload(["forked", *IMPORTED])
+
+
+def started(folder: Path, *arguments: object, prepare: Callable[[], None] | None = None) -> ForkServerProcess:
+    """A process that `descend` runs in, within a folder; `prepare` is called in it first."""
+    process = _server.Process(target=_command, args=(folder, list(map(str, arguments)), prepare))
+    process.start()
+    return process
+
+
+def said(folder: Path) -> str:
+    """What the last command in this folder printed, to either stream."""
+    return (folder / SAID).read_text()
+
+
+def saves_all_the_time() -> None:
+    """Write a checkpoint before every dispatch, however long that takes."""
+    from descend.engine import trainer
+
+    trainer._Timer.is_due = lambda *_: True  # type: ignore[method-assign]
+
+
+def _command(folder: Path, arguments: list[str], prepare: Callable[[], None] | None) -> None:
+    os.chdir(folder)
+    out = os.open(SAID, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(out, stream)
+    sys.argv = ["descend", *arguments]
+    if prepare is not None:
+        prepare()
+    from descend.cli import main
+
+    main()
