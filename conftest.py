@@ -30,7 +30,8 @@ class Kernels(MetaPathFinder):
     """Finds what Numba compiles before the hook that wraps all other functions to enforce their types."""
 
     def find_spec(self, fullname, path=None, target=None):
-        return PathFinder.find_spec(fullname, path, target) if "._kernels." in fullname else None
+        compiled = "._kernels." in fullname or "._losses." in fullname
+        return PathFinder.find_spec(fullname, path, target) if compiled else None
 
 
 sys.meta_path.insert(0, Kernels())

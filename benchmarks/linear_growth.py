@@ -60,7 +60,7 @@ def _growth(name: str, sizes: list[tuple[int, int]]) -> Iterator[Row]:
 
 
 def _bandwidths() -> Iterator[Row]:
-    from descend.linear._kernels.losses import LOGISTIC, SQUARED, Loss
+    from descend.linear._losses import LOGISTIC, SQUARED, Loss
     from descend.linear._matrix import Matrix, Rows
     from descend.linear._threads import each, parts
 

@@ -41,3 +41,12 @@ def visible(text: str) -> str:
     price\u001b[2J gpj\u202e.exe
     """
     return _COMMANDS.sub(lambda found: f"\\u{ord(found[0]):04x}", text.replace("\r\n", "\n"))
+
+
+def in_a_line(text: str) -> str:
+    r"""The same, with line ends written so, too: for what is named within a line.
+
+    >>> print(in_a_line("a\nb"))
+    a\nb
+    """
+    return visible(text).replace("\n", "\\n")

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import logging
 import os
 import re
 import signal
@@ -152,6 +153,58 @@ def test_pictures_of_many_sizes_and_grey_ones(descend, monkeypatch):
     assert notes == ["pictures of 2 sizes: brought to 4×4 pixels",
                      "noon/deeper/0.png is grey among colour pictures: read as colour"]
     assert descend("predict", "runs/photos", "photos/noon/deeper", "-o", "out.csv", "--quiet").code == 0
+
+
+def test_parts_are_learnt_from_and_validated_on_without_what_is_damaged(descend):
+    """So few are validated on only where they are given: of 30 pictures, none would be held out for it."""
+    paint("photos/train", 15)
+    paint("photos/val", 4, seed=1)
+    spoil(Path("photos/val/noon/2.png"))
+    Path("photos/train/dusk/list.txt").write_text("0.png")
+    refused(descend("fit", "photos"), "photos/val/noon/2.png is damaged", "go on without", "by --skip-damaged")
+    assert not Path("runs").exists()
+    said = descend("fit", "photos", *BRIEF, "--skip-damaged")
+    assert (said.code, said.err) == (0, "")
+    told = re.sub(r"\s+", " ", said.out)
+    assert "note train: 30 to learn from; val: 8 to validate on" in told
+    assert "note 1 picture that cannot be read, left out: photos/val/noon/2.png" in told
+    assert "note 1 other file passed over: 1 .txt" in told
+    metrics = json.loads(Path("runs/photos/metrics.json").read_text())
+    assert (metrics["rows"], metrics["held_out"]) == (30, 6)
+    assert metrics["validation"]["residual"] in [pytest.approx(right / 7) for right in range(8)]
+    spoil(Path("photos/val/dusk/1.png"))
+    predict = lambda: descend("predict", "runs/photos", "photos/val", "-o", "out.csv")
+    refused(predict(), "2 of 8 pictures cannot be read: ", "dusk/1.png is damaged", "noon/2.png is damaged")
+    paint("photos/val", 4)
+    Path("photos/val/list.txt").write_text("0.png")
+    said = predict()
+    assert said.out == "8 predictions in out.csv, column 'prediction'\n1 other file passed over: 1 .txt\n"
+
+
+def test_a_damaged_picture_is_told_of_by_nobody_else(descend, monkeypatch):
+    """Pillow's reader of TIFF logs that there are too many samples a pixel, as tag 277 has it, before it gives up."""
+    monkeypatch.setattr(logging.root, "handlers", [])  # pytest's own, with which nothing comes to the standard error
+    paint("photos", 6)
+    file = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(file, "TIFF")
+    tag, raw = struct.pack("<HHI", 277, 3, 1), file.getvalue()
+    place = raw.index(tag) + len(tag)
+    Path("photos/noon/x.tif").write_bytes(raw[:place] + struct.pack("<I", 51459) + raw[place + 4 :])
+    refused(descend("fit", "photos"), "photos/noon/x.tif is damaged, or no picture")
+
+
+def test_a_table_of_labels(descend):
+    paint("photos", 12)
+    names = [f"photos/{tone}/{number}.png" for tone in TONES for number in range(12)]
+    table = pd.DataFrame({"file": names, "label": ["dark"] * 12 + ["bright"] * 12, "size": np.arange(24.0)})
+    table.to_csv("labels.csv", index=False)
+    metrics = json.loads(descend("fit", "labels.csv", "--target", "label", *BRIEF, "--json").out)
+    assert (metrics["task"], metrics["rows"], metrics["classes"]) == ("pictures", 24, 2)
+    refused(descend("fit", "labels.csv", "--hold-out", 0.95), "24 pictures are too few to hold out 23")
+    refused(descend("fit", "labels.csv", "--target", "size", "--skip-damaged"), "labels is a table without them")
+    Path(names[5]).unlink()
+    refused(descend("fit", "labels.csv", "--out", "x"), f"{names[5]} is not there, or no file: mend it or take it away")
+    assert not Path("x").exists()
 
 
 @pytest.mark.parametrize(

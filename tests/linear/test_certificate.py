@@ -18,8 +18,8 @@ import extended
 import hostile
 from descend import linear
 from descend.errors import InputError
-from descend.linear._kernels import losses
-from descend.linear._kernels.losses import Loss
+from descend.linear import _losses as losses
+from descend.linear._losses import Loss
 from descend.linear._matrix import Matrix, Rows
 from descend.linear._problem import Problem
 from descend.linear._solution import Watch

@@ -10,7 +10,7 @@ from descend.linear import _coordinate
 from descend.linear._accelerated import accelerated
 from descend.linear._coordinate import coordinate
 from descend.linear._gram import Gram
-from descend.linear._kernels.losses import (
+from descend.linear._losses import (
     HUBER,
     LOGISTIC,
     POISSON,
@@ -18,7 +18,6 @@ from descend.linear._kernels.losses import (
     SQUARED_HINGE,
     SQUARED_INSENSITIVE,
     Loss,
-    value,
 )
 from descend.linear._matrix import Matrix, Rows
 from descend.linear._problem import Problem
@@ -65,7 +64,7 @@ def solved(problem, tol=1e-10, start=None):
 def objective(problem, w, b):
     z = problem.matrix.X @ w + b
     weights = np.broadcast_to(problem.rows.s, z.shape)
-    losses = [value(*problem.loss, *row) for row in zip(z, problem.rows.y, strict=True)]
+    losses = [problem.loss.value(*row) for row in zip(z, problem.rows.y, strict=True)]
     return float(weights @ losses + problem.l1 @ np.abs(w) + 0.5 * problem.l2 @ w**2)
 
 

@@ -10,7 +10,7 @@ from sklearn.svm import SVC, SVR, OneClassSVM
 
 from descend.errors import InputError
 from descend.linear._interior import interior
-from descend.linear._kernels.losses import HINGE, INSENSITIVE, PINBALL, SQUARED, Loss
+from descend.linear._losses import HINGE, INSENSITIVE, PINBALL, SQUARED, Loss
 from descend.linear._matrix import Matrix, Rows
 from descend.linear._problem import Problem
 from descend.linear._smoothing import smoothing

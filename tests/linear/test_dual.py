@@ -11,9 +11,7 @@ from sklearn.svm import SVC, SVR, LinearSVC
 from descend.errors import InputError
 from descend.linear._dual import dual
 from descend.linear._interior import interior
-from descend.linear._kernels import dual as kernels
-from descend.linear._kernels.losses import (
-    CLASSES,
+from descend.linear._losses import (
     HINGE,
     INSENSITIVE,
     LOGISTIC,
@@ -23,8 +21,6 @@ from descend.linear._kernels.losses import (
     SQUARED_HINGE,
     SQUARED_INSENSITIVE,
     Loss,
-    slope,
-    value,
 )
 from descend.linear._matrix import Matrix, Rows
 from descend.linear._problem import Problem
@@ -54,7 +50,7 @@ def table(shape="plain"):
 def problem_of(loss, X, z, l2=0.1, weighted=False, **options):
     n, d = X.shape
     weights = np.random.default_rng(1).integers(0, 4, size=n) + (np.arange(n) < 2)
-    y = np.where(z > np.quantile(z, 0.3), 1, -1).astype(np.int8) if loss.kind in CLASSES else z
+    y = np.where(z > np.quantile(z, 0.3), 1, -1).astype(np.int8) if loss.kind.classes else z
     s = weights / weights.sum() if weighted else np.array([1 / n])
     return Problem(Matrix(X), Rows(y, s), loss, np.full(d, l2), np.zeros(d), **options)
 
@@ -63,8 +59,8 @@ def objective(problem, X, w, b):
     """Value and gradient, row by row."""
     z, (y, s) = X @ w + b, problem.rows
     s = np.broadcast_to(s, len(z))
-    losses = [value(*problem.loss, *pair) for pair in zip(z, y, strict=True)]
-    slopes = s * [slope(*problem.loss, *pair) for pair in zip(z, y, strict=True)]
+    losses = [problem.loss.value(*pair) for pair in zip(z, y, strict=True)]
+    slopes = s * [problem.loss.slope(*pair) for pair in zip(z, y, strict=True)]
     by_b = (slopes.sum() + problem.tilt) * problem.intercept
     total = s @ losses + 0.5 * problem.l2 @ w**2 + problem.tilt * b
     return total, np.append(X.T @ slopes + problem.l2 * w, by_b)
@@ -191,9 +187,9 @@ def test_the_best_slope_of_a_row_is_the_slope_where_it_leads(name, a):
     kind, p, _ = EVERY[name]
     for c in np.linspace(-4, 4, 41) + 0.013:
         for y in (-1, 1):
-            r = kernels.best_logistic(a, c, y, 0.3) if kind == LOGISTIC else kernels.best(kind, p, a, c, y)
+            r = kind.functions.best(c, float(y), float(p), a, 0.3)
             after, near = c - a * r, 1e-7
-            low, high = (slope(kind, p, 0.0, after + move, y) for move in (-near, near))
+            low, high = (Loss(kind, p).slope(after + move, y) for move in (-near, near))
             assert low - 1e-6 <= r <= high + 1e-6  # within the subdifferential
 
 
@@ -201,7 +197,7 @@ def test_the_best_slope_of_a_row_is_the_slope_where_it_leads(name, a):
 def test_logistic_slopes_solve_their_equation(a):
     for c in np.concatenate([-np.geomspace(1e-3, 1e3, 13), np.geomspace(1e-3, 20, 13)]):
         for z in (-50.0, 0.0, 50.0):
-            share = -kernels.best_logistic(a, c, 1, z)
+            share = -LOGISTIC.functions.best(c, 1.0, 0.0, a, z)
             assert 0 <= share <= 1
             if share * (1 - share) > 1e-12:
                 t = np.log(share) - np.log1p(-share)

@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 
-from descend.linear._kernels import elementary, judging, losses
+from descend.linear import _losses as losses
+from descend.linear._kernels import elementary, judging
+from descend.linear._loss import Kind
+from descend.linear._losses import Loss
 
 EPS = np.finfo(np.float64).eps
+KINDS = [kind for kind in vars(losses).values() if isinstance(kind, Kind)]
 
 
 def numbers(low: float, high: float) -> np.ndarray:
@@ -38,47 +42,47 @@ def test_where_they_are_exact() -> None:
     assert elementary.fast_exp(-np.inf) < 1e-300
 
 
-@pytest.mark.parametrize("kind", range(9))
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.module.split(".")[-1])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_a_block_is_judged_as_its_rows_are(kind: int, weighted: bool) -> None:
-    rng = np.random.default_rng(kind)
+def test_a_block_is_judged_as_its_rows_are(kind: Kind, weighted: bool) -> None:
+    rng = np.random.default_rng(KINDS.index(kind))
     count, first = 50, 3
-    loss = losses.Loss(kind, 0.7 if kind != losses.HUBER else 1.3, 0.5)
-    y = rng.choice([-1.0, 1.0], first + count) if kind in losses.CLASSES else np.abs(rng.normal(size=first + count))
+    loss = Loss(kind, 0.7 if kind != losses.HUBER else 1.3, 0.5)
+    y = rng.choice([-1.0, 1.0], first + count) if kind.classes else np.abs(rng.normal(size=first + count))
     s = rng.uniform(0.5, 1, first + count) if weighted else np.array([0.25])
     old, scores = 2 * rng.normal(size=first + count), 2 * rng.normal(size=count)
     z, sums, (r, spare) = old.copy(), np.zeros(judging.SUMS), judging.room(64, True)
-    judging.judge(first, count, *loss, y, s, scores, z, r, spare, sums)
+    judging.judge(kind.judge(y, z), first, count, *loss.numbers, y, s, scores, z, r, spare, sums)
     wanted = np.zeros(judging.SUMS)
     for i in range(count):
         k = first + i
         weight = s[k] if weighted else s[0]
-        ahead = losses.slope(*loss, old[k], y[k]) + losses.curvature(*loss, old[k], y[k]) * (scores[i] - old[k])
-        ahead = losses.feasible(kind, loss.p, ahead, y[k])
+        ahead = loss.slope(old[k], y[k]) + loss.curvature(old[k], y[k]) * (scores[i] - old[k])
+        ahead = loss.feasible(ahead, y[k])
         side = int(ahead > 0)
-        slope = losses.slope(*loss, scores[i], y[k])
+        slope = loss.slope(scores[i], y[k])
         np.testing.assert_allclose(r[:, i], weight * np.array([slope, min(ahead, 0), max(ahead, 0)]), rtol=1e-14,
                                    atol=1e-16)
-        wanted[0] += weight * losses.value(*loss, scores[i], y[k])
+        wanted[0] += weight * loss.value(scores[i], y[k])
         wanted[1] += weight * slope
-        wanted[2 + side] += weight * losses.conjugate(kind, loss.p, ahead, y[k])
+        wanted[2 + side] += weight * loss.conjugate(ahead, y[k])
         wanted[4 + side] += weight * ahead
         wanted[6] += weight * ahead**2
     np.testing.assert_allclose(sums, wanted, rtol=1e-13, atol=1e-15)
     np.testing.assert_array_equal(z, np.r_[old[:first], scores])
     z, sums, (alone, spare) = old.copy(), np.zeros(judging.SUMS), judging.room(64, False)
-    judging.judge(first, count, *loss, y, s, scores, z, alone, spare, sums)
+    judging.judge(kind.judge(y, z), first, count, *loss.numbers, y, s, scores, z, alone, spare, sums)
     np.testing.assert_array_equal(alone[0, :count], r[0, :count])
     np.testing.assert_array_equal(sums, np.r_[sums[:2], np.zeros(judging.SUMS - 2)])
     np.testing.assert_allclose(sums[:2], wanted[:2], rtol=1e-13)
 
 
-@pytest.mark.parametrize("kind", range(9))
-def test_curvatures(kind: int) -> None:
-    rng = np.random.default_rng(kind)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.module.split(".")[-1])
+def test_curvatures(kind: Kind) -> None:
+    rng = np.random.default_rng(KINDS.index(kind))
     y = rng.choice([-1.0, 1.0], 40)
     z, s, out = 3 * rng.normal(size=40), rng.uniform(0.5, 1, 40), np.empty(30)
-    loss = losses.Loss(kind, 0.7, 0.5)
-    judging.curvatures(5, 35, *loss, y, s, z, out)
-    wanted = [s[i] * losses.curvature(*loss, z[i], y[i]) for i in range(5, 35)]
+    loss = Loss(kind, 0.7, 0.5)
+    loss.curvatures(5, 35, y, s, z, out)
+    wanted = [s[i] * loss.curvature(z[i], y[i]) for i in range(5, 35)]
     np.testing.assert_allclose(out, wanted, rtol=1e-14)

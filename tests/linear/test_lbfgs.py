@@ -3,8 +3,8 @@ import pytest
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
-from descend.linear._kernels.losses import HINGE, LOGISTIC, POISSON, SQUARED, SQUARED_HINGE, Loss
 from descend.linear._lbfgs import Pairs, lbfgs
+from descend.linear._losses import HINGE, LOGISTIC, POISSON, SQUARED, SQUARED_HINGE, Loss
 from descend.linear._matrix import Matrix, Rows
 from descend.linear._multinomial import MultinomialProblem
 from descend.linear._newton import newton

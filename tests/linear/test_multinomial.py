@@ -5,7 +5,7 @@ from scipy.optimize import minimize
 from scipy.special import entr, logsumexp
 from sklearn.linear_model import LogisticRegression
 
-from descend.linear._kernels.losses import LOGISTIC, Loss
+from descend.linear._losses import LOGISTIC, Loss
 from descend.linear._matrix import Matrix, Rows
 from descend.linear._multinomial import FEW, MultinomialProblem
 from descend.linear._newton import newton, sampled_newton

@@ -1,6 +1,6 @@
 import numpy as np
 
-from descend.linear._kernels.losses import LOGISTIC, Loss
+from descend.linear._losses import LOGISTIC, Loss
 from descend.linear._matrix import Matrix, Rows
 from descend.linear._problem import Problem
 from descend.linear._solution import Watch

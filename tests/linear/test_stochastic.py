@@ -8,7 +8,7 @@ from scipy import sparse
 
 from descend import SGD, Adam
 from descend.errors import InputError
-from descend.linear._kernels.losses import HINGE, LOGISTIC, POISSON, SQUARED, SQUARED_HINGE, Loss
+from descend.linear._losses import HINGE, LOGISTIC, POISSON, SQUARED, SQUARED_HINGE, Loss
 from descend.linear._matrix import Matrix, Rows
 from descend.linear._problem import Problem
 from descend.linear._solution import Solution, Watch

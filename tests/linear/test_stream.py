@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 
 from descend.linear import _stream
-from descend.linear._kernels.losses import HINGE, INSENSITIVE, LOGISTIC, PINBALL, POISSON, SQUARED, SQUARED_HINGE, Loss
+from descend.linear._losses import HINGE, INSENSITIVE, LOGISTIC, PINBALL, POISSON, SQUARED, SQUARED_HINGE, Loss
 from descend.linear._stream import Stream
 
 ONE = np.array([1.0])

@@ -11,7 +11,7 @@ from sklearn.svm import LinearSVC as Liblinear
 from descend.linear import LinearSVC, LogisticRegression
 from descend.linear._dual import dual
 from descend.linear._kernels.lanes import LANES, scores
-from descend.linear._kernels.losses import HINGE, LOGISTIC, SQUARED, SQUARED_HINGE, Loss, slope, value
+from descend.linear._losses import HINGE, LOGISTIC, SQUARED, SQUARED_HINGE, Loss
 from descend.linear._matrix import Matrix, Rows
 from descend.linear._problem import Problem
 from descend.linear._solution import Watch
@@ -48,8 +48,8 @@ def objective(problem, w, b):
     X, (y, s) = problem.matrix.X, problem.rows
     z = X @ w + b
     s = np.broadcast_to(s, len(z))
-    losses = np.array([value(*problem.loss, *pair) for pair in zip(z, y, strict=True)])
-    slopes = s * np.array([slope(*problem.loss, *pair) for pair in zip(z, y, strict=True)])
+    losses = np.array([problem.loss.value(*pair) for pair in zip(z, y, strict=True)])
+    slopes = s * np.array([problem.loss.slope(*pair) for pair in zip(z, y, strict=True)])
     by_b = slopes.sum() * problem.intercept
     return s @ losses + 0.5 * problem.l2 @ w**2, np.append(X.T @ slopes + problem.l2 * w, by_b)
 

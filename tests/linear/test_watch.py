@@ -12,7 +12,7 @@ import pytest
 from descend.linear import OneClassSVM
 from descend.linear._curvature import Curvature
 from descend.linear._decrement import without_proof
-from descend.linear._kernels.losses import HINGE, LOGISTIC, SQUARED_HINGE, Loss
+from descend.linear._losses import HINGE, LOGISTIC, SQUARED_HINGE, Loss
 from descend.linear._matrix import Matrix, Rows, Sums
 from descend.linear._problem import Point, Problem
 from descend.linear._solution import Solution, Watch

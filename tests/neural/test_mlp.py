@@ -103,6 +103,29 @@ def test_a_row_without_weight_is_as_one_that_is_not_there(estimator, y):
     np.testing.assert_allclose(weighted.loss_curve_, fewer.loss_curve_, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("estimator", "y"), [(MLPClassifier, Y), (MLPRegressor, X[:, 3:5])])
+def test_examples_to_validate_on_may_be_given(estimator, y):
+    """Even seven, of which none would be held out; the score after an epoch is that of the network after it."""
+    settings = {"hidden_layer_sizes": (4,), "optimizer": SGD(0.1), "epochs": 1, "random_state": 0}
+    model = estimator(**settings).fit(X[:300], y[:300], X_val=X[300:307], y_val=y[300:307])
+    assert len(model.loss_curve_) == np.ceil(300 / 64)  # none was held out besides
+    (score,) = model.validation_scores_
+    difference = 1 - model.score(X[300:307], y[300:307])
+    if estimator is MLPRegressor:  # whose R² is over all numbers, and not the mean of each one's
+        scaled = lambda numbers: (numbers - model.centre_) / model.unit_
+        truth, told = scaled(y[300:307]), scaled(model.predict(X[300:307]))
+        difference = ((told - truth) ** 2).mean() / truth.var(axis=0).mean()
+    assert score == pytest.approx(1 - difference, abs=1e-5)
+    with pytest.raises(InputError, match="X_val and y_val belong together"):
+        estimator(**settings).fit(X[:300], y[:300], X_val=X[300:307])
+
+
+def test_classes_to_validate_on_are_among_those_learnt():
+    model = MLPClassifier((4,), optimizer=SGD(0.1), epochs=1)
+    with pytest.raises(InputError, match="y_val has the class 12, which y has not"):
+        model.fit(X[:300], Y[:300], X_val=X[:2], y_val=[3, 12])
+
+
 def test_one_hidden_layer_need_not_be_in_a_tuple():
     settings = {"optimizer": SGD(0.1), "epochs": 1, "random_state": 0}
     one, several, counted = (MLPClassifier(sizes, **settings).fit(TRAIN[:300], Y_TRAIN[:300]).predict_proba(TEST)

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import logging
 import signal
 import sys
 import traceback
@@ -45,6 +46,7 @@ def main() -> None:
     # What is imported, traced and compiled stays: to look through it for cycles takes a tenth of a short run.
     gc.set_threshold(ALLOCATED)
     warnings.showwarning = lambda message, *_: complain_in_a_line(f"warning: {message}")  # no place in the source
+    logging.getLogger("PIL").addHandler(logging.NullHandler())  # it logs of damaged pictures, which we tell of
     with contextlib.suppress(InputError):  # a folder that cannot be written: then nothing is kept
         keep_programs()
     for stream in (sys.stdout, sys.stderr):  # what a terminal cannot print is a question mark, and ends nothing

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from descend.tables.reading import Table
 
 SOURCE = ("A CSV, TSV, Parquet or Feather file, or sample:NAME of scikit-learn's; a folder with a folder of pictures "
-          "for each class; or IDX files of images.")
+          "for each class, or with a table of their labels, in the columns file and label; or IDX files of images.")
 DESCENT = ("sgd, adagrad, rmsprop, adam or adamw. With this, --learning-rate, --batch-size or --epochs the linear "
            "model is trained in such steps, too; otherwise a solver seeks its minimum, and says how near it "
            "provably is.")
@@ -34,6 +34,9 @@ def fit(
     seed: Annotated[int, Option(help="Of the hold-out split, the weights and the shuffling.")] = 0,
     hold_out: Annotated[float | None, Option(help=f"Share of the rows to score on; by default {HELD_OUT}.")] = None,
     out: Annotated[Path | None, Option(help="The run's folder; by default runs/NAME.")] = None,
+    skip_damaged: Annotated[
+        bool, Option("--skip-damaged", help="Of pictures: go on without those that cannot be read.")
+    ] = False,
     resume: Annotated[bool, Option("--resume", help="Go on with the run in the folder.")] = False,
     quiet: Annotated[bool, Option("--quiet", help="Print nothing.")] = False,
     as_json: Annotated[bool, Option("--json", help="Print the metrics as JSON, and nothing else.")] = False,
@@ -43,20 +46,28 @@ def fit(
     say(console, f"reading {source}")  # before what takes a second to import
 
     from descend.labelled.collection import CLASS
-    from descend.labelled.pictures import has_pictures
+    from descend.labelled.pictures import LABEL, has_pictures, labelled_by, read_collection
     from descend.tables.settings import Settings
 
     predicted, share = CLASS if target is None else target, HELD_OUT if hold_out is None else hold_out
     settings = Settings(predicted, model, optimizer, learning_rate, batch_size, epochs, seconds, seed, share)
     how = (out, resume, console, as_json)
     if has_pictures(source):
-        collection = _pictures(source, target, model, hold_out)
-        _fit_collection(collection, settings, *how)
+        collection = read_collection(source, skip_damaged)
+        if target is not None:
+            raise InputError(f"--target is for tables: the pictures in {source} have their classes already")
+        _fit_pictures(collection, model, hold_out, settings, *how)
         return
     from descend.labelled.texts import as_texts
     from descend.tables.reading import read_table
 
     table = read_table(source)
+    pictures = labelled_by(table, source, skip_damaged) if target is None or target.casefold() == LABEL else None
+    if pictures is not None:
+        _fit_pictures(pictures, model, hold_out, settings, *how)
+        return
+    if skip_damaged:
+        raise InputError(f"--skip-damaged is for pictures, and {table.name} is a table without them")
     if target is None:
         raise InputError(f"{table.name} is a table: say with --target which column to predict, one of "
                          f"{_columns(table)}")
@@ -69,18 +80,13 @@ def fit(
     fit_table(table, settings, *how)
 
 
-def _pictures(source: str, target: str | None, model: str, hold_out: float | None) -> "Collection":
-    """The pictures to learn from; refused is what only tables have."""
-    from descend.labelled.pictures import read_collection
-
-    collection = read_collection(source)
-    if target is not None:
-        raise InputError(f"--target is for tables: the pictures in {source} have their classes already")
+def _fit_pictures(collection: "Collection", model: str, hold_out: float | None, *how: Any) -> None:
+    """Learn from pictures; refused is what only tables have."""
     if model != "auto":
         raise InputError(f"--model {model} is for tables: pictures have a network of their own")
     if collection.test is not None and hold_out is not None:
-        raise InputError(f"--hold-out is for what is not divided yet: {source} has its own test set")
-    return collection
+        raise InputError(f"--hold-out is for what is not divided yet: {collection.name} has its own test set")
+    _fit_collection(collection, *how)
 
 
 def _fit_collection(*how: Any) -> None:

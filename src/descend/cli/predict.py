@@ -26,10 +26,12 @@ def predict(
     console = Console(quiet=quiet)
     classifier = classifier_from(*read_model(run))
     if classifier is not None:
-        made = predicted(classifier, source)
+        made, notes = predicted(classifier, source)
         write_frame(made, output)
         column = made.columns[-len(classifier.classes) - 1]
         say(console, f"{len(made):,} predictions in {output}, column '{column}'")
+        for note in notes:
+            say(console, note)
         return
     model = load_model(run)
     frame = read_table(source).frame

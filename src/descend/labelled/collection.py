@@ -1,12 +1,14 @@
 """Pictures or texts with their classes, and which of them are held out."""
 
+import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from descend._text import in_a_line
 from descend.errors import InputError
 
 Kind = Literal["pictures", "texts"]
@@ -44,6 +46,7 @@ class Collection:
     - `test`: to be held out, if the collection brings them.
     - `target`, `column`: what is told apart; for texts, the columns of the table that have the classes and the texts.
     - `notes`: what was done to them, in sentences.
+    - `validation`: to see by when to stop, if the collection brings them.
     """
 
     kind: Kind
@@ -55,6 +58,29 @@ class Collection:
     target: str = CLASS
     column: str = ""
     notes: tuple[str, ...] = ()
+    validation: Examples | None = None
+
+
+def digest_of(classes: tuple[str, ...], *parts: Examples | None) -> str:
+    """A digest of pictures, their classes, and which part they are in."""
+    digest = hashlib.sha256("\0".join(classes).encode())
+    for number, part in enumerate(parts):
+        if part is not None:
+            digest.update(repr((number, part.inputs.dtype, part.inputs.shape)).encode())
+            digest.update(np.ascontiguousarray(part.inputs).data)
+            digest.update(part.targets.data)
+    return digest.hexdigest()
+
+
+def refuse_unknown(labels: Iterable[Any], other: str, learn: str) -> None:
+    """Refuse labels of other examples that those to learn from do not have.
+
+    **Raises** `InputError` if there are any.
+    """
+    unknown = sorted(map(str, labels))
+    if unknown:
+        raise InputError(f"{other} has the class '{in_a_line(unknown[0])}', which {learn} has not: nothing can be "
+                         "learnt of it")
 
 
 def divided(collection: Collection, share: float, seed: int) -> tuple[Examples, Examples]:
@@ -69,8 +95,9 @@ def divided(collection: Collection, share: float, seed: int) -> tuple[Examples, 
     if collection.test is not None:
         return examples, collection.test
     if counts.min() < 2:
-        raise InputError(f"class '{classes[int(counts.argmin())]}' has one of the {collection.kind} alone, and needs "
-                         "one to learn from and one to check on: add to it, or take it away")
+        lonely = in_a_line(classes[int(counts.argmin())])
+        raise InputError(f"class '{lonely}' has one of the {collection.kind} alone, and needs one to learn from and "
+                         "one to check on: add to it, or take it away")
     held = max(math.ceil(share * len(examples)), len(classes))
     if len(examples) - held < len(classes):
         raise InputError(f"{len(examples):,} {collection.kind} are too few to hold out {held:,} and learn from the "

@@ -1,189 +1,157 @@
-"""Pictures from what the user names: a folder with a folder for each class, or IDX files."""
+"""Pictures from what the user names: a folder, a table of labels, or IDX files."""
 
-import hashlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from descend._text import in_a_line
 from descend.errors import InputError
-from descend.labelled.collection import Collection, Examples
-from descend.neural.folders import (
-    is_folder_of_pictures,
-    paths_below,
-    paths_in_classes,
-    read_folder,
-    read_pictures,
-    sizes_of,
-)
-from descend.neural.idx import is_idx, read_idx, read_labelled
+from descend.labelled.collection import Collection, Examples, digest_of, refuse_unknown
+from descend.labelled.idx import from_idx, sets_of_images, to_learn_from
+from descend.labelled.labels import LABEL, labels_from
+from descend.labelled.layout import LEARN, TEST, VALIDATE, Layout, Part, layout_of, passed_over, scanned
+from descend.neural.idx import is_idx, read_idx
+from descend.neural.pictures import Header, Unreadable, counted, listed, look_at, named, read_pictures, shown
+from descend.tables.reading import Table
 
+__all__ = ["LABEL", "has_pictures", "labelled_by", "pictures_to_predict", "read_collection"]
 SIDE = 64  # pixels along the shorter side, at the most: a step on larger pictures would take minutes
-PARTS = ("train", "test")
-IDX = re.compile(r".*images[-.]idx3.*")
-OTHERS = ("t10k", "test")  # instead of "train" in the name of a file: what belongs to it, to be held out
+WITHOUT_THEM = ", or go on without what cannot be read by --skip-damaged"
 
 
-def has_pictures(source: str) -> bool:
+def has_pictures(source: str | Path) -> bool:
     """Whether a source is a folder, or an IDX file: then it has pictures, or nothing that can be read."""
     path = Path(source).expanduser()
     return path.is_dir() or (path.is_file() and is_idx(path))
 
 
-def read_collection(source: str) -> Collection:
+def read_collection(source: str | Path, skip_damaged: bool = False) -> Collection:
     """The pictures of a folder, or of IDX files, with their classes.
 
-    A folder may have the folders `train` and `test`, each with a folder for each class, or IDX files; those whose names
-    begin as the test set's do are held out.
+    A folder has a folder for each class, a table of labels, or IDX files; or folders called train, val and test, or so,
+    which have these. IDX files whose names begin as a test set's do are held out. `skip_damaged`: go on without the
+    pictures that cannot be read.
 
-    **Raises** `InputError` if there are none, or if some are damaged.
+    **Raises** `InputError` if there are none, or if some cannot be read.
     """
     path = Path(source).expanduser()
     if not path.is_dir():
-        return _from_idx(path, path.name.removesuffix(".gz"))
+        return from_idx(path, path.name.removesuffix(".gz"))
     name = path.resolve().name
-    if found := [file for file in sorted(path.iterdir()) if IDX.fullmatch(file.name) and is_idx(file)]:
-        return _from_idx(_to_learn_from(found, path), name)
-    if is_folder_of_pictures(path):
-        return _from_folder(path, name)
-    raise InputError(f"{path} is a folder without anything to learn from: expected a folder of pictures for each "
-                     "class, train/ and test/ with such folders, or IDX files")
+    if found := sets_of_images(path):
+        return from_idx(to_learn_from(found, path), name)
+    return _read(layout_of(path), path, name, skip_damaged)
 
 
-def pictures_to_predict(source: str, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:
-    """All pictures of a folder, of a file of its own, or of an IDX file, as a network takes them; and their names.
+def labelled_by(table: Table, source: str | Path, skip_damaged: bool = False) -> Collection | None:
+    """The pictures that a table in a file gives labels to; None, if it speaks of none.
+
+    **Raises** `InputError` as `read_collection` does.
+    """
+    path = Path(source).expanduser()
+    found = labels_from(table, path)
+    if found is None:
+        return None
+    layout = Layout({LEARN: Part(shown(path), found.paths, found.labels, found.names)}, found.notes)
+    return _read(layout, path.parent, table.name, skip_damaged)
+
+
+def pictures_to_predict(source: str | Path, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str], list[str]]:
+    """All pictures of a folder, of a file of its own, or of an IDX file, as a network takes them; their names, and what
+    is to be told of other files.
 
     `shape`: height, width, and channels if there are several.
 
-    **Raises** `InputError` if there are none, or if some are damaged.
+    **Raises** `InputError` if there are none, or if some cannot be read.
     """
     path = Path(source).expanduser()
     if path.is_file() and is_idx(path):
         pixels = read_idx(path)
         if pixels.ndim not in (3, 4):
             raise InputError(f"{path} holds an array of shape {pixels.shape}, which are no images")
-        return pixels, [str(number) for number in range(len(pixels))]
+        return pixels, [str(number) for number in range(len(pixels))], []
     if not path.exists():
         raise InputError(f"there is no file or folder '{path}': check the path")
-    paths = paths_below(path) if path.is_dir() else [path]
+    paths, names, notes = [path], [path.name], []
+    if path.is_dir():
+        files = scanned(path)
+        paths = [path / file for file in files.pictures]
+        names, notes = [named(file) for file in files.pictures], passed_over(files, paths)
     if not paths:
-        raise InputError(f"{path} has no pictures in it")
-    return read_pictures(paths, shape), [str(file.relative_to(path)) if path.is_dir() else file.name for file in paths]
-
-
-def _to_learn_from(found: list[Path], folder: Path) -> Path:
-    """The training set among a folder's IDX files."""
-    chosen = [file for file in found if "train" in file.name] or found
-    if len(chosen) > 1:
-        raise InputError(f"{folder} has several sets of images, {', '.join(file.name for file in chosen)}: name one "
-                         "of the files")
-    return chosen[0]
-
-
-def _from_idx(path: Path, name: str) -> Collection:
-    pixels, labels = _labelled(path)
-    classes = sorted(np.unique(labels).tolist())
-    if len(classes) < 2:
-        raise InputError(f"{path}: all images have the label {classes[0]}; there must be two or more classes")
-    examples = _of_labels(pixels, labels, classes)
-    test: Examples | None = None
-    notes: tuple[str, ...] = ()
-    if beside := _test_beside(path):
-        test_pixels, test_labels = _labelled(beside)
-        if test_pixels.shape[1:] != pixels.shape[1:]:
-            theirs, ours = ("×".join(map(str, array.shape[1:])) for array in (test_pixels, pixels))
-            raise InputError(f"{beside} has images of {theirs}, but {path} has images of {ours}")
-        _refuse_unknown(set(test_labels.tolist()) - set(classes), str(beside), str(path))
-        test, notes = _of_labels(test_pixels, test_labels, classes), (f"{beside.name} was held out",)
-    names = tuple(map(str, classes))
-    return Collection("pictures", name, _digest(names, examples, test), names, examples, test, notes=notes)
-
-
-def _labelled(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images with their channels, and their labels."""
-    from descend.neural.images import as_images  # a second to import
-
-    images, labels = read_labelled(path)
-    if not len(images):
-        raise InputError(f"{path} has no images in it")
-    try:
-        return as_images(images), labels
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-
-
-def _of_labels(pixels: np.ndarray, labels: np.ndarray, classes: list[int]) -> Examples:
-    targets = np.searchsorted(classes, labels).astype(np.int32)
-    return Examples(pixels, targets, [f"number {number:,}" for number in range(len(labels))])
-
-
-def _test_beside(path: Path) -> Path | None:
-    """The test set that lies beside a training set."""
-    names = [path.name.replace("train", other) for other in OTHERS] if "train" in path.name else []
-    return next((path.with_name(name) for name in names if path.with_name(name).exists()), None)
-
-
-def _from_folder(folder: Path, name: str) -> Collection:
-    learn, test_folder = _parts(folder)
-    brought = _size([*paths_in_classes(learn), *(paths_in_classes(test_folder) if test_folder else [])])
-    found = read_folder(learn, brought.size)
-    classes = tuple(np.unique(found.classes).tolist())
-    examples = _of_files(found.pixels, found.classes, found.paths, classes, folder)
-    test: Examples | None = None
-    if test_folder is not None:
-        paths = paths_in_classes(test_folder)
-        labels = np.array([path.relative_to(test_folder).parts[0] for path in paths])
-        _refuse_unknown(set(labels.tolist()) - set(classes), str(test_folder), str(learn))
-        test = _of_files(read_pictures(paths, found.pixels.shape[1:]), labels, paths, classes, folder)
-    notes = (*brought.notes, *found.notes)
-    return Collection("pictures", name, _digest(classes, examples, test), classes, examples, test, notes=notes)
-
-
-def _parts(folder: Path) -> tuple[Path, Path | None]:
-    """The folder with the classes to learn, and that with those to be held out, if there is one."""
-    learn, test = (folder / part for part in PARTS)
-    return (learn, test) if is_folder_of_pictures(learn) and is_folder_of_pictures(test) else (folder, None)
+        raise InputError("; ".join([f"{shown(path)} has no pictures in it", *notes]))
+    unreadable = Unreadable()
+    pixels = read_pictures(paths, shape, unreadable)
+    if unreadable.reasons:
+        raise unreadable.refusal(len(paths))
+    return pixels, names, notes
 
 
 @dataclass(frozen=True)
-class _Size:
-    """What size pictures are brought to, if they are, and what is to be said of that."""
+class _Shape:
+    """What all pictures are brought to, and what is to be said of that."""
 
-    size: tuple[int, int] | None = None
-    notes: tuple[str, ...] = ()
+    size: tuple[int, int]
+    is_grey: bool
+    notes: tuple[str, ...]
 
 
-def _size(paths: list[Path]) -> _Size:
-    sizes = sizes_of(paths)
+def _read(layout: Layout, root: Path, name: str, skip_damaged: bool) -> Collection:
+    """The pixels of all parts, in one shape."""
+    unreadable = Unreadable()
+    paths = [path for part in layout.parts.values() for path in part.paths]
+    headers = look_at(paths, unreadable)
+    shape = _shape(headers, layout.parts[LEARN], root) if headers else _Shape((1, 1), True, ())
+    wanted = shape.size if shape.is_grey else (*shape.size, 3)
+    pixels = {purpose: read_pictures(part.paths, wanted, unreadable) for purpose, part in layout.parts.items()}
+    if unreadable.reasons and not (skip_damaged and headers):
+        raise unreadable.refusal(len(paths), WITHOUT_THEM)
+    parts = {purpose: _those(part, unreadable) for purpose, part in layout.parts.items()}
+    classes = tuple(np.unique(parts[LEARN].labels).tolist())
+    if len(classes) < 2:
+        alone = f" alone, '{in_a_line(classes[0])}'" if classes else ""
+        raise InputError(f"{parts[LEARN].where} has pictures of one class{alone}: there must be two or more")
+    examples = {}
+    for purpose, part in parts.items():
+        if part.paths:
+            refuse_unknown(set(part.labels) - set(classes), part.where, parts[LEARN].where)
+            targets = np.searchsorted(classes, part.labels).astype(np.int32)
+            examples[purpose] = Examples(pixels[purpose], targets, part.names)
+    skipped = (_skipped(unreadable),) if unreadable.reasons else ()
+    held = [examples.get(purpose) for purpose in (VALIDATE, TEST)]
+    return Collection(
+        "pictures", name, digest_of(classes, examples[LEARN], *held), classes, examples[LEARN], held[1],
+        validation=held[0], notes=(*layout.notes, *skipped, *shape.notes),
+    )
+
+
+def _those(part: Part, unreadable: Unreadable) -> Part:
+    """The pictures of a part that could be read."""
+    rows = [row for row in zip(part.paths, part.labels, part.names, strict=True) if row[0] not in unreadable.reasons]
+    paths, labels, names = zip(*rows, strict=True) if rows else ((), (), ())
+    return Part(part.where, paths, labels, names)
+
+
+def _skipped(unreadable: Unreadable) -> str:
+    return f"{counted(unreadable.reasons, 'picture')} that cannot be read, left out: {listed(unreadable.reasons)}"
+
+
+def _shape(headers: dict[Path, Header], learn: Part, root: Path) -> _Shape:
+    """Grey ones among pictures with colours are read as colour, with three equal channels."""
+    seen = [path for path in learn.paths if path in headers]
+    greys = [path for path in seen if headers[path].is_grey]
+    all_grey, notes = len(greys) == len(seen), []
+    sizes = {header.size for header in headers.values()}
+    height, width = size = next(iter(sizes))
     if len(sizes) > 1:
-        return _Size((SIDE, SIDE), (f"pictures of {len(sizes):,} sizes: brought to {SIDE}×{SIDE} pixels",))
-    ((height, width),) = sizes
-    if min(height, width) <= SIDE:
-        return _Size()
-    scale = SIDE / min(height, width)
-    size = (round(scale * height), round(scale * width))
-    return _Size(size, (f"pictures of {height}×{width} pixels (height×width): brought to {size[0]}×{size[1]}",))
-
-
-def _of_files(
-    pixels: np.ndarray, labels: np.ndarray, paths: list[Path] | tuple[Path, ...], classes: tuple[str, ...], root: Path
-) -> Examples:
-    targets = np.searchsorted(classes, labels).astype(np.int32)
-    return Examples(pixels, targets, [str(path.relative_to(root)) for path in paths])
-
-
-def _refuse_unknown(labels: set[object], test: str, learn: str) -> None:
-    if labels:
-        raise InputError(f"{test} has the class '{min(map(str, labels))}', which {learn} has not: nothing can be "
-                         "learnt of it")
-
-
-def _digest(classes: tuple[str, ...], examples: Examples, test: Examples | None) -> str:
-    digest = hashlib.sha256("\0".join(classes).encode())
-    for part in (examples, test):
-        if part is not None:
-            digest.update(repr((part.inputs.dtype, part.inputs.shape)).encode())
-            digest.update(np.ascontiguousarray(part.inputs).data)
-            digest.update(part.targets.data)
-    return digest.hexdigest()
+        size = (SIDE, SIDE)
+        notes.append(f"pictures of {len(sizes):,} sizes: brought to {SIDE}×{SIDE} pixels")
+    elif min(size) > SIDE:
+        scale = SIDE / min(size)
+        size = (round(scale * height), round(scale * width))
+        notes.append(f"pictures of {height}×{width} pixels (height×width): brought to {size[0]}×{size[1]}")
+    if greys and not all_grey:
+        names = [path.relative_to(root) if path.is_relative_to(root) else path for path in greys]
+        verb = "is" if len(greys) == 1 else "are"
+        notes.append(f"{listed(names)} {verb} grey among colour pictures: read as colour")
+    return _Shape(size, all_grey, tuple(notes))

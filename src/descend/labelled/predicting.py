@@ -10,14 +10,16 @@ from descend.tables.predicting import beside, told
 from descend.tables.reading import read_table
 
 
-def predicted(model: Classifier, source: str) -> pd.DataFrame:
-    """A row for each picture, with its file or its number; or the table of texts, with columns beside its own.
+def predicted(model: Classifier, source: str) -> tuple[pd.DataFrame, list[str]]:
+    """A row for each picture, with its file or its number; or the table of texts, with columns beside its own. And what
+    is to be told of files that were passed over.
 
     **Raises** `InputError` if there are none, if they are damaged, or not of the kind that the model was trained on.
     """
     if isinstance(model.network, ConvClassifier):
         height, width, channels = model.network.image_shape_
-        pixels, names = pictures_to_predict(source, (height, width) if channels == 1 else (height, width, channels))
-        return beside(pd.DataFrame({"picture": names}), told(model.predict(pixels), model.classes))
+        shape = (height, width) if channels == 1 else (height, width, channels)
+        pixels, names, notes = pictures_to_predict(source, shape)
+        return beside(pd.DataFrame({"picture": names}), told(model.predict(pixels), model.classes)), notes
     frame = read_table(source).frame
-    return beside(frame, told(model.predict(texts_in(frame, model.column)), model.classes))
+    return beside(frame, told(model.predict(texts_in(frame, model.column)), model.classes)), []

@@ -102,7 +102,9 @@ def train(prepared: Prepared, observers: Sequence[Observer] = (), checkpoint: Pa
     """
     network, collection = prepared.network, prepared.collection
     network.observers, network.checkpoint = observers, Checkpoint(checkpoint, every=1.0) if checkpoint else None
-    network.fit(prepared.learnt.inputs, prepared.learnt.targets)
+    given = collection.validation
+    validation = {} if given is None else {"X_val": given.inputs, "y_val": given.targets}
+    network.fit(prepared.learnt.inputs, prepared.learnt.targets, **validation)
     return Fitted(Classifier(collection.kind, network, collection.classes, collection.column), prepared)
 
 

@@ -1,5 +1,6 @@
 """What classifiers share: labels, weights of classes, and a problem for two classes or for each against the others."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from sklearn.base import ClassifierMixin
 from descend._sample_weight import checked_weights
 from descend.linear._estimator import LinearModel, fitting
 from descend.linear._from_file import FileProblem, survey
-from descend.linear._kernels.losses import Loss
+from descend.linear._losses import Loss
 from descend.linear._matrix import Array, Matrix, Rows
 from descend.linear._problem import Among, Problem
 from descend.linear._validation import Classes, Data, checked_classes, checked_data, judging_targets
@@ -58,9 +59,10 @@ class LinearClassifier(ClassifierMixin, LinearModel):
             return [self._binary(matrix, among, classes.signs(1), *data.shares(classes.factor()))]
         problems: list[Any] = []
         for one in range(len(classes.labels)):
-            problems.append(self._binary(matrix, among, classes.signs(one), *data.shares(classes.factor(one))))
-            if classes.weights is None:
-                problems[-1].__dict__["frame"] = problems[0].frame  # the same columns with the same weights
+            problem = self._binary(matrix, among, classes.signs(one), *data.shares(classes.factor(one)))
+            if problems and classes.weights is None:  # the same columns with the same weights
+                problem = replace(problem, coordinates=problems[0].frame)
+            problems.append(problem)
         return problems
 
     def _binary(self, matrix: Matrix, among: Among | None, signs: Array, s: Array, total: float) -> Problem:

@@ -18,15 +18,15 @@ descent"; Massias, Gramfort and Salmon (2018), "Celer: a fast solver for the las
 and Saunders (2014), "Proximal Newton-type methods for minimizing composite functions".
 """
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from descend.linear._accelerated import accelerated
 from descend.linear._gram import Gram
 from descend.linear._kernels import coordinate as kernels
-from descend.linear._kernels.intercept import best_shift
-from descend.linear._kernels.losses import CLASSES
-from descend.linear._matrix import Array
+from descend.linear._matrix import Array, Rows
 from descend.linear._newton import ENOUGH, ROUNDING, SHORTEST
 from descend.linear._problem import Point, Problem
 from descend.linear._solution import Steps, Watch
@@ -85,20 +85,21 @@ def started(problem: Problem, u: Array, z: Array) -> Point:
         return problem.certified(problem.evaluate(u, z, bounded=False), z)
     u = u.copy()
     if problem.intercept:
-        u[-1] = best_shift(*problem.at(z).loss, *counted(problem), problem.tilt)
+        u[-1] = counted(problem.at(z), z)
         z += u[-1]
     return problem.evaluate(u, z)
 
 
-def counted(problem: Problem) -> tuple[Array, Array, Array]:
-    """Targets, weights and scores of rows, where all scores are 0; of classes it is enough to have one row of each."""
+def counted(problem: Problem, z: Array) -> float:
+    """The best intercept where all scores are 0; of classes it is enough to have one row of each."""
     y, s = problem.rows
-    if problem.loss.kind not in CLASSES:
-        return y, s, np.zeros(len(y))
+    if not problem.loss.kind.classes:
+        return problem.best_shift(z)
     above = y > 0
     share = float(above.mean() if s.size == 1 else s[above].sum())
     rest = 1 - float(above.mean()) if s.size == 1 else float(s[~above].sum())
-    return np.array([1, -1], y.dtype), np.array([share, rest]), np.zeros(2)
+    each = Rows(np.array([1, -1], y.dtype), np.array([share, rest]))
+    return replace(problem, rows=each).best_shift(np.zeros(2))
 
 
 def descended(problem: Problem, part: Problem, chosen: Array, point: Point, z: Array) -> Point:

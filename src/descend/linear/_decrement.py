@@ -12,25 +12,24 @@ Reference: Boyd and Vandenberghe (2004), *Convex optimization*, section 9.5.
 """
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from descend.linear._curvature import Curvature
-from descend.linear._kernels.losses import CURVATURE, LOGISTIC, POISSON, SMOOTHED, SQUARED
 from descend.linear._matrix import Array
+from descend.linear._objective import Objective
 from descend.linear._problem import Point
 from descend.linear._solution import NEGLIGIBLE, Solution
 from descend.linear._solve import SMALL
 from descend.stopping import Reason
 
 
-def curvature_at(problem: Any, z: Array) -> Curvature:
+def curvature_at(problem: Objective, z: Array) -> Curvature:
     """Of a problem at these scores, along all directions."""
     return Curvature(problem.hessian(z), lambda V: problem.triangle(z, V))
 
 
-def decrement(problem: Any, curvature: Curvature, point: Point, z: Array) -> float:
+def decrement(problem: Objective, curvature: Curvature, point: Point, z: Array) -> float:
     """How far a quadratic function with this gradient is above its minimum, at most; infinite, where that is not known.
 
     It is not of slopes whose size is not, as those of rates in a file.
@@ -42,7 +41,7 @@ def decrement(problem: Any, curvature: Curvature, point: Point, z: Array) -> flo
     return curvature.decrement(point.gradient, problem.noise(slope), slope) + 0.5 * fixed.bend(z) * blur**2
 
 
-def rounding_of_squares(problem: Any, u: Array, value: float) -> float:
+def rounding_of_squares(problem: Objective, u: Array, value: float) -> float:
     """By how much squares may be more than it seems: errors of scores are squared, too, and beside an intercept, which
     takes their mean, nothing else comes of them; without one they add to the errors.
     """
@@ -51,15 +50,15 @@ def rounding_of_squares(problem: Any, u: Array, value: float) -> float:
     return float((0.5 * blur + errors) * blur)
 
 
-def without_proof(problem: Any, solution: Solution, tol: float) -> Solution:
+def without_proof(problem: Objective, solution: Solution, tol: float) -> Solution:
     """The solution, with the weaker guarantee if there can be no other, and it is met."""
-    rough = problem.l1.any() or problem.loss.kind in SMOOTHED
+    rough = problem.l1.any() or bool(problem.loss.kind.corners)
     if solution.reason.name != "stalled" or rough or problem.size > SMALL or not np.isfinite(solution.value):
         return solution
     z = problem.scores()
     point = problem.evaluate(solution.u, z, bounded=False)
     curvature = curvature_at(problem, z)
-    is_exact = problem.loss.kind == SQUARED
+    is_exact = problem.loss.kind.quadratic
     away = (1 if is_exact else 2) * decrement(problem, curvature, point, z)
     away += rounding_of_squares(problem, point.u, point.value) if is_exact else 0.0
     if not away <= max(tol * abs(solution.value), NEGLIGIBLE * abs(solution.curve[0])):
@@ -72,7 +71,7 @@ def without_proof(problem: Any, solution: Solution, tol: float) -> Solution:
                    dependent=dependent(problem, curvature))
 
 
-def in_precision(problem: Any, solution: Solution, tol: float) -> Solution:
+def in_precision(problem: Objective, solution: Solution, tol: float) -> Solution:
     """The solution with its coefficients as the user gets them, in the precision of the matrix.
 
     Rounded, they may be above the minimum by more; mostly it is seen without a pass over the rows that they are not.
@@ -96,16 +95,16 @@ def in_precision(problem: Any, solution: Solution, tol: float) -> Solution:
     return replace(found, reason=Reason("stalled", evidence, solution.reason.step))
 
 
-def _rise(problem: Any, move: Array, gap: float) -> float:
+def _rise(problem: Objective, move: Array, gap: float) -> float:
     """How much a loss of bounded curvature rises at most by a small move from so near to its minimum."""
-    bend = CURVATURE.get(problem.loss.kind, np.inf)
+    bend = problem.loss.bend_beside_conjugate
     length = float(np.abs(move).sum())  # of scores, as columns have unit spread
     straight = float(np.abs(problem.threshold) @ np.abs(move))
     return float(np.sqrt(2 * (bend + 1) * gap)) * length + 0.5 * (bend + 1) * length**2 + 2 * straight
 
 
-def dependent(problem: Any, curvature: Curvature) -> Array:
+def dependent(problem: Objective, curvature: Curvature) -> Array:
     """The columns of the matrix that depend on each other: of losses that bend everywhere, those that H cannot tell."""
-    if problem.loss.kind not in (SQUARED, LOGISTIC, POISSON):
+    if not problem.loss.kind.strict:
         return np.zeros(0, int)
-    return np.unique(curvature.dependent() // (problem.size // (problem.matrix.shape[1] + 1)))
+    return np.unique(curvature.dependent() // problem.outputs)

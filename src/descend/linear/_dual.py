@@ -21,22 +21,12 @@ import numpy as np
 
 from descend.errors import InputError
 from descend.linear._kernels import dual as kernels
-from descend.linear._kernels.losses import (
-    CLASSES,
-    HINGE,
-    INSENSITIVE,
-    LOGISTIC,
-    PINBALL,
-    SQUARED,
-    SQUARED_HINGE,
-    SQUARED_INSENSITIVE,
-)
 from descend.linear._matrix import Array, Matrix
+from descend.linear._objective import Objective
 from descend.linear._problem import Point, Problem
 from descend.linear._solution import Steps
 from descend.linear._threads import each, parts
 
-KINDS = (SQUARED, LOGISTIC, HINGE, SQUARED_HINGE, PINBALL, INSENSITIVE, SQUARED_INSENSITIVE)
 LESS = 0.1  # of the last certificate's ascent by epoch: when the next is made
 OFTEN = 10.0  # as many passes over the rows without a certificate at most
 LEAST = 1e-30  # of the greatest ascent: beyond, it is all rounding
@@ -45,9 +35,11 @@ SEED = 0x9E3779B97F4A7C15
 DRIFT = 1e-12  # of ‖w‖²: so far sums of rounding errors may carry the coefficients from the slopes
 
 
-def solvable(problem: Problem) -> bool:
+def solvable(problem: Objective) -> bool:
     """Whether the dual of a problem is of the kind that is ascended here."""
-    return problem.loss.kind in KINDS and bool((problem.l2 > 0).all()) and not problem.l1.any()
+    if problem.outputs > 1 or not problem.loss.kind.has("best"):
+        return False
+    return bool((problem.l2 > 0).all()) and not problem.l1.any()
 
 
 @dataclass
@@ -96,8 +88,8 @@ class Ascent:
     def epoch(self, rows: Array, count: int, margin: float) -> tuple[int, float, float]:
         """Renew the slopes of the first `count` of the rows; see `epoch_sparse`."""
         problem = self.problem
-        kind, p, _ = problem.loss
-        about = (kind, p, *problem.rows, self.inverse, self.bias, self.norms, margin, rows, count, self.r, self.w)
+        about = (*_renewing(problem), *problem.rows, self.inverse, self.bias, self.norms, margin, rows, count, self.r,
+                 self.w)
         if problem.matrix.is_sparse:
             count, self.b, gain, greatest = kernels.epoch_sparse(*_stored(problem.matrix), *about, self.b)
         else:
@@ -124,8 +116,9 @@ class Ascent:
     def point(self, z: Array) -> Point:
         """Where it is, with the bound; the slopes' gradient is 0."""
         problem = self.problem
-        kind, p, _ = problem.loss
-        loss, sums = kernels.judged(kind, p, *problem.rows, self.norms - self.bias, z, self.r, self.b)
+        kind, (p, _) = problem.loss.kind, problem.loss.numbers
+        places = kind.place("value"), kind.place("conjugate")
+        loss, sums = kernels.judged(*places, p, *problem.rows, self.norms - self.bias, z, self.r, self.b)
         squares = float(kernels.squared_norm(self.w, problem.l2))  # not by BLAS: it would wake up threads for this
         if abs(sums[2].sum() + squares) > DRIFT * squares:
             self.restore()
@@ -163,7 +156,8 @@ def begun(problem: Problem, u: Array, other: Ascent | None = None) -> Ascent:
         w, b = problem.to_user(u)
         ascent.b = b + float(ascent.centre @ w)
         z = problem.matrix.scores(w, ascent.b, ascent.centre)
-        kernels.guess(*problem.loss[:2], *problem.rows, ascent.norms, z, ascent.r)
+        place, (p, _) = problem.loss.kind.place("slope"), problem.loss.numbers
+        kernels.guess(place, p, *problem.rows, ascent.norms, z, ascent.r)
         ascent.restore()
     return ascent
 
@@ -171,9 +165,9 @@ def begun(problem: Problem, u: Array, other: Ascent | None = None) -> Ascent:
 def dual(problem: Problem, u: Array) -> Steps:
     """Ascend from the slopes that the scores at u give."""
     if not solvable(problem):
-        raise InputError("solver='dual' needs an l2 penalty on all columns, no l1 penalty, and a loss other than "
-                         "Huber's and Poisson's: choose another solver, or solver='auto'")
-    ascent, (kind, p, _) = begun(problem, u), problem.loss
+        raise InputError("solver='dual' needs an l2 penalty on all columns, no l1 penalty, and a loss that knows a "
+                         "row's best slope, unlike Huber's and Poisson's: choose another solver, or solver='auto'")
+    ascent = begun(problem, u)
     rows, state, margin = np.empty(len(ascent.r), np.int64), np.array([SEED], np.uint64), math.inf
     least, last, gain = 0.0, 0.0, math.inf  # ascents of an epoch: what is all rounding, before the last bound, now
     while True:
@@ -181,7 +175,7 @@ def dual(problem: Problem, u: Array) -> Steps:
         yield ascent.point(z)
         if gain <= least:
             return "the slopes do not change any more"
-        count = kernels.unsettled(kind, p, *problem.rows, ascent.norms, z, ascent.r, margin, rows)
+        count = kernels.unsettled(*_renewing(problem), *problem.rows, ascent.norms, z, ascent.r, margin, rows)
         gain, work = math.inf, 0.0
         while gain > LESS * last and work < OFTEN:
             kernels.shuffle(rows, count, state)
@@ -193,10 +187,16 @@ def dual(problem: Problem, u: Array) -> Steps:
         last = gain
 
 
+def _renewing(problem: Problem) -> tuple[int, bool, float]:
+    """What kernels renew slopes by: see `_kernels.dual`."""
+    kind = problem.loss.kind
+    return kind.place("best"), not kind.strict, problem.loss.numbers[0]
+
+
 def _reach(problem: Problem) -> float:
     """How far the intercept may have to go."""
     y = problem.rows.y
-    return 1.0 if problem.loss.kind in CLASSES else float(np.abs(y - np.median(y)).mean())
+    return 1.0 if problem.loss.kind.classes else float(np.abs(y - np.median(y)).mean())
 
 
 def _stored(matrix: Matrix) -> tuple[Array, Array, Array]:

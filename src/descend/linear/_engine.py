@@ -7,15 +7,13 @@ whatever the units of the table are. Rows stay where they are in memory, and are
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend import losses
 from descend.engine.run import advance
-from descend.linear._kernels import losses as kinds
+from descend.errors import InputError
 from descend.linear._matrix import Array
-from descend.linear._problem import Problem
+from descend.linear._objective import Objective
 from descend.linear._solution import Steps
 from descend.minimize import minimize
 from descend.optimizers import Optimizer
@@ -23,7 +21,7 @@ from descend.sources import HostArrays
 
 BATCH = 256
 
-def through_engine(problem: Problem, u: Array, rule: Optimizer, epochs: int) -> Steps:
+def through_engine(problem: Objective, u: Array, rule: Optimizer, epochs: int) -> Steps:
     """Descend from u by this rule; schedules that end with the budget end after so many epochs."""
     rows = problem.matrix.shape[0]
     batch = min(BATCH, rows)
@@ -44,32 +42,18 @@ def through_engine(problem: Problem, u: Array, rule: Optimizer, epochs: int) -> 
     return f"{epochs} epochs were made"
 
 
-def _data(problem: Problem) -> Any:
+def _data(problem: Objective) -> Any:
     y, s = problem.rows
     count = problem.matrix.shape[0]
     return problem.matrix.X, np.asarray(y, np.float64), np.broadcast_to(s * count, (count,))
 
 
-def _row_loss(loss: kinds.Loss) -> Callable[[Any, Any], Any]:
-    """The loss of rows' scores and targets, as JAX sees it: without smoothing."""
-    kind, p, mu = loss
-    functions: dict[int, Callable[[Any, Any], Any]] = {
-        kinds.SQUARED: losses.squared,
-        kinds.LOGISTIC: lambda z, y: jax.nn.softplus(-y * z),
-        kinds.HINGE: losses.hinge,
-        kinds.SQUARED_HINGE: losses.squared_hinge,
-        kinds.HUBER: lambda z, y: mu + 2 * mu * losses.huber(z / mu, y / mu, p),
-        kinds.PINBALL: lambda z, y: jnp.maximum(p * (y - z), (1 - p) * (z - y)),
-        kinds.POISSON: losses.poisson,
-        kinds.INSENSITIVE: lambda z, y: jnp.maximum(jnp.abs(z - y) - p, 0),
-        kinds.SQUARED_INSENSITIVE: lambda z, y: jnp.maximum(jnp.abs(z - y) - p, 0) ** 2,
-    }
-    return functions[kind]
-
-
-def _loss(problem: Problem) -> Callable[[Any, Any], Any]:
+def _loss(problem: Objective) -> Callable[[Any, Any], Any]:
     """The problem on a batch of rows, differentiable by JAX."""
-    row_loss = _row_loss(problem.loss)
+    (kind, *_), (p, mu) = problem.loss, problem.loss.numbers
+    row_loss = kind.in_jax
+    if row_loss is None:
+        raise InputError(f"an optimizer as solver needs the loss in JAX, too ({kind.name}): choose solver='auto'")
     centre, unit = problem.frame
     l2, l1 = problem.curvature_of_penalty, problem.threshold
     with_intercept = 1.0 if problem.intercept else 0.0
@@ -80,7 +64,7 @@ def _loss(problem: Problem) -> Callable[[Any, Any], Any]:
         # Of a sparse matrix a batch has the columns and values of each row.
         z = b + ((w[X[0]] * X[1]).sum(1) if isinstance(X, tuple) else (X - centre) @ w)
         tilt = problem.tilt * (b - centre @ w)
-        return (weights * row_loss(z, y)).mean() + 0.5 * l2 @ u**2 + l1 @ jnp.abs(u) + tilt
+        return (weights * row_loss(z, y, p, mu)).mean() + 0.5 * l2 @ u**2 + l1 @ jnp.abs(u) + tilt
 
     return loss
 

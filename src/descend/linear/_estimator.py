@@ -15,8 +15,7 @@ from descend.engine.interruption import Interruption, interrupts
 from descend.errors import InputError
 from descend.linear._compact import compact
 from descend.linear._decrement import in_precision, without_proof
-from descend.linear._from_file import SMOOTH, FileProblem, FileTargets, Survey, problem_of_file
-from descend.linear._kernels.losses import LOGISTIC, POISSON
+from descend.linear._from_file import FileProblem, FileTargets, Survey, problem_of_file
 from descend.linear._least_squares import is_least_squares, least_squares
 from descend.linear._matrix import Array, Matrix
 from descend.linear._problem import Among
@@ -120,7 +119,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         """Where to begin: at what was learnt before, if that is wanted and fits."""
         if getattr(self, "warm_start", False) and hasattr(self, "coef_"):
             w, b = self._kept()
-            scores = [getattr(problem, "classes", 1) for problem in problems]
+            scores = [problem.outputs for problem in problems]
             if w.shape == (sum(scores), problems[0].columns):
                 if scores[0] > 1:
                     return [problems[0].from_user(w, b)]
@@ -196,7 +195,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
                          weights: Array | None = None) -> FileProblem:
         """One of them; see `FileMatrix`. `total`: the sum of the weights."""
         kind, (l2, l1) = self._loss().kind, self._penalties(total)
-        if kind not in SMOOTH or l1 or (kind in (LOGISTIC, POISSON) and not l2):
+        if kind.corners or kind.scaled or l1 or (kind.recession and not l2):
             raise InputError(f"{type(self).__name__} as it is set is not fitted to files: that needs a loss without "
                              "corners and an l2 penalty alone; pass blocks to partial_fit, or rows to fit")
         return problem_of_file(found, total, self._loss(), l2, bool(self.fit_intercept), FileTargets(positive, weights))

@@ -16,15 +16,14 @@ from scipy import sparse
 
 from descend.errors import InputError
 from descend.linear._compact import far
-from descend.linear._kernels.losses import LOGISTIC, POISSON, SQUARED, SQUARED_HINGE, SQUARED_INSENSITIVE, Loss
 from descend.linear._kernels.sparse import moments
+from descend.linear._losses import Loss
 from descend.linear._matrix import Array, Matrix, Moments, Rows, Sums, shifted, triangle_of
 from descend.linear._problem import Among, Point, Problem
 from descend.linear._solution import Watch
 from descend.linear._solve import SMALL, solve
 from descend.linear.files import Blocks
 
-SMOOTH = (SQUARED, LOGISTIC, SQUARED_HINGE, POISSON, SQUARED_INSENSITIVE)
 SAMPLE = 2**17  # rows that are kept at most; of a longer file at least half as many
 MOST = 1000  # labels
 NEAR = 1e-3  # of the minimum on the sample, which itself is only near to that on all rows
@@ -252,9 +251,8 @@ class FileProblem(Problem):
         rows = matrix.rows_of(matrix.found.y, 1.0)
         weight = float(rows.s.sum()) if rows.s.size > 1 else float(count)
         l2 = matrix.shape[0] / count * self.l2
-        part = Problem(Matrix(matrix.found.X), rows._replace(s=rows.s / weight), self.loss, l2, self.l1, self.intercept)
-        vars(part)["frame"] = self.frame  # what is cached there: the coordinates are to be the same
-        return part
+        return Problem(Matrix(matrix.found.X), rows._replace(s=rows.s / weight), self.loss, l2, self.l1, self.intercept,
+                       coordinates=self.frame)
 
 
 def problem_of_file(found: Survey, total: float, loss: Loss, l2: float, intercept: bool,

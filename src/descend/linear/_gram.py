@@ -6,8 +6,6 @@ from functools import cached_property
 import numpy as np
 
 from descend.linear._kernels import coordinate as kernels
-from descend.linear._kernels.judging import curvatures
-from descend.linear._kernels.losses import SQUARED
 from descend.linear._matrix import BLOCK, Array, Matrix
 from descend.linear._problem import Point, Problem
 from descend.linear._threads import each, one_thread_each, parts, total
@@ -25,7 +23,7 @@ class Gram:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.is_kept = problem.loss.kind == SQUARED
+        self.is_kept = problem.loss.kind.quadratic
         self.held = np.array([problem.size - 1])
         self.sums = np.zeros((0, 0))
 
@@ -59,9 +57,8 @@ class Gram:
         matrix, (centre, unit) = problem.matrix, problem.frame
         if self.is_kept or not matrix.is_sparse or self.counts[columns].sum() > SMALL * matrix.numbers:
             return None
-        part = replace(problem, matrix=Matrix(matrix.X[:, columns]), l2=problem.l2[columns], l1=problem.l1[columns])
-        vars(part)["frame"] = centre[columns], unit[columns]
-        return part
+        return replace(problem, matrix=Matrix(matrix.X[:, columns]), l2=problem.l2[columns], l1=problem.l1[columns],
+                       coordinates=(centre[columns], unit[columns]))
 
     def at(self, z: Array, chosen: Array) -> Array:
         """The Hessian at these scores among the chosen coordinates, the first of which is the intercept."""
@@ -69,7 +66,7 @@ class Gram:
         known = len(self.sums) if self.is_kept else 0
         if known < size:
             h = np.empty_like(z)
-            curvatures(0, z.size, *problem.at(z).loss, *problem.rows, z, h)
+            problem.at(z).loss.curvatures(0, z.size, *problem.rows, z, h)
             new, old = self._products(h, chosen[1:], known), self.sums
             self.sums = np.empty((size, size))
             self.sums[:known, :known] = old[:known, :known]

@@ -24,7 +24,8 @@ import numpy as np
 from descend.errors import InputError
 from descend.linear._curvature import Curvature
 from descend.linear._kernels import interior as kernels
-from descend.linear._kernels.losses import HINGE, INSENSITIVE, SMOOTHED, SQUARED, Loss
+from descend.linear._loss import Ranges
+from descend.linear._losses import SQUARED, Loss
 from descend.linear._matrix import Array, Rows
 from descend.linear._positive import Positive
 from descend.linear._problem import EPS, SUMMED, Point, Problem
@@ -46,16 +47,14 @@ SQUARE = Loss(SQUARED)
 class Terms:
     """Terms with corners, one for each row, or for each column of `columns`; `state` as in `_kernels.interior`."""
 
-    kind: int
-    p: float
-    y: Array
+    ranges: Ranges
     s: Array
     state: Array
     columns: Array | None = None
 
-    def each(self, kernel: Callable[..., Any], *values: Any, loss: bool = False) -> list[Any]:
-        """What `kernel` gives for parts of the terms."""
-        about = (self.kind, self.p, self.y, self.s) if loss else (self.s,)
+    def each(self, kernel: Callable[..., Any], *values: Any, corners: bool = False) -> list[Any]:
+        """What `kernel` gives for parts of the terms; `corners`: whether it wants to know these."""
+        about = (*self.ranges, self.s) if corners else (self.s,)
         count = self.state.shape[1]
         return each(lambda a, b: kernel(a, b, *about, self.state, *values), parts(count, WORK * count))
 
@@ -87,22 +86,21 @@ class Central:
         """All terms, at their start: slopes in the middle of their ranges, or balanced, so that their sum is right."""
         problem, z = self.problem, self.z
         (kind, p, _), (y, s) = problem.loss, problem.rows
-        middle, share = np.full(2, 0.5), np.full(2, 0.5)
-        if kind == HINGE and problem.intercept:
-            share = _balanced(y, s, problem.tilt)
-        elif kind not in (HINGE, INSENSITIVE):
-            share = np.full(2, p)  # slopes of 0, between −p and 1 − p
-        sides = (kernels.BELOW, kernels.ABOVE) if kind == INSENSITIVE else (kind,)
-        for side in sides:
-            offset = _offset(problem, z)
-            terms = Terms(side, p, y, s, np.empty((4, y.size)))
-            kernels.place(0, y.size, side, p, y, z, share, offset, terms.state)
+        corners = kind.ranges(y, float(p))
+        offset = _offset(problem, z, corners)
+        for corner in corners:
+            share = _shares(corner)
+            if kind.classes and problem.intercept:
+                share = np.where(y > 0, *_balanced(y, s, problem.tilt)[::-1])
+            terms = Terms(corner, s, np.empty((4, y.size)))
+            kernels.place(0, y.size, *corner, z, share, offset, terms.state)
             yield terms
         columns = np.flatnonzero(problem.threshold)
         if columns.size:
             penalty, one = problem.threshold[columns] * y.size, np.array([1 / y.size])
-            terms = Terms(kernels.MAGNITUDE, 0.0, penalty, one, np.empty((4, columns.size)), columns)
-            kernels.place(0, columns.size, terms.kind, 0.0, penalty, self.u[columns], middle, 1.0, terms.state)
+            corner = Ranges(-penalty, penalty, np.zeros(columns.size))
+            terms = Terms(corner, one, np.empty((4, columns.size)), columns)
+            kernels.place(0, columns.size, *corner, self.u[columns], _shares(corner), 1.0, terms.state)
             yield terms
 
     def forward(self, du: Array) -> Array:
@@ -123,11 +121,11 @@ class Central:
         sums, room = np.zeros(4), math.inf
         for terms in self.terms:
             if terms.columns is None:
-                results = np.array(terms.each(kernels.state, *rows, loss=True))
+                results = np.array(terms.each(kernels.state, *rows, corners=True))
                 room = min(room, results[:, 4].min())
             else:
                 inside = np.zeros((3, terms.columns.size))
-                results = np.array(terms.each(kernels.state, *inside, loss=True))
+                results = np.array(terms.each(kernels.state, *inside, corners=True))
                 columns[:, terms.columns] = inside * terms.s[0]
             sums += results[:, :4].sum(axis=0)
         self.goal = sums[2] / self.count
@@ -179,7 +177,7 @@ class Central:
         part = float(q[-1]) ** 2 if not q[:-1].any() else 2 * self.products.decrement(q, noise, slope)
         if not part <= (ROUNDING * slope) ** 2:
             return math.inf
-        size = 1.0 if self.problem.loss.kind == HINGE else float(np.mean(self.problem.rows.y**2))
+        size = 1.0 if self.problem.loss.kind.classes else float(np.mean(self.problem.rows.y**2))
         return AROUND * math.sqrt(part * max(float(np.mean(self.z**2)), size))
 
     @cached_property
@@ -250,7 +248,7 @@ class Central:
 
 def interior(problem: Problem, u: Array) -> Steps:
     """Descend from u."""
-    if problem.loss.kind not in SMOOTHED:
+    if not problem.loss.kind.corners:
         raise InputError("solver='interior' is for losses with corners (hinge, pinball, epsilon-insensitive): choose "
                          "another solver, or solver='auto'")
     central, idle = Central(problem, u), 0
@@ -274,9 +272,16 @@ def _balanced(y: Array, s: Array, tilt: float) -> Array:
     return np.clip(shares, EDGE, 1 - EDGE)
 
 
-def _offset(problem: Problem, z: Array) -> float:
+def _shares(corner: Ranges) -> Array:
+    """Of ranges of slopes, where 0 is in their inside, and otherwise the middle."""
+    within = (corner.lower < 0) & (corner.upper > 0)
+    return np.where(within, -corner.lower / (corner.upper - corner.lower), 0.5)
+
+
+def _offset(problem: Problem, z: Array, corners: list[Ranges]) -> float:
     """The typical distance of scores from their kinks."""
-    if problem.loss.kind == HINGE:
+    if problem.loss.kind.classes:
         return 1.0
     away = problem.rows.y - z
-    return float(np.abs(away - np.median(away)).mean()) + problem.loss.p * (problem.loss.kind == INSENSITIVE) or 1.0
+    apart = 0.5 * float(np.mean(corners[-1].kink - corners[0].kink))
+    return float(np.abs(away - np.median(away)).mean()) + apart or 1.0

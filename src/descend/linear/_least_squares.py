@@ -17,15 +17,14 @@ Reference: Björck (1996), *Numerical Methods for Least Squares Problems*, secti
 """
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, lsqr
 
 from descend.linear._curvature import SURE, Curvature
 from descend.linear._decrement import curvature_at, decrement, dependent, rounding_of_squares
-from descend.linear._kernels.losses import SQUARED
 from descend.linear._matrix import Array, Rows
+from descend.linear._objective import Objective
 from descend.linear._problem import EPS, SUMMED, Point, Problem
 from descend.linear._solution import Solution, Steps, Watch
 from descend.linear._solve import SMALL
@@ -38,9 +37,9 @@ REFINED = 5  # steps at most
 LESS = 0.5  # of the last step: where it is not as much shorter, it is all rounding
 
 
-def is_least_squares(problem: Any) -> bool:
+def is_least_squares(problem: Objective) -> bool:
     """Whether a problem is one of these."""
-    if not (isinstance(problem, Problem) and problem.in_memory and problem.loss.kind == SQUARED):
+    if not (problem.in_memory and problem.loss.kind.quadratic):
         return False
     return not problem.l1.any() and (problem.size <= SMALL or not problem.l2.any())
 

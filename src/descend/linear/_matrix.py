@@ -9,8 +9,7 @@ from scipy import sparse
 
 from descend.linear._kernels import dense, products, wide
 from descend.linear._kernels import sparse as compressed
-from descend.linear._kernels.judging import curvatures
-from descend.linear._kernels.losses import Loss
+from descend.linear._losses import Loss
 from descend.linear._threads import each, one_thread_each, parts, total
 
 BLOCK, LEAST = 2**15, 256  # numbers of a block of rows that is written out for a product; and rows, at least
@@ -82,13 +81,14 @@ class Matrix:
 
         `foresee`: whether a dual point is wanted; without it, what belongs to one is 0, or empty.
         """
+        judge = loss.kind.judge(rows.y, z), *loss.numbers
         if not self.is_sparse and w.size >= WIDE and (self.in_columns or np.count_nonzero(w) <= FEW * w.size):
-            return _sums(*self._sweep_twice(w, b, loss, rows, z, foresee))
+            return _sums(*self._sweep_twice(w, b, judge, rows, z, foresee))
         if self.is_sparse:
-            work = lambda start, stop: compressed.sweep(start, stop, *self._stored, w, b, *loss, *rows, z, foresee)
+            work = lambda start, stop: compressed.sweep(start, stop, *self._stored, w, b, *judge, *rows, z, foresee)
         else:
             kernel = dense.sweep_columns if self.in_columns else dense.sweep_rows
-            work = lambda start, stop: kernel(start, stop, self.X, w, b, *loss, *rows, z, foresee)
+            work = lambda start, stop: kernel(start, stop, self.X, w, b, *judge, *rows, z, foresee)
         return _sums(*total(each(work, self._parts)))
 
     def scores(self, w: Array, b: float, centre: Array) -> Array:
@@ -112,17 +112,21 @@ class Matrix:
         g, by_b = total(each(work, self._parts))
         return g, float(by_b)
 
-    def _sweep_twice(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array, foresee: bool) -> tuple[Array, Array]:
-        """The same in a pass for the scores, over columns whose coefficient is not 0, and one for the gradient."""
+    def _sweep_twice(self, w: Array, b: float, judge: tuple[int, float, float], rows: Rows, z: Array,
+                     foresee: bool) -> tuple[Array, Array]:
+        """The same in a pass for the scores, over columns whose coefficient is not 0, and one for the gradient.
+
+        `judge`: the address of what the loss says of rows, and its parameters.
+        """
         chosen, count = np.flatnonzero(w), 3 if foresee else 1
         scores, r, out = np.empty_like(z), np.empty((count, z.size)), np.empty((count, w.size))
         score = wide.scores_columns if self.in_columns else wide.scores_rows
 
-        def judge(start: int, stop: int) -> tuple[Array]:
+        def judged(start: int, stop: int) -> tuple[Array]:
             score(start, stop, self.X, chosen, w[chosen], b, scores)
-            return (wide.slopes(start, stop, *loss, *rows, scores, z, r),)
+            return (wide.slopes(start, stop, *judge, *rows, scores, z, r),)
 
-        sums = total(each(judge, parts(z.size, z.size * (chosen.size + 8))))[0]
+        sums = total(each(judged, parts(z.size, z.size * (chosen.size + 8))))[0]
         if self.in_columns:
             each(lambda first, last: wide.products_columns(first, last, self.X, r, out), parts(w.size, self.numbers))
         else:
@@ -157,21 +161,21 @@ class Matrix:
         if self.is_sparse:
             def work(start: int, stop: int) -> tuple[Array]:
                 h = np.empty(stop - start)
-                curvatures(start, stop, *loss, *rows, z, h)
+                loss.curvatures(start, stop, *rows, z, h)
                 part = np.zeros((self.shape[1] + 1, self.shape[1] + 1))
                 compressed.add_gram(start, stop, *self._stored, h, part)
                 return (part,)
 
             few = parts(self.shape[0], min(self.numbers, 8 * 2**18))  # each holds a Hessian of its own
             return _moved(total(each(work, few))[0], centre, unit)
-        fill = lambda first, last, out: curvatures(first, last, *loss, *rows, z, out)
+        fill = lambda first, last, out: loss.curvatures(first, last, *rows, z, out)
         return self._gram(fill, centre, unit)
 
     def add_hessian(self, loss: Loss, rows: Rows, z: Array, out: Array) -> None:
         """Add Σ s ℓ''(z) x xᵀ with x = (x, 1) to a lower triangle; for a few rows, on one core."""
         if self.is_sparse:
             h = np.empty(self.shape[0])
-            curvatures(0, self.shape[0], *loss, *rows, z, h)
+            loss.curvatures(0, self.shape[0], *rows, z, h)
             compressed.add_gram(0, self.shape[0], *self._stored, h, out)
         else:
             out += self.hessian(loss, rows, z, np.zeros(self.shape[1]), np.ones(self.shape[1]))
@@ -217,7 +221,7 @@ class Matrix:
         def weighted() -> Iterator[Array]:
             for first, last, turned in self.turned(centre, unit, V):
                 roots = np.empty(last - first)
-                curvatures(first, last, *loss, *rows, z, roots)
+                loss.curvatures(first, last, *rows, z, roots)
                 yield np.sqrt(roots)[:, None] * turned
 
         return triangle_of(weighted())

@@ -28,9 +28,10 @@ from scipy.special import softmax
 from descend.linear import _crossed as crossed
 from descend.linear._kernels import columns
 from descend.linear._kernels import multinomial as kernels
-from descend.linear._kernels.losses import LOGISTIC, Loss
+from descend.linear._losses import LOGISTIC, Loss
 from descend.linear._matrix import Array, Matrix, Moments, Rows, triangle_of
-from descend.linear._problem import EPS, SUMMED, Point, Problem
+from descend.linear._problem import EPS, SUMMED, Frame, Point, frame_of
+from descend.linear._product import scores_of
 from descend.linear._threads import each, parts, total
 
 FEW = 2000  # coefficients for which Newton's method is thought of, and slopes are foreseen for it
@@ -56,26 +57,33 @@ class MultinomialProblem:
 
     loss: ClassVar[Loss] = Loss(LOGISTIC)
     in_memory: ClassVar[bool] = True
+    tilt: ClassVar[float] = 0.0  # there is none
 
     matrix: Matrix
     rows: Rows
     classes: int
     l2: Array
     intercept: bool = True
+    coordinates: Frame | None = None  # of another problem, where they are to be the same
 
     @cached_property
     def _moments(self) -> Moments:
         return self.matrix.moments(self.rows.s)
 
     @cached_property
-    def frame(self) -> tuple[Array, Array]:
+    def frame(self) -> Frame:
         """Centre and unit by column."""
-        return Problem(self.matrix, self.rows, self.loss, self.l2, self.l2, self.intercept).frame
+        return self.coordinates or frame_of(self.matrix, self._moments, self.l2, self.intercept)
 
     @property
     def size(self) -> int:
         """How many numbers are sought: of each class a coefficient for each column, and an intercept."""
         return (self.matrix.shape[1] + 1) * self.classes
+
+    @property
+    def outputs(self) -> int:
+        """How many scores a row has."""
+        return self.classes
 
     @cached_property
     def l1(self) -> Array:
@@ -319,6 +327,15 @@ class MultinomialProblem:
             each(lambda start, stop: kernels.tilt(start, stop, factor, p), ranges)
         return shift, loss - before
 
+    def falls(self, u: Array) -> tuple[Array, float]:
+        """By how much a row is on its own side of all planes between classes, along u; and that none has to stay."""
+        w, b = self.to_user(u)
+        z, y = scores_of(self.matrix.X, w, b), self.rows.y
+        rows = np.arange(len(z))
+        own = z[rows, y]
+        z[rows, y] = -np.inf
+        return own - z.max(axis=1), 0.0
+
     def hessian(self, z: Array) -> Array:
         """The second derivative at these scores.
 
@@ -382,6 +399,5 @@ class MultinomialProblem:
         drawn = np.sort(np.append(drawn, order[missed]))
         s = s[drawn] / s[drawn].sum() if s.size > 1 else np.array([1 / len(drawn)])
         share = len(y) / len(drawn)
-        part = replace(self, matrix=self.matrix.take(drawn), rows=Rows(y[drawn], s), l2=share * self.l2)
-        vars(part)["frame"] = self.frame
-        return part
+        return replace(self, matrix=self.matrix.take(drawn), rows=Rows(y[drawn], s), l2=share * self.l2,
+                       coordinates=self.frame)

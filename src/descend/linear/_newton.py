@@ -40,10 +40,9 @@ class Smooth(Protocol):
 def sampled_newton(problem: Any, u: Array) -> Steps:
     """Descend from u on samples of the rows, each greater than the last, and from where that leads, on all of them."""
     rows, columns = problem.matrix.shape
-    scores = problem.size // (columns + 1)  # of a row
     count, goal = TYPICAL * (columns + 1), min(max(rows // SHARE, TYPICAL * problem.size), rows // 4)
     count, is_near = goal if count <= goal < GROWTH // 2 * count else count, False
-    while count <= goal and problem.matrix.numbers * scores >= LARGE:
+    while count <= goal and problem.matrix.numbers * problem.outputs >= LARGE:
         watch = Watch(tol=0.1 * problem.size / count, max_iter=20)
         u, is_near = watch.follow(newton(problem.sample(count), u)).u, True
         if count == goal:

@@ -15,11 +15,11 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from descend.linear._kernels.intercept import best_shift
-from descend.linear._kernels.losses import CURVATURE, HUBER, LOGISTIC, PINBALL, POISSON, SMOOTHED, Loss
+from descend.linear._losses import Loss
 from descend.linear._matrix import Array, Matrix, Moments, Rows, Sums, triangle_of
+from descend.linear._product import scores_of
 
 EPS = float(np.finfo(float).eps)
-FAR = 700.0  # of a score: beyond, its exponential overflows
 SUMMED = 1.0  # roundings of the terms' typical size, about as many as a sum over many rows is wrong by
 ROUNDING = 1e-14  # of the slopes' magnitude: so far their sum may be from what it must be
 
@@ -38,6 +38,22 @@ class Point(NamedTuple):
     rounding: float = 0.0
 
 
+Frame = tuple[Array, Array]  # centre and unit by column: see the module
+
+
+def frame_of(matrix: Matrix, moments: Moments, l2: Array, intercept: bool) -> Frame:
+    """The coordinates in which a matrix's columns are seen."""
+    mean, variance, greatest = moments
+    centred = intercept and not matrix.is_sparse
+    centre = mean if centred else np.zeros_like(mean)
+    spread = np.sqrt(variance if centred else variance + mean**2)
+    if matrix.shift is not None:  # a column is judged in the rounding of the user's numbers
+        greatest = greatest + np.abs(matrix.shift)
+    still = spread <= 1e-13 * greatest  # constant but for rounding: it can only be taken for an intercept
+    spread = np.where(still | (spread == 0), np.where(greatest > 0, greatest, 1.0), spread)
+    return centre, 1 / np.sqrt(spread**2 + l2)  # a strong penalty, too, is to be no steeper than the loss
+
+
 class Among(NamedTuple):
     """Columns among a greater number of them: that number, and their places."""
 
@@ -50,9 +66,11 @@ class Problem:
     """A linear model of one score per row. `l2`, `l1`: by column, of the user's coefficients; see the module.
 
     `among`: of which of the user's columns the matrix is, where it has not all of them; the others are 0 everywhere.
+    `coordinates`: the frame of another problem, where the solvers' coordinates are to be the same as there.
     """
 
     in_memory: ClassVar[bool] = True
+    outputs: ClassVar[int] = 1  # scores of a row
 
     matrix: Matrix
     rows: Rows
@@ -62,19 +80,12 @@ class Problem:
     intercept: bool = True
     tilt: float = 0.0
     among: Among | None = None
+    coordinates: Frame | None = None
 
     @cached_property
-    def frame(self) -> tuple[Array, Array]:
+    def frame(self) -> Frame:
         """Centre and unit by column."""
-        mean, variance, greatest = self._moments
-        centred = self.intercept and not self.matrix.is_sparse
-        centre = mean if centred else np.zeros_like(mean)
-        spread = np.sqrt(variance if centred else variance + mean**2)
-        if self.matrix.shift is not None:  # a column is judged in the rounding of the user's numbers
-            greatest = greatest + np.abs(self.matrix.shift)
-        still = spread <= 1e-13 * greatest  # constant but for rounding: it can only be taken for an intercept
-        spread = np.where(still | (spread == 0), np.where(greatest > 0, greatest, 1.0), spread)
-        return centre, 1 / np.sqrt(spread**2 + self.l2)  # a strong penalty, too, is to be no steeper than the loss
+        return self.coordinates or frame_of(self.matrix, self._moments, self.l2, self.intercept)
 
     @cached_property
     def _moments(self) -> Moments:
@@ -160,7 +171,7 @@ class Problem:
         gradient = np.append((sums.g + self.l2 * w - centre * (sums.g_b + self.tilt)) * unit, by_b)
         lower = self.lower_bound(sums) if bounded else -math.inf
         rounding = math.sqrt(sums.squares) * self.blur(w, b) * self.shaken if bounded else 0.0
-        return Point(u, sums.value + self.smoothing + penalty, gradient, lower, rounding)
+        return Point(u, sums.value + self.loss.smoothing + penalty, gradient, lower, rounding)
 
     def certified(self, point: Point, z: Array) -> Point:
         """The same point with the bound that its own slopes give.
@@ -171,12 +182,26 @@ class Problem:
         u = point.u
         if self.intercept:
             u = u.copy()
-            u[-1] += best_shift(*self.loss, *self.rows, z, self.tilt)
+            u[-1] += self.best_shift(z)
             z += u[-1] - point.u[-1]
         better = self.evaluate(u, z)
         if better.value <= point.value:
             return better
         return point._replace(lower=better.lower, rounding=better.rounding)
+
+    def best_shift(self, z: Array) -> float:
+        """The number that minimises the loss when it is added to these scores."""
+        kind = self.loss.kind
+        places = kind.place("slope"), kind.place("curvature")
+        return float(best_shift(*places, *self.loss.numbers, *self.rows, z, float(self.tilt)))
+
+    def falls(self, u: Array) -> tuple[Array, float]:
+        """How the loss falls for ever along u, if it may: see `Recession`."""
+        recession = self.loss.kind.recession
+        if recession is None:
+            return np.zeros(0), 0.0
+        w, b = self.to_user(u)
+        return recession.falls(scores_of(self.matrix.X, np.atleast_2d(w), b)[:, 0], self.rows.y)
 
     def hessian(self, z: Array) -> Array:
         """The second derivative of all but the l1 penalty at these scores: the lower triangle."""
@@ -206,25 +231,20 @@ class Problem:
 
     def bend(self, z: Array) -> float:
         """The greatest second derivative of a row's loss that there is between 0 and these scores."""
-        kind, _, mu = self.loss
-        if kind == POISSON and self.in_memory:
-            return max(float(self.rows.y.max()), math.exp(min(float(z.max()), FAR)))
-        return 2 / mu if kind == HUBER else CURVATURE.get(kind, math.inf)
+        steepest = self.loss.kind.steepest
+        if steepest is not None and self.in_memory:
+            return steepest(z, self.rows.y, *self.loss.numbers)
+        return math.inf if self.loss.kind.corners else self.loss.bend
 
     def slope(self, value: float, z: Array) -> float:
         """The root of the mean square of the rows' slopes, at most: ℓ'² ≤ 2Lℓ, where ℓ'' ≤ L."""
-        return 2 * self.loss.p if self.loss.kind == HUBER else math.sqrt(2 * self.bend(z) * max(value, 0.0))
+        kind = self.loss.kind
+        return kind.most(self.loss.p) if kind.scaled else math.sqrt(2 * self.bend(z) * max(value, 0.0))
 
     @property
     def shaken(self) -> float:
         """How much of the rounding in scores is left in a loss, where its sum over the rows is 0; at corners all."""
-        return 1.0 if self.loss.kind in SMOOTHED else math.sqrt(self.rows.s.max())
-
-    @property
-    def smoothing(self) -> float:
-        """How far the smoothed loss may lie below the loss."""
-        kind, p, mu = self.loss
-        return 0.5 * mu * max(p, 1 - p) ** 2 if kind == PINBALL else 0.5 * mu * (kind in SMOOTHED)
+        return 1.0 if self.loss.kind.corners else math.sqrt(self.rows.s.max())
 
     def lower_bound(self, sums: Sums) -> float:
         """The dual's value at the foreseen slopes, made feasible: −Σ s ℓ*(r) − Ω*(−Xᵀ s r), with Σ s r = −tilt.
@@ -244,7 +264,7 @@ class Problem:
         slope = math.sqrt(sums.squares)
         q = np.abs(shares[0] * sums.q[0] + shares[1] * sums.q[1]) + SUMMED * EPS * slope * self._size_of_numbers
         conjugates = float(shares @ sums.conjugates)
-        scale = 1.0 if self.loss.kind != HUBER else min(1.0, 2 / math.sqrt(max(sums.squares, 1e-300)))
+        scale = min(1.0, 2 / math.sqrt(max(sums.squares, 1e-300))) if self.loss.kind.scaled else 1.0
         free = self.l2 == 0
         beyond = scale * q[free] > self.l1[free]
         if beyond.any():
@@ -252,11 +272,9 @@ class Problem:
         if scale == 0 or (scale < 1 and self.tilt):  # scaled down, the slopes do not balance the tilt any more
             return -math.inf
         rest = np.maximum(scale * q[~free] - self.l1[~free], 0.0)
-        bend = CURVATURE.get(self.loss.kind, math.inf)
+        bend = self.loss.bend_beside_conjugate
         spared = 0.5 * scale * (1 - scale) * float(shares.min()) ** 2 * sums.squares / bend
-        rounding = SUMMED * EPS * float(np.abs(sums.conjugates).sum())
-        if self.loss.kind == LOGISTIC:
-            rounding += EPS  # of entropies, which are sums of logarithms next to 0
+        rounding = SUMMED * EPS * float(np.abs(sums.conjugates).sum()) + self.loss.kind.rounding
         return spared - scale * conjugates - float(np.sum(0.5 * rest**2 / self.l2[~free])) - rounding
 
     def sample(self, count: int) -> "Problem":
@@ -270,10 +288,8 @@ class Problem:
         y, s = self.rows
         s = s[drawn] / s[drawn].sum() if s.size > 1 else np.array([1 / count])
         l2 = np.minimum(self.l2 * self.matrix.shape[0] / count, self.l2 + self._moments[2] ** 2 / count)
-        part = replace(self, matrix=self.matrix.take(drawn), rows=Rows(y[drawn], s), l2=l2)
-        vars(part)["frame"] = self.frame  # what is cached there: the coordinates are to be the same
-        return part
+        return replace(self, matrix=self.matrix.take(drawn), rows=Rows(y[drawn], s), l2=l2, coordinates=self.frame)
 
     def smoothed(self, mu: float) -> "Problem":
-        """The same problem with another smoothing."""
-        return replace(self, loss=self.loss._replace(mu=mu))
+        """The same problem with another smoothing, or scale."""
+        return replace(self, loss=self.loss._replace(mu=mu), coordinates=self.frame)

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.linalg.blas import dsymv
 
 from descend.linear._coordinate import minimised, rise
-from descend.linear._kernels.losses import LOGISTIC, PINBALL, POISSON, SMOOTHED, SQUARED, Loss
+from descend.linear._losses import Loss
 from descend.linear._matrix import Array, Matrix, Rows
 from descend.linear._newton import newton
 from descend.linear._problem import Point
@@ -23,7 +23,7 @@ STEPS = 30  # of Newton's method, at most, for a block
 HALVINGS = 30  # of a step, at most
 DAMPING = 1e-4  # of the greatest curvature that a smoothed loss can have
 NEAR = 1e-9  # of the value: a decrease after which there are no more steps
-CLOSE = {SQUARED: 1.0, LOGISTIC: 1e-2, POISSON: 1e-2}  # the same of losses for which the next is about its square
+CLOSE = 1e-2  # the same of losses for which the next is about its square
 
 
 class Quadratic:
@@ -46,7 +46,7 @@ class Quadratic:
     def learn(self, loss: Loss, u: Array, X: Any, rows: Rows, l2: float, l1: float, tilt: float) -> Array:
         """The minimum with these rows added."""
         block = _Block(self, loss, u, Matrix(X), rows, l2 - self.l2, tilt)
-        value, near = np.inf, CLOSE.get(loss.kind, NEAR)
+        value, near = np.inf, 1.0 if loss.kind.quadratic else CLOSE if loss.kind.strict else NEAR
         for point in islice(_descent(block, u, l1), STEPS):
             u = point.u
             if value - point.value <= near * abs(point.value):
@@ -61,22 +61,17 @@ class Quadratic:
         self.hessian, self.gradient, self.l2 = factor * self.hessian, factor * self.gradient, factor * self.l2
 
 
-def off_centre(loss: Loss) -> float:
-    """How far scores are to be moved for the smoothed loss to be as much to one side of its corner as to the other."""
-    return (0.5 - loss.p) * loss.mu if loss.kind == PINBALL else -0.5 * loss.mu
-
-
 class _Block:
     """A block of rows beside what was seen before, for Newton's method; `l2`, `tilt`: what is added of them."""
 
     def __init__(self, before: Quadratic, loss: Loss, u: Array, matrix: Matrix, rows: Rows, l2: float,
                  tilt: float) -> None:
         self.before, self.loss, self.start, self.matrix, self.rows = before, loss, u, matrix, rows
-        self.size, self.shift = len(u), off_centre(loss) if before.centred else 0.0
+        self.size, self.shift = len(u), loss.off_centre if before.centred else 0.0
         self.l2 = np.append(np.full(self.size - 1, l2), 0.0)
         self.tilt = np.append(np.zeros(self.size - 1), tilt)
         self._scores = np.zeros(matrix.shape[0])
-        self.ridge = self._ridge() if loss.kind in SMOOTHED else np.zeros(self.size)
+        self.ridge = self._ridge() if loss.kind.corners else np.zeros(self.size)
 
     def scores(self) -> Array:
         return self._scores

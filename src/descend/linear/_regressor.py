@@ -8,7 +8,7 @@ from sklearn.base import RegressorMixin
 from descend._sample_weight import checked_weights
 from descend.linear._estimator import LinearModel, fitting
 from descend.linear._from_file import FileProblem, survey
-from descend.linear._kernels.losses import Loss
+from descend.linear._losses import Loss
 from descend.linear._matrix import Array, Rows
 from descend.linear._problem import Problem
 from descend.linear._validation import Data, checked_data, judging_targets, numbers

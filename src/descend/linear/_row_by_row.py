@@ -15,11 +15,10 @@ import numpy as np
 from scipy import sparse
 
 from descend.linear._kernels.elementary import TINY
-from descend.linear._kernels.judging import curvatures
-from descend.linear._kernels.losses import CLASSES, INSENSITIVE, PINBALL, POISSON, SQUARED, SQUARED_INSENSITIVE, Loss
 from descend.linear._kernels.stream import step_rows
+from descend.linear._losses import Loss
 from descend.linear._matrix import Array, Matrix, Rows
-from descend.linear._quadratic import Quadratic, off_centre
+from descend.linear._quadratic import Quadratic
 
 RATES = np.array([0.5, 2.0, 8.0])  # of steps row by row
 LATER = 8  # power of the rows seen by which coefficients count in the mean
@@ -33,19 +32,18 @@ class RowByRow:
         self.intercept, self.total = intercept, 0.0
         self.w, self.mean, self.squares = (np.zeros((size, RATES.size)) for _ in range(3))
         self.greatest, self.seen, self.lost = np.zeros(size - 1), np.zeros(2), np.zeros(RATES.size)
-        numeric = loss.kind not in (*CLASSES, POISSON)
+        numeric = loss.kind.degree > 0
         self.unit = (float(np.std(rows.y)) or float(np.abs(rows.y).max()) or 1.0) if numeric else 1.0
-        self.degree = 2 if loss.kind in (SQUARED, SQUARED_INSENSITIVE) else 1
+        self.degree = loss.kind.degree
 
     def learn(self, loss: Loss, u: Array, X: Any, rows: Rows, l2: float, l1: float, tilt: float) -> Array:
         """The coefficients after a step for each of these rows."""
         X, unit = sparse.csr_array(X), self.unit
-        loss = loss._replace(mu=loss.mu / unit)
-        if loss.kind in (INSENSITIVE, SQUARED_INSENSITIVE):
-            loss = loss._replace(p=loss.p / unit)
-        y = rows.y / unit - (off_centre(loss) if loss.kind == PINBALL else 0.0)
+        loss, kind = loss.in_units(unit), loss.kind
+        places = kind.place("value"), kind.place("slope"), kind.place("curvature")
+        y = rows.y / unit - (loss.off_centre if kind.corners == 1 and not kind.classes else 0.0)
         before = self.greatest.copy()
-        step_rows(X.data, X.indices, X.indptr, *loss, y, rows.s, RATES, self.w, self.squares,
+        step_rows(X.data, X.indices, X.indptr, places, *loss.numbers, y, rows.s, RATES, self.w, self.squares,
                   self.greatest, self.seen, self.lost, self.intercept)
         weight = float(rows.s.sum()) if rows.s.size > 1 else float(rows.s[0]) * X.shape[0]
         self.total += weight
@@ -67,7 +65,7 @@ class RowByRow:
         matrix, z, bends = Matrix(X), np.zeros(X.shape[0]), np.empty(X.shape[0])
         for _ in range(2):
             squares = matrix.sweep(u[:-1], float(u[-1]), loss, rows, z).squares  # foreseen at the scores before
-        curvatures(0, len(z), *loss, *rows, z, bends)
+        loss.curvatures(0, len(z), *rows, z, bends)
         ratio = squares / (float(bends.sum()) or 1.0) / self.unit ** (2 * self.degree - 2)
         self.w[:], self.mean[:], self.greatest[columns] = u[:, None] / self.unit, u[:, None] / self.unit, greatest
         self.squares[np.append(columns, -1)] = ratio * np.diag(before.hessian)[:, None]

@@ -23,8 +23,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from descend.linear._interior import interior
-from descend.linear._kernels.judging import curvatures
-from descend.linear._kernels.losses import PINBALL, Loss
+from descend.linear._losses import PINBALL, Loss
 from descend.linear._matrix import Array, triangle_of
 from descend.linear._newton import newton
 from descend.linear._problem import Point, Problem
@@ -69,9 +68,8 @@ class ScaledProblem(Problem):
 
     def at(self, z: Array) -> Problem:
         """The problem at the best scale for these scores."""
-        fixed = Problem(self.matrix, self.rows, self.loss._replace(mu=self.scale(z)), self.l2, self.l1, self.intercept)
-        fixed.__dict__["frame"] = self.frame  # the same columns
-        return fixed
+        return Problem(self.matrix, self.rows, self.loss._replace(mu=self.scale(z)), self.l2, self.l1, self.intercept,
+                       coordinates=self.frame)
 
     def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Point:
         w, b = self.to_user(u)
@@ -113,7 +111,7 @@ class ScaledProblem(Problem):
         def beside() -> Iterator[Array]:
             for first, last, turned in self.matrix.turned(*self.frame, V):
                 roots = np.empty(last - first)
-                curvatures(first, last, *fixed.loss, *fixed.rows, z, roots)
+                fixed.loss.curvatures(first, last, *fixed.rows, z, roots)
                 yield np.sqrt(roots)[:, None] * np.column_stack([ratios[first:last], turned])
             yield np.pad(np.sqrt(self.curvature_of_penalty)[:, None] * V, ((0, 0), (1, 0)))
 
@@ -125,8 +123,7 @@ def bounded_newton(problem: ScaledProblem, u: Array) -> Steps:
     bound = max(FIRST * float(np.std(problem.rows.y)), 2 * problem.least)
     z, last = problem.scores(), math.inf
     while bound > problem.least:
-        bounded, before = replace(problem, least=bound), math.inf
-        vars(bounded)["frame"] = problem.frame
+        bounded, before = replace(problem, least=bound, coordinates=problem.frame), math.inf
         for number, point in enumerate(newton(bounded, u)):
             u = point.u
             if number or last == math.inf:
@@ -146,8 +143,8 @@ def bounded_newton(problem: ScaledProblem, u: Array) -> Steps:
 
 def least_absolute(problem: ScaledProblem, u: Array) -> Steps:
     """Descend from u where p is 1: four times the pinball loss of the median."""
-    quarter = Problem(problem.matrix, problem.rows, Loss(PINBALL, 0.5), problem.l2 / 4, problem.l1, problem.intercept)
-    vars(quarter)["frame"] = problem.frame
+    quarter = Problem(problem.matrix, problem.rows, Loss(PINBALL, 0.5), problem.l2 / 4, problem.l1, problem.intercept,
+                      coordinates=problem.frame)
     steps = interior(quarter, u)
     while True:
         try:

@@ -24,6 +24,7 @@ from descend.linear._kernels import dual as visits
 from descend.linear._kernels import simplex
 from descend.linear._matrix import Array
 from descend.linear._multinomial import MultinomialProblem
+from descend.linear._objective import Objective
 from descend.linear._problem import Point
 from descend.linear._solution import Steps
 from descend.linear._threads import each, parts, total
@@ -101,7 +102,7 @@ class Ascent:
         return Point(V.ravel(), loss + penalty, np.zeros(problem.size), max(lower, 0.0))
 
 
-def ascendable(problem: MultinomialProblem) -> bool:
+def ascendable(problem: Objective) -> bool:
     """Whether the dual is of the kind that is ascended here."""
     return bool((problem.l2 > 0).all())
 

@@ -11,7 +11,6 @@ Reference: Nesterov (2005), "Smooth minimization of non-smooth functions".
 import numpy as np
 
 from descend.linear._accelerated import accelerated
-from descend.linear._kernels.losses import CLASSES
 from descend.linear._matrix import Array
 from descend.linear._problem import Problem
 from descend.linear._solution import Steps
@@ -25,16 +24,15 @@ INNER = 1000  # steps at one smoothing
 def smoothing(problem: Problem, u: Array) -> Steps:
     """Descend from u."""
     y = problem.rows.y
-    first = mu = 1.0 if problem.loss.kind in CLASSES else float(np.abs(y - np.median(y)).mean()) or 1.0
+    first = mu = 1.0 if problem.loss.kind.classes else float(np.abs(y - np.median(y)).mean()) or 1.0
     lower = -np.inf
     while mu > LEAST * first:
         smooth = problem.smoothed(mu)
-        vars(smooth)["frame"] = problem.frame  # what is cached there
         for number, point in enumerate(accelerated(smooth, u)):
             u, lower = point.u, max(lower, point.lower)
             if number or mu == first:
                 yield point
-            if point.value - lower <= NEAR * smooth.smoothing or number >= INNER:
+            if point.value - lower <= NEAR * smooth.loss.smoothing or number >= INNER:
                 break
         mu *= LESS
     return "the smoothing cannot be made any less"

@@ -12,12 +12,10 @@ from descend.linear._coordinate import coordinate
 from descend.linear._dual import dual, solvable
 from descend.linear._engine import through_engine
 from descend.linear._interior import interior
-from descend.linear._kernels.losses import SMOOTHED, SQUARED
 from descend.linear._lbfgs import lbfgs
 from descend.linear._matrix import Array
-from descend.linear._multinomial import MultinomialProblem
 from descend.linear._newton import sampled_newton
-from descend.linear._problem import Problem
+from descend.linear._objective import Objective
 from descend.linear._simplex import ascendable, ascent
 from descend.linear._smoothing import smoothing
 from descend.linear._solution import Solution, Steps, Watch
@@ -25,12 +23,11 @@ from descend.linear._stochastic import sgd, svrg
 from descend.linear._together import alike, solved_together
 from descend.optimizers import Optimizer
 
-AnyProblem = Problem | MultinomialProblem
 SOON = 1000.0  # epochs of the dual's ascent, at about which it falls behind
 SMALL = 2000  # coefficients for which a Hessian is summed up and factored
 
 
-def solve(problem: AnyProblem, watch: Watch, solver: str | Optimizer = "auto", start: Array | None = None) -> Solution:
+def solve(problem: Objective, watch: Watch, solver: str | Optimizer = "auto", start: Array | None = None) -> Solution:
     """Minimise `problem` from `start` (in the coordinates of solvers; by default its origin).
 
     `solver`: "auto", a name among `SOLVERS`, or an optimizer of `descend`, which sees mini-batches of rows.
@@ -39,7 +36,7 @@ def solve(problem: AnyProblem, watch: Watch, solver: str | Optimizer = "auto", s
     """
     u = problem.origin() if start is None else start
     if isinstance(solver, Optimizer):
-        if not isinstance(problem, Problem):
+        if problem.outputs > 1:
             raise InputError("an optimizer as solver knows no multinomial loss: pass multi_class='ovr'")
         steps = through_engine(problem, u, solver, watch.max_iter)
         return replace(watch.follow(steps), how=f"{type(solver).__name__}: it was asked for")
@@ -50,62 +47,59 @@ def solve(problem: AnyProblem, watch: Watch, solver: str | Optimizer = "auto", s
     return replace(watch.follow(SOLVERS[chosen](problem, u)), how=f"{chosen}: {why}")
 
 
-def solve_together(problems: Sequence[AnyProblem], watches: Sequence[Watch], solver: str | Optimizer,
+def solve_together(problems: Sequence[Objective], watches: Sequence[Watch], solver: str | Optimizer,
                    starts: Sequence[Array | None]) -> list[Solution]:
     """The solutions of problems that are best solved side by side; none, if these are not."""
-    several = [problem for problem in problems if isinstance(problem, Problem)]
-    if len(problems) < 2 or len(several) < len(problems) or isinstance(solver, Optimizer):
+    if len(problems) < 2 or isinstance(solver, Optimizer):
         return []
-    chosen, why = choice(several[0]) if solver == "auto" else (solver, "it was asked for")
-    if chosen != "dual" or not alike(several):
+    chosen, why = choice(problems[0]) if solver == "auto" else (solver, "it was asked for")
+    if chosen != "dual" or not alike(problems):
         return []
     origins = [problem.origin() if u is None else u for problem, u in zip(problems, starts, strict=True)]
-    return [replace(solution, how=f"dual: {why}") for solution in solved_together(several, origins, watches)]
+    return [replace(solution, how=f"dual: {why}") for solution in solved_together(problems, origins, watches)]
 
 
-def choice(problem: AnyProblem) -> tuple[str, str]:
+def choice(problem: Objective) -> tuple[str, str]:
     """The solver for a problem, and why."""
-    if problem.l1.any() and isinstance(problem, Problem) and problem.loss.kind not in SMOOTHED:
+    if problem.l1.any() and not problem.loss.kind.corners:
         return "coordinate", "an l1 penalty, for which most coefficients are 0"
-    if problem.loss.kind in SMOOTHED:
+    if problem.loss.kind.corners:
         return _cornered(problem)
-    if problem.l1.any():
-        return "accelerated", "an l1 penalty"
     if problem.size <= SMALL:
         return "newton", f"{problem.size:,} coefficients, so that a Hessian is soon factored"
-    if problem.in_memory and problem.matrix.is_sparse and problem.loss.kind != SQUARED and _has_dual(problem):
+    if problem.in_memory and problem.matrix.is_sparse and not problem.loss.kind.quadratic and _has_dual(problem):
         return "dual", f"{problem.size:,} coefficients with an l2 penalty, and a sparse matrix of short rows"
     return "lbfgs", f"{problem.size:,} coefficients, too many for a Hessian"
 
 
-def _cornered(problem: AnyProblem) -> tuple[str, str]:
+def _cornered(problem: Objective) -> tuple[str, str]:
     """The solver for a loss with corners."""
     if problem.size <= SMALL:
         return "interior", f"a loss with corners, and {problem.size:,} coefficients, so that a Hessian is soon factored"
-    if isinstance(problem, Problem) and solvable(problem):
+    if solvable(problem):
         return "dual", f"a loss with corners and an l2 penalty, and {problem.size:,} coefficients"
     return "smoothing", f"a loss with corners, and {problem.size:,} coefficients, too many for a Hessian"
 
 
-def _has_dual(problem: AnyProblem) -> bool:
+def _has_dual(problem: Objective) -> bool:
     """Whether the dual's ascent can solve a problem, and soon."""
     if _reach(problem) > SOON:
         return False
-    if isinstance(problem, MultinomialProblem):  # whose rows are renewed one by one, while passes are side by side
+    if problem.outputs > 1:  # whose rows are renewed one by one, while passes are side by side
         return ascendable(problem) and problem.matrix.shape[0] < problem.size
-    return isinstance(problem, Problem) and solvable(problem)
+    return solvable(problem)
 
 
-def _reach(problem: AnyProblem) -> float:
+def _reach(problem: Objective) -> float:
     """The rows' mean square beside the penalty: about as many epochs does the dual's ascent take."""
     X, weakest = problem.matrix.X, float(problem.l2.min())
     square = float(np.vdot(X.data, X.data)) / X.shape[0]
     return square / (weakest * X.shape[0]) if weakest > 0 else np.inf
 
 
-def _ascended(problem: AnyProblem, u: Array) -> Steps:
+def _ascended(problem: Any, u: Array) -> Steps:
     """The dual's ascent for either kind of problem."""
-    return ascent(problem, u) if isinstance(problem, MultinomialProblem) else dual(problem, u)
+    return ascent(problem, u) if problem.outputs > 1 else dual(problem, u)
 
 
 SOLVERS: dict[str, Callable[[Any, Array], Steps]] = {

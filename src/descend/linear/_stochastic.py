@@ -16,7 +16,6 @@ import numpy as np
 
 from descend.errors import InputError
 from descend.linear._kernels import stochastic
-from descend.linear._kernels.losses import HUBER, LOGISTIC, POISSON, SMOOTHED, SQUARED
 from descend.linear._matrix import Array
 from descend.linear._problem import Problem
 from descend.linear._solution import Steps
@@ -48,7 +47,7 @@ def _epochs(problem: Problem, u: Array, reduced: bool) -> Steps:
         pull = pull if reduced else np.append(np.zeros(len(unit)), problem.tilt)
         eta = rate if reduced else rate / math.sqrt(1 + number)
         weights = rows.s
-        common = (problem.intercept, *problem.loss, rows.y, weights, z)
+        common = (problem.intercept, problem.loss.kind.place("slope"), *problem.loss.numbers, rows.y, weights, z)
         if matrix.is_sparse:
             X = matrix.X
             stochastic.sparse_epoch(order, X.data, X.indices, X.indptr, unit, *common, u, pull, decay, eta, reduced)
@@ -65,12 +64,12 @@ def _epochs(problem: Problem, u: Array, reduced: bool) -> Steps:
 
 def _rate(problem: Problem, reduced: bool) -> float:
     """The inverse of the greatest curvature that a row's loss can have, of its weight and of its penalty."""
-    kind, _, mu = problem.loss
-    if kind == POISSON:
-        raise InputError("the Poisson loss has no greatest curvature to choose a rate by: choose solver='auto'")
-    bend = 1.0 if kind == SQUARED else 0.25 if kind == LOGISTIC else 2 / mu if kind == HUBER else 2.0
-    if kind in SMOOTHED:
-        bend = 1 / mu if mu > 0 else 1.0
+    bend = problem.loss.bend
+    if problem.loss.kind.corners:
+        bend = bend if math.isfinite(bend) else 1.0
+    elif math.isinf(bend):
+        raise InputError(f"the loss has no greatest curvature to choose a rate by ({problem.loss.kind.name}): choose "
+                         "solver='auto'")
     matrix, (centre, unit), s = problem.matrix, problem.frame, problem.rows.s
     if matrix.is_sparse:
         X = matrix.X

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from descend.linear._kernels.losses import CLASSES, HINGE, HUBER, PINBALL, SMOOTHED, Loss
 from descend.linear._kernels.sparse import gathered
+from descend.linear._losses import Loss
 from descend.linear._matrix import Array, Rows
 from descend.linear._product import scores_of
 from descend.linear._quadratic import Quadratic
@@ -79,7 +79,7 @@ class Stream:
             self._learner = self._new_learner()
         self.seen += weight
         about = l2, l1, (self.tilt or 0.0) * weight
-        if self.loss.kind not in (*SMOOTHED, HUBER):
+        if not (self.loss.kind.corners or self.loss.kind.scaled):
             self.u = self._learner.learn(self.loss, self.u, X, rows, *about)
         elif is_first and isinstance(self._learner, Quadratic):
             self._agree(X, rows, about)
@@ -108,7 +108,7 @@ class Stream:
         found = self._width(rows, scores_of(X, self.u[None, :-1], self.intercept)[:, 0])
         before = self.width
         self.width += min(1.0, 2 * share) * (found - before)
-        if self.loss.kind == HUBER and self.width > 0:
+        if self.loss.kind.scaled and self.width > 0:
             self._learner.weigh(before / self.width)  # rows count by the inverse of the scale, also those before
         self.u = self._learner.learn(self._sharpened(), self.u, X, rows, *about)
 
@@ -129,25 +129,25 @@ class Stream:
         """The scale of errors for Huber's loss; for others their mean magnitude, of classes that of scores."""
         weights = rows.s if rows.s.size > 1 else np.full(len(scores), 1 / len(scores))
         weights = weights / weights.sum()
-        errors = scores if self.loss.kind in CLASSES else scores - rows.y
-        if self.loss.kind == HUBER:
+        errors = scores if self.loss.kind.classes else scores - rows.y
+        if self.loss.kind.scaled:
             away = errors if self.seen and self.u.any() else errors - np.median(errors)
             return best_scale(away, weights, self.loss.p, LEAST * (float(np.abs(rows.y).max()) or 1.0))
         return float(weights @ np.abs(errors - np.median(errors)))
 
     def _sharpened(self) -> Loss:
         """The loss with the width that it has by now."""
-        if self.loss.kind == HUBER:
+        if self.loss.kind.scaled:
             return self.loss._replace(mu=self.width)
-        if self.loss.kind in CLASSES and self.tilt is None:
+        if self.loss.kind.classes and self.tilt is None:
             return self.loss._replace(mu=MARGIN)
         mu = self.width * max(self.seen, 1.0) ** -SHARPER or 1.0
-        return self.loss._replace(mu=min(mu, MOST) if self.loss.kind in CLASSES else mu)
+        return self.loss._replace(mu=min(mu, MOST) if self.loss.kind.classes else mu)
 
     @property
     def _is_centred(self) -> bool:
         """Whether a smoothed corner is to stay where it is: a share of the rows depends on it."""
-        return self.loss.kind == PINBALL or (self.loss.kind == HINGE and self.tilt is not None)
+        return self.loss.kind.corners == 1 and not (self.loss.kind.classes and self.tilt is None)
 
     def _new_learner(self) -> Quadratic:
         return Quadratic(self.u.size, self.with_intercept, self._is_centred)

@@ -6,6 +6,7 @@ small enough rest; the others go on, and have their certificates together, eight
 """
 
 from collections.abc import Sequence
+from typing import TypeGuard
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from descend.linear._kernels import dual as kernels
 from descend.linear._kernels import lanes
 from descend.linear._kernels.lanes import LANES
 from descend.linear._matrix import Array
+from descend.linear._objective import Objective
 from descend.linear._problem import Problem
 from descend.linear._solution import Solution, Watch
 from descend.linear._threads import each
@@ -22,7 +24,7 @@ from descend.stopping import Reason
 SURELY, NEARLY = 0.5, 0.7  # of what the gap may be; of an ascent, which falls by this at least
 
 
-def alike(problems: Sequence[Problem]) -> bool:
+def alike(problems: Sequence[Objective]) -> TypeGuard[Sequence[Problem]]:
     """Whether problems can be solved together: they differ in their targets alone, and their rows are sparse."""
     first = problems[0]
     if not (first.matrix.is_sparse and solvable(first) and np.ptp(first.l2) == 0):
@@ -87,8 +89,8 @@ class Group:
         """One of all that are going; what each gained."""
         ascent, problem, going = self.ascents[0], self.problem, self.going
         kernels.shuffle(self.rows, len(self.rows), self.state)
-        (kind, p, _), X = problem.loss, problem.matrix.X
-        gain = lanes.epoch(X.data, X.indices, X.indptr, kind, p, self.y, problem.rows.s, float(ascent.inverse[0]),
+        place, (p, _), X = problem.loss.kind.place("best"), problem.loss.numbers, problem.matrix.X
+        gain = lanes.epoch(X.data, X.indices, X.indptr, place, p, self.y, problem.rows.s, float(ascent.inverse[0]),
                            ascent.bias, ascent.norms, self.rows, going, self.r, self.w, self.b)
         if problem.intercept:
             s = problem.rows.s

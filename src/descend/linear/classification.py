@@ -8,7 +8,7 @@ from scipy.special import log_expit, log_softmax, logsumexp
 from descend.errors import InputError
 from descend.linear._compact import centred
 from descend.linear._from_file import FileProblem
-from descend.linear._kernels.losses import HINGE, LOGISTIC, Loss
+from descend.linear._losses import HINGE, LOGISTIC, Loss
 from descend.linear._matrix import Array, Matrix, Rows
 from descend.linear._multinomial import MultinomialProblem
 from descend.linear._partial import PartialClassifier

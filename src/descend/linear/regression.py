@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from descend.linear._kernels.losses import SQUARED, Loss
+from descend.linear._losses import SQUARED, Loss
 from descend.linear._partial import PartialRegressor
 from descend.linear._regressor import LinearRegressor
 from descend.linear._validation import check_number

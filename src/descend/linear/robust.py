@@ -9,7 +9,7 @@ from sklearn.metrics import d2_tweedie_score
 from descend._sample_weight import checked_weights
 from descend.errors import InputError
 from descend.linear._estimator import fitting
-from descend.linear._kernels.losses import HUBER, PINBALL, POISSON, Loss
+from descend.linear._losses import HUBER, PINBALL, POISSON, Loss
 from descend.linear._matrix import Array
 from descend.linear._partial import PartialRegressor
 from descend.linear._problem import Problem

@@ -7,7 +7,7 @@ from sklearn.base import OutlierMixin
 
 from descend.linear._classifier import LinearClassifier
 from descend.linear._estimator import LinearModel, fitting
-from descend.linear._kernels.losses import HINGE, INSENSITIVE, SQUARED_HINGE, SQUARED_INSENSITIVE, Loss
+from descend.linear._losses import HINGE, INSENSITIVE, SQUARED_HINGE, SQUARED_INSENSITIVE, Loss
 from descend.linear._matrix import Array, Matrix, Rows
 from descend.linear._partial import PartialClassifier, PartialRegressor, learnt, streams_of, teach
 from descend.linear._problem import Problem

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
@@ -16,12 +16,11 @@ from sklearn.utils.validation import _check_y, check_is_fitted
 
 from descend._flags import as_flag
 from descend._sample_weight import checked_weights, weights_of_classes
-from descend._scaling import centre_and_unit
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.neural._half import check_precision, is_half
 from descend.neural._network import BLOCK, Network, scores_of
-from descend.neural._objective import Examples, Kind, Objective, RandomObjective, Validation
+from descend.neural._objective import Examples, Kind, Objective, RandomObjective, Validation, counted
 from descend.neural._seed import seed_of
 from descend.stopping import Plateau
 from descend.training import Trainer
@@ -36,21 +35,6 @@ class Start:
     network: Network
     state: Tree = None
     augment: Callable[[Any, Any], Any] | None = None
-
-
-def counted(examples: Examples) -> Examples:
-    """The examples with a weight above 0, and weights with a mean of one.
-
-    One of weight 0 is as one that is not there; were they divided, a part might have no weight at all.
-    """
-    inputs, targets, weights = examples
-    if weights is None:
-        return examples
-    kept = weights > 0
-    if not kept.any():
-        raise InputError("all weights are 0: give some of the examples one above 0")
-    inputs, targets, weights = (jax.tree.map(lambda a: a[kept], part) for part in examples)
-    return inputs, targets, (weights / weights.mean()).astype(np.float32)
 
 
 class NeuralEstimator(BaseEstimator):
@@ -108,15 +92,27 @@ class NeuralEstimator(BaseEstimator):
         check_consistent_length(X, y)
         return np.asarray(y)
 
-    def _train(self, examples: Examples, outputs: int, begin: float, smoothing: float = 0.0) -> None:
-        """Train the network, and keep it with what is known of its training, whose time is that since `begin`."""
+    def _validation(self, X_val: Any, y_val: Any, encoded: Callable[[np.ndarray], np.ndarray]) -> Examples | None:
+        """The examples to validate on, if they are given."""
+        if (X_val is None) != (y_val is None):
+            raise InputError("X_val and y_val belong together: give both, or neither")
+        if X_val is None:
+            return None
+        inputs = self._inputs(X_val, reset=False)
+        return inputs, encoded(self._targets(X_val, y_val)), None
+
+    def _train(
+        self, begin: float, examples: Examples, outputs: int, smoothing: float = 0.0, validation: Examples | None = None
+    ) -> None:
+        """Train the network, and keep it with what is known of its training, whose time is that since `begin`; without
+        a `validation`, hold some out."""
         seed = seed_of(self.random_state, self.checkpoint)
-        trained_on, held_out = self._divided(examples, seed)
+        trained_on, held_out = self._divided(examples, seed) if validation is None else (examples, validation)
         start = self._begin(trained_on[0], outputs, seed)
         count = len(trained_on[1])
         make = RandomObjective if start.network.is_random or start.augment is not None else Objective
+        judge = None if held_out is None else Validation(self._kind, held_out, self._block)
         prepared = time.perf_counter() - begin
-        validation = None if held_out is None else Validation(self._kind, held_out, self._block)
         trainer = Trainer.begin(
             make(self._kind, smoothing, start.augment, is_half(self.precision)),
             start.network,
@@ -128,7 +124,7 @@ class NeuralEstimator(BaseEstimator):
             epochs=self._epochs if self.epochs is None else self.epochs,
             seconds=self.seconds,
             stop=[] if held_out is None else Plateau(self.patience),
-            validation=validation,
+            validation=judge,
             observers=self.observers,
             checkpoint=self.checkpoint,
             resume=self.checkpoint is not None,
@@ -186,8 +182,13 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
     class_weight: Any
     label_smoothing: float
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NeuralClassifier":
-        """Train on inputs `X` and their classes `y`; `sample_weight`: how much each example counts."""
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
+    ) -> "NeuralClassifier":
+        """Train on inputs `X` and their classes `y`; `sample_weight`: how much each example counts.
+
+        `X_val`, `y_val`: examples to validate on; without them, `validation_fraction` is held out of the others.
+        """
         begin = time.perf_counter()
         self._check_settings()
         inputs = self._inputs(X, reset=True)
@@ -199,7 +200,8 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
             raise InputError(f"y holds 1 class ({label!r}): a classifier needs examples of 2 or more")
         weights = self._weights(y, sample_weight)
         examples = counted((inputs, targets.astype(np.int32), weights))
-        self._train(examples, len(self.classes_), begin, self.label_smoothing)
+        validation = self._validation(X_val, y_val, self._numbers)
+        self._train(begin, examples, len(self.classes_), self.label_smoothing, validation)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -217,6 +219,13 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         """The share of classes that are predicted."""
         return float(super().score(X, y, checked_weights(sample_weight, y)))
 
+    def _numbers(self, y: np.ndarray) -> np.ndarray:
+        """Which of the classes each is."""
+        places = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
+        if (unknown := self.classes_[places] != y).any():
+            raise InputError(f"y_val has the class {y[unknown].tolist()[0]!r}, which y has not")
+        return places.astype(np.int32)
+
     def _weights(self, y: np.ndarray, sample_weight: Any) -> np.ndarray | None:
         """What each example counts; `None` if all count alike."""
         weights = checked_weights(sample_weight, y)
@@ -230,39 +239,3 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         super()._check_settings()
         if not 0 <= self.label_smoothing < 1:
             raise InputError(f"label_smoothing must be at least 0 and less than 1, but is {self.label_smoothing}")
-
-
-class NeuralRegressor(RegressorMixin, NeuralEstimator):
-    """A network with a score for each number to predict, which it is trained on in units of their spread."""
-
-    _kind: Kind = "regression"
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "NeuralRegressor":
-        """Train on inputs `X` and their numbers `y`, one or several for each; `sample_weight`: how much each counts."""
-        begin = time.perf_counter()
-        self._check_settings()
-        inputs = self._inputs(X, reset=True)
-        targets = self._targets(X, y).astype(np.float64)
-        self._is_flat = targets.ndim == 1
-        targets = targets.reshape(len(targets), -1)
-        weights = checked_weights(sample_weight, targets)
-        inputs, targets, weights = counted((inputs, targets, weights))
-        self.centre_, self.unit_ = centre_and_unit(targets, weights)
-        scaled = ((targets - self.centre_) / self.unit_).astype(np.float32)
-        self._train((inputs, scaled, weights), targets.shape[1], begin)
-        return self
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """R², the share of the variance that is explained."""
-        return float(super().score(X, y, checked_weights(sample_weight, y)))
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
-
-    def predict(self, X: Any) -> np.ndarray:
-        """The numbers, in the units of `y`."""
-        scores = self._scores(X)
-        values = scores * self.unit_ + self.centre_
-        return values[:, 0] if self._is_flat else values

@@ -19,6 +19,21 @@ Kind = Literal["classification", "regression"]
 Examples = tuple[Any, Any, Any]  # inputs, targets, weights (or None, for weights that are all one)
 
 
+def counted(examples: Examples) -> Examples:
+    """The examples with a weight above 0, and weights with a mean of one.
+
+    One of weight 0 is as one that is not there; were they divided, a part might have no weight at all.
+    """
+    inputs, targets, weights = examples
+    if weights is None:
+        return examples
+    kept = weights > 0
+    if not kept.any():
+        raise InputError("all weights are 0: give some of the examples one above 0")
+    inputs, targets, weights = (jax.tree.map(lambda a: a[kept], part) for part in examples)
+    return inputs, targets, (weights / weights.mean()).astype(np.float32)
+
+
 def row_losses(kind: Kind, scores: Array, targets: Array, smoothing: float = 0.0) -> Array:
     """The loss of each example: cross-entropy of its class, or half the squared error, summed over the outputs.
 

@@ -91,11 +91,13 @@ class ConvClassifier(NeuralClassifier):
         self.observers = observers
         self.checkpoint = checkpoint
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "ConvClassifier":
-        """Train on images `X` and their classes `y`; `sample_weight`: how much each counts."""
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
+    ) -> "ConvClassifier":
+        """Train on images `X` and their classes `y`; the rest is as in the other classifiers."""
         if len(X) != len(y):
             raise InputError(f"there are {len(X):,} images, but {len(y):,} classes")
-        super().fit(X, y, sample_weight)
+        super().fit(X, y, sample_weight, X_val=X_val, y_val=y_val)
         return self
 
     def _inputs(self, X: Any, reset: bool) -> np.ndarray:

@@ -14,8 +14,9 @@ from sklearn.utils.validation import validate_data
 from descend._scaling import centre_and_unit
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.neural._estimator import NeuralClassifier, NeuralEstimator, NeuralRegressor, Start
+from descend.neural._estimator import NeuralClassifier, NeuralEstimator, Start
 from descend.neural._network import Network
+from descend.neural._regressor import NeuralRegressor
 from descend.neural._weights import filled, weights
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {

@@ -4,79 +4,28 @@ With the coefficients w = −Σ s r x / l2 at hand, and a = s ‖x‖² / l2, th
 
     r⁺ = argmin_r' ℓ*(r') − c r' + a r'²/2,  c = z + a r
 
-which is the slope at c of the loss smoothed by a. See `descend.linear._dual`.
+which is the slope at c of the loss smoothed by a: `best`, by its address. A loss may be `flat` in places, where slopes
+stay as they are for a while. See `descend.linear._dual`.
 """
-
-from math import exp, log
 
 import numpy as np
 from numba import njit
 
+from descend.linear._kernels.calling import number, number_at
 from descend.linear._kernels.judging import FAST, weight_of
-from descend.linear._kernels.losses import (
-    LOGISTIC,
-    SQUARED,
-    SQUARED_HINGE,
-    SQUARED_INSENSITIVE,
-    _beyond,
-    conjugate,
-    slope,
-    value,
-)
-
-NEWTON = 60  # steps at most for the slope of a logistic loss, which takes two or three
-STEEP = 4.0
-
-
-@njit(cache=True, nogil=True)
-def best(kind, p, a, c, y):
-    """The best slope of a row."""
-    if kind == SQUARED:
-        return (c - y) / (1 + a)
-    if kind == SQUARED_HINGE:
-        return -y * max(1 - y * c, 0.0) / (a + 0.5)
-    if kind == SQUARED_INSENSITIVE:
-        return _beyond(c - y, p) / (a + 0.5)
-    return slope(kind, p, a, c, y)
-
-
-@njit(cache=True, nogil=True)
-def best_logistic(a, c, y, z):
-    """The best slope of a row of the logistic loss, −yσ(t): t + yc + a σ(t) = 0 by Newton's method between bounds.
-
-    Where a is great, σ is steep, and the steps are those for log(a σ(t)) = log(−t − yc), which is nearly straight.
-    """
-    margin = y * c
-    low, high, t = -margin - a, -margin, -y * z
-    if not low < t < high:
-        t = 0.5 * (low + high)
-    for _ in range(NEWTON):
-        share = 1 / (1 + exp(-t))
-        error, bend = t + margin + a * share, 1 + a * share * (1 - share)
-        if error > 0:
-            high = t
-        else:
-            low = t
-        if a > STEEP and -margin > t:
-            error, bend = log(a * share / (-margin - t)), 1 - share + 1 / (-margin - t)
-        move = -error / bend
-        if abs(move) <= 1e-4 or t + move == t:
-            t += move
-            break  # the error that is left is of the move's square
-        t = t + move if low < t + move < high else 0.5 * (low + high)
-    return -y / (1 + exp(-t))
 
 
 @njit(cache=True, inline="always")
-def _renewed(kind, p, a, y, z, r):
-    return best_logistic(a, z + a * r, y, z) if kind == LOGISTIC else best(kind, p, a, z + a * r, y)
+def renewed(best, p, a, y, z, r):
+    """The best slope of a row, whose slope is r and score z."""
+    return number_at(best, (np.float64(z + a * r), np.float64(y), np.float64(p), np.float64(a), np.float64(z)))
 
 
 @njit(cache=True, inline="always")
-def _settled(kind, p, a, y, z, r, margin):
+def _settled(best, flat, p, a, y, z, r, margin):
     """Whether a slope would stay as it is if its score were another by no more than `margin`."""
-    c = z + a * r
-    return kind != LOGISTIC and best(kind, p, a, c - margin, y) == r and best(kind, p, a, c + margin, y) == r
+    c, y, p, a = np.float64(z + a * r), np.float64(y), np.float64(p), np.float64(a)
+    return flat and number_at(best, (c - margin, y, p, a, z)) == r and number_at(best, (c + margin, y, p, a, z)) == r
 
 
 @njit(cache=True, nogil=True)
@@ -93,7 +42,7 @@ def shuffle(rows, count, state):
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def epoch_sparse(data, indices, indptr, kind, p, y, s, inverse, bias, norms, margin, rows, count, r, w, b):
+def epoch_sparse(data, indices, indptr, best, flat, p, y, s, inverse, bias, norms, margin, rows, count, r, w, b):
     """Renew the slopes of the first `count` of `rows`.
 
     Rows that are settled by more than `margin` are put behind the others. Gives how many others there are, the
@@ -107,9 +56,9 @@ def epoch_sparse(data, indices, indptr, kind, p, y, s, inverse, bias, norms, mar
         z, a = b, weight * norms[i]
         for m in range(indptr[i], indptr[i + 1]):
             z += data[m] * w[np.uint64(indices[m])]
-        after = _renewed(kind, p, a, y[i], z, r[i])
+        after = renewed(best, p, a, y[i], z, r[i])
         change = after - r[i]
-        if change == 0 and _settled(kind, p, a, y[i], z, after, margin):
+        if change == 0 and _settled(best, flat, p, a, y[i], z, after, margin):
             count -= 1
             rows[k], rows[count] = rows[count], i
             continue
@@ -132,7 +81,7 @@ def epoch_sparse(data, indices, indptr, kind, p, y, s, inverse, bias, norms, mar
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def epoch_dense(X, centre, kind, p, y, s, inverse, bias, norms, margin, rows, count, r, w, b):
+def epoch_dense(X, centre, best, flat, p, y, s, inverse, bias, norms, margin, rows, count, r, w, b):
     """The same for a dense matrix, with its columns centred."""
     gain, greatest, k = 0.0, 0.0, 0
     while k < count:
@@ -142,9 +91,9 @@ def epoch_dense(X, centre, kind, p, y, s, inverse, bias, norms, margin, rows, co
         for j in range(w.size):
             z += (X[i, j] - centre[j]) * w[j]
         z += b
-        after = _renewed(kind, p, a, y[i], z, r[i])
+        after = renewed(best, p, a, y[i], z, r[i])
         change = after - r[i]
-        if change == 0 and _settled(kind, p, a, y[i], z, after, margin):
+        if change == 0 and _settled(best, flat, p, a, y[i], z, after, margin):
             count -= 1
             rows[k], rows[count] = rows[count], i
             continue
@@ -162,29 +111,29 @@ def epoch_dense(X, centre, kind, p, y, s, inverse, bias, norms, margin, rows, co
 
 
 @njit(cache=True, nogil=True)
-def unsettled(kind, p, y, s, norms, z, r, margin, rows):
+def unsettled(best, flat, p, y, s, norms, z, r, margin, rows):
     """Fill `rows` with those that are not settled by more than `margin`; how many they are."""
     count = 0
     for i in range(z.size):
         weight = weight_of(s, i)
-        if weight > 0 and not _settled(kind, p, weight * norms[i], y[i], z[i], r[i], margin):
+        if weight > 0 and not _settled(best, flat, p, weight * norms[i], y[i], z[i], r[i], margin):
             rows[count] = i
             count += 1
     return count
 
 
 @njit(cache=True, nogil=True)
-def judged(kind, p, y, s, norms, z, r, b):
+def judged(value, conjugate, p, y, s, norms, z, r, b):
     """Σ s ℓ(z), and of slopes below and above 0: Σ s ℓ*(r), Σ s abs(r), Σ s r (z − b), Σ s abs(r) √norm."""
     loss, sums = 0.0, np.zeros((4, 2))
     for i in range(z.size):
         weight = weight_of(s, i)
         if weight == 0:
             continue
-        loss += weight * value(kind, p, 0.0, z[i], y[i])
+        loss += weight * number(value, z[i], y[i], p, 0.0)
         side = 1 if r[i] > 0 else 0
         part = weight * abs(r[i])
-        sums[0, side] += weight * conjugate(kind, p, r[i], y[i])
+        sums[0, side] += weight * number(conjugate, r[i], y[i], p, 0.0)
         sums[1, side] += part
         sums[2, side] += weight * r[i] * (z[i] - b)
         sums[3, side] += part * np.sqrt(norms[i])
@@ -201,11 +150,11 @@ def squared_norm(w, l2):
 
 
 @njit(cache=True, nogil=True)
-def guess(kind, p, y, s, norms, z, r):
+def guess(slope, p, y, s, norms, z, r):
     """The best slopes for scores that are given."""
     for i in range(z.size):
         a = weight_of(s, i) * norms[i]
-        r[i] = slope(kind, p, a, z[i], y[i])
+        r[i] = number(slope, z[i], y[i], p, a)
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)

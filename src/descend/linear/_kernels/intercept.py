@@ -2,23 +2,26 @@
 
 from numba import njit
 
+from descend.linear._kernels.calling import number
 from descend.linear._kernels.judging import weight_of
-from descend.linear._kernels.losses import curvature, slope
 
 STEPS = 60
 
 
 @njit(cache=True, nogil=True)
-def best_shift(kind, p, mu, y, s, z, tilt):
-    """The number that, added to all scores, minimises Σ s ℓ(z, y) + tilt·shift: Newton's steps between two bounds."""
+def best_shift(slope, curvature, p, mu, y, s, z, tilt):
+    """The number that, added to all scores, minimises Σ s ℓ(z, y) + tilt·shift: Newton's steps between two bounds.
+
+    `slope`, `curvature`: of a loss, by their addresses.
+    """
     low, high, at = -1e300, 1e300, 0.0
     for _ in range(STEPS):
         first, second, spread = tilt, 0.0, 0.0
         for i in range(z.size):
             weight = weight_of(s, i)
-            r = slope(kind, p, mu, z[i] + at, y[i])
+            r = number(slope, z[i] + at, y[i], p, mu)
             first += weight * r
-            second += weight * curvature(kind, p, mu, z[i] + at, y[i])
+            second += weight * number(curvature, z[i] + at, y[i], p, mu)
             spread += weight * abs(r)
         if abs(first) <= 1e-15 * spread:
             break

@@ -12,23 +12,6 @@ and `f`, `e` less the products of the steps that were foreseen with the goal 0 (
 from numba import njit
 
 from descend.linear._kernels.judging import weight_of
-from descend.linear._kernels.losses import HINGE, PINBALL
-
-BELOW, ABOVE, MAGNITUDE = range(100, 103)  # the insensitive loss's two sides, and y times abs(t)
-
-
-@njit(cache=True, inline="always")
-def bounds(kind, p, y):
-    """Lower and upper bound of the slope, and the kink."""
-    if kind == HINGE:
-        return (-1.0, 0.0, 1.0) if y > 0 else (0.0, 1.0, -1.0)
-    if kind == PINBALL:
-        return -p, 1 - p, float(y)
-    if kind == BELOW:
-        return -1.0, 0.0, y - p
-    if kind == ABOVE:
-        return 0.0, 1.0, y + p
-    return -y, y, 0.0
 
 
 @njit(cache=True, inline="always")
@@ -52,19 +35,18 @@ def errors(a, c, p, q, foreseen, goal):
 
 
 @njit(cache=True, nogil=True)
-def place(start, stop, kind, p, y, t, share, offset, terms):
+def place(start, stop, lower, upper, kink, t, share, offset, terms):
     """Put the slopes at a share of their ranges, and the scores' distances `offset` above the truth."""
     for i in range(start, stop):
-        lower, upper, kink = bounds(kind, p, y[i])
-        at = share[1 if y[i] > 0 else 0]
-        terms[0, i] = at * (upper - lower)
-        terms[1, i] = (1 - at) * (upper - lower)
-        terms[2, i] = max(t[i] - kink, 0.0) + offset
-        terms[3, i] = max(kink - t[i], 0.0) + offset
+        range_of = upper[i] - lower[i]
+        terms[0, i] = share[i] * range_of
+        terms[1, i] = (1 - share[i]) * range_of
+        terms[2, i] = max(t[i] - kink[i], 0.0) + offset
+        terms[3, i] = max(kink[i] - t[i], 0.0) + offset
 
 
 @njit(cache=True, nogil=True)
-def state(start, stop, kind, p, y, s, terms, r, h, pull):
+def state(start, stop, lower, upper, kink, s, terms, r, h, pull):
     """Add slopes, curvatures and h·(p − q) to `r`, `h`, `pull`.
 
     Gives Σ s (loss, conjugate, p c + q a, h kink), and how much of h may be added to the slopes or taken from them.
@@ -73,17 +55,16 @@ def state(start, stop, kind, p, y, s, terms, r, h, pull):
     for i in range(start, stop):
         if weight_of(s, i) == 0:
             continue
-        lower, upper, kink = bounds(kind, p, y[i])
         weight, a, c, over, under = weight_of(s, i), terms[0, i], terms[1, i], terms[2, i], terms[3, i]
-        slope, away = slope_of(a, c, lower, upper), over - under
+        slope, away = slope_of(a, c, lower[i], upper[i]), over - under
         second = 1 / (over / c + under / a)
         r[i] += slope
         h[i] += second
         pull[i] += second * away
-        loss += weight * (upper * away if away > 0 else lower * away)
-        conjugate += weight * kink * slope
+        loss += weight * (upper[i] * away if away > 0 else lower[i] * away)
+        conjugate += weight * kink[i] * slope
         products += weight * (over * c + under * a)
-        kinks += weight * second * kink
+        kinks += weight * second * kink[i]
         room = min(room, min(a, c) / second)
     return loss, conjugate, products, kinks, room
 

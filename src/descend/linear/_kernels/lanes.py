@@ -13,7 +13,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import extending, njit, types
 from numba.core import cgutils
 
-from descend.linear._kernels.dual import _renewed
+from descend.linear._kernels.dual import renewed
 from descend.linear._kernels.judging import FAST, weight_of
 
 intrinsic: Any = extending.intrinsic  # what it makes of a function has other arguments
@@ -83,7 +83,7 @@ def add_row(_typing, data, indices, _first, _last, W, change):
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def epoch(data, indices, indptr, kind, p, y, s, inverse, bias, norms, rows, going, r, W, b):
+def epoch(data, indices, indptr, best, p, y, s, inverse, bias, norms, rows, going, r, W, b):
     """Renew the slopes r (rows, lanes) of the lanes that are going, row by row; gives Σ s a Δr² of each lane.
 
     `inverse`: of the l2 penalty, one number; see `dual.epoch_sparse` for the others.
@@ -99,7 +99,7 @@ def epoch(data, indices, indptr, kind, p, y, s, inverse, bias, norms, rows, goin
             change[lane] = 0.0
             if not going[lane]:
                 continue
-            after = _renewed(kind, p, a, y[i, lane], scores[lane] + b[lane], r[i, lane])
+            after = renewed(best, p, a, y[i, lane], scores[lane] + b[lane], r[i, lane])
             step = after - r[i, lane]
             if step == 0:
                 continue

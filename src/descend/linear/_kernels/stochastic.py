@@ -3,8 +3,8 @@
 import numpy as np
 from numba import njit
 
+from descend.linear._kernels.calling import number
 from descend.linear._kernels.judging import FAST, weight_of
-from descend.linear._kernels.losses import slope
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
@@ -32,10 +32,11 @@ def longest_sparse_row(data, indices, indptr, unit, intercept):
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def epoch(order, X, centre, unit, intercept, kind, p, mu, y, s, z, u, pull, decay, rates, reduced, mean):
+def epoch(order, X, centre, unit, intercept, slope, p, mu, y, s, z, u, pull, decay, rates, reduced, mean):
     """u ← u − η [n s (ℓ'(xu) − ℓ'(z)) x + pull + decay·u] for the rows in this order; `mean` of all u on the way.
 
-    `z`: the scores at the last full gradient, whose remainder is `pull`; without reduction both count for nothing.
+    `slope`: of the loss, by its address. `z`: the scores at the last full gradient, whose remainder is `pull`; without
+    reduction both count for nothing.
     """
     columns, count = X.shape[1], order.size
     row = np.empty(columns)
@@ -45,9 +46,9 @@ def epoch(order, X, centre, unit, intercept, kind, p, mu, y, s, z, u, pull, deca
         for j in range(columns):
             row[j] = (X[i, j] - centre[j]) * unit[j]
             score += row[j] * u[j]
-        r = slope(kind, p, mu, score, y[i])
+        r = number(slope, score, y[i], p, mu)
         if reduced:
-            r -= slope(kind, p, mu, z[i], y[i])
+            r -= number(slope, z[i], y[i], p, mu)
         r *= rate * count * weight_of(s, i)
         for j in range(columns):
             u[j] -= r * row[j] + rate * (pull[j] + decay[j] * u[j])
@@ -67,7 +68,7 @@ def _caught_up(value, pull, decay, rate, steps):
 
 
 @njit(cache=True, nogil=True)
-def sparse_epoch(order, data, indices, indptr, unit, intercept, kind, p, mu, y, s, z, u, pull, decay, rate, reduced):
+def sparse_epoch(order, data, indices, indptr, unit, intercept, slope, p, mu, y, s, z, u, pull, decay, rate, reduced):
     """The same for a sparse matrix at one rate: what moves all coefficients is caught up with when one is looked at."""
     columns, count = unit.size, order.size
     seen = np.zeros(columns, np.int64)
@@ -79,9 +80,9 @@ def sparse_epoch(order, data, indices, indptr, unit, intercept, kind, p, mu, y, 
             u[j] = _caught_up(u[j], pull[j], decay[j], rate, t - seen[j])
             seen[j] = t
             score += data[k] * unit[j] * u[j]
-        r = slope(kind, p, mu, score, y[i])
+        r = number(slope, score, y[i], p, mu)
         if reduced:
-            r -= slope(kind, p, mu, z[i], y[i])
+            r -= number(slope, z[i], y[i], p, mu)
         r *= rate * count * weight_of(s, i)
         for k in range(indptr[i], indptr[i + 1]):
             j = indices[k]

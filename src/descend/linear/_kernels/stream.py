@@ -3,28 +3,29 @@
 import numpy as np
 from numba import njit
 
+from descend.linear._kernels.calling import number
 from descend.linear._kernels.judging import weight_of
-from descend.linear._kernels.losses import curvature, slope, value
 
 TRIES = 6  # at the slope where a step ends
 NEAR = 1e-3  # of the longest step: so near to the right length it is
 
 
 @njit(cache=True, nogil=True)
-def _length(kind, p, mu, score, y, r, reach):
+def _length(loss, p, mu, score, y, r, reach):
     """The d with d = −reach ℓ'(score + d): how far a score moves if the slope is that of where the step ends.
 
     It lies between 0 and −reach r. Newton's steps, kept between the two.
     """
+    _, slope, curvature = loss
     low, high = min(0.0, -reach * r), max(0.0, -reach * r)
-    d = -reach * r / (1 + reach * curvature(kind, p, mu, score, y))
+    d = -reach * r / (1 + reach * number(curvature, score, y, p, mu))
     for _ in range(TRIES):
-        excess = d + reach * slope(kind, p, mu, score + d, y)
+        excess = d + reach * number(slope, score + d, y, p, mu)
         if excess > 0:
             high = d
         else:
             low = d
-        after = d - excess / (1 + reach * curvature(kind, p, mu, score + d, y))
+        after = d - excess / (1 + reach * number(curvature, score + d, y, p, mu))
         if not low < after < high:
             after = 0.5 * (low + high)
         if abs(after - d) <= NEAR * abs(after):
@@ -34,16 +35,17 @@ def _length(kind, p, mu, score, y, r, reach):
 
 
 @njit(cache=True, nogil=True)
-def step_rows(data, indices, indptr, kind, p, mu, y, s, rates, w, squares, greatest, seen, lost, intercept):
+def step_rows(data, indices, indptr, loss, p, mu, y, s, rates, w, squares, greatest, seen, lost, intercept):
     """Step the coefficients at each row of a sparse matrix, for each of the rates.
 
     A step moves a coefficient by rate·√(t/N)/greatest · r x / √Σ(r x)²: neither the column's unit nor how great slopes
     are matters. N sums up (x/greatest)² over the t rows; r is the slope where the step ends, so that no row is stepped
     beyond. As a column's greatest number grows, its coefficient, which was learnt with less, shrinks.
 
-    `w`, `squares`: (columns + 1, rates), with the intercept last. `greatest`: by column. `seen`: t and N. `lost`: by
-    rate, the losses before the steps, the later the weightier.
+    `loss`: the addresses of its value, slope and curvature. `w`, `squares`: (columns + 1, rates), with the intercept
+    last. `greatest`: by column. `seen`: t and N. `lost`: by rate, the losses before the steps, the later the weightier.
     """
+    value, slope, _ = loss
     count, last = rates.size, w.shape[0] - 1
     scores, slopes, reach = np.empty(count), np.empty(count), np.empty(count)
     steps = np.empty((max(1, np.max(np.diff(indptr))), count))  # of a row's coefficients, for a slope of one
@@ -67,8 +69,8 @@ def step_rows(data, indices, indptr, kind, p, mu, y, s, rates, w, squares, great
                 scores[m] += x * w[j, m]
         factor = weight * np.sqrt(seen[0] / max(seen[1], 1.0))
         for m in range(count):
-            slopes[m] = slope(kind, p, mu, scores[m], y[i])
-            lost[m] += weight * seen[0] * value(kind, p, mu, scores[m], y[i])
+            slopes[m] = number(slope, scores[m], y[i], p, mu)
+            lost[m] += weight * seen[0] * number(value, scores[m], y[i], p, mu)
             squares[last, m] += intercept * weight * slopes[m] ** 2
             if intercept and squares[last, m] > 0:
                 reach[m] = factor * rates[m] / np.sqrt(squares[last, m])
@@ -83,7 +85,7 @@ def step_rows(data, indices, indptr, kind, p, mu, y, s, rates, w, squares, great
                 reach[m] += step * x
         for m in range(count):
             if reach[m] > 0:
-                slopes[m] = -_length(kind, p, mu, scores[m], y[i], slopes[m], reach[m]) / reach[m]
+                slopes[m] = -_length(loss, p, mu, scores[m], y[i], slopes[m], reach[m]) / reach[m]
             if intercept and squares[last, m] > 0:
                 w[last, m] -= factor * rates[m] * slopes[m] / np.sqrt(squares[last, m])
         for k in range(first, indptr[i + 1]):

@@ -1,0 +1,62 @@
+"""Squares, (z − y)²/2."""
+
+from numba import njit
+
+from descend import losses
+from descend.linear._loss import Kind
+
+
+@njit(cache=True, nogil=True)
+def value(z, y, p, mu):
+    return 0.5 * (z - y) * (z - y)
+
+
+@njit(cache=True, nogil=True)
+def slope(z, y, p, mu):
+    return z - y
+
+
+@njit(cache=True, nogil=True)
+def curvature(z, y, p, mu):
+    return 1.0
+
+
+@njit(cache=True, nogil=True)
+def feasible(r, y, p, mu):
+    return r
+
+
+@njit(cache=True, nogil=True)
+def conjugate(r, y, p, mu):
+    return r * (0.5 * r + y)
+
+
+@njit(cache=True, nogil=True)
+def best(c, y, p, a, z):
+    return (c - y) / (1 + a)
+
+
+@njit(cache=True, nogil=True)
+def foresee_block(first, count, y, scores, z, foreseen, conjugates):
+    """The slopes of the scores, as a quadratic function foresees them, whatever the last ones were."""
+    _errors(first, count, y, scores, foreseen)
+    for i in range(count):
+        conjugates[i] = foreseen[i] * (0.5 * foreseen[i] + y[first + i])
+
+
+@njit(cache=True, nogil=True)
+def judge_block(first, count, y, scores, slopes, values):
+    """Slopes and values."""
+    _errors(first, count, y, scores, slopes)
+    for i in range(count):
+        values[i] = 0.5 * slopes[i] * slopes[i]
+
+
+@njit(cache=True, nogil=True)
+def _errors(first, count, y, scores, out):
+    for i in range(count):
+        out[i] = scores[i] - y[first + i]
+
+
+KIND = Kind(__name__, bend=lambda _p, _mu: 1.0, strict=True, quadratic=True, degree=2,
+            in_jax=lambda z, y, _p, _mu: losses.squared(z, y))

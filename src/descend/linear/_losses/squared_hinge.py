@@ -1,0 +1,43 @@
+"""The squared hinge, max(0, 1 − yz)², y = ±1."""
+
+import numpy as np
+from numba import njit
+
+from descend import losses
+from descend.linear._loss import Kind
+
+
+@njit(cache=True, nogil=True)
+def value(z, y, p, mu):
+    short = max(1 - y * z, 0.0)
+    return short * short
+
+
+@njit(cache=True, nogil=True)
+def slope(z, y, p, mu):
+    return -2 * y * max(1 - y * z, 0.0)
+
+
+@njit(cache=True, nogil=True)
+def curvature(z, y, p, mu):
+    return 2.0 if y * z < 1 else 0.0
+
+
+@njit(cache=True, nogil=True)
+def feasible(r, y, p, mu):
+    return -y * max(-y * r, 0.0)
+
+
+@njit(cache=True, nogil=True)
+def conjugate(r, y, p, mu):
+    share = -y * r
+    return 0.25 * share * share - share if share >= 0 else np.inf
+
+
+@njit(cache=True, nogil=True)
+def best(c, y, p, a, z):
+    return -y * max(1 - y * c, 0.0) / (a + 0.5)
+
+
+KIND = Kind(__name__, classes=True, bend=lambda _p, _mu: 2.0,
+            in_jax=lambda z, y, _p, _mu: losses.squared_hinge(z, y))

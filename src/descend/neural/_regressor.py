@@ -1,0 +1,54 @@
+"""What neural estimators of numbers share."""
+
+import time
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+
+from descend._sample_weight import checked_weights
+from descend._scaling import centre_and_unit
+from descend.neural._estimator import NeuralEstimator
+from descend.neural._objective import Kind, counted
+
+
+class NeuralRegressor(RegressorMixin, NeuralEstimator):
+    """A network with a score for each number to predict, which it is trained on in units of their spread."""
+
+    _kind: Kind = "regression"
+
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
+    ) -> "NeuralRegressor":
+        """Train on inputs `X` and their numbers `y`, one or several for each; the rest is as in a classifier."""
+        begin = time.perf_counter()
+        self._check_settings()
+        inputs = self._inputs(X, reset=True)
+        targets = self._targets(X, y)
+        self._is_flat = targets.ndim == 1
+        targets = targets.reshape(len(targets), -1).astype(np.float64)
+        weights = checked_weights(sample_weight, targets)
+        inputs, targets, weights = counted((inputs, targets, weights))
+        self.centre_, self.unit_ = centre_and_unit(targets, weights)
+        examples, outputs = (inputs, self._scaled(targets), weights), targets.shape[1]
+        self._train(begin, examples, outputs, validation=self._validation(X_val, y_val, self._scaled))
+        return self
+
+    def _scaled(self, y: np.ndarray) -> np.ndarray:
+        """Targets as the network is trained on them."""
+        return ((y.reshape(len(y), -1).astype(np.float64) - self.centre_) / self.unit_).astype(np.float32)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R², the share of the variance that is explained."""
+        return float(super().score(X, y, checked_weights(sample_weight, y)))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The numbers, in the units of `y`."""
+        scores = self._scores(X)
+        values = scores * self.unit_ + self.centre_
+        return values[:, 0] if self._is_flat else values
