@@ -55,8 +55,8 @@ def minimize(
       key is `None`, and the state that comes back is not kept.
     - `optimizer`: a rule of `descend.optimizers`, or any object with Optax's `init` and `update`. `"auto"` needs no
       learning rate: `LBFGS` where the loss is the same function at each step (a function, or all the data), and for
-      batches `AdamW`, whose rate short descents find beforehand; they take about an eighth of the steps besides, 300
-      at the least, and more where first steps tell little. `search` in the result tells of them, and whether they
+      batches `AdamW`, whose rate short descents find beforehand; they take an eighth to a fifth of the steps besides,
+      160 at the least, and more where first steps tell little. `search` in the result tells of them, and whether they
       learnt anything. Its weights decay the faster, the fewer examples there are. `ema`: the decay of an average of the
       parameters, which is then what is validated and returned.
     - `bounds`: a pair, `(lower, upper)`: numbers for all parameters, or trees like them, `None` where there is none;

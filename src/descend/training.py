@@ -22,7 +22,7 @@ from descend.engine.pace import TARGET
 from descend.engine.points import Point, examined
 from descend.engine.progress import Observer, Progress
 from descend.engine.run import Run
-from descend.engine.search import FIRST, Search
+from descend.engine.search import USUAL_RATE, Search
 from descend.engine.snapshots import Snapshots
 from descend.engine.trainer import Checkpoint, Drive
 from descend.engine.watching import as_watch
@@ -152,7 +152,7 @@ class Trainer(Drive):
             rule, race = rule_of(optimizer, bounds, ema, budget.steps, setup)
             setup = replace(setup, numbers=rule.feasible(setup.numbers))
             tolerance, plateau, target = stops_of(stop, setup, validation)
-            first = race.rule(FIRST) if race else rule.over(budget.steps)
+            first = race.rule(USUAL_RATE) if race else rule.over(budget.steps)
             run, convolves = setup.begun(first, tolerance, seed, on_nonfinite, as_watch(watch))
             saved = Checkpoint(Path(checkpoint)) if isinstance(checkpoint, str | Path) else checkpoint
             begun = replace(run.descent, optimizer=rule)  # a checkpoint of another length may be gone on with

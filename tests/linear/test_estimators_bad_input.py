@@ -58,6 +58,22 @@ def test_weights_that_are_none(estimator, weights, words):
         clone(estimator).fit(X, target(estimator), sample_weight=weights)
 
 
+@pytest.mark.parametrize("estimator", [ours.Ridge(), ours.PoissonRegressor(), ours.LogisticRegression()])
+def test_weights_of_a_score_that_are_none(estimator):
+    fitted = estimator.fit(X, (LABELS if isinstance(estimator, ours.LogisticRegression) else COUNTS))
+    for weight, words in ((-2.0, "-2 at row 7"), (np.nan, "NaN"), (np.inf, "inf")):
+        weights = np.ones(60)
+        weights[7] = weight
+        with pytest.raises(ValueError, match=words):
+            fitted.score(X, (LABELS if isinstance(estimator, ours.LogisticRegression) else COUNTS), weights)
+
+
+@pytest.mark.parametrize(("weight", "words"), [(-1.0, "class_weight has -1"), (np.nan, "class_weight has nan")])
+def test_weights_of_classes_that_are_none(weight, words):
+    with pytest.raises(InputError, match=words):
+        ours.LogisticRegression(class_weight={"no": weight}).fit(X, LABELS)
+
+
 @every
 def test_other_columns_at_prediction(estimator):
     model = clone(estimator).fit(X, target(estimator))
