@@ -15,7 +15,8 @@ LABELS = np.where(NUMBERS + rng.normal(size=60) > 0, "yes", "no")
 COUNTS = rng.poisson(3, 60)
 
 REGRESSIONS = [ours.LinearRegression(), ours.Ridge(), ours.Lasso(0.01), ours.ElasticNet(0.01), ours.HuberRegressor(),
-               ours.QuantileRegressor(alpha=0.01), ours.PoissonRegressor(), ours.LinearSVR(), ours.SVR()]
+               ours.QuantileRegressor(alpha=0.01), ours.PoissonRegressor(), ours.TweedieRegressor(),
+               ours.LinearSVR(), ours.SVR()]
 CLASSIFIERS = [ours.LogisticRegression(), ours.Perceptron(), ours.LinearSVC(), ours.SVC()]
 EVERY = [*REGRESSIONS, *CLASSIFIERS, ours.OneClassSVM()]
 every = pytest.mark.parametrize("estimator", EVERY, ids=lambda estimator: type(estimator).__name__)
