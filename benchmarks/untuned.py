@@ -3,10 +3,10 @@
 Workloads that no number of the recipe was fitted to, each with a budget of steps; they were looked at, though, before
 it was settled which kinds `calibration` must have. "best of the grid": the least of 18 descents, SGD with momentum and
 AdamW, each with a cosine schedule and nine rates half a decade apart; so many descents cost 18 budgets. Ours makes a
-tenth of the steps less, for its search, which takes an eighth of them, and 300 at the least. Beside it what asks for no
-rate, or is used without asking, as its authors recommend: one descent each. The loss is that of the last parameters (of
-the average, for rules that keep one), on all held-out examples; infinite if the descent diverged. Each descent has two
-cores, and as many as there are pairs of cores run side by side.
+tenth of the steps less, for its search, which takes an eighth to a fifth of them, and 160 at the least. Beside it what
+asks for no rate, or is used without asking, as its authors recommend: one descent each. The loss is that of the last
+parameters (of the average, for rules that keep one), on all held-out examples; infinite if the descent diverged. Each
+descent has two cores, and as many as there are pairs of cores run side by side.
 """
 
 from collections.abc import Iterator

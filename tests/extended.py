@@ -38,6 +38,19 @@ def poisson(z: Any, y: Any, _mu: Any) -> tuple[Any, Any, Any]:
     return rate - y * z + np.where(y > 0, y * np.log(np.where(y > 0, y, 1)), 0) - y, rate - y, rate
 
 
+def tweedie(power: float) -> Callable[..., tuple[Any, Any, Any]]:
+    """Of positive targets, of a power above 1 and at most 2."""
+    q, rest = 2 - Long(power), Long(power) - 1
+
+    def loss(z: Any, y: Any, _mu: Any) -> tuple[Any, Any, Any]:
+        u = np.clip(z - np.log(y), -5000, 5000)
+        up, down, unit = np.exp(q * u), np.exp(-rest * u), y**q
+        value = (np.expm1(q * u) / q if q else u) + np.expm1(-rest * u) / rest
+        return unit * value, unit * (up - down), unit * (q * up + rest * down)
+
+    return loss
+
+
 def hinge(z: Any, y: Any, mu: Any) -> tuple[Any, Any, Any]:
     value, first, second = bent(1 - y * z, mu)
     return value, -y * first, second

@@ -14,6 +14,8 @@ from descend.linear._validation import Data
 from descend.neural import ConvClassifier, MLPClassifier, MLPRegressor
 from descend.optimizers import SGD
 from descend.rl._moments import Moments
+from descend.tables.columns import describe_columns
+from descend.tables.encoding import Encoder
 from descend.tables.preparing import prepare
 from descend.tables.reading import Table
 from descend.tables.settings import Settings
@@ -82,6 +84,15 @@ def test_a_target_of_a_table_that_is_constant_where_it_is_learnt_from():
     frame.loc[learnt.held_out.index, "y"] = np.linspace(0, 1, len(learnt.held_out.index))
     scale = prepare(Table(frame, "t", ""), Settings("y")).scale
     assert (scale.centre, scale.unit) == (pytest.approx(0.1), 1.0)
+
+
+@pytest.mark.parametrize("kind", ["the same number", "0.3 in two ways", "sums of shares"])
+def test_a_column_of_a_table_that_is_constant_where_it_is_learnt_from(kind):
+    """It varies in rows that are held out: else it would be left out."""
+    frame = pd.DataFrame({"a": RNG.normal(size=ROWS), "b": CONSTANT[kind]})
+    later = frame.assign(b=frame["b"] * 1.000001)
+    encoder = Encoder().fit(frame, describe_columns(pd.concat([frame, later])))
+    np.testing.assert_allclose(encoder.transform(later), encoder.transform(frame), atol=1e-5)
 
 
 @pytest.mark.parametrize("world", [np, jnp], ids=["numpy", "jax"])

@@ -12,8 +12,8 @@ from descend._tree import Tree, is_plain_list, named_leaves, split
 from descend.engine.begin import Setup
 from descend.engine.descent import Descent, Static
 from descend.engine.loss import Carried
-from descend.engine.search import FIRST, Race
-from descend.engine.trainer import Validate
+from descend.engine.search import UNKNOWN_CROWDING, USUAL_RATE, Race
+from descend.engine.timed import Validate
 from descend.errors import InputError
 from descend.optimizers import EMA, LBFGS, LBFGSB, Optimizer, as_optimizer
 from descend.schedules._settings import is_known_scalar
@@ -76,7 +76,7 @@ def rule_of(
     if setup.is_noiseless:
         return within(LBFGS()), None
     race = Race(steps, *_crowding(setup, steps), within)
-    return dataclasses.replace(race, steps=None, passes=math.inf).rule(FIRST), race
+    return dataclasses.replace(race, steps=None, passes=math.inf).rule(USUAL_RATE), race
 
 
 def _bounded(optimizer: Any, bounds: Any, setup: Setup) -> LBFGSB:
@@ -104,7 +104,7 @@ def _bound(given: Any, none: float) -> Any:
 
 
 def _crowding(setup: Setup, steps: int | None) -> tuple[float, float]:
-    """How many parameters there are for each example, and how often all are passed; one and without end, if nobody
+    """How many parameters there are for each example, and how often all are passed; few and without end, if nobody
     knows how many examples there are."""
     source = setup.source
     if isinstance(source, MiniBatches | HostArrays):
@@ -112,7 +112,7 @@ def _crowding(setup: Setup, steps: int | None) -> tuple[float, float]:
     elif isinstance(source, WholeSet):
         per_pass, size = 1, len(jax.tree.leaves(source.data)[0])
     else:
-        return 1.0, math.inf
+        return UNKNOWN_CROWDING, math.inf
     passes = math.inf if steps is None else steps / per_pass
     return sum(leaf.size for leaf in jax.tree.leaves(setup.numbers)) / (per_pass * size), passes
 

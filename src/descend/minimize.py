@@ -55,8 +55,8 @@ def minimize(
       key is `None`, and the state that comes back is not kept.
     - `optimizer`: a rule of `descend.optimizers`, or any object with Optax's `init` and `update`. `"auto"` needs no
       learning rate: `LBFGS` where the loss is the same function at each step (a function, or all the data), and for
-      batches `AdamW`, whose rate short descents find beforehand; they take about an eighth of the steps besides, 300
-      at the least, and more where first steps tell little. `search` in the result tells of them, and whether they
+      batches `AdamW`, whose rate short descents find beforehand; they take an eighth to a fifth of the steps besides,
+      160 at the least, and more where first steps tell little. `search` in the result tells of them, and whether they
       learnt anything. Its weights decay the faster, the fewer examples there are. `ema`: the decay of an average of the
       parameters, which is then what is validated and returned.
     - `bounds`: a pair, `(lower, upper)`: numbers for all parameters, or trees like them, `None` where there is none;
@@ -65,7 +65,8 @@ def minimize(
       large, and at least 1. The result is that of the lowest minimum; `minima` has all that were found, and how often.
     - `batch_size`: 1 is stochastic, the number of examples is batch gradient descent. By default 64, or all if fewer.
     - `epochs`, `steps`, `seconds`: the budget; the first to be spent ends the descent. By default 100,000 steps for
-      a function and 100 epochs for data.
+      a function and 100 epochs for data. Of the seconds, all that goes on is counted, compiling too, and the last
+      validation has room in them; there is always time for one dispatch.
     - `stop`: tests that end it earlier. By default `Convergence()` where there is no noise (a function, or all the data
       at each step), and `Plateau()` where there are batches and a validation. `Target(name, ...)` ends it when
       the validation is good enough; `[]` leaves the budget alone.

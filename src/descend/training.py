@@ -1,6 +1,7 @@
 """A descent that can be taken further bit by bit, and what it gives back."""
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,7 +22,7 @@ from descend.engine.pace import TARGET
 from descend.engine.points import Point, examined
 from descend.engine.progress import Observer, Progress
 from descend.engine.run import Run
-from descend.engine.search import FIRST, Search
+from descend.engine.search import USUAL_RATE, Search
 from descend.engine.snapshots import Snapshots
 from descend.engine.trainer import Checkpoint, Drive
 from descend.engine.watching import as_watch
@@ -144,13 +145,14 @@ class Trainer(Drive):
             raise InputError("resume=True needs checkpoint=, the file to go on from")
         if validate_every is not None and validate_every < 1:
             raise InputError(f"validate_every must be at least 1 step, but is {validate_every}")
+        begun_at = time.perf_counter()
         setup = Setup.of(loss, params, data, state, batch_size, dtype)
         with precision(setup.numbers):
             budget = budget_of(setup.source, epochs, steps, seconds)
             rule, race = rule_of(optimizer, bounds, ema, budget.steps, setup)
             setup = replace(setup, numbers=rule.feasible(setup.numbers))
             tolerance, plateau, target = stops_of(stop, setup, validation)
-            first = race.rule(FIRST) if race else rule.over(budget.steps)
+            first = race.rule(USUAL_RATE) if race else rule.over(budget.steps)
             run, convolves = setup.begun(first, tolerance, seed, on_nonfinite, as_watch(watch))
             saved = Checkpoint(Path(checkpoint)) if isinstance(checkpoint, str | Path) else checkpoint
             begun = replace(run.descent, optimizer=rule)  # a checkpoint of another length may be gone on with
@@ -172,6 +174,7 @@ class Trainer(Drive):
             if resume and saved and saved.path.exists():
                 trainer.hold()
                 trainer.resume(saved.path)
+            trainer.seconds += time.perf_counter() - begun_at  # to trace the loss may take as long as many steps
             return trainer
 
     def advance(self, steps: int | None = None, seconds: float | None = None) -> Progress:

@@ -20,7 +20,7 @@ STEPS = 50  # of a dispatch: a few checkpoints for each training
 @pytest.fixture(autouse=True)
 def a_checkpoint_before_each_dispatch(monkeypatch):
     """So that the operations are the same each time."""
-    monkeypatch.setattr("descend.engine.trainer._Timer.is_due", lambda *_: True)
+    monkeypatch.setattr("descend.engine.timed.Clock.is_due", lambda *_: True)
     monkeypatch.setattr("descend.engine.pace.Pace.within", lambda *_: STEPS)
 
 

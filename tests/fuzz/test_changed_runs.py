@@ -117,7 +117,7 @@ def gone_on_with(descend, command, run: Path, whole) -> str:
     ("linear", 12), *(pytest.param(kind, times(3), marks=pytest.mark.slow) for kind in KINDS),
 ])  # fmt: skip
 def test_changed_folders_are_gone_on_with_or_refused(descend, monkeypatch, tmp_path, kind, cases):
-    monkeypatch.setattr("descend.engine.trainer._Timer.is_due", lambda *_: True)
+    monkeypatch.setattr("descend.engine.timed.Clock.is_due", lambda *_: True)
     monkeypatch.setattr("descend.engine.pace.Pace.within", lambda *_: 50)
     command, run = training(kind, tmp_path), tmp_path / "run"
     with watched(run, kept(run, tmp_path / "left")):

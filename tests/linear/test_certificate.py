@@ -44,6 +44,15 @@ SMOOTH: dict[str, tuple[Loss, Callable[[Any, Any], Any], Callable[[Any, Any], An
         Loss(losses.POISSON),
         lambda z, y: np.exp(z) - y * z + special.xlogy(y, y) - y, lambda z, y: np.exp(z) - y,
     ),
+    "gamma": (
+        Loss(losses.GAMMA),
+        lambda z, y: y * np.exp(-z) - 1 + z - np.log(y), lambda z, y: 1 - y * np.exp(-z),
+    ),
+    "tweedie": (
+        Loss(losses.TWEEDIE, 1.3),
+        lambda z, y: np.exp(0.7 * z) / 0.7 + y * np.exp(-0.3 * z) / 0.3 - y**0.7 / 0.21,
+        lambda z, y: np.exp(0.7 * z) - y * np.exp(-0.3 * z),
+    ),
     "squared insensitive": (
         Loss(losses.SQUARED_INSENSITIVE, 0.2),
         lambda z, y: np.maximum(abs(z - y) - 0.2, 0) ** 2,
@@ -56,8 +65,10 @@ FIXED_SCALE = {"huber"}  # its certificate is that of the problem in which the s
 def targets(name: str, z: Any, rng: np.random.Generator) -> Any:
     if name in ("logistic", "squared hinge"):
         return np.where(z + rng.normal(size=len(z)) > 0, 1.0, -1.0)
-    if name == "poisson":
+    if name in ("poisson", "tweedie"):
         return rng.poisson(np.exp(np.clip(z, -2, 2))).astype(float)
+    if name == "gamma":
+        return rng.gamma(2, np.exp(np.clip(z, -2, 2)))
     return z + rng.standard_t(3, size=len(z))
 
 
@@ -194,7 +205,14 @@ def counts(rng: np.random.Generator) -> Any:
     return linear.PoissonRegressor(alpha=alpha), lambda X, y, on: extended.Model(X, y, extended.poisson, alpha, 0, on)
 
 
-FAMILIES = (squares, ridge, elastic, logistic, several, margins, tubes, quantiles, robust, counts)
+def costs(rng: np.random.Generator) -> Any:
+    alpha, power = float(rng.choice([0.0, strength(rng)])), float(rng.choice([1.2, 1.5, 2.0]))
+    row_loss = extended.tweedie(power)
+    model = linear.TweedieRegressor(power=power, alpha=alpha)
+    return model, lambda X, y, on: extended.Model(X, y, row_loss, alpha, 0, on)
+
+
+FAMILIES = (squares, ridge, elastic, logistic, several, margins, tubes, quantiles, robust, counts, costs)
 CLASSES = {logistic: 2, margins: 2, several: 3}
 CONTAINERS = (np.ascontiguousarray, np.asfortranarray, sparse.csr_array, sparse.csc_array, "file")
 
@@ -215,6 +233,8 @@ def drawn(seed: int) -> Any:
         y[: CLASSES[family]] = np.arange(CLASSES[family])
     elif family is counts:
         y = np.append(1.0, rng.poisson(np.exp(np.clip(z[1:], -3, 3)))).astype(float)
+    elif family is costs:
+        y = rng.gamma(2, np.exp(np.clip(z, -3, 3)))
     else:
         y = z + rng.choice([0.0, 1e-3, 1.0]) * rng.standard_t(3, n) + rng.choice([0.0, 1e4])
     model, extend = family(rng)

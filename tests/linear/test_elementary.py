@@ -47,7 +47,7 @@ def test_where_they_are_exact() -> None:
 def test_a_block_is_judged_as_its_rows_are(kind: Kind, weighted: bool) -> None:
     rng = np.random.default_rng(KINDS.index(kind))
     count, first = 50, 3
-    loss = Loss(kind, 0.7 if kind != losses.HUBER else 1.3, 0.5)
+    loss = Loss(kind, 1.3 if kind in (losses.HUBER, losses.TWEEDIE) else 0.7, 0.5)
     y = rng.choice([-1.0, 1.0], first + count) if kind.classes else np.abs(rng.normal(size=first + count))
     s = rng.uniform(0.5, 1, first + count) if weighted else np.array([0.25])
     old, scores = 2 * rng.normal(size=first + count), 2 * rng.normal(size=count)
@@ -80,9 +80,9 @@ def test_a_block_is_judged_as_its_rows_are(kind: Kind, weighted: bool) -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.module.split(".")[-1])
 def test_curvatures(kind: Kind) -> None:
     rng = np.random.default_rng(KINDS.index(kind))
-    y = rng.choice([-1.0, 1.0], 40)
+    y = rng.choice([-1.0, 1.0], 40) if kind.classes else rng.uniform(0.1, 3, 40)
     z, s, out = 3 * rng.normal(size=40), rng.uniform(0.5, 1, 40), np.empty(30)
-    loss = Loss(kind, 0.7, 0.5)
+    loss = Loss(kind, 1.3 if kind is losses.TWEEDIE else 0.7, 0.5)
     loss.curvatures(5, 35, y, s, z, out)
     wanted = [s[i] * loss.curvature(z[i], y[i]) for i in range(5, 35)]
     np.testing.assert_allclose(out, wanted, rtol=1e-14)

@@ -27,6 +27,7 @@ X = rng.normal(size=(ROWS, COLUMNS)) * [1, 10, 0.1, 1, 3] + 2
 NUMBERS = X @ [1, 0.1, 5, 0, -0.3] + 0.5 * rng.normal(size=ROWS) + 3
 NUMBERS[:6] += 30
 COUNTS = rng.poisson(np.exp(0.3 * X[:, 0] - 0.1 * X[:, 4])).astype(float)
+COSTS = rng.gamma(3.0, np.exp(0.3 * X[:, 0] - 0.1 * X[:, 4]))
 LABELS = np.where((X - 2) @ [1, 0.1, 5, 0, -0.3] + rng.normal(size=ROWS) > 0, "yes", "no")
 THREE = np.digitize((X - 2) @ [1, 0.1, 5, 0, -0.3] + rng.normal(size=ROWS), [-1.0, 1.0])
 WEIGHTS = rng.uniform(0.1, 3, ROWS)
@@ -37,6 +38,10 @@ PAIRS = {  # ours, scikit-learn's, the targets, and the relative difference that
     "ridge": (ours.Ridge(3.0), peers.Ridge(3.0, solver="cholesky"), NUMBERS, 1e-9),
     "poisson": (ours.PoissonRegressor(alpha=0.1, **TIGHT),
                 peers.PoissonRegressor(alpha=0.1, tol=1e-12, solver="newton-cholesky"), COUNTS, 1e-5),
+    "gamma": (ours.GammaRegressor(alpha=0.1, **TIGHT),
+              peers.GammaRegressor(alpha=0.1, tol=1e-12, solver="newton-cholesky"), COSTS, 1e-5),
+    "tweedie": (ours.TweedieRegressor(power=1.3, alpha=0.1, **TIGHT),
+                peers.TweedieRegressor(power=1.3, alpha=0.1, tol=1e-12, solver="newton-cholesky"), COUNTS, 1e-5),
     "logistic": (ours.LogisticRegression(C=0.5, **TIGHT),
                  peers.LogisticRegression(C=0.5, tol=1e-12, solver="newton-cholesky"), LABELS, 1e-5),
     "logistic, balanced": (ours.LogisticRegression(C=0.5, **TIGHT, **BALANCED),

@@ -15,7 +15,8 @@ LABELS = np.where(NUMBERS + rng.normal(size=60) > 0, "yes", "no")
 COUNTS = rng.poisson(3, 60)
 
 REGRESSIONS = [ours.LinearRegression(), ours.Ridge(), ours.Lasso(0.01), ours.ElasticNet(0.01), ours.HuberRegressor(),
-               ours.QuantileRegressor(alpha=0.01), ours.PoissonRegressor(), ours.LinearSVR(), ours.SVR()]
+               ours.QuantileRegressor(alpha=0.01), ours.PoissonRegressor(), ours.TweedieRegressor(),
+               ours.LinearSVR(), ours.SVR()]
 CLASSIFIERS = [ours.LogisticRegression(), ours.Perceptron(), ours.LinearSVC(), ours.SVC()]
 EVERY = [*REGRESSIONS, *CLASSIFIERS, ours.OneClassSVM()]
 every = pytest.mark.parametrize("estimator", EVERY, ids=lambda estimator: type(estimator).__name__)
@@ -56,6 +57,22 @@ def test_negative_weights(estimator):
 def test_weights_that_are_none(estimator, weights, words):
     with pytest.raises(ValueError, match=words):
         clone(estimator).fit(X, target(estimator), sample_weight=weights)
+
+
+@pytest.mark.parametrize("estimator", [ours.Ridge(), ours.PoissonRegressor(), ours.LogisticRegression()])
+def test_weights_of_a_score_that_are_none(estimator):
+    fitted = estimator.fit(X, (LABELS if isinstance(estimator, ours.LogisticRegression) else COUNTS))
+    for weight, words in ((-2.0, "-2 at row 7"), (np.nan, "NaN"), (np.inf, "inf")):
+        weights = np.ones(60)
+        weights[7] = weight
+        with pytest.raises(ValueError, match=words):
+            fitted.score(X, (LABELS if isinstance(estimator, ours.LogisticRegression) else COUNTS), weights)
+
+
+@pytest.mark.parametrize(("weight", "words"), [(-1.0, "class_weight has -1"), (np.nan, "class_weight has nan")])
+def test_weights_of_classes_that_are_none(weight, words):
+    with pytest.raises(InputError, match=words):
+        ours.LogisticRegression(class_weight={"no": weight}).fit(X, LABELS)
 
 
 @every

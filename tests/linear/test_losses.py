@@ -24,7 +24,7 @@ named = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 
 
 def loss_of(kind: Kind) -> Loss:
-    return Loss(kind, 1.3 if kind.scaled else 0.4, 0.7)
+    return Loss(kind, 1.3 if kind.scaled or kind is _losses.TWEEDIE else 0.4, 0.7)
 
 
 def targets(kind: Kind) -> list[float]:

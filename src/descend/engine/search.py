@@ -1,23 +1,26 @@
 """A learning rate for a descent on batches, found by short descents before it.
 
 Each trial is the descent that is to come, made small: from the same start, over the same batches, a rise to the rate
-and a fall to nothing. The first two are advanced together. The last batches are passed with a rate of nothing, so that
-the median of their losses says where it led, whatever outliers a batch may hold. The rates lie half a decade apart at
-first; the search goes where the loss falls, and then between. A descent that is longer wants a rate that is a little
-smaller: by the eighth root of their lengths.
+and a fall to nothing; the mean of its last losses says where it led. The first three are of a usual rate, and of those
+half a decade above and below. The search goes on where the loss falls clearly more.
+
+Short descents tell rates that are far off, and little of rates that are near: what is best after fifty steps is often
+not what is best after two thousand. So of all rates that led down nearly as far as the best, the one nearest to the
+usual one is taken: to within 3 % of what was gained, and to within a tenth of the loss.
 
 A trial has fifty steps at the least, as fewer choose by chance. Where none led below the start by a twentieth of the
-loss there, on the same batches, little was seen: the first steps of some losses tell nothing. The trials are then made
-anew, twice as long, for as long as half of the descent's steps allow, or twelve hundred. If still little is seen, the
-search says so. Its rate is that of the best all the same, if that led down at all, and else a usual one.
+loss there, little was seen: the first steps of some losses tell nothing. The trials are then made anew, twice as long,
+for as long as half of the descent's steps allow, or twelve hundred. If still little is seen, the search says so. Its
+rate is that of the best all the same, if that led down at all, and else a small one.
 
 What decay does to weights is told by how much of them is forgotten over a whole descent: all but e^−c, where c is the
-decay times the sum of all rates. Here c = 4 ∜(parameters / examples), and less in the first three passes: what is seen
+decay times the sum of all rates. Here c = 2 √(parameters / examples), and less in the first three passes: what is seen
 once cannot be learned by heart. Where examples are many, forgetting only holds back what they say; where they are few,
-it is what keeps weights to what is common to them.
+it is what keeps weights to what is common to them. Where examples have no noise, less would be better; no short descent
+tells.
 
-The rule, the roots and c were chosen by what they do on the tables and texts of `benchmarks/calibration.py`, none of
-them among those that `benchmarks/untuned.py` judges by.
+The usual rate, the lengths, the root and c were chosen by what they do on the tables and planted examples of
+`benchmarks/calibration.py`, none of them among those that `benchmarks/untuned.py` judges by.
 
 Reference, for weights that forget: Wang and Aitchison, "How to set AdamW's weight decay as you scale model and dataset
 size", arXiv 2405.13698.
@@ -25,34 +28,37 @@ size", arXiv 2405.13698.
 
 import dataclasses
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from descend.engine.many import advance_many
+from descend.engine.advancing import Trace, advance, joined
+from descend.engine.pace import Pace
 from descend.engine.run import Run
 from descend.optimizers import AdamW, Optimizer
 from descend.schedules._trapezium import Trapezium
 
 TRIALS = 5
-SHARE, LEAST, MOST = 0.02, 50, 500  # a trial's steps: this share of the descent's, within these bounds
+SHARE, LEAST, MOST = 0.04, 50, 500  # a trial's steps: this share of the descent's, within these bounds
 FREE, UNSEEN = 1200, 0.5  # steps that all trials may take while little is seen, or this share of the descent's
 LEARNT = 0.05  # of the loss at the start, by which a trial has to end below it, or it has seen nothing yet
-PRIOR = 1e-3  # the rate where all trials led up
-FIRST, FURTHER = 1e-2, 0.5  # the first rate that is tried, and the decades to the next
-LONGER = 0.125  # the power of the ratio of lengths, by which the rate shrinks
-JUDGED = 1 / 3  # of a trial: the batches at its end that it is judged by
+USUAL_RATE, FURTHER = 1e-2, 0.5  # the rate that is tried first, and the decades to the next
+NEARLY = 0.03, 0.1  # of how far the best trial led down, and of its loss: less is no reason to leave the usual rate
+CAREFUL_RATE = 1e-3  # where all trials led up
+JUDGED = 1 / 5  # of a trial: the steps at its end that it is judged by, where the rate falls to nothing
 RISE, LONGEST = 0.05, 10**9  # the warm-up's share of a descent; the length of one without an end
-USUAL = 10 * MOST  # steps: how long one without an end is thought to be, where the rate and the decay depend on it
+USUAL_STEPS = 5000  # how long a descent without an end is thought to be, where its decay depends on it
 BETA2 = 0.98  # fewer steps than usual are averaged over, so that shorter descents, too, have seen enough
-FORGOTTEN, PASSES, MOST_DECAY = 4.0, 3.0, 1.0  # c at one parameter for each example, after so many passes; most decay
+FORGOTTEN, PASSES, MOST_DECAY = 2.0, 3.0, 1.0  # c at one parameter for each example, after so many passes; most decay
+UNKNOWN_CROWDING = 0.25  # parameters for each example, where nobody knows how many these are: little is forgotten
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A rate, and the median loss of the batches to which a short descent with it led; infinite if it diverged."""
+    """A rate, and the mean of the last losses of a short descent with it; infinite if it diverged."""
 
     rate: float
     loss: float
@@ -83,7 +89,7 @@ class Race:
     """
 
     steps: int | None
-    crowding: float = 1.0
+    crowding: float = UNKNOWN_CROWDING
     passes: float = math.inf
     within: Callable[[Optimizer], Optimizer] = lambda rule: rule
 
@@ -102,74 +108,106 @@ class Race:
     def __call__(self, run: Run, is_over: Callable[[], bool], tell: Callable[[int, int], None]) -> Search:
         """Try rates on forks of a run that has not begun, until they are enough, or `is_over`.
 
-        `tell`: is told before trials how many were made, and of how many.
+        `tell`: is told before trials how many were made, and of how many at most.
         """
-        steps, made, trials, start = self.steps_each, 0, [], math.nan
-        while not is_over():
-            trials = self._round(run, steps, is_over, partial(_told, tell, made))
-            made += len(trials)
-            if is_over():
-                break
-            start = self._losses(run, [0.0], steps)[0]
-            if _fall(trials, start) >= LEARNT or not self._may_be(2 * steps):
-                break
-            steps *= 2
-        shrunk = (steps / max(self.steps or USUAL, steps)) ** LONGER
-        # One that led down at all is still the best guess; where all led up, a usual one is.
-        rate = PRIOR if -math.inf < _fall(trials, start) <= 0 else best_rate(trials) * shrunk
-        return Search(tuple(trials), steps, rate, _fall(trials, start) >= LEARNT)
+        steps, taken, made = self.steps_each, 0, 0
+        while True:
+            start, trials = self._round(run, steps, is_over, partial(_told, tell, made))
+            made, taken, longer = made + len(trials), taken + _cost(len(trials), steps), 2 * steps
+            seen = _fall(trials, start) >= LEARNT
+            if seen or is_over() or taken + _cost(TRIALS, longer) > max(UNSEEN * (self.steps or USUAL_STEPS), FREE):
+                return Search(tuple(trials), steps, rate_of(trials, start), seen)
+            steps = longer
 
     def _round(
         self, run: Run, steps: int, is_over: Callable[[], bool], tell: Callable[[int], None]
-    ) -> list[Trial]:
-        """Trials of so many steps each."""
-        trials: list[Trial] = []
-        while len(trials) < TRIALS and not is_over():
-            tell(len(trials))
-            rates = next_rates(trials)[: TRIALS - len(trials)]
-            trials += map(Trial, rates, self._losses(run, rates, steps))
-        return trials
-
-    def _may_be(self, steps: int) -> bool:
-        """Whether all trials until those of so many steps are not too many."""
-        return 2 * (TRIALS + 1) * steps <= max(UNSEEN * (self.steps or USUAL), FREE) + (TRIALS + 1) * self.steps_each
-
-    def _losses(self, run: Run, rates: list[float], steps: int) -> list[float]:
-        """Where trials led."""
+    ) -> tuple[float, list[Trial]]:
+        """Trials of so many steps each, and the loss at the start on the batches that they are judged by; those that
+        came to their end before it was over."""
         judged = math.ceil(JUDGED * steps)
-        length = steps - judged
+        start = math.nan
+        trials: list[Trial] = []
+        while (rates := next_rates(trials, start)) and not is_over():
+            tell(len(trials))
+            falling = [trial for trial, _ in _further(self._forks(run, rates, steps), steps - judged, is_over)]
+            if falling and not trials:
+                start = self._start(run, falling, judged, is_over)
+            trials += map(Trial, rates, (_led_to(*end) for end in _further(falling, judged, is_over)))
+        return start, trials
+
+    def _forks(self, run: Run, rates: list[float], steps: int) -> list[Run]:
+        """Where trials begin."""
         # Without decay, as there is nothing to forget so soon.
-        rules = [self._rule(rate, max(RISE * length, 1.0), length, decay=0.0) for rate in rates]
-        forks = [dataclasses.replace(run, descent=dataclasses.replace(run.descent, optimizer=rule)) for rule in rules]
-        ended = advance_many(forks, steps)
-        return [_led_to(run, trace.columns["loss"][-judged:]) for run, trace in ended]
+        rules = [self._rule(rate, max(RISE * steps, 1.0), steps, decay=0.0) for rate in rates]
+        return [dataclasses.replace(run, descent=dataclasses.replace(run.descent, optimizer=rule)) for rule in rules]
+
+    def _start(self, run: Run, falling: list[Run], judged: int, is_over: Callable[[], bool]) -> float:
+        """The loss where trials began, on the batches to come of those that go on."""
+        there = max(falling, key=lambda trial: trial.step).state.cursor
+        (idle,) = self._forks(run, [0.0], judged)
+        idle = dataclasses.replace(idle, state=idle.state._replace(cursor=there))
+        return next((_led_to(*end) for end in _further([idle], judged, is_over)), math.nan)
 
     def _decay(self, rate: float) -> float:
         """By which as much is forgotten as should be, at a mean rate of half the highest."""
-        forgotten = FORGOTTEN * self.crowding**0.25 * min(self.passes / PASSES, 1.0)
-        return min(forgotten / (rate * (self.steps or USUAL) / 2), MOST_DECAY)
+        forgotten = FORGOTTEN * self.crowding**0.5 * min(self.passes / PASSES, 1.0)
+        return min(forgotten / (rate * (self.steps or USUAL_STEPS) / 2), MOST_DECAY)
 
     def _rule(self, rate: float, rise: float, steps: float, decay: float) -> Optimizer:
         schedule = Trapezium(float(rate), float(rise), float(steps))
         return self.within(AdamW(schedule, beta2=BETA2, weight_decay=decay))
 
 
-def next_rates(trials: list[Trial]) -> list[float]:
-    """Beside the best rate, where nothing was tried yet; once both its sides were, within the better of them. At first
-    two at once, as the one above is tried next in any case."""
+def _further(runs: list[Run], n: int, is_over: Callable[[], bool]) -> list[tuple[Run, Trace]]:
+    """The runs after `n` more steps, and their traces; those that came there before it was over.
+
+    It is looked for that once in a tenth of a second, because the steps of a trial may take minutes.
+    """
+    ended: list[tuple[Run, Trace]] = []
+    for run in runs:
+        pace, traces, end, further = Pace(), [Trace(run.step, {})], run.step + n, run
+        while further.step < end and not further.is_halted:
+            if is_over():
+                return ended
+            begin, before = time.perf_counter(), further.step
+            further, trace = advance(further, min(pace.size, end - before))
+            pace.record(further.step - before, time.perf_counter() - begin)
+            traces.append(trace)
+        ended.append((further, joined(traces)))
+    return ended
+
+
+def next_rates(trials: list[Trial], start: float) -> list[float]:
+    """The usual rate, and those on its sides; then beyond the one that would be taken, for as long as that moves away
+    from the usual one; none where the search ends. `start`: the loss there."""
+    step = 10**FURTHER
     if not trials:
-        return [FIRST, FIRST * 10**FURTHER]
-    best = min(trials, key=lambda trial: trial.loss)
-    tried = {trial.rate: trial.loss for trial in trials}
-    if not math.isfinite(best.loss):
-        return [min(tried) / 10 ** (2 * FURTHER)]
-    above = min((rate for rate in tried if rate > best.rate), default=None)
-    below = max((rate for rate in tried if rate < best.rate), default=None)
-    if above is None:
-        return [best.rate * 10**FURTHER]
-    if below is None:
-        return [best.rate / 10**FURTHER]
-    return [math.sqrt(best.rate * (above if tried[above] < tried[below] else below))]
+        return [USUAL_RATE, USUAL_RATE * step, USUAL_RATE / step]
+    rates = [trial.rate for trial in trials]
+    if len(trials) >= TRIALS:
+        return []
+    taken = rate_of(trials, start)
+    if taken >= max(rates):
+        return [max(rates) * step]
+    return [min(rates) / step] if taken <= min(rates) else []
+
+
+def rate_of(trials: list[Trial], start: float) -> float:
+    """Of the rates that led down nearly as far as the best, the one nearest to the usual one; a small one where all led
+    up; below all, where all diverged."""
+    best = min((trial.loss for trial in trials), default=math.nan)
+    if math.isinf(best):
+        return min(trial.rate for trial in trials) / 10
+    gained, left = NEARLY
+    close = best + min(gained * (start - best), left * abs(best))
+    nearly = [trial.rate for trial in trials if trial.loss <= close]
+    nearest = min(nearly, key=lambda rate: abs(math.log(rate / USUAL_RATE)), default=USUAL_RATE)
+    return min(nearest, CAREFUL_RATE) if best >= start else nearest
+
+
+def _cost(trials: int, steps: int) -> int:
+    """The steps of a round of trials, and of what tells the loss at the start."""
+    return trials * steps + math.ceil(JUDGED * steps)
 
 
 def _told(tell: Callable[[int, int], None], before: int, made: int) -> None:
@@ -183,23 +221,7 @@ def _fall(trials: list[Trial], start: float) -> float:
     return (start - best) / max(abs(start), np.finfo(float).tiny) if math.isfinite(best) else -math.inf
 
 
-def _led_to(run: Run, losses: np.ndarray) -> float:
-    """The median of the last losses of a trial; infinite if it diverged."""
-    last = math.inf if run.is_halted else float(np.median(losses))
+def _led_to(run: Run, trace: Trace) -> float:
+    """The mean loss of these last steps of a trial; infinite if it diverged."""
+    last = math.inf if run.is_halted else float(np.mean(trace.columns["loss"], dtype=np.float64))
     return last if math.isfinite(last) else math.inf
-
-
-def best_rate(trials: list[Trial]) -> float:
-    """Where a parabola in the logarithm of the rate, through the best trial and those on its sides, is least."""
-    finite = sorted((trial for trial in trials if math.isfinite(trial.loss)), key=lambda trial: trial.rate)
-    if not finite:
-        return min((trial.rate for trial in trials), default=FIRST) / 10
-    i = min(range(len(finite)), key=lambda i: finite[i].loss)
-    if not 0 < i < len(finite) - 1:
-        return finite[i].rate
-    (a, fa), (b, fb), (c, fc) = ((math.log(t.rate), t.loss) for t in finite[i - 1 : i + 2])
-    left, right = (b - a) * (fb - fc), (b - c) * (fb - fa)
-    if left == right:
-        return finite[i].rate
-    vertex = b - 0.5 * ((b - a) * left - (b - c) * right) / (left - right)
-    return math.exp(min(max(vertex, (a + b) / 2), (b + c) / 2))

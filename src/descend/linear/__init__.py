@@ -40,9 +40,10 @@ where the loss has no corners and the penalty is l2 alone.
 
 from descend.linear.classification import LogisticRegression, Perceptron
 from descend.linear.files import Blocks
+from descend.linear.generalized import GammaRegressor, PoissonRegressor, TweedieRegressor
 from descend.linear.kernel import SVC, SVR
 from descend.linear.regression import ElasticNet, Lasso, LinearRegression, Ridge
-from descend.linear.robust import HuberRegressor, PoissonRegressor, QuantileRegressor
+from descend.linear.robust import HuberRegressor, QuantileRegressor
 from descend.linear.svm import LinearSVC, LinearSVR, OneClassSVM
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "SVR",
     "Blocks",
     "ElasticNet",
+    "GammaRegressor",
     "HuberRegressor",
     "Lasso",
     "LinearRegression",
@@ -61,4 +63,5 @@ __all__ = [
     "PoissonRegressor",
     "QuantileRegressor",
     "Ridge",
+    "TweedieRegressor",
 ]

@@ -61,7 +61,7 @@ def without_proof(problem: Objective, solution: Solution, tol: float) -> Solutio
     is_exact = problem.loss.kind.quadratic
     away = (1 if is_exact else 2) * decrement(problem, curvature, point, z)
     away += rounding_of_squares(problem, point.u, point.value) if is_exact else 0.0
-    if not away <= max(tol * abs(solution.value), NEGLIGIBLE * abs(solution.curve[0])):
+    if not away <= max(tol * abs(solution.value), NEGLIGIBLE * max(abs(solution.curve[0]), problem.unit)):
         return solution
     evidence = f"by Newton's decrement the loss is {away:.2g} above its minimum, at most {tol:g} of it"
     if not is_exact:
@@ -82,7 +82,7 @@ def in_precision(problem: Objective, solution: Solution, tol: float) -> Solution
     if np.array_equal(u[:-1], solution.u[:-1]):
         return solution
     gap = solution.gap if np.isfinite(solution.gap) else 0.0
-    allowed = max(tol * (abs(solution.value) - gap), NEGLIGIBLE * abs(solution.curve[0]))
+    allowed = max(tol * (abs(solution.value) - gap), NEGLIGIBLE * max(abs(solution.curve[0]), problem.unit))
     rise = _rise(problem, u - solution.u, allowed)
     if solution.reason.name == "converged" and gap + rise <= allowed:
         return replace(solution, u=u, lower=solution.lower - rise)

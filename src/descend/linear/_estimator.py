@@ -1,5 +1,6 @@
 """What all estimators share: a fit from checked data to attributes in the user's units, with its certificate."""
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -195,7 +196,8 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
                          weights: Array | None = None) -> FileProblem:
         """One of them; see `FileMatrix`. `total`: the sum of the weights."""
         kind, (l2, l1) = self._loss().kind, self._penalties(total)
-        if kind.corners or kind.scaled or l1 or (kind.recession and not l2):
+        endless = kind.recession is not None or math.isinf(self._loss().bend)  # without an l2 penalty, or beyond proof
+        if kind.corners or kind.scaled or l1 or (endless and not l2):
             raise InputError(f"{type(self).__name__} as it is set is not fitted to files: that needs a loss without "
                              "corners and an l2 penalty alone; pass blocks to partial_fit, or rows to fit")
         return problem_of_file(found, total, self._loss(), l2, bool(self.fit_intercept), FileTargets(positive, weights))

@@ -147,8 +147,29 @@ class Problem:
         return np.append(w / unit, b + centre @ w if self.intercept else 0.0)
 
     def origin(self) -> Array:
-        """Where a descent begins that is not told to begin elsewhere."""
-        return np.zeros(self.size)
+        """Where a descent begins that is not told to begin elsewhere: at the best intercept, where scores of 0 may be
+        so far from it that a quadratic model is none there.
+        """
+        u = np.zeros(self.size)
+        if self.intercept and self.loss.kind.steepest is not None:
+            u[-1] = self._best_constant
+        return u
+
+    @cached_property
+    def _best_constant(self) -> float:
+        return self.best_shift(self.scores())
+
+    @cached_property
+    def unit(self) -> float:
+        """What a loss whose curvature has no bound is measured in, its curvature at the best constant: what it is at a
+        start that may be the minimum says nothing of that. 0 for others.
+        """
+        if self.loss.kind.steepest is None or not self.in_memory:
+            return 0.0
+        z = self.scores() + self._best_constant
+        bends = np.empty_like(z)
+        self.loss.curvatures(0, z.size, *self.rows, z, bends)
+        return float(bends.sum())
 
     def at(self, z: Array) -> "Problem":
         """The problem at these scores, where its loss has nothing more to find."""

@@ -42,7 +42,8 @@ class Solution:
 class Watch:
     """Keeps the best point and the best bound of a descent, and says when it is over.
 
-    `tol`: what the gap may be, relative to the minimum. `each`: called after an iteration with its number, value and
+    `tol`: what the gap may be, relative to the minimum; `unit`: what the loss is measured in, where it is said by more
+    than where a descent starts: see `Problem.unit`. `each`: called after an iteration with its number, value and
     gap; it ends the descent by returning True. `interrupted`: ends it, too, once there was an iteration.
     """
 
@@ -52,6 +53,7 @@ class Watch:
     interrupted: Interruption = field(default_factory=Interruption)
     best: Point | None = None
     lower: float = -math.inf
+    unit: float = 0.0
     curve: list[float] = field(default_factory=list)
 
     def see(self, point: Point) -> Reason | None:
@@ -65,8 +67,8 @@ class Watch:
         if not math.isfinite(point.value):
             return Reason("diverged", f"the loss became {point.value} at iteration {number}", number)
         if gap <= self.allowed:
-            share = f"{self.tol:g} of the minimum" if gap <= self.tol * self.least else (
-                f"{NEGLIGIBLE:g} of the loss at the start")
+            size = "the loss at the start" if self.unit <= abs(self.curve[0]) else "the loss's unit"
+            share = f"{self.tol:g} of the minimum" if gap <= self.tol * self.least else f"{NEGLIGIBLE:g} of {size}"
             return Reason("converged", f"the duality gap fell to {gap:.2g}, at most {share} (which is between "
                                        f"{self.lower:.6g} and {self.best.value:.6g})", number)
         if number and self.interrupted.is_set():
@@ -91,7 +93,7 @@ class Watch:
     @property
     def allowed(self) -> float:
         """The gap that is small enough."""
-        return max(self.tol * self.least, NEGLIGIBLE * abs(self.curve[0]))
+        return max(self.tol * self.least, NEGLIGIBLE * max(abs(self.curve[0]), self.unit))
 
     def follow(self, steps: Steps) -> Solution:
         """Take a solver's steps until it is enough."""

@@ -34,7 +34,7 @@ def solve(problem: Objective, watch: Watch, solver: str | Optimizer = "auto", st
 
     **Raises** `InputError` for a solver that there is none of, or that cannot solve this problem.
     """
-    u = problem.origin() if start is None else start
+    u, watch.unit = problem.origin() if start is None else start, problem.unit
     if isinstance(solver, Optimizer):
         if problem.outputs > 1:
             raise InputError("an optimizer as solver knows no multinomial loss: pass multi_class='ovr'")

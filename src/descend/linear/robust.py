@@ -1,23 +1,20 @@
-"""Regressions for targets that squares do not suit: outliers, quantiles, counts; see `descend.linear`."""
+"""Regressions for targets with outliers, and for quantiles; see `descend.linear`."""
 
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import d2_tweedie_score
 
-from descend._sample_weight import checked_weights
 from descend.errors import InputError
 from descend.linear._estimator import fitting
-from descend.linear._losses import HUBER, PINBALL, POISSON, Loss
+from descend.linear._losses import HUBER, PINBALL, Loss
 from descend.linear._matrix import Array
 from descend.linear._partial import PartialRegressor
-from descend.linear._problem import Problem
 from descend.linear._product import scores_of
 from descend.linear._scale import LEAST, ScaledProblem, bounded_newton, least_absolute
 from descend.linear._solution import Solution, Watch
 from descend.linear._solve import SMALL, SOLVERS
-from descend.linear._validation import Data, check_choice, check_number, checked_data, judging_targets, numbers
+from descend.linear._validation import check_choice, check_number, checked_data, numbers
 from descend.stopping import Reason
 
 KNOWING_SCALE = ("accelerated", "lbfgs", "newton")  # solvers that only ask for values, gradients and Hessians
@@ -165,69 +162,3 @@ class QuantileRegressor(PartialRegressor):
 
     def _penalties(self, total: float) -> tuple[float, float]:
         return 0.0, self.alpha
-
-
-class PoissonRegressor(PartialRegressor):
-    """A regression of counts or rates, expected to be exp(x·w + b): minimises half the weighted mean deviance,
-    exp(z) − y z + y log y − y with z = x·w + b, plus alpha ‖w‖²/2.
-
-    Args:
-        alpha: the penalty, at least 0. Without one there is no minimum where a direction leads rows of count 0 to ever
-            lower rates and leaves the others where they are, and `stop_reason_` is "unbounded".
-        fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
-
-    Attributes:
-        coef_ (columns,), intercept_: the minimum, in the units of `X`.
-        n_iter_, loss_curve_, duality_gap_, stop_reason_, solver_: see `descend.linear`.
-
-    >>> from descend.linear import PoissonRegressor
-    >>> model = PoissonRegressor(alpha=0.0).fit([[0.0], [1.0], [0.0], [1.0]], [1, 3, 3, 5])
-    >>> model.predict([[0.0], [1.0]]).round(3)
-    array([2., 4.])
-
-    Reference: McCullagh and Nelder (1989), *Generalized linear models*.
-    """
-
-    def __init__(self, *, alpha: Any = 1.0, fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000,
-                 solver: Any = "auto", warm_start: Any = False) -> None:
-        self.alpha = alpha
-        self.fit_intercept = fit_intercept
-        self.tol = tol
-        self.max_iter = max_iter
-        self.solver = solver
-        self.warm_start = warm_start
-
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        check_number("alpha", self.alpha)
-
-    def _loss(self) -> Loss:
-        return Loss(POISSON)
-
-    def _penalties(self, total: float) -> tuple[float, float]:
-        return self.alpha, 0.0
-
-    def _check_targets(self, y: Array) -> None:
-        if y.min() < 0:
-            raise InputError(f"y is {y.min():g} at row {int(y.argmin())}: a count or a rate must not be negative")
-
-    def _problem(self, data: Data) -> Problem:
-        self._check_targets(data.y)
-        if not data.y.any():
-            raise InputError("y is 0 in all rows: the best rate is 0, and its logarithm has no minimum to be found at")
-        return super()._problem(data)
-
-    def predict(self, X: Any) -> Array:
-        """The count that is expected for each row."""
-        return np.exp(self._scores(X))
-
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """D², the share of the deviance that is explained; 1 at best, 0 for a constant."""
-        y = judging_targets(X, y)
-        weight = checked_weights(sample_weight, y)
-        return float(d2_tweedie_score(y, self.predict(X), sample_weight=weight, power=1))
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.positive_only = True
-        return tags

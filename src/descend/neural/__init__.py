@@ -7,8 +7,7 @@ What all estimators share:
 | `optimizer` | "auto" needs no learning rate; otherwise one of `descend.optimizers` |
 | `batch_size` | examples a step; "auto": 64, and 256 above 20,000 examples |
 | `epochs`, `seconds` | the budget; the first to be spent ends the training. `epochs=None` is the estimator's own |
-| `validation_fraction` | the share of the examples held out to see when to stop, where that is 20 or more, and `fit` is
-  given no `X_val` and `y_val` |
+| `validation_fraction` | the share held out to see when to stop, if 20 or more; or give `fit` `X_val` and `y_val` |
 | `patience` | validations, one an epoch, without improvement after which to stop; the best network is kept |
 | `label_smoothing` | of classifiers: the share of each target that is spread over all classes |
 | `class_weight` | of classifiers: weights by class, or "balanced" |

@@ -1,11 +1,13 @@
 """The best intercept for given scores, found on the scores alone."""
 
+from math import inf
+
 from numba import njit
 
 from descend.linear._kernels.calling import number
 from descend.linear._kernels.judging import weight_of
 
-STEPS = 60
+STEPS = 100
 
 
 @njit(cache=True, nogil=True)
@@ -14,7 +16,7 @@ def best_shift(slope, curvature, p, mu, y, s, z, tilt):
 
     `slope`, `curvature`: of a loss, by their addresses.
     """
-    low, high, at = -1e300, 1e300, 0.0
+    low, high, at, last = -1e300, 1e300, 0.0, inf
     for _ in range(STEPS):
         first, second, spread = tilt, 0.0, 0.0
         for i in range(z.size):
@@ -23,16 +25,18 @@ def best_shift(slope, curvature, p, mu, y, s, z, tilt):
             first += weight * r
             second += weight * number(curvature, z[i] + at, y[i], p, mu)
             spread += weight * abs(r)
-        if abs(first) <= 1e-15 * spread:
+        if abs(first) <= 1e-15 * spread < inf:
             break
         if first > 0:
             high = at
         else:
             low = at
-        step = -first / second if second > 0 else (-1.0 if first > 0 else 1.0) * (1.0 + abs(at))
-        after = at + step
-        if not low < after < high:
-            after = 0.5 * (low + high) if low > -1e300 and high < 1e300 else at + (2.0 * step)
+        step = -first / second if 0 < second < inf else (-1.0 if first > 0 else 1.0) * (1.0 + abs(at))
+        after, is_bounded = at + step, low > -1e300 and high < 1e300
+        # On an exponential's flank all steps have one length.
+        if not low < after < high or (is_bounded and abs(step) > 0.5 * last):
+            after = 0.5 * (low + high) if is_bounded else at + (2.0 * step)
+        last = abs(after - at)
         if after == at:
             break
         at = after

@@ -12,11 +12,14 @@ takes.
 | huber | μ + μ H((z − y)/μ), H(u) = u² up to p, then 2p·abs(u) − p² | a number | p |
 | pinball | (y − z) p or (z − y)(1 − p), smoothed by mu | a number | quantile |
 | poisson | exp(z) − yz + y log y − y | a count | |
+| gamma | y exp(−z) − 1 + z − log y | above 0 | |
+| tweedie | exp(qz)/q + y exp(−(1 − q) z)/(1 − q) − y^q/(q (1 − q)), q = 2 − p | at least 0 | power |
 | insensitive | max(0, abs(z − y) − p), smoothed by mu | a number | width |
 | squared insensitive | max(0, abs(z − y) − p)² | a number | width |
 """
 
 from descend.linear._loss import Loss
+from descend.linear._losses.gamma import KIND as GAMMA
 from descend.linear._losses.hinge import KIND as HINGE
 from descend.linear._losses.huber import KIND as HUBER
 from descend.linear._losses.insensitive import KIND as INSENSITIVE
@@ -26,6 +29,7 @@ from descend.linear._losses.poisson import KIND as POISSON
 from descend.linear._losses.squared import KIND as SQUARED
 from descend.linear._losses.squared_hinge import KIND as SQUARED_HINGE
 from descend.linear._losses.squared_insensitive import KIND as SQUARED_INSENSITIVE
+from descend.linear._losses.tweedie import KIND as TWEEDIE
 
-__all__ = ["HINGE", "HUBER", "INSENSITIVE", "LOGISTIC", "PINBALL", "POISSON", "SQUARED", "SQUARED_HINGE",
-           "SQUARED_INSENSITIVE", "Loss"]
+__all__ = ["GAMMA", "HINGE", "HUBER", "INSENSITIVE", "LOGISTIC", "PINBALL", "POISSON", "SQUARED", "SQUARED_HINGE",
+           "SQUARED_INSENSITIVE", "TWEEDIE", "Loss"]
