@@ -45,7 +45,7 @@ def place(content, run):
 
 @pytest.mark.filterwarnings("always:.*could not be written")
 @pytest.mark.parametrize(("kind", "most"), [
-    ("linear", 2), *(pytest.param(kind, times(1), marks=pytest.mark.slow) for kind in KINDS),
+    ("linear", 1), *(pytest.param(kind, times(1), marks=pytest.mark.slow) for kind in KINDS),
 ])  # fmt: skip
 def test_what_a_failing_disk_or_a_killed_process_leaves_is_gone_on_with(descend, tmp_path, kind, most):
     command, run, left, names = training(kind, tmp_path), tmp_path / "run", tmp_path / "left", []
