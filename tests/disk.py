@@ -85,6 +85,16 @@ def watched(folder: Path, act: Act) -> Iterator[None]:
         yield
 
 
+def each_of(*acts: Act) -> Act:
+    """All of them, one after the other."""
+
+    def act(number: int, name: str) -> None:
+        for one in acts:
+            one(number, name)
+
+    return act
+
+
 def counting(names: list[str]) -> Act:
     """Notes the operations."""
     return lambda _, name: names.append(name)

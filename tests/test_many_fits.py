@@ -1,17 +1,21 @@
 """Many descents in one process: equal programs are compiled once, different ones never mixed up, and all of them go."""
 
 import gc
+import os
 import weakref
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from amounts import times
 from compiling import programs
 from descend import SGD, Adam, begin, minimize
 from descend.engine.programs import forget
 
+MEMORY = Path("/proc/self/statm")
 X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 Y = (X @ np.arange(3.0)).astype(np.float32)
 
@@ -69,3 +73,20 @@ def test_what_is_forgotten_is_compiled_anew():
     with programs() as compiled:
         fitted(3.0)
     assert len(compiled) == 1
+
+
+def resident():
+    """The memory that this process has, in MiB."""
+    return int(MEMORY.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not MEMORY.exists(), reason="this system does not tell how much memory is in use")
+def test_many_different_lambdas_take_no_more_memory():
+    """A program that is not let go takes more than 1 MiB."""
+    for number in range(40 + times(40)):  # the first fill what is kept
+        if number == 40:
+            before = resident()
+        loss = lambda w, batch, number=number: ((batch[0] @ w - batch[1] - number) ** 2).mean()
+        minimize(loss, np.zeros(3), (X, Y), optimizer=Adam(0.1), batch_size=8, steps=5)
+    assert resident() - before < 25

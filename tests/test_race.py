@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from descend import advance_many, begin, minimize
+from descend import begin, minimize
 from descend.engine.search import (
     BETA2,
     CAREFUL_RATE,
@@ -95,11 +95,11 @@ class TestSearch:
         """All that it advances, of a loss that no step changes."""
         taken = []
 
-        def counted(runs, n):
-            taken.append(len(runs) * n)
-            return advance_many(runs, n)
+        def counted(run, n):
+            taken.append(n)
+            return run.advance(n)
 
-        monkeypatch.setattr("descend.engine.search.advance_many", counted)
+        monkeypatch.setattr("descend.engine.search.advance", counted)
         run = begin(lambda w, batch: jnp.mean(batch) + 0.0 * w.sum(), np.zeros(6), Y,
                     optimizer=Race(steps).rule(USUAL_RATE), batch_size=10)
         found = Race(steps)(run, lambda: False, lambda *_: None)

@@ -13,7 +13,7 @@ from descend.engine.begin import Setup
 from descend.engine.descent import Descent, Static
 from descend.engine.loss import Carried
 from descend.engine.search import UNKNOWN_CROWDING, USUAL_RATE, Race
-from descend.engine.trainer import Validate
+from descend.engine.timed import Validate
 from descend.errors import InputError
 from descend.optimizers import EMA, LBFGS, LBFGSB, Optimizer, as_optimizer
 from descend.schedules._settings import is_known_scalar

@@ -1,6 +1,7 @@
 """A descent that can be taken further bit by bit, and what it gives back."""
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -144,6 +145,7 @@ class Trainer(Drive):
             raise InputError("resume=True needs checkpoint=, the file to go on from")
         if validate_every is not None and validate_every < 1:
             raise InputError(f"validate_every must be at least 1 step, but is {validate_every}")
+        begun_at = time.perf_counter()
         setup = Setup.of(loss, params, data, state, batch_size, dtype)
         with precision(setup.numbers):
             budget = budget_of(setup.source, epochs, steps, seconds)
@@ -172,6 +174,7 @@ class Trainer(Drive):
             if resume and saved and saved.path.exists():
                 trainer.hold()
                 trainer.resume(saved.path)
+            trainer.seconds += time.perf_counter() - begun_at  # to trace the loss may take as long as many steps
             return trainer
 
     def advance(self, steps: int | None = None, seconds: float | None = None) -> Progress:

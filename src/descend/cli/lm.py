@@ -29,6 +29,7 @@ from descend.tables.report import MARGIN, STYLE
 
 WRITTEN, SHOWN = 200, 80  # tokens of a sample, and how many of its letters are shown while the model learns
 SHOWN_SAMPLES = 12  # in the report
+UNJUDGED = "not known: nothing was held out, or there was no time to look at it"
 SAMPLES = "samples.json"
 
 
@@ -153,7 +154,7 @@ def _closing(facts: dict[str, Any], final: str) -> Grid:
     """What came of it, in a table, and a last sample."""
     grid = Grid(show_header=False, box=None, padding=(0, 2, 0, 0))
     grid.add_column(style="bold")
-    judged = "nothing was held out"
+    judged = UNJUDGED
     if "perplexity" in facts:
         judged = (f"perplexity {facts['perplexity']:.3f} per token on the end of the text, which was held out: "
                   f"{facts['bits_per_byte']:.3f} bits per byte")
@@ -192,13 +193,13 @@ def _report(model: LanguageModel, facts: dict[str, Any], samples: list[dict[str,
     rows = "".join(
         f"<tr><th>{escape(key.replace('_', ' '))}<td>{escape(_plain(value))}" for key, value in facts.items()
     )
-    score = f"perplexity {facts['perplexity']:.3f}" if "perplexity" in facts else "nothing was held out"
+    score = f"perplexity {facts['perplexity']:.3f}" if "perplexity" in facts else UNJUDGED
     return f"""<!doctype html>
 <html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width"><title>{escape(name)}</title>
 <style>{STYLE} pre {{ white-space: pre-wrap; margin: 0 }}</style>
 <h1>A language model of {escape(name)}</h1>
 <p class=score>{score}</p>
-<p>per token, on the end of the text, which was held out.</p>
+{"<p>per token, on the end of the text, which was held out.</p>" if "perplexity" in facts else ""}
 <h2>What it writes</h2><pre>{escape(final)}</pre>
 <h2>How the training went</h2><p class=note>Stopped by {escape(str(model.stop_reason_))}.</p>
 {figure}

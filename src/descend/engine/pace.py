@@ -32,14 +32,15 @@ class Pace:
             self.size = max(1, min(int(wanted), 16 * self.size))
 
 
-def with_best_dispatch(run: Run) -> Run:
+def with_best_dispatch(run: Run, is_over: Callable[[], bool]) -> Run:
     """The run, set to dispatch step by step if that is clearly faster here.
 
-    Slow steps are tried both ways, from the same run, and what they compute is thrown away.
+    Slow steps are tried both ways, from the same run, and what they compute is thrown away; in a loop alone, where it
+    `is_over` then.
     """
     stepwise = dataclasses.replace(run, descent=dataclasses.replace(run.descent, stepwise=True))
     in_loop = _seconds(lambda: advance(run, 1))
-    if in_loop < SLOW or in_loop < CLEARLY * _seconds(lambda: advance(stepwise, 1)):
+    if in_loop < SLOW or is_over() or in_loop < CLEARLY * _seconds(lambda: advance(stepwise, 1)):
         return run
     return stepwise
 

@@ -1,8 +1,8 @@
 """A learning rate for a descent on batches, found by short descents before it.
 
 Each trial is the descent that is to come, made small: from the same start, over the same batches, a rise to the rate
-and a fall to nothing; the mean of its last losses says where it led. The first three are advanced together: a usual
-rate, and one half a decade above and below. The search goes on where the loss falls clearly more.
+and a fall to nothing; the mean of its last losses says where it led. The first three are of a usual rate, and of those
+half a decade above and below. The search goes on where the loss falls clearly more.
 
 Short descents tell rates that are far off, and little of rates that are near: what is best after fifty steps is often
 not what is best after two thousand. So of all rates that led down nearly as far as the best, the one nearest to the
@@ -28,14 +28,16 @@ size", arXiv 2405.13698.
 
 import dataclasses
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from descend.engine.many import advance_many
-from descend.engine.run import Run, Trace
+from descend.engine.advancing import Trace, advance, joined
+from descend.engine.pace import Pace
+from descend.engine.run import Run
 from descend.optimizers import AdamW, Optimizer
 from descend.schedules._trapezium import Trapezium
 
@@ -120,16 +122,17 @@ class Race:
     def _round(
         self, run: Run, steps: int, is_over: Callable[[], bool], tell: Callable[[int], None]
     ) -> tuple[float, list[Trial]]:
-        """Trials of so many steps each, and the loss at the start on the batches that they are judged by."""
+        """Trials of so many steps each, and the loss at the start on the batches that they are judged by; those that
+        came to their end before it was over."""
         judged = math.ceil(JUDGED * steps)
         start = math.nan
         trials: list[Trial] = []
         while (rates := next_rates(trials, start)) and not is_over():
             tell(len(trials))
-            falling = [trial for trial, _ in advance_many(self._forks(run, rates, steps), steps - judged)]
-            if not trials:
-                start = self._start(run, falling, judged)
-            trials += map(Trial, rates, (_led_to(*end) for end in advance_many(falling, judged)))
+            falling = [trial for trial, _ in _further(self._forks(run, rates, steps), steps - judged, is_over)]
+            if falling and not trials:
+                start = self._start(run, falling, judged, is_over)
+            trials += map(Trial, rates, (_led_to(*end) for end in _further(falling, judged, is_over)))
         return start, trials
 
     def _forks(self, run: Run, rates: list[float], steps: int) -> list[Run]:
@@ -138,11 +141,12 @@ class Race:
         rules = [self._rule(rate, max(RISE * steps, 1.0), steps, decay=0.0) for rate in rates]
         return [dataclasses.replace(run, descent=dataclasses.replace(run.descent, optimizer=rule)) for rule in rules]
 
-    def _start(self, run: Run, falling: list[Run], judged: int) -> float:
+    def _start(self, run: Run, falling: list[Run], judged: int, is_over: Callable[[], bool]) -> float:
         """The loss where trials began, on the batches to come of those that go on."""
         there = max(falling, key=lambda trial: trial.step).state.cursor
         (idle,) = self._forks(run, [0.0], judged)
-        return _led_to(*dataclasses.replace(idle, state=idle.state._replace(cursor=there)).advance(judged))
+        idle = dataclasses.replace(idle, state=idle.state._replace(cursor=there))
+        return next((_led_to(*end) for end in _further([idle], judged, is_over)), math.nan)
 
     def _decay(self, rate: float) -> float:
         """By which as much is forgotten as should be, at a mean rate of half the highest."""
@@ -152,6 +156,25 @@ class Race:
     def _rule(self, rate: float, rise: float, steps: float, decay: float) -> Optimizer:
         schedule = Trapezium(float(rate), float(rise), float(steps))
         return self.within(AdamW(schedule, beta2=BETA2, weight_decay=decay))
+
+
+def _further(runs: list[Run], n: int, is_over: Callable[[], bool]) -> list[tuple[Run, Trace]]:
+    """The runs after `n` more steps, and their traces; those that came there before it was over.
+
+    It is looked for that once in a tenth of a second, because the steps of a trial may take minutes.
+    """
+    ended: list[tuple[Run, Trace]] = []
+    for run in runs:
+        pace, traces, end, further = Pace(), [Trace(run.step, {})], run.step + n, run
+        while further.step < end and not further.is_halted:
+            if is_over():
+                return ended
+            begin, before = time.perf_counter(), further.step
+            further, trace = advance(further, min(pace.size, end - before))
+            pace.record(further.step - before, time.perf_counter() - begin)
+            traces.append(trace)
+        ended.append((further, joined(traces)))
+    return ended
 
 
 def next_rates(trials: list[Trial], start: float) -> list[float]:

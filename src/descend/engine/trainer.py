@@ -5,7 +5,7 @@ import dataclasses
 import math
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,6 @@ from typing import Any
 
 from descend._arrays import precision
 from descend._locks import hold, release
-from descend._tree import Tree
 from descend.engine.advancing import Trace, dispatch
 from descend.engine.descent import CONVERGED, NONFINITE, STALLED
 from descend.engine.ending import divergence, looked_into, rest
@@ -22,12 +21,11 @@ from descend.engine.interruption import Interruption
 from descend.engine.pace import Pace, with_best_dispatch
 from descend.engine.progress import Observer, Progress
 from descend.engine.search import Race
-from descend.engine.standing import Standing
+from descend.engine.timed import Timed, Validate
 from descend.optimizers import Optimizer
 from descend.stopping import Plateau, Reason, Target
 
-SEARCHING = 0.2  # of the seconds that there are, which the search for a learning rate may take
-Validate = Callable[[Tree, Tree], Mapping[str, float]]  # of parameters and state: `loss`, and what else to know
+SEARCHING = 0.2  # of the seconds that there are, after which no learning rate is looked for any more
 
 
 @dataclass(frozen=True)
@@ -48,36 +46,18 @@ class Checkpoint:
         return self.path.with_name(f".{self.path.name}.lock")
 
 
-class _Timer:
-    """Whether it is time to save again: not too often, and for no more than a fiftieth of the time."""
-
-    def __init__(self) -> None:
-        self._last, self._cost = time.monotonic(), 0.0
-
-    def is_due(self, every: float) -> bool:
-        return time.monotonic() - self._last >= max(every, 50 * self._cost)
-
-    def time(self, action: Callable[[], None]) -> None:
-        begin = time.monotonic()
-        action()
-        self._last = time.monotonic()
-        self._cost = self._last - begin
-
-
 @dataclass(kw_only=True, repr=False, eq=False)
-class Drive(Standing):
+class Drive(Timed):
     """A descent under way, and all that goes on around its steps."""
 
     plateau: Plateau | None = None
     target: Target | None = None
-    validate: Validate | None = None
     validate_every: float = math.inf  # steps; need not be whole
     observers: Sequence[Observer] = ()
     checkpoint: Checkpoint | None = None
     tries_stepwise: bool = False
 
     _pace: Pace = field(init=False, default_factory=Pace)
-    _timer: _Timer = field(init=False, default_factory=_Timer)
     _last: tuple[Trace, float] = field(init=False, default=(Trace(0, {}), 0.0))  # dispatch, and its seconds
     _interrupted: Interruption = field(init=False, default_factory=Interruption)
     _looking_on: contextlib.ExitStack | None = field(init=False, default=None)
@@ -89,12 +69,14 @@ class Drive(Standing):
     def go_on(self, steps: float = math.inf, seconds: float = math.inf) -> None:
         """Descend until there is a reason to stop, or so many more steps were made, or so many seconds are over."""
         self.open()
+        self._clock.start()
         with precision(self.run.state.params):
             self._prepare()
             last, end = self.run.step + steps, time.perf_counter() + seconds
             while self.reason is None and self.run.step < last and (left := end - time.perf_counter()) > 0:
-                self._dispatch(last, left)
+                self._dispatch(last, min(left, self._left()))
             self._conclude()
+            self._count()
 
     def open(self) -> None:
         """Let the observers in, if they are not."""
@@ -139,20 +121,18 @@ class Drive(Standing):
 
     def _prepare(self) -> None:
         """What comes before the first step."""
-        self.reason = self.reason or self.budget.spent(self.run.step, self.seconds)
+        self.reason = self.reason or self._spent()
         if self.reason is None and self.run.step == 0:
             if self.tries_stepwise:
-                self.run = with_best_dispatch(self.run)
+                self.run = with_best_dispatch(self.run, lambda: self._is_late(SEARCHING))
             if self.race and self.search is None and not self.history.changes:
                 self._search(self.race)
-                self.reason = self.reason or self.budget.spent(self.run.step, self.seconds)
         if self.run.step == 0:
             self.snapshots = self.snapshots.keep(self.run)
 
     def _search(self, race: Race) -> None:
         """Find the learning rate, in the time that there is."""
-        begin, limit = time.perf_counter(), self.budget.seconds or math.inf
-        is_over = lambda: self._interrupted.is_set() or time.perf_counter() - begin >= SEARCHING * limit
+        is_over = lambda: self._interrupted.is_set() or self._is_late(SEARCHING)
         search = race(self.run, is_over, self._tell_of_trials)
         if self._interrupted.is_set():
             # Not kept: a descent that goes on from here must find the rate that one finds which was not interrupted.
@@ -160,7 +140,6 @@ class Drive(Standing):
                                  self.run.step)
             return
         self.search = search
-        self.seconds += time.perf_counter() - begin
         self._tune(race.rule(self.search.rate))
 
     def _tell_of_trials(self, made: int, of: int) -> None:
@@ -172,11 +151,12 @@ class Drive(Standing):
 
     def _dispatch(self, last: float, seconds: float) -> None:
         """One dispatch, which ends at step `last` and within these seconds, as far as the pace is known."""
-        if self.checkpoint and self._timer.is_due(self.checkpoint.every):
-            self._timer.time(partial(self.save, self.checkpoint.path))
+        if self.checkpoint and self._clock.is_due(self.checkpoint.every):
+            self._clock.time("save", partial(self.save, self.checkpoint.path))
         begin, before = time.perf_counter(), self.run.step
         marks = (last, self._next_validation(before), self.snapshots.after(before), self.budget.steps or math.inf)
-        self.run, trace = dispatch(self.run, int(min(self._pace.within(seconds), *(mark - before for mark in marks))))
+        count = int(min(self._pace.within(seconds), *(mark - before for mark in marks)))
+        self.run, trace = dispatch(self.run, count)
         self._pace.record(self.run.step - before, time.perf_counter() - begin)
         trace = self._looked_into(trace)
         self.history.extend(trace)
@@ -184,7 +164,7 @@ class Drive(Standing):
             self.snapshots = self.snapshots.keep(self.run)
         self._judge(trace)
         self._last = trace, time.perf_counter() - begin
-        self.seconds += self._last[1]
+        self._until_first = self._until_first or self._count()
         if self.reason is None:
             self._report()
 
@@ -212,7 +192,8 @@ class Drive(Standing):
         if status == NONFINITE:
             self.reason = divergence(trace, step)
             return
-        validated = self._validate(self.validate) if self.validate and step == self._next_validation(step - 1) else {}
+        is_due = step == self._next_validation(step - 1) and self._may_validate()
+        validated = self._validate(self.validate) if self.validate and is_due else {}
         if status in (CONVERGED, STALLED):
             self.reason = rest(run, trace, self.point)
         elif validated and self.target and self.target.reached(validated):
@@ -222,7 +203,7 @@ class Drive(Standing):
                         f"and {self.best.waited} more evaluations did not better it")
             self.reason = Reason("plateau", evidence, step)
         else:
-            self.reason = self.budget.spent(step, self.seconds)
+            self.reason = self._spent()
         if self.reason is None and self._interrupted.is_set():
             self.reason = Reason("interrupted", f"{self._interrupted.by} after {step} steps", step)
 
@@ -233,11 +214,13 @@ class Drive(Standing):
         """
         steps = self.history.validation.get("step", [])
         ended = self.reason is not None and self.reason.name != "diverged"
-        if self.validate and ended and (not steps or steps[-1] != self.run.step):
+        is_new = not steps or steps[-1] != self.run.step
+        if self.validate and ended and is_new and self._may_validate():
             self._validate(self.validate)
 
     def _validate(self, validate: Validate) -> Mapping[str, float]:
-        values = validate(self.run.eval_params, self.run.state.carried.state)
+        measure = partial(validate, self.run.eval_params, self.run.state.carried.state)
+        values = self._clock.time("validate", measure)
         self.history.validated(self.run.step, values)
         before = self.best
         self.best = before.after(values["loss"], self.run.step, self.plateau or Plateau())

@@ -1,6 +1,7 @@
 """What all neural estimators share: from arrays to a trained network, with the faces of scikit-learn."""
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +18,12 @@ from descend._flags import as_flag
 from descend._sample_weight import checked_weights, weights_of_classes
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.minimize import minimize
 from descend.neural._half import check_precision, is_half
 from descend.neural._network import BLOCK, Network, scores_of
 from descend.neural._objective import Examples, Kind, Objective, RandomObjective, Validation, counted
 from descend.neural._seed import seed_of
 from descend.stopping import Plateau
+from descend.training import Trainer
 
 LEAST_HELD_OUT = 20  # examples: fewer say nothing, and are better trained on
 
@@ -101,20 +102,22 @@ class NeuralEstimator(BaseEstimator):
         return inputs, encoded(self._targets(X_val, y_val)), None
 
     def _train(
-        self, examples: Examples, outputs: int, smoothing: float = 0.0, validation: Examples | None = None
+        self, begin: float, examples: Examples, outputs: int, smoothing: float = 0.0, validation: Examples | None = None
     ) -> None:
-        """Train the network, and keep it with what is known of its training; without a `validation`, hold some out."""
+        """Train the network, and keep it with what is known of its training, whose time is that since `begin`; without
+        a `validation`, hold some out."""
         seed = seed_of(self.random_state, self.checkpoint)
         trained_on, held_out = self._divided(examples, seed) if validation is None else (examples, validation)
-        begin = self._begin(trained_on[0], outputs, seed)
+        start = self._begin(trained_on[0], outputs, seed)
         count = len(trained_on[1])
-        make = RandomObjective if begin.network.is_random or begin.augment is not None else Objective
+        make = RandomObjective if start.network.is_random or start.augment is not None else Objective
         judge = None if held_out is None else Validation(self._kind, held_out, self._block)
-        result = minimize(
-            make(self._kind, smoothing, begin.augment, is_half(self.precision)),
-            begin.network,
+        prepared = time.perf_counter() - begin
+        trainer = Trainer.begin(
+            make(self._kind, smoothing, start.augment, is_half(self.precision)),
+            start.network,
             trained_on,
-            state=begin.state,
+            state=start.state,
             optimizer=self._rule(trained_on[0], self._batch_size(count)),
             ema=self.ema,
             batch_size=self._batch_size(count),
@@ -127,6 +130,8 @@ class NeuralEstimator(BaseEstimator):
             resume=self.checkpoint is not None,
             seed=seed,
         )
+        trainer.seconds += prepared
+        result = trainer.to_the_end()
         self.network_, self.state_ = result.params, result.state
         self.history_, self.stop_reason_ = result.history, result.reason
         self.rule_, self.training_seconds_ = result.run.descent.optimizer, result.seconds
@@ -184,6 +189,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
 
         `X_val`, `y_val`: examples to validate on; without them, `validation_fraction` is held out of the others.
         """
+        begin = time.perf_counter()
         self._check_settings()
         inputs = self._inputs(X, reset=True)
         y = self._targets(X, y)
@@ -194,7 +200,8 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
             raise InputError(f"y holds 1 class ({label!r}): a classifier needs examples of 2 or more")
         weights = self._weights(y, sample_weight)
         examples = counted((inputs, targets.astype(np.int32), weights))
-        self._train(examples, len(self.classes_), self.label_smoothing, self._validation(X_val, y_val, self._numbers))
+        validation = self._validation(X_val, y_val, self._numbers)
+        self._train(begin, examples, len(self.classes_), self.label_smoothing, validation)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:

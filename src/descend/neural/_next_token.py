@@ -1,6 +1,7 @@
 """What a language model is trained to lower, by which rule, and how it is judged."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,13 +95,13 @@ def recipe(learning_rate: float, steps: float, learned_positions: bool) -> Optim
     return ClipByNorm(WeightDecay(rule, 0.1, where), 1.0)
 
 
-def planned_steps(run: Run, seconds: float) -> int:
-    """How many steps to make in so many seconds, by the time that some take on a copy of the run."""
+def planned_steps(run: Run, left: Callable[[], float]) -> int:
+    """How many steps to make in the seconds that are left, by the time that some take on a copy of the run."""
     jax.block_until_ready(advance(run, 1)[0].state)  # compiles
     count, took = 1, 0.0
-    while took < CLEAR:
+    while took < min(CLEAR, left()):
         count *= 2
         begin = time.perf_counter()
         jax.block_until_ready(advance(run, count)[0].state)
         took = time.perf_counter() - begin
-    return max(1, round(SPARE * seconds * count / took))
+    return max(1, round(SPARE * left() * count / took)) if took else 1

@@ -1,5 +1,6 @@
 """What neural estimators of numbers share."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
     ) -> "NeuralRegressor":
         """Train on inputs `X` and their numbers `y`, one or several for each; the rest is as in a classifier."""
+        begin = time.perf_counter()
         self._check_settings()
         inputs = self._inputs(X, reset=True)
         targets = self._targets(X, y)
@@ -29,7 +31,7 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         inputs, targets, weights = counted((inputs, targets, weights))
         self.centre_, self.unit_ = centre_and_unit(targets, weights)
         examples, outputs = (inputs, self._scaled(targets), weights), targets.shape[1]
-        self._train(examples, outputs, validation=self._validation(X_val, y_val, self._scaled))
+        self._train(begin, examples, outputs, validation=self._validation(X_val, y_val, self._scaled))
         return self
 
     def _scaled(self, y: np.ndarray) -> np.ndarray:

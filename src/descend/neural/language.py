@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from descend.neural._seed import seed_of
 from descend.neural._tokens import Tokenizer, from_facts, tokenizer_for
 from descend.observers import Progress
 from descend.stopping import Plateau
+from descend.training import Trainer
 
 FILE, KIND, VERSION = "model.safetensors", "language model", 1
 MOST_SEEN = 2**27  # numbers: keys, values, and which token looks at which
@@ -165,7 +167,7 @@ class LanguageModel(BaseEstimator):
 
     def fit(self, text: Text, y: Any = None) -> "LanguageModel":
         """Learn from a text: a string, bytes, or the path of a file."""
-        size = self._checked()
+        begin, size = time.perf_counter(), self._checked()
         raw = read_text(text)
         self.tokenizer_: Tokenizer = tokenizer_for(self.tokenizer, raw, self.vocabulary)
         tokens = self.tokenizer_.encode(raw)
@@ -173,7 +175,7 @@ class LanguageModel(BaseEstimator):
         seed = seed_of(self.random_state, self.checkpoint)
         shape = Shape(self.tokenizer_.size, size.context, size.layers, size.heads, size.width, self.positions,  # type: ignore[arg-type]  # checked
                       self.dropout)
-        self._train(GPT.drawn(shape, np.random.default_rng(seed)), size, learnt, held_out, seed)
+        self._train(GPT.drawn(shape, np.random.default_rng(seed)), size, learnt, held_out, seed, begin)
         self.n_tokens_ = len(tokens)
         return self
 
@@ -254,17 +256,18 @@ class LanguageModel(BaseEstimator):
         model.network_ = join(tree_from_arrays(numbers, arrays, "network"), rest)
         return model
 
-    def _train(self, network: GPT, size: Size, learnt: np.ndarray, held_out: np.ndarray | None, seed: int) -> None:
+    def _train(self, network: GPT, size: Size, learnt: np.ndarray, held_out: np.ndarray | None, seed: int,
+               begin: float) -> None:
         source = Windows(learnt, size.context, size.batch_size)
         watch = _Watch(self, learnt[:0] if held_out is None else held_out)
         settings: dict[str, Any] = {
             "loss": (RandomNextToken if network.is_random else NextToken)(is_half(self.precision)), "params": network,
             "data": source, "ema": self.ema, "stop": [], "seed": seed,
         }
-        steps = self._steps(settings, size, source)
-        self.samples_ = watch.samples
+        steps = self._steps(settings, size, source, begin)
+        self.samples_, planned = watch.samples, time.perf_counter() - begin
         per_validation = watch.tokens / (size.batch_size * size.context) / 3
-        result = minimize(
+        trainer = Trainer.begin(
             **settings | {"stop": [] if held_out is None else Plateau(self.patience)},
             optimizer=self._rule(size, steps),
             steps=steps,
@@ -275,6 +278,8 @@ class LanguageModel(BaseEstimator):
             checkpoint=self.checkpoint,
             resume=self.checkpoint is not None,
         )
+        trainer.seconds += planned
+        result = trainer.to_the_end()
         self.network_ = result.params
         self.history_, self.stop_reason_, self.training_seconds_ = result.history, result.reason, result.seconds
         self.loss_curve_ = result.history.columns["loss"].tolist()
@@ -286,20 +291,22 @@ class LanguageModel(BaseEstimator):
             return recipe(size.learning_rate, steps, self.positions == "learned")
         return self.optimizer
 
-    def _steps(self, settings: dict[str, Any], size: Size, source: Windows) -> int:
-        """The budget in steps, if need be found by timing some."""
+    def _steps(self, settings: dict[str, Any], size: Size, source: Windows, begin: float) -> int:
+        """The budget in steps, if need be found by timing some, for the time that is left of that since `begin`."""
         for name in ("epochs", "steps", "seconds"):
             if (value := getattr(self, name)) is not None and not 0 < value < math.inf:
                 raise InputError(f"{name} must be a number above 0, but is {value}")
         limits = [self.steps] if self.steps is not None else []
         limits += [math.ceil(round(self.epochs * source.steps_per_epoch, 6))] if self.epochs is not None else []
-        if limits or self.seconds is None:
+        seconds = self.seconds
+        if limits or seconds is None:
             return min(limits, default=STEPS)
         plan = self._plan
         if plan and plan.exists():
             with reading(f"{plan} is damaged, begin anew with another folder", CheckpointError):
                 return Facts(json.loads(plan.read_bytes()), str(plan)).whole("steps", 1)
-        return planned_steps(minimize(**settings, optimizer=self._rule(size, STEPS), steps=1).run, self.seconds)
+        run = minimize(**settings, optimizer=self._rule(size, STEPS), steps=1).run
+        return planned_steps(run, lambda: begin + seconds - time.perf_counter())
 
     @property
     def _plan(self) -> Path | None:

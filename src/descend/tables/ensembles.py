@@ -1,5 +1,6 @@
 """Ensembles of networks, trained by steps of an optimizer; see `models` for what they are."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
@@ -104,11 +105,16 @@ def train_ensemble(
     epochs = settings.epochs or max(EPOCHS, LEAST_STEPS * batch_size / count)
     data = (prepared.rows, prepared.targets, prepared.folds)
     rows, targets, folds = (array[prepared.measured] for array in data)
+    best: dict[float, dict[str, Any]] = {}  # of the parameters with the least loss, what was measured
 
     def measure(ensemble: Ensemble) -> tuple[float, dict[str, Any]]:
         with np.errstate(all="ignore"):  # a training that goes astray is stopped by what is recorded of it
             losses, merits = judged(_on_host(ensemble).unseen(rows, folds), targets, task.kind)
-        return float(losses.mean()), {"score": float(merits.mean()), "merits": merits}
+        loss, told = float(losses.mean()), {"score": float(merits.mean()), "merits": merits}
+        if loss < min(best, default=math.inf):
+            best.clear()
+            best[loss] = told
+        return loss, told
 
     result = minimize(
         TrainingLoss(task.kind),
@@ -125,7 +131,7 @@ def train_ensemble(
         resume=resume,
         seed=settings.seed,
     )
-    _, values = measure(result.params)
+    values = best[result.best.value] if result.best.value in best else measure(result.params)[1]
     return Candidate(
         Networks(shape, result.params), values["score"], values["merits"],
         repr(result.run.descent.optimizer), result.reason, result.history, result.seconds,

@@ -15,6 +15,7 @@ class Follower:
     """A callback of scikit-learn's for a series of fits, which begins now and may take `limit` seconds.
 
     `interrupted`: is set by Ctrl-C, or SIGTERM. `gaps`: the duality gap after each iteration, until it is cleared.
+    `ahead`: how many iterations will follow those of the fits so far in any case.
     """
 
     def __init__(self, observers: Sequence[Observer], limit: float | None, interrupted: Interruption):
@@ -22,9 +23,11 @@ class Follower:
         self._begin = self._told = time.perf_counter()
         self._cut = False
         self._iterations = 0
+        self._ticked, self._longest = self._begin, 0.0
         self._latest: dict[str, Any] = {}
         self._validation: dict[str, float] = {}
         self.gaps: list[float] = []
+        self.ahead = 0.0
 
     @property
     def seconds(self) -> float:
@@ -32,8 +35,10 @@ class Follower:
         return time.perf_counter() - self._begin
 
     def asks_for_the_end(self) -> bool:
-        """Whether to end before it is done: after Ctrl-C, or because the time is up."""
-        up = self._limit is not None and self.seconds >= self._limit
+        """Whether to end before it is done: after Ctrl-C, or because the time is up, as far as another iteration of the
+        length of the longest so far, and `ahead` more, would take."""
+        needed = (1 + self.ahead) * self._longest
+        up = self._limit is not None and self.seconds + needed >= self._limit
         self._cut = self._cut or up or self._interrupted.is_set()
         return self._cut
 
@@ -66,6 +71,9 @@ class Follower:
         if context.task_name != "iteration":
             return False
         self._iterations += 1
+        now = time.perf_counter()
+        # What is imported and compiled for the first one is not for the others.
+        self._longest, self._ticked = max(self._longest, now - self._ticked) if self._iterations > 1 else 0.0, now
         self.gaps.append(fitted_estimator.duality_gap_)
         self._latest = {"loss": fitted_estimator.loss_curve_[-1], "duality_gap": fitted_estimator.duality_gap_}
         if time.perf_counter() >= self._told + APART:

@@ -28,6 +28,7 @@ from descend.tables.preparing import Prepared
 TOL = 1e-6  # of the minimum: how far above it the model's objective may be
 ROUGH = 1e-2  # the same, while penalties are compared
 DECADE, WEAKEST = 2, 1e-4  # penalties in a decade, and the last one
+FINAL = 1.5  # iterations on a fold's rows, as long as which one takes on all rows
 PATIENCE = 2  # penalties in succession that do not better the loss, after which the path ends
 MANY = 200  # coefficients for which, to two digits, L-BFGS is done sooner than Newton's method
 
@@ -66,7 +67,9 @@ def linear_model(
             if isinstance(observer, AbstractContextManager):
                 stack.enter_context(observer)
         follower = Follower(observers, seconds, interrupted)
+        follower.ahead = FINAL
         path, chosen = _search(prepared, follower)
+        follower.ahead = 0.0
         model = _estimator(prepared.task.kind, TOL, "auto", follower)
         if chosen.start is not None:
             model.coef_, model.intercept_ = chosen.start

@@ -1,0 +1,89 @@
+"""The time of a descent: all that goes on in it is counted, and there is room for what comes after the last step."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from descend._tree import Tree
+from descend.engine.standing import Standing
+from descend.stopping import Reason
+
+R = TypeVar("R")
+Validate = Callable[[Tree, Tree], Mapping[str, float]]  # of parameters and state: `loss`, and what else to know
+LATE = 1.1  # times the seconds that there are, within which all that comes after the last step has to end
+SHARE = 50  # the time is this many times that which saving takes, at the least
+
+
+class Clock:
+    """Counts the seconds between two looks at it, and remembers how long each kind of work took the last time."""
+
+    def __init__(self) -> None:
+        self._looked = self._saved = time.perf_counter()
+        self._took: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Count from now on."""
+        self._looked = time.perf_counter()
+
+    def passed(self) -> float:
+        """The seconds since the last look."""
+        before, self._looked = self._looked, time.perf_counter()
+        return self._looked - before
+
+    def time(self, work: str, action: Callable[[], R]) -> R:
+        """Do some work, and remember how long it takes."""
+        begin = time.perf_counter()
+        result = action()
+        self._took[work] = time.perf_counter() - begin
+        return result
+
+    def is_due(self, every: float) -> bool:
+        """Whether to save again: not too often, and for no more than a fiftieth of the time. If so, that is noted."""
+        now = time.perf_counter()
+        is_due = now - self._saved >= max(every, SHARE * self._took.get("save", 0.0))
+        self._saved = now if is_due else self._saved
+        return is_due
+
+    def needed(self, work: str, unknown: float = 0.0) -> float:
+        """How long some work will take: as long as the last time; or what is said, where there was none."""
+        return self._took.get(work, unknown)
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class Timed(Standing):
+    """How far a descent has come, and what time it has left."""
+
+    validate: Validate | None = None
+    _clock: Clock = field(init=False, default_factory=Clock)
+    _until_first: float = field(init=False, default=0.0)  # seconds, until the first dispatch was made
+
+    def _count(self) -> float:
+        """The seconds so far. All that goes on is counted: to compile, to validate, to save, to tell."""
+        self.seconds += self._clock.passed()
+        return self.seconds
+
+    def _left(self) -> float:
+        """The seconds that are left for steps, as something comes after the last one."""
+        limit = math.inf if self.budget.seconds is None else self.budget.seconds
+        return limit - self._count() - self._ahead
+
+    @property
+    def _ahead(self) -> float:
+        """The seconds that what comes after the last step will take, as far as is known."""
+        return self._clock.needed("save") + self._clock.needed("validate")
+
+    def _may_validate(self) -> bool:
+        """Whether there is time to. What was never validated has to be compiled, as the first steps were."""
+        limit = math.inf if self.budget.seconds is None else LATE * self.budget.seconds
+        return self._count() + self._clock.needed("validate", self._until_first) <= limit
+
+    def _spent(self) -> Reason | None:
+        """The budget as a reason to stop. There is always time for one dispatch."""
+        seconds = self._count() + self._ahead if self.run.step else 0.0
+        return self.budget.spent(self.run.step, seconds)
+
+    def _is_late(self, share: float) -> bool:
+        """Whether a share of the time is over."""
+        return self.budget.seconds is not None and self._count() >= share * self.budget.seconds
