@@ -1,6 +1,7 @@
 """What a loss is made of: functions that belong together; and a loss of one's own, which a module alone brings."""
 
 import importlib
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 from scipy import optimize
 
+import enforced
 from descend.errors import InputError
-from descend.linear import _losses
+from descend.linear import LossRegressor, _losses
 from descend.linear._loss import Kind
 from descend.linear._losses import Loss
 from descend.linear._matrix import Matrix, Rows
@@ -152,3 +154,30 @@ def test_a_loss_of_ones_own_is_certified_and_compiled_anew_when_it_changes(folde
 def test_a_loss_that_lacks_a_function_is_refused(folder: Path) -> None:
     with pytest.raises(InputError, match="my_log_cosh has no conjugate: each is a compiled function"):
         own_loss(folder, OWN.format(weight=1.0).replace("def conjugate", "def something_else"))
+
+
+def test_the_page_runs_and_its_minimum_is_that_of_scipy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    page = Path(__file__).parents[2] / "docs" / "your-own-loss.md"
+    module, *code = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    (tmp_path / "log_cosh.py").write_text(module)
+    names: dict[str, Any] = {}
+    exec(compile("\n".join(code), str(page), "exec"), names)
+    sys.modules.pop("log_cosh")
+    model, X, y = names["model"], names["X"], names["y"]
+    assert model.stop_reason_.name == "converged"
+    unit = X.std(axis=0)
+
+    def objective(v: Any) -> float:
+        away = np.abs(X / unit @ v[:3] + v[3] - y)
+        return float((away + np.log1p(np.exp(-2 * away)) - np.log(2)).mean() + 0.0005 * np.sum((v[:3] / unit) ** 2))
+
+    best = optimize.minimize(objective, np.zeros(4), tol=1e-10)
+    assert model.loss_curve_[-1] == pytest.approx(best.fun, rel=1e-8)
+    assert model.loss_curve_[-1] - model.duality_gap_ <= best.fun * (1 + 1e-9)
+
+
+def test_a_regression_by_a_loss_takes_losses_of_numbers() -> None:
+    for loss, told in (("squared", "it must be a Kind"), (_losses.HINGE, "loss is Hinge"), (_losses.HUBER, "a scale")):
+        with enforced.without_types(), pytest.raises(InputError, match=told):
+            LossRegressor(loss).fit([[1.0], [2.0]], [1.0, 2.0])

@@ -38,10 +38,12 @@ A file, `Blocks`, may stand for `X` and `y` in `score`, for `X` wherever somethi
 where the loss has no corners and the penalty is l2 alone.
 """
 
+from descend.linear._loss import Kind
 from descend.linear.classification import LogisticRegression, Perceptron
 from descend.linear.files import Blocks
 from descend.linear.generalized import GammaRegressor, PoissonRegressor, TweedieRegressor
 from descend.linear.kernel import SVC, SVR
+from descend.linear.own import LossRegressor
 from descend.linear.regression import ElasticNet, Lasso, LinearRegression, Ridge
 from descend.linear.robust import HuberRegressor, QuantileRegressor
 from descend.linear.svm import LinearSVC, LinearSVR, OneClassSVM
@@ -53,11 +55,13 @@ __all__ = [
     "ElasticNet",
     "GammaRegressor",
     "HuberRegressor",
+    "Kind",
     "Lasso",
     "LinearRegression",
     "LinearSVC",
     "LinearSVR",
     "LogisticRegression",
+    "LossRegressor",
     "OneClassSVM",
     "Perceptron",
     "PoissonRegressor",

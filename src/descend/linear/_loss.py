@@ -43,7 +43,7 @@ class Recession:
     told: Callable[[int, int], str]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Kind:
     """A loss ℓ(z, y) with parameters p and mu that are still open, and convex in z.
 
@@ -91,6 +91,9 @@ class Kind:
         if missing:
             raise InputError(f"the loss {self.module} has no {', '.join(missing)}: each is a compiled function of four "
                              "numbers")
+
+    def __repr__(self) -> str:
+        return f"<loss {self.module}>"
 
     def __reduce__(self) -> Any:
         return _kind_of, (self.module,)
