@@ -56,7 +56,8 @@ class LinearClassifier(ClassifierMixin, LinearModel):
         """One problem for two classes; for more, each class against the others."""
         matrix, among = self._matrix(data)
         if len(classes.labels) == 2:
-            return [self._binary(matrix, among, classes.signs(1), *data.shares(classes.factor()))]
+            problem = self._binary(matrix, among, classes.signs(1), *data.shares(classes.factor()))
+            return [replace(problem, offset=data.offset)]
         problems: list[Any] = []
         for one in range(len(classes.labels)):
             problem = self._binary(matrix, among, classes.signs(one), *data.shares(classes.factor(one)))

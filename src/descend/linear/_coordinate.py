@@ -91,9 +91,9 @@ def started(problem: Problem, u: Array, z: Array) -> Point:
 
 
 def counted(problem: Problem, z: Array) -> float:
-    """The best intercept where all scores are 0; of classes it is enough to have one row of each."""
+    """The best intercept where all scores are offsets or 0; of classes it is enough to have one row of each."""
     y, s = problem.rows
-    if not problem.loss.kind.classes:
+    if problem.has_offset or not problem.loss.kind.classes:
         return problem.best_shift(z)
     above = y > 0
     share = float(above.mean() if s.size == 1 else s[above].sum())
@@ -121,6 +121,8 @@ def descended(problem: Problem, part: Problem, chosen: Array, point: Point, z: A
     u = np.zeros_like(point.u)
     u[columns], u[-1] = last.u[:-1], last.u[-1]
     z[:] = part.matrix.scores(*part.to_user(before.u), part.frame[0])
+    if problem.has_offset:
+        z += problem.offset
     return problem.evaluate(u, z)
 
 

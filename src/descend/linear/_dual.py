@@ -37,7 +37,7 @@ DRIFT = 1e-12  # of ‖w‖²: so far sums of rounding errors may carry the coef
 
 def solvable(problem: Objective) -> bool:
     """Whether the dual of a problem is of the kind that is ascended here."""
-    if problem.outputs > 1 or not problem.loss.kind.has("best"):
+    if problem.outputs > 1 or problem.has_offset or not problem.loss.kind.has("best"):
         return False
     return bool((problem.l2 > 0).all()) and not problem.l1.any()
 
@@ -165,8 +165,8 @@ def begun(problem: Problem, u: Array, other: Ascent | None = None) -> Ascent:
 def dual(problem: Problem, u: Array) -> Steps:
     """Ascend from the slopes that the scores at u give."""
     if not solvable(problem):
-        raise InputError("solver='dual' needs an l2 penalty on all columns, no l1 penalty, and a loss that knows a "
-                         "row's best slope, unlike Huber's and Poisson's: choose another solver, or solver='auto'")
+        raise InputError("solver='dual' needs an l2 penalty on all columns, no l1 penalty, no offset, and a loss that "
+                         "knows a row's best slope, unlike Huber's and Poisson's: choose solver='auto', or another")
     ascent = begun(problem, u)
     rows, state, margin = np.empty(len(ascent.r), np.int64), np.array([SEED], np.uint64), math.inf
     least, last, gain = 0.0, 0.0, math.inf  # ascents of an epoch: what is all rounding, before the last bound, now

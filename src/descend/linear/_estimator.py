@@ -24,7 +24,16 @@ from descend.linear._product import scores_of
 from descend.linear._solution import Solution, Watch
 from descend.linear._solve import SOLVERS, solve, solve_together
 from descend.linear._unbounded import Recession
-from descend.linear._validation import Data, check_choice, check_count, check_flag, check_number, later_features
+from descend.linear._validation import (
+    Data,
+    check_choice,
+    check_count,
+    check_flag,
+    check_number,
+    checked_offset,
+    later_features,
+    refuse_offset,
+)
 from descend.linear.files import Blocks
 from descend.optimizers import Optimizer
 
@@ -220,9 +229,10 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self)
         return self._as_columns(later_features(self, X))
 
-    def _scores(self, X: Any) -> Array:
+    def _scores(self, X: Any, offset: Any = None) -> Array:
         """A score for each row and problem, or for each row if there is one problem; of a file, block by block."""
         if isinstance(X, Blocks):
+            refuse_offset(offset)
             parts = [self._scores(part) for part in X.features()]
             if not parts:
                 raise InputError(f"{str(X.path)!r} has no rows: give a file that has some")
@@ -230,6 +240,8 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         X = self._features(X)
         w, b = self._kept()
         scores = scores_of(X, w, b)
+        if offset is not None:
+            scores += checked_offset(offset, len(scores))[:, None]
         return scores[:, 0] if len(w) == 1 else scores
 
     def __sklearn_tags__(self) -> Any:

@@ -18,7 +18,7 @@ from descend.errors import InputError
 from descend.linear._compact import far
 from descend.linear._kernels.sparse import moments
 from descend.linear._losses import Loss
-from descend.linear._matrix import Array, Matrix, Moments, Rows, Sums, shifted, triangle_of
+from descend.linear._matrix import NONE, Array, Matrix, Moments, Rows, Sums, shifted, triangle_of
 from descend.linear._problem import Among, Point, Problem
 from descend.linear._solution import Watch
 from descend.linear._solve import SMALL, solve
@@ -181,7 +181,8 @@ class FileMatrix(Matrix):
         s = np.array([share]) if weights is None else weights[places] * share
         return Rows(np.where(places == positive, 1, -1).astype(np.int8), s)
 
-    def sweep(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array, foresee: bool = True) -> Sums:
+    def sweep(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array, foresee: bool = True,
+              offset: Array = NONE) -> Sums:
         """See `Matrix.sweep`; z holds the coefficients and intercept of the last pass, and these afterwards."""
         before, z[:] = z.copy(), np.append(w, b)
         still, unit = np.zeros_like(w), np.ones_like(w)

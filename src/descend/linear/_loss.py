@@ -62,6 +62,8 @@ class Kind:
     (Huber's). `rounding`: of a conjugate, beside that of its terms. `degree`: by which power of a unit it changes with
     targets and scores in that unit, `width`: and p with them; 0, where they have a unit of their own.
 
+    `link`: the score at which a number that is not negative is expected.
+
     `corners`: how many it has, smoothed by mu; `ranges`: what they are, by targets and p. `most`: a slope's magnitude,
     of a loss with corners or a scale, by p. `recession`: how it may fall for ever. `in_jax`: the loss, not smoothed.
     """
@@ -70,6 +72,7 @@ class Kind:
     classes: bool = False
     bend: Callable[[float, float], float] = lambda _p, _mu: math.inf
     steepest: Callable[[Array, Array, float, float], float] | None = None
+    link: Callable[[float], float] | None = None
     strict: bool = False
     quadratic: bool = False
     scaled: bool = False

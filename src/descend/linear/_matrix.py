@@ -16,6 +16,7 @@ BLOCK, LEAST = 2**15, 256  # numbers of a block of rows that is written out for 
 WIDE = 256  # columns of a matrix in Fortran's order from which two passes are faster than pieces of columns
 FEW = 0.25  # of the coefficients that are not 0, for which scores alone are soon found
 Array = np.ndarray
+NONE = np.zeros(0)  # no offsets of rows
 Moments = tuple[Array, Array, Array]
 
 
@@ -76,19 +77,21 @@ class Matrix:
     def _stored(self) -> tuple[Array, Array, Array]:
         return self.X.data, self.X.indices, self.X.indptr
 
-    def sweep(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array, foresee: bool = True) -> Sums:
-        """Loss and gradient at `z = Xw + b`, in one pass. `z` holds the last scores, and these afterwards.
+    def sweep(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array, foresee: bool = True,
+              offset: Array = NONE) -> Sums:
+        """Loss and gradient at `z = Xw + b + offset`, in one pass; `z` holds the last scores, and these afterwards.
 
         `foresee`: whether a dual point is wanted; without it, what belongs to one is 0, or empty.
         """
         judge = loss.kind.judge(rows.y, z), *loss.numbers
         if not self.is_sparse and w.size >= WIDE and (self.in_columns or np.count_nonzero(w) <= FEW * w.size):
-            return _sums(*self._sweep_twice(w, b, judge, rows, z, foresee))
+            return _sums(*self._sweep_twice(w, b, judge, (*rows, offset), z, foresee))
+        about = (w, b, *judge, *rows, offset, z, foresee)
         if self.is_sparse:
-            work = lambda start, stop: compressed.sweep(start, stop, *self._stored, w, b, *judge, *rows, z, foresee)
+            work = lambda start, stop: compressed.sweep(start, stop, *self._stored, *about)
         else:
             kernel = dense.sweep_columns if self.in_columns else dense.sweep_rows
-            work = lambda start, stop: kernel(start, stop, self.X, w, b, *judge, *rows, z, foresee)
+            work = lambda start, stop: kernel(start, stop, self.X, *about)
         return _sums(*total(each(work, self._parts)))
 
     def scores(self, w: Array, b: float, centre: Array) -> Array:
@@ -112,11 +115,11 @@ class Matrix:
         g, by_b = total(each(work, self._parts))
         return g, float(by_b)
 
-    def _sweep_twice(self, w: Array, b: float, judge: tuple[int, float, float], rows: Rows, z: Array,
-                     foresee: bool) -> tuple[Array, Array]:
+    def _sweep_twice(self, w: Array, b: float, judge: tuple[int, float, float], rows: tuple[Array, Array, Array],
+                     z: Array, foresee: bool) -> tuple[Array, Array]:
         """The same in a pass for the scores, over columns whose coefficient is not 0, and one for the gradient.
 
-        `judge`: the address of what the loss says of rows, and its parameters.
+        `judge`: the address of what the loss says of rows, and its parameters. `rows`: with offsets.
         """
         chosen, count = np.flatnonzero(w), 3 if foresee else 1
         scores, r, out = np.empty_like(z), np.empty((count, z.size)), np.empty((count, w.size))

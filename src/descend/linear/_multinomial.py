@@ -58,6 +58,7 @@ class MultinomialProblem:
     loss: ClassVar[Loss] = Loss(LOGISTIC)
     in_memory: ClassVar[bool] = True
     tilt: ClassVar[float] = 0.0  # there is none
+    has_offset: ClassVar[bool] = False
     unit: ClassVar[float] = 0.0  # its curvature has a bound
 
     matrix: Matrix

@@ -1,6 +1,6 @@
 """What is minimised, at a point: its value, its gradient, and a bound below which no model can come.
 
-    F(w, b) = Σ s ℓ(Xw + b, y) + Σ (l2 w²/2 + l1 |w|) + tilt b
+    F(w, b) = Σ s ℓ(Xw + b + o, y) + Σ (l2 w²/2 + l1 |w|) + tilt b
 
 Solvers see other coordinates of the same problem, in which columns are centred (if there is an intercept, and they are
 dense) and have unit spread, or less under a strong penalty: u = (w / unit, b + centre·w). So it does not matter in
@@ -8,7 +8,7 @@ which units the columns are. The matrix itself is never changed, and the penalty
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import ClassVar, NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from descend.linear._kernels.intercept import best_shift
 from descend.linear._losses import Loss
-from descend.linear._matrix import Array, Matrix, Moments, Rows, Sums, triangle_of
+from descend.linear._matrix import NONE, Array, Matrix, Moments, Rows, Sums, triangle_of
 from descend.linear._product import scores_of
 
 EPS = float(np.finfo(float).eps)
@@ -66,7 +66,8 @@ class Problem:
     """A linear model of one score per row. `l2`, `l1`: by column, of the user's coefficients; see the module.
 
     `among`: of which of the user's columns the matrix is, where it has not all of them; the others are 0 everywhere.
-    `coordinates`: the frame of another problem, where the solvers' coordinates are to be the same as there.
+    `coordinates`: the frame of another problem, where the solvers' coordinates are to be the same as there. `offset`:
+    o, by row, or nothing.
     """
 
     in_memory: ClassVar[bool] = True
@@ -81,6 +82,7 @@ class Problem:
     tilt: float = 0.0
     among: Among | None = None
     coordinates: Frame | None = None
+    offset: Array = field(default_factory=lambda: NONE)
 
     @cached_property
     def frame(self) -> Frame:
@@ -147,29 +149,30 @@ class Problem:
         return np.append(w / unit, b + centre @ w if self.intercept else 0.0)
 
     def origin(self) -> Array:
-        """Where a descent begins that is not told to begin elsewhere: at the best intercept, where scores of 0 may be
-        so far from it that a quadratic model is none there.
+        """Where a descent begins that is not told to begin elsewhere: at the intercept of the mean target, where scores
+        of 0 may be so far from it that a quadratic model is none there.
         """
-        u = np.zeros(self.size)
-        if self.intercept and self.loss.kind.steepest is not None:
-            u[-1] = self._best_constant
+        u, mean, link = np.zeros(self.size), self._mean_target, self.loss.kind.link
+        if self.intercept and link is not None and mean > 0:
+            u[-1] = link(mean) - (self._mean(self.offset) if self.has_offset else 0.0)
         return u
 
     @cached_property
-    def _best_constant(self) -> float:
-        return self.best_shift(self.scores())
-
-    @cached_property
     def unit(self) -> float:
-        """What a loss whose curvature has no bound is measured in, its curvature at the best constant: what it is at a
+        """What a loss whose curvature has no bound is measured in, its curvature at the mean target: what it is at a
         start that may be the minimum says nothing of that. 0 for others.
         """
-        if self.loss.kind.steepest is None or not self.in_memory:
-            return 0.0
-        z = self.scores() + self._best_constant
-        bends = np.empty_like(z)
-        self.loss.curvatures(0, z.size, *self.rows, z, bends)
-        return float(bends.sum())
+        mean, link = self._mean_target, self.loss.kind.link
+        return self.loss.curvature(link(mean), mean) if link is not None and mean > 0 else 0.0
+
+    @cached_property
+    def _mean_target(self) -> float:
+        return self._mean(self.rows.y) if self.loss.kind.link is not None and self.in_memory else 0.0
+
+    def _mean(self, numbers: Array) -> float:
+        """Of numbers by row, by their weights."""
+        s = self.rows.s
+        return float(s @ numbers) if s.size > 1 else float(numbers.mean())
 
     def at(self, z: Array) -> "Problem":
         """The problem at these scores, where its loss has nothing more to find."""
@@ -177,7 +180,12 @@ class Problem:
 
     def scores(self) -> Array:
         """Room for the scores of all rows; those of `evaluate` are kept in it."""
-        return self.matrix.memory()
+        return self.matrix.memory() + self.offset if self.has_offset else self.matrix.memory()
+
+    @property
+    def has_offset(self) -> bool:
+        """Whether a number that is given is added to each row's score."""
+        return self.offset.size > 0
 
     def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Point:
         """The problem at u, in one pass over the matrix. `z` holds the last scores, and those of u afterwards.
@@ -185,7 +193,7 @@ class Problem:
         `bounded`: whether a bound is wanted, for which a pass does three times the sums.
         """
         w, b = self.to_user(u)
-        sums = self.matrix.sweep(w, b, self.loss, self.rows, z, foresee=bounded)
+        sums = self.matrix.sweep(w, b, self.loss, self.rows, z, bounded, self.offset)
         centre, unit = self.frame
         penalty = 0.5 * float(np.sum(self.l2 * w * w)) + float(np.sum(self.l1 * np.abs(w))) + self.tilt * b
         by_b = sums.g_b + self.tilt if self.intercept else 0.0
@@ -244,7 +252,8 @@ class Problem:
         far, shift = self._moments[2], self.matrix.shift
         if shift is not None:
             far, b = far + 2 * np.abs(shift), abs(b) + abs(float(np.sum(shift * w)))
-        return EPS * (float(np.sum(far * np.abs(w))) + abs(b))  # not by BLAS: it would wake up threads for this
+        b = abs(b) + float(np.abs(self.offset).max(initial=0.0))
+        return EPS * (float(np.sum(far * np.abs(w))) + b)  # not by BLAS: it would wake up threads for this
 
     def noise(self, slope: float) -> Array:
         """By how much rounding may change the gradient; `slope`: the root of the mean square of the rows' slopes."""
@@ -309,7 +318,8 @@ class Problem:
         y, s = self.rows
         s = s[drawn] / s[drawn].sum() if s.size > 1 else np.array([1 / count])
         l2 = np.minimum(self.l2 * self.matrix.shape[0] / count, self.l2 + self._moments[2] ** 2 / count)
-        return replace(self, matrix=self.matrix.take(drawn), rows=Rows(y[drawn], s), l2=l2, coordinates=self.frame)
+        return replace(self, matrix=self.matrix.take(drawn), rows=Rows(y[drawn], s), l2=l2, coordinates=self.frame,
+                       offset=self.offset[drawn] if self.has_offset else self.offset)
 
     def smoothed(self, mu: float) -> "Problem":
         """The same problem with another smoothing, or scale."""

@@ -48,7 +48,8 @@ class LinearRegressor(RegressorMixin, LinearModel):
         s, total = data.shares()
         matrix, among = self._matrix(data)
         l2, l1 = (np.full(matrix.shape[1], float(penalty)) for penalty in self._penalties(total))
-        return Problem(matrix, Rows(numbers(data.y), s), self._loss(), l2, l1, bool(self.fit_intercept), among=among)
+        return Problem(matrix, Rows(numbers(data.y), s), self._loss(), l2, l1, bool(self.fit_intercept), among=among,
+                       offset=data.offset)
 
     def _keep(self, w: Array, b: Array) -> dict[str, Any]:
         return {"coef_": w[0], "intercept_": float(b[0])}

@@ -38,6 +38,8 @@ def solve(problem: Objective, watch: Watch, solver: str | Optimizer = "auto", st
     if isinstance(solver, Optimizer):
         if problem.outputs > 1:
             raise InputError("an optimizer as solver knows no multinomial loss: pass multi_class='ovr'")
+        if problem.has_offset:
+            raise InputError("an optimizer as solver knows no offset: choose solver='auto'")
         steps = through_engine(problem, u, solver, watch.max_iter)
         return replace(watch.follow(steps), how=f"{type(solver).__name__}: it was asked for")
     if solver not in ("auto", *SOLVERS):

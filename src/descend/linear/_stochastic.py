@@ -32,6 +32,8 @@ def svrg(problem: Problem, u: Array) -> Steps:
 
 
 def _epochs(problem: Problem, u: Array, reduced: bool) -> Steps:
+    if problem.has_offset:
+        raise InputError("stochastic steps know no offset here: choose solver='auto'")
     if problem.l1.any():
         raise InputError("stochastic steps have no l1 penalty here: choose solver='auto', or 'coordinate'")
     matrix, rows, (centre, unit) = problem.matrix, problem.rows, problem.frame

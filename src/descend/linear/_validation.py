@@ -12,7 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from descend._sample_weight import checked_weights, weights_of_classes
 from descend.errors import InputError
-from descend.linear._matrix import Array, Matrix, Moments
+from descend.linear._matrix import NONE, Array, Matrix, Moments
 from descend.linear._threads import each, parts
 from descend.linear.files import Blocks
 
@@ -23,13 +23,15 @@ COUNTED = 2**12  # labels
 class Data(NamedTuple):
     """Checked rows: features, targets as they were given, weights (None: all the same), and what looking at them found.
 
-    `moments`: of the columns by rows of equal weight, where they are dense and all rows are there.
+    `moments`: of the columns by rows of equal weight, where they are dense and all rows are there. `offset`: see
+    `Problem`.
     """
 
     X: Any
     y: Any
     weight: Array | None
     moments: Moments | None = None
+    offset: Array = NONE
 
     @property
     def total(self) -> float:
@@ -49,7 +51,7 @@ class Data(NamedTuple):
 
 
 def checked_data(estimator: Any, X: Any, y: Any, sample_weight: Any, *, numeric: bool = False,
-                 reset: bool = True) -> Data:
+                 reset: bool = True, offset: Any = None) -> Data:
     """Features, targets (`y="no_validation"`: there are none) and weights; rows without weight are left out.
 
     `numeric`: targets are numbers. `reset`: the columns need not be those of an earlier call.
@@ -64,15 +66,37 @@ def checked_data(estimator: Any, X: Any, y: Any, sample_weight: Any, *, numeric:
     else:
         X, y = validate_data(estimator, X, y, y_numeric=numeric, **checks)
     X, moments = _checked_features(X, type(estimator).__name__)
-    weight = checked_weights(sample_weight, X)
+    weight, offset = checked_weights(sample_weight, X), checked_offset(offset, X.shape[0])
     if weight is None:
-        return Data(X, y, None, moments)
+        return Data(X, y, None, moments, offset)
     if weight.max() == weight.min():
-        return Data(X, y, None if weight[0] == 1 else weight, moments)
+        return Data(X, y, None if weight[0] == 1 else weight, moments, offset)
     kept = weight > 0
     if kept.all():
-        return Data(X, y, weight, moments)
-    return Data(X[kept], None if y is None else y[kept], weight[kept])
+        return Data(X, y, weight, moments, offset)
+    part = offset[kept] if offset.size else offset
+    return Data(X[kept], None if y is None else y[kept], weight[kept], None, part)
+
+
+def checked_offset(offset: Any, rows: int) -> Array:
+    """A number for each row that is added to its score; or nothing."""
+    if offset is None:
+        return NONE
+    given = np.asarray(offset)
+    if given.dtype.kind not in "biuf" or given.shape != (rows,):
+        raise InputError(f"offset has the shape {given.shape} and the type {given.dtype}: it must be a number for each "
+                         f"of the {rows} rows")
+    strange = ~np.isfinite(given)
+    if strange.any():
+        row = int(strange.argmax())
+        raise InputError(f"offset is {given[row]} at row {row}: it must be finite; leave out rows without an exposure")
+    return np.ascontiguousarray(given, np.float64)
+
+
+def refuse_offset(offset: Any) -> None:
+    """Refuse an offset beside a file."""
+    if offset is not None:
+        raise InputError("offset is given beside a file, whose rows have none: give rows in memory")
 
 
 def later_features(estimator: Any, X: Any) -> Any:

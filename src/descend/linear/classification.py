@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 from scipy.special import log_expit, log_softmax, logsumexp
+from sklearn.utils.validation import check_is_fitted
 
 from descend.errors import InputError
 from descend.linear._compact import centred
+from descend.linear._estimator import fitting
 from descend.linear._from_file import FileProblem
 from descend.linear._losses import HINGE, LOGISTIC, Loss
 from descend.linear._matrix import Array, Matrix, Rows
@@ -14,7 +16,15 @@ from descend.linear._multinomial import MultinomialProblem
 from descend.linear._partial import PartialClassifier
 from descend.linear._perceptron import perceptron
 from descend.linear._solution import Solution, Watch
-from descend.linear._validation import Classes, Data, check_choice, check_number
+from descend.linear._validation import (
+    Classes,
+    Data,
+    check_choice,
+    check_number,
+    checked_classes,
+    checked_data,
+    refuse_offset,
+)
 from descend.linear.files import Blocks
 
 
@@ -72,6 +82,23 @@ class LogisticRegression(PartialClassifier):
         check_number("l1_ratio", self.l1_ratio, high=1.0)
         check_choice("multi_class", self.multi_class, ("multinomial", "ovr"))
 
+    @fitting
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None) -> "LogisticRegression":
+        """Fit to rows `X` with labels `y`; rows may have weights, and of two classes an `offset` that is added to
+        x·w + b. Or to a file beyond memory: `fit(Blocks(…))`.
+        """
+        if isinstance(X, Blocks):
+            refuse_offset(offset)
+            self._fit_blocks(X, y, sample_weight)
+            return self
+        self._check_parameters()
+        data = checked_data(self, X, y, sample_weight, offset=offset)
+        classes = checked_classes(data, self.class_weight)
+        _check_offset(offset, classes.labels)
+        self.classes_ = classes.labels
+        self._minimised(self._problems(data, classes), data)
+        return self
+
     def _loss(self) -> Loss:
         return Loss(LOGISTIC)
 
@@ -101,19 +128,35 @@ class LogisticRegression(PartialClassifier):
                              'memory: to fit to a file pass multi_class="ovr"')
         return problems
 
-    def predict_proba(self, X: Any) -> Array:
-        """The probability of each class, in the order of `classes_`."""
-        return np.exp(self.predict_log_proba(X))
+    def decision_function(self, X: Any, offset: Any = None) -> Array:
+        """Scores: of two classes, that of the second (rows,), with the `offset`; otherwise one for each class."""
+        check_is_fitted(self)
+        _check_offset(offset, self.classes_)
+        return self._scores(X, offset)
 
-    def predict_log_proba(self, X: Any) -> Array:
+    def predict(self, X: Any, offset: Any = None) -> Array:
+        """The label that each row is most like; `offset` as in `fit`."""
+        scores = self.decision_function(X, offset)
+        return self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
+
+    def predict_proba(self, X: Any, offset: Any = None) -> Array:
+        """The probability of each class, in the order of `classes_`; `offset` as in `fit`."""
+        return np.exp(self.predict_log_proba(X, offset))
+
+    def predict_log_proba(self, X: Any, offset: Any = None) -> Array:
         """The logarithms of the probabilities, of which none is −∞, however small the probability is."""
-        scores = self.decision_function(X)
+        scores = self.decision_function(X, offset)
         if scores.ndim == 1:
             return log_expit(np.column_stack([-scores, scores]))
         if self.multi_class == "multinomial" and not hasattr(self, "_streams"):
             return log_softmax(scores, axis=1)
         shares = log_expit(scores)
         return shares - logsumexp(shares, axis=1, keepdims=True)
+
+
+def _check_offset(offset: Any, labels: Array) -> None:
+    if offset is not None and len(labels) > 2:
+        raise InputError(f"offset is given with {len(labels)} classes: it is added to the score of the second of two")
 
 
 class Perceptron(PartialClassifier):

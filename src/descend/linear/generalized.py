@@ -7,11 +7,13 @@ from sklearn.metrics import d2_tweedie_score
 
 from descend._sample_weight import checked_weights
 from descend.errors import InputError
+from descend.linear._estimator import fitting
 from descend.linear._losses import GAMMA, POISSON, TWEEDIE, Loss
 from descend.linear._matrix import Array
 from descend.linear._partial import PartialRegressor
 from descend.linear._problem import Problem
-from descend.linear._validation import Data, check_choice, check_number, judging_targets
+from descend.linear._validation import Data, check_choice, check_number, checked_data, judging_targets, refuse_offset
+from descend.linear.files import Blocks
 
 
 class LogRegressor(PartialRegressor):
@@ -42,15 +44,29 @@ class LogRegressor(PartialRegressor):
             raise InputError("y is 0 in all rows: the best that can be expected is 0, which has no logarithm")
         return super()._problem(data)
 
-    def predict(self, X: Any) -> Array:
-        """What is expected of each row."""
-        return np.exp(self._scores(X))
+    @fitting
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None) -> "LogRegressor":
+        """Fit to rows `X` with targets `y`; rows may have weights, and an `offset` that is added to x·w + b: of
+        rows that were exposed for different times, the logarithm of the time. Or to a file: `fit(Blocks(…))`.
+        """
+        if isinstance(X, Blocks):
+            refuse_offset(offset)
+            self._fit_blocks(X, y, sample_weight)
+            return self
+        self._check_parameters()
+        data = checked_data(self, X, y, sample_weight, numeric=True, offset=offset)
+        self._minimised([self._problem(data)], data)
+        return self
 
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+    def predict(self, X: Any, offset: Any = None) -> Array:
+        """What is expected of each row; `offset` as in `fit`."""
+        return np.exp(self._scores(X, offset))
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None) -> float:
         """D², the share of the deviance that is explained; 1 at best, 0 for a constant."""
         y = judging_targets(X, y)
         weight = checked_weights(sample_weight, y)
-        return float(d2_tweedie_score(y, self.predict(X), sample_weight=weight, power=self._power()))
+        return float(d2_tweedie_score(y, self.predict(X, offset), sample_weight=weight, power=self._power()))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

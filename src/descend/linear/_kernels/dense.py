@@ -16,7 +16,7 @@ LINE = 64  # bytes of a line of memory
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def sweep_rows(start, stop, X, w, b, place, p, mu, y, s, z, foresee):
+def sweep_rows(start, stop, X, w, b, place, p, mu, y, s, offset, z, foresee):
     """One pass over rows in C order: see `Matrix.sweep`."""
     columns = X.shape[1]
     step = max(16, min(1024, CACHE // max(columns, 1)))
@@ -29,7 +29,7 @@ def sweep_rows(start, stop, X, w, b, place, p, mu, y, s, z, foresee):
             for j in range(columns):
                 score += X[first + i, j] * w[j]
             scores[i] = score
-        judge(place, first, count, p, mu, y, s, scores, z, r, spare, sums)
+        judge(place, first, count, p, mu, y, s, offset, scores, z, r, spare, sums)
         following = min(step, stop - first - count)
         last = count - count % 4
         for i in range(0, last, 4):
@@ -73,7 +73,7 @@ def add_rows(i, X, r, q, t, one, low, high):
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def sweep_columns(start, stop, X, w, b, place, p, mu, y, s, z, foresee):
+def sweep_columns(start, stop, X, w, b, place, p, mu, y, s, offset, z, foresee):
     """The same for a matrix in Fortran's order; four columns at a time, so that what goes with rows is seldom read."""
     columns = X.shape[1]
     step = max(16, min(4096, 2 * CACHE // max(columns, 1)))
@@ -82,7 +82,7 @@ def sweep_columns(start, stop, X, w, b, place, p, mu, y, s, z, foresee):
     for first in range(start, stop, step):
         count = min(step, stop - first)
         _scores_of_columns(first, count, X, w, b, scores)
-        judge(place, first, count, p, mu, y, s, scores, z, r, spare, sums)
+        judge(place, first, count, p, mu, y, s, offset, scores, z, r, spare, sums)
         for k in range(r.shape[0]):
             _add_columns(first, count, X, r[k], out[k])
     return sums, out

@@ -29,17 +29,24 @@ def room(count, foresee):
 
 
 @njit(cache=True, nogil=True)
-def judge(place, first, count, p, mu, y, s, scores, z, r, spare, sums):
+def judge(place, first, count, p, mu, y, s, offset, scores, z, r, spare, sums):
     """Judge `count` rows from `first` on by their scores: fill `r`, add to `sums`, and keep the scores in `z`.
 
-    `place`: of what `judge_of` makes for a loss. `z` holds the last scores, at which the slopes of these were foreseen,
-    where `r` has room for them: see `Matrix.sweep`.
+    `place`: of what `judge_of` makes for a loss. `offset`: is added to the scores, if there is one; ℓ(z + o) has the
+    conjugate ℓ*(r) − r o. `z` holds the last scores, at which the slopes of these were foreseen, where `r` has room for
+    them: see `Matrix.sweep`.
     """
     for i in range(count):
         spare[2, i] = weight_of(s, first + i)
+    if offset.size > 0:
+        for i in range(count):
+            scores[i] += offset[first + i]
     run(place, (np.intp(first), np.intp(count), np.float64(p), np.float64(mu), y, scores, z, r, spare))
     slopes, losses, conjugates, weights = r[0], spare[0], spare[1], spare[2]
     if r.shape[0] > 1:
+        if offset.size > 0:
+            for i in range(count):
+                conjugates[i] -= r[1, i] * offset[first + i]
         for side in range(2):
             sums[2 + side] += _total_of_side(count, weights, conjugates, r[1], side)
         sums[6] += _squares(count, weights, r[1])

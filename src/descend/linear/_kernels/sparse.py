@@ -13,14 +13,14 @@ ROWS = 1024  # of a block
 
 
 @njit(cache=True, nogil=True)
-def sweep(start, stop, data, indices, indptr, w, b, place, p, mu, y, s, z, foresee):
+def sweep(start, stop, data, indices, indptr, w, b, place, p, mu, y, s, offset, z, foresee):
     """One pass over rows: see `Matrix.sweep`."""
     scores, (r, spare) = np.empty(ROWS), room(ROWS, foresee)
     out, sums = np.zeros((r.shape[0], w.size)), np.zeros(SUMS)
     for first in range(start, stop, ROWS):
         count = min(ROWS, stop - first)
         score_rows(first, count, data, indices, indptr, w, b, scores)
-        judge(place, first, count, p, mu, y, s, scores, z, r, spare, sums)
+        judge(place, first, count, p, mu, y, s, offset, scores, z, r, spare, sums)
         for i in range(count):
             add_row(r[0, i], data, indices, indptr[first + i], indptr[first + i + 1], out[0])
         if foresee:

@@ -32,12 +32,12 @@ def scores_columns(start, stop, X, chosen, w, b, out):
 
 
 @njit(cache=True, nogil=True)
-def slopes(start, stop, place, p, mu, y, s, scores, z, r):
+def slopes(start, stop, place, p, mu, y, s, offset, scores, z, r):
     """Weighted slopes, and perhaps those foreseen below and above 0, as the rows of r; the sums of `judging.judge`."""
     sums, (part, spare) = np.zeros(SUMS), room(ROWS, r.shape[0] > 1)
     for first in range(start, stop, ROWS):
         count = min(ROWS, stop - first)
-        judge(place, first, count, p, mu, y, s, scores[first:stop], z, part, spare, sums)
+        judge(place, first, count, p, mu, y, s, offset, scores[first:stop], z, part, spare, sums)
         r[:, first : first + count] = part[:, :count]
     return sums
 

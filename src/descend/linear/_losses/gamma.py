@@ -41,5 +41,5 @@ def _steepest(z: Array, y: Array, _p: float, _mu: float) -> float:
         return max(1.0, float(np.max(y * np.exp(-z))))
 
 
-KIND = Kind(__name__, steepest=_steepest, strict=True,
+KIND = Kind(__name__, steepest=_steepest, link=log, strict=True,
             in_jax=lambda z, y, _p, _mu: y * jnp.exp(-z) - 1 + z - jnp.log(y))

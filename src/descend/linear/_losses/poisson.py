@@ -57,5 +57,5 @@ def without_logarithm(rows: int, border: int) -> str:
             "counts, so that their rate has no logarithm; a penalty gives it one")
 
 
-KIND = Kind(__name__, steepest=_steepest, strict=True, recession=Recession(falls, without_logarithm),
+KIND = Kind(__name__, steepest=_steepest, link=log, strict=True, recession=Recession(falls, without_logarithm),
             in_jax=lambda z, y, _p, _mu: losses.poisson(z, y))

@@ -79,6 +79,6 @@ def _told(rows: int, border: int) -> str:
             "that what is expected of them has no logarithm; a penalty gives it one")
 
 
-KIND = Kind(__name__, steepest=_steepest, strict=True, recession=Recession(falls, _told),
+KIND = Kind(__name__, steepest=_steepest, link=log, strict=True, recession=Recession(falls, _told),
             in_jax=lambda z, y, p, _mu: (jnp.exp((2 - p) * z) / (2 - p) + y * jnp.exp((1 - p) * z) / (p - 1)
                                          - y ** (2 - p) / ((2 - p) * (p - 1))))
