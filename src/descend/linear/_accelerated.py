@@ -7,18 +7,18 @@ O'Donoghue and Candès (2015), "Adaptive restart for accelerated gradient scheme
 """
 
 import math
-from typing import Any
 
 import numpy as np
 
 from descend.linear._matrix import Array
+from descend.linear._objective import Objective
 from descend.linear._problem import Point
 from descend.linear._solution import Steps
 
 GROW, SHRINK = 2.0, 0.9  # of the curvature L: where a step was too long, and after each
 
 
-def accelerated(problem: Any, u: Array) -> Steps:
+def accelerated(problem: Objective, u: Array) -> Steps:
     """Descend from u."""
     z, threshold = problem.scores(), problem.threshold
     point = problem.evaluate(u, z, bounded=False)

@@ -19,6 +19,7 @@ from descend.linear._decrement import in_precision, without_proof
 from descend.linear._from_file import FileProblem, FileTargets, Survey, problem_of_file
 from descend.linear._least_squares import is_least_squares, least_squares
 from descend.linear._matrix import Array, Matrix
+from descend.linear._objective import Objective
 from descend.linear._problem import Among
 from descend.linear._product import scores_of
 from descend.linear._solution import Solution, Watch
@@ -69,14 +70,14 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         """The same the other way."""
         return np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
 
-    def _solved(self, problem: Any, watch: Watch, start: Array | None) -> Solution:
+    def _solved(self, problem: Objective, watch: Watch, start: Array | None) -> Solution:
         """The minimum of one problem."""
         if self.solver == "auto" and is_least_squares(problem):
             return least_squares(problem, watch, start)
         return solve(problem, watch, self.solver, start)
 
     def _solved_together(
-        self, problems: Sequence[Any], starts: Sequence[Array | None], interrupted: Interruption
+        self, problems: Sequence[Objective], starts: Sequence[Array | None], interrupted: Interruption
     ) -> list[Solution]:
         """The minima of all problems at once, if they can be had so, and no callback is to follow each."""
         if getattr(self, "_skl_callbacks", None):
@@ -85,13 +86,13 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         solutions = solve_together(problems, watches, self.solver, starts)
         return [_judged(*pair, self.tol) for pair in zip(problems, solutions, strict=False)]
 
-    def _minimised(self, problems: Sequence[Any], data: Data) -> list[Solution]:
+    def _minimised(self, problems: Sequence[Objective], data: Data) -> list[Solution]:
         """Solve the problems, with callbacks, and set what was learnt and how it went as attributes; also when Ctrl-C
         ends it."""
         with interrupts() as interrupted:
             return self._learnt(problems, data, interrupted)
 
-    def _learnt(self, problems: Sequence[Any], data: Data, interrupted: Interruption) -> list[Solution]:
+    def _learnt(self, problems: Sequence[Objective], data: Data, interrupted: Interruption) -> list[Solution]:
         """The same; `interrupted` is set to end it."""
         self.__dict__.pop("_streams", None)  # what `partial_fit` has learnt
         several = len(problems) > 1
@@ -104,7 +105,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         found = self._solved_together(problems, starts, interrupted)
         for number, (problem, start) in enumerate(zip(problems, starts, strict=True)):
 
-            def reached(u: Array, number: int = number, problem: Any = problem) -> dict[str, Any]:
+            def reached(u: Array, number: int = number, problem: Objective = problem) -> dict[str, Any]:
                 parts[number] = _in_users_units(problem, u)
                 return self._keep(*_stacked(parts))
 
@@ -125,7 +126,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         context.call_on_fit_task_end(estimator=self, **told, reconstruction_attributes={})
         return solutions
 
-    def _starts(self, problems: Sequence[Any]) -> list[Array | None]:
+    def _starts(self, problems: Sequence[Objective]) -> list[Array | None]:
         """Where to begin: at what was learnt before, if that is wanted and fits."""
         if getattr(self, "warm_start", False) and hasattr(self, "coef_"):
             w, b = self._kept()
@@ -136,8 +137,9 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
                 return [problem.from_user(row, float(one)) for problem, row, one in zip(problems, w, b, strict=True)]
         return [None] * len(problems)
 
-    def _followed(self, problem: Any, start: Array | None, context: Any, reached: Callable[[Array], dict[str, Any]],
-                  told: dict[str, Any], interrupted: Interruption) -> Solution:
+    def _followed(self, problem: Objective, start: Array | None, context: Any,
+                  reached: Callable[[Array], dict[str, Any]], told: dict[str, Any],
+                  interrupted: Interruption) -> Solution:
         """One problem's solution; after each iteration the callbacks are asked whether to go on."""
         recession = Recession(problem)
         heard = bool(getattr(self, "_skl_callbacks", None))
@@ -250,7 +252,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         return tags
 
 
-def _judged(problem: Any, solution: Solution, tol: float) -> Solution:
+def _judged(problem: Objective, solution: Solution, tol: float) -> Solution:
     """The solution with what can be said of it in the end, and of the user's columns."""
     solution = in_precision(problem, without_proof(problem, solution, tol), tol)
     among = getattr(problem, "among", None)
@@ -259,7 +261,7 @@ def _judged(problem: Any, solution: Solution, tol: float) -> Solution:
     return replace(solution, dependent=among.places[solution.dependent], separating=among.places[solution.separating])
 
 
-def _in_users_units(problem: Any, u: Array | None) -> tuple[Array, Any]:
+def _in_users_units(problem: Objective, u: Array | None) -> tuple[Array, Any]:
     """Coefficients and intercepts."""
     return problem.coefficients(np.zeros(problem.size) if u is None else u)
 

@@ -17,6 +17,7 @@ Reference: Björck (1996), *Numerical Methods for Least Squares Problems*, secti
 """
 
 from dataclasses import replace
+from typing import TypeGuard
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, lsqr
@@ -37,7 +38,7 @@ REFINED = 5  # steps at most
 LESS = 0.5  # of the last step: where it is not as much shorter, it is all rounding
 
 
-def is_least_squares(problem: Objective) -> bool:
+def is_least_squares(problem: Objective) -> TypeGuard[Problem]:
     """Whether a problem is one of these."""
     if not (problem.in_memory and problem.loss.kind.quadratic):
         return False

@@ -7,10 +7,11 @@ rows are typical, and from there a step or two on all of them are enough. The du
 slopes that it foresaw, at no further pass; see `Sums`.
 """
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from descend.linear._curvature import Curvature
 from descend.linear._matrix import Array
+from descend.linear._objective import Objective
 from descend.linear._problem import Point
 from descend.linear._solution import Steps, Watch
 
@@ -37,7 +38,7 @@ class Smooth(Protocol):
     def triangle(self, z: Array, V: Array) -> Array | None: ...
 
 
-def sampled_newton(problem: Any, u: Array) -> Steps:
+def sampled_newton(problem: Objective, u: Array) -> Steps:
     """Descend from u on samples of the rows, each greater than the last, and from where that leads, on all of them."""
     rows, columns = problem.matrix.shape
     count, goal = TYPICAL * (columns + 1), min(max(rows // SHARE, TYPICAL * problem.size), rows // 4)
