@@ -89,6 +89,12 @@ class Curvature:
         along, about = abs(self.basis.T @ scaled), SURE * (abs(self.basis.T) @ blurred)
         return 0.5 * float(np.sum(((along + about) / self.roots) ** 2))
 
+    def left_out(self, gradient: Array, u: Array) -> float:
+        """What a point `u` can gain along directions that are left out, going as far as it is long: what is rounding in
+        the columns has slopes all the same, and its coefficients may lie in one column or in another."""
+        length = np.linalg.norm(u / np.where(self.scale > 0, self.scale, 1.0))
+        return SURE * float(length * np.linalg.norm(self.null.T @ gradient))
+
     def nearest(self, u: Array, unit: Array) -> Array:
         """The least `unit`·u, but for the last, that is reached along directions in which nothing changes."""
         if not self.null.shape[1]:

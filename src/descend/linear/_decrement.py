@@ -38,7 +38,8 @@ def decrement(problem: Objective, curvature: Curvature, point: Point, z: Array) 
     slope, blur = fixed.slope(point.value, z), problem.blur(*problem.to_user(point.u))
     if not np.isfinite(slope):
         return float("inf")
-    return curvature.decrement(point.gradient, problem.noise(slope), slope) + 0.5 * fixed.bend(z) * blur**2
+    seen = curvature.decrement(point.gradient, problem.noise(slope), slope)
+    return seen + curvature.left_out(point.gradient, point.u) + 0.5 * fixed.bend(z) * blur**2
 
 
 def rounding_of_squares(problem: Objective, u: Array, value: float) -> float:
