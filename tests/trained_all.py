@@ -1,6 +1,7 @@
 """`python trained_all.py FOLDER`: trainings of all kinds, each in a child of a process with surroundings of its own.
 
 With `--dies`, each child dies as soon as it has written a checkpoint, where it writes one; the next time it goes on.
+With `--one-core`, all of them have a single one.
 """
 
 import os
@@ -57,7 +58,9 @@ def child(kind: str, dies: bool) -> None:
     main()
 
 
-def train(folder: Path, kinds: list[str], dies: bool) -> None:
+def train(folder: Path, kinds: list[str], dies: bool, one_core: bool) -> None:
+    if one_core:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     for name in IMPORTED:
         import_module(name)
     for kind in kinds:
@@ -74,4 +77,5 @@ if __name__ == "__main__":
     asked.add_argument("folder", type=Path)
     asked.add_argument("--kinds", nargs="*", default=[*KINDS, "minimize"])
     asked.add_argument("--dies", action="store_true")
+    asked.add_argument("--one-core", action="store_true")
     train(**vars(asked.parse_args()))

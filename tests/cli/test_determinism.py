@@ -17,9 +17,9 @@ ONE = {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "Asia/Kolkata", "NUMBA_NUM_TH
 OTHER = {"PYTHONHASHSEED": "2", "LC_ALL": "C.UTF-8", "TZ": "America/Lima"}
 
 
-def trained(folder, surroundings, *options, before=None):
+def trained(folder, surroundings, *options):
     command = [sys.executable, trained_all.__file__, folder, *options]
-    subprocess.run(command, env=os.environ | surroundings, check=True, preexec_fn=before)
+    subprocess.run(command, env=os.environ | surroundings, check=True)
 
 
 def test_surroundings_that_no_number_depends_on(tmp_path: Path) -> None:
@@ -35,6 +35,5 @@ def test_surroundings_that_no_number_depends_on(tmp_path: Path) -> None:
     for name in whole:
         np.testing.assert_array_equal(whole[name], resumed[name])
     if hasattr(os, "sched_setaffinity"):
-        on_one_core = lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-        trained(tmp_path / "one core", {}, "--kinds", "linear", before=on_one_core)
+        trained(tmp_path / "one core", {}, "--kinds", "linear", "--one-core")
         assert outcome_of(tmp_path / "one core" / "linear" / "run") == outcome_of(tmp_path / "whole" / "linear" / "run")
