@@ -65,7 +65,7 @@ def test_bytes_stay_bytes_until_a_step(digits, monkeypatch):
     def spy(loss, network, data, **settings):
         raise SeenError(data[0].dtype)
 
-    monkeypatch.setattr("descend.neural._estimator.minimize", spy)
+    monkeypatch.setattr("descend.neural._estimator.Trainer.begin", spy)
     X, _, y, _ = digits
     with pytest.raises(SeenError, match="uint8"):
         small().fit(X, y)

@@ -38,7 +38,7 @@ class Start:
 
 
 class NeuralEstimator(BaseEstimator):
-    """A network that is trained on examples through `minimize`.
+    """A network that is trained on examples by a `Trainer`, as `minimize` has it.
 
     A concrete estimator takes these settings in its constructor, and says how data become inputs (`_inputs`) and what
     network is trained on them (`_start`).
