@@ -120,7 +120,7 @@ def is_killed(process, after):
 @pytest.mark.parametrize("kind", KINDS)
 def test_trainings_of_all_kinds_go_on_after_random_kills(kind, tmp_path):
     """Killed at moments that are drawn from all of its time, from its first line to its last file."""
-    command, moments, wanted, kills = training(kind, tmp_path), random.Random(kind), times(2), 0
+    command, moments, wanted, kills = training(kind, tmp_path), random.Random(kind), times(1), 0
     begin = lambda out: started(tmp_path, *command, "--resume", "--out", out, prepare=saves_all_the_time)
     began, process = time.monotonic(), begin("whole")
     assert not is_killed(process, PATIENCE)

@@ -87,7 +87,7 @@ def test_changed_checkpoints_are_gone_on_with_or_refused(saved, tmp_path):
 
 @pytest.mark.slow
 def test_many_changed_checkpoints_are_gone_on_with_or_refused(saved, tmp_path):
-    for seed in range(1000, 1000 + times(200)):
+    for seed in range(1000, 1000 + times(100)):
         resumed(saved, tmp_path / "run", seed)
 
 
