@@ -88,7 +88,10 @@ def _their_minimize(method: str) -> Method:
             both, hessian = jax.jit(jax.value_and_grad(problem.loss)), jax.jit(jax.hessian(problem.loss))
             told = lambda b: tuple(np.asarray(part, np.float64) for part in both(b))
             curved = {"hess": lambda b: np.asarray(hessian(b))} if method == "trust-exact" else {}
-            end = scipy.optimize.minimize(told, start, jac=True, method=method, **curved)
+            try:
+                end = scipy.optimize.minimize(told, start, jac=True, method=method, **curved)
+            except ValueError:  # trust-exact, where a Hessian overflows: that is no success, and solves nothing
+                return start, 0, False
         return end.x, int(end.nfev), bool(end.success)
 
     return solve
