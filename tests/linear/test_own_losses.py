@@ -127,6 +127,7 @@ def own_loss(folder: Path, text: str) -> Any:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # which is not made anew within a second of the last change
     yield tmp_path
     sys.modules.pop("my_log_cosh", None)
 
