@@ -5,6 +5,7 @@ as long as a part of the rows takes. Nothing checks that an address belongs to a
 `Kind`, which compiles for the types of the arrays that a kernel is given.
 """
 
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ Number = types.float64
 
 def address(function: Any, kinds: Any, result: Any = Number) -> int:
     """Where a compiled function lies, as it was compiled for arguments of these types."""
-    compiled = function.get_compile_result(result(*kinds))
-    return int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name))
+    code, described = attrgetter("library", "fndesc")(function.get_compile_result(result(*kinds)))
+    return int(code.get_pointer_to_function(described.llvm_cfunc_wrapper_name))
 
 
 def _call(context, builder, result, kinds, place, values):
