@@ -67,7 +67,7 @@ class Trial:
 @dataclass(frozen=True)
 class Search:
     """How the learning rate of a descent was found: the last trials, the steps that each took, and the rate; `seen`:
-    whether one of them led clearly below the start, as otherwise the rate is a usual one."""
+    whether one of them led clearly below the start, as otherwise the rate is little more than a guess."""
 
     trials: tuple[Trial, ...]
     steps_each: int
