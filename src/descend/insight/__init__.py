@@ -1,0 +1,1 @@
+"""What is seen of a run beside its numbers: how its loss curves, what it looks like, and what went wrong."""
