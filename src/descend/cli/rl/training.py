@@ -21,7 +21,7 @@ from descend.rl import A2C, PPO, Algorithm, Reinforce, Result, environments
 from descend.rl.backends import backend_for
 from descend.rl.evaluation import MAX_EPISODE_STEPS
 from descend.rl.playing import play
-from descend.tables.folder import RunFolder, claimed
+from descend.tasks.common.folder import RunFolder, claimed
 
 if TYPE_CHECKING:
     import pandas
