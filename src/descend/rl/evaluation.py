@@ -9,15 +9,15 @@ import numpy as np
 
 from descend._tree import Tree, join, split
 from descend.engine.descent import Static
-from descend.rl._distributions import within
+from descend.rl._distributions import environment_action
 from descend.rl._moments import Moments, normalized
-from descend.rl._network import acting
+from descend.rl._network import actor_of
 from descend.rl._rollouts import GENERATOR, KEY_WORDS
 from descend.rl.environments import Environment
 
 EPISODES = 100
-LARGEST_REWARD = 1e15  # a sum of many is squared, in single precision
-LONGEST = 10_000  # steps of an episode in an environment without a time limit
+MAX_REWARD = 1e15  # a sum of many is squared, in single precision
+MAX_EPISODE_STEPS = 10_000  # steps of an episode in an environment without a time limit
 
 
 class Episodes(NamedTuple):
@@ -44,8 +44,8 @@ def evaluate(environment: Environment, network: Any, moments: Moments | None, se
 def _evaluate(
     environment: Environment, rest: Static, numbers: Tree, moments: Any, words: jax.Array
 ) -> tuple[Any, Any, Any]:
-    limit = environment.time_limit or LONGEST
-    act = acting(join(numbers, rest.thaw()))
+    limit = environment.time_limit or MAX_EPISODE_STEPS
+    act = actor_of(join(numbers, rest.thaw()))
     keys = jax.random.wrap_key_data(words, impl=GENERATOR)
     key = keys[0]
 
@@ -53,7 +53,8 @@ def _evaluate(
         i, states, returns, lengths, ended = carry
         action = act(normalized(moments, jax.vmap(environment.observe)(states))).mode()
         keys = jax.random.split(jax.random.fold_in(key, i), EPISODES)
-        states, rewards, terminated = jax.vmap(environment.step)(states, within(environment.actions, action), keys)
+        chosen = environment_action(environment.actions, action)
+        states, rewards, terminated = jax.vmap(environment.step)(states, chosen, keys)
         returns = returns + jnp.where(ended, 0, rewards)
         return i + 1, states, returns, lengths + ~ended, ended | terminated
 

@@ -17,22 +17,22 @@ from descend.errors import InputError
 from descend.observers import Observer, Progress
 from descend.rl._result import Result
 from descend.rl._training import Training
-from descend.rl._worlds import Compiled
+from descend.rl.backends import JaxBackend
 from descend.training import Result as Descended
 from descend.training import Trainer
 
-LOOK = 0.5  # seconds, after which a member looks whether it was interrupted
+POLL_SECONDS = 0.5  # seconds, after which a member looks whether it was interrupted
 
 
-def side_by_side(
+def train_population(
     training: Training, seeds: Iterable[int], observers: Sequence[Observer],
     checkpoint: str | Path | Checkpoint | None, **asked: Any,
 ) -> Result:  # fmt: skip
     """What came of a training for each of the seeds, each on a thread of its own; Ctrl-C ends all of them."""
     numbers = _distinct(training, seeds)
-    board = Board(len(numbers), observers)
+    board = PopulationProgress(len(numbers), observers)
     members = [dataclasses.replace(training, seed=number) for number in numbers]
-    trainers = [member.begun(observers=[partial(board.tell, i)], checkpoint=_own(checkpoint, member.seed), **asked)
+    trainers = [member.begin(observers=[partial(board.tell, i)], checkpoint=_own(checkpoint, member.seed), **asked)
                 for i, member in enumerate(members)]  # fmt: skip
     with ExitStack() as stack:
         for observer in observers:
@@ -42,13 +42,13 @@ def side_by_side(
 
         def drive(trainer: Trainer) -> Descended:
             with trainer:
-                while trainer.advance(seconds=LOOK).reason is None and not interrupted.is_set():
+                while trainer.advance(seconds=POLL_SECONDS).reason is None and not interrupted.is_set():
                     pass
             return trainer.result()
 
         def ended(member: Training, trainer: Trainer) -> Result:
             try:
-                return member.ended(trainer, drive)
+                return member.finish(trainer, drive)
             except BaseException:
                 interrupted.set()  # of the others
                 raise
@@ -56,7 +56,7 @@ def side_by_side(
         return Result.of(on_threads(ended, members, trainers))
 
 
-class Board:
+class PopulationProgress:
     """What observers are told of several descents, once each has begun: how far the one is that has come least far,
     with the last entries of all, and the median of each of their validations."""
 
@@ -83,9 +83,9 @@ def _distinct(training: Training, seeds: Iterable[int]) -> list[int]:
     numbers = [int(seed) for seed in seeds]
     if not numbers or len(set(numbers)) < len(numbers):
         raise InputError(f"seeds must be different from each other, and at least one, but are {numbers}")
-    if not isinstance(training.world, Compiled):
-        raise InputError(f"{training.world.name} is played on the host, where policies cannot be trained side by side: "
-                         "train one seed after the other, seed=")
+    if not isinstance(training.backend, JaxBackend):
+        raise InputError(f"{training.backend.name} is played on the host, where policies cannot be trained side by "
+                         "side: train one seed after the other, seed=")
     if training.network is not None:
         raise InputError("network= is given, but several seeds need a network of each: train one after the other")
     return numbers

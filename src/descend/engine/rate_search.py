@@ -53,7 +53,7 @@ RISE, LONGEST = 0.05, 10**9  # the warm-up's share of a descent; the length of o
 USUAL_STEPS = 5000  # how long a descent without an end is thought to be, where its decay depends on it
 BETA2 = 0.98  # fewer steps than usual are averaged over, so that shorter descents, too, have seen enough
 FORGOTTEN, PASSES, MOST_DECAY = 2.0, 3.0, 1.0  # c at one parameter for each example, after so many passes; most decay
-UNKNOWN_CROWDING = 0.25  # parameters for each example, where nobody knows how many these are: little is forgotten
+UNKNOWN_PER_EXAMPLE = 0.25  # parameters for each example, where nobody knows how many these are: little is forgotten
 
 
 @dataclass(frozen=True)
@@ -81,15 +81,15 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Race:
+class RateSearch:
     """The search for a learning rate, for a descent of `steps` steps; `None`, if it has no end.
 
-    `crowding`: the parameters for each example. `passes`: over all examples, in these steps. `within`: what is put
+    `per_example`: the parameters for each example. `passes`: over all examples, in these steps. `within`: what is put
     around the rule, such as an average.
     """
 
     steps: int | None
-    crowding: float = UNKNOWN_CROWDING
+    per_example: float = UNKNOWN_PER_EXAMPLE
     passes: float = math.inf
     within: Callable[[Optimizer], Optimizer] = lambda rule: rule
 
@@ -150,7 +150,7 @@ class Race:
 
     def _decay(self, rate: float) -> float:
         """By which as much is forgotten as should be, at a mean rate of half the highest."""
-        forgotten = FORGOTTEN * self.crowding**0.5 * min(self.passes / PASSES, 1.0)
+        forgotten = FORGOTTEN * self.per_example**0.5 * min(self.passes / PASSES, 1.0)
         return min(forgotten / (rate * (self.steps or USUAL_STEPS) / 2), MOST_DECAY)
 
     def _rule(self, rate: float, rise: float, steps: float, decay: float) -> Optimizer:

@@ -11,7 +11,7 @@ from toy_worlds import Walk
 from compiling import programs
 from descend import InputError
 from descend.engine.storing import read_arrays, tree_to_arrays
-from descend.rl import PPO, _members
+from descend.rl import PPO, _population
 
 SEEDS = (5, 1, 7)
 QUICK = PPO(num_envs=4, num_steps=16, epochs=4, minibatches=2, learning_rate=3e-3)
@@ -59,7 +59,7 @@ def test_observers_are_told_of_the_one_that_has_come_least_far():
 
 
 def test_an_interrupt_ends_all_and_each_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(_members, "LOOK", 0.01)  # seconds, after which none of them is at its end
+    monkeypatch.setattr(_population, "POLL_SECONDS", 0.01)  # seconds, after which none of them is at its end
     train = lambda **more: QUICK.train(Walk(solved_at=None), steps=3200, seeds=SEEDS, **more)
     told = []
 
@@ -86,7 +86,7 @@ def test_they_share_what_is_compiled(together):  # which has compiled how to eva
 
 
 def test_an_error_of_one_ends_all(tmp_path, monkeypatch):
-    monkeypatch.setattr(_members, "LOOK", 0.01)
+    monkeypatch.setattr(_population, "POLL_SECONDS", 0.01)
 
     def fail(progress):
         raise RuntimeError("of whoever looks on")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from descend import begin, minimize
-from descend.engine.search import (
+from descend.engine.rate_search import (
     BETA2,
     CAREFUL_RATE,
     FORGOTTEN,
@@ -20,9 +20,9 @@ from descend.engine.search import (
     MOST_DECAY,
     PASSES,
     TRIALS,
-    UNKNOWN_CROWDING,
+    UNKNOWN_PER_EXAMPLE,
     USUAL_RATE,
-    Race,
+    RateSearch,
     Search,
     Trial,
     next_rates,
@@ -85,7 +85,7 @@ class TestSearch:
 
     @pytest.mark.parametrize("steps", [1, 100, 3_000, 10**7, None])
     def test_its_cost_is_bounded(self, steps):
-        each = Race(steps).steps_each
+        each = RateSearch(steps).steps_each
         assert LEAST <= each <= MOST
         assert 3.2 * each <= max(0.13 * (steps or math.inf), 160)
         assert (TRIALS + 0.2) * each <= max(0.21 * (steps or math.inf), 260)
@@ -99,10 +99,10 @@ class TestSearch:
             taken.append(n)
             return run.advance(n)
 
-        monkeypatch.setattr("descend.engine.search.advance", counted)
+        monkeypatch.setattr("descend.engine.rate_search.advance", counted)
         run = begin(lambda w, batch: jnp.mean(batch) + 0.0 * w.sum(), np.zeros(6), Y,
-                    optimizer=Race(steps).rule(USUAL_RATE), batch_size=10)
-        found = Race(steps)(run, lambda: False, lambda *_: None)
+                    optimizer=RateSearch(steps).rule(USUAL_RATE), batch_size=10)
+        found = RateSearch(steps)(run, lambda: False, lambda *_: None)
         assert not found.seen
         assert 250 < sum(taken) <= max(steps / 2, 1200)
 
@@ -169,7 +169,7 @@ class TestMinimize:
         unknown = IterableBatches(lambda epoch: [(X[:50], Y[:50])])
         fit = minimize(squares, np.zeros(6), unknown, steps=100)
         rule = fit.run.descent.optimizer
-        forgotten = FORGOTTEN * UNKNOWN_CROWDING**0.5
+        forgotten = FORGOTTEN * UNKNOWN_PER_EXAMPLE**0.5
         assert rule.weight_decay == pytest.approx(min(forgotten / (fit.search.rate * 50), MOST_DECAY))
 
     def test_whole_functions_are_left_to_a_line_search(self):
@@ -209,13 +209,13 @@ class TestMinimize:
         whole = minimize(squares, np.zeros(6), (X, Y), steps=5000)
         interrupted = minimize(squares, np.zeros(6), (X, Y), **settings, observers=[interrupt_after(30)])
         assert interrupted.reason.name == "interrupted"
-        monkeypatch.setattr(Race, "__call__", lambda *_: pytest.fail("searched again"))
+        monkeypatch.setattr(RateSearch, "__call__", lambda *_: pytest.fail("searched again"))
         resumed = minimize(squares, np.zeros(6), (X, Y), **settings, resume=True)
         assert resumed.search == whole.search
         assert np.asarray(resumed.params).tobytes() == np.asarray(whole.params).tobytes()
 
     def test_interrupted_while_it_searches_it_searches_again(self, tmp_path, monkeypatch):
-        whole, trial, tried = minimize(squares, np.zeros(6), (X, Y), steps=50), Race._forks, []
+        whole, trial, tried = minimize(squares, np.zeros(6), (X, Y), steps=50), RateSearch._forks, []
 
         def tries(race, run, rates, steps):
             tried.append(rates)
@@ -225,7 +225,7 @@ class TestMinimize:
 
         settings = {"steps": 50, "checkpoint": tmp_path / "run", "resume": True}
         with monkeypatch.context() as patch:
-            patch.setattr(Race, "_forks", tries)
+            patch.setattr(RateSearch, "_forks", tries)
             interrupted = minimize(squares, np.zeros(6), (X, Y), **settings)
         assert (interrupted.reason.name, interrupted.reason.step, len(tried)) == ("interrupted", 0, 2)
         resumed = minimize(squares, np.zeros(6), (X, Y), **settings)

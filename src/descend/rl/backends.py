@@ -7,14 +7,14 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 
 from descend.errors import InputError
-from descend.rl._evaluation import Episodes, evaluate
 from descend.rl._moments import Moments
 from descend.rl._rollouts import Rollouts
 from descend.rl.environments import Box, Discrete, Environment, ids, make
+from descend.rl.evaluation import Episodes, evaluate
 
 
 @runtime_checkable
-class World(Protocol):
+class EnvironmentBackend(Protocol):
     """What training must know of an environment, whichever kind it is; `origin`: what it was found by, if not an id."""
 
     name: str
@@ -36,7 +36,7 @@ class World(Protocol):
         """Let go of what evaluations were made in."""
 
 
-class Compiled:
+class JaxBackend:
     """The world of an environment that is written in JAX.
 
     **Raises** `InputError` for an environment whose functions do not fit together.
@@ -60,7 +60,7 @@ class Compiled:
         """There is nothing to let go of."""
 
 
-def found(environment: Any) -> World:
+def backend_for(environment: Any) -> EnvironmentBackend:
     """The world that was meant; of `module:id`, the module is imported.
 
     **Raises** `InputError` for an id that nobody knows, with those that are most like it.
@@ -71,18 +71,18 @@ def found(environment: Any) -> World:
         environment = imported(environment)
     if isinstance(environment, str):
         if environment in ids():
-            return Compiled(make(environment))
+            return JaxBackend(make(environment))
         from descend.rl._gymnasium import known_ids, registered  # an extra
 
         if environment in known_ids():
             return registered(environment)
         raise InputError(f"no environment is called {environment!r}: {_hint(environment, known_ids())}")
     if isinstance(environment, Environment):
-        return Compiled(environment)
+        return JaxBackend(environment)
     if callable(environment):
-        from descend.rl._gymnasium import Hosted
+        from descend.rl._gymnasium import GymnasiumBackend
 
-        return Hosted(environment)
+        return GymnasiumBackend(environment)
     raise InputError("an environment is an id such as 'CartPole-v1', an object with the functions of "
                      "descend.rl.environments.Environment, or a function that makes one of Gymnasium's, but this is a "
                      f"{type(environment).__name__}")

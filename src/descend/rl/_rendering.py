@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw
 
 from descend.rl.environments import Acrobot, CartPole, Environment, MountainCar, MountainCarContinuous, Pendulum
 
-FINER = 3  # pixels beside each other that become one, so that edges are smooth
+SUPERSAMPLING = 3  # pixels beside each other that become one, so that edges are smooth
 COLOURS = 32  # of a moving picture
-FASTEST, MOST = 25, 300  # pictures a second, and in all
+MAX_FRAMES_PER_SECOND, MAX_FRAMES = 25, 300  # pictures a second, and in all
 INK, GREY, BODY, LINK, GOAL = "#222222", "#bbbbbb", "#4c78a8", "#f58518", "#54a24b"
 Point = tuple[float, float]
 
@@ -22,7 +22,7 @@ class Sheet:
     """A sheet to draw on in the units of a world: what lies between two corners, `unit` pixels each."""
 
     def __init__(self, low: Point, high: Point, unit: float):
-        self._low, self._high, self._unit = low, high, unit * FINER
+        self._low, self._high, self._unit = low, high, unit * SUPERSAMPLING
         size = tuple(round((b - a) * self._unit) for a, b in zip(low, high, strict=True))
         self._image = Image.new("RGB", size, "white")  # type: ignore[arg-type]
         self._draw = ImageDraw.Draw(self._image)
@@ -45,7 +45,7 @@ class Sheet:
 
     def image(self) -> Image.Image:
         """What was drawn."""
-        return self._image.reduce(FINER)
+        return self._image.reduce(SUPERSAMPLING)
 
     def _at(self, point: Point) -> Point:
         return (point[0] - self._low[0]) * self._unit, (self._high[1] - point[1]) * self._unit
@@ -97,7 +97,7 @@ def _pendulum(_: Pendulum, state: np.ndarray) -> Image.Image:
     return sheet.image()
 
 
-_DRAWN: dict[type, tuple[Any, float]] = {  # how to draw a state, and how many steps to show in a second
+_RENDERERS: dict[type, tuple[Any, float]] = {  # how to draw a state, and how many steps to show in a second
     CartPole: (_cart_pole, 50),
     Acrobot: (_acrobot, 15),
     MountainCar: (_mountain_car, 30),
@@ -113,7 +113,7 @@ class Film:
     """
 
     def __init__(self, pace: float):
-        self._every = max(1, math.ceil(pace / FASTEST))  # steps between two pictures
+        self._every = max(1, math.ceil(pace / MAX_FRAMES_PER_SECOND))  # steps between two pictures
         self._pace, self._steps = pace, 0
         self._pictures: list[Image.Image] = []
 
@@ -122,7 +122,7 @@ class Film:
         if self._steps % self._every == 0:
             self._pictures.append(draw())
         self._steps += 1
-        if len(self._pictures) > MOST:
+        if len(self._pictures) > MAX_FRAMES:
             self._pictures, self._every = self._pictures[::2], 2 * self._every
 
     def __len__(self) -> int:
@@ -144,9 +144,9 @@ class Film:
 
 def filmed(environment: Environment, states: Iterable[Any]) -> Film | None:
     """An episode in one of descend's own environments; nothing, of others."""
-    if type(environment) not in _DRAWN:
+    if type(environment) not in _RENDERERS:
         return None
-    draw, pace = _DRAWN[type(environment)]
+    draw, pace = _RENDERERS[type(environment)]
     film = Film(pace)
     for state in states:
         film.add(partial(draw, environment, np.asarray(state, float)))

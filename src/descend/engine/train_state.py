@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 
 from descend._files import try_room
+from descend.engine.extending import extended
 from descend.engine.forking import with_rate
 from descend.engine.history import History
 from descend.engine.identity import warn_of_other_surroundings
-from descend.engine.longer import gone_on_with
 from descend.engine.points import Point
+from descend.engine.rate_search import RateSearch, Search, Trial
 from descend.engine.run import Run
 from descend.engine.saving import facts_of
-from descend.engine.search import Race, Search, Trial
+from descend.engine.serializing import read
 from descend.engine.snapshots import Snapshots
 from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
-from descend.engine.written import read
 from descend.errors import CheckpointError, InputError, reading
 from descend.optimizers import Optimizer
 from descend.stopping import Best, Budget, Convergence, Reason
@@ -29,18 +29,18 @@ Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class Standing:
+class TrainState:
     """How far a descent has come: all that another process needs to go on with it, and what must be the same there.
 
-    `rule`: as it was given, its lengths left open; where a `race` finds one, its outline. `identity`: what a checkpoint
-    must agree with. `best_numbers`: those of the best parameters, and the loss's state with them. `saved`: after how
-    many steps the last checkpoint was written, if one was.
+    `rule`: as it was given, its lengths left open; where a `rate_search` finds one, its outline. `identity`: what a
+    checkpoint must agree with. `best_numbers`: those of the best parameters, and the loss's state with them. `saved`:
+    after how many steps the last checkpoint was written, if one was.
     """
 
     run: Run
     budget: Budget
     rule: Optimizer
-    race: Race | None = None
+    rate_search: RateSearch | None = None
     identity: Mapping[str, Any] = field(default_factory=dict)
 
     history: History = field(default_factory=History)
@@ -152,15 +152,15 @@ class Standing:
 
     def _rule(self, length: int | None, made: int) -> Optimizer:
         """The rule of a descent that was begun for `length` steps."""
-        if self.race is None:
-            return gone_on_with(self.rule, length, self.budget.steps, made)
+        if self.rate_search is None:
+            return extended(self.rule, length, self.budget.steps, made)
         if length != self.budget.steps:
             raise CheckpointError(
                 f"the rate that optimizer='auto' found falls to nothing over the {length} steps it was found for, and "
                 f"cannot go on to {self.budget.steps}: begin a new descent from the params of that one, or with a rule "
                 "such as AdamW(0.001)"
             )
-        return self.race.rule(self.search.rate) if self.search else self.run.descent.optimizer
+        return self.rate_search.rule(self.search.rate) if self.search else self.run.descent.optimizer
 
     def _stored(self, begun: Run, arrays: Arrays, prefix: str, before: int) -> Run:
         """A run that was stored, with the last rate that it was given before so many steps."""

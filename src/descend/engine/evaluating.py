@@ -10,7 +10,7 @@ from descend._tree import Tree, described, split
 from descend.engine.advancing import NOTHING, R, fed
 from descend.engine.descent import Descent, State
 from descend.engine.loop import first_batch
-from descend.engine.loss import Carried
+from descend.engine.loss import AuxiliaryState
 from descend.errors import InputError
 from descend.optimizers import Modifier, Optimizer, Point
 from descend.sources import as_data, on_device
@@ -48,7 +48,7 @@ def hvp(run: R, v: Tree, data: Any = None) -> Tree:
     return keeping_precision(product)
 
 
-def _given(run: R, data: Any) -> tuple[Tree, Any, Carried]:
+def _given(run: R, data: Any) -> tuple[Tree, Any, AuxiliaryState]:
     """The parameters, the batch, and what passes through the loss: what the next step is given, or, on given data,
     nothing that is random."""
     if data is None:
@@ -72,16 +72,16 @@ def _batch(descent: Descent, state: State, draws: Any) -> Any:
     return first_batch(descent, state, draws)[0]
 
 
-def _value(descent: Descent, params: Tree, batch: Any, carried: Carried) -> Any:
+def _value(descent: Descent, params: Tree, batch: Any, carried: AuxiliaryState) -> Any:
     return descent.evaluate(params, batch, carried).value
 
 
-def _value_and_grad(descent: Descent, params: Tree, batch: Any, carried: Carried) -> Any:
-    outcome, grads = descent.value_and_grad(params, batch, carried)
-    return outcome.value, grads
+def _value_and_grad(descent: Descent, params: Tree, batch: Any, carried: AuxiliaryState) -> Any:
+    output, grads = descent.value_and_grad(params, batch, carried)
+    return output.value, grads
 
 
-def _hessian_product(descent: Descent, v: Tree, params: Tree, batch: Any, carried: Carried) -> Tree:
+def _hessian_product(descent: Descent, v: Tree, params: Tree, batch: Any, carried: AuxiliaryState) -> Tree:
     gradient = lambda params: descent.value_and_grad(params, batch, carried)[1]
     return jax.jvp(gradient, (params,), (v,))[1]
 
@@ -94,13 +94,13 @@ def evaluated(run: R) -> Tree:
         return run.descent.without_data.run(_to_evaluate, run.state.optimizer, run.state.params)
 
 
-def judged(run: R) -> Tree:
+def accepted(run: R) -> Tree:
     """The numbers of the parameters where the gradient was taken that a test of convergence looks at."""
     if _is_inherited(run.descent.optimizer, "standing"):
         return run.state.params
     with precision(run.state.params):
         state = run.state
-        return run.descent.without_data.run(_to_judge, state.optimizer, state.params, state.guard.first_norm)
+        return run.descent.without_data.run(_to_accepted, state.optimizer, state.params, state.guard.first_norm)
 
 
 def _is_inherited(optimizer: Optimizer, method: str) -> bool:
@@ -115,5 +115,5 @@ def _to_evaluate(descent: Descent, state: Any, params: Tree) -> Tree:
     return descent.optimizer.eval_params(state, params)
 
 
-def _to_judge(descent: Descent, state: Any, params: Tree, value: Any) -> Tree:
+def _to_accepted(descent: Descent, state: Any, params: Tree, value: Any) -> Tree:
     return descent.optimizer.standing(state, Point(params, value, params)).params

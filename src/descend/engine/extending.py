@@ -14,7 +14,7 @@ from descend.schedules._schedule import Lasting
 from descend.schedules._settings import in_steps
 
 
-def gone_on_with(rule: Optimizer, before: int | None, steps: int | None, made: int) -> Optimizer:
+def extended(rule: Optimizer, before: int | None, steps: int | None, made: int) -> Optimizer:
     """A rule for a descent that began as one of `before` steps, has made `made`, and is to have `steps` in the end.
 
     What is done cannot be changed: a schedule takes the other length only if the rates of all steps that were made are
@@ -24,7 +24,7 @@ def gone_on_with(rule: Optimizer, before: int | None, steps: int | None, made: i
 
     >>> from descend import SGD
     >>> from descend.schedules import WarmupStableDecay
-    >>> gone_on_with(SGD(WarmupStableDecay(0.1)), before=100, steps=200, made=80).learning_rate
+    >>> extended(SGD(WarmupStableDecay(0.1)), before=100, steps=200, made=80).learning_rate
     WarmupStableDecay(peak=0.1, steps=200, warmup=5, decay=0.2, shape='1-sqrt', final=0.0)
     """
     asked = jax.tree.map(lambda part: _Asked(part) if _is_schedule(part) else part, rule, is_leaf=_is_schedule)

@@ -9,10 +9,14 @@ from descend.optimizers._rule import rule as setting
 
 
 @setting
-class PassOver(Modifier):
+class SkipUpdate(Modifier):
     """A step of which the loss tells that it is `passed_over` changes neither parameters nor the rule's state."""
 
     rule: Wrapped
+
+    # Checkpoints tell of the optimizer by its repr, and go on with no other: this is the name that they know.
+    def __repr__(self) -> str:
+        return f"PassOver(rule={self.rule!r})"
 
     def step(self, grads: Tree, inner: Any, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
         updates, after = self.rule.update(grads, inner, params, **extra)

@@ -7,14 +7,14 @@ import numpy as np
 
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.rl._distributions import host_noise_for, within
+from descend.rl._distributions import environment_action, host_noise_for
 from descend.rl._moments import Moments, normalized
-from descend.rl._rollouts import Taken, judged
-from descend.rl._steps import Rollout, Steps, Watch, flat
+from descend.rl._rollouts import Transition, with_advantages
+from descend.rl._steps import EpisodeStatistics, Rollout, Steps, flat
 from descend.rl.environments import Discrete
 from descend.sources.batches import Place, next_examples
 
-_judged = jax.jit(judged)
+_with_advantages = jax.jit(with_advantages)
 
 
 class HostCursor(NamedTuple):
@@ -24,13 +24,13 @@ class HostCursor(NamedTuple):
     position: Any
     seed: Any
     steps: Steps
-    watch: Watch
+    watch: EpisodeStatistics
     moments: Moments | None
     seen: Moments | None
     scale: Moments | None
 
 
-class Under(NamedTuple):
+class HostEnvironmentState(NamedTuple):
     """Environments under way: what is seen of them, and what happened in their episodes so far."""
 
     observation: np.ndarray
@@ -39,7 +39,7 @@ class Under(NamedTuple):
     discounted: np.ndarray
 
 
-class Played:
+class HostRollouts:
     """Batches from what the policy itself does in environments of Gymnasium; settings are those of `Rollouts`.
 
     The environments live here and not in the cursor. Where a training is resumed, they begin new episodes, with a seed
@@ -49,13 +49,13 @@ class Played:
     on_host = True
 
     def __init__(
-        self, world: Any, *, gamma: float, gae_lambda: float, num_envs: int, num_steps: int, epochs: int,
+        self, backend: Any, *, gamma: float, gae_lambda: float, num_envs: int, num_steps: int, epochs: int,
         minibatches: int, normalize_observations: bool, normalize_rewards: bool,
     ):  # fmt: skip
-        self._world, self._gamma, self._lambda = world, gamma, gae_lambda
-        told = (world.name, gamma, gae_lambda, num_envs, num_steps, epochs, minibatches, normalize_observations,
+        self._backend, self._gamma, self._lambda = backend, gamma, gae_lambda
+        told = (backend.name, gamma, gae_lambda, num_envs, num_steps, epochs, minibatches, normalize_observations,
                 normalize_rewards)  # fmt: skip
-        self.identity = f"Played{told}"  # what a checkpoint must agree with
+        self.identity = f"Played{told}"  # what a checkpoint must agree with: the word is that of those there are
         self._shape = (num_steps, num_envs)
         self._epochs, self._minibatches = epochs, minibatches
         self._normalizes = (normalize_observations, normalize_rewards)
@@ -63,24 +63,25 @@ class Played:
         self.ahead = self.draws
         self.batch_size = self.size // minibatches
         self._environments: list[Any] = []
-        self._live: Under | None = None
+        self._live: HostEnvironmentState | None = None
         self._last: HostCursor | None = None  # with the rollout that was played last: it may be asked for again
         self._order: tuple[int, np.ndarray] | None = None  # of the steps in the batches of a rollout, by its number
 
     def init(self, key: jax.Array) -> HostCursor:
         """Before the first rollout."""
         none = np.zeros(self.size, np.float32)
-        actions = self._world.actions
+        actions = self._backend.actions
         action = np.zeros(self.size, np.int32) if isinstance(actions, Discrete) else np.zeros(
             (self.size, *actions.shape), np.float32
         )
-        seen = np.zeros((self.size, *self._world.observation_shape), np.float32)
+        seen = np.zeros((self.size, *self._backend.observation_shape), np.float32)
         normalizes = self._normalizes
-        moments = Moments.none(self._world.observation_shape) if normalizes[0] else None
+        moments = Moments.none(self._backend.observation_shape) if normalizes[0] else None
         scale = Moments.none(()) if normalizes[1] else None
         seed = jax.random.bits(key, dtype=np.uint32)
         steps = Steps(seen, action, none, none, none, none)
-        cursor = HostCursor(np.int32(0), np.int32(self.draws), seed, steps, Watch.start(), moments, moments, scale)
+        told, begin = EpisodeStatistics.start(), np.int32(self.draws)
+        cursor = HostCursor(np.int32(0), begin, seed, steps, told, moments, moments, scale)
         return jax.tree.map(np.asarray, cursor)
 
     def looks(self, cursor: HostCursor) -> bool:
@@ -114,39 +115,39 @@ class Played:
             goes_on = self._last is not None and int(self._last.iteration) == number - 1
             if self._live is None or not goes_on:
                 self._live = self._begun(cursor)
-            self._last = self._played(cursor, network, self._live)
+            self._last = self._play_rollout(cursor, network, self._live)
         return self._last
 
-    def _begun(self, cursor: HostCursor) -> Under:
+    def _begun(self, cursor: HostCursor) -> HostEnvironmentState:
         """New episodes in all environments."""
         count = self._shape[1]
-        self._environments = self._environments or [self._world.made() for _ in range(count)]
+        self._environments = self._environments or [self._backend.new() for _ in range(count)]
         numbers = np.random.SeedSequence([int(cursor.seed), int(cursor.iteration)]).generate_state(count).tolist()
-        seen = [self._world.begun(e, number) for e, number in zip(self._environments, numbers, strict=True)]
+        seen = [self._backend.reset(e, number) for e, number in zip(self._environments, numbers, strict=True)]
         zeros = np.zeros(count, np.float32)
-        return Under(np.stack(seen), np.zeros(count, np.int32), zeros, zeros.copy())
+        return HostEnvironmentState(np.stack(seen), np.zeros(count, np.int32), zeros, zeros.copy())
 
-    def _played(self, cursor: HostCursor, network: Any, live: Under) -> HostCursor:
+    def _play_rollout(self, cursor: HostCursor, network: Any, live: HostEnvironmentState) -> HostCursor:
         """The cursor with a new rollout."""
-        taken = self._play(cursor, network, live)
-        self._refuse_nonfinite(taken, int(cursor.iteration))
-        rewards, scale = taken.reward, cursor.scale
+        transitions = self._play(cursor, network, live)
+        self._refuse_nonfinite(transitions, int(cursor.iteration))
+        rewards, scale = transitions.reward, cursor.scale
         if scale is not None:
-            scale = scale.merged(taken.discounted.reshape(-1))
+            scale = scale.merged(transitions.discounted.reshape(-1))
             rewards = scale.scaled(rewards)
-        seen = cursor.seen if cursor.seen is None else cursor.seen.merged(flat(taken.observation))
-        watch = cursor.watch.after(taken.done, taken.earned, taken.elapsed)
-        steps = _judged(taken._replace(reward=rewards), network, cursor.seen, self._gamma, self._lambda)
+        seen = cursor.seen if cursor.seen is None else cursor.seen.merged(flat(transitions.observation))
+        watch = cursor.watch.after(transitions.done, transitions.earned, transitions.elapsed)
+        steps = _with_advantages(transitions._replace(reward=rewards), network, cursor.seen, self._gamma, self._lambda)
         number, first = cursor.iteration + np.int32(1), np.int32(0)
         after = HostCursor(number, first, cursor.seed, steps, watch, cursor.seen, seen, scale)
         return jax.tree.map(np.asarray, after)
 
-    def _play(self, cursor: HostCursor, network: Any, live: Under) -> Taken:
+    def _play(self, cursor: HostCursor, network: Any, live: HostEnvironmentState) -> Transition:
         """Take the environments further, and tell of it; arrays by time and environment."""
-        world, (time, count) = self._world, self._shape
+        backend, (time, count) = self._backend, self._shape
         rng = np.random.default_rng([int(cursor.seed), int(cursor.iteration), 1])
-        noise = host_noise_for(world.actions, rng, self._shape)
-        act, moments = self._world.acting(network), cursor.seen
+        noise = host_noise_for(backend.actions, rng, self._shape)
+        act, moments = self._backend.actor_of(network), cursor.seen
         observation = np.empty((time, count, *live.observation.shape[1:]), live.observation.dtype)
         after, actions = np.empty_like(observation), []
         reward, discounted, earned = (np.empty(self._shape, np.float32) for _ in range(3))
@@ -155,24 +156,25 @@ class Played:
         for t in range(time):
             observation[t] = live.observation
             actions.append(act(normalized(moments, live.observation)).sample(noise[t]))
-            choices = world.to_space(within(world.actions, actions[t]))
+            choices = backend.to_space(environment_action(backend.actions, actions[t]))
             for i, environment in enumerate(self._environments):
                 number = int(cursor.iteration) * time + t
-                after[t, i], reward[t, i], terminated[t, i], cut = world.stepped(environment, choices[i], number)
+                after[t, i], reward[t, i], terminated[t, i], cut = backend.step(environment, choices[i], number)
                 done[t, i] = terminated[t, i] or cut
-                live.observation[i] = world.begun(environment, None) if done[t, i] else after[t, i]
+                live.observation[i] = backend.reset(environment, None) if done[t, i] else after[t, i]
             elapsed[t], earned[t] = live.elapsed + 1, live.earned + reward[t]
             discounted[t] = live.discounted * self._gamma + reward[t]
             for now, then in ((live.elapsed, elapsed), (live.earned, earned), (live.discounted, discounted)):
                 now[:] = np.where(done[t], 0, then[t])
-        return Taken(observation, np.stack(actions), reward, terminated, done, after, elapsed, earned, discounted)
+        return Transition(observation, np.stack(actions), reward, terminated, done, after, elapsed, earned, discounted)
 
-    def _refuse_nonfinite(self, taken: Taken, rollouts: int) -> None:
-        for what, array in (("an observation", taken.after), ("a reward", taken.reward)):
+    def _refuse_nonfinite(self, transitions: Transition, rollouts: int) -> None:
+        for what, array in (("an observation", transitions.after), ("a reward", transitions.reward)):
             finite = np.isfinite(array).reshape(len(array), -1).all(axis=1)
             if not finite.all():
                 number = rollouts * self._shape[0] + int(finite.argmin()) + 1
-                raise InputError(f"{self._world.name} returned {what} that is not finite, in its step number {number}")
+                raise InputError(f"{self._backend.name} returned {what} that is not finite, in its step number "
+                                 f"{number}")
 
     def close(self) -> None:
         """Close the environments."""
