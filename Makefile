@@ -22,6 +22,7 @@ lint: .venv/lint
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/house.py --report
 
 bench: .venv/peers
 	$(BIN)/python -m benchmarks.fetch

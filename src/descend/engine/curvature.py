@@ -11,9 +11,9 @@ import numpy as np
 from descend._arrays import precision
 from descend._tree import Tree
 from descend.engine.descent import Descent
+from descend.engine.evaluating import accepted, given, next_batch
 from descend.engine.lanczos import lanczos
-from descend.engine.looking import given, judged, next_batch
-from descend.engine.loss import Carried
+from descend.engine.loss import AuxiliaryState
 from descend.engine.run import Run
 
 DENSE = 100  # parameters, up to which the whole Hessian is taken
@@ -31,13 +31,13 @@ class Around:
     run: Run
     numbers: Tree
     batch: Any
-    carried: Carried
+    carried: AuxiliaryState
     free: np.ndarray
 
     @classmethod
     def of(cls, run: Run) -> "Around":
         """Around the parameters where a test of convergence looks, without anything random."""
-        numbers = judged(run)
+        numbers = accepted(run)
         return cls(run, numbers, next_batch(run), run.state.carried.for_evaluation, _free(run, numbers))
 
     @classmethod
@@ -110,16 +110,16 @@ def flat(tree: Tree) -> np.ndarray:
     return np.concatenate([np.asarray(leaf, np.float64).ravel() for leaf in jax.tree.leaves(tree)])
 
 
-def _looked(descent: Descent, params: Tree, v: Tree, batch: Any, carried: Carried) -> Any:
+def _looked(descent: Descent, params: Tree, v: Tree, batch: Any, carried: AuxiliaryState) -> Any:
     def gradient(params: Tree) -> Any:
-        outcome, grads = descent.value_and_grad(params, batch, carried)
-        return grads, outcome.value
+        output, grads = descent.value_and_grad(params, batch, carried)
+        return grads, output.value
 
     grads, product, value = jax.jvp(gradient, (params,), (v,), has_aux=True)
     return value, grads, product
 
 
-def _with_jacobian(descent: Descent, params: Tree, batch: Any, carried: Carried) -> Any:
+def _with_jacobian(descent: Descent, params: Tree, batch: Any, carried: AuxiliaryState) -> Any:
     residuals = descent.functions(batch, carried)["residual_fn"]
     return residuals(params), jax.jacfwd(residuals)(params)
 

@@ -60,6 +60,8 @@ def lanczos(product: Callable[[np.ndarray], np.ndarray], start: np.ndarray, most
         k = len(diagonal)
         basis[k] = following
         w = product(following)
+        if not np.isfinite(w).all():
+            return None
         diagonal.append(float(following @ w))
         known = basis[: k + 1]
         for _ in range(2):  # as once leaves what rounding has left

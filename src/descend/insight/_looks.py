@@ -8,9 +8,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from descend._arrays import precision
 from descend._tree import Tree
 from descend.engine.curvature import Around
-from descend.engine.looking import past_the_next_batch
+from descend.engine.evaluating import past_the_next_batch
 from descend.engine.run import Run
 from descend.errors import InputError
 from descend.sources import Empty, WholeSet, as_data
@@ -95,6 +96,7 @@ def differentiated(around: Around, x: np.ndarray, v: np.ndarray) -> tuple[float,
         return around.at(x, v)
     except Exception as error:  # whatever a loss raises that cannot be differentiated twice
         descent = around.run.descent.without_data
-        jax.eval_shape(type(descent).value_and_grad, descent, around.numbers, around.batch, around.carried)
+        with precision(around.numbers):
+            jax.eval_shape(type(descent).value_and_grad, descent, around.numbers, around.batch, around.carried)
         said = f"{type(error).__name__}: {error}".splitlines()[0]
         raise InputError(f"the loss cannot be differentiated twice, so its curvature cannot be had ({said})") from error

@@ -21,7 +21,7 @@ def roots(run: Run) -> np.ndarray:
     if found is None:
         raise InputError(f"{name} does not divide its steps by a number for each parameter: use preconditioned=False")
     if not np.isfinite(found).all():
-        raise InputError(f"{name} divides its steps by nothing yet, or by zero, after {run.step} steps: advance the run "
+        raise InputError(f"{name} divides its steps by nothing yet, or by zero, after {run.step} steps: advance it "
                          "by a step first, or use preconditioned=False")
     return found
 
