@@ -10,12 +10,14 @@ from typing import Any, Literal
 from descend.engine.run import Run
 from descend.errors import InputError
 from descend.insight.case import Case
-from descend.insight.faults import ORDER, SUSPECTS, Suspicion
+from descend.insight.faults import OF_TRAINING, ORDER, SUSPECTS, Suspicion
+from descend.insight.judging import Judge
 from descend.insight.replay import AS_IT_WAS, Change, Replay, replayed
 from descend.training import Result, Trainer
 
 MOST_HYPOTHESES = 6
 SCREENING, CONFIRMING = 3, 6  # draws of the data: to choose what to look at, and to prove it
+SHARE = 0.6  # of the time that is left, that a first replay of all suspicions may take
 LEAST_STEPS = 20
 NEARLY = 0.7  # of the largest gain: causes whose gains are as near are told apart by where they lie
 CONFIDENCE = 0.95
@@ -148,7 +150,7 @@ class Examiner:
         self.steps = self._affordable(asked)
         screened = self._screened(asked, AS_IT_WAS, notes)
         proved, explained, base = [], [], AS_IT_WAS
-        while screened and (winner := _winner(screened)) and self._left > 0:
+        while screened and (winner := _winner(screened)) and (not proved or self._left > 0):
             confirmed = self._confirmed(winner, base, len([one for one in screened if one.promises]), notes)
             screened = [one for one in screened if one.suspicion is not winner.suspicion]
             if confirmed.verdict != "proved":
@@ -182,12 +184,12 @@ class Examiner:
     def _screened(self, asked: Sequence[Suspicion], base: Change, notes: list[str]) -> list["Screened"]:
         """A first replay of each change, few draws of it, to see what is worth more."""
         screened = []
-        for judged in _by_judge(asked):
-            changes = [(suspicion, change) for suspicion in judged for change in suspicion.changes]
-            for suspicion, change in changes:
-                if self._left < 0:
-                    notes.append(f"{suspicion.name} was not replayed: the time was over")
-                    break
+        end = time.perf_counter() + SHARE * self._left
+        for suspicion in asked:
+            for change in suspicion.changes:
+                if time.perf_counter() > end and screened:
+                    notes.append(f"{suspicion.name} {change.words} was not replayed: the time was over")
+                    continue
                 made = self._replayed(suspicion, [change], base, self.steps, SCREENING, 1, CONFIDENCE, notes)
                 if made:
                     screened.append(Screened(suspicion, change, made[0]))
@@ -212,10 +214,16 @@ class Examiner:
             verdict = "not proved"
         return _diagnosis(one.suspicion, verdict, replace(replay, step=self.case.start.step), one.change)
 
-    def _usual(self, suspicion: Suspicion) -> float:
+    def _usual(self, judge: Judge) -> float:
         """What losses are compared with; where a suspicion has a judge of its own, that at the start."""
-        judge = suspicion.judged(self.case.judge)
-        return self.case.usual if judge is self.case.judge else math.nan
+        return self.case.usual if judge is self.case.judge or judge is self.case.training else math.nan
+
+    def _judges(self, suspicion: Suspicion) -> tuple[Judge, Judge | None]:
+        """By what a suspicion is judged; and by what besides, as no descent is better that only its own examples like."""
+        case = self.case
+        if suspicion.kind in OF_TRAINING and case.training is not case.judge:
+            return suspicion.judged(case.training), suspicion.judged(case.judge)
+        return suspicion.judged(case.judge), None
 
     def _replayed(
         self, suspicion: Suspicion, changes: list[Change], base: Change, steps: int, draws: int, seed: int,
@@ -223,10 +231,10 @@ class Examiner:
     ) -> list[Replay]:
         until = self.begun + self.seconds
         after = changes if base is AS_IT_WAS else [base.then(change) for change in changes]
+        judge, besides = self._judges(suspicion)
         try:
-            return replayed(self.case.start, after, steps, draws, suspicion.judged(self.case.judge), base=base,
-                            first_seed=seed, confidence=confidence, until=until,
-                            usual=self._usual(suspicion))
+            return replayed(self.case.start, after, steps, draws, judge, base=base, first_seed=seed,
+                            confidence=confidence, until=until, usual=self._usual(judge), held_out=besides)
         except Exception as error:  # as a change may ask of a loss what it was not written for
             notes.append(f"{suspicion.name} was not replayed: {_first_line(error)}")
             return []
@@ -245,7 +253,8 @@ class Screened:
         """Whether it is worth a second replay."""
         descends = not math.isfinite(self.replay.start) or self.replay.after.min() < self.replay.start
         enough = self.replay.gain > self.suspicion.least and self.replay.share <= self.suspicion.share
-        return enough and bool(descends)
+        held_out = self.replay.held_out
+        return enough and bool(descends) and (held_out is None or held_out.gain > 0)
 
 
 def _is_enough(replay: Replay, suspicion: Suspicion) -> bool:
@@ -261,10 +270,6 @@ def _winner(screened: list[Screened]) -> Screened | None:
     most = max(one.replay.gain for one in promising)
     near = [one for one in promising if one.replay.gain >= NEARLY * most]
     return min(near, key=lambda one: (ORDER.index(one.suspicion.kind), -one.suspicion.likely, -one.replay.gain))
-
-
-def _by_judge(asked: Sequence[Suspicion]) -> list[list[Suspicion]]:
-    return [[suspicion] for suspicion in asked]
 
 
 def _fact(suspicion: Suspicion) -> Diagnosis:

@@ -5,13 +5,14 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import jax
 import numpy as np
 
-from descend._tree import Tree
+from descend._tree import Tree, join, split
+from descend.engine.descent import NONFINITE
 from descend.engine.many import advance_many
 from descend.engine.run import Run
 from descend.errors import InputError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 WORTH = 0.05  # a gain that is told of: a twentieth of the loss
 DRAWS, STEPS = 6, 200
+LEAST_DRAWS = 2  # or there is no interval
 JITTER = 1e-3  # by which parameters are moved, in relation to their size, where no data is drawn anew
 
 Verdict = Literal["proved", "not proved", "refuted"]
@@ -57,7 +59,8 @@ class Replay:
 
     `words`: what was changed. `step`: from where. `steps`: how many of each. `before`, `after`: the losses at their
     ends, a number for each draw. `start`: the loss where they began. `confidence`: of the interval. `usual`: the loss
-    of which a hundredth counts as nothing, by default that at the start.
+    of which a hundredth counts as nothing, by default that at the start. `held_out`: the same descents, judged on
+    examples that they do not see, where they are judged on those that they do.
     """
 
     words: str
@@ -69,6 +72,7 @@ class Replay:
     start: float
     confidence: float = 0.95
     usual: float = math.nan
+    held_out: "Replay | None" = None
 
     @property
     def gains(self) -> np.ndarray:
@@ -107,7 +111,7 @@ class Replay:
         low, high = self.interval
         with np.errstate(invalid="ignore"):
             descends = float(np.median(self.after)) < self.start or not math.isfinite(self.start)
-        if low > WORTH and descends:
+        if low > WORTH and descends and (self.held_out is None or self.held_out.gain > 0):
             return "proved"
         return "refuted" if high < 0 else "not proved"
 
@@ -174,38 +178,46 @@ def replayed(
     confidence: float = 0.95,
     until: float = math.inf,
     usual: float = math.nan,
+    held_out: Judge | None = None,
 ) -> list[Replay]:
     """Each change beside `base`, over the same draws of the data.
 
     `until`: the time, as `time.perf_counter` tells it, when no further draw is begun; two are made all the same.
     """
-    before: list[float] = []
-    after: list[list[float]] = [[] for _ in changes]
-    judges = [change.judge(judge) for change in (base, *changes)]
+    all_changes, judges = (base, *changes), [judge, *([held_out] if held_out else [])]
+    losses: list[np.ndarray] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that memory begins anew is what is asked for here
-        started = [change.make(run) for change in (base, *changes)]
+        started = [change.make(run) for change in all_changes]
+        starts = _judged(started, all_changes, judges)
+        lengths = [max(1, round(steps / change.examples)) for change in all_changes]
         for seed in range(first_seed, first_seed + draws):
-            if seed >= first_seed + 2 and time.perf_counter() > until:
+            if len(losses) >= LEAST_DRAWS and time.perf_counter() > until:
                 break
-            forks = [drawn(fork, seed) for fork in started]
-            lengths = [max(1, round(steps / change.examples)) for change in (base, *changes)]
-            ends = _advanced(forks, lengths)
-            losses = [_judged(end, length, by) for end, length, by in zip(ends, lengths, judges, strict=True)]
-            before.append(losses[0])
-            for column, loss in zip(after, losses[1:], strict=True):
-                column.append(loss)
-        starts = [by(fork) for fork, by in zip(started, judges, strict=True)]
-    return [
-        Replay(change.words, change.line, run.step, steps, np.array(before), np.array(column), start, confidence, usual)
-        for change, column, start in zip(changes, after, starts[1:], strict=True)
-    ]
+            ends = _advanced([drawn(fork, seed) for fork in started], lengths)
+            losses.append(_judged(ends, all_changes, judges))
+    table = np.array(losses)  # by draw, judge and change
+    made = []
+    for i, change in enumerate(changes, 1):
+        of = lambda j, i=i, change=change: Replay(
+            change.words, change.line, run.step, steps, table[:, j, 0], table[:, j, i], float(starts[j, i]), confidence,
+            usual if j == 0 else math.nan,
+        )
+        made.append(replace(of(0), held_out=of(1) if held_out else None))
+    return made
+
+
+def _judged(runs: Sequence[Run], changes: Sequence[Change], judges: Sequence[Judge]) -> np.ndarray:
+    """The loss of each run by each judge; of a descent that diverged, none."""
+    ended = [int(run.state.guard.status) == NONFINITE for run in runs]
+    return np.array([[math.nan if over else change.judge(judge)(run)
+                      for run, change, over in zip(runs, changes, ended, strict=True)] for judge in judges])
 
 
 def drawn(run: Run, seed: int) -> Run:
     """The run with another order of its data; where there is none, with parameters that are moved a little."""
     is_noisy = not isinstance(run.descent.source, Empty | WholeSet)
-    fork = run.fork(seed=seed) if is_noisy or run.descent.form.takes_key else run
+    fork = run.fork(seed=seed) if is_noisy or run.descent.signature.takes_key else run
     if is_noisy:
         return fork
     rng = np.random.default_rng(seed)
@@ -213,8 +225,6 @@ def drawn(run: Run, seed: int) -> Run:
 
 
 def _moved(params: Tree, rng: np.random.Generator) -> Tree:
-    from descend._tree import join, split
-
     numbers, rest = split(params)
 
     def moved(leaf: Any) -> np.ndarray:
@@ -233,13 +243,6 @@ def _advanced(forks: list[Run], lengths: list[int]) -> list[Run]:
         for i, (end, _) in zip(members, advance_many([forks[i] for i in members], length), strict=True):
             ends[i] = end
     return [ends[i] for i in range(len(forks))]
-
-
-def _judged(run: Run, length: int, judge: Judge) -> float:
-    """The loss at the end; of a descent that diverged, none."""
-    from descend.engine.descent import NONFINITE
-
-    return math.nan if int(run.state.guard.status) == NONFINITE else judge(run)
 
 
 def _middle(losses: np.ndarray) -> str:

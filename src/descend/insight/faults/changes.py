@@ -49,7 +49,7 @@ def in_double() -> Change:
 
     def make(run: Run) -> Run:
         descent = run.descent
-        source: Any = None if not descent.form.has_batch else descent.source
+        source: Any = None if not descent.signature.has_batch else descent.source
         return begin(descent.loss, run.params, source, state=run.state.carried.state, optimizer=descent.optimizer,
                      dtype=np.float64)
 

@@ -13,6 +13,8 @@ from descend.insight.faults.suspicion import Suspicion
 from descend.insight.judging import examples_of, some
 from descend.sources import HostArrays, MiniBatches, WholeSet
 
+FAR = 0.67  # of the fall of mended descents: who had more of it was not far from what could be
+OUTLYING, FEW = 20.0, 0.05  # times the quartiles' distance from the median; the most of the examples that are outliers
 WIDE, LARGE = 30.0, 10.0  # how far columns differ in size, and from 1, before that is suspected
 RARE = 0.1  # of the examples of the largest class that the smallest has, below which classes are far from balanced
 
@@ -50,7 +52,7 @@ def unscaled_target(case: Case) -> Suspicion | None:
     if values.dtype.kind != "f" or not values.size:
         return None
     centre, spread = float(values.mean()), float(values.std())
-    if spread <= 0 or (abs(centre) < 5 * spread and 1 / LARGE < spread < LARGE) or not _is_squared(case, name):
+    if spread <= 0 or outliers(case) or (abs(centre) < 5 * spread and 1 / LARGE < spread < LARGE) or not _is_squared(case, name):
         return None
     change = _on(name, lambda y: ((y - centre) / spread).astype(y.dtype))
     told = f"the target {name} has the mean {centre:.3g} and the spread {spread:.3g}"
@@ -58,6 +60,25 @@ def unscaled_target(case: Case) -> Suspicion | None:
                      [with_data("with a target of mean 0 and spread 1", change, "(y - y.mean()) / y.std()", change,
                                 unit=1 / spread**2)],
                      f"The target is not scaled: {told}.", likely=0.75, least=0.1)
+
+
+def outliers(case: Case) -> Suspicion | None:
+    """A few targets that are far from all others."""
+    examples = examples_of(case.start)
+    name = _target(examples)
+    values = np.asarray(named_leaves(examples)[name]) if name else np.zeros(0, int)
+    if values.dtype.kind != "f" or not values.size:
+        return None
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    reach = OUTLYING * (high - low)
+    far = np.abs(values - middle) > reach
+    if reach <= 0 or not 0 < far.mean() < FEW:
+        return None
+    change = _on(name, lambda y: np.clip(y, middle - reach / 4, middle + reach / 4).astype(y.dtype))
+    told = f"{far.sum():,} of {len(values):,} targets are further from the median than {OUTLYING:g} times what the " \
+           "middle half spreads"
+    return Suspicion("outliers", "data", told, [with_data("with targets clipped", change, "y.clip(low, high), or "
+                     "descend.losses.huber")], f"Outliers rule the loss: {told}.", likely=0.85, least=0.1)
 
 
 def unshuffled(case: Case) -> Suspicion | None:
@@ -96,7 +117,7 @@ def large_batches(case: Case) -> Suspicion | None:
     return Suspicion("batches too large", "data", f"a batch has {before} of {length:,} examples, and {case.length:,} "
                      "steps were made", [with_batches(size, before)],
                      f"Batches of {before} leave too few steps: {size} at a time lead further with as many examples.",
-                     likely=0.5 if before >= length / 4 else 0.3, least=0.4, group="batch")
+                     likely=0.5 if before >= length / 4 else 0.3, least=0.2, share=FAR, group="batch")
 
 
 def imbalance(case: Case) -> Suspicion | None:
@@ -118,7 +139,7 @@ def imbalance(case: Case) -> Suspicion | None:
                      [with_data("with classes drawn equally often", balance, "class weights, or drawing rare classes "
                                 "more often")],
                      f"The classes are not balanced: {told}; averaged over classes, the loss is far from where it "
-                     "could be.", likely=0.6, least=0.2, judged=lambda judge: judge.seen_through(balance))
+                     "could be.", likely=0.6, least=0.1, judged=lambda judge: judge.seen_through(balance))
 
 
 def overlap(case: Case) -> Suspicion | None:
@@ -229,4 +250,4 @@ def _rows(examples: Any) -> np.ndarray:
     return np.concatenate([part.view(np.uint8) for part in parts], axis=1)
 
 
-SUSPECTS = (unscaled_inputs, unscaled_target, unshuffled, small_batches, large_batches, imbalance, overlap)
+SUSPECTS = (unscaled_inputs, outliers, unscaled_target, unshuffled, small_batches, large_batches, imbalance, overlap)

@@ -50,7 +50,7 @@ def too_high(case: Case) -> Suspicion | None:
         if low > 0 and smooth.max() > 3 * max(first, low):
             told.append(f"the loss rose to {smooth.max():.3g} on the way")
             likely = max(likely, 0.8)
-        if low > 0 and last > 1.5 * low:
+        if low > 0 and last > 1.5 * (low + 0.01 * first):
             told.append(f"the loss ended at {last / low:.3g} times its lowest")
             likely = max(likely, 0.6)
     if not told:
@@ -133,7 +133,7 @@ def warm_up(case: Case) -> Suspicion | None:
         return with_setting(rule, "learning_rate", Warmup(as_schedule(rate_setting(rule)), steps))
 
     changed = with_rule(f"with a warm-up of {steps} steps", warmed, f"learning_rate=Warmup(learning_rate, {steps})")
-    return Suspicion("no warm-up", "rule", f"within the first tenth of the steps the loss rose to {rose:.3g} times its "
+    return Suspicion("no warm-up", "clipping", f"within the first tenth of the steps the loss rose to {rose:.3g} times its "
                      "first", [changed], "The first steps are too large, before the rule knows the size of gradients.",
                      likely=0.6, least=0.2)
 
@@ -155,7 +155,7 @@ def exploding(case: Case) -> Suspicion | None:
         return None
     changed = with_rule(f"with gradients clipped at {median:.3g}", lambda rule: ClipByNorm(rule, median),
                         f"optimizer=ClipByNorm({written(case.start.descent.optimizer)}, {median:.3g})")
-    return Suspicion("exploding gradients", "rule", f"the largest gradient's norm is {most / median:.3g} times the "
+    return Suspicion("exploding gradients", "clipping", f"the largest gradient's norm is {most / median:.3g} times the "
                      f"median, {median:.3g}", [changed],
                      "Some gradients are far larger than the others, and their steps undo what others did.",
                      likely=0.7, least=0.1, group="clipping")

@@ -40,8 +40,8 @@ def scale(case: Case) -> Suspicion | None:
     if case.start.step > 0:
         return None
     off = {path: float(array.std()) / glorot_size(array.shape) for path, array in _weights(case).items()
-           if min(array.shape) > 1 and array.std() > 0}
-    if len(off) < 2:
+           if array.size >= 8 and array.std() > 0}
+    if len(_weights(case)) < 2 or not off:
         return None
     worst = max(off, key=lambda path: abs(math.log(off[path])))
     if 1 / OFF < off[worst] < OFF:

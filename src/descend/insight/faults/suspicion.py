@@ -8,8 +8,9 @@ from descend.insight.case import Case
 from descend.insight.judging import Judge
 from descend.insight.replay import Change
 
-Kind = Literal["loss", "data", "start", "rule", "rate", "generalisation", "geometry"]
-ORDER: tuple[Kind, ...] = ("loss", "data", "start", "rule", "rate", "geometry", "generalisation")
+Kind = Literal["loss", "data", "start", "rule", "rate", "clipping", "generalisation", "geometry"]
+ORDER: tuple[Kind, ...] = ("loss", "data", "start", "rule", "rate", "clipping", "geometry", "generalisation")
+OF_TRAINING = ("rule", "rate", "clipping")  # which a descent is judged for by the examples that it descends on
 
 
 @dataclass(frozen=True)
