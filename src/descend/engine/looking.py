@@ -29,13 +29,13 @@ def next_batch(run: R) -> Any:
 def loss(run: R, data: Any = None) -> float:
     """The loss at the parameters, on the next batch or on given data."""
     with precision(run.state.params):
-        return float(run.descent.without_data.run(_value, *_given(run, data)))
+        return float(run.descent.without_data.run(_value, *given(run, data)))
 
 
 def loss_and_grad(run: R, data: Any = None) -> tuple[float, Tree]:
     """The loss and its gradient."""
     with precision(run.state.params):
-        value, grads = run.descent.without_data.run(_value_and_grad, *_given(run, data))
+        value, grads = run.descent.without_data.run(_value_and_grad, *given(run, data))
         told = float(value), run.descent.whole(grads)
     return keeping_precision(told)
 
@@ -44,11 +44,11 @@ def hvp(run: R, v: Tree, data: Any = None) -> Tree:
     """The product of the loss's Hessian with a tree like the parameters."""
     with precision(run.state.params):
         tangent = _like_parameters(run, v)
-        product = run.descent.whole(run.descent.without_data.run(_hessian_product, tangent, *_given(run, data)))
+        product = run.descent.whole(run.descent.without_data.run(_hessian_product, tangent, *given(run, data)))
     return keeping_precision(product)
 
 
-def _given(run: R, data: Any) -> tuple[Tree, Any, Carried]:
+def given(run: R, data: Any) -> tuple[Tree, Any, Carried]:
     """The parameters, the batch, and what passes through the loss: what the next step is given, or, on given data,
     nothing that is random."""
     if data is None:
