@@ -13,11 +13,11 @@ import numpy as np
 from sklearn.linear_model import LogisticRegressionCV, RidgeCV
 
 from benchmarks._rows import Row
-from descend.tables.outcome import score_of
-from descend.tables.preparing import Prepared
-from descend.tables.reading import Table, read_table
-from descend.tables.settings import Settings
-from descend.tables.training import fit_table
+from descend.tasks.common.reading import Table, read_table
+from descend.tasks.common.settings import Settings
+from descend.tasks.table.outcome import score_of
+from descend.tasks.table.preparing import Prepared
+from descend.tasks.table.training import fit_table
 
 PACKAGES = ("descend", "jax", "scikit-learn")
 

@@ -16,10 +16,10 @@ IMPORTED = (
     "descend.cli.rl",
     "descend.cli._fit_table",
     "descend.cli._fit_labelled",
-    "descend.labelled.pictures",
-    "descend.labelled.texts",
-    "descend.tables.report",
-    "descend.tables.penalties",
+    "descend.tasks.images.pictures",
+    "descend.tasks.text.texts",
+    "descend.tasks.table.report",
+    "descend.tasks.table.linear.path",
 )
 SAID = "said.txt"  # beside the run: what the command printed
 

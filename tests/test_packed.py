@@ -15,7 +15,7 @@ from pyarrow import feather, parquet
 from descend import _packed
 from descend.errors import InputError
 from descend.neural.idx import read_idx
-from descend.tables.reading import read_table
+from descend.tasks.common.reading import read_table
 
 MIB = 1 << 20
 
@@ -93,7 +93,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from descend.errors import InputError
-from descend.tables.reading import read_table
+from descend.tasks.common.reading import read_table
 
 def most():
     told = Path("/proc/self/status").read_text()

@@ -10,15 +10,15 @@ from scipy import sparse
 
 from descend._scaling import centre_and_unit
 from descend.linear import SVC, Blocks, LinearRegression
-from descend.linear._validation import Data
+from descend.linear.estimators.validation import Data
 from descend.neural import ConvClassifier, MLPClassifier, MLPRegressor
 from descend.optimizers import SGD
 from descend.rl._moments import Moments
-from descend.tables.columns import describe_columns
-from descend.tables.encoding import Encoder
-from descend.tables.preparing import prepare
-from descend.tables.reading import Table
-from descend.tables.settings import Settings
+from descend.tasks.common.columns import describe_columns
+from descend.tasks.common.reading import Table
+from descend.tasks.common.settings import Settings
+from descend.tasks.table.encoding import Encoder
+from descend.tasks.table.preparing import prepare
 
 ROWS = 150
 RNG = np.random.default_rng(0)

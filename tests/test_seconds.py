@@ -14,11 +14,11 @@ import pytest
 
 from descend import SGD, Trainer, minimize
 from descend.engine.interruption import Interruption
-from descend.engine.search import Race
+from descend.engine.rate_search import RateSearch
 from descend.neural import LanguageModel, MLPClassifier
 from descend.sources import IterableBatches
 from descend.stopping import Reason
-from descend.tables.following import Follower
+from descend.tasks.table.linear.progress import Follower
 
 DATA = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 
@@ -38,8 +38,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     made = Clock()
-    for module in ("engine.timed", "engine.trainer", "engine.search", "training", "tables.following", "neural.language",
-                   "neural._estimator"):
+    for module in ("engine.timed", "engine.trainer", "engine.rate_search", "training", "tasks.table.linear.progress",
+                   "neural.language", "neural._estimator"):
         monkeypatch.setattr(f"descend.{module}.time", SimpleNamespace(perf_counter=made.perf_counter))
     return made
 
@@ -128,7 +128,7 @@ def test_a_search_is_the_same_however_it_is_divided(monkeypatch):
     for target in (0.0, 10.0):
         monkeypatch.setattr("descend.engine.pace.TARGET", target)
         run = Trainer.begin(loss, np.zeros(3), DATA, batch_size=10, steps=300).run
-        found.append(Race(300)(run, lambda: False, lambda *_: None))
+        found.append(RateSearch(300)(run, lambda: False, lambda *_: None))
     assert found[0] == found[1]
 
 

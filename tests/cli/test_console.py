@@ -105,7 +105,7 @@ def broken(monkeypatch):
     def fail(_source):
         raise KeyError("no such\nkey\x1b[2J")
 
-    monkeypatch.setattr("descend.tables.reading.read_table", fail)
+    monkeypatch.setattr("descend.tasks.common.reading.read_table", fail)
 
 
 def test_a_fault_of_ours_is_a_line_that_says_so(descend, broken):
@@ -138,7 +138,7 @@ def test_no_memory_is_no_fault_of_ours(descend, monkeypatch):
     def fail(_source):
         raise MemoryError("Unable to allocate 3.5 TiB")
 
-    monkeypatch.setattr("descend.tables.reading.read_table", fail)
+    monkeypatch.setattr("descend.tasks.common.reading.read_table", fail)
     refused(descend("fit", "t.csv", "--target", "t"), "there is not enough memory (Unable to allocate 3.5 TiB)")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from descend.tables.reading import read_table
+from descend.tasks.common.reading import read_table
 
 READERS = {".csv": pd.read_csv, ".tsv": lambda path: pd.read_csv(path, sep="\t"),
            ".parquet": pd.read_parquet, ".feather": pd.read_feather}

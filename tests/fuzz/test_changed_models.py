@@ -16,22 +16,23 @@ import pytest
 from amounts import times
 from descend import DescendError
 from descend.engine.storing import read_arrays, write_arrays
-from descend.labelled.storing import classifier_from, save_classifier
-from descend.labelled.texts import texts_in
-from descend.labelled.training import Classifier
 from descend.neural import ConvClassifier, TextClassifier
 from descend.neural.language import LanguageModel
 from descend.rl import ActorCritic, Policy
 from descend.rl._moments import Moments
 from descend.rl.environments import Box
-from descend.tables.encoding import Encoder
-from descend.tables.ensembles import Networks
-from descend.tables.folder import RunFolder, load_model, read_model, save_model
-from descend.tables.models import Shape, build
-from descend.tables.predicting import predict_frame
-from descend.tables.preparing import Scale
-from descend.tables.target import Task
-from descend.tables.training import Model
+from descend.tasks.common.folder import RunFolder, read_model
+from descend.tasks.common.network.storing import classifier_from, save_classifier
+from descend.tasks.common.network.training import Classifier
+from descend.tasks.common.target import Task
+from descend.tasks.table.encoding import Encoder
+from descend.tasks.table.networks.ensemble import Shape, build
+from descend.tasks.table.networks.training import Networks
+from descend.tasks.table.predicting import predict_frame
+from descend.tasks.table.preparing import Scale
+from descend.tasks.table.storing import load_model, save_model
+from descend.tasks.table.training import Model
+from descend.tasks.text.texts import texts_in
 
 SECONDS, KIB = 5.0, 2**20
 ROWS = 24

@@ -10,7 +10,7 @@ import pytest
 
 from amounts import times
 from descend.errors import InputError
-from descend.labelled.pictures import pictures_to_predict, read_collection
+from descend.tasks.images.pictures import pictures_to_predict, read_collection
 from fuzz.folders import hostile_folder
 
 # Seeds of folders with which something was wrong: two lines about a class, and HEIC in a table of labels.

@@ -9,9 +9,9 @@ import pytest
 from amounts import times
 from descend.errors import InputError
 from descend.linear.files import Blocks
-from descend.tables.columns import Kind, describe_columns
-from descend.tables.reading import read_table
-from descend.tables.typed import typed_frame
+from descend.tasks.common.columns import Kind, describe_columns
+from descend.tasks.common.reading import read_table
+from descend.tasks.table.typed import typed_frame
 from fuzz.damaged import FORMATS, damaged_file
 
 SUFFIXES = dict(zip(FORMATS, (".csv", ".parquet", ".feather", ".feather", ".arrow"), strict=True))

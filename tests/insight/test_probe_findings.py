@@ -21,7 +21,7 @@ from descend.insight.probe import (
     ZeroGradient,
     probe,
 )
-from insight.probing import CLASSES, NUMBERS, X, drawn, line_of, of_kind, run_of
+from probing import CLASSES, NUMBERS, X, drawn, line_of, of_kind, run_of
 
 BINARY = (CLASSES > 0).astype(np.float32)
 

@@ -7,7 +7,7 @@ import pytest
 
 from descend import InputError, losses
 from descend.insight.probe import Broadcast, DoubleSoftmax, UnsafeLog, ZeroGradient, mended, probe
-from insight.probing import CLASSES, NUMBERS, X, drawn, of_kind, run_of
+from probing import CLASSES, NUMBERS, X, drawn, of_kind, run_of
 
 W = drawn(5, 3)
 

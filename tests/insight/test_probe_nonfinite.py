@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from descend.insight.probe import NonFinite, mended, probe
-from insight.probing import CLASSES, X, drawn, line_of, of_kind, run_of
+from probing import CLASSES, X, drawn, line_of, of_kind, run_of
 
 
 def log_of_zero(w, batch):

@@ -9,14 +9,14 @@ from rich.table import Table as Grid
 from descend._files import write_atomically
 from descend.cli._closing import in_a_grid, say_what_next
 from descend.cli._console import Console, write
-from descend.labelled.collection import Collection
-from descend.labelled.outcome import Outcome, judge, metrics
-from descend.labelled.report import render
-from descend.labelled.storing import save_classifier
-from descend.labelled.training import Fitted, prepare, train
 from descend.observers.progress import ProgressBar, duration
-from descend.tables.folder import RunFolder, claimed
-from descend.tables.settings import Settings
+from descend.tasks.common.collection import Collection
+from descend.tasks.common.folder import RunFolder, claimed
+from descend.tasks.common.network.outcome import Outcome, judge, metrics
+from descend.tasks.common.network.report import render
+from descend.tasks.common.network.storing import save_classifier
+from descend.tasks.common.network.training import Fitted, prepare, train
+from descend.tasks.common.settings import Settings
 
 SHOWN = 10  # classes
 

@@ -14,13 +14,14 @@ from descend.cli._closing import in_a_grid, say_what_next
 from descend.cli._console import Console, write
 from descend.observers import Observer
 from descend.observers.progress import Board, ProgressBar
-from descend.tables.coefficients import as_frame, coefficients
-from descend.tables.folder import RunFolder, find_folder, save_model
-from descend.tables.outcome import Outcome, judge, metrics
-from descend.tables.preparing import prepare
-from descend.tables.reading import Table
-from descend.tables.settings import Settings
-from descend.tables.training import Fitted, train
+from descend.tasks.common.folder import RunFolder, find_folder
+from descend.tasks.common.reading import Table
+from descend.tasks.common.settings import Settings
+from descend.tasks.table.linear.coefficients import as_frame, coefficients
+from descend.tasks.table.outcome import Outcome, judge, metrics
+from descend.tasks.table.preparing import prepare
+from descend.tasks.table.storing import save_model
+from descend.tasks.table.training import Fitted, train
 
 
 def fit_table(
@@ -37,7 +38,7 @@ def fit_table(
         return () if console.quiet else (ProgressBar(f"{architecture:>6}", console, board=board),)
 
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(import_module, "descend.tables.report")  # takes half a second, in which steps are computed
+        pool.submit(import_module, "descend.tasks.table.report")  # takes half a second, in which steps are computed
         fitted = train(prepared, settings, observers=looks_on, checkpoints=folder.checkpoints, resume=resume)
     outcome = judge(fitted, settings.seed)
     facts = metrics(fitted, outcome, settings)
@@ -51,7 +52,7 @@ def fit_table(
 
 def _write(folder: RunFolder, fitted: Fitted, outcome: Outcome, facts: dict[str, Any], name: str) -> None:
     """Write the run's files; the model comes first, and the metrics last: where they are, the rest is."""
-    from descend.tables.report import render
+    from descend.tasks.table.report import render
 
     save_model(folder, fitted.model)
     history = fitted.chosen.history.to_pandas().to_parquet(index=False)

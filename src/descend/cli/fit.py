@@ -9,8 +9,8 @@ from descend.cli._console import Console, say
 from descend.errors import InputError
 
 if TYPE_CHECKING:
-    from descend.labelled.collection import Collection
-    from descend.tables.reading import Table
+    from descend.tasks.common.collection import Collection
+    from descend.tasks.common.reading import Table
 
 SOURCE = ("A CSV, TSV, Parquet or Feather file, or sample:NAME of scikit-learn's; a folder with a folder of pictures "
           "for each class, or with a table of their labels, in the columns file and label; or IDX files of images.")
@@ -45,9 +45,9 @@ def fit(
     console = Console(quiet=quiet or as_json)
     say(console, f"reading {source}")  # before what takes a second to import
 
-    from descend.labelled.collection import CLASS
-    from descend.labelled.pictures import LABEL, has_pictures, labelled_by, read_collection
-    from descend.tables.settings import Settings
+    from descend.tasks.common.collection import CLASS
+    from descend.tasks.common.settings import Settings
+    from descend.tasks.images.pictures import LABEL, has_pictures, labelled_by, read_collection
 
     predicted, share = CLASS if target is None else target, HELD_OUT if hold_out is None else hold_out
     settings = Settings(predicted, model, optimizer, learning_rate, batch_size, epochs, seconds, seed, share)
@@ -58,8 +58,8 @@ def fit(
             raise InputError(f"--target is for tables: the pictures in {source} have their classes already")
         _fit_pictures(collection, model, hold_out, settings, *how)
         return
-    from descend.labelled.texts import as_texts
-    from descend.tables.reading import read_table
+    from descend.tasks.common.reading import read_table
+    from descend.tasks.text.texts import as_texts
 
     table = read_table(source)
     pictures = labelled_by(table, source, skip_damaged) if target is None or target.casefold() == LABEL else None

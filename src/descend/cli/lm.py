@@ -24,8 +24,8 @@ from descend.neural._corpus import read_text
 from descend.neural.language import LanguageModel
 from descend.observers import Progress
 from descend.observers.progress import ProgressBar, duration
-from descend.tables.folder import RunFolder, claimed
-from descend.tables.report import MARGIN, STYLE
+from descend.tasks.common.folder import RunFolder, claimed
+from descend.tasks.common.page import MARGIN, STYLE
 
 WRITTEN, SHOWN = 200, 80  # tokens of a sample, and how many of its letters are shown while the model learns
 SHOWN_SAMPLES = 12  # in the report

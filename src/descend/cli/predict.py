@@ -6,11 +6,13 @@ from typing import Annotated
 from typer import Argument, Option
 
 from descend.cli._console import Console, say
-from descend.labelled.predicting import predicted
-from descend.labelled.storing import classifier_from
-from descend.tables.folder import load_model, read_model
-from descend.tables.predicting import check_suffix, predict_frame, refuse_overwriting, write_frame
-from descend.tables.reading import read_table
+from descend.tasks.common.folder import read_model
+from descend.tasks.common.network.storing import classifier_from
+from descend.tasks.common.predicting import check_suffix, refuse_overwriting, write_frame
+from descend.tasks.common.reading import read_table
+from descend.tasks.predicting import predicted
+from descend.tasks.table.predicting import predict_frame
+from descend.tasks.table.storing import load_model
 
 
 def predict(

@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 from descend._figures import CHECKED, COLOUR
 from descend.engine.history import History
 from descend.rl.playing import Episode
-from descend.tables.report import MARGIN, STYLE
+from descend.tasks.common.page import MARGIN, STYLE
 
 MOST_POINTS = 1000
 PANELS = {"episode_return": "return", "episode_length": "length of episodes", "entropy": "entropy",

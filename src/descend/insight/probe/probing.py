@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from descend._arrays import precision
-from descend.engine import looking
+from descend.engine import evaluating
 from descend.engine.run import Run
 from descend.errors import DescendError
 from descend.insight.probe import fitting, gradients, nonfinite, units, unsafe
@@ -57,7 +57,7 @@ def probe(run: Run, data: Any = None) -> Probe:
 
 
 def _found(run: Run, data: Any) -> Probe:
-    params, batch, carried = looking.given(run, data)
+    params, batch, carried = evaluating.given(run, data)
     descent = run.descent
 
     def loss(params: Any, batch: Any, state: Any, key: Any) -> Any:

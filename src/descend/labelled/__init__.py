@@ -1,1 +1,0 @@
-"""Pictures and texts with classes: found, trained on, judged, reported on and predicted."""

@@ -1,1 +1,0 @@
-"""Tables: from a file on disk to a float32 matrix for a model, and back again at prediction time."""

@@ -1,0 +1,1 @@
+"""What `descend fit` does with tables, images and texts: from what is read to what is predicted."""

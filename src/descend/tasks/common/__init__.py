@@ -1,0 +1,1 @@
+"""What tasks have in common: reading, typing, holding out, scoring, reporting, storing."""

@@ -1,0 +1,155 @@
+"""A run's folder: what was asked for, checkpoints, the model, the metrics, the history and the report.
+
+    run.json            the table and the settings
+    checkpoints/        one file for each model that is trained in steps
+    model.safetensors   weights, encoder and task
+    metrics.json        the outcome
+    history.parquet     a row per step
+    coefficients.csv    of the linear model, in the units of the columns
+    report.html         the outcome, to look at
+"""
+
+import json
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from descend._files import is_temporary, write_atomically
+from descend._locks import hold
+from descend._text import visible
+from descend.engine.storing import read_arrays
+from descend.errors import CheckpointError, InputError
+from descend.tasks.common.reading import Table
+from descend.tasks.common.settings import Settings
+
+FILE = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run. `asked`: what `run.json` says, the table and the settings. `resume`: whether to go on."""
+
+    path: Path
+    asked: dict[str, Any]
+    resume: bool = False
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the runs under way are saved."""
+        return self.path / "checkpoints"
+
+    def begin(self) -> None:
+        """Write down what was asked for, and keep other processes from the folder until the command ends.
+
+        **Raises** `InputError` if nothing can be written there, or another process writes there, or did meanwhile.
+        """
+        hold(self.path / ".lock", self.path)
+        self.refuse_another()
+        try:
+            self.write_json("run.json", self.asked)
+        except OSError as error:
+            raise InputError(f"cannot write to {self.path}: {error.strerror or error}; give another --out") from None
+
+    def refuse_another(self) -> None:
+        """Raises `InputError` or `CheckpointError` where there is something else than the run to go on with."""
+        path = self.path
+        place = path.resolve()  # a folder that is not there yet has no `..`, and then has one
+        holds_run = (path / "run.json").exists()
+        if self.resume and holds_run:
+            _check_same(path, self.asked)
+        elif place.is_file() or (place.is_dir() and not all(is_temporary(entry.name) for entry in place.iterdir())):
+            hint = "give --resume to go on with the run in it, or give" if holds_run else "it holds no run: give"
+            raise InputError(f"{path} exists already: {hint} another --out")
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """Where what came of the training is written: how to get it, if it cannot be written now.
+
+        **Raises** `InputError`.
+        """
+        try:
+            yield
+        except OSError as error:
+            raise InputError(f"{error.filename or self.path} cannot be written ({error.strerror or error}): make room, "
+                             f"and give the same command with --resume --out {shlex.quote(str(self.path))}") from None
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write a JSON file that people can read."""
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+        write_atomically(self.path / name, f"{visible(text)}\n".encode())
+
+    def write_report(self, page: str) -> None:
+        """Write the report, as a page that names of anybody's cannot change, nor the terminal that it is shown in."""
+        write_atomically(self.path / "report.html", visible(page).encode())
+
+
+def find_folder(path: Path | None, table: Table, settings: Settings, resume: bool) -> RunFolder:
+    """The folder to write a run into: a new one, or with `resume` the one that was begun, if it was. Writes nothing.
+
+    Without a path it is `runs/NAME`, with a number behind it if there is such a run already.
+
+    **Raises** `InputError` for a folder that is taken, or to be resumed with another table or other settings, and
+    `CheckpointError` if it is damaged.
+    """
+    asked = {"table": table.name, "digest": table.digest, "settings": asdict(settings)}
+    return claimed(path, table.name, asked, resume)
+
+
+def claimed(path: Path | None, name: str, asked: dict[str, Any], resume: bool) -> RunFolder:
+    """The same for whatever is `asked`: first what it is trained on, by its kind; its `digest`; and the `settings`."""
+    folder = RunFolder(path or _free(Path("runs") / _plain(name), resume), asked, resume)
+    folder.refuse_another()
+    return folder
+
+
+def read_model(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays and the facts of the model in a run's folder, whatever kind of model it is.
+
+    **Raises** `InputError` if there is no such folder or no model in it, `CheckpointError` if the model is damaged.
+    """
+    file = path / FILE
+    if not path.is_dir():
+        raise InputError(f"there is no folder {path}: give the folder that `descend fit` wrote")
+    if not file.exists():
+        begun = (path / "run.json").exists()
+        hint = "its training did not end; go on with `descend fit … --resume`" if begun else "it is no run's folder"
+        raise InputError(f"{path} has no model: {hint}")
+    return read_arrays(file)
+
+
+def _check_same(path: Path, asked: dict[str, Any]) -> None:
+    kind = next(iter(asked))
+    try:
+        begun = json.loads((path / "run.json").read_bytes())
+        before, digest, settings = begun.get(kind), begun["digest"], dict(begun["settings"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path / 'run.json'} is damaged ({error!r}): begin anew with another --out") from None
+    if before is None:
+        raise InputError(f"{path} was begun with something else than a {kind}: give another --out")
+    if digest != asked["digest"]:
+        what = (f"'{before}' as it was then, and its content has changed since" if before == asked[kind] else
+                f"another {kind}, '{before}', whose content is not that of '{asked[kind]}'")
+        raise InputError(f"{path} was begun with {what}: give another --out")
+    for name, value in asked["settings"].items():
+        if settings.get(name) != value:
+            before, now = ("none" if x is None else x for x in (settings.get(name), value))
+            raise InputError(f"{path} was begun with another {name.replace('_', ' ')}, {before} and not {now}: "
+                             "resume it with the same settings, or give another --out")
+
+
+def _free(path: Path, resume: bool) -> Path:
+    """`path`, or the first of `path-2`, `path-3`, … that is free; to resume, the last one that is not."""
+    numbered = [path]
+    while numbered[-1].exists():
+        numbered.append(path.with_name(f"{path.name}-{len(numbered) + 1}"))
+    return numbered[-2] if resume and len(numbered) > 1 else numbered[-1]
+
+
+def _plain(name: str) -> str:
+    """The name as that of a folder of its own, and of one that can be seen: `..` is another one, `.x` hidden."""
+    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name).strip(".") or "table"

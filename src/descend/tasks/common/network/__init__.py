@@ -1,0 +1,1 @@
+"""A task that one network learns: trained, scored, reported and stored."""

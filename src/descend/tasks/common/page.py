@@ -1,0 +1,57 @@
+"""What all reports are made of: one HTML file that needs no network."""
+
+from html import escape
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+MOST_LABELS = 20  # classes whose rows can be written into the fields of a figure
+LONGEST = 30  # letters of a name in a figure
+MARGIN = {"t": 20, "l": 70, "r": 20, "b": 50}
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
+h1 { margin-bottom: 0 } h2 { margin-top: 2.5rem } .score { font-size: 2.2rem; font-weight: 600 } .note { color: #666 }
+table { border-collapse: collapse } td, th { padding: .3rem .9rem .3rem 0; text-align: left; vertical-align: top }
+tr { border-bottom: 1px solid #eee }
+"""
+
+
+def section_of(heading: str, note: str, figure: go.Figure, *, is_first: bool) -> str:
+    """A heading, a note and a figure; the first of a page brings Plotly along."""
+    drawn = figure.to_html(full_html=False, include_plotlyjs=is_first, config={"displayModeBar": False})
+    return f"<h2>{heading}</h2><p class=note>{escape(note)}</p>{drawn}"
+
+
+def facts_table(facts: dict[str, Any]) -> str:
+    """Facts, a row each."""
+    named = {escape(key.replace("_", " ")): escape(_plain(value)) for key, value in facts.items()}
+    return f"<table>{''.join(f'<tr><th>{name}<td>{value}' for name, value in named.items())}</table>"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return "; ".join(map(_plain, value))
+    return f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def confusion(truth: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...], what: str = "rows") -> go.Figure:
+    """How often each class, given by its number, was taken for each other one."""
+    from sklearn.metrics import confusion_matrix  # a second to import
+
+    figure, names = go.Figure(), [shortened(name) for name in classes]
+    counts = confusion_matrix(truth, predicted, labels=range(len(classes)))
+    figure.add_heatmap(z=counts, colorscale="Blues", showscale=False, xgap=1, ygap=1,
+                       text=counts, texttemplate="%{text}" if len(names) <= MOST_LABELS else None,
+                       hovertemplate=f"%{{z}} {what}, true %{{y}}, predicted %{{x}}<extra></extra>")
+    ticks = {"tickvals": list(range(len(names))), "ticktext": names, "showgrid": False}
+    figure.update_layout(xaxis={"title": "predicted", **ticks},
+                         yaxis={"title": "true", "autorange": "reversed", "automargin": True, **ticks})
+    return figure.update_layout(template="plotly_white", height=480, margin=MARGIN)
+
+
+def shortened(name: str) -> str:
+    """A name that leaves room for the figure, and that Plotly does not read as HTML."""
+    return escape(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…")

@@ -1,0 +1,66 @@
+"""Predictions as columns of a table, and the files that they are written to."""
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow
+
+from descend._files import write_atomically
+from descend.errors import InputError
+
+
+def told(chances: np.ndarray, classes: Sequence[str]) -> dict[str, np.ndarray]:
+    """The columns that tell of probabilities: the most probable class, and the probability of each."""
+    best = np.asarray(classes, dtype=object)[chances.argmax(axis=1)]
+    return {"prediction": best} | {f"probability of {name}": chances[:, i] for i, name in enumerate(classes)}
+
+
+def beside(frame: pd.DataFrame, columns: dict[str, np.ndarray]) -> pd.DataFrame:
+    """The table with new columns; with a number behind their names, where it has such columns already."""
+    taken = set(map(str, frame.columns))
+    ends = ["", *(f" {number}" for number in range(2, len(taken) + 3))]
+    end = next(end for end in ends if taken.isdisjoint(name + end for name in columns))
+    return frame.assign(**{name + end: column for name, column in columns.items()})
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a file name whose suffix does not say what to write, before there is anything to lose."""
+    if path.suffix not in WRITERS:
+        raise InputError(f"cannot tell what to write to {path}: end its name with {', '.join(WRITERS)}")
+
+
+def refuse_overwriting(path: Path, source: str, run: Path) -> None:
+    """Refuse to write over what is predicted from, or over a file of the run."""
+    if path.exists():
+        if Path(source).exists() and path.samefile(source):
+            raise InputError(f"{path} is the table to predict from: name another file to write to")
+        if path.parent.resolve() == run.resolve():
+            raise InputError(f"{path} is a file of the run: name another one to write to")
+
+
+def write_frame(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table in the format of the file's suffix, all of it or nothing.
+
+    **Raises** `InputError` if the file cannot be written.
+    """
+    try:
+        write_atomically(path, WRITERS[path.suffix](frame))
+    except (OSError, pyarrow.ArrowException) as error:
+        raise InputError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _feather(frame: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_feather(buffer)
+    return buffer.getvalue()
+
+
+WRITERS: dict[str, Callable[[pd.DataFrame], bytes]] = {
+    ".csv": lambda frame: frame.to_csv(index=False).encode(),
+    ".tsv": lambda frame: frame.to_csv(index=False, sep="\t").encode(),
+    ".parquet": lambda frame: frame.to_parquet(index=False),
+    ".feather": _feather,
+}

@@ -1,0 +1,112 @@
+"""A table as a float32 matrix, in the same way at prediction time as at training time.
+
+scikit-learn does the encoding (and skrub the dates'); this file says which encoder a kind of column gets.
+"""
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from descend.errors import InputError
+from descend.tasks.common.columns import Column, Kind, describe_columns
+from descend.tasks.table.blocks import FLAG, Feature, describe_features, make_transformer
+from descend.tasks.table.typed import typed_frame
+
+_ROWS_AT_ONCE = 1 << 16
+
+
+class Encoder:
+    """Turns the rows of a table into features, fitted on the table that a model is trained on.
+
+    - `columns`: after `fit`, what every column of that table was taken for.
+    - `flagged`: those with gaps, which have a feature more that says where.
+    - `transformer`: the fitted ColumnTransformer.
+
+    ```python
+    encoder = Encoder().fit(table.frame)
+    X = encoder.transform(table.frame)      # float32, (rows, features)
+    ```
+    """
+
+    columns: tuple[Column, ...] = ()
+    flagged: tuple[str, ...] = ()
+    transformer: Any = None
+
+    @property
+    def used(self) -> tuple[Column, ...]:
+        """The columns that features are made of: all but the ignored ones."""
+        return tuple(column for column in self.columns if column.kind is not Kind.ignored)
+
+    @property
+    def features(self) -> list[Feature]:
+        """What every feature is."""
+        return list(describe_features(self.transformer))
+
+    @property
+    def feature_names(self) -> list[str]:
+        """A readable name for every feature, such as `carat`, `color=red` or `sold:month`."""
+        return [feature.name for feature in self.features]
+
+    @property
+    def feature_columns(self) -> list[str]:
+        """For every feature, the column that it was made of."""
+        return [feature.column for feature in self.features]
+
+    def fit(self, frame: pd.DataFrame, columns: tuple[Column, ...] | None = None) -> "Encoder":
+        """Decides what the columns are, and learns their levels, centres and scales.
+
+        With `columns`, what they are was decided before: from the whole table, say, of which `frame` is the
+        part to learn from. A few rows tell little about types, and seeing the others' types gives nothing away.
+        """
+        self.columns = describe_columns(frame) if columns is None else columns
+        if not self.used:
+            why = "; ".join(f"{column.name!r}: {column.reason}" for column in self.columns)
+            raise InputError(f"no column can be learnt from ({why})")
+        typed = typed_frame(frame, self.used)
+        gaps = [c.name for c in self.used if c.kind in (Kind.number, Kind.boolean, Kind.date)]
+        self.flagged = tuple(name for name in gaps if typed[name].isna().any())
+        self.transformer = make_transformer(self.used, self.flagged, len(frame))
+        with _plain_arrays():
+            self.transformer.fit(self._with_flags(typed))
+        return self
+
+    def transform(self, frame: pd.DataFrame) -> np.ndarray:
+        """The rows of `frame` as a C-contiguous float32 matrix; other columns than the fitted ones are ignored.
+
+        Raises `InputError` where a column is missing, is of another type, or holds an infinite number.
+        """
+        self._refuse_lacking(frame)
+        typed = self._with_flags(typed_frame(frame, self.used))
+        matrix = np.empty((len(typed), len(self.feature_names)), np.float32)
+        # By blocks of rows, as scikit-learn's intermediate results are float64.
+        for start in range(0, len(typed), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            with _plain_arrays():
+                block = self.transformer.transform(typed.iloc[rows])
+            matrix[rows] = block if isinstance(block, np.ndarray) else block.toarray()
+        return matrix
+
+    def extra_columns(self, frame: pd.DataFrame) -> list[str]:
+        """The columns of `frame` that were not there at `fit`, and that `transform` leaves alone."""
+        known = {column.name for column in self.columns}
+        return [str(name) for name in frame.columns if str(name) not in known]
+
+    def _refuse_lacking(self, frame: pd.DataFrame) -> None:
+        names = {str(name) for name in frame.columns}
+        lacking = [repr(column.name) for column in self.used if column.name not in names]
+        if lacking:
+            columns = "the column" if len(lacking) == 1 else "the columns"
+            raise InputError(f"the table lacks {columns} {', '.join(lacking)}, which the model was trained with")
+
+    def _with_flags(self, typed: pd.DataFrame) -> pd.DataFrame:
+        flags = {FLAG + name: typed[name].isna().astype("float64") for name in self.flagged}
+        return pd.concat([typed, pd.DataFrame(flags, index=typed.index)], axis=1)
+
+
+def _plain_arrays() -> AbstractContextManager[None]:
+    """Has scikit-learn return arrays, whatever the user's own settings for it are."""
+    from sklearn import config_context  # takes half a second to import
+
+    return config_context(transform_output="default")

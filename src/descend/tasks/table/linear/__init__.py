@@ -1,0 +1,1 @@
+"""The certified linear model of a table."""

@@ -1,0 +1,131 @@
+"""A linear model of encoded rows with the proof that it is the best one for its penalty.
+
+    F(W, b) = mean of ℓ(Wx + b, y) + penalty ‖W‖²/(2 rows)
+
+with the logistic loss of two or more classes, or half the squared error of a number in units of its spread.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from descend._facts import Facts, checked_array
+from descend.stopping import Name, Reason
+from descend.tasks.common.target import TaskKind
+
+WHERE = "the saved linear model"
+BLOCK = 1 << 16  # rows to predict at a time, as they are scored in float64
+
+
+@dataclass(frozen=True)
+class Path:
+    """Penalties that were tried, the strongest first, and the mean loss of each on rows not trained on.
+
+    `errors`: the standard error of the difference to the least loss. `chosen`: the place of the penalty that was taken.
+    """
+
+    penalties: tuple[float, ...]
+    losses: tuple[float, ...]
+    errors: tuple[float, ...]
+    chosen: int
+
+    @property
+    def penalty(self) -> float:
+        """What was chosen."""
+        return self.penalties[self.chosen]
+
+
+def rounded_up(bound: float, digits: int) -> str:
+    """A bound in so many digits that is one still: never less than it was."""
+    text = f"{bound:.{digits}g}"
+    if not float(text) < bound:
+        return text
+    step = 10.0 ** (math.floor(math.log10(bound)) - digits + 1)
+    return f"{float(text) + step:.{digits}g}"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """How a fit ended, and what is proved of it.
+
+    `value`: the objective. `gap`: how far above its minimum that is at most, by the duality gap. `solver`: which, and
+    why it was picked.
+    """
+
+    reason: Reason
+    value: float
+    gap: float
+    solver: str
+
+    @property
+    def relative(self) -> float:
+        """The gap, relative to the minimum."""
+        least = self.value - self.gap
+        return self.gap / least if least > 0 else math.inf
+
+    @property
+    def brief(self) -> str:
+        """How it ended, and how far the proof goes."""
+        if math.isfinite(self.relative):
+            near = rounded_up(self.relative, 1)
+            return f"{self.reason.name}: within {near} of the minimum, proved by the duality gap"
+        return f"{self.reason.name}: how far from the minimum is not proved"
+
+    def __str__(self) -> str:
+        between = f" (the objective is {self.value:.9g}, and its minimum lies at most {rounded_up(self.gap, 2)} below)"
+        return f"{self.brief}{between}; {self.reason.step} iterations; solver {self.solver}"
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A linear model, as a `Predictor`: `coefficients` (outputs, features) of encoded rows, and `intercepts`."""
+
+    task: TaskKind
+    coefficients: np.ndarray
+    intercepts: np.ndarray
+    certificate: Certificate
+    path: Path
+
+    @property
+    def architecture(self) -> Literal["linear"]:
+        """There is one."""
+        return "linear"
+
+    def predict(self, rows: np.ndarray) -> np.ndarray:
+        """The scores, or the probabilities that they stand for."""
+        from scipy.special import expit, softmax  # a tenth of a second to import
+
+        blocks = [rows[start : start + BLOCK].astype(np.float64) for start in range(0, len(rows), BLOCK)]
+        scores = np.concatenate([block @ self.coefficients.T + self.intercepts for block in blocks])
+        if self.task == "regression":
+            return scores[:, 0]
+        return np.hstack([expit(-scores), expit(scores)]) if self.task == "binary" else softmax(scores, axis=1)
+
+    def describe(self) -> str:
+        """That it is linear, and the penalty."""
+        return f"linear, at a penalty of {self.path.penalty:.3g}"
+
+    def to_parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """The certificate and the path, and the coefficients."""
+        facts = {"task": self.task, "certificate": asdict(self.certificate), "path": asdict(self.path)}
+        return facts, {"coefficients": self.coefficients, "intercepts": self.intercepts}
+
+    @classmethod
+    def from_parts(cls, facts: Any, arrays: dict[str, np.ndarray], features: int, outputs: int) -> "Linear":
+        """What `to_parts` took apart, for so many features and outputs.
+
+        **Raises** `CheckpointError` if it is something else.
+        """
+        told = Facts(facts, WHERE)
+        proved, tried = told.inner("certificate"), told.inner("path")
+        ended = proved.inner("reason")
+        reason = Reason(ended.choice("name", get_args(Name)), ended.text("evidence"), ended.whole("step"))
+        value, gap = proved.number("value"), proved.number("gap")
+        penalties, losses, errors = map(tried.numbers, ("penalties", "losses", "errors"))
+        path = Path(penalties, losses, errors, tried.whole("chosen", 0, len(penalties) - 1))
+        coefficients = checked_array(arrays, "coefficients", WHERE, (outputs, features), "f")
+        intercepts = checked_array(arrays, "intercepts", WHERE, (outputs,), "f")
+        task = told.choice("task", get_args(TaskKind))
+        return cls(task, coefficients, intercepts, Certificate(reason, value, gap, proved.text("solver")), path)

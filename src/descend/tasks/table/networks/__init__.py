@@ -1,0 +1,1 @@
+"""Networks for tables, trained in steps of an optimizer."""

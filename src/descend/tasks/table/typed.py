@@ -1,0 +1,51 @@
+"""A table as it came, into a frame with one dtype for every kind of column; what does not fit is refused."""
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from descend.errors import InputError
+from descend.tasks.common.columns import Column, Kind, refuse_duplicates, refuse_infinities
+from descend.tasks.common.parsing import as_booleans, as_dates, as_numbers, as_text, first_row
+
+MISSING_LEVEL = "(missing)"
+
+
+def typed_frame(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
+    """The given columns of `frame`: numbers and booleans as float64, dates as datetime64, words as text."""
+    refuse_duplicates(frame.columns)
+    named = dict(zip(map(str, frame.columns), frame.columns, strict=True))
+    return pd.DataFrame({column.name: _typed(frame[named[column.name]], column) for column in columns}, copy=False)
+
+
+def _typed(series: pd.Series, column: Column) -> pd.Series:
+    match column.kind:
+        case Kind.category:
+            return as_text(series).fillna(MISSING_LEVEL)
+        case Kind.text:
+            return as_text(series).fillna("")
+        case Kind.date:
+            return _read(series, column, "dates", lambda values: as_dates(values, column.form))
+        case Kind.boolean:
+            values = _read(series, column, "true and false", as_booleans)
+        case _:
+            values = _read(series, column, "numbers", as_numbers)
+    refuse_infinities(column.name, values)
+    return values
+
+
+def _read(series: pd.Series, column: Column, wanted: str, read: Callable[[pd.Series], pd.Series]) -> pd.Series:
+    """Reads a column, and refuses what is there but does not read, except for gaps known from training."""
+    values = read(series)
+    unread = values.isna() & series.notna()
+    if not unread.any():
+        return values
+    texts = as_text(series)
+    unread &= texts.notna() & ~texts.isin(column.gaps)
+    if unread.any():
+        row = first_row(unread)
+        raise InputError(
+            f"column {column.name!r} held {wanted} when the model was trained, and {texts.iloc[row - 1]!r} "
+            f"in row {row:,} is none: mend that value, or leave the cell empty"
+        )
+    return values

@@ -1,0 +1,1 @@
+"""Texts with classes, from a table that has nothing else to learn from."""

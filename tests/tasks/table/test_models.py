@@ -1,0 +1,127 @@
+"""Ensembles: each member learns from what it may see, as if it were alone, and predicts what it has not seen."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import expit, softmax
+from sklearn.metrics import accuracy_score, log_loss, r2_score
+
+from descend.tasks.table.networks.ensemble import Shape, TrainingLoss, build, mean_prediction, row_losses
+from descend.tasks.table.row_scores import judged
+
+RNG = np.random.default_rng(0)
+ROWS, FEATURES, MEMBERS = 30, 4, 3
+X = jnp.asarray(RNG.normal(size=(ROWS, FEATURES)), jnp.float32)
+FOLDS = jnp.arange(ROWS, dtype=jnp.int32) % MEMBERS
+TARGETS = {
+    "regression": jnp.asarray(RNG.normal(size=ROWS), jnp.float32),
+    "binary": jnp.asarray(RNG.integers(0, 2, ROWS), jnp.int32),
+    "multiclass": jnp.asarray(RNG.integers(0, 3, ROWS), jnp.int32),
+}
+TASKS = list(TARGETS)
+
+
+def shape(architecture, task, members=MEMBERS):
+    return Shape(architecture, task, FEATURES, 3 if task == "multiclass" else 1, members, width=8)
+
+
+def test_linear_members_start_at_zero():
+    assert not build(shape("linear", "multiclass"), 0).weights.any()
+
+
+def test_perceptrons_start_at_random_within_the_bounds_of_their_inputs():
+    first, same, other = (build(shape("mlp", "regression"), seed).weights for seed in (0, 0, 1))
+    assert (first == same).all()
+    assert (first != other).all()
+    assert (first[0] != first[1]).all()
+    layers = np.split(first, np.cumsum([(4 + 1) * 8, (8 + 1) * 8]), axis=1)
+    for layer, inputs, outputs in zip(layers, (4, 8, 8), (8, 8, 1), strict=True):
+        assert layer.shape == (MEMBERS, (inputs + 1) * outputs)
+        assert np.abs(layer).max() <= inputs**-0.5 < 1.5 * np.abs(layer).max()
+
+
+@pytest.mark.parametrize("architecture", ["linear", "mlp"])
+def test_a_member_is_the_network_that_its_weights_say(architecture):
+    """Beside a plain one, in double precision."""
+    model = build(shape(architecture, "multiclass"), 0)
+    model.weights[:] = np.random.default_rng(1).normal(size=model.weights.shape)
+    for number in range(MEMBERS):
+        rest, x = model.weights[number].astype(float), np.asarray(X, float)
+        for layer, (inputs, outputs) in enumerate(model.shape.layers):
+            matrix, biases, rest = np.split(rest, [inputs * outputs, (inputs + 1) * outputs])
+            x = np.maximum(x, 0) if layer else x
+            x = x @ matrix.reshape(inputs, outputs) + biases
+        assert not rest.size
+        np.testing.assert_allclose(model(np.asarray(X))[number], x, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(model(X)[number], x, rtol=1e-4, atol=1e-4)
+        np.testing.assert_array_equal(model.member(number).weights, model.weights[number : number + 1])
+
+
+def gradients(task, model, batch):
+    """Of the training loss, per number of the model; the members come first."""
+    return jax.grad(lambda model: TrainingLoss(task)(model, batch))(model).weights
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_member_does_not_learn_from_its_own_fold(task):
+    model = build(shape("mlp", task), 0)
+    changed = jnp.where((FOLDS == 1)[:, None], X + 1, X)
+    before, after = (gradients(task, model, (rows, TARGETS[task], FOLDS)) for rows in (X, changed))
+    assert [np.array_equal(*pair) for pair in zip(before, after, strict=True)] == [False, True, False]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_member_descends_as_if_it_were_alone(task):
+    """The gradient of one among others is that of its own mean loss on the rows it sees, and the value is the mean."""
+    model = build(shape("mlp", task), 0)
+    together = gradients(task, model, (X, TARGETS[task], FOLDS))
+    losses = []
+    for member in range(MEMBERS):
+        alone = model.member(member)
+        rows = member != FOLDS
+        batch = (X[rows], TARGETS[task][rows], jnp.ones(rows.sum(), jnp.int32))  # no row is in fold 0, which is its own
+        losses.append(TrainingLoss(task)(alone, batch))
+        np.testing.assert_allclose(together[member], gradients(task, alone, batch)[0], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(TrainingLoss(task)(model, (X, TARGETS[task], FOLDS)), np.mean(losses), rtol=1e-5)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_validation_asks_for_each_row_the_member_that_has_not_seen_it(task):
+    model = build(shape("mlp", task), 0)
+    rows, truth, folds = (np.asarray(array) for array in (X, TARGETS[task], FOLDS))
+    scores = model.unseen(rows, folds)
+    np.testing.assert_allclose(scores, model(rows)[folds, np.arange(ROWS)], rtol=1e-5)
+    losses, merits = judged(scores, truth, task)
+    if task == "regression":
+        expected = r2_score(truth, scores[:, 0])
+    elif task == "binary":
+        expected = accuracy_score(truth, scores[:, 0] > 0)
+        np.testing.assert_allclose(losses.mean(), log_loss(truth, expit(scores[:, 0])), rtol=1e-6)
+    else:
+        expected = accuracy_score(truth, scores.argmax(axis=1))
+        np.testing.assert_allclose(losses.mean(), log_loss(truth, softmax(scores, axis=1)), rtol=1e-6)
+    assert merits.shape == losses.shape == (ROWS,)
+    np.testing.assert_allclose(merits.mean(), expected, rtol=1e-5)  # scikit-learn computes it in single precision
+    trained_by = row_losses(jnp.asarray(scores[None]), TARGETS[task], task)[0]
+    np.testing.assert_allclose(losses, trained_by, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_far_scores_are_judged_without_overflow(task):
+    scores = np.array([[1e4, -1e4, 0.0], [-1e4, 1e4, 0.0]], np.float32)[:, : 3 if task == "multiclass" else 1]
+    losses, _ = judged(scores, np.array([0, 0]), task)
+    expected = {"regression": [5e7, 5e7], "binary": [1e4, 0], "multiclass": [0, 2e4]}
+    np.testing.assert_allclose(losses, expected[task])
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_an_ensemble_predicts_the_mean_of_its_members(task):
+    members = build(shape("mlp", task), 0)(np.asarray(X))
+    predicted = mean_prediction(members, task)
+    if task == "regression":
+        np.testing.assert_allclose(predicted, members[:, :, 0].mean(axis=0), rtol=1e-5)
+        return
+    chances = members if task == "multiclass" else np.concatenate([np.zeros_like(members), members], axis=-1)
+    np.testing.assert_allclose(predicted, softmax(chances, axis=-1).mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(predicted.sum(axis=1), 1, rtol=1e-5)

@@ -1,0 +1,228 @@
+"""The linear model: the penalty that scikit-learn's cross-validation would take, the same coefficients, and a proof."""
+
+import math
+import os
+import re
+import signal
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import linear_model as peers
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
+
+from descend.engine.interruption import Interruption
+from descend.observers import Progress
+from descend.tasks.common.reading import Table
+from descend.tasks.common.settings import Settings
+from descend.tasks.table.linear import path as penalties
+from descend.tasks.table.linear import progress as following
+from descend.tasks.table.linear.path import fit_linear
+from descend.tasks.table.preparing import prepare
+
+RNG = np.random.default_rng(0)
+ROWS = 150
+
+
+def prepared(kind, rows=ROWS, seed=0):
+    """A table of two informative columns, six idle ones and a category."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(rng.normal(size=(rows, 8)) * [1, 100, 1, 1, 1, 1, 1, 0.01], columns=list("abcdefgh"))
+    frame["city"] = rng.choice(["Basel", "Bern", "Zug"], rows)
+    score = frame["a"] + frame["b"] / 100 + (frame["city"] == "Zug") + rng.normal(size=rows)
+    named = {"binary": np.where(score > 0, "over", "under"), "multiclass": np.digitize(score, [-1, 1]).astype(str)}
+    frame["t"] = named.get(kind, 1000 + 50 * score)
+    return prepare(Table(frame, "t", "0"), Settings("t"))
+
+
+@pytest.fixture
+def exact(monkeypatch):
+    """Fits to the limit, which scikit-learn's can be compared to."""
+    monkeypatch.setattr(penalties, "TOL", 1e-8)
+    monkeypatch.setattr(penalties, "ROUGH", 1e-8)
+
+
+def peer(kind, penalty):
+    if kind == "regression":
+        return peers.Ridge(penalty)
+    return peers.LogisticRegression(C=1 / penalty, solver="newton-cholesky", tol=1e-7, max_iter=1000)
+
+
+def losses_of_peer(ready, penalty):
+    """Of each row, when the others' folds are learnt from."""
+    kind, split = ready.task.kind, PredefinedSplit(ready.folds)
+    method = "predict" if kind == "regression" else "predict_proba"
+    out = cross_val_predict(peer(kind, penalty), ready.rows.astype(float), ready.targets, cv=split, method=method)
+    if kind == "regression":
+        return (out - ready.targets) ** 2 / 2
+    return -np.log(out[np.arange(len(out)), ready.targets])
+
+
+@pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])
+@pytest.mark.usefixtures("exact")
+def test_it_is_what_scikit_learn_finds_on_the_same_rows_and_folds(kind):
+    ready = prepared(kind)
+    linear = fit_linear(ready, None, ()).predictor
+    path = linear.path
+    losses = [losses_of_peer(ready, penalty) for penalty in path.penalties]
+    means = np.mean(losses, axis=1)
+    np.testing.assert_allclose(path.losses, means, rtol=1e-3)
+    best = losses[int(means.argmin())]
+    errors = [(loss - best).std() / math.sqrt(len(best)) for loss in losses]
+    near = means <= means.min() + errors
+    assert path.chosen == int(np.flatnonzero(near)[0]) > 0, "the strongest within a standard error of the least"
+    model = peer(kind, path.penalty).fit(ready.rows.astype(float), ready.targets)
+    scale = np.abs(model.coef_).max()  # scikit-learn's coefficients are right to 1e-3 of that
+    np.testing.assert_allclose(linear.coefficients, np.atleast_2d(model.coef_), atol=1e-3 * scale)
+    predict = model.predict if kind == "regression" else model.predict_proba
+    np.testing.assert_allclose(linear.predict(ready.held_out_rows), predict(ready.held_out_rows), rtol=2e-3)
+
+
+def test_the_least_loss_is_that_of_logistic_regression_cv(monkeypatch):
+    monkeypatch.setattr(penalties, "ROUGH", 1e-8)
+    ready = prepared("binary")
+    path = fit_linear(ready, None, ()).predictor.path
+    model = peers.LogisticRegressionCV(
+        Cs=[1 / penalty for penalty in path.penalties], cv=PredefinedSplit(ready.folds), scoring="neg_log_loss",
+        l1_ratios=(0,), tol=1e-8, max_iter=10_000, use_legacy_attributes=False,
+    ).fit(ready.rows, ready.targets)
+    assert pytest.approx(path.penalties[int(np.argmin(path.losses))]) == 1 / model.C_
+
+
+@pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])
+def test_its_certificate_holds(kind):
+    ready = prepared(kind)
+    linear = fit_linear(ready, None, ()).predictor
+    certificate = linear.certificate
+    assert certificate.reason.name == "converged"
+    assert certificate.relative <= penalties.TOL
+    best = peer(kind, linear.path.penalty).fit(ready.rows.astype(float), ready.targets)
+    least = objective(ready, np.atleast_2d(best.coef_), np.atleast_1d(best.intercept_), linear.path.penalty)
+    mine = objective(ready, linear.coefficients, linear.intercepts, linear.path.penalty)
+    assert certificate.value == pytest.approx(mine, rel=1e-9)
+    assert certificate.value - certificate.gap <= least * (1 + 1e-12)
+    (told,) = re.findall(r"within (\S+) of the minimum, proved by the duality gap", str(certificate))
+    assert certificate.relative <= float(told) <= 2 * certificate.relative
+
+
+def objective(ready, W, b, penalty):
+    """In float64, as `descend.tasks.table.linear.model` states it."""
+    z = ready.rows.astype(float) @ W.T + b
+    rows = np.arange(len(z))
+    if ready.task.kind == "regression":
+        loss = (z[:, 0] - ready.targets) ** 2 / 2
+    else:
+        z = np.hstack([np.zeros_like(z), z]) if ready.task.kind == "binary" else z
+        loss = np.log(np.exp(z).sum(axis=1)) - z[rows, ready.targets]
+    return loss.mean() + penalty * (W**2).sum() / 2 / len(z)
+
+
+def test_merits_are_of_rows_that_were_not_learnt_from():
+    """With targets that nothing tells of, rows that were learnt from would be predicted far better."""
+    frame = pd.DataFrame(RNG.normal(size=(80, 60))).add_prefix("x").assign(t=list("ab") * 40)
+    candidate = fit_linear(prepare(Table(frame, "t", "0"), Settings("t")), None, ())
+    assert candidate.score == candidate.merits.mean() < 0.7
+    assert len(candidate.merits) == 64
+
+
+def test_a_large_table_is_validated_on_a_tenth(monkeypatch):
+    monkeypatch.setattr("descend.tasks.table.preparing.LARGE", 40)
+    ready = prepared("regression", rows=250)
+    candidate = fit_linear(ready, None, ())
+    assert len(candidate.merits) == 20
+    assert candidate.score > 0.5
+
+
+@pytest.mark.parametrize("classes", ["u" * 20 + "vv", "uuuvvvww", "u" * 12 + "v" * 12 + "ww"])
+def test_folds_need_not_have_all_classes(classes):
+    frame = pd.DataFrame({"a": np.arange(len(classes)) % 5 + 0.5, "t": list(classes)})
+    ready = prepare(Table(frame, "t", "0"), Settings("t"))
+    linear = fit_linear(ready, None, ()).predictor
+    assert np.isfinite(linear.path.losses).all()
+    assert linear.predict(ready.rows).shape == (len(ready.rows), len(set(classes)))
+
+
+def test_a_class_that_no_other_fold_has_is_given_the_share_of_half_a_row():
+    frame = pd.DataFrame({"a": np.arange(22) % 5 + 0.5, "t": list("u" * 20 + "vv")})
+    ready = prepare(Table(frame, "t", "0"), Settings("t"))
+    own = int(ready.folds[ready.targets == 1][0])  # of the one row of class v
+    fold = penalties._Fold(ready, own, following.Follower((), None, Interruption()))
+    fold.fit(1.0)
+    np.testing.assert_allclose(fold.scores(), -np.log(2 * np.sum(ready.folds != own)))
+
+
+def test_the_path_goes_on_until_weaker_penalties_do_not_help():
+    for losses, enough in (([3, 2], False), ([3, 2, 1], False), ([1, 2], False), ([1, 2, 3], True), ([3, 1, 2], False),
+                           ([3, 1, 2, 0.5], False), ([3, 1, 1, 1], True)):
+        assert penalties._is_enough([float(loss) for loss in losses]) == enough
+    tried = penalties._penalties(1000)
+    assert (tried[0], tried[2], tried[-1]) == (1000.0, 100.0, pytest.approx(penalties.WEAKEST))
+
+
+class Watcher:
+    """Writes down what it is told; may press Ctrl-C at the first time."""
+
+    def __init__(self, interrupts=False):
+        self.seen, self.open, self.interrupts = [], False, interrupts
+
+    def __enter__(self):
+        self.open = True
+
+    def __exit__(self, *_):
+        self.open = False
+
+    def __call__(self, progress: Progress):
+        assert self.open
+        self.seen.append(progress)
+        if self.interrupts and len(self.seen) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_observers_see_iterations_and_the_gap(monkeypatch):
+    monkeypatch.setattr(following, "APART", 0.0)
+    watcher = Watcher()
+    candidate = fit_linear(prepared("binary"), None, (watcher,))
+    assert not watcher.open
+    assert [progress.step for progress in watcher.seen[:-1]] == list(range(1, len(watcher.seen)))
+    assert all(progress.latest["duality_gap"] >= 0 < progress.latest["loss"] for progress in watcher.seen)
+    last = watcher.seen[-1]
+    rounded = candidate.predictor.certificate.gap - last.latest["duality_gap"]  # coefficients to float32, at the end
+    assert last.reason == candidate.reason
+    assert 0 <= rounded < 0.01 * penalties.TOL
+    assert last.validation["score"] == pytest.approx(candidate.score)
+    assert all(progress.reason is None for progress in watcher.seen[:-1])
+
+
+@pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])
+def test_ctrl_c_ends_it_with_a_model_that_can_be_used(kind, monkeypatch):
+    monkeypatch.setattr(following, "APART", 0.0)
+    ready = prepared(kind)
+    candidate = fit_linear(ready, None, (Watcher(interrupts=True),))
+    assert candidate.reason.name == "interrupted"
+    assert candidate.reason.evidence == f"Ctrl-C after {candidate.reason.step} iterations"
+    assert len(candidate.predictor.path.penalties) == 1
+    assert candidate.reason.step == ready.members + 1, "an iteration for each fold, and for the model"
+    assert np.isfinite(candidate.predictor.predict(ready.held_out_rows)).all()
+    assert np.isfinite(candidate.score)
+
+
+def test_the_end_of_the_time_ends_it():
+    candidate = fit_linear(prepared("multiclass"), 1e-9, ())
+    assert candidate.reason.name == "budget"
+    assert candidate.reason.evidence == "the 1e-09 seconds were used up after 6 iterations"
+
+
+def test_the_same_table_gives_the_same_bits():
+    first, second = (fit_linear(prepared("multiclass"), None, ()).predictor for _ in range(2))
+    np.testing.assert_array_equal(first.coefficients, second.coefficients)
+    assert first.path == second.path
+
+
+def test_its_history_is_that_of_the_last_fit():
+    candidate = fit_linear(prepared("binary"), None, ())
+    certificate = candidate.predictor.certificate
+    frame = candidate.history.to_pandas()
+    assert list(frame) == ["step", "loss", "duality_gap"]
+    assert len(frame) == certificate.reason.step + 1
+    assert frame["loss"].min() == certificate.value
+    assert 0 <= certificate.gap - frame["duality_gap"].iloc[-1] < 0.01 * penalties.TOL  # coefficients to float32

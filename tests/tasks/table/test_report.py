@@ -1,0 +1,122 @@
+"""The report: one page that holds everything, whatever the columns are called."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from descend.tasks.common.page import shortened
+from descend.tasks.common.reading import Table
+from descend.tasks.common.settings import Settings
+from descend.tasks.table.blocks import Feature
+from descend.tasks.table.linear.coefficients import Coefficient, coefficients
+from descend.tasks.table.linear.report import effect_text
+from descend.tasks.table.outcome import judge, metrics
+from descend.tasks.table.report import render
+from descend.tasks.table.training import fit_table
+
+RNG = np.random.default_rng(0)
+NASTY = "</script><script>alert(1)</script>"
+TARGETS = {
+    "regression": RNG.normal(size=60),
+    "binary": list("ab") * 30,
+    "multiclass": [f"<i>{i % 25}" for i in range(75)],
+}
+
+
+def page_of(kind, **options):
+    """The report on a table with ugly names, and the training that it is about."""
+    target = TARGETS[kind]
+    frame = pd.DataFrame({NASTY: RNG.normal(size=len(target)), "b" * 99: RNG.normal(size=len(target)), "<t>": target})
+    settings = Settings("<t>", **options)
+    fitted = fit_table(Table(frame, "<name>", "0"), settings)
+    outcome = judge(fitted, 0)
+    found = coefficients(fitted.linear, fitted.prepared) if fitted.linear else []
+    return render(fitted, outcome, metrics(fitted, outcome, settings), found, "<name>"), fitted
+
+
+@pytest.fixture(scope="module", params=TARGETS)
+def page(request):
+    """Of a descent in steps."""
+    return page_of(request.param, model="linear", epochs=2)[0]
+
+
+@pytest.fixture(scope="module", params=TARGETS)
+def solved(request):
+    """Of a linear model with a certificate."""
+    return page_of(request.param, model="linear")
+
+
+def test_it_is_one_page_that_needs_no_network(page):
+    assert page.startswith("<!doctype html>")
+    assert page.count("plotly.js v") == 1
+    assert page.count("Plotly.newPlot(") >= 3
+    assert not re.search(r"<script[^>]*\bsrc\b|<link|<img|@import", page)
+
+
+def test_it_shows_score_curves_columns_and_facts(page):
+    for heading in ("How the training went", "Predictions on held-out rows", "The weightiest columns", "All facts",
+                    "What the columns were taken for"):
+        assert f"<h2>{heading}</h2>" in page
+    assert re.search(r"<p class=score>(R²|accuracy) -?\d\.\d{4}</p>", page)
+    assert "Stopped by budget: 2 epochs" in page
+    assert "validation score" in page
+
+
+def test_names_are_text_and_never_html(page):
+    assert NASTY not in page
+    assert "<t>" not in page
+    assert "<name>" not in page
+    assert "&lt;t&gt; from &lt;name&gt;" in page
+    assert "<i>" not in page.replace("plotly", "")[-60_000:]
+
+
+def test_long_names_are_shortened_in_figures():
+    assert shortened("b" * 99) == "b" * 29 + "…"
+    assert shortened("<b>") == "&lt;b&gt;"
+
+
+def test_a_solved_linear_model_is_shown_with_its_proof_its_penalty_and_its_coefficients(solved):
+    page, fitted = solved
+    linear = fitted.linear
+    assert page.count("<h2>The linear model</h2>") == 1
+    assert f"<p class=certificate>{linear.certificate}.</p>" in page
+    assert f"The penalty is {linear.path.penalty:.3g}: of {len(linear.path.penalties)} penalties" in page
+    assert page.count("Plotly.newPlot(") == 4
+    assert page.count("plotly.js v") == 1
+    outputs = len(linear.coefficients)
+    table = re.search(r"<table class=coefficients>.*?</table>", page, re.DOTALL)[0]
+    assert table.count("<tr>") - 1 == min(2 * outputs, 30)
+    assert ("These are the first 30 of 50." in page) == (outputs == 25)
+    first = coefficients(linear, fitted.prepared)[0]
+    assert effect_text(first) in table
+    assert "not chosen" not in page
+
+
+def test_names_in_it_are_text_too(solved):
+    page, _ = solved
+    assert NASTY not in page
+    assert "<t>" not in page
+    assert "<i>" not in re.search(r"<table class=coefficients>.*?</table>", page, re.DOTALL)[0]
+
+
+def test_a_model_in_steps_has_no_certificate(page):
+    assert "The linear model" not in page
+
+
+def test_the_linear_model_is_shown_beside_a_perceptron_that_was_chosen(monkeypatch):
+    monkeypatch.setattr("descend.tasks.table.training.CLEARLY", -1e9)
+    page, fitted = page_of("binary")
+    assert fitted.chosen.predictor.architecture == "mlp"
+    assert "It was not chosen, and stands here beside the model that was." in page
+    assert f"<p class=certificate>{fitted.linear.certificate}.</p>" in page
+
+
+@pytest.mark.parametrize(
+    ("label", "effect", "text"),
+    [("", 1234.567, "+1235"), ("", -0.5, "-0.5"), ("u", 0.0, "× 1"), ("u", -np.log(2), "× 0.5"),
+     ("u", 1000 * np.log(10), "× 10<sup>1000</sup>")],
+)
+def test_effects_in_words(label, effect, text):
+    assert effect_text(Coefficient(Feature("a", "a", "value"), "1 of a", label, effect, 1.0)) == text
