@@ -196,9 +196,9 @@ def test_muon_leaves_vectors_embeddings_and_heads_to_its_companion():
     plain = jax.tree.map(lambda u, g: bool(np.allclose(u, -0.5 * g)), updates, params)
     assert plain == {"embedding": True, "block": {"weight": False, "bias": True}, "multihead_attention": False,
                      "lm_head": {"kernel": True}, "head": True, "scale": True}
-    assert rule.readings(state)["learning_rate"] == 0.1
-    assert rule.readings(state)["learning_rate/matrices"] == 0.1
-    assert rule.readings(state)["learning_rate/companion"] == 0.5
+    assert rule.metrics(state)["learning_rate"] == 0.1
+    assert rule.metrics(state)["learning_rate/matrices"] == 0.1
+    assert rule.metrics(state)["learning_rate/companion"] == 0.5
     assert Muon(0.1, companion=SGD(0.5), vectors="block/*").part_of("head", params["head"]) == "matrices"
 
 

@@ -12,7 +12,7 @@ from descend.engine.descent import Descent, State
 from descend.engine.loop import first_batch
 from descend.engine.loss import AuxiliaryState
 from descend.errors import InputError
-from descend.optimizers import Modifier, Optimizer, Point
+from descend.optimizers import Iterate, Modifier, Optimizer
 from descend.sources import as_data, on_device
 
 
@@ -96,7 +96,7 @@ def evaluated(run: R) -> Tree:
 
 def accepted(run: R) -> Tree:
     """The numbers of the parameters where the gradient was taken that a test of convergence looks at."""
-    if _is_inherited(run.descent.optimizer, "standing"):
+    if _is_inherited(run.descent.optimizer, "accepted_iterate"):
         return run.state.params
     with precision(run.state.params):
         state = run.state
@@ -116,4 +116,4 @@ def _to_evaluate(descent: Descent, state: Any, params: Tree) -> Tree:
 
 
 def _to_accepted(descent: Descent, state: Any, params: Tree, value: Any) -> Tree:
-    return descent.optimizer.standing(state, Point(params, value, params)).params
+    return descent.optimizer.accepted_iterate(state, Iterate(params, value, params)).params

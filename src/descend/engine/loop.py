@@ -13,7 +13,7 @@ from descend._tree import Tree, named_leaves, norm, scaled_norm
 from descend.engine.descent import CONVERGED, NONFINITE, RUNNING, STALLED, Descent, State
 from descend.engine.loss import AuxiliaryState
 from descend.errors import InputError
-from descend.optimizers import Point
+from descend.optimizers import Iterate
 from descend.sources import Fed, Planned
 from descend.stopping import Slope
 
@@ -122,11 +122,11 @@ def step(descent: Descent, state: State, batch: Any) -> tuple[State, jax.Array, 
     (loss, changed, aux), grads = descent.value_and_grad(params, batch, given)
     extra = {"value": loss, "aux": aux, **descent.functions(batch, given)}
     updates, optimizer = rule.update(grads, state.optimizer, params, **extra)
-    stand, loss, grads = rule.standing(state.optimizer, Point(params, loss, grads))
+    stand, loss, grads = rule.accepted_iterate(state.optimizer, Iterate(params, loss, grads))
     # Where a descent may end for its gradient, it must not be for squares that are beyond the range of its dtype.
     grad_norm, update_norm = (norm if descent.stop is None else scaled_norm)(grads), norm(updates)
     finite = jnp.isfinite(loss) & jnp.isfinite(grad_norm) & jnp.isfinite(update_norm)
-    allowed = finite | (rule.passed_over(optimizer) & jnp.isfinite(update_norm))
+    allowed = finite | (rule.skipped_update(optimizer) & jnp.isfinite(update_norm))
     status = jnp.where(allowed, RUNNING, NONFINITE).astype(jnp.int32)
     moved = jax.tree.map(jnp.add, params, updates)
     if descent.skip_nonfinite:
@@ -143,7 +143,7 @@ def step(descent: Descent, state: State, batch: Any) -> tuple[State, jax.Array, 
         status = jnp.where(finite & stalled & (status == RUNNING), STALLED, status).astype(jnp.int32)
     measured = {"loss": loss, "gradient_norm": grad_norm, "update_norm": update_norm}
     watched = {} if descent.watch is None else descent.watch.seen(stand, grads, updates)
-    entry = _entry(measured, watched, rule.readings(optimizer), named_leaves(aux))
+    entry = _entry(measured, watched, rule.metrics(optimizer), named_leaves(aux))
     carried = AuxiliaryState(changed, key)
     return state._replace(params=moved, optimizer=optimizer, guard=guard, carried=carried), status, entry
 

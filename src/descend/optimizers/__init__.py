@@ -3,7 +3,7 @@
 from descend.optimizers._external import External, as_optimizer
 from descend.optimizers._family import family
 from descend.optimizers._modifier import Modifier, ModifierState
-from descend.optimizers._optimizer import Optimizer, Point
+from descend.optimizers._optimizer import Iterate, Optimizer
 from descend.optimizers._rule import Rule, RuleState
 from descend.optimizers._step import step
 from descend.optimizers.adam import Adam, AdamW, NAdam, NAdamW, RAdam
@@ -68,6 +68,7 @@ __all__ = [
     "DoWG",
     "External",
     "Freeze",
+    "Iterate",
     "LevenbergMarquardt",
     "Lion",
     "Lookahead",
@@ -81,7 +82,6 @@ __all__ = [
     "NonlinearCG",
     "Optimizer",
     "PerGroup",
-    "Point",
     "PolyakAverage",
     "PolyakStep",
     "Prodigy",

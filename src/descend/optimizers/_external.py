@@ -16,7 +16,7 @@ class External(Optimizer):
     """Any object with Optax's `init` and `update`, as a constant of the compiled program.
 
     One that takes extra arguments is given those by their names in Optax: `value`, `grad` and `value_fn`.
-    What it offers besides (`eval_params`, `readings`) is used as if it were a rule of ours.
+    What it offers besides (`eval_params`, `metrics`) is used as if it were a rule of ours.
     """
 
     transformation: Any = fixed()
@@ -35,8 +35,8 @@ class External(Optimizer):
         chosen = getattr(self.transformation, "eval_params", None)
         return params if chosen is None else chosen(state, params)
 
-    def readings(self, state: Any) -> dict[str, Any]:
-        read = getattr(self.transformation, "readings", None)
+    def metrics(self, state: Any) -> dict[str, Any]:
+        read = getattr(self.transformation, "metrics", None)
         return {} if read is None else read(state)
 
 

@@ -81,8 +81,8 @@ def _eval_params(method: Callable[..., Any]) -> Callable[..., Any]:
     return eval_params
 
 
-def _standing(method: Callable[..., Any]) -> Callable[..., Any]:
-    def standing(self: Any, state: Any, here: Any) -> Any:
+def _accepted_iterate(method: Callable[..., Any]) -> Callable[..., Any]:
+    def accepted_iterate(self: Any, state: Any, here: Any) -> Any:
         if not isinstance(state, Mastered):
             return method(self, state, here)
         wide = here._replace(params=_given(state, here.params), grads=jax.tree.map(_wide, here.grads))
@@ -90,7 +90,7 @@ def _standing(method: Callable[..., Any]) -> Callable[..., Any]:
         narrow = lambda tree: jax.tree.map(_narrow, tree, here.params)
         return there._replace(params=narrow(there.params), grads=narrow(there.grads))
 
-    return standing
+    return accepted_iterate
 
 
 def _of_state_and_params(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -109,9 +109,9 @@ def _of_state(method: Callable[..., Any]) -> Callable[..., Any]:
     return told
 
 
-_METHODS = {"init": _init, "update": _update, "eval_params": _eval_params, "standing": _standing,
+_METHODS = {"init": _init, "update": _update, "eval_params": _eval_params, "accepted_iterate": _accepted_iterate,
             "rates": _of_state_and_params, "free": _of_state_and_params}
-METHODS = (*_METHODS, "readings", "stalled", "expected_fall", "passed_over")
+METHODS = (*_METHODS, "metrics", "stalled", "expected_fall", "skipped_update")
 
 
 def _masters(base: Tree, state: Mastered) -> list[Any]:

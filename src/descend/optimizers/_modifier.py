@@ -8,7 +8,7 @@ from descend._arrays import namespace
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.optimizers._checks import refuse_misfits
-from descend.optimizers._optimizer import Optimizer, Point
+from descend.optimizers._optimizer import Iterate, Optimizer
 from descend.optimizers._search import Search
 
 Own = dict[str, Any]  # what a modifier remembers, by name
@@ -62,11 +62,11 @@ class Modifier(Optimizer):
     def eval_params(self, state: ModifierState, params: Tree) -> Tree:
         return self.rule.eval_params(state.rule, params)
 
-    def readings(self, state: ModifierState) -> dict[str, Any]:
-        return self.rule.readings(state.rule)
+    def metrics(self, state: ModifierState) -> dict[str, Any]:
+        return self.rule.metrics(state.rule)
 
-    def standing(self, state: ModifierState, here: Point) -> Point:
-        return self.rule.standing(state.rule, here)
+    def accepted_iterate(self, state: ModifierState, here: Iterate) -> Iterate:
+        return self.rule.accepted_iterate(state.rule, here)
 
     def rates(self, state: ModifierState, params: Tree) -> Tree:
         return self.rule.rates(state.rule, params)
@@ -83,8 +83,8 @@ class Modifier(Optimizer):
     def feasible(self, params: Tree) -> Tree:
         return self.rule.feasible(params)
 
-    def passed_over(self, state: ModifierState) -> Any:
-        return self.rule.passed_over(state.rule)
+    def skipped_update(self, state: ModifierState) -> Any:
+        return self.rule.skipped_update(state.rule)
 
     def stability_limit(self) -> float | None:
         return self.rule.stability_limit()

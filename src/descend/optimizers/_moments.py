@@ -56,9 +56,11 @@ class Decoupled(Rule):
         super().__post_init__()  # type: ignore[misc]  # of the rule that this is mixed with
         require(self, weight_decay=POSITIVE)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, *args: Any, **shared: Any) -> tuple[Any, Slots]:
-        update, slots = super().leaf(g, p, slots, t, lr, *args, **shared)
+    def update_parameter(
+        self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, *args: Any, **shared: Any
+    ) -> tuple[Any, Slots]:
+        update, slots = super().update_parameter(g, p, slots, t, lr, *args, **shared)
         return update - (lr * self.weight_decay) * p, slots
 
-    def readings(self, state: Any) -> dict[str, Any]:
-        return {**super().readings(state), "weight_decay": self.weight_decay}
+    def metrics(self, state: Any) -> dict[str, Any]:
+        return {**super().metrics(state), "weight_decay": self.weight_decay}

@@ -18,8 +18,8 @@ from descend.schedules import Schedule
 Kind = TypeVar("Kind", bound="Optimizer")
 
 
-class Point(NamedTuple):
-    """Parameters, with the loss and its gradient there."""
+class Iterate(NamedTuple):
+    """A point that a descent comes to: parameters, with the loss and its gradient there."""
 
     params: Tree
     value: Any
@@ -64,14 +64,14 @@ class Optimizer:
         del state
         return params
 
-    def readings(self, state: Any) -> dict[str, Any]:
+    def metrics(self, state: Any) -> dict[str, Any]:
         """What the last step used, by name, for the trace: scalars, among them the learning rate."""
         del state
         return {}
 
-    def standing(self, state: Any, here: Point) -> Point:
-        """The point that a descent is judged by: `here`, where the gradient was taken; for a line search, which takes
-        gradients at trial points too, the last point that it accepted."""
+    def accepted_iterate(self, state: Any, here: Iterate) -> Iterate:
+        """The iterate that a descent is judged by: `here`, where the gradient was taken; for a line search, which takes
+        gradients at trial points too, the last that it accepted."""
         del state
         return here
 
@@ -80,7 +80,7 @@ class Optimizer:
 
         **Raises** `InputError` for an optimizer that reads out none.
         """
-        read = self.readings(state)
+        read = self.metrics(state)
         if "learning_rate" not in read:
             raise InputError(f"{type(self).__name__} does not tell its learning rate, by which weight decay is "
                              "multiplied: use decoupled=False")
@@ -105,7 +105,7 @@ class Optimizer:
         """The nearest parameters that are allowed: these, for all that know of no bounds."""
         return params
 
-    def passed_over(self, state: Any) -> Any:
+    def skipped_update(self, state: Any) -> Any:
         """Whether the last step was left out because a number was not finite, so that a descent may go on."""
         del state
         return False

@@ -13,7 +13,7 @@ from descend._tree import Tree, path_name
 from descend.errors import InputError
 from descend.optimizers._checks import refuse_other_structure, refuse_unmovable
 from descend.optimizers._control import unmoved
-from descend.optimizers._optimizer import Optimizer, Point
+from descend.optimizers._optimizer import Iterate, Optimizer
 
 
 class PartitionState(NamedTuple):
@@ -65,11 +65,11 @@ class Partition(Optimizer):
             params = _joined(rule.eval_params(state.parts[part], self._of(part, params)), params)
         return params
 
-    def readings(self, state: PartitionState) -> dict[str, Any]:
+    def metrics(self, state: PartitionState) -> dict[str, Any]:
         """Those of the parts, each by `name/part`; the first part's also without it."""
         read: dict[str, Any] = {}
         for part, rule in self._rules(state).items():
-            own = rule.readings(state.parts[part])
+            own = rule.metrics(state.parts[part])
             read = own | read if read else dict(own)
             read |= {f"{name}/{part}": value for name, value in own.items()}
         return read
@@ -80,14 +80,14 @@ class Partition(Optimizer):
             rates = _joined(rule.rates(state.parts[part], self._of(part, params)), rates)
         return rates
 
-    def standing(self, state: PartitionState, here: Point) -> Point:
+    def accepted_iterate(self, state: PartitionState, here: Iterate) -> Iterate:
         """Where the parts stand; the gradients of what stays as it is do not count."""
         params, value, grads = here.params, here.value, jax.tree.map(_nothing, here.grads)
         for part, rule in self._rules(state).items():
-            own = Point(self._of(part, here.params), here.value, self._of(part, here.grads, here.params))
-            stand = rule.standing(state.parts[part], own)
+            own = Iterate(self._of(part, here.params), here.value, self._of(part, here.grads, here.params))
+            stand = rule.accepted_iterate(state.parts[part], own)
             params, value, grads = _joined(stand.params, params), stand.value, _joined(stand.grads, grads)
-        return Point(params, value, grads)
+        return Iterate(params, value, grads)
 
     def stalled(self, state: PartitionState) -> Any:
         """Only an optimizer that steps alone can know."""
@@ -100,8 +100,8 @@ class Partition(Optimizer):
             free = _joined(rule.free(state.parts[part], self._of(part, params)), free)
         return free
 
-    def passed_over(self, state: PartitionState) -> Any:
-        said = [rule.passed_over(state.parts[part]) for part, rule in self._rules(state).items()]
+    def skipped_update(self, state: PartitionState) -> Any:
+        said = [rule.skipped_update(state.parts[part]) for part, rule in self._rules(state).items()]
         return reduce(and_, said)
 
     def _rules(self, state: PartitionState) -> dict[str, Optimizer]:

@@ -46,31 +46,33 @@ def rule(cls: type[R]) -> type[R]:
 class Rule(Optimizer):
     """An update rule `θ ← θ + u(∇J(θ), state)`, written once for NumPy, JAX and PyTorch arrays.
 
-    A rule gives the names of its `slots` (what it remembers of each parameter) and `leaf`, the mathematics for one
-    array. One whose arrays must know of each other also gives `shared_start` and `across`, from which `leaf` takes
-    scalars by name. The rest is here.
+    A rule gives the names of its `slots` (what it remembers of each parameter) and `update_parameter`, the mathematics
+    for one array. One whose arrays must know of each other also gives `shared_start` and `reduce`, from which
+    `update_parameter` takes scalars by name. The rest is here.
     """
 
     learning_rate: Rate | Schedule
-    needs_params: ClassVar[bool] = False  # whether `leaf` uses the parameter, which Optax's protocol may leave out
+    needs_params: ClassVar[bool] = False  # whether the mathematics uses the parameter, which Optax may leave out
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """The names of what is remembered per parameter, in the order in which `leaf` takes them."""
+        """The names of what is remembered of each parameter, in the order in which `update_parameter` takes them."""
         return ()
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, *_: Any, **shared: Any) -> tuple[Any, Slots]:
+    def update_parameter(
+        self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, *_: Any, **shared: Any
+    ) -> tuple[Any, Slots]:
         """One array's update and its new slots, from gradient `g`, parameter `p`, step number `t` (from 1),
         learning rate `lr` and the shared scalars, all of these of the array's own kind and dtype."""
         raise NotImplementedError
 
-    def across(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
-        """The shared scalars of this step, from all arrays and from those of the step before."""
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
+        """The shared scalars of this step, reduced over all arrays, from those of the step before."""
         del leaves, t, lr
         return shared
 
-    def taken(self, extra: dict[str, Any]) -> dict[str, Any]:
-        """What `across` is given of `update`'s extra arguments, among the shared scalars."""
+    def extra_scalars(self, extra: dict[str, Any]) -> dict[str, Any]:
+        """What `reduce` is given of `update`'s extra arguments, among the shared scalars."""
         del extra
         return {}
 
@@ -102,7 +104,7 @@ class Rule(Optimizer):
         lr, t = as_schedule(self.learning_rate)(state.count), state.count + 1
         own = suited(self, gradients)
         known = changed(own, {KNOWN: {}})
-        updates, stepped, shared = known._step_what_is_there(leaves, state.shared | self.taken(extra), t, lr)
+        updates, stepped, shared = known._update_what_is_there(leaves, state.shared | self.extra_scalars(extra), t, lr)
         if own is not self:  # arrays of half precision are promoted by settings that are arrays
             updates, stepped = jax.tree.map(as_scalar, (updates, stepped), (gradients, columns))
         refuse_other_shapes(type(self).__name__, columns, stepped)
@@ -110,11 +112,11 @@ class Rule(Optimizer):
         slots = {name: treedef.unflatten([new[i] for new in stepped]) for i, name in enumerate(self.slots)}
         return treedef.unflatten(updates), RuleState(state.count + 1, slots, shared)
 
-    def step_leaves(
+    def update_parameters(
         self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any
     ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
         """All arrays' updates and new slots, and the new shared scalars: `update` on lists of arrays, unchecked."""
-        shared = self.across(leaves, shared, t, lr)
+        shared = self.reduce(leaves, shared, t, lr)
         updates, slots, scalars = [], [], {}
         for g, p, remembered in leaves:
             kind = namespace(g), g.dtype
@@ -122,26 +124,26 @@ class Rule(Optimizer):
                 by_name = {name: as_scalar(value, g) for name, value in shared.items()}
                 scalars[kind] = as_scalar(t, g), as_scalar(lr, g), by_name
             count, rate, by_name = scalars[kind]
-            u, new = self.leaf(g, p, remembered, count, rate, **by_name)
+            u, new = self.update_parameter(g, p, remembered, count, rate, **by_name)
             updates.append(u)
             slots.append(new)
         return updates, slots, shared
 
-    def _step_what_is_there(
+    def _update_what_is_there(
         self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any
     ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
-        """`step_leaves` for the arrays that have elements; there is nothing to step in those that have none."""
+        """`update_parameters` for the arrays that have elements; there is nothing to step in those that have none."""
         there = [leaf for leaf in leaves if math.prod(leaf[0].shape)]
         if not there:
             return [g for g, _, _ in leaves], [slots for _, _, slots in leaves], shared
-        moved, slots, shared = self.step_leaves(there, shared, t, lr)
+        moved, slots, shared = self.update_parameters(there, shared, t, lr)
         if len(there) == len(leaves):
             return moved, slots, shared
         stepped = iter(zip(moved, slots, strict=True))
         each = [next(stepped) if math.prod(g.shape) else (g, remembered) for g, _, remembered in leaves]
         return [u for u, _ in each], [new for _, new in each], shared
 
-    def readings(self, state: RuleState) -> dict[str, Any]:
+    def metrics(self, state: RuleState) -> dict[str, Any]:
         last = namespace(state.count).clip(state.count - 1, 0, None)
         return {"learning_rate": as_schedule(self.learning_rate)(last)}
 

@@ -12,7 +12,7 @@ from descend.errors import InputError
 from descend.optimizers._checks import refuse_misfits, refuse_other_shapes, refuse_other_structure, refuse_unmovable
 from descend.optimizers._control import choose, select
 from descend.optimizers._line_search import ACCEPTED, FAILED, Line, LineSearch
-from descend.optimizers._optimizer import Optimizer, Point, needed, suited
+from descend.optimizers._optimizer import Iterate, Optimizer, needed, suited
 from descend.optimizers._vectors import inner, largest, norm, plus, size, times, where, zero_of
 
 PATIENCE = 20  # points in a row that may be accepted with neither a lower loss nor a smaller gradient than ever before
@@ -42,7 +42,7 @@ class SearchState(NamedTuple):
     """
 
     accepted: Any
-    here: Point
+    here: Iterate
     direction: Tree
     steepest: Any
     line: Line
@@ -57,7 +57,7 @@ class Search(Optimizer):
     The search runs by reverse communication. `update` is told the loss and its gradient at `params`, judges that trial,
     and moves the parameters to the next: to another in the same direction, or, from a point that is accepted, to the
     first in a new one. So a step costs one evaluation, and none is made that the descent does not see. What a descent
-    is judged by (`standing`), and gives back (`eval_params`), is the last accepted point, not the trial.
+    is judged by (`accepted_iterate`), and gives back (`eval_params`), is the last accepted point, not the trial.
 
     A trial whose loss or gradient is not finite was too long. When a search fails, the next is along the negative
     gradient, and memory begins anew; when that fails too, no step lowers the loss: the search has `stalled`.
@@ -73,7 +73,7 @@ class Search(Optimizer):
         """How lengths are tried."""
         raise NotImplementedError
 
-    def ahead(self, state: SearchState, there: Point, memory: Any, extra: dict[str, Any]) -> tuple[Tree, Any]:
+    def ahead(self, state: SearchState, there: Iterate, memory: Any, extra: dict[str, Any]) -> tuple[Tree, Any]:
         """The direction from `there`, a point that is accepted now, and whether it is that of the negative gradient.
 
         The state is that before: `state.here` is where the point was come to from, and `state.direction` how.
@@ -93,7 +93,7 @@ class Search(Optimizer):
         """The direction from the last point in which the loss falls whatever is remembered: the negative gradient."""
         return times(-1, state.here.grads)
 
-    def farthest(self, here: Point, direction: Tree) -> Any:
+    def farthest(self, here: Iterate, direction: Tree) -> Any:
         """The longest step to try from a point in a direction: squares must be within the range of numbers."""
         del here
         return _farthest(direction)
@@ -103,7 +103,7 @@ class Search(Optimizer):
         del params
         return {}
 
-    def remembering(self, state: SearchState, there: Point, accepted: Any) -> dict[str, Any]:
+    def remembering(self, state: SearchState, there: Iterate, accepted: Any) -> dict[str, Any]:
         """The memory after a trial, which may have been accepted."""
         del there, accepted
         return state.memory
@@ -121,18 +121,18 @@ class Search(Optimizer):
         # The first point is accepted as one is to which a search goes back: if only it is finite.
         line = suited(self, [zero]).line_search.begin(zero, zero, zero)._replace(settling=~no)
         records = Records(zero + 1, zero, zero + 1, zero + math.inf, zero + math.inf, count)
-        return SearchState(count, Point(params, zero, zeros), zeros, no, line, self.memory_start(params), records, no)
+        return SearchState(count, Iterate(params, zero, zeros), zeros, no, line, self.memory_start(params), records, no)
 
     def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, SearchState]:
         value = needed(self, extra, "value")
         self.refuse(grads, state, params)
         with np.errstate(all="ignore"):  # a trial may be far too long
-            there = Point(params, as_scalar(value, state.records.scale), grads)
+            there = Iterate(params, as_scalar(value, state.records.scale), grads)
             state = suited(self, jax.tree.leaves(params))._after(there, state, extra)
             target = self.feasible(plus(state.here.params, state.line.trial, state.direction))
             return jax.tree.map(lambda x, p: _finite(_finite(x) - p), target, params), state
 
-    def _after(self, there: Point, state: SearchState, extra: dict[str, Any]) -> SearchState:
+    def _after(self, there: Iterate, state: SearchState, extra: dict[str, Any]) -> SearchState:
         """The state after the evaluation at `there`."""
         scale = namespace(there.value).where(state.accepted == 0, 1 / largest(there.grads), state.records.scale)
         state = state._replace(records=state.records._replace(scale=scale))
@@ -152,7 +152,7 @@ class Search(Optimizer):
         memory = self.forgetting(after.memory, steepest)
         return after._replace(direction=direction, steepest=steepest, line=line, memory=memory, stalled=stalled)
 
-    def _judged(self, there: Point, state: SearchState) -> tuple[Any, Line]:
+    def _judged(self, there: Iterate, state: SearchState) -> tuple[Any, Line]:
         """The verdict on a trial, and the line after it."""
         records = state.records
         xp, scale = namespace(records.scale), records.scale
@@ -184,13 +184,13 @@ class Search(Optimizer):
     def eval_params(self, state: SearchState, params: Tree) -> Tree:
         return select(state.accepted == 0, params, state.here.params)
 
-    def standing(self, state: SearchState, here: Point) -> Point:
+    def accepted_iterate(self, state: SearchState, here: Iterate) -> Iterate:
         return select(state.accepted == 0, here._replace(value=as_scalar(here.value, state.here.value)), state.here)
 
     def stalled(self, state: SearchState) -> Any:
         return state.stalled
 
-    def readings(self, state: SearchState) -> dict[str, Any]:
+    def metrics(self, state: SearchState) -> dict[str, Any]:
         """`effective_step`: α, the last length that was accepted."""
         return {"effective_step": state.records.step}
 
@@ -213,7 +213,7 @@ def newton_fall(state: SearchState) -> Any:
     return namespace(unknown).where(unknown, float("inf"), -state.line.slope / (2 * state.records.scale))
 
 
-def _recorded(state: SearchState, there: Point) -> Records:
+def _recorded(state: SearchState, there: Iterate) -> Records:
     """The records after `there` is accepted."""
     old = state.records
     xp = namespace(old.scale)

@@ -10,7 +10,7 @@ from descend._tree import Tree
 from descend.errors import InputError
 from descend.optimizers._checks import refuse_misfits, refuse_unmovable
 from descend.optimizers._control import choose, select
-from descend.optimizers._optimizer import Optimizer, Point, needed
+from descend.optimizers._optimizer import Iterate, Optimizer, needed
 from descend.optimizers._vectors import inner, plus, where, zero_of
 from descend.schedules import Number
 
@@ -36,7 +36,7 @@ class RegionState(NamedTuple):
     from none lowers the loss."""
 
     accepted: Any
-    here: Point
+    here: Iterate
     model: Any
     trial: Step
     radius: Any
@@ -65,11 +65,11 @@ class TrustRegion(Optimizer):
     needs: str
     radius: Number
 
-    def model_at(self, there: Point, before: Any, extra: dict[str, Any]) -> Any:
+    def model_at(self, there: Iterate, before: Any, extra: dict[str, Any]) -> Any:
         """The model of the loss around a point; `before`: that of the point before."""
         raise NotImplementedError
 
-    def step_in(self, model: Any, here: Point, radius: Any, extra: dict[str, Any]) -> Step:
+    def step_in(self, model: Any, here: Iterate, radius: Any, extra: dict[str, Any]) -> Step:
         """The step to where the model is least, up to a length of `radius` in its units."""
         raise NotImplementedError
 
@@ -87,19 +87,19 @@ class TrustRegion(Optimizer):
         xp = namespace(zero)
         count, no = xp.zeros((), dtype=xp.int32), xp.asarray(False)
         trial = Step(zeros, zero, zero, zero + xp.inf)
-        return RegionState(count, Point(params, zero, zeros), self.model_start(params), trial, zero + xp.inf,
+        return RegionState(count, Iterate(params, zero, zeros), self.model_start(params), trial, zero + xp.inf,
                            zero + xp.inf, count, no)
 
     def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, RegionState]:
         self._refuse(grads, state, params)
         value = needed(self, extra, "value")
         needed(self, extra, self.needs)
-        there = Point(params, as_scalar(value, state.radius), grads)
+        there = Iterate(params, as_scalar(value, state.radius), grads)
         state = self._after(there, state, extra)
         target = plus(state.here.params, 1, state.trial.step)
         return jax.tree.map(lambda x, p: x - p, target, params), state
 
-    def _after(self, there: Point, state: RegionState, extra: dict[str, Any]) -> RegionState:
+    def _after(self, there: Iterate, state: RegionState, extra: dict[str, Any]) -> RegionState:
         """The state after the evaluation at `there`, the trial."""
         first = state.accepted == 0
         ratio = self._ratio(there, state)
@@ -118,7 +118,7 @@ class TrustRegion(Optimizer):
         lowest = jnp.where(accepted, jnp.minimum(there.value, state.lowest), state.lowest)
         return RegionState(state.accepted + accepted, here, model, trial, radius, lowest, idle, stalled)
 
-    def _ratio(self, there: Point, state: RegionState) -> Any:
+    def _ratio(self, there: Iterate, state: RegionState) -> Any:
         """ρ; where neither fall can be told from rounding, the one that the gradients tell, by the trapezium rule."""
         here, trial = state.here, state.trial
         epsilon = jnp.finfo(there.value.dtype).eps
@@ -141,7 +141,7 @@ class TrustRegion(Optimizer):
     def eval_params(self, state: RegionState, params: Tree) -> Tree:
         return select(state.accepted == 0, params, state.here.params)
 
-    def standing(self, state: RegionState, here: Point) -> Point:
+    def accepted_iterate(self, state: RegionState, here: Iterate) -> Iterate:
         return select(state.accepted == 0, here._replace(value=as_scalar(here.value, state.here.value)), state.here)
 
     def stalled(self, state: RegionState) -> Any:
@@ -151,7 +151,7 @@ class TrustRegion(Optimizer):
         """What the model expects of a step without a radius."""
         return jnp.where(state.accepted == 0, jnp.inf, state.trial.whole_fall)
 
-    def readings(self, state: RegionState) -> dict[str, Any]:
+    def metrics(self, state: RegionState) -> dict[str, Any]:
         """`radius`: Δ, in the model's units."""
         return {"radius": state.radius}
 

@@ -39,7 +39,7 @@ class Adam(Moments):
         super().__post_init__()
         require(self, eps_root=POSITIVE)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         m, v = self.averaged(g, *slots)
         first, second = self.corrections(t)
         return -(lr / first) * m / self.root(v, second), (m, v)
@@ -101,7 +101,7 @@ class NAdam(Adam):
     def shared_start(self, params: list[Any]) -> dict[str, Any]:
         return {"momentum_product": as_sum(1.0, params)}
 
-    def across(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
         product = shared["momentum_product"]
         return {"momentum_product": product * self.momentum(as_scalar(t, product))}
 
@@ -114,7 +114,9 @@ class NAdam(Adam):
     def _momentum_ahead(self, t: Any) -> Any:
         return self.momentum(t + 1)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, *_: Any, **shared: Any) -> tuple[Any, Slots]:
+    def update_parameter(
+        self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, *_: Any, **shared: Any
+    ) -> tuple[Any, Slots]:
         m, v = self.averaged(g, *slots)
         product, now, ahead = shared["momentum_product"], self.momentum(t), self._momentum_ahead(t)
         of_mean = lr * ahead / (1 - product * ahead)
@@ -161,7 +163,7 @@ class RAdam(Adam):
     >>> update, state = rule.update(np.array([3.0, -4.0]), rule.init(np.zeros(2)))
     >>> update.round(6)  # as long as the gradient: nothing is divided yet
     array([-0.3,  0.4])
-    >>> float(rule.readings(state)["rectification"])
+    >>> float(rule.metrics(state)["rectification"])
     0.0
 
     Reference: Liu et al., "On the variance of the adaptive learning rate and beyond", arXiv 1908.03265.
@@ -174,7 +176,7 @@ class RAdam(Adam):
         super().__post_init__()
         require(self, threshold=(4.0, math.inf))
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         m, v = self.averaged(g, *slots)
         first, second = self.corrections(t)
         r = self.rectification(t)
@@ -195,9 +197,9 @@ class RAdam(Adam):
         ratio = (length - 4) * (length - 2) / length * (longest / ((longest - 4) * (longest - 2)))
         return xp.where(length > self.threshold, xp.sqrt(xp.clip(ratio, 0, None)), 0.0)
 
-    def readings(self, state: RuleState) -> dict[str, Any]:
+    def metrics(self, state: RuleState) -> dict[str, Any]:
         t = namespace(state.count).clip(state.count, 1, None) * 1.0
-        return {**super().readings(state), "rectification": self.rectification(t)}
+        return {**super().metrics(state), "rectification": self.rectification(t)}
 
 
 def averaged_over(beta: Number, t: Any) -> Any:

@@ -48,7 +48,7 @@ class AdaGrad(Rule):
     def slot_start(self, name: str) -> Any:
         return lambda p: namespace(p).full_like(p, self.initial_accumulator)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         (s,) = slots
         s = s + g * g
         return -lr * _divided(g, s, self.eps, self.eps_in_root), (s,)
@@ -94,7 +94,7 @@ class AdaDelta(Rule):
     def slots(self) -> tuple[str, ...]:
         return ("mean_square", "mean_square_step")
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         (s, x), rho, eps = slots, self.decay, self.eps
         s = rho * s + (1 - rho) * (g * g)
         over, under = x + eps, s + eps
@@ -143,7 +143,7 @@ class RMSprop(Rule):
         others = (("mean",) if self.centered else ()) + (("velocity",) if has(self, "momentum") else ())
         return ("mean_square", *others)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         kept = dict(zip(self.slots, slots, strict=True))
         s = kept["mean_square"] = self.decay * kept["mean_square"] + (1 - self.decay) * g * g
         if self.centered:

@@ -33,7 +33,7 @@ class _ScheduleFree(Rule):
     def shared_start(self, params: list[Any]) -> dict[str, Any]:
         return {name: as_sum(0.0, params) for name in ("largest_rate", "weights", "share")}
 
-    def across(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
         """The largest rate η̂ so far, the sum of its squares, and the share c of the last of them."""
         largest = shared["largest_rate"]
         largest = namespace(largest).maximum(largest, as_scalar(lr, largest))
@@ -100,7 +100,9 @@ class ScheduleFreeSGD(_ScheduleFree):
         require(self, learning_rate=POSITIVE, weight_decay=POSITIVE)
         _require_between(self)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, share: Any, **_: Any) -> tuple[Any, Slots]:
+    def update_parameter(
+        self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, share: Any, **_: Any
+    ) -> tuple[Any, Slots]:
         (z,) = slots
         update, z = self._moved(p, z, lr, share, g, g)
         return update, (z,)
@@ -154,7 +156,9 @@ class ScheduleFreeAdamW(_ScheduleFree):
     def slots(self) -> tuple[str, ...]:
         return ("z", "mean_square")
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, share: Any, **_: Any) -> tuple[Any, Slots]:
+    def update_parameter(
+        self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, share: Any, **_: Any
+    ) -> tuple[Any, Slots]:
         z, v = slots
         v = self.beta2 * v + (1 - self.beta2) * g * g
         xp, correction = namespace(g), self._correction(t)

@@ -12,7 +12,7 @@ from descend._tree import Tree, is_number, named_leaves
 from descend.errors import InputError
 from descend.optimizers._checks import refuse_half_precision
 from descend.optimizers._line_search import StrongWolfe
-from descend.optimizers._optimizer import Point
+from descend.optimizers._optimizer import Iterate
 from descend.optimizers._rule import rule
 from descend.optimizers._search import SearchState
 from descend.optimizers._vectors import norm, plus
@@ -71,7 +71,7 @@ class LBFGSB(LBFGS):
     def free(self, state: SearchState, params: Tree) -> Tree:
         return self._free(state.here._replace(params=params))
 
-    def ahead(self, state: SearchState, there: Point, memory: Any, extra: dict[str, Any]) -> tuple[Tree, Any]:
+    def ahead(self, state: SearchState, there: Iterate, memory: Any, extra: dict[str, Any]) -> tuple[Tree, Any]:
         free = self._free(there)
         masked = there._replace(grads=_masked(free, there.grads))
         pairs = {name: jax.tree.map(lambda f, x: as_scalar(f, x) * x, free, memory[name]) for name in ("s", "y")}
@@ -85,7 +85,7 @@ class LBFGSB(LBFGS):
         length = records.moved / (norm(here.grads) + as_scalar(np.finfo(np.float32).tiny, records.moved))
         return plus(self.feasible(plus(here.params, -length, here.grads)), -1, here.params)
 
-    def farthest(self, here: Point, direction: Tree) -> Any:
+    def farthest(self, here: Iterate, direction: Tree) -> Any:
         unbounded = super().farthest(here, direction)
         ways = jax.tree.map(_way, here.params, direction, *self._bounds(here.params))
         to_bounds = [as_scalar(way.min(), unbounded) for way in jax.tree.leaves(ways) if math.prod(way.shape)]
@@ -94,8 +94,8 @@ class LBFGSB(LBFGS):
     def first_trial(self, state: SearchState, slope: Any, steepest: Any, unit: Any) -> Any:
         return 0 * unit + 1  # the direction is as long as the step
 
-    def standing(self, state: SearchState, here: Point) -> Point:
-        stand = super().standing(state, here)
+    def accepted_iterate(self, state: SearchState, here: Iterate) -> Iterate:
+        stand = super().accepted_iterate(state, here)
         return stand._replace(grads=_masked(self._free(stand), stand.grads))
 
     def refuse_empty(self, params: Tree) -> None:
@@ -108,7 +108,7 @@ class LBFGSB(LBFGS):
             if not (np.asarray(lower) <= np.asarray(uppers[name])).all():
                 raise InputError(f"the lower bound of '{name}' is above the upper, or one of them is NaN")
 
-    def _free(self, there: Point) -> Tree:
+    def _free(self, there: Iterate) -> Tree:
         """What no bound holds back."""
         return jax.tree.map(_is_free, there.params, there.grads, *self._bounds(there.params))
 

@@ -6,7 +6,7 @@ from descend._arrays import namespace
 from descend._tree import Tree
 from descend.optimizers._checks import require
 from descend.optimizers._line_search import StrongWolfe
-from descend.optimizers._optimizer import Point
+from descend.optimizers._optimizer import Iterate
 from descend.optimizers._rule import rule
 from descend.optimizers._search import Search, SearchState
 from descend.optimizers._vectors import inner, plus, times
@@ -31,7 +31,7 @@ class NonlinearCG(Search):
 
     `decrease`, `curvature`: c₁ and c₂ of Wolfe's conditions, as in `LBFGS`; a search that is more exact than .1 costs
     more than it gains, and one that is less exact has worse directions. The first step has length 1. There is no
-    learning rate, and no limit of stability: a search does not diverge. Readings: `effective_step` is λ.
+    learning rate, and no limit of stability: a search does not diverge. Metrics: `effective_step` is λ.
 
     >>> import numpy as np
     >>> rule, curvature = NonlinearCG(), np.array([1.0, 10.0, 100.0])
@@ -57,7 +57,7 @@ class NonlinearCG(Search):
     def line_search(self) -> StrongWolfe:
         return StrongWolfe(self.decrease, self.curvature)
 
-    def ahead(self, state: SearchState, there: Point, memory: Any, extra: dict[str, Any]) -> tuple[Tree, Any]:
+    def ahead(self, state: SearchState, there: Iterate, memory: Any, extra: dict[str, Any]) -> tuple[Tree, Any]:
         scale = state.records.scale
         xp = namespace(scale)
         new, old, d = (times(scale, tree) for tree in (there.grads, state.here.grads, state.direction))

@@ -60,7 +60,7 @@ class Adafactor(Rule):
     def slot_start(self, name: str) -> Any:
         return _zero_factors
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         xp, (kept,) = namespace(g), slots
         fresh = self._fresh(t)
         squares = g * g if self.eps_as_floor else g * g + self.eps

@@ -21,11 +21,11 @@ class _Layerwise(Rule):
     def slot_start(self, name: str) -> Any:
         return _one if name == "trust_ratio" else super().slot_start(name)
 
-    def readings(self, state: RuleState) -> dict[str, Any]:
+    def metrics(self, state: RuleState) -> dict[str, Any]:
         """Besides: the decay, and the mean of the arrays' trust ratios, 1 before the first step."""
         ratios = jax.tree.leaves(state.slots["trust_ratio"])
         return {
-            **super().readings(state),
+            **super().metrics(state),
             "weight_decay": self.weight_decay,
             "trust_ratio": sum(ratios) / len(ratios),
         }
@@ -69,7 +69,7 @@ class LARS(_Layerwise):
     def slots(self) -> tuple[str, ...]:
         return ("trust_ratio", "velocity") if has(self, "momentum") else ("trust_ratio",)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         _, *velocity = slots
         decayed = g + self.weight_decay * p
         below = norm([decayed]) if self.joint_norm else norm([g]) + self.weight_decay * norm([p])
@@ -99,7 +99,7 @@ class LAMB(_Layerwise, Moments):
     >>> update, state = rule.update(np.array([20.0, 0.1]), rule.init(x), x)
     >>> update.round(4)  # of length 5 · .1
     array([-0.3536, -0.3536])
-    >>> round(float(rule.readings(state)["trust_ratio"]), 4)
+    >>> round(float(rule.metrics(state)["trust_ratio"]), 4)
     3.5355
 
     Reference: You et al., "Large batch optimization for deep learning: training BERT in 76 minutes", arXiv 1904.00962.
@@ -116,7 +116,7 @@ class LAMB(_Layerwise, Moments):
     def slots(self) -> tuple[str, ...]:
         return ("mean", "mean_square", "trust_ratio")
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         m, v, _ = slots
         m, v = self.averaged(g, m, v)
         first, second = self.corrections(t)

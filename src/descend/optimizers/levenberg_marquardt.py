@@ -10,7 +10,7 @@ from jax.flatten_util import ravel_pytree
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.optimizers._checks import POSITIVE, require
-from descend.optimizers._optimizer import Point, needed
+from descend.optimizers._optimizer import Iterate, needed
 from descend.optimizers._rule import rule
 from descend.optimizers._trust_region import Step, TrustRegion
 from descend.optimizers._vectors import size
@@ -46,7 +46,7 @@ class LevenbergMarquardt(TrustRegion):
     Jacobian, residuals × parameters, is held in memory.
 
     `radius`: the first Δ, as a factor of `‖D θ₀‖`; MINPACK has 100, with which first steps from a poor start go too far
-    to come back. Readings: `radius`.
+    to come back. Metrics: `radius`.
 
     >>> import jax, jax.numpy as jnp
     >>> residuals = lambda x: jnp.stack([10 * (x[1] - x[0] ** 2), 1 - x[0]])
@@ -78,7 +78,7 @@ class LevenbergMarquardt(TrustRegion):
         zeros = xp.zeros(n, dtype)
         return GaussNewton(zeros, xp.zeros((n, n), dtype), zeros, zeros)
 
-    def model_at(self, there: Point, before: GaussNewton, extra: dict[str, Any]) -> GaussNewton:
+    def model_at(self, there: Iterate, before: GaussNewton, extra: dict[str, Any]) -> GaussNewton:
         flat, unflatten = ravel_pytree(there.params)
         residuals = lambda x: needed(self, extra, "residual_fn")(unflatten(x))
         r, jacobian = residuals(flat), jax.jacfwd(residuals)(flat)
@@ -88,7 +88,7 @@ class LevenbergMarquardt(TrustRegion):
         left, singular, right = jnp.linalg.svd(triangle, full_matrices=False)
         return _filled(GaussNewton(singular, right.T, left.T @ (orthogonal.T @ r), scale), len(flat))
 
-    def step_in(self, model: GaussNewton, here: Point, radius: Any, extra: dict[str, Any]) -> Step:
+    def step_in(self, model: GaussNewton, here: Iterate, radius: Any, extra: dict[str, Any]) -> Step:
         _, unflatten = ravel_pytree(here.params)
         s, c = model.singular, model.against
         known = s > len(s) * jnp.finfo(s.dtype).eps * s.max(initial=0)

@@ -57,20 +57,20 @@ class Orthogonal(Settings, Rule):
     def slots(self) -> tuple[str, ...]:
         return ("momentum",)
 
-    def step_leaves(
+    def update_parameters(
         self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any
     ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
         means = [self._towards(g, m) for g, _, (m,) in leaves]
         pulls = [self._towards(g, m) if self.nesterov else m for m, (g, _, _) in zip(means, leaves, strict=True)]
         matrices = in_stacks(self._orthogonal, [self._as_matrix(pull) for pull in pulls])
         ready = [(o.reshape(p.shape), p, (m,)) for o, m, (_, p, _) in zip(matrices, means, leaves, strict=True)]
-        return super().step_leaves(ready, shared, t, lr)
+        return super().update_parameters(ready, shared, t, lr)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         return -lr * (self._scale(p) * g + self.weight_decay * p), slots
 
-    def readings(self, state: Any) -> dict[str, Any]:
-        return {**super().readings(state), "weight_decay": self.weight_decay}
+    def metrics(self, state: Any) -> dict[str, Any]:
+        return {**super().metrics(state), "weight_decay": self.weight_decay}
 
     def _towards(self, g: Any, m: Any) -> Any:
         return self.momentum * m + (1 - self.momentum) * g
@@ -126,7 +126,7 @@ class Muon(Settings, Partition):
     >>> updates, state = rule.update(grads, rule.init(params), params)
     >>> updates["weight"].round(2)
     array([[-0.04, -0.06], [ 0.06, -0.04]])
-    >>> rule.readings(state)["learning_rate/companion"]
+    >>> rule.metrics(state)["learning_rate/companion"]
     0.0003
 
     **Raises** `InputError` for a pattern of yours in `vectors` that fits no parameter.

@@ -12,7 +12,7 @@ from descend._tree import Tree
 from descend.errors import InputError
 from descend.optimizers._checks import POSITIVE, require
 from descend.optimizers._line_search import StrongWolfe
-from descend.optimizers._optimizer import Function, Point, needed
+from descend.optimizers._optimizer import Function, Iterate, needed
 from descend.optimizers._rule import rule
 from descend.optimizers._search import Search, SearchState, newton_fall
 from descend.optimizers._vectors import size, times
@@ -36,7 +36,7 @@ class Newton(Search):
 
     `learning_rate`: η, the first length to try: 1 for Newton's own steps, less for damped ones. `search`: without it,
     all steps are `−η H⁻¹ g`, the textbook's, which may lead to a maximum, or nowhere. `decrease`, `curvature`: c₁ and
-    c₂ of Wolfe's conditions, as in `LBFGS`. Readings: `learning_rate`, and `effective_step`, the last α.
+    c₂ of Wolfe's conditions, as in `LBFGS`. Metrics: `learning_rate`, and `effective_step`, the last α.
 
     On a quadratic the textbook's method is stable for η below 2, whatever the curvature; a search does not diverge.
 
@@ -83,7 +83,7 @@ class Newton(Search):
         step = unflatten(-jnp.linalg.solve(hessian, g))
         return times(eta, step), state._replace(accepted=state.accepted + 1, records=records)
 
-    def ahead(self, state: SearchState, there: Point, memory: Any, extra: dict[str, Any]) -> tuple[Tree, Any]:
+    def ahead(self, state: SearchState, there: Iterate, memory: Any, extra: dict[str, Any]) -> tuple[Tree, Any]:
         g, hessian, unflatten = _derivatives(there.params, there.grads, needed(self, extra, "value_fn"))
         values, vectors = jnp.linalg.eigh(hessian)
         sizes = jnp.abs(values)
@@ -101,12 +101,12 @@ class Newton(Search):
     def eval_params(self, state: SearchState, params: Tree) -> Tree:
         return super().eval_params(state, params) if self.search else params
 
-    def standing(self, state: SearchState, here: Point) -> Point:
-        return super().standing(state, here) if self.search else here
+    def accepted_iterate(self, state: SearchState, here: Iterate) -> Iterate:
+        return super().accepted_iterate(state, here) if self.search else here
 
-    def readings(self, state: SearchState) -> dict[str, Any]:
+    def metrics(self, state: SearchState) -> dict[str, Any]:
         last = jnp.clip(state.accepted - 1, 0, None)
-        return super().readings(state) | {"learning_rate": as_schedule(self.learning_rate)(last)}
+        return super().metrics(state) | {"learning_rate": as_schedule(self.learning_rate)(last)}
 
     def expected_fall(self, state: SearchState) -> Any:
         return newton_fall(state) if self.search else super().expected_fall(state)

@@ -10,7 +10,7 @@ from jax.flatten_util import ravel_pytree
 
 from descend._tree import Tree
 from descend.optimizers._checks import POSITIVE, require
-from descend.optimizers._optimizer import Point, needed
+from descend.optimizers._optimizer import Iterate, needed
 from descend.optimizers._rule import rule
 from descend.optimizers._trust_region import Step, TrustRegion
 from descend.optimizers._vectors import norm, zero_of
@@ -49,7 +49,7 @@ class NewtonCG(TrustRegion):
 
     It needs the loss as a function: a descent gives it, and outside of one it is `update(grads, state, params,
     value=..., value_fn=...)`. For losses without noise. `radius`: the first Δ, as a factor of `‖θ₀‖`, or of 1 where
-    that is 0. `products`: the most products with the Hessian for a step. Readings: `radius`.
+    that is 0. `products`: the most products with the Hessian for a step. Metrics: `radius`.
 
     >>> import jax, jax.numpy as jnp
     >>> loss = lambda x: 100 * (x[1] - x[0] ** 2) ** 2 + (1 - x[0]) ** 2
@@ -76,13 +76,13 @@ class NewtonCG(TrustRegion):
     def model_start(self, params: Tree) -> Steepness:
         return Steepness(zero_of(params) + np.inf)
 
-    def model_at(self, there: Point, before: Steepness, extra: dict[str, Any]) -> Steepness:
+    def model_at(self, there: Iterate, before: Steepness, extra: dict[str, Any]) -> Steepness:
         return Steepness(jnp.where(jnp.isfinite(before.first), before.first, norm(there.grads)))
 
     def length_of_start(self, model: Steepness, params: Tree) -> Any:
         return norm(params)
 
-    def step_in(self, model: Steepness, here: Point, radius: Any, extra: dict[str, Any]) -> Step:
+    def step_in(self, model: Steepness, here: Iterate, radius: Any, extra: dict[str, Any]) -> Step:
         flat, unflatten = ravel_pytree(here.params)
         gradient = ravel_pytree(here.grads)[0]
         slope = jax.grad(lambda x: needed(self, extra, "value_fn")(unflatten(x)))

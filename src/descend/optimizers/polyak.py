@@ -30,7 +30,7 @@ class PolyakStep(OwnStep):
     step either. `learning_rate`: a factor of η, for a schedule.
 
     `update` needs the loss: `update(grads, state, params, value=...)`; a descent gives it. The step follows the
-    curvature by itself, so there is no limit of stability. Readings: `effective_step` is η with its factor.
+    curvature by itself, so there is no limit of stability. Metrics: `effective_step` is η with its factor.
 
     >>> import numpy as np
     >>> rule = PolyakStep()
@@ -55,10 +55,10 @@ class PolyakStep(OwnStep):
     def shared_start(self, params: list[Any]) -> dict[str, Any]:
         return {"step": as_sum(0.0, params)}
 
-    def taken(self, extra: dict[str, Any]) -> dict[str, Any]:
+    def extra_scalars(self, extra: dict[str, Any]) -> dict[str, Any]:
         return {"value": needed(self, extra, "value")}
 
-    def across(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
         gradients = [g for g, _, _ in leaves]
         square = dot(gradients, gradients)
         xp = namespace(square)
@@ -68,5 +68,5 @@ class PolyakStep(OwnStep):
             step = xp.clip(step, None, self.max_rate)
         return {"step": as_scalar(lr, square) * step}
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, step: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, step: Any) -> tuple[Any, Slots]:
         return -step * g, ()

@@ -10,7 +10,7 @@ from descend.errors import InputError
 from descend.optimizers._checks import require
 from descend.optimizers._control import repeat
 from descend.optimizers._line_search import StrongWolfe
-from descend.optimizers._optimizer import Point
+from descend.optimizers._optimizer import Iterate
 from descend.optimizers._rule import rule
 from descend.optimizers._search import Search, SearchState, newton_fall
 from descend.optimizers._sums import dot
@@ -37,7 +37,7 @@ class LBFGS(Search):
 
     `history`: m, for which 3 to 20 are usual; it takes 2m arrays of the parameters' size (SciPy 10, PyTorch 100).
     `decrease`: c₁ (SciPy .001). `curvature`: c₂, less for more exact searches. The first step has length 1. There is no
-    learning rate, and no limit of stability: a search does not diverge. Readings: `effective_step` is λ.
+    learning rate, and no limit of stability: a search does not diverge. Metrics: `effective_step` is λ.
 
     >>> import numpy as np
     >>> rule, curvature = LBFGS(), np.array([1.0, 10.0, 100.0])
@@ -77,7 +77,7 @@ class LBFGS(Search):
         rho, newest = xp.zeros((self.history,), dtype=zero.dtype), xp.zeros((), dtype=xp.int32)
         return {"s": jax.tree.map(ring, params), "y": jax.tree.map(ring, params), "rho": rho, "newest": newest}
 
-    def remembering(self, state: SearchState, there: Point, accepted: Any) -> dict[str, Any]:
+    def remembering(self, state: SearchState, there: Iterate, accepted: Any) -> dict[str, Any]:
         memory, scale = state.memory, state.records.scale
         s = plus(there.params, -1, state.here.params)
         y = times(scale, plus(there.grads, -1, state.here.grads))
@@ -91,7 +91,7 @@ class LBFGS(Search):
     def forgetting(self, memory: dict[str, Any], all_of_it: Any) -> dict[str, Any]:
         return memory | {"rho": namespace(memory["rho"]).where(all_of_it, 0, memory["rho"])}
 
-    def ahead(self, state: SearchState, there: Point, memory: Any, extra: dict[str, Any]) -> tuple[Tree, Any]:
+    def ahead(self, state: SearchState, there: Iterate, memory: Any, extra: dict[str, Any]) -> tuple[Tree, Any]:
         s, y = jax.tree.leaves(memory["s"]), jax.tree.leaves(memory["y"])
         rho, newest, m = memory["rho"], memory["newest"], self.history
         xp = namespace(rho)

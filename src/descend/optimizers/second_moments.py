@@ -36,7 +36,7 @@ class AMSGrad(Adam):
     def slots(self) -> tuple[str, ...]:
         return ("mean", "mean_square", "largest")
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         m, v, w = slots
         m, v = self.averaged(g, m, v)
         first, second = self.corrections(t)
@@ -70,7 +70,7 @@ class AdaMax(Moments):
     def slots(self) -> tuple[str, ...]:
         return ("mean", "largest")
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         m, u = slots
         xp = namespace(g)
         m = self.beta1 * m + (1 - self.beta1) * g
@@ -110,7 +110,7 @@ class Yogi(Moments):
     def slot_start(self, name: str) -> Any:
         return lambda p: namespace(p).full_like(p, self.initial_accumulator)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         m, v = slots
         m = self.beta1 * m + (1 - self.beta1) * g
         v = v - (1 - self.beta2) * namespace(g).sign(v - g * g) * (g * g)
@@ -145,7 +145,7 @@ class AdaBelief(Moments):
         super().__post_init__()
         require(self, eps_root=POSITIVE)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         m, s = slots
         m = self.beta1 * m + (1 - self.beta1) * g
         s = self.beta2 * s + ((1 - self.beta2) * (g - m) * (g - m) + self.eps_root)

@@ -48,7 +48,7 @@ class SGD(Rule):
     def slots(self) -> tuple[str, ...]:
         return ("velocity",) if has(self, "momentum") else ()
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         if not slots:
             return -lr * g, ()
         (v,) = slots

@@ -60,16 +60,16 @@ class Shampoo(Rule):
     def slot_start(self, name: str) -> Any:
         return super().slot_start(name) if name == "velocity" else self._zero_sides
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         sums, powers, *velocity = slots
         velocity = [self.momentum * v + g for v in velocity]
         x = wide(velocity[0] if velocity else g)
         u = _as_array(x)
         for axis, power in enumerate(powers):
-            u = applied(power, u, axis) if len(power.shape) == 2 else u * _across(power, u, axis)
+            u = applied(power, u, axis) if len(power.shape) == 2 else u * _along(power, u, axis)
         return -lr * namespace(g).asarray(u.reshape(g.shape), dtype=g.dtype), (sums, powers, *velocity)
 
-    def step_leaves(
+    def update_parameters(
         self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any
     ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
         sums = [self._gathered(wide(g), slots[0]) for g, _, slots in leaves]
@@ -80,7 +80,7 @@ class Shampoo(Rule):
             sums, [slots[1] for _, _, slots in leaves],
         )
         ready = [(g, p, (s, w, *slots[2:])) for (g, p, slots), s, w in zip(leaves, sums, powers, strict=True)]
-        return super().step_leaves(ready, shared, t, lr)
+        return super().update_parameters(ready, shared, t, lr)
 
     def _zero_sides(self, p: Any) -> Sides:
         x = wide(_as_array(p))
@@ -113,6 +113,6 @@ def _squares(x: Any, axis: int) -> Any:
     return namespace(x).sum(x * x, others) if others else x * x
 
 
-def _across(diagonal: Any, x: Any, axis: int) -> Any:
+def _along(diagonal: Any, x: Any, axis: int) -> Any:
     """A vector along one axis of an array, to be multiplied with it."""
     return diagonal.reshape(-1, *[1] * (len(x.shape) - axis - 1))

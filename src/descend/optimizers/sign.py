@@ -38,7 +38,7 @@ class SignSGD(Rule):
     def slots(self) -> tuple[str, ...]:
         return ("mean",) if has(self, "momentum") else ()
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         if not slots:
             return -lr * namespace(g).sign(g), ()
         m = self.momentum * slots[0] + (1 - self.momentum) * g
@@ -79,7 +79,7 @@ class Lion(Rule):
     def slots(self) -> tuple[str, ...]:
         return ("mean",)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         (m,) = slots
         mean = self.beta2 * m + (1 - self.beta2) * g
         if has(self, "beta2"):  # β₂ (β₁ m + (1 − β₁) g), from the new mean: a step in place need not keep the old one

@@ -66,7 +66,7 @@ class SOAP(Rule):
     def slot_start(self, name: str) -> Any:
         return self._zero_matrices if name in ("correlations", "basis") else lambda p: namespace(p).zeros_like(wide(p))
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         m, v, correlations, basis = slots
         xp, begun = namespace(g), as_scalar(t > 1, g)
         x = turned(wide(g), basis, forward=True)
@@ -83,7 +83,7 @@ class SOAP(Rule):
         k = namespace(t).clip(t - 1, 1, None)
         return bias_correction(self.beta1, k), bias_correction(self.beta2, k)
 
-    def step_leaves(
+    def update_parameters(
         self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any
     ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
         kept = [slots for _, _, slots in leaves]
@@ -92,10 +92,10 @@ class SOAP(Rule):
         turning = choose((t > 1) & ((t - 2) % self.every == 0), turn, _as_it_is, [kept[i] for i in matrices])
         for i, slots in zip(matrices, turning, strict=True):
             kept[i] = slots
-        return super().step_leaves([(g, p, s) for (g, p, _), s in zip(leaves, kept, strict=True)], shared, t, lr)
+        return super().update_parameters([(g, p, s) for (g, p, _), s in zip(leaves, kept, strict=True)], shared, t, lr)
 
-    def readings(self, state: Any) -> dict[str, Any]:
-        return {**super().readings(state), "weight_decay": self.weight_decay}
+    def metrics(self, state: Any) -> dict[str, Any]:
+        return {**super().metrics(state), "weight_decay": self.weight_decay}
 
     def _zero_matrices(self, p: Any) -> tuple[Any, ...]:
         """A matrix of zeros for each axis of the parameter; `None` for one that stays as it is."""

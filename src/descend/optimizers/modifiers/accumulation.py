@@ -30,7 +30,7 @@ class Accumulate(Modifier):
 
     The rule gets the mean of the losses and the sum of the weights, too, and counts its own steps: a schedule for n
     steps of a descent is one for n/k of the rule. A sum that is not complete when a descent ends is not stepped.
-    Reading: `accumulated`, the batches that wait for a step.
+    Metric: `accumulated`, the batches that wait for a step.
 
     What looks at other points (`SAM`) belongs around `Accumulate`, because of the batches before the last nothing is
     left to evaluate; and so does `SkipNonfinite`, which then leaves single batches out.
@@ -88,11 +88,11 @@ class Accumulate(Modifier):
 
         return choose(sums["count"] == self.batches, stepped, lambda: (unmoved(grads), inner, sums))
 
-    def readings(self, state: ModifierState) -> dict[str, Any]:
-        return {**self.rule.readings(state.rule), "accumulated": state.own["count"]}
+    def metrics(self, state: ModifierState) -> dict[str, Any]:
+        return {**self.rule.metrics(state.rule), "accumulated": state.own["count"]}
 
-    def passed_over(self, state: ModifierState) -> Any:
-        said = self.rule.passed_over(state.rule)
+    def skipped_update(self, state: ModifierState) -> Any:
+        said = self.rule.skipped_update(state.rule)
         return said if said is False else said & (state.own["count"] == 0)  # it tells of the last step, not of a batch
 
     def over(self, steps: int | None) -> "Accumulate":

@@ -40,8 +40,8 @@ class _Clip(Modifier):
         updates, inner = self.rule.update(treedef.unflatten(clipped), inner, params, **extra)
         return updates, inner, {"clip_rate": as_scalar(share, own["clip_rate"])}
 
-    def readings(self, state: ModifierState) -> dict[str, Any]:
-        return {**self.rule.readings(state.rule), **state.own}
+    def metrics(self, state: ModifierState) -> dict[str, Any]:
+        return {**self.rule.metrics(state.rule), **state.own}
 
 
 @setting
@@ -50,14 +50,14 @@ class ClipByValue(_Clip):
 
         g ← min(max(g, −c), c)
 
-    `limit`: c. The reading `clip_rate` is the share of the numbers that this step clipped.
+    `limit`: c. The metric `clip_rate` is the share of the numbers that this step clipped.
 
     >>> import numpy as np
     >>> from descend.optimizers import SGD
     >>> rule = ClipByValue(SGD(1.0), 0.5)
     >>> g = np.array([0.2, -3.0])
     >>> update, state = rule.update(g, rule.init(g))
-    >>> update, rule.readings(state)["clip_rate"]
+    >>> update, rule.metrics(state)["clip_rate"]
     (array([-0.2,  0.5]), array(0.5, dtype=float32))
 
     Reference: Mikolov, "Statistical language models based on neural networks", 2012.
@@ -79,7 +79,7 @@ class ClipByNorm(_Clip):
         g ← g · min(1, c / ‖g‖)
 
     `limit`: c. This is Optax's and Keras's global norm; PyTorch divides by ‖g‖ + 1e-6 instead, so that what it clips is
-    a little shorter than c. The reading `clip_rate` is 1 for a step that was clipped, else 0: its mean over steps is
+    a little shorter than c. The metric `clip_rate` is 1 for a step that was clipped, else 0: its mean over steps is
     their share.
 
     >>> import numpy as np
@@ -112,7 +112,7 @@ class AdaptiveClip(_Clip):
     first, (out, in, ...), as in PyTorch and Equinox; -1 for (..., in, out), as in Flax, Keras and Optax (which for
     arrays with three axes takes the first axis alone as inputs). An array with one axis or none is one unit.
 
-    `limit`: c. `eps`: ε, so that weights that begin at zero can leave it. The reading `clip_rate` is the share of the
+    `limit`: c. `eps`: ε, so that weights that begin at zero can leave it. The metric `clip_rate` is the share of the
     units that this step clipped. The authors leave the last layer out: `PerGroup` can.
 
     >>> import numpy as np

@@ -61,8 +61,8 @@ class WeightDecay(Modifier):
         decays = {path: -self.decay * rate for path, rate in rates.items()}
         return self._plus(updates, params, decays.get), inner, own
 
-    def readings(self, state: ModifierState) -> dict[str, Any]:
-        return {**self.rule.readings(state.rule), "weight_decay": self.decay}
+    def metrics(self, state: ModifierState) -> dict[str, Any]:
+        return {**self.rule.metrics(state.rule), "weight_decay": self.decay}
 
     def stability_limit(self) -> float | None:
         """That of the rule, if λ is added to the curvature; unknown for the decoupled form."""

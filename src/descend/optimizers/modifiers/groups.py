@@ -121,8 +121,8 @@ class Freeze(Partition):
         refuse_unmatched("Freeze", self.where, named_leaves(params))
         return super().init(params)
 
-    def readings(self, state: PartitionState) -> dict[str, Any]:
-        return self.rule.readings(state.parts[MOVING])
+    def metrics(self, state: PartitionState) -> dict[str, Any]:
+        return self.rule.metrics(state.parts[MOVING])
 
     def stability_limit(self) -> float | None:
         """That of the rule, for the curvature along the parameters that move."""

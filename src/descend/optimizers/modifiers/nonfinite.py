@@ -24,13 +24,13 @@ class SkipNonfinite(Modifier):
     with the last finite parameters; in a loop of your own they are not finite any more. `None`: all are passed over.
 
     In `minimize`, `on_nonfinite="skip"` does the same for any optimizer, without a limit, and counts nothing. This is
-    for loops of your own, for a limit, and for the reading `skipped`: how many were passed over so far.
+    for loops of your own, for a limit, and for the metric `skipped`: how many were passed over so far.
 
     >>> import numpy as np
     >>> from descend.optimizers import SGD
     >>> rule, x = SkipNonfinite(SGD(0.5)), np.array([1.0])
     >>> update, state = rule.update(np.array([np.nan]), rule.init(x))
-    >>> x + update, int(rule.readings(state)["skipped"])
+    >>> x + update, int(rule.metrics(state)["skipped"])
     (array([1.]), 1)
     """
 
@@ -55,10 +55,10 @@ class SkipNonfinite(Modifier):
         skipped = select(pass_over, own["skipped"] + 1, own["skipped"])
         return updates, inner, {"skipped": skipped, "in_a_row": in_a_row}
 
-    def readings(self, state: ModifierState) -> dict[str, Any]:
-        return {**self.rule.readings(state.rule), "skipped": state.own["skipped"]}
+    def metrics(self, state: ModifierState) -> dict[str, Any]:
+        return {**self.rule.metrics(state.rule), "skipped": state.own["skipped"]}
 
-    def passed_over(self, state: ModifierState) -> Any:
+    def skipped_update(self, state: ModifierState) -> Any:
         return self._passes_over(state.own["in_a_row"])
 
     def _passes_over(self, in_a_row: Any) -> Any:

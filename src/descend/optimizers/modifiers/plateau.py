@@ -42,7 +42,7 @@ class ReduceOnPlateau(Modifier):
     >>> state, read = rule.init(g), []
     >>> for loss in (2.0, 1.0, 1.0, 1.0, 1.0):
     ...     update, state = rule.update(g, state, value=loss)
-    ...     read.append(float(rule.readings(state)["learning_rate"]))
+    ...     read.append(float(rule.metrics(state)["learning_rate"]))
     >>> read
     [1.0, 1.0, 1.0, 1.0, 0.5]
 
@@ -78,9 +78,9 @@ class ReduceOnPlateau(Modifier):
         where, judged = namespace(value).where, self._judged(own)
         return updates, inner, {name: where(own["seen"] == self.every, judged[name], own[name]) for name in own}
 
-    def readings(self, state: ModifierState) -> dict[str, Any]:
+    def metrics(self, state: ModifierState) -> dict[str, Any]:
         used = state.own["used"]
-        return {**self._slowed(used).readings(state.rule), "rate_scale": used}
+        return {**self._slowed(used).metrics(state.rule), "rate_scale": used}
 
     def rates(self, state: ModifierState, params: Tree) -> Tree:
         return self._slowed(state.own["used"]).rates(state.rule, params)
@@ -91,15 +91,15 @@ class ReduceOnPlateau(Modifier):
         better = mean < best * (1 - self.threshold * xp.sign(best))
         cooling = own["cooling"] > 0
         bad = xp.where(better | cooling, 0, own["bad"] + 1)
-        reduce = bad > self.patience
+        reduces = bad > self.patience
         return {
-            "scale": xp.where(reduce, as_scalar(self.factor, mean) * own["scale"], own["scale"]),
+            "scale": xp.where(reduces, as_scalar(self.factor, mean) * own["scale"], own["scale"]),
             "used": own["used"],
             "best": xp.where(better, mean, best),
             "total": xp.zeros_like(own["total"]),  # which may not be finite
             "seen": xp.zeros_like(own["seen"]),
-            "bad": xp.where(reduce, 0, bad),
-            "cooling": xp.where(reduce, self.cooldown, xp.clip(own["cooling"] - 1, 0, None)),
+            "bad": xp.where(reduces, 0, bad),
+            "cooling": xp.where(reduces, self.cooldown, xp.clip(own["cooling"] - 1, 0, None)),
         }
 
     def _slowed(self, scale: Any) -> Optimizer:
@@ -142,8 +142,8 @@ class _Slowed(Optimizer):
         updates, state = self.rule.update(grads, state, params, **extra)
         return jax.tree.map(lambda u: u * as_scalar(self.scale, u), updates), state
 
-    def readings(self, state: Any) -> dict[str, Any]:
-        return self.rule.readings(state)
+    def metrics(self, state: Any) -> dict[str, Any]:
+        return self.rule.metrics(state)
 
 
 def _is_leaf(node: Any) -> bool:

@@ -27,7 +27,7 @@ class SAM(Modifier):
     parameter's size, so that rescaling layers changes nothing (ASAM).
 
     A step costs two gradients. It needs `value_and_grad`, as a descent gives it. The rule is given the loss at θ + e,
-    and if it evaluates the loss itself, that of parameters moved by e. Reading: `sharpness`, J(θ + e) − J(θ), or NaN
+    and if it evaluates the loss itself, that of parameters moved by e. Metric: `sharpness`, J(θ + e) − J(θ), or NaN
     if J(θ) is not known. Freeze outside of it: parameters frozen inside are moved by e, too, to take the gradient.
     Theory gives no limit of stability: near a minimum the steps do not vanish.
 
@@ -36,7 +36,7 @@ class SAM(Modifier):
     >>> rule, x = SAM(SGD(0.1), radius=0.5), np.array([3.0, 4.0])
     >>> square = lambda x: (x @ x, 2 * x)
     >>> update, state = rule.update(2 * x, rule.init(x), x, value=x @ x, value_and_grad=square)
-    >>> update, rule.readings(state)["sharpness"]             # to the gradient at (3.3, 4.4)
+    >>> update, rule.metrics(state)["sharpness"]             # to the gradient at (3.3, 4.4)
     (array([-0.66, -0.88]), array(5.25))
 
     **Raises** `InputError` without `value_and_grad`.
@@ -65,8 +65,8 @@ class SAM(Modifier):
         sharpness = value - extra["value"] if "value" in extra else math.nan
         return updates, inner, {"sharpness": as_scalar(sharpness, own["sharpness"])}
 
-    def readings(self, state: ModifierState) -> dict[str, Any]:
-        return {**self.rule.readings(state.rule), **state.own}
+    def metrics(self, state: ModifierState) -> dict[str, Any]:
+        return {**self.rule.metrics(state.rule), **state.own}
 
     def stability_limit(self) -> None:
         return None
