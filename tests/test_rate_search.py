@@ -31,7 +31,7 @@ from descend.engine.rate_search import (
 from descend.errors import CheckpointError
 from descend.observers.progress import words
 from descend.optimizers import EMA, LBFGS, AdamW
-from descend.schedules._trapezium import Trapezium
+from descend.schedules.trapezium import Trapezium
 from descend.sources import HostArrays, IterableBatches
 
 rng = np.random.default_rng(0)

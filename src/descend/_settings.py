@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from descend._hyperparameters import is_known_scalar
 from descend._tree import Tree, is_plain_list, named_leaves, split
 from descend.engine.begin import Setup
 from descend.engine.descent import Descent, Static
@@ -16,7 +17,6 @@ from descend.engine.rate_search import UNKNOWN_PER_EXAMPLE, USUAL_RATE, RateSear
 from descend.engine.timed import Validate
 from descend.errors import InputError
 from descend.optimizers import EMA, LBFGS, LBFGSB, Optimizer, as_optimizer
-from descend.schedules._settings import is_known_scalar
 from descend.sources import Empty, HostArrays, MiniBatches, WholeSet, as_data, on_device
 from descend.stopping import Budget, Convergence, GradientTolerance, Plateau, Target
 

@@ -39,7 +39,7 @@ from descend.engine.advancing import Trace, advance, joined
 from descend.engine.pace import Pace
 from descend.engine.run import Run
 from descend.optimizers import AdamW, Optimizer
-from descend.schedules._trapezium import Trapezium
+from descend.schedules.trapezium import Trapezium
 
 TRIALS = 5
 SHARE, LEAST, MOST = 0.04, 50, 500  # a trial's steps: this share of the descent's, within these bounds

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from descend._flags import settle_flags
+from descend._paths import Patterns, as_tuple, matches, refuse_unmatched
 from descend._tree import Tree, named_leaves, norm
 from descend.errors import InputError
-from descend.optimizers._paths import Patterns, as_tuple, matches, refuse_unmatched
 
 MOST_POSITIONS = 100  # numbers of which a path is recorded: it is for functions that one can draw
 

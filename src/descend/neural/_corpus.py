@@ -7,12 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from descend._shuffle import seed_of
 from descend._text import as_utf8
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.schedules import fixed, setting
 from descend.sources import Feed
-from descend.sources._shuffle import seed_of
 from descend.sources.batches import FED, STEPS, Place, first_place, next_examples, place_after
 
 Text = str | bytes | Path  # a text, or the file that it is in

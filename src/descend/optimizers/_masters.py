@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import jax
 
 from descend._arrays import is_array, namespace
+from descend._checks import refuse_half_precision, refuse_other_structure
 from descend._tree import Tree
-from descend.optimizers._checks import refuse_half_precision, refuse_other_structure
 
 
 class Mastered(NamedTuple):

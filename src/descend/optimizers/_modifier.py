@@ -5,9 +5,9 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 
 from descend._arrays import namespace
+from descend._checks import refuse_misfits
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import refuse_misfits
 from descend.optimizers._optimizer import Iterate, Optimizer
 from descend.optimizers._search import Search
 

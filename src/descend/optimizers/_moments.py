@@ -3,7 +3,7 @@
 from typing import Any
 
 from descend._arrays import namespace
-from descend.optimizers._checks import FRACTION, POSITIVE, require
+from descend._hyperparameters import FRACTION, POSITIVE, require
 from descend.optimizers._rule import Rule, Slots, bias_correction, once, rule
 from descend.schedules import Number, Rate, Schedule
 

@@ -9,10 +9,10 @@ import jax
 import numpy as np
 
 from descend._arrays import namespace
+from descend._checks import refuse_other_structure, refuse_unmovable
+from descend._control import unmoved
 from descend._tree import Tree, path_name
 from descend.errors import InputError
-from descend.optimizers._checks import refuse_other_structure, refuse_unmovable
-from descend.optimizers._control import unmoved
 from descend.optimizers._optimizer import Iterate, Optimizer
 
 

@@ -9,14 +9,9 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 import jax
 
 from descend._arrays import as_scalar, is_array, log, namespace
+from descend._checks import refuse_misfits, refuse_other_shapes, refuse_other_structure, refuse_unmovable
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import (
-    refuse_misfits,
-    refuse_other_shapes,
-    refuse_other_structure,
-    refuse_unmovable,
-)
 from descend.optimizers._optimizer import Optimizer, changed, suited
 from descend.schedules import Number, Rate, Schedule, as_schedule, fixed, setting, switched
 

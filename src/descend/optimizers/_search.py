@@ -7,10 +7,10 @@ import jax
 import numpy as np
 
 from descend._arrays import as_scalar, namespace
+from descend._checks import refuse_misfits, refuse_other_shapes, refuse_other_structure, refuse_unmovable
+from descend._control import choose, select
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import refuse_misfits, refuse_other_shapes, refuse_other_structure, refuse_unmovable
-from descend.optimizers._control import choose, select
 from descend.optimizers._line_search import ACCEPTED, FAILED, Line, LineSearch
 from descend.optimizers._optimizer import Iterate, Optimizer, needed, suited
 from descend.optimizers._vectors import inner, largest, norm, plus, size, times, where, zero_of

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 
 from descend._arrays import as_scalar, namespace
+from descend._checks import refuse_misfits, refuse_unmovable
+from descend._control import choose, select
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import refuse_misfits, refuse_unmovable
-from descend.optimizers._control import choose, select
 from descend.optimizers._optimizer import Iterate, Optimizer, needed
 from descend.optimizers._vectors import inner, plus, where, zero_of
 from descend.schedules import Number

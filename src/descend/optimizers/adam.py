@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from descend._arrays import as_scalar, is_array, log, namespace
-from descend.optimizers._checks import POSITIVE, require
+from descend._hyperparameters import POSITIVE, require
 from descend.optimizers._moments import Decoupled, Moments
 from descend.optimizers._rule import Leaf, RuleState, Slots, once, rule
 from descend.optimizers._sums import as_sum

@@ -3,7 +3,7 @@
 from typing import Any
 
 from descend._arrays import namespace
-from descend.optimizers._checks import FRACTION, POSITIVE, refuse_zeros, require
+from descend._hyperparameters import FRACTION, POSITIVE, refuse_zeros, require
 from descend.optimizers._rule import Rule, Slots, rule
 from descend.schedules import Number, Rate, Schedule, fixed, has, switched
 

@@ -5,9 +5,9 @@ from typing import Any
 import jax
 
 from descend._arrays import as_scalar, namespace
+from descend._hyperparameters import FRACTION, POSITIVE, is_known_scalar, require
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import FRACTION, POSITIVE, is_known_scalar, require
 from descend.optimizers._rule import Leaf, Rule, RuleState, Slots, bias_correction, copy_of, once, rule
 from descend.optimizers._sums import as_sum, ratio
 from descend.schedules import Number, Rate, Schedule, has, switched

@@ -8,9 +8,9 @@ import jax
 import numpy as np
 
 from descend._arrays import as_scalar, namespace
+from descend._checks import refuse_half_precision
 from descend._tree import Tree, is_number, named_leaves
 from descend.errors import InputError
-from descend.optimizers._checks import refuse_half_precision
 from descend.optimizers._line_search import StrongWolfe
 from descend.optimizers._optimizer import Iterate
 from descend.optimizers._rule import rule

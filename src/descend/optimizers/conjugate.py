@@ -3,8 +3,8 @@
 from typing import Any
 
 from descend._arrays import namespace
+from descend._hyperparameters import require
 from descend._tree import Tree
-from descend.optimizers._checks import require
 from descend.optimizers._line_search import StrongWolfe
 from descend.optimizers._optimizer import Iterate
 from descend.optimizers._rule import rule

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from descend._arrays import as_scalar, namespace
-from descend.optimizers._checks import POSITIVE, require
+from descend._hyperparameters import POSITIVE, require
 from descend.optimizers._rule import Rule, Slots, once, rule
 from descend.optimizers._sums import norm
 from descend.schedules import Number, Rate, Schedule, fixed

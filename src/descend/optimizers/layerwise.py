@@ -5,7 +5,7 @@ from typing import Any
 import jax
 
 from descend._arrays import as_scalar, namespace
-from descend.optimizers._checks import FRACTION, POSITIVE, require
+from descend._hyperparameters import FRACTION, POSITIVE, require
 from descend.optimizers._moments import Moments
 from descend.optimizers._rule import Rule, RuleState, Slots, rule
 from descend.optimizers._sums import norm

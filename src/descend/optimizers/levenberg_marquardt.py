@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from descend._hyperparameters import POSITIVE, require
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import POSITIVE, require
 from descend.optimizers._optimizer import Iterate, needed
 from descend.optimizers._rule import rule
 from descend.optimizers._trust_region import Step, TrustRegion

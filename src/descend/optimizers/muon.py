@@ -6,17 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from descend._arrays import namespace
+from descend._hyperparameters import FRACTION, POSITIVE, require, require_choice, require_whole
+from descend._paths import Patterns, matches, refuse_unmatched
 from descend._tree import Tree, named_leaves
-from descend.optimizers._checks import FRACTION, POSITIVE, require
 from descend.optimizers._linalg import transposed, wide
 from descend.optimizers._modifier import Wrapped, refuse_foreign, refuse_searches
 from descend.optimizers._optimizer import Optimizer
 from descend.optimizers._partition import Partition, PartitionState
-from descend.optimizers._paths import Patterns, matches, refuse_unmatched
 from descend.optimizers._rule import Leaf, Rule, Slots, rule
 from descend.optimizers.adam import AdamW
 from descend.schedules import Number, Rate, Schedule, fixed
-from descend.schedules._settings import require_choice, require_whole
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic that lifts small singular values fastest
 TOGETHER = 2**20  # numbers in matrices of one shape that are stacked

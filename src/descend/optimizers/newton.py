@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from descend._arrays import as_scalar, namespace
+from descend._hyperparameters import POSITIVE, require
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import POSITIVE, require
 from descend.optimizers._line_search import StrongWolfe
 from descend.optimizers._optimizer import Function, Iterate, needed
 from descend.optimizers._rule import rule

@@ -8,14 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from descend._hyperparameters import POSITIVE, require, require_whole
 from descend._tree import Tree
-from descend.optimizers._checks import POSITIVE, require
 from descend.optimizers._optimizer import Iterate, needed
 from descend.optimizers._rule import rule
 from descend.optimizers._trust_region import Step, TrustRegion
 from descend.optimizers._vectors import norm, zero_of
 from descend.schedules import Number, fixed
-from descend.schedules._settings import require_whole
 
 
 class Steepness(NamedTuple):

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from descend._arrays import as_scalar, namespace
-from descend.optimizers._checks import POSITIVE, require
+from descend._hyperparameters import POSITIVE, require
 from descend.optimizers._optimizer import needed
 from descend.optimizers._rule import Leaf, Slots, rule
 from descend.optimizers._sums import as_sum, dot, ratio

@@ -5,10 +5,10 @@ from typing import Any
 import jax
 
 from descend._arrays import as_scalar, namespace
+from descend._control import repeat
+from descend._hyperparameters import require, require_whole
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import require
-from descend.optimizers._control import repeat
 from descend.optimizers._line_search import StrongWolfe
 from descend.optimizers._optimizer import Iterate
 from descend.optimizers._rule import rule
@@ -16,7 +16,6 @@ from descend.optimizers._search import Search, SearchState, newton_fall
 from descend.optimizers._sums import dot
 from descend.optimizers._vectors import inner, norm, plus, times, zero_of
 from descend.schedules import Number, fixed
-from descend.schedules._settings import require_whole
 
 
 @rule

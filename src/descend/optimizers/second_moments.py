@@ -3,7 +3,7 @@
 from typing import Any
 
 from descend._arrays import namespace
-from descend.optimizers._checks import POSITIVE, require
+from descend._hyperparameters import POSITIVE, require
 from descend.optimizers._moments import Moments
 from descend.optimizers._rule import Slots, rule
 from descend.optimizers.adam import Adam

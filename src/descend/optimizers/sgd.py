@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from descend.optimizers._checks import FRACTION, POSITIVE, require
+from descend._hyperparameters import FRACTION, POSITIVE, require
 from descend.optimizers._rule import Rule, Slots, rule
 from descend.schedules import Number, Rate, Schedule, fixed, has, switched
 

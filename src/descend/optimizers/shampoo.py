@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from descend._arrays import as_scalar, namespace
-from descend.optimizers._checks import FRACTION, POSITIVE, require
-from descend.optimizers._control import choose
+from descend._control import choose
+from descend._hyperparameters import FRACTION, POSITIVE, require, require_whole
 from descend.optimizers._linalg import applied, gram_along, inverse_power, wide, zeros_along
 from descend.optimizers._rule import Leaf, Rule, Slots, bias_correction, rule
 from descend.schedules import Number, Rate, Schedule, fixed, has, switched
-from descend.schedules._settings import require_whole
 
 Sides = tuple[Any, ...]  # a matrix for each axis, or the diagonal of one
 

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from descend._arrays import as_scalar, namespace
-from descend.optimizers._checks import FRACTION, POSITIVE, require
-from descend.optimizers._control import choose
+from descend._control import choose
+from descend._hyperparameters import FRACTION, POSITIVE, require, require_whole
 from descend.optimizers._linalg import applied, eigenbasis, eigenbasis_near, gram_along, transposed, wide, zeros_along
 from descend.optimizers._rule import Leaf, Rule, Slots, bias_correction, once, rule
 from descend.schedules import Number, Rate, Schedule, fixed
-from descend.schedules._settings import require_whole
 
 
 @rule

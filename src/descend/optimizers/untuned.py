@@ -10,8 +10,8 @@ from typing import Any
 import jax
 
 from descend._arrays import as_scalar, namespace
+from descend._hyperparameters import FRACTION, POSITIVE, require
 from descend._tree import Tree
-from descend.optimizers._checks import FRACTION, POSITIVE, require
 from descend.optimizers._rule import Leaf, Rule, RuleState, Slots, bias_correction, copy_of, rule
 from descend.optimizers._sums import as_sum, dot, norm, ratio, sum_abs
 from descend.schedules import Number, Rate, Schedule, fixed

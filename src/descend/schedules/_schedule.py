@@ -4,8 +4,9 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from descend._hyperparameters import Number, require_whole
 from descend.errors import InputError
-from descend.schedules._settings import Number, in_steps, is_part, require_length, require_whole
+from descend.schedules._lengths import in_steps, is_part, require_length
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -23,6 +24,11 @@ class Schedule:
     def over(self, steps: int | None) -> "Schedule":
         """This schedule for a descent of `steps` steps: fills in a length that was left open."""
         del steps
+        return self
+
+    def begun_like(self, was: "Schedule") -> "Schedule":
+        """This schedule, its length still open, with its first stage as long as in `was`, the same for some length."""
+        del was
         return self
 
     @property
@@ -57,6 +63,13 @@ class Lasting(Schedule):
         parts, whole = self._parts_and_whole()
         least = math.ceil(whole / (1 - parts)) if whole else 1
         return dataclasses.replace(self, steps=max(steps, least))  # type: ignore[type-var]  # all are dataclasses
+
+    def begun_like(self, was: Schedule) -> Schedule:
+        if not self.stages:
+            return self
+        first = self.stages[0]
+        steps = in_steps(getattr(self, first), was.length or 0)
+        return dataclasses.replace(self, **{first: steps})  # type: ignore[type-var]  # all are dataclasses
 
     def known_length(self) -> int:
         """The number of steps.

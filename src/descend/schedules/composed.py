@@ -5,18 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from descend._arrays import namespace
+from descend._hyperparameters import fixed, setting
+from descend._numbers import warmed, where
 from descend.errors import InputError
-from descend.schedules._numbers import warmed, where
+from descend.schedules._lengths import ascending_in_steps, in_steps, is_part, require_ascending, require_length
 from descend.schedules._schedule import Rate, Schedule
-from descend.schedules._settings import (
-    ascending_in_steps,
-    fixed,
-    in_steps,
-    is_part,
-    require_ascending,
-    require_length,
-    setting,
-)
 from descend.schedules.decaying import Constant
 
 
@@ -66,6 +59,8 @@ class Warmup(Schedule):
         rise = in_steps(self.steps, length)
         return dataclasses.replace(self, schedule=self.schedule.over(max(length, rise)), steps=rise)
 
+    def begun_like(self, was: Schedule) -> Schedule:
+        return dataclasses.replace(self, steps=was.steps) if isinstance(was, Warmup) else self
     @property
     def length(self) -> int | None:
         return self.schedule.length

@@ -3,10 +3,10 @@
 from typing import Any
 
 from descend._arrays import is_array, namespace
+from descend._hyperparameters import POSITIVE, fixed, is_known_scalar, require, require_whole, setting
+from descend._numbers import mix, ramp, real, smooth, warmed
 from descend.errors import InputError
-from descend.schedules._numbers import mix, ramp, real, smooth, warmed
 from descend.schedules._schedule import Rate, Schedule
-from descend.schedules._settings import POSITIVE, fixed, is_known_scalar, require, require_whole, setting
 
 LAST_STEP = 2**31  # steps are counted in 32 bits
 

@@ -4,19 +4,11 @@ import dataclasses
 from typing import Any
 
 from descend._arrays import namespace
+from descend._hyperparameters import POSITIVE, fixed, require, require_whole, setting
+from descend._numbers import at_least, real
 from descend.errors import InputError
-from descend.schedules._numbers import at_least, real
+from descend.schedules._lengths import ascending_in_steps, is_part, require_ascending
 from descend.schedules._schedule import Rate, Schedule
-from descend.schedules._settings import (
-    POSITIVE,
-    ascending_in_steps,
-    fixed,
-    is_part,
-    require,
-    require_ascending,
-    require_whole,
-    setting,
-)
 
 
 @setting

@@ -3,9 +3,10 @@
 from typing import Any
 
 from descend._arrays import namespace
-from descend.schedules._numbers import mix, ramp, smooth, warmed
+from descend._hyperparameters import POSITIVE, fixed, require, require_choice, setting
+from descend._numbers import mix, ramp, smooth, warmed
+from descend.schedules._lengths import in_steps
 from descend.schedules._schedule import Lasting, Rate
-from descend.schedules._settings import POSITIVE, fixed, in_steps, require, require_choice, setting
 
 
 @setting

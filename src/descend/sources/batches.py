@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend._arrays import namespace
+from descend._shuffle import permuted, round_keys, seed_of
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.schedules import fixed, setting
 from descend.sources._base import Batch, Feed, as_data
-from descend.sources._shuffle import permuted, round_keys, seed_of
 
 FED, STEPS = 2**18, 2**14  # the most examples, and the most steps, that a dispatch is given the numbers of
 PART, GATHERED = 2**14, 64  # examples at a time: numbered on the host, and gathered by a kernel

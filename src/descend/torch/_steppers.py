@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from descend._arrays import as_scalar
+from descend._checks import refuse_unmovable
 from descend.optimizers import Optimizer, Rule, RuleState
-from descend.optimizers._checks import refuse_unmovable
 from descend.torch._kernels import Kernels, Ready
 from descend.torch._named import ByName, Layout, owned
 from descend.torch._rates import Rates

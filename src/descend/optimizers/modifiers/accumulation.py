@@ -7,10 +7,10 @@ from typing import Any
 import jax
 
 from descend._arrays import as_scalar, namespace
+from descend._checks import refuse_other_structure
+from descend._control import choose, unmoved
 from descend._tree import Tree, named_leaves
 from descend.errors import InputError
-from descend.optimizers._checks import refuse_other_structure
-from descend.optimizers._control import choose, unmoved
 from descend.optimizers._modifier import Modifier, ModifierState, Own, Wrapped, scalar, wide_dtype
 from descend.optimizers._optimizer import needed
 from descend.optimizers._rule import rule as setting

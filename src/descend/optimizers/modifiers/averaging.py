@@ -5,15 +5,14 @@ from typing import Any
 import jax
 
 from descend._arrays import as_scalar, namespace
+from descend._hyperparameters import FRACTION, POSITIVE, is_known_scalar, plain, require, require_whole
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import FRACTION, POSITIVE, is_known_scalar, plain, require
 from descend.optimizers._modifier import Modifier, ModifierState, Own, Wrapped, scalar, wide_dtype
 from descend.optimizers._rule import bias_correction, copy_of
 from descend.optimizers._rule import rule as setting
 from descend.optimizers._sums import as_sum
 from descend.schedules import Number, fixed
-from descend.schedules._settings import require_whole
 
 
 class _Average(Modifier):

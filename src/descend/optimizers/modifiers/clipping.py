@@ -7,9 +7,9 @@ from typing import Any
 import jax
 
 from descend._arrays import as_scalar, namespace
+from descend._hyperparameters import POSITIVE, is_known_scalar, require
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import POSITIVE, is_known_scalar, require
 from descend.optimizers._modifier import Modifier, ModifierState, Own, Wrapped, scalar
 from descend.optimizers._rule import rule as setting
 from descend.optimizers._sums import norm

@@ -6,10 +6,10 @@ from typing import Any
 import jax
 
 from descend._arrays import as_scalar
+from descend._hyperparameters import POSITIVE, require
+from descend._paths import Patterns, matches, refuse_unmatched
 from descend._tree import Tree, named_leaves, path_name
-from descend.optimizers._checks import POSITIVE, require
 from descend.optimizers._modifier import Modifier, ModifierState, Own, Wrapped
-from descend.optimizers._paths import Patterns, matches, refuse_unmatched
 from descend.optimizers._rule import rule as setting
 from descend.schedules import Number, fixed
 

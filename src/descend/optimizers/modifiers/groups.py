@@ -4,12 +4,12 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from descend._paths import Patterns, as_tuple, matches, refuse_unmatched
 from descend._tree import Tree, named_leaves
 from descend.errors import InputError
 from descend.optimizers._modifier import Wrapped, refuse_foreign, refuse_searches
 from descend.optimizers._optimizer import Optimizer
 from descend.optimizers._partition import Partition, PartitionState
-from descend.optimizers._paths import Patterns, as_tuple, matches, refuse_unmatched
 from descend.optimizers._rule import rule as setting
 from descend.schedules import fixed
 

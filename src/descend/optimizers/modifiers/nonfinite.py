@@ -8,9 +8,9 @@ import jax
 import numpy as np
 
 from descend._arrays import namespace
+from descend._control import select, unmoved
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._control import select, unmoved
 from descend.optimizers._modifier import Modifier, ModifierState, Own, Wrapped, scalar
 from descend.optimizers._rule import rule as setting
 from descend.schedules import fixed

@@ -6,15 +6,14 @@ import jax
 from jax.tree_util import GetAttrKey, tree_leaves_with_path
 
 from descend._arrays import as_scalar, namespace
+from descend._hyperparameters import FRACTION, POSITIVE, require, require_whole
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import FRACTION, POSITIVE, require
 from descend.optimizers._modifier import Modifier, ModifierState, Own, Wrapped, scalar
 from descend.optimizers._optimizer import Optimizer, needed
 from descend.optimizers._partition import Partition
 from descend.optimizers._rule import rule as setting
 from descend.schedules import Number, Rate, Schedule, as_schedule, fixed, has, switched
-from descend.schedules._settings import require_whole
 
 RATE = GetAttrKey("learning_rate")
 

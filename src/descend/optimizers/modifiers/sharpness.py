@@ -7,8 +7,8 @@ from typing import Any
 import jax
 
 from descend._arrays import as_scalar, namespace
+from descend._hyperparameters import POSITIVE, require
 from descend._tree import Tree
-from descend.optimizers._checks import POSITIVE, require
 from descend.optimizers._modifier import Modifier, ModifierState, Own, Wrapped, scalar
 from descend.optimizers._optimizer import needed
 from descend.optimizers._rule import rule as setting

@@ -1,4 +1,4 @@
-"""Refusing what cannot be stepped: settings out of range, parameters that no gradient moves, trees that differ."""
+"""Refusing what cannot be stepped: parameters that no gradient moves, trees that differ."""
 
 from typing import Any
 
@@ -7,29 +7,6 @@ import jax
 from descend._arrays import is_array, namespace
 from descend._tree import Tree, named_leaves
 from descend.errors import InputError
-from descend.schedules._settings import FRACTION, POSITIVE, is_known_scalar, plain, require
-
-__all__ = [
-    "FRACTION",
-    "POSITIVE",
-    "described",
-    "is_known_scalar",
-    "plain",
-    "refuse_misfits",
-    "refuse_other_shapes",
-    "refuse_other_structure",
-    "refuse_unmovable",
-    "refuse_zeros",
-    "require",
-]
-
-
-def refuse_zeros(owner: Any, name: str) -> None:
-    """Refuse an array with a 0, where 0 takes another formula than the other numbers."""
-    value = getattr(owner, name)
-    if is_array(value) and not isinstance(value, jax.core.Tracer) and bool((value == 0).any()):
-        raise InputError(f"{type(owner).__name__}: {name} is 0 in an array of numbers, but takes another formula there "
-                         "than for the others: give 0 by itself, as a number")
 
 
 def refuse_unmovable(name: str, params: Tree) -> None:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from descend.schedules._numbers import mix, ramp, real
+from descend._hyperparameters import setting
+from descend._numbers import mix, ramp, real
 from descend.schedules._schedule import Rate, Schedule
-from descend.schedules._settings import setting
 
 
 @setting
