@@ -14,7 +14,8 @@ _NUMBERS = (types.is_integer, types.is_floating, types.is_boolean, types.is_deci
 _TIMES = (types.is_date, types.is_time, types.is_timestamp, types.is_duration)
 _WORDS = (types.is_string, types.is_large_string, types.is_string_view, types.is_null)
 _BYTES = (types.is_binary, types.is_large_binary, types.is_binary_view, types.is_fixed_size_binary)
-_DAY = timedelta(1)  # of room for time zones
+# Room for time zones.
+_DAY = timedelta(1)
 _DATES = tuple(int(end.replace(tzinfo=UTC).timestamp()) for end in (datetime.min + _DAY, datetime.max - _DAY))
 
 
@@ -55,7 +56,8 @@ def as_numbers(column: Any) -> Any | None:
 def as_seconds(column: Any) -> Any:
     """Times of day, durations and timestamps as float64: seconds since midnight, of their length, since 1970."""
     whole = pyarrow.int32() if types.is_time32(column.type) else pyarrow.int64()
-    counts = compute.cast(compute.cast(column, whole), pyarrow.float64(), safe=False)  # beyond 2⁵³ they are rounded
+    # Beyond 2⁵³ counts are rounded, which is not unsafe here.
+    counts = compute.cast(compute.cast(column, whole), pyarrow.float64(), safe=False)
     return compute.divide(counts, float(PER_SECOND[column.type.unit]))
 
 

@@ -15,7 +15,8 @@ from descend._flags import settle_flags
 from descend.errors import InputError
 
 S = TypeVar("S")
-Number = Any  # a float, or a 0-d array of NumPy or JAX; under `vmap` it stands for many
+# A float, or a 0-d array of NumPy or JAX; under `vmap` it stands for many.
+Number = Any
 
 POSITIVE = (0.0, math.inf)
 FRACTION = (0.0, 1.0)
@@ -46,7 +47,8 @@ def setting(cls: type[S]) -> type[S]:
     constants = [f.name for f in fields if f.metadata.get("fixed")]
     frozen._switched = tuple(f.name for f in fields if f.metadata.get("switched"))
 
-    def flatten(self: Any) -> tuple[list[Any], tuple[Any, ...]]:  # at every dispatch, so it should be quick
+    # Called at every dispatch, so it should be quick.
+    def flatten(self: Any) -> tuple[list[Any], tuple[Any, ...]]:
         values, off = vars(self), _switched_off(self)
         return [None if name in off else values[name] for name in numbers], (off, *[values[name] for name in constants])
 

@@ -45,7 +45,8 @@ def where(condition: Any, yes: Any, no: Any) -> Any:
     """`yes` where the condition holds, else `no`."""
     if not is_array(condition):
         return yes if condition else no
-    wide = 0.0 * real(condition)  # or PyTorch would make 32 bits of Python's numbers
+    # Python's numbers alone would become 32 bits in PyTorch.
+    wide = 0.0 * real(condition)
     return _world(condition, yes, no).where(condition, yes + wide, no + wide)
 
 

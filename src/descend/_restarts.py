@@ -11,7 +11,8 @@ from descend.engine.curvature import flat
 from descend.errors import InputError
 from descend.training import Minimum, Result
 
-SAME = 1e-4  # how far apart the parameters of one minimum may be, and its losses, in relation to them
+# How far apart the parameters of one minimum may be, and its losses, in relation to them.
+SAME_MINIMUM = 1e-4
 
 
 def from_several(descend_from: Callable[[Tree], Result], params: Tree, restarts: int, seed: int) -> Result:
@@ -46,4 +47,4 @@ def distinct(results: list[Result]) -> tuple[Minimum, ...]:
 def _are_same(minimum: Minimum, result: Result) -> bool:
     here, there = (flat(split(tree)[0]) for tree in (minimum.params, result.params))
     largest = max(float(np.abs(here).max(initial=0)), 1.0)
-    return bool(np.abs(here - there).max(initial=0) <= SAME * largest)
+    return bool(np.abs(here - there).max(initial=0) <= SAME_MINIMUM * largest)

@@ -6,7 +6,8 @@ import numpy as np
 
 from descend._arrays import namespace
 
-ROUNDED = 16  # units of rounding, eps·|mean|: what lies no farther apart was meant to be one number
+# In units of rounding, eps·|mean|: what lies no farther apart was meant to be one number.
+ROUNDING_UNITS = 16
 
 
 def unit_of(mean: Any, variance: Any, eps: float) -> Any:
@@ -16,7 +17,7 @@ def unit_of(mean: Any, variance: Any, eps: float) -> Any:
     unit it would make 0.1000001, when something is predicted, the greatest number of all.
     """
     xp = namespace(variance)
-    return xp.where(variance <= (ROUNDED * eps * mean) ** 2, xp.ones_like(variance), xp.sqrt(variance))
+    return xp.where(variance <= (ROUNDING_UNITS * eps * mean) ** 2, xp.ones_like(variance), xp.sqrt(variance))
 
 
 def centre_and_unit(rows: np.ndarray, weights: Any = None) -> tuple[np.ndarray, np.ndarray]:

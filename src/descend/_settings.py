@@ -45,7 +45,8 @@ def budget_of(source: Any, epochs: float | None, steps: int | None, seconds: flo
         per_epoch = getattr(source, "steps_per_epoch", None)
         if per_epoch is None:
             raise InputError("epochs= needs a source that knows its steps_per_epoch: give steps= or seconds= instead")
-        in_epochs = math.ceil(round(epochs * per_epoch, 6))  # 100 · 2.2 is a little more than 220
+        # Rounded first, because 100 · 2.2 is a little more than 220.
+        in_epochs = math.ceil(round(epochs * per_epoch, 6))
         if steps is None or in_epochs <= steps:
             return Budget(_countable(in_epochs), seconds, f"{epochs:g} epochs ({in_epochs:,} steps)")
     return Budget(_countable(steps), seconds, f"{steps} steps")
@@ -170,6 +171,7 @@ def _on_all(descent: Descent, numbers: Tree, state: Tree) -> tuple[Any, Any]:
 
 def _in_inference(params: Tree) -> Tree:
     """The parameters with all Equinox modules among them as they are used after training."""
-    import equinox as eqx  # whose import is for those who have modules
+    # Imported here, as only those who have modules need it.
+    import equinox as eqx
 
     return eqx.nn.inference_mode(params)

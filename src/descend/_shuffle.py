@@ -94,7 +94,8 @@ def _moved(xp: Any, digit: Any, key: Any, base: int) -> Any:
     key = key * xp.uint32(0x7FEB352D)
     key = (key ^ (key >> xp.uint32(15))) * xp.uint32(0x846CA68B)
     digit = digit + ((key >> xp.uint32(16)) * xp.uint32(base) >> xp.uint32(16))
-    return xp.minimum(digit, digit - xp.uint32(base))  # below 0, the difference wraps around to more than any digit
+    # Below 0 the difference wraps around to more than any digit, so that the least of both is the remainder.
+    return xp.minimum(digit, digit - xp.uint32(base))
 
 
 def _mixed(x: Any) -> Any:

@@ -11,7 +11,8 @@ import numpy as np
 from descend._tree import Tree, as_parameters, join, named_leaves, path_name, split
 from descend.errors import InputError
 
-STEP = float(np.finfo(np.float64).eps) ** (1 / 3)  # balances rounding and truncation in a central difference
+# The cube root of ε balances rounding, which grows as 1/h, and truncation, which grows as h², in a central difference.
+STEP = float(np.finfo(np.float64).eps) ** (1 / 3)
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ from descend.sources import as_data
 from descend.stopping import Convergence, Stop
 from descend.training import Result, Trainer
 
-STEPS = 10_000
-ROUNDED = 1e-15  # of the sum of squares: estimates are then known to far less than their standard errors
+DEFAULT_STEPS = 10_000
+# Of the sum of squares: estimates are then known to far less than their standard errors.
+SUM_TOLERANCE = 1e-15
 
 
 @dataclass(frozen=True, repr=False)
@@ -134,8 +135,8 @@ def least_squares(
         **{name: given[name] for name in FORWARDED},
         loss=half_sum_of_squares(residuals),
         optimizer=LevenbergMarquardt() if optimizer is None else optimizer,
-        steps=STEPS if steps is None and seconds is None else steps,
-        stop=Convergence(ROUNDED) if stop is None else stop,
+        steps=DEFAULT_STEPS if steps is None and seconds is None else steps,
+        stop=Convergence(SUM_TOLERANCE) if stop is None else stop,
         batch_size=None if data is None else len(jax.tree.leaves(as_data(data)[0])[0]),
     ).to_the_end()
     return LeastSquares(**{field.name: getattr(result, field.name) for field in fields(result)})

@@ -174,8 +174,8 @@ def test_muon_steps_many_matrices_as_it_steps_each(monkeypatch):
     grads = [gaussian(*shape, seed=i) for i, shape in enumerate(shapes)]
     rule = Muon(0.1)
     singly = [rule.update(g, rule.init(g), g)[0] for g in grads]
-    for together in (muon.TOGETHER, 24, 1):
-        monkeypatch.setattr(muon, "TOGETHER", together)
+    for together in (muon.MAX_STACKED_NUMBERS, 24, 1):
+        monkeypatch.setattr(muon, "MAX_STACKED_NUMBERS", together)
         assert_close(rule.update(grads, rule.init(grads), grads)[0], singly, 1e-12)
 
 

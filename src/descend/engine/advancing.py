@@ -19,8 +19,10 @@ from descend.engine.loss import AuxiliaryState
 from descend.errors import InputError
 from descend.sources import Drawn, Fed, Feed, HostSource, draw_ahead
 
-R = TypeVar("R", bound=Any)  # a run: a value with a state and a descent
-NOTHING = ()  # in the place of what a program is not given
+# A run: a value with a state and a descent.
+R = TypeVar("R", bound=Any)
+# In the place of what a program is not given.
+NOTHING = ()
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,8 @@ def fed(run: R, n: int) -> tuple[Descent, Feed | None]:
     return run.descent, None
 
 
-Made = tuple[State, int, int, dict[str, np.ndarray]]  # the state, the last step's status, the number of steps, a trace
+# The state, the last step's status, the number of steps, a trace.
+Made = tuple[State, int, int, dict[str, np.ndarray]]
 
 
 def _tell_ahead(run: R, feed: Feed | None, n: int) -> None:

@@ -15,8 +15,10 @@ from descend.engine.evaluating import accepted, next_batch
 from descend.engine.loss import AuxiliaryState
 from descend.engine.run import Run
 
-DENSE = 100  # parameters, up to which the whole Hessian is taken
-PRODUCTS, NUMBERS = 60, 2**25  # with the Hessian where there are more; of the vectors that are then held, at the most
+# Parameters, up to which the whole Hessian is taken.
+MAX_DENSE = 100
+# Above, products with the Hessian at the most, and numbers of the vectors that are then held.
+MAX_PRODUCTS, MAX_NUMBERS = 60, 2**25
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class Directions:
 
 def directions(around: Around, gradient: np.ndarray) -> Directions | None:
     """The directions along which the curvature is told; `None` if it is not finite."""
-    if around.free.sum() > DENSE:
+    if around.free.sum() > MAX_DENSE:
         return _by_products(around, gradient)
     hessian, g = around.hessian(), gradient[around.free]
     if not np.isfinite(hessian).all():
@@ -205,12 +207,13 @@ def _lanczos(around: Around, start: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     here, basis = around.here, [start / length]
     diagonal: list[float] = []
     beside: list[float] = []
-    most = max(2, min(PRODUCTS, len(start), NUMBERS // len(start)))
+    most = max(2, min(MAX_PRODUCTS, len(start), MAX_NUMBERS // len(start)))
     while len(diagonal) < most:
         w = around.at(here, basis[-1])[2]
         diagonal.append(float(basis[-1] @ w))
         known = np.stack(basis)
-        for _ in range(2):  # as once leaves what rounding has left
+        # Twice, because once leaves what rounding has left.
+        for _ in range(2):
             w = w - known.T @ (known @ w)
         beside.append(float(np.linalg.norm(w)))
         if not beside[-1] > 10 * around.epsilon * max(map(abs, diagonal)):

@@ -17,7 +17,8 @@ from descend.optimizers import Iterate
 from descend.sources import Fed, Planned
 from descend.stopping import Slope
 
-STEPS, BYTES = 2**14, 2**20  # the most that one dispatch records
+# The most that one dispatch records.
+MAX_RECORDED_STEPS, MAX_RECORDED_BYTES = 2**14, 2**20
 
 Entry = dict[str, jax.Array]
 
@@ -50,7 +51,7 @@ def loop(descent: Descent, state: State, draws: Any, n: Any) -> tuple[State, jax
     """
     # Traced once, though it is looked at twice. A function of its own, because JAX keeps what it has traced for as long
     # as the function lives, and with a descent among its arguments that would be the loss.
-    inner = jax.jit(lambda state, batch: step(descent, state, batch))
+    inner = jax.jit(lambda state, batch: one_step(descent, state, batch))
     first = jax.eval_shape(lambda state, draws: first_batch(descent, state, draws)[0], state, draws)
     entry = jax.eval_shape(inner, state, first)[2]
     trace = empty(entry, room(entry, draws))
@@ -63,7 +64,7 @@ def loop(descent: Descent, state: State, draws: Any, n: Any) -> tuple[State, jax
 def single(descent: Descent, state: State, draws: Any) -> tuple[State, jax.Array, Entry]:
     """One step by itself."""
     batch, cursor = first_batch(descent, state, draws)
-    return step(descent, state._replace(cursor=cursor), batch)
+    return one_step(descent, state._replace(cursor=cursor), batch)
 
 
 def _straight(
@@ -115,7 +116,7 @@ def _planned(
     return state, status, made, trace
 
 
-def step(descent: Descent, state: State, batch: Any) -> tuple[State, jax.Array, Entry]:
+def one_step(descent: Descent, state: State, batch: Any) -> tuple[State, jax.Array, Entry]:
     """θ ← θ + u(∇J(θ)); the reason not to have done so, if there is one; and the step's entry in the trace."""
     params, guard, rule = state.params, state.guard, descent.optimizer
     given, key = state.carried.for_a_step()
@@ -183,13 +184,14 @@ def _entry(*parts: dict[str, Any]) -> Entry:
 
 def room(entry: Any, draws: Any) -> int:
     """How many entries a dispatch has room for."""
-    most = max(1, min(STEPS, BYTES // sum(x.size * x.dtype.itemsize for x in entry.values())))
+    most = max(1, min(MAX_RECORDED_STEPS, MAX_RECORDED_BYTES // sum(x.size * x.dtype.itemsize for x in entry.values())))
     return min([most, *(len(array) for array in jax.tree.leaves(draws))])
 
 
 def empty(entry: Any, capacity: int) -> Recorded:
     """A trace with room for so many entries."""
-    scalar = entry["loss"].shape  # of runs that are stacked, one for each
+    # Of runs that are stacked, one for each.
+    scalar = entry["loss"].shape
     names = tuple(sorted(name for name, x in entry.items() if x.shape == scalar and x.dtype == entry["loss"].dtype))
     others = {name: jnp.zeros((capacity, *x.shape), x.dtype) for name, x in entry.items() if name not in names}
     return Recorded(jnp.zeros((capacity, len(names), *scalar), entry["loss"].dtype), others, names)

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from descend._tree import Tree, described
 from descend.errors import InputError
 
-TOLD = 8  # arrays of a kind that a message names
+# Arrays of a kind that a message names.
+MAX_ARRAYS_NAMED = 8
 
 
 class AuxiliaryState(NamedTuple):
@@ -59,7 +60,8 @@ class LossSignature:
 
     def called(self, loss: Callable[..., Any], params: Tree, batch: Any, carried: AuxiliaryState) -> Any:
         """What the loss returns."""
-        state = jax.tree.map(lambda leaf: leaf, carried.state)  # the loss's own, which it may change in place
+        # A copy of the containers: it is the loss's own, which may change it in place.
+        state = jax.tree.map(lambda leaf: leaf, carried.state)
         named = ({"state": state} if self.has_state else {}) | ({"key": carried.key} if self.takes_key else {})
         return loss(params, *((batch,) if self.has_batch else ()), **named)
 
@@ -96,7 +98,8 @@ def signature_of(loss: Callable[..., Any], has_batch: bool, has_state: bool) -> 
     """
     try:
         named = list(inspect.signature(loss).parameters.values())[1 + has_batch :]
-    except (TypeError, ValueError):  # of what is written in C
+    except (TypeError, ValueError):
+        # What is written in C tells no signature.
         named = []
     # Compared by identity: a default may be an array.
     takes = {p.name for p in named if p.default is inspect.Parameter.empty or p.default is None}
@@ -132,6 +135,6 @@ def shapes_of(params: Tree, batch: Any, state: Tree) -> str:
     told = []
     for what, tree in (("parameters", params), ("a batch", batch), ("a state", state)):
         every = [f"'{name}' {kind}" for name, kind in described(tree).items()]
-        more = f" and {len(every) - TOLD} more" if len(every) > TOLD else ""
-        told += [f"{what} of {', '.join(every[:TOLD])}{more}"] if every else []
+        more = f" and {len(every) - MAX_ARRAYS_NAMED} more" if len(every) > MAX_ARRAYS_NAMED else ""
+        told += [f"{what} of {', '.join(every[:MAX_ARRAYS_NAMED])}{more}"] if every else []
     return "; ".join(told)

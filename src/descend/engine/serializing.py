@@ -18,7 +18,8 @@ from descend.optimizers.modifiers.groups import Groups
 from descend.schedules.trapezium import Trapezium
 from descend.stopping import Convergence, GradientTolerance
 
-LEAF = {"leaf": None}  # a number of a tree, which lies among the arrays of the file
+# A number of a tree, which lies among the arrays of the file.
+LEAF = {"leaf": None}
 
 
 def written(value: Any) -> Any:

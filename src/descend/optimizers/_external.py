@@ -22,7 +22,8 @@ class External(Optimizer):
     transformation: Any = fixed()
 
     def init(self, params: Tree) -> Any:
-        return jax.jit(self.transformation.init)(params)  # as one program, instead of one for each of its operations
+        # As one program, instead of one for each of its operations.
+        return jax.jit(self.transformation.init)(params)
 
     def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, Any]:
         kinds = {parameter.kind for parameter in inspect.signature(self.transformation.update).parameters.values()}

@@ -43,7 +43,8 @@ def inverse_power(matrix: Any, exponent: Number, eps: Number) -> Any:
     """`(matrix + ε I)^(−exponent)` of a positive semidefinite matrix."""
     xp = namespace(matrix)
     values, vectors = xp.linalg.eigh(matrix)
-    values = xp.clip(values, 0, None) + eps  # rounding may have made them negative
+    # Rounding may have made eigenvalues negative, whose roots are no numbers.
+    values = xp.clip(values, 0, None) + eps
     return (vectors * values**-exponent) @ transposed(vectors)
 
 
@@ -72,5 +73,6 @@ def eigenbasis_near(matrix: Any, basis: Any) -> Any:
 
 def _unfolded(x: Any, axis: int) -> Any:
     """The array as a matrix, whose columns are its vectors along an axis."""
-    others = math.prod(n for i, n in enumerate(x.shape) if i != axis)  # −1 is not known of an array without elements
+    # Not −1, which is not known of an array without elements.
+    others = math.prod(n for i, n in enumerate(x.shape) if i != axis)
     return namespace(x).moveaxis(x, axis, 0).reshape(x.shape[axis], others)

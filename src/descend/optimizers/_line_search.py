@@ -158,7 +158,8 @@ def _inside(low: Sample, high: Sample, trial: Sample, step: Any, slow: Any) -> A
     middle = low.step + xp.where(xp.isfinite(high.value), gap / 2, gap / 10)
     step = xp.where(slow | ~xp.isfinite(step), middle, step)
     step = xp.clip(step, xp.minimum(low.step, high.step), xp.maximum(low.step, high.step))
-    return xp.maximum(step, 0.001 * trial.step)  # or the way back from the trial would be lost in rounding
+    # Not nearer to 0 than that, or the way back from the trial would be lost in rounding.
+    return xp.maximum(step, 0.001 * trial.step)
 
 
 def _outside(line: Line, trial: Sample, step: Any) -> Any:
@@ -203,7 +204,8 @@ def _farthest(line: Line, trial: Sample) -> Any:
 def _cubic(a: Sample, b: Sample) -> Any:
     """The minimum of the cubic with these values and slopes; NaN if it has none."""
     gap = b.step - a.step
-    rise, start, end = b.value - a.value, a.slope * gap, b.slope * gap  # of the cubic from 0 at `a` to 1 at `b`
+    # As the cubic from 0 at `a` to 1 at `b` has them.
+    rise, start, end = b.value - a.value, a.slope * gap, b.slope * gap
     mean = start + end - 3 * rise
     root = namespace(gap).sqrt(mean * mean - start * end)
     return b.step - gap * (end + root - mean) / (end - start + 2 * root)

@@ -11,8 +11,10 @@ from descend.errors import InputError
 from descend.optimizers._optimizer import Iterate, Optimizer
 from descend.optimizers._search import Search
 
-Own = dict[str, Any]  # what a modifier remembers, by name
-Wrapped = Optimizer | Any  # an optimizer of ours; all else is refused, with a hint
+# What a modifier remembers, by name.
+Own = dict[str, Any]
+# An optimizer of ours; all else is refused, with a hint.
+Wrapped = Optimizer | Any
 
 
 class ModifierState(NamedTuple):
@@ -29,7 +31,8 @@ class Modifier(Optimizer):
     """
 
     rule: Wrapped
-    needs_params: ClassVar[bool] = False  # whether `step` uses the parameters, which Optax's protocol may leave out
+    # Whether `step` uses the parameters, which Optax's protocol may leave out.
+    needs_params: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         refuse_foreign(type(self).__name__, self.rule)

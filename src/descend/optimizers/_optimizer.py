@@ -34,7 +34,8 @@ class Optimizer:
     in float32, and what is added to them is how their rounding moves; see `_masters`.
     """
 
-    solves_equations: ClassVar[bool] = False  # so that parameters, whose loss must be smooth, may not be of few digits
+    # Its loss must be smooth then, so that parameters may not be of few digits.
+    solves_equations: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         for name in METHODS:

@@ -50,7 +50,8 @@ class Partition(Optimizer):
         self, grads: Tree, state: PartitionState, params: Tree = None, **extra: Any
     ) -> tuple[Tree, PartitionState]:
         given, params = params is not None, grads if params is None else params
-        refuse_other_structure(params, grads, "parameters")  # a part that stays needs no gradients, so `None` will do
+        # A part that stays needs no gradients, so `None` will do.
+        refuse_other_structure(params, grads, "parameters")
         rules = self._rules(state)
         updates, states = unmoved(params), {}
         for part, rule in rules.items():

@@ -16,9 +16,12 @@ from descend.optimizers._optimizer import Optimizer, changed, suited
 from descend.schedules import Number, Rate, Schedule, as_schedule, fixed, setting, switched
 
 R = TypeVar("R")
-KNOWN = "_known"  # the attribute of a rule that keeps results during a step
-Slots = tuple[Any, ...]  # what is remembered of one array: a value for each of a rule's slots
-Leaf = tuple[Any, Any, Slots]  # an array's gradient, the parameter, and what is remembered of it
+# The attribute of a rule that keeps results during a step.
+KNOWN = "_known"
+# What is remembered of one array: a value for each of a rule's slots.
+Slots = tuple[Any, ...]
+# An array's gradient, the parameter, and what is remembered of it.
+Leaf = tuple[Any, Any, Slots]
 
 
 class RuleState(NamedTuple):
@@ -47,7 +50,8 @@ class Rule(Optimizer):
     """
 
     learning_rate: Rate | Schedule
-    needs_params: ClassVar[bool] = False  # whether the mathematics uses the parameter, which Optax may leave out
+    # Whether the mathematics uses the parameter, which Optax's protocol may leave out.
+    needs_params: ClassVar[bool] = False
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -100,7 +104,8 @@ class Rule(Optimizer):
         own = suited(self, gradients)
         known = changed(own, {KNOWN: {}})
         updates, stepped, shared = known._update_what_is_there(leaves, state.shared | self.extra_scalars(extra), t, lr)
-        if own is not self:  # arrays of half precision are promoted by settings that are arrays
+        if own is not self:
+            # Settings that are arrays promote arrays of half precision: back to their own dtype.
             updates, stepped = jax.tree.map(as_scalar, (updates, stepped), (gradients, columns))
         refuse_other_shapes(type(self).__name__, columns, stepped)
         treedef: Any = jax.tree.structure(grads)
@@ -163,10 +168,12 @@ def once(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     @wraps(method)
     def known(self: Any, t: Any) -> Any:
         results = vars(self).get(KNOWN)
-        if results is None:  # not within `update`
+        if results is None:
+            # It is called outside of `update`, where nothing is kept.
             return method(self, t)
         if (method, id(t)) not in results:
-            results[method, id(t)] = t, method(self, t)  # with `t`, so that no other has its id
+            # Kept with `t` itself, so that no other object can get its id.
+            results[method, id(t)] = t, method(self, t)
         return results[method, id(t)][1]
 
     return known

@@ -13,9 +13,10 @@ from descend._tree import Tree
 from descend.errors import InputError
 from descend.optimizers._line_search import ACCEPTED, FAILED, Line, LineSearch
 from descend.optimizers._optimizer import Iterate, Optimizer, needed, suited
-from descend.optimizers._vectors import inner, largest, norm, plus, size, times, where, zero_of
+from descend.optimizers._vectors import inner, largest, plus, size, times, tree_norm, where, zero_of
 
-PATIENCE = 20  # points in a row that may be accepted with neither a lower loss nor a smaller gradient than ever before
+# Points in a row that may be accepted with neither a lower loss nor a smaller gradient than ever before.
+MAX_IDLE = 20
 
 
 class Records(NamedTuple):
@@ -126,7 +127,8 @@ class Search(Optimizer):
     def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, SearchState]:
         value = needed(self, extra, "value")
         self.refuse(grads, state, params)
-        with np.errstate(all="ignore"):  # a trial may be far too long
+        # A trial may be far too long: what overflows there is judged, not warned of.
+        with np.errstate(all="ignore"):
             there = Iterate(params, as_scalar(value, state.records.scale), grads)
             state = suited(self, jax.tree.leaves(params))._after(there, state, extra)
             target = self.feasible(plus(state.here.params, state.line.trial, state.direction))
@@ -174,10 +176,10 @@ class Search(Optimizer):
         )
         fails = ~(inner(gradient, direction) < 0)
         direction, steepest = where(fails, downhill, direction), steepest | fails
-        slope, unit = inner(gradient, direction), records.scale * records.moved / norm(gradient)
+        slope, unit = inner(gradient, direction), records.scale * records.moved / tree_norm(gradient)
         trial = xp.where(accepted & ~fails, self.first_trial(before, slope, steepest, unit), unit)
         hopeless = ~((slope < 0) & (trial > 0) & xp.isfinite(trial))
-        stalled = hopeless | (~accepted & before.steepest) | (records.idle >= PATIENCE)
+        stalled = hopeless | (~accepted & before.steepest) | (records.idle >= MAX_IDLE)
         line = self.line_search.begin(slope, xp.where(stalled, 0, trial), self.farthest(state.here, direction))
         return direction, steepest, line._replace(settling=stalled), stalled
 
@@ -217,8 +219,8 @@ def _recorded(state: SearchState, there: Iterate) -> Records:
     """The records after `there` is accepted."""
     old = state.records
     xp = namespace(old.scale)
-    moved = norm(plus(there.params, -1, state.here.params))
-    steepness = norm(times(old.scale, there.grads))
+    moved = tree_norm(plus(there.params, -1, state.here.params))
+    steepness = tree_norm(times(old.scale, there.grads))
     better = (there.value < old.lowest) | (steepness < old.flattest)
     return Records(
         old.scale, state.line.trial, xp.where(state.accepted == 0, old.moved, moved),

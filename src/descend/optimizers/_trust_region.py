@@ -14,12 +14,15 @@ from descend.optimizers._optimizer import Iterate, Optimizer, needed
 from descend.optimizers._vectors import inner, plus, where, zero_of
 from descend.schedules import Number
 
-LITTLE = 1e-4  # of the fall that was expected, below which a step is not taken
-BAD, GOOD = 0.25, 0.75  # of it, below and above which the radius changes
-PATIENCE = 20  # points in a row that may be accepted without a lower loss than ever before
+# Of the fall that was expected, below which a step is not taken.
+MIN_RATIO = 1e-4
+# Of that fall, below and above which the radius changes.
+POOR_RATIO, GOOD_RATIO = 0.25, 0.75
+# Points in a row that may be accepted without a lower loss than ever before.
+MAX_IDLE = 20
 
 
-class Step(NamedTuple):
+class RegionStep(NamedTuple):
     """A step, the fall that the model expects from it, and its length in the model's units; and the fall that it would
     expect without a radius."""
 
@@ -38,7 +41,7 @@ class RegionState(NamedTuple):
     accepted: Any
     here: Iterate
     model: Any
-    trial: Step
+    trial: RegionStep
     radius: Any
     lowest: Any
     idle: Any
@@ -69,7 +72,7 @@ class TrustRegion(Optimizer):
         """The model of the loss around a point; `before`: that of the point before."""
         raise NotImplementedError
 
-    def step_in(self, model: Any, here: Iterate, radius: Any, extra: dict[str, Any]) -> Step:
+    def step_in(self, model: Any, here: Iterate, radius: Any, extra: dict[str, Any]) -> RegionStep:
         """The step to where the model is least, up to a length of `radius` in its units."""
         raise NotImplementedError
 
@@ -86,7 +89,7 @@ class TrustRegion(Optimizer):
         zero, zeros = zero_of(params), jax.tree.map(lambda p: namespace(p).zeros_like(p), params)
         xp = namespace(zero)
         count, no = xp.zeros((), dtype=xp.int32), xp.asarray(False)
-        trial = Step(zeros, zero, zero, zero + xp.inf)
+        trial = RegionStep(zeros, zero, zero, zero + xp.inf)
         return RegionState(count, Iterate(params, zero, zeros), self.model_start(params), trial, zero + xp.inf,
                            zero + xp.inf, count, no)
 
@@ -103,7 +106,7 @@ class TrustRegion(Optimizer):
         """The state after the evaluation at `there`, the trial."""
         first = state.accepted == 0
         ratio = self._ratio(there, state)
-        accepted = first | (ratio > LITTLE)
+        accepted = first | (ratio > MIN_RATIO)
         radius = self._next_radius(state, ratio)
         here = where(accepted, there, state.here)
         model = choose(accepted, lambda: self.model_at(there, state.model, extra), lambda: state.model)
@@ -113,7 +116,7 @@ class TrustRegion(Optimizer):
         better = accepted & ((there.value < state.lowest) | first)
         idle = jnp.where(better, 0, state.idle + accepted)
         tiny = trial.length <= jnp.finfo(radius.dtype).eps * self.length_of_start(model, here.params)
-        stalled = ~(trial.fall > 0) | ~(radius > 0) | (~first & tiny) | (idle >= PATIENCE)
+        stalled = ~(trial.fall > 0) | ~(radius > 0) | (~first & tiny) | (idle >= MAX_IDLE)
         trial = trial._replace(step=jax.tree.map(lambda p: jnp.where(stalled, 0, p), trial.step))
         lowest = jnp.where(accepted, jnp.minimum(there.value, state.lowest), state.lowest)
         return RegionState(state.accepted + accepted, here, model, trial, radius, lowest, idle, stalled)
@@ -136,7 +139,7 @@ class TrustRegion(Optimizer):
         shrunk = jnp.where(jnp.isfinite(ratio), length / 4, length / 10)
         at_the_radius = length > 0.9 * radius
         grown = jnp.where(at_the_radius, 2 * radius, radius)
-        return jnp.where(ratio < BAD, shrunk, jnp.where(ratio > GOOD, grown, radius))
+        return jnp.where(ratio < POOR_RATIO, shrunk, jnp.where(ratio > GOOD_RATIO, grown, radius))
 
     def eval_params(self, state: RegionState, params: Tree) -> Tree:
         return select(state.accepted == 0, params, state.here.params)

@@ -16,7 +16,7 @@ def inner(xs: Tree, ys: Tree) -> Any:
     return _sums.dot(jax.tree.leaves(xs), jax.tree.leaves(ys))
 
 
-def norm(xs: Tree) -> Any:
+def tree_norm(xs: Tree) -> Any:
     """`√Σ x²`."""
     return _sums.norm(jax.tree.leaves(xs))
 

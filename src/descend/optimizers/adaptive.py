@@ -148,7 +148,8 @@ class RMSprop(Rule):
         s = kept["mean_square"] = self.decay * kept["mean_square"] + (1 - self.decay) * g * g
         if self.centered:
             mean = kept["mean"] = self.decay * kept["mean"] + (1 - self.decay) * g
-            s = namespace(g).clip(s - mean * mean, 0, None)  # of equal gradients, rounding leaves less than nothing
+            # Of equal gradients, rounding leaves less than nothing.
+            s = namespace(g).clip(s - mean * mean, 0, None)
         step = _divided(g, s, self.eps, self.eps_in_root)
         if not has(self, "momentum"):
             return -lr * step, tuple(kept.values())

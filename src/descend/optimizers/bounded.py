@@ -15,11 +15,12 @@ from descend.optimizers._line_search import StrongWolfe
 from descend.optimizers._optimizer import Iterate
 from descend.optimizers._rule import rule
 from descend.optimizers._search import SearchState
-from descend.optimizers._vectors import norm, plus
+from descend.optimizers._vectors import plus, tree_norm
 from descend.optimizers.quasi_newton import LBFGS
 from descend.schedules import Number, fixed
 
-ROUNDINGS = 8  # of a parameter, by which it may miss the bound that it is at
+# In units of a parameter's rounding, by which it may miss the bound that it is at.
+BOUND_ROUNDINGS = 8
 
 
 @rule
@@ -82,7 +83,7 @@ class LBFGSB(LBFGS):
 
     def downhill(self, state: SearchState) -> Tree:
         here, records = state.here, state.records
-        length = records.moved / (norm(here.grads) + as_scalar(np.finfo(np.float32).tiny, records.moved))
+        length = records.moved / (tree_norm(here.grads) + as_scalar(np.finfo(np.float32).tiny, records.moved))
         return plus(self.feasible(plus(here.params, -length, here.grads)), -1, here.params)
 
     def farthest(self, here: Iterate, direction: Tree) -> Any:
@@ -92,7 +93,8 @@ class LBFGSB(LBFGS):
         return reduce(namespace(unbounded).minimum, to_bounds, unbounded)
 
     def first_trial(self, state: SearchState, slope: Any, steepest: Any, unit: Any) -> Any:
-        return 0 * unit + 1  # the direction is as long as the step
+        # The direction is as long as the step: it ends where the projection does.
+        return 0 * unit + 1
 
     def accepted_iterate(self, state: SearchState, here: Iterate) -> Iterate:
         stand = super().accepted_iterate(state, here)
@@ -133,8 +135,9 @@ def _clipped(p: Any, lower: Any, upper: Any) -> Any:
     """p within its bounds, and at one that it misses by rounding."""
     xp = namespace(p)
     for bound in (lower, upper):
-        near = ROUNDINGS * xp.finfo(p.dtype).eps * abs(bound)
-        p = xp.where(abs(p - bound) < near, bound, p)  # of an infinite bound, neither is less than the other
+        near = BOUND_ROUNDINGS * xp.finfo(p.dtype).eps * abs(bound)
+        # Of an infinite bound, neither side is less than the other, and p stays.
+        p = xp.where(abs(p - bound) < near, bound, p)
     return xp.minimum(xp.maximum(p, lower), upper)
 
 

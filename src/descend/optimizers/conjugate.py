@@ -65,7 +65,8 @@ class NonlinearCG(Search):
         dy = inner(d, y)
         beta = (inner(y, new) - 2 * inner(y, y) * inner(d, new) / dy) / dy
         beta = xp.maximum(beta, 0.4 * inner(old, d) / inner(d, d))
-        beta = xp.where((dy > 0) & xp.isfinite(beta), beta, 0)  # before the first step, d = 0
+        # Before the first step d = 0, and this is 0/0: begin with −g.
+        beta = xp.where((dy > 0) & xp.isfinite(beta), beta, 0)
         return plus(times(-1, there.grads), beta, state.direction), beta == 0
 
     def first_trial(self, state: SearchState, slope: Any, steepest: Any, unit: Any) -> Any:

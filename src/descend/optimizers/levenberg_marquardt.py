@@ -12,12 +12,14 @@ from descend._tree import Tree
 from descend.errors import InputError
 from descend.optimizers._optimizer import Iterate, needed
 from descend.optimizers._rule import rule
-from descend.optimizers._trust_region import Step, TrustRegion
+from descend.optimizers._trust_region import RegionStep, TrustRegion
 from descend.optimizers._vectors import size
 from descend.schedules import Number
 
-MOST = 4096  # parameters, of which the model holds the square
-ROUNDS = 12  # of Newton's method for the damping; three or four are needed
+# Parameters, of which the model holds the square.
+MAX_PARAMETERS = 4096
+# Steps of Newton's method for the damping. Three or four are needed.
+DAMPING_ITERATIONS = 12
 
 
 class GaussNewton(NamedTuple):
@@ -70,9 +72,9 @@ class LevenbergMarquardt(TrustRegion):
 
     def model_start(self, params: Tree) -> GaussNewton:
         n = size(params)
-        if n > MOST:
-            raise InputError(f"LevenbergMarquardt takes up to {MOST:,} parameters, because its model has the square of "
-                             f"that, but there are {n:,}: use LBFGS, or NewtonCG")
+        if n > MAX_PARAMETERS:
+            raise InputError(f"LevenbergMarquardt takes up to {MAX_PARAMETERS:,} parameters, because its model has the "
+                             f"square of that, but there are {n:,}: use LBFGS, or NewtonCG")
         xp: Any = jnp if isinstance(jax.tree.leaves(params)[0], jax.Array) else np
         dtype = np.result_type(*(leaf.dtype for leaf in jax.tree.leaves(params)))
         zeros = xp.zeros(n, dtype)
@@ -84,11 +86,12 @@ class LevenbergMarquardt(TrustRegion):
         r, jacobian = residuals(flat), jax.jacfwd(residuals)(flat)
         scale = jnp.maximum(before.scale, jnp.sqrt((jacobian**2).sum(axis=0)))
         scaled = jacobian / jnp.where(scale > 0, scale, 1)
-        orthogonal, triangle = jnp.linalg.qr(scaled)  # of which the singular values are soon found
+        # A QR decomposition first, as the singular values of the triangle are soon found, and are those of the whole.
+        orthogonal, triangle = jnp.linalg.qr(scaled)
         left, singular, right = jnp.linalg.svd(triangle, full_matrices=False)
         return _filled(GaussNewton(singular, right.T, left.T @ (orthogonal.T @ r), scale), len(flat))
 
-    def step_in(self, model: GaussNewton, here: Iterate, radius: Any, extra: dict[str, Any]) -> Step:
+    def step_in(self, model: GaussNewton, here: Iterate, radius: Any, extra: dict[str, Any]) -> RegionStep:
         _, unflatten = ravel_pytree(here.params)
         s, c = model.singular, model.against
         known = s > len(s) * jnp.finfo(s.dtype).eps * s.max(initial=0)
@@ -98,7 +101,7 @@ class LevenbergMarquardt(TrustRegion):
         q = along(damping)
         fall = -(q * s * c).sum() - ((q * s) ** 2).sum() / 2
         scale = jnp.where(model.scale > 0, model.scale, 1)
-        return Step(unflatten((model.turned @ q) / scale), fall, jnp.sqrt((q**2).sum()), (c**2).sum() / 2)
+        return RegionStep(unflatten((model.turned @ q) / scale), fall, jnp.sqrt((q**2).sum()), (c**2).sum() / 2)
 
     def length_of_start(self, model: GaussNewton, params: Tree) -> Any:
         flat, _ = ravel_pytree(params)
@@ -131,5 +134,5 @@ def _damping(s: Any, c: Any, known: Any, radius: Any) -> Any:
         newton = damping + norm / radius * (norm - radius) / jnp.where(slope < 0, -slope, 1)
         return jnp.maximum(newton, 0)
 
-    found = jax.lax.fori_loop(0, ROUNDS, better, jnp.zeros_like(radius))
+    found = jax.lax.fori_loop(0, DAMPING_ITERATIONS, better, jnp.zeros_like(radius))
     return jnp.where(length(jnp.zeros_like(radius))[0] <= radius, 0, found)

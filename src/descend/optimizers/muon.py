@@ -17,8 +17,10 @@ from descend.optimizers._rule import Leaf, Rule, Slots, rule
 from descend.optimizers.adam import AdamW
 from descend.schedules import Number, Rate, Schedule, fixed
 
-COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic that lifts small singular values fastest
-TOGETHER = 2**20  # numbers in matrices of one shape that are stacked
+# Of the quintic that lifts small singular values fastest (Jordan): it does not converge to 1, and need not.
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+# Numbers in matrices of one shape that are stacked.
+MAX_STACKED_NUMBERS = 2**20
 SCALES = ("original", "match_rms_adamw", "none")
 VECTORS = ("*embed*", "*head", "*head/*")
 MATRICES, COMPANION = "matrices", "companion"  # names of parts
@@ -164,7 +166,7 @@ def in_stacks(function: Callable[[Any], Any], matrices: list[Any]) -> list[Any]:
     for i, x in enumerate(matrices):
         alike[min(x.shape), max(x.shape), x.dtype].append(i)
     for (short, long, _), places in alike.items():
-        most = max(1, TOGETHER // (short * long))
+        most = max(1, MAX_STACKED_NUMBERS // (short * long))
         for some in (places[i:i + most] for i in range(0, len(places), most)):
             lying = [matrices[i] if matrices[i].shape[0] == short else transposed(matrices[i]) for i in some]
             results = function(namespace(lying[0]).stack(lying)) if len(some) > 1 else [function(lying[0])]

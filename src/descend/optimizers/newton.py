@@ -18,7 +18,8 @@ from descend.optimizers._search import Search, SearchState, newton_fall
 from descend.optimizers._vectors import size, times
 from descend.schedules import Number, Rate, Schedule, as_schedule, fixed
 
-MOST = 4096  # parameters, of which the Hessian holds the square
+# Parameters, of which the Hessian holds the square.
+MAX_PARAMETERS = 4096
 
 
 @rule
@@ -68,9 +69,9 @@ class Newton(Search):
     def init(self, params: Tree) -> SearchState:
         state = super().init(params)
         count = size(params)
-        if count > MOST:
-            raise InputError(f"Newton takes up to {MOST:,} parameters, because its Hessian has the square of that, but "
-                             f"there are {count:,}: use LBFGS, which learns the curvature from the gradients")
+        if count > MAX_PARAMETERS:
+            raise InputError(f"Newton takes up to {MAX_PARAMETERS:,} parameters, because its Hessian has the square of "
+                             f"that, but there are {count:,}: use LBFGS, which learns the curvature from the gradients")
         return state
 
     def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, SearchState]:

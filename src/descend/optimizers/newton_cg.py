@@ -12,8 +12,8 @@ from descend._hyperparameters import POSITIVE, require, require_whole
 from descend._tree import Tree
 from descend.optimizers._optimizer import Iterate, needed
 from descend.optimizers._rule import rule
-from descend.optimizers._trust_region import Step, TrustRegion
-from descend.optimizers._vectors import norm, zero_of
+from descend.optimizers._trust_region import RegionStep, TrustRegion
+from descend.optimizers._vectors import tree_norm, zero_of
 from descend.schedules import Number, fixed
 
 
@@ -76,12 +76,12 @@ class NewtonCG(TrustRegion):
         return Steepness(zero_of(params) + np.inf)
 
     def model_at(self, there: Iterate, before: Steepness, extra: dict[str, Any]) -> Steepness:
-        return Steepness(jnp.where(jnp.isfinite(before.first), before.first, norm(there.grads)))
+        return Steepness(jnp.where(jnp.isfinite(before.first), before.first, tree_norm(there.grads)))
 
     def length_of_start(self, model: Steepness, params: Tree) -> Any:
-        return norm(params)
+        return tree_norm(params)
 
-    def step_in(self, model: Steepness, here: Iterate, radius: Any, extra: dict[str, Any]) -> Step:
+    def step_in(self, model: Steepness, here: Iterate, radius: Any, extra: dict[str, Any]) -> RegionStep:
         flat, unflatten = ravel_pytree(here.params)
         gradient = ravel_pytree(here.grads)[0]
         slope = jax.grad(lambda x: needed(self, extra, "value_fn")(unflatten(x)))
@@ -91,7 +91,7 @@ class NewtonCG(TrustRegion):
         found = _solved(product, gradient, radius.astype(flat.dtype), enough, min(self.products, 2 * flat.size))
         length = jnp.linalg.norm(found.step)
         whole = jnp.where(found.ended, jnp.inf, found.fall)
-        return Step(unflatten(found.step), found.fall, length, whole)
+        return RegionStep(unflatten(found.step), found.fall, length, whole)
 
 
 def _solved(product: Callable[[Any], Any], gradient: Any, radius: Any, enough: Any, most: int) -> _Solving:

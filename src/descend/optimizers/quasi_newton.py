@@ -14,7 +14,7 @@ from descend.optimizers._optimizer import Iterate
 from descend.optimizers._rule import rule
 from descend.optimizers._search import Search, SearchState, newton_fall
 from descend.optimizers._sums import dot
-from descend.optimizers._vectors import inner, norm, plus, times, zero_of
+from descend.optimizers._vectors import inner, plus, times, tree_norm, zero_of
 from descend.schedules import Number, fixed
 
 
@@ -81,7 +81,7 @@ class LBFGS(Search):
         s = plus(there.params, -1, state.here.params)
         y = times(scale, plus(there.grads, -1, state.here.grads))
         sy = inner(s, y)
-        curved = sy > namespace(sy).finfo(sy.dtype).eps * norm(s) * norm(y)
+        curved = sy > namespace(sy).finfo(sy.dtype).eps * tree_norm(s) * tree_norm(y)
         keeps = accepted & curved & (state.accepted > 0)
         newest = namespace(sy).where(keeps, (memory["newest"] + 1) % self.history, memory["newest"])
         pair, rings = {"s": s, "y": y, "rho": 1 / sy}, {name: memory[name] for name in self.remembers[:3]}
@@ -131,6 +131,7 @@ class LBFGS(Search):
 def _put(value: Any, ring: Any, i: Any, keeps: Any) -> Any:
     """The ring with the value at a place, or as it was."""
     value = as_scalar(value, ring)
-    if isinstance(ring, jax.Array):  # in place, where a program is compiled
+    if isinstance(ring, jax.Array):
+        # In place, where a program is compiled.
         return ring.at[i].set(namespace(ring).where(keeps, value, ring[i]))
     return namespace(ring).concatenate([ring[:i], value[None], ring[i + 1 :]]) if keeps else ring

@@ -10,7 +10,8 @@ from descend.optimizers._linalg import applied, gram_along, inverse_power, wide,
 from descend.optimizers._rule import Leaf, Rule, Slots, bias_correction, rule
 from descend.schedules import Number, Rate, Schedule, fixed, has, switched
 
-Sides = tuple[Any, ...]  # a matrix for each axis, or the diagonal of one
+# A matrix for each axis, or the diagonal of one.
+Sides = tuple[Any, ...]
 
 
 @rule

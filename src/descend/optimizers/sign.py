@@ -82,7 +82,8 @@ class Lion(Rule):
     def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         (m,) = slots
         mean = self.beta2 * m + (1 - self.beta2) * g
-        if has(self, "beta2"):  # β₂ (β₁ m + (1 − β₁) g), from the new mean: a step in place need not keep the old one
+        if has(self, "beta2"):
+            # β₂ (β₁ m + (1 − β₁) g), told by the new mean: a step in place need not keep the old one.
             pull = self.beta1 * mean + (self.beta2 - self.beta1) * g
         else:
             pull = self.beta1 * m + (1 - self.beta1) * g

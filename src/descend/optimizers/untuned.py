@@ -16,7 +16,8 @@ from descend.optimizers._rule import Leaf, Rule, RuleState, Slots, bias_correcti
 from descend.optimizers._sums import as_sum, dot, norm, ratio, sum_abs
 from descend.schedules import Number, Rate, Schedule, fixed
 
-ABOVE_0 = (1e-37, math.inf)  # what float32 tells from 0
+# The least that float32 tells from 0.
+ABOVE_0 = (1e-37, math.inf)
 
 
 class OwnStep(Rule):

@@ -38,7 +38,8 @@ def is_part(length: float) -> bool:
 
 def in_steps(length: float, steps: int) -> int:
     """A length in steps: itself, or that part of `steps`, rounded down."""
-    return int(length * steps + 1e-9) if is_part(length) else int(length)  # 100 · 0.29 is a little less than 29
+    # With a margin, as 100 · 0.29 is a little less than 29.
+    return int(length * steps + 1e-9) if is_part(length) else int(length)
 
 
 def ascending_in_steps(lengths: tuple[float, ...], steps: int) -> tuple[int, ...]:

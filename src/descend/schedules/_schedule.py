@@ -41,7 +41,8 @@ class Schedule:
 
         `steps`: how many; by default the schedule's own length, and 1000 if it has none.
         """
-        from descend.schedules._plot import figure  # plotly, which a descent has no need of
+        # Imported here: a descent has no need of Plotly.
+        from descend.schedules._plot import figure
 
         return figure(self, steps)
 
@@ -50,7 +51,8 @@ class Lasting(Schedule):
     """A schedule with a length, `steps`, which is the descent's if it is left open."""
 
     steps: int | None
-    stages: ClassVar[tuple[str, ...]] = ()  # the names of the settings that are lengths within `steps`
+    # The names of the settings that are lengths within `steps`.
+    stages: ClassVar[tuple[str, ...]] = ()
 
     @property
     def length(self) -> int | None:

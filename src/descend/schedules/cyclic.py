@@ -8,7 +8,8 @@ from descend._numbers import mix, ramp, real, smooth, warmed
 from descend.errors import InputError
 from descend.schedules._schedule import Rate, Schedule
 
-LAST_STEP = 2**31  # steps are counted in 32 bits
+# Steps are counted in 32 bits.
+LAST_STEP = 2**31
 
 
 @setting

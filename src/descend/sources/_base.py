@@ -11,8 +11,10 @@ from descend._tree import Tree, is_plain_list, named_leaves
 from descend.errors import InputError
 from descend.schedules import setting
 
-Cursor = Any  # a small pytree of arrays: where in its stream a source is
-Batch = Any  # a pytree of arrays, as the loss takes it
+# A small pytree of arrays: where in its stream a source is.
+Cursor = Any
+# A pytree of arrays, as the loss takes it.
+Batch = Any
 
 
 @runtime_checkable

@@ -77,7 +77,8 @@ class Accumulate(Modifier):
         }
 
         def stepped() -> tuple[Tree, Any, Own]:
-            total = namespace(weight).where(sums["weight"] == 0, 1, sums["weight"])  # of no items the mean is 0
+            # Of no items the mean is 0, and not 0/0.
+            total = namespace(weight).where(sums["weight"] == 0, 1, sums["weight"])
             known = extra | {name: _gone for name in ("value_fn", "value_and_grad") if name in extra}
             if value is not None:
                 known["value"] = sums["value"] / total
@@ -93,7 +94,8 @@ class Accumulate(Modifier):
 
     def skipped_update(self, state: ModifierState) -> Any:
         said = self.rule.skipped_update(state.rule)
-        return said if said is False else said & (state.own["count"] == 0)  # it tells of the last step, not of a batch
+        # The rule tells of its own last step, and not of a batch since.
+        return said if said is False else said & (state.own["count"] == 0)
 
     def over(self, steps: int | None) -> "Accumulate":
         return dataclasses.replace(self, rule=self.rule.over(None if steps is None else max(1, steps // self.batches)))

@@ -41,12 +41,14 @@ class _Average(Modifier):
         return self._average(state.own, params)
 
     def _average(self, own: Own, params: Tree) -> Tree:
-        n = namespace(own["count"]).clip(own["count"], 1, None)  # the start is not averaged, as θ₁ takes its place
+        # The start is not averaged: θ₁ takes its place.
+        n = namespace(own["count"]).clip(own["count"], 1, None)
         weight = self.weight(as_sum(n, jax.tree.leaves(own["average"])))
 
         def averaged(x: Any, p: Any) -> Any:
             new = as_scalar(p, x)
-            return new - (1 - as_scalar(weight, x)) * (new - x)  # exactly θ where w is 1
+            # From the new one, and so exactly θ where w is 1.
+            return new - (1 - as_scalar(weight, x)) * (new - x)
 
         return jax.tree.map(averaged, own["average"], params)
 

@@ -98,7 +98,8 @@ class ClipByNorm(_Clip):
 
     def clipped(self, grads: list[Any], params: list[Any]) -> tuple[list[Any], Any]:
         size = norm(grads)
-        factor = self.limit / namespace(size).clip(size, self.limit, None)  # exactly 1 where nothing is to be clipped
+        # Written so that it is exactly 1 where nothing is to be clipped.
+        factor = self.limit / namespace(size).clip(size, self.limit, None)
         return [g * as_scalar(factor, g) for g in grads], size > self.limit
 
 

@@ -57,7 +57,8 @@ class WeightDecay(Modifier):
         if not self.decoupled:
             return *self.rule.update(self._plus(grads, params, lambda _: self.decay), inner, params, **extra), own
         updates, inner = self.rule.update(grads, inner, params, **extra)
-        rates = named_leaves(self.rule.rates(inner, params))  # those of frozen parameters are not among them
+        # Frozen parameters have no rates, and do not decay.
+        rates = named_leaves(self.rule.rates(inner, params))
         decays = {path: -self.decay * rate for path, rate in rates.items()}
         return self._plus(updates, params, decays.get), inner, own
 

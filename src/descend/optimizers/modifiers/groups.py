@@ -53,7 +53,8 @@ class PerGroup(Partition):
     """
 
     default: Wrapped
-    groups: Any  # a mapping, kept as `Groups`
+    # A mapping, kept as `Groups`.
+    groups: Any
 
     def __post_init__(self) -> None:
         if isinstance(self.groups, Mapping):

@@ -46,7 +46,8 @@ class SkipNonfinite(Modifier):
         return {"skipped": scalar(params, 0, "int32"), "in_a_row": scalar(params, 0, "int32")}
 
     def step(self, grads: Tree, inner: Any, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
-        with np.errstate(all="ignore"):  # it is what this is here for
+        # Numbers that are not finite are what this is here for: no warning.
+        with np.errstate(all="ignore"):
             updates, after = self.rule.update(grads, inner, params, **extra)
         finite = _finite((extra.get("value"), grads, updates))
         in_a_row = select(finite, 0 * own["in_a_row"], own["in_a_row"] + 1)

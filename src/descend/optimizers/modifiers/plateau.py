@@ -95,7 +95,8 @@ class ReduceOnPlateau(Modifier):
             "scale": xp.where(reduces, as_scalar(self.factor, mean) * own["scale"], own["scale"]),
             "used": own["used"],
             "best": xp.where(better, mean, best),
-            "total": xp.zeros_like(own["total"]),  # which may not be finite
+            # A new zero, as the old total may not be finite.
+            "total": xp.zeros_like(own["total"]),
             "seen": xp.zeros_like(own["seen"]),
             "bad": xp.where(reduces, 0, bad),
             "cooling": xp.where(reduces, self.cooldown, xp.clip(own["cooling"] - 1, 0, None)),
