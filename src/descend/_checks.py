@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 
-from descend._arrays import is_array, namespace
+from descend._arrays import Array, is_array, namespace
 from descend._tree import Tree, named_leaves
 from descend.errors import InputError
 
@@ -43,7 +43,7 @@ def refuse_other_structure(grads: Tree, tree: Tree, what: str) -> list[Any]:
                          (f", at {', '.join(sorted(differ)[:5])}" if differ else "")) from None
 
 
-def refuse_other_shapes(name: str, before: Any, after: Any) -> None:
+def refuse_other_shapes(name: str, before: Tree, after: Tree) -> None:
     """Refuse a state that was made for arrays of other shapes: stepping has broadcast it."""
     for old, new in zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True):
         if tuple(old.shape) != tuple(new.shape):
@@ -51,7 +51,7 @@ def refuse_other_shapes(name: str, before: Any, after: Any) -> None:
                              f"{list(new.shape)}: it belongs to other parameters")
 
 
-def described(array: Any) -> str:
+def described(array: Array) -> str:
     """An array's world, dtype and shape in a few characters."""
     return f"{namespace(array).__name__}'s {str(array.dtype).removeprefix('torch.')}{list(array.shape)}"
 

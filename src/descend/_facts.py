@@ -26,13 +26,13 @@ class Facts:
     or is no model of descend's; train again
     """
 
-    def __init__(self, found: Any, where: str):
+    def __init__(self, found: object, where: str):
         self.where = where
         if not isinstance(found, dict):
             self.refuse("it", "named facts", found)
         self._found = found
 
-    def refuse(self, name: str, wanted: str, found: Any) -> NoReturn:
+    def refuse(self, name: str, wanted: str, found: object) -> NoReturn:
         """Refuse a fact.
 
         **Raises** `CheckpointError`.
@@ -100,7 +100,7 @@ class Facts:
         return value if is_right(value) else self.refuse(name, wanted, value)
 
 
-def refuse(where: str, name: str, wanted: str, found: Any) -> NoReturn:
+def refuse(where: str, name: str, wanted: str, found: object) -> NoReturn:
     """Refuse what a file holds.
 
     **Raises** `CheckpointError`.
@@ -109,12 +109,12 @@ def refuse(where: str, name: str, wanted: str, found: Any) -> NoReturn:
                           "is no model of descend's; train again")
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value, shortened, on one line."""
     return " ".join(brief(value).split())
 
 
-def is_finite_number(value: Any) -> bool:
+def is_finite_number(value: object) -> bool:
     """Whether this is a number that a float can hold, and no truth."""
     return type(value) is float or (type(value) is int and abs(value) < 2**1000)
 
@@ -152,5 +152,5 @@ def refuse_other_size(arrays: Mapping[str, np.ndarray], prefix: str, size: int, 
         refuse(where, "weights", f"{size:,}, by the shape that it tells of", found)
 
 
-def _all(value: Any, is_right: Callable[[Any], bool]) -> bool:
+def _all(value: object, is_right: Callable[[Any], bool]) -> bool:
     return isinstance(value, list) and all(map(is_right, value))

@@ -4,19 +4,17 @@ import dataclasses
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, TypeGuard, TypeVar, dataclass_transform
 
 import jax
 import numpy as np
 from jax.tree_util import GetAttrKey
 
-from descend._arrays import is_array
+from descend._arrays import Array, is_array
 from descend._flags import settle_flags
 from descend.errors import InputError
 
 S = TypeVar("S")
-# A float, or a 0-d array of NumPy or JAX; under `vmap` it stands for many.
-Number = Any
 
 POSITIVE = (0.0, math.inf)
 FRACTION = (0.0, 1.0)
@@ -94,7 +92,7 @@ def _switched_off(owner: Any) -> tuple[str, ...]:
     return tuple([name for name in switched if _is_plain(value := values[name]) and value == 0])
 
 
-def require(owner: Any, **ranges: tuple[float, float]) -> None:
+def require(owner: object, **ranges: tuple[float, float]) -> None:
     """Refuse settings outside `[low, high)`, and keep the others as `plain` numbers.
 
     A setting that is no number (a schedule, an array that is being traced, many rates in an array) is left to its user.
@@ -109,7 +107,7 @@ def require(owner: Any, **ranges: tuple[float, float]) -> None:
     plain(owner, *ranges)
 
 
-def refuse_zeros(owner: Any, name: str) -> None:
+def refuse_zeros(owner: object, name: str) -> None:
     """Refuse an array with a 0, where 0 takes another formula than the other numbers."""
     value = getattr(owner, name)
     if is_array(value) and not isinstance(value, jax.core.Tracer) and bool((value == 0).any()):
@@ -117,7 +115,7 @@ def refuse_zeros(owner: Any, name: str) -> None:
                          "than for the others: give 0 by itself, as a number")
 
 
-def plain(owner: Any, *names: str) -> None:
+def plain(owner: object, *names: str) -> None:
     """Keep settings that are whole numbers, or NumPy's, as Python's floats.
 
     NumPy promotes a float32 array that is multiplied by its own float64, and a program that was compiled for a whole
@@ -129,25 +127,25 @@ def plain(owner: Any, *names: str) -> None:
             object.__setattr__(owner, name, float(value))
 
 
-def is_known_scalar(value: Any) -> bool:
+def is_known_scalar(value: object) -> TypeGuard[Array | float]:
     """Whether this is one number whose value can be looked at."""
     if isinstance(value, jax.core.Tracer):
         return False
     return isinstance(value, (int, float, np.number)) or (is_array(value) and tuple(value.shape) == ())
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     return isinstance(value, (int, float, np.integer, np.floating))
 
 
-def require_choice(owner: Any, name: str, choices: Collection[str]) -> None:
+def require_choice(owner: object, name: str, choices: Collection[str]) -> None:
     """Refuse a setting that is none of the choices."""
     if getattr(owner, name) not in choices:
         raise InputError(f"{type(owner).__name__}: {name} must be one of {', '.join(map(repr, choices))}, "
                          f"but is {getattr(owner, name)!r}")
 
 
-def require_whole(owner: Any, **least: int) -> None:
+def require_whole(owner: object, **least: int) -> None:
     """Refuse settings that are not whole numbers of at least so many; keep the others as Python's integers."""
     for name, low in least.items():
         value = getattr(owner, name)
@@ -157,6 +155,6 @@ def require_whole(owner: Any, **least: int) -> None:
         object.__setattr__(owner, name, int(value))
 
 
-def is_whole(value: Any) -> bool:
+def is_whole(value: object) -> TypeGuard[Array | float]:
     """Whether this is one whole number, of any type."""
     return is_known_scalar(value) and float(value).is_integer()

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from descend._arrays import Array
 from descend.errors import InputError
 from descend.schedules import Rate, setting
 
@@ -60,14 +61,14 @@ class GradientTolerance:
         """Whether a gradient is small enough; traceable."""
         return slope.norm <= self._relative(slope.norm) * slope.first + self.absolute
 
-    def evidence(self, norm: Any, first: Any) -> str:
+    def evidence(self, norm: Array, first: Array) -> str:
         """What a passed test says."""
         limit = f"{self._relative(norm):.2g} of the {first:.3g} at the start"
         if self.absolute:
             limit += f", plus {self.absolute:.3g}"
         return f"the gradient's norm fell to {norm:.3g}, at most {limit}"
 
-    def _relative(self, norm: Any) -> Any:
+    def _relative(self, norm: Array) -> Any:
         return small(norm.dtype) if self.relative is None else self.relative
 
 
@@ -100,13 +101,13 @@ class Convergence:
         is_flat = slope.norm <= self.norm * small(slope.norm.dtype) * slope.first
         return is_flat | (slope.fall <= self.fall * self.within(slope.loss.dtype) * abs(slope.loss))
 
-    def within(self, dtype: Any) -> Any:
+    def within(self, dtype: np.dtype) -> Any:
         """The fall that is still to be allowed, in relation to the loss."""
         if self.tolerance is not None:
             return self.tolerance
         return 1e-12 if dtype == np.float64 else 1e-7
 
-    def evidence(self, norm: Any, first: Any) -> str:
+    def evidence(self, norm: Array, first: Array) -> str:
         """What a small gradient says."""
         return f"the gradient's norm is {norm:.3g}, where it was {first:.3g} at the start"
 
@@ -119,7 +120,7 @@ class Convergence:
         return replace(self, norm=other.norm, fall=other.fall)
 
 
-def small(dtype: Any) -> float:
+def small(dtype: np.dtype) -> float:
     """How small a gradient is, beside the first, when it is worth looking into."""
     return 1e-8 if dtype == np.float64 else 1e-6
 

@@ -127,7 +127,7 @@ def _tell_ahead(run: R, feed: Feed | None, n: int) -> None:
         run.descent.source.feed(feed.after(n), run.params, n)
 
 
-def _in_a_loop(descent: Descent, state: State, draws: Any, n: int, meanwhile: Callable[[], None]) -> Made:
+def _in_a_loop(descent: Descent, state: State, draws: Tree, n: int, meanwhile: Callable[[], None]) -> Made:
     """A dispatch of many steps; those before one that should not have been made are made again."""
     after, status, made, recorded = descent.run(loop, state, draws, np.int32(n))
     meanwhile()
@@ -141,7 +141,7 @@ def _in_a_loop(descent: Descent, state: State, draws: Any, n: int, meanwhile: Ca
     return after, ended, steps, columns
 
 
-def _one_by_one(descent: Descent, state: State, draws: Any, n: int) -> Made:
+def _one_by_one(descent: Descent, state: State, draws: Tree, n: int) -> Made:
     """A dispatch for each step: for steps that XLA compiles better outside a loop than inside."""
     entries: list[dict[str, Any]] = []
     steps, ended = 0, RUNNING

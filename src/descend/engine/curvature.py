@@ -15,6 +15,7 @@ from descend.engine.evaluating import accepted, given, next_batch
 from descend.engine.lanczos import lanczos
 from descend.engine.loss import AuxiliaryState
 from descend.engine.run import Run
+from descend.sources import Batch
 
 # Parameters, up to which the whole Hessian is taken.
 MAX_DENSE = 100
@@ -112,7 +113,7 @@ def flat(tree: Tree) -> np.ndarray:
     return np.concatenate([np.asarray(leaf, np.float64).ravel() for leaf in jax.tree.leaves(tree)])
 
 
-def _looked(descent: Descent, params: Tree, v: Tree, batch: Any, carried: AuxiliaryState) -> Any:
+def _looked(descent: Descent, params: Tree, v: Tree, batch: Batch, carried: AuxiliaryState) -> Any:
     def gradient(params: Tree) -> Any:
         output, grads = descent.value_and_grad(params, batch, carried)
         return grads, output.value
@@ -121,7 +122,7 @@ def _looked(descent: Descent, params: Tree, v: Tree, batch: Any, carried: Auxili
     return value, grads, product
 
 
-def _with_jacobian(descent: Descent, params: Tree, batch: Any, carried: AuxiliaryState) -> Any:
+def _with_jacobian(descent: Descent, params: Tree, batch: Batch, carried: AuxiliaryState) -> Any:
     residuals = descent.functions(batch, carried)["residual_fn"]
     return residuals(params), jax.jacfwd(residuals)(params)
 

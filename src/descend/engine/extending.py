@@ -41,7 +41,7 @@ class _Asked(Schedule):
         return dataclasses.replace(self, lengths=(*self.lengths, steps))
 
 
-def _is_schedule(part: Any) -> bool:
+def _is_schedule(part: object) -> bool:
     return isinstance(part, Schedule)
 
 

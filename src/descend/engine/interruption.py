@@ -4,7 +4,6 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 # The exit codes of processes that ended by these signals.
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
@@ -39,12 +38,12 @@ def interrupts() -> Iterator[Interruption]:
         yield _heard[-1]
         return
 
-    def interrupt(_number: int, _frame: Any) -> None:
+    def interrupt(_number: int, _frame: object) -> None:
         if event.is_set():
             raise KeyboardInterrupt
         event.set()
 
-    def terminate(_number: int, _frame: Any) -> None:
+    def terminate(_number: int, _frame: object) -> None:
         event.by = "SIGTERM"
         event.set()
 

@@ -14,7 +14,7 @@ from descend.engine.descent import CONVERGED, NONFINITE, RUNNING, STALLED, Desce
 from descend.engine.loss import AuxiliaryState
 from descend.errors import InputError
 from descend.optimizers import Iterate
-from descend.sources import Fed, Planned
+from descend.sources import Batch, Fed, Planned
 from descend.stopping import Slope
 
 # The most that one dispatch records.
@@ -40,7 +40,7 @@ class Recorded:
         return columns | {name: np.asarray(column)[:count] for name, column in self.others.items()}
 
 
-def loop(descent: Descent, state: State, draws: Any, n: Any) -> tuple[State, jax.Array, jax.Array, Recorded]:
+def loop(descent: Descent, state: State, draws: Tree, n: jax.Array) -> tuple[State, jax.Array, jax.Array, Recorded]:
     """Up to `n` steps; fewer, if one of them should not have been made, which is then the last.
 
     Gives the state after them, the last one's status, how many there were, and their trace. `n` is no constant of the
@@ -61,18 +61,18 @@ def loop(descent: Descent, state: State, draws: Any, n: Any) -> tuple[State, jax
     return _straight(inner, descent, state, draws, n, trace)
 
 
-def single(descent: Descent, state: State, draws: Any) -> tuple[State, jax.Array, Entry]:
+def single(descent: Descent, state: State, draws: Tree) -> tuple[State, jax.Array, Entry]:
     """One step by itself."""
     batch, cursor = first_batch(descent, state, draws)
     return one_step(descent, state._replace(cursor=cursor), batch)
 
 
 def _straight(
-    inner: Callable[..., Any], descent: Descent, state: State, draws: Any, n: jax.Array, trace: Recorded
+    inner: Callable[..., Any], descent: Descent, state: State, draws: Tree, n: jax.Array, trace: Recorded
 ) -> tuple[State, jax.Array, jax.Array, Recorded]:
     """The steps of a source that is drawn from at each of them."""
 
-    def body(carry: Any) -> Any:
+    def body(carry: Tree) -> Any:
         i, state, _, trace = carry
         batch, cursor = drawn(descent, state, jax.tree.map(lambda array: array[i.astype(jnp.uint32)], draws))
         state, status, entry = inner(state._replace(cursor=cursor), batch)
@@ -90,7 +90,7 @@ def _planned(
     """The steps of a source that settles some of its draws ahead: in blocks, each of one plan."""
     source: Any = descent.source
 
-    def block(carry: Any) -> Any:
+    def block(carry: Tree) -> Any:
         first, state, _, trace = carry
         plan = source.plan(state.cursor, descent.whole(state.params))
         end = first + jnp.minimum(plan.count, n - first)
@@ -99,7 +99,7 @@ def _planned(
             place = jnp.minimum(i - first, plan.count - 1).astype(jnp.uint32)
             return jax.tree.map(lambda draws: draws[place], plan.draws)
 
-        def body(carry: Any) -> Any:
+        def body(carry: Tree) -> Any:
             i, state, _, trace, draw = carry
             batch, cursor = source.take(draw, state.cursor, descent.whole(state.params))
             state, status, entry = inner(state._replace(cursor=cursor), batch)
@@ -116,7 +116,7 @@ def _planned(
     return state, status, made, trace
 
 
-def one_step(descent: Descent, state: State, batch: Any) -> tuple[State, jax.Array, Entry]:
+def one_step(descent: Descent, state: State, batch: Batch) -> tuple[State, jax.Array, Entry]:
     """θ ← θ + u(∇J(θ)); the reason not to have done so, if there is one; and the step's entry in the trace."""
     params, guard, rule = state.params, state.guard, descent.optimizer
     given, key = state.carried.for_a_step()
@@ -156,12 +156,12 @@ def _where(condition: jax.Array, new: Tree, old: Tree) -> Tree:
 # ------------------------------------------------------------------------------------------------------------- draws
 
 
-def first_batch(descent: Descent, state: State, draws: Any) -> tuple[Any, Any]:
+def first_batch(descent: Descent, state: State, draws: Tree) -> tuple[Any, Any]:
     """The next batch, and the cursor after it."""
     return drawn(descent, state, jax.tree.map(lambda array: array[0], draws))
 
 
-def drawn(descent: Descent, state: State, draw: Any) -> tuple[Any, Any]:
+def drawn(descent: Descent, state: State, draw: Tree) -> tuple[Any, Any]:
     """The batch of a draw, and the cursor after it."""
     source: Any = descent.source
     if isinstance(source, Fed):
@@ -182,13 +182,13 @@ def _entry(*parts: dict[str, Any]) -> Entry:
     return entry
 
 
-def room(entry: Any, draws: Any) -> int:
+def room(entry: Tree, draws: Tree) -> int:
     """How many entries a dispatch has room for."""
     most = max(1, min(MAX_RECORDED_STEPS, MAX_RECORDED_BYTES // sum(x.size * x.dtype.itemsize for x in entry.values())))
     return min([most, *(len(array) for array in jax.tree.leaves(draws))])
 
 
-def empty(entry: Any, capacity: int) -> Recorded:
+def empty(entry: Tree, capacity: int) -> Recorded:
     """A trace with room for so many entries."""
     # Of runs that are stacked, one for each.
     scalar = entry["loss"].shape

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from descend._tree import Tree, described
 from descend.errors import InputError
+from descend.sources import Batch
 
 # Arrays of a kind that a message names.
 MAX_ARRAYS_NAMED = 8
@@ -58,7 +59,7 @@ class LossSignature:
     takes_key: bool = False
     has_aux: bool = False
 
-    def called(self, loss: Callable[..., Any], params: Tree, batch: Any, carried: AuxiliaryState) -> Any:
+    def called(self, loss: Callable[..., Any], params: Tree, batch: Batch, carried: AuxiliaryState) -> Any:
         """What the loss returns."""
         # A copy of the containers: it is the loss's own, which may change it in place.
         state = jax.tree.map(lambda leaf: leaf, carried.state)
@@ -130,7 +131,7 @@ def _check_state(before: Tree, after: Tree) -> None:
                          f"{new.get(name, 'gone' if name in old else 'another')} after {old.get(name, 'none')}")
 
 
-def shapes_of(params: Tree, batch: Any, state: Tree) -> str:
+def shapes_of(params: Tree, batch: Batch, state: Tree) -> str:
     """What a loss is called with, for whoever wrote it."""
     told = []
     for what, tree in (("parameters", params), ("a batch", batch), ("a state", state)):

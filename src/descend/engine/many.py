@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend._arrays import precision
+from descend._tree import Tree
 from descend.engine.advancing import NOTHING, Trace, advance, after, count, for_programs, joined
 from descend.engine.descent import RUNNING, Descent, State
 from descend.engine.loop import Recorded, drawn, empty, one_step, room, written
@@ -135,7 +136,7 @@ class Together:
     axes: tuple[int | None, ...]
     __name__ = "many"
 
-    def __call__(self, descent: Descent, states: State, n: Any) -> tuple[State, Any, Any, Recorded]:
+    def __call__(self, descent: Descent, states: State, n: jax.Array) -> tuple[State, Any, Any, Recorded]:
         """Up to `n` steps of each, while one at least goes on.
 
         Gives their states, the status of each one's last step, how many each made, and the trace of all.
@@ -151,7 +152,7 @@ class Together:
         together = jax.jit(jax.vmap(stepped, in_axes=(axes, 0)))
         entry = jax.eval_shape(together, descent, states)[2]
 
-        def body(carry: Any) -> Any:
+        def body(carry: Tree) -> Any:
             i, states, status, made, trace = carry
             new, now, entry = together(descent, states)
             alive = status == RUNNING

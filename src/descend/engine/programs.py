@@ -87,7 +87,7 @@ def settings_here() -> tuple[Any, ...]:
     return tuple(getattr(jax.config, name) for name in PROGRAM_SETTINGS)
 
 
-def _flat(function: Callable[..., Any], loss: Any, treedef: Any) -> Callable[[list[Any]], Any]:
+def _flat(function: Callable[..., Any], loss: Any, treedef: jax.tree_util.PyTreeDef) -> Callable[[list[Any]], Any]:
     """The function of its arguments' leaves."""
 
     def flat(leaves: list[Any]) -> Any:
@@ -126,7 +126,7 @@ def forget() -> None:
 
 
 def _compiled(
-    function: Callable[..., Any], loss: Any, treedef: Any, leaves: list[Any], kinds: Any
+    function: Callable[..., Any], loss: Any, treedef: jax.tree_util.PyTreeDef, leaves: list[Any], kinds: Any
 ) -> tuple[Compiled, Any]:
     """The program, on the leaves of its arguments, and the structure of what it returns."""
     structures: list[Any] = []

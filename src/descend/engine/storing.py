@@ -163,7 +163,7 @@ def _wrapped(array: np.ndarray, like: Any) -> Any:
     return jax.random.wrap_key_data(jax.device_put(array), impl=jax.random.key_impl(like))
 
 
-def _is_key(leaf: Any) -> bool:
+def _is_key(leaf: object) -> bool:
     return isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 

@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from descend._arrays import as_scalar, log, namespace
+from descend._arrays import Array, as_scalar, log, namespace
 from descend.schedules import Number
 
 ACCEPTED, GOING_ON, FAILED = range(3)
@@ -57,7 +57,7 @@ class LineSearch:
         """The most evaluations along a direction."""
         return 20
 
-    def begin(self, slope: Any, step: Any, limit: Any) -> Line:
+    def begin(self, slope: Array, step: Array, limit: Array) -> Line:
         """The search along a direction with the slope `φ′(0)`: the first length to try, and the longest."""
         xp = namespace(slope)
         zero, infinite = as_scalar(0.0, slope), as_scalar(float("inf"), slope)
@@ -65,7 +65,7 @@ class LineSearch:
         no, count = xp.asarray(False), xp.zeros((), dtype=xp.int32)
         return Line(slope, xp.minimum(as_scalar(step, slope), limit), limit, start, start, no, widths, count, no)
 
-    def judge(self, line: Line, rise: Any, slope: Any, over: Any, noise: Any) -> tuple[Any, Line]:
+    def judge(self, line: Line, rise: Array, slope: Array, over: Array, noise: Array) -> tuple[Any, Line]:
         """What to do after the trial, and the line with the next one.
 
         `rise` is `φ(α) − φ(0)`; `over` how far φ(α) is above the lowest value ever accepted: as long as that is no
@@ -90,11 +90,11 @@ class LineSearch:
         failed = xp.where(spent & ~settles | line.settling, FAILED, GOING_ON)
         return xp.where(finite & good, ACCEPTED, failed), later
 
-    def accepts(self, fallen: Any, same: Any, slope: Any, start: Any) -> Any:
+    def accepts(self, fallen: Array, same: Array, slope: Array, start: Array) -> Any:
         """Whether a length will do: whether ψ ≤ 0; whether φ is the lowest, up to rounding; and the slopes."""
         raise NotImplementedError
 
-    def narrowed(self, line: Line, trial: Sample, noise: Any) -> Line:
+    def narrowed(self, line: Line, trial: Sample, noise: Array) -> Line:
         """The line with what was learnt from a trial that does not do, and the next length to try."""
         raise NotImplementedError
 
@@ -112,10 +112,10 @@ class Armijo(LineSearch):
     def trials(self) -> Number:
         return math.log(1e-10) / log(self.shrink)
 
-    def accepts(self, fallen: Any, same: Any, slope: Any, start: Any) -> Any:
+    def accepts(self, fallen: Array, same: Array, slope: Array, start: Array) -> Any:
         return fallen | (same & (slope <= (2 * self.decrease - 1) * start))
 
-    def narrowed(self, line: Line, trial: Sample, noise: Any) -> Line:
+    def narrowed(self, line: Line, trial: Sample, noise: Array) -> Line:
         return line._replace(trial=self.shrink * trial.step)
 
 
@@ -132,10 +132,10 @@ class StrongWolfe(LineSearch):
 
     curvature: Number
 
-    def accepts(self, fallen: Any, same: Any, slope: Any, start: Any) -> Any:
+    def accepts(self, fallen: Array, same: Array, slope: Array, start: Array) -> Any:
         return (fallen | same) & (abs(slope) <= -self.curvature * start)
 
-    def narrowed(self, line: Line, trial: Sample, noise: Any) -> Line:
+    def narrowed(self, line: Line, trial: Sample, noise: Array) -> Line:
         xp, low, high = namespace(trial.step), line.low, line.high
         higher = ~(trial.value - low.value <= noise)
         turned = ~higher & (trial.slope * (low.step - trial.step) < 0)
@@ -151,7 +151,7 @@ class StrongWolfe(LineSearch):
         )
 
 
-def _inside(low: Sample, high: Sample, trial: Sample, step: Any, slow: Any) -> Any:
+def _inside(low: Sample, high: Sample, trial: Sample, step: Array, slow: Array) -> Any:
     """A step into the bracket: its middle, where two trials have not narrowed it by a third; nearer to the best, where
     the loss is not finite at the other end."""
     xp, gap = namespace(step), high.step - low.step
@@ -162,14 +162,14 @@ def _inside(low: Sample, high: Sample, trial: Sample, step: Any, slow: Any) -> A
     return xp.maximum(step, 0.001 * trial.step)
 
 
-def _outside(line: Line, trial: Sample, step: Any) -> Any:
+def _outside(line: Line, trial: Sample, step: Array) -> Any:
     """A step beyond the trial, and by more than the last time, once a minimum was foretold in vain."""
     xp, farthest = namespace(step), _farthest(line, trial)
     nearest = trial.step + xp.where(line.trials > 0, 1.1 * (trial.step - line.low.step), 0)
     return xp.clip(xp.where(xp.isfinite(step), step, farthest), nearest, farthest)
 
 
-def _interpolated(line: Line, trial: Sample, higher: Any, turned: Any, noise: Any) -> Any:
+def _interpolated(line: Line, trial: Sample, higher: Array, turned: Array, noise: Array) -> Any:
     """Moré and Thuente's four cases: where a minimum is likely, from the best sample, the trial and the far end."""
     xp, low, high = namespace(trial.step), line.low, line.high
     secant = trial.step + (low.step - trial.step) * trial.slope / (trial.slope - low.slope)
@@ -218,6 +218,6 @@ def _quadratic(a: Sample, b: Sample) -> Any:
     return a.step - gap * start / (2 * (b.value - a.value - start))
 
 
-def _where(condition: Any, a: Sample, b: Sample) -> Sample:
+def _where(condition: Array, a: Sample, b: Sample) -> Sample:
     xp = namespace(a.step)
     return Sample(*(xp.where(condition, x, y) for x, y in zip(a, b, strict=True)))

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 
-from descend._arrays import namespace
+from descend._arrays import Array, Number, namespace
 from descend._checks import refuse_misfits
 from descend._tree import Tree
 from descend.errors import InputError
@@ -43,14 +43,14 @@ class Modifier(Optimizer):
         del params
         return {}
 
-    def step(self, grads: Tree, inner: Any, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
+    def step(self, grads: Tree, inner: Tree, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
         """The updates, the state of `rule`, and what the modifier remembers, after a step from the latter two."""
         raise NotImplementedError
 
     def init(self, params: Tree) -> ModifierState:
         return ModifierState(self.rule.init(params), self.own_start(params))
 
-    def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, ModifierState]:
+    def update(self, grads: Tree, state: Tree, params: Tree = None, **extra: Any) -> tuple[Tree, ModifierState]:
         name = type(self).__name__
         if not isinstance(state, ModifierState):
             raise InputError(f"{name} wraps a {type(self.rule).__name__}, but this state is of type "
@@ -112,18 +112,18 @@ def refuse_searches(name: str, optimizer: Any) -> None:
                          "gradients and steps must stay as they are; use it alone, or take another optimizer")
 
 
-def scalar(params: Tree, value: Any, kind: str | None = None) -> Any:
+def scalar(params: Tree, value: Number, kind: str | None = None) -> Any:
     """A number in the parameters' array world: of dtype `kind`, or of the first array's, at least float32."""
     leaf = jax.tree.leaves(params)[0]
     xp = namespace(leaf)
     return xp.asarray(value, dtype=getattr(xp, kind) if kind else wide_dtype(leaf))
 
 
-def wide_dtype(array: Any) -> Any:
+def wide_dtype(array: Array) -> Any:
     """The array's dtype, or float32 for a floating-point type with fewer bits."""
     narrow = "float" in str(array.dtype) and array.dtype.itemsize < 4
     return namespace(array).float32 if narrow else array.dtype
 
 
-def _is_search(node: Any) -> bool:
+def _is_search(node: object) -> bool:
     return isinstance(node, Search)

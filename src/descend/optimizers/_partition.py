@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from descend._arrays import namespace
+from descend._arrays import Array, namespace
 from descend._checks import refuse_other_structure, refuse_unmovable
 from descend._control import unmoved
 from descend._tree import Tree, path_name
@@ -32,7 +32,7 @@ class Partition(Optimizer):
         """The optimizers by name."""
         raise NotImplementedError
 
-    def part_of(self, path: str, leaf: Any) -> str:
+    def part_of(self, path: str, leaf: Array) -> str:
         """The name of the part that a parameter belongs to."""
         raise NotImplementedError
 
@@ -153,5 +153,5 @@ def _joined(part: Tree, whole: Tree) -> Tree:
     return jax.tree.map(lambda new, old: old if new is None else new, part, whole, is_leaf=lambda leaf: leaf is None)
 
 
-def _nothing(leaf: Any) -> Any:
+def _nothing(leaf: Array) -> Any:
     return namespace(leaf).zeros_like(leaf)

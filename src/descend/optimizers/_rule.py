@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
 import jax
 
-from descend._arrays import as_scalar, is_array, log, namespace
+from descend._arrays import Array, as_scalar, is_array, log, namespace
 from descend._checks import refuse_misfits, refuse_other_shapes, refuse_other_structure, refuse_unmovable
 from descend._tree import Tree
 from descend.errors import InputError
@@ -59,13 +59,13 @@ class Rule(Optimizer):
         return ()
 
     def update_parameter(
-        self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, *_: Any, **shared: Any
+        self, g: Array, p: Array, slots: Slots, t: Array, lr: Array, *_: Any, **shared: Any
     ) -> tuple[Any, Slots]:
         """One array's update and its new slots, from gradient `g`, parameter `p`, step number `t` (from 1),
         learning rate `lr` and the shared scalars, all of these of the array's own kind and dtype."""
         raise NotImplementedError
 
-    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
         """The shared scalars of this step, reduced over all arrays, from those of the step before."""
         del leaves, t, lr
         return shared
@@ -75,7 +75,7 @@ class Rule(Optimizer):
         del extra
         return {}
 
-    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+    def divisor(self, p: Array, slots: Slots, t: Array) -> Any:
         """What one array's steps are divided by, as remembered after step `t`; see `preconditioner`."""
         del p, slots, t
         return None
@@ -97,7 +97,7 @@ class Rule(Optimizer):
         slots = {name: jax.tree.map(self.slot_start(name), params) for name in self.slots}
         return RuleState(count, slots, self.shared_start(leaves))
 
-    def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, RuleState]:
+    def update(self, grads: Tree, state: Tree, params: Tree = None, **extra: Any) -> tuple[Tree, RuleState]:
         if params is None and self.needs_params:
             raise InputError(f"{type(self).__name__} needs the parameters, too: update(grads, state, params)")
         params = grads if params is None else params
@@ -118,7 +118,7 @@ class Rule(Optimizer):
         return treedef.unflatten(updates), RuleState(state.count + 1, slots, shared)
 
     def update_parameters(
-        self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any
+        self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number
     ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
         """All arrays' updates and new slots, and the new shared scalars: `update` on lists of arrays, unchecked."""
         shared = self.reduce(leaves, shared, t, lr)
@@ -135,7 +135,7 @@ class Rule(Optimizer):
         return updates, slots, shared
 
     def _update_what_is_there(
-        self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any
+        self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number
     ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
         """`update_parameters` for the arrays that have elements; there is nothing to step in those that have none."""
         there = [leaf for leaf in leaves if math.prod(leaf[0].shape)]
@@ -159,7 +159,7 @@ class Rule(Optimizer):
         treedef: Any = jax.tree.structure(params)
         return None if any(divisor is None for divisor in divisors) else treedef.unflatten(divisors)
 
-    def _columns(self, grads: Tree, state: Any) -> list[Slots]:
+    def _columns(self, grads: Tree, state: Tree) -> list[Slots]:
         """What is remembered of each array; refused if it is another rule's, or of other parameters."""
         kept = getattr(state, "slots", None)
         if kept is None or set(kept) != set(self.slots):
@@ -178,7 +178,7 @@ def once(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """
 
     @wraps(method)
-    def known(self: Any, t: Any) -> Any:
+    def known(self: Any, t: Array) -> Any:
         results = vars(self).get(KNOWN)
         if results is None:
             # It is called outside of `update`, where nothing is kept.
@@ -191,7 +191,7 @@ def once(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return known
 
 
-def bias_correction(beta: Number, t: Any) -> Any:
+def bias_correction(beta: Number, t: Array) -> Any:
     """`1 − β^t`, without the cancellation that costs float32 four digits at the first steps."""
     if not is_array(beta) and beta == 0:
         return 1.0
@@ -199,10 +199,10 @@ def bias_correction(beta: Number, t: Any) -> Any:
     return -namespace(exponent).expm1(exponent)
 
 
-def copy_of(p: Any) -> Any:
+def copy_of(p: Array) -> Any:
     """The parameter as an array of its own: the first value of a slot that begins there."""
     return namespace(p).asarray(p, copy=True)
 
 
-def _zeros_like(p: Any) -> Any:
+def _zeros_like(p: Array) -> Any:
     return namespace(p).zeros_like(p)

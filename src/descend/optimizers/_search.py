@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import numpy as np
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import Array, as_scalar, namespace
 from descend._checks import refuse_misfits, refuse_other_shapes, refuse_other_structure, refuse_unmovable
 from descend._control import choose, select
 from descend._tree import Tree
@@ -74,14 +74,16 @@ class Search(Optimizer):
         """How lengths are tried."""
         raise NotImplementedError
 
-    def ahead(self, state: SearchState, there: Iterate, memory: Any, extra: dict[str, Any]) -> tuple[Tree, Any]:
+    def ahead(
+        self, state: SearchState, there: Iterate, memory: dict[str, Tree], extra: dict[str, Any]
+    ) -> tuple[Tree, Any]:
         """The direction from `there`, a point that is accepted now, and whether it is that of the negative gradient.
 
         The state is that before: `state.here` is where the point was come to from, and `state.direction` how.
         """
         raise NotImplementedError
 
-    def first_trial(self, state: SearchState, slope: Any, steepest: Any, unit: Any) -> Any:
+    def first_trial(self, state: SearchState, slope: Array, steepest: Array, unit: Array) -> Any:
         """The first length to try from a point that is accepted now, in a direction with this slope.
 
         `state.line.trial` is the length that has led there, unless the point is the first. `unit` is one by which the
@@ -104,12 +106,12 @@ class Search(Optimizer):
         del params
         return {}
 
-    def remembering(self, state: SearchState, there: Iterate, accepted: Any) -> dict[str, Any]:
+    def remembering(self, state: SearchState, there: Iterate, accepted: Array) -> dict[str, Any]:
         """The memory after a trial, which may have been accepted."""
         del there, accepted
         return state.memory
 
-    def forgetting(self, memory: dict[str, Any], all_of_it: Any) -> dict[str, Any]:
+    def forgetting(self, memory: dict[str, Any], all_of_it: Array) -> dict[str, Any]:
         """The memory, or none of it."""
         del all_of_it
         return memory
@@ -124,7 +126,7 @@ class Search(Optimizer):
         records = Records(zero + 1, zero, zero + 1, zero + math.inf, zero + math.inf, count)
         return SearchState(count, Iterate(params, zero, zeros), zeros, no, line, self.memory_start(params), records, no)
 
-    def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, SearchState]:
+    def update(self, grads: Tree, state: Tree, params: Tree = None, **extra: Any) -> tuple[Tree, SearchState]:
         value = needed(self, extra, "value")
         self.refuse(grads, state, params)
         # A trial may be far too long: what overflows there is judged, not warned of.
@@ -164,7 +166,7 @@ class Search(Optimizer):
         return self.line_search.judge(state.line, rise, slope, scale * (there.value - records.lowest), noise)
 
     def _set_out(
-        self, before: SearchState, state: SearchState, accepted: Any, extra: dict[str, Any]
+        self, before: SearchState, state: SearchState, accepted: Array, extra: dict[str, Any]
     ) -> tuple[Tree, Any, Line, Any]:
         """The direction from where the search is now, whether it is the negative gradient, the line along it, and
         whether nothing is to be found there: then the line is one that stays."""
@@ -196,7 +198,7 @@ class Search(Optimizer):
         """`effective_step`: α, the last length that was accepted."""
         return {"effective_step": state.records.step}
 
-    def refuse(self, grads: Tree, state: Any, params: Tree) -> None:
+    def refuse(self, grads: Tree, state: Tree, params: Tree) -> None:
         """Refuse what does not belong together."""
         name = type(self).__name__
         if params is None:
@@ -240,10 +242,10 @@ def _precision(xs: Tree) -> float:
     return max(float(namespace(x).finfo(x.dtype).eps) for x in jax.tree.leaves(xs)) ** (2 / 3)
 
 
-def _finite(x: Any) -> Any:
+def _finite(x: Array) -> Any:
     bound = float(namespace(x).finfo(x.dtype).max)
     return namespace(x).clip(x, -bound, bound)
 
 
-def _zeros_like(x: Any) -> Any:
+def _zeros_like(x: Array) -> Any:
     return namespace(x).zeros_like(x)

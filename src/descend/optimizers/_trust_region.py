@@ -68,11 +68,11 @@ class TrustRegion(Optimizer):
     needs: str
     radius: Number
 
-    def model_at(self, there: Iterate, before: Any, extra: dict[str, Any]) -> Any:
+    def model_at(self, there: Iterate, before: Tree, extra: dict[str, Any]) -> Any:
         """The model of the loss around a point; `before`: that of the point before."""
         raise NotImplementedError
 
-    def step_in(self, model: Any, here: Iterate, radius: Any, extra: dict[str, Any]) -> RegionStep:
+    def step_in(self, model: Tree, here: Iterate, radius: jax.Array, extra: dict[str, Any]) -> RegionStep:
         """The step to where the model is least, up to a length of `radius` in its units."""
         raise NotImplementedError
 
@@ -80,7 +80,7 @@ class TrustRegion(Optimizer):
         """A model of the structure that all have, before there is one."""
         raise NotImplementedError
 
-    def length_of_start(self, model: Any, params: Tree) -> Any:
+    def length_of_start(self, model: Tree, params: Tree) -> Any:
         """The length of the parameters at the start in the model's units, by which the first radius is told."""
         raise NotImplementedError
 
@@ -93,7 +93,7 @@ class TrustRegion(Optimizer):
         return RegionState(count, Iterate(params, zero, zeros), self.model_start(params), trial, zero + xp.inf,
                            zero + xp.inf, count, no)
 
-    def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, RegionState]:
+    def update(self, grads: Tree, state: Tree, params: Tree = None, **extra: Any) -> tuple[Tree, RegionState]:
         self._refuse(grads, state, params)
         value = needed(self, extra, "value")
         needed(self, extra, self.needs)
@@ -133,7 +133,7 @@ class TrustRegion(Optimizer):
         ratio = fall / trial.fall
         return jnp.where(jnp.isfinite(there.value) & jnp.isfinite(ratio), ratio, -jnp.inf)
 
-    def _next_radius(self, state: RegionState, ratio: Any) -> Any:
+    def _next_radius(self, state: RegionState, ratio: jax.Array) -> Any:
         """The radius after a trial. From a point that is not finite it shrinks by more."""
         length, radius = state.trial.length, state.radius
         shrunk = jnp.where(jnp.isfinite(ratio), length / 4, length / 10)
@@ -158,7 +158,7 @@ class TrustRegion(Optimizer):
         """`radius`: Δ, in the model's units."""
         return {"radius": state.radius}
 
-    def _refuse(self, grads: Tree, state: Any, params: Tree) -> None:
+    def _refuse(self, grads: Tree, state: Tree, params: Tree) -> None:
         name = type(self).__name__
         if params is None:
             raise InputError(f"{name} needs the parameters, too: update(grads, state, params, value=...)")

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from descend._arrays import as_scalar, is_array, log, namespace
+from descend._arrays import Array, as_scalar, is_array, log, namespace
 from descend._hyperparameters import POSITIVE, require
 from descend.optimizers._moments import Decoupled, Moments
 from descend.optimizers._rule import Leaf, RuleState, Slots, once, rule
@@ -39,12 +39,12 @@ class Adam(Moments):
         super().__post_init__()
         require(self, eps_root=POSITIVE)
 
-    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         m, v = self.averaged(g, *slots)
         first, second = self.corrections(t)
         return -(lr / first) * m / self.root(v, second), (m, v)
 
-    def root(self, v: Any, correction: Any) -> Any:
+    def root(self, v: Array, correction: Number) -> Any:
         v_hat = v * (1 / correction)
         if has(self, "eps_root"):
             v_hat = v_hat + self.eps_root
@@ -101,21 +101,21 @@ class NAdam(Adam):
     def shared_start(self, params: list[Any]) -> dict[str, Any]:
         return {"momentum_product": as_sum(1.0, params)}
 
-    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
         product = shared["momentum_product"]
         return {"momentum_product": product * self.momentum(as_scalar(t, product))}
 
     @once
-    def momentum(self, t: Any) -> Any:
+    def momentum(self, t: Array) -> Any:
         """μ at step `t`."""
         return self.beta1 * (1 - 0.5 * namespace(t).exp(t * (self.momentum_decay * math.log(0.96))))
 
     @once
-    def _momentum_ahead(self, t: Any) -> Any:
+    def _momentum_ahead(self, t: Array) -> Any:
         return self.momentum(t + 1)
 
     def update_parameter(
-        self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, *_: Any, **shared: Any
+        self, g: Array, p: Array, slots: Slots, t: Array, lr: Array, *_: Any, **shared: Any
     ) -> tuple[Any, Slots]:
         m, v = self.averaged(g, *slots)
         product, now, ahead = shared["momentum_product"], self.momentum(t), self._momentum_ahead(t)
@@ -176,19 +176,19 @@ class RAdam(Adam):
         super().__post_init__()
         require(self, threshold=(4.0, math.inf))
 
-    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         m, v = self.averaged(g, *slots)
         first, second = self.corrections(t)
         r = self.rectification(t)
         return -(lr / first) * m * namespace(g).where(r > 0, r / self.root(v, second), 1.0), (m, v)
 
-    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+    def divisor(self, p: Array, slots: Slots, t: Array) -> Any:
         r = self.rectification(t)
         xp = namespace(p)
         return xp.where(r > 0, super().divisor(p, slots, t) / xp.where(r > 0, r, 1.0), 1.0)
 
     @once
-    def rectification(self, t: Any) -> Any:
+    def rectification(self, t: Array) -> Any:
         """rₜ; 0 while ρₜ is not above the threshold."""
         longest = 2 / (1 - self.beta2) - 1
         never = longest <= self.threshold
@@ -196,7 +196,7 @@ class RAdam(Adam):
             return 0.0 * t if never else self._rectification(t, longest)
         return namespace(never).where(never, 0.0, self._rectification(t, longest))
 
-    def _rectification(self, t: Any, longest: Number) -> Any:
+    def _rectification(self, t: Array, longest: Number) -> Any:
         length = averaged_over(self.beta2, t)
         xp = namespace(length)
         ratio = (length - 4) * (length - 2) / length * (longest / ((longest - 4) * (longest - 2)))
@@ -207,7 +207,7 @@ class RAdam(Adam):
         return {**super().metrics(state), "rectification": self.rectification(t)}
 
 
-def averaged_over(beta: Number, t: Any) -> Any:
+def averaged_over(beta: Number, t: Array) -> Any:
     """ρₜ: over how many gradients an average with coefficient β is taken after `t` steps.
 
     Its two terms are large and nearly the same at first, when it is compared with 5: in float32 that would leave three
@@ -222,6 +222,6 @@ def averaged_over(beta: Number, t: Any) -> Any:
     return xp.where(a * t < 0.5, few, many)
 
 
-def _coth_less_pole(y: Any) -> Any:
+def _coth_less_pole(y: Array) -> Any:
     """`coth y − 1/y` for y up to ¼."""
     return y / 3 - y**3 / 45 + 2 * y**5 / 945 - y**7 / 4725 + 2 * y**9 / 93555

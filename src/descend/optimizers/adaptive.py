@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from descend._arrays import namespace
+from descend._arrays import Array, namespace
 from descend._hyperparameters import FRACTION, POSITIVE, refuse_zeros, require
 from descend.optimizers._rule import Rule, Slots, rule
 from descend.schedules import Number, Rate, Schedule, fixed, has, switched
 
 
-def _root(second_moment: Any, eps: Number, eps_in_root: bool) -> Any:
+def _root(second_moment: Array, eps: Number, eps_in_root: bool) -> Any:
     """`√s + ε`, or `√(s + ε)`."""
     xp = namespace(second_moment)
     return xp.sqrt(second_moment + eps) if eps_in_root else xp.sqrt(second_moment) + eps
@@ -48,12 +48,12 @@ class AdaGrad(Rule):
     def slot_start(self, name: str) -> Any:
         return lambda p: namespace(p).full_like(p, self.initial_accumulator)
 
-    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         (s,) = slots
         s = s + g * g
         return -lr * (g / _root(s, self.eps, self.eps_in_root)), (s,)
 
-    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+    def divisor(self, p: Array, slots: Slots, t: Array) -> Any:
         return _root(slots[0], self.eps, self.eps_in_root)
 
     def stability_limit(self) -> float:
@@ -97,7 +97,7 @@ class AdaDelta(Rule):
     def slots(self) -> tuple[str, ...]:
         return ("mean_square", "mean_square_step")
 
-    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         (s, x), rho, eps = slots, self.decay, self.eps
         s = rho * s + (1 - rho) * (g * g)
         over, under = x + eps, s + eps
@@ -146,7 +146,7 @@ class RMSprop(Rule):
         others = (("mean",) if self.centered else ()) + (("velocity",) if has(self, "momentum") else ())
         return ("mean_square", *others)
 
-    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         kept = dict(zip(self.slots, slots, strict=True))
         s = kept["mean_square"] = self.decay * kept["mean_square"] + (1 - self.decay) * g * g
         if self.centered:
@@ -159,11 +159,11 @@ class RMSprop(Rule):
         v = kept["velocity"] = self.momentum * kept["velocity"] + gathered
         return -v if self.rate_in_velocity else -lr * v, tuple(kept.values())
 
-    def _variance(self, s: Any, mean: Any) -> Any:
+    def _variance(self, s: Array, mean: Array) -> Any:
         # Of equal gradients, rounding leaves less than nothing.
         return namespace(s).clip(s - mean * mean, 0, None)
 
-    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+    def divisor(self, p: Array, slots: Slots, t: Array) -> Any:
         s = self._variance(slots[0], slots[1]) if self.centered else slots[0]
         return _root(s, self.eps, self.eps_in_root)
 

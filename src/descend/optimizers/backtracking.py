@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from descend._arrays import namespace
+from descend._arrays import Array, namespace
 from descend._hyperparameters import require
 from descend._tree import Tree
 from descend.optimizers._line_search import Armijo
@@ -51,8 +51,10 @@ class Backtracking(Search):
     def line_search(self) -> Armijo:
         return Armijo(self.decrease, self.shrink)
 
-    def ahead(self, state: SearchState, there: Iterate, memory: Any, extra: dict[str, Any]) -> tuple[Tree, Any]:
+    def ahead(
+        self, state: SearchState, there: Iterate, memory: dict[str, Tree], extra: dict[str, Any]
+    ) -> tuple[Tree, Any]:
         return times(-1, there.grads), state.steepest | True
 
-    def first_trial(self, state: SearchState, slope: Any, steepest: Any, unit: Any) -> Any:
+    def first_trial(self, state: SearchState, slope: Array, steepest: Array, unit: Array) -> Any:
         return namespace(unit).where(state.accepted > 0, self.grow * state.line.trial, unit)

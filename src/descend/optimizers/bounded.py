@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import Array, as_scalar, namespace
 from descend._checks import refuse_half_precision
 from descend._tree import Tree, is_number, named_leaves
 from descend.errors import InputError
@@ -72,7 +72,9 @@ class LBFGSB(LBFGS):
     def free(self, state: SearchState, params: Tree) -> Tree:
         return self._free(state.here._replace(params=params))
 
-    def ahead(self, state: SearchState, there: Iterate, memory: Any, extra: dict[str, Any]) -> tuple[Tree, Any]:
+    def ahead(
+        self, state: SearchState, there: Iterate, memory: dict[str, Tree], extra: dict[str, Any]
+    ) -> tuple[Tree, Any]:
         free = self._free(there)
         masked = there._replace(grads=_masked(free, there.grads))
         pairs = {name: jax.tree.map(lambda f, x: as_scalar(f, x) * x, free, memory[name]) for name in ("s", "y")}
@@ -92,7 +94,7 @@ class LBFGSB(LBFGS):
         to_bounds = [as_scalar(way.min(), unbounded) for way in jax.tree.leaves(ways) if math.prod(way.shape)]
         return reduce(namespace(unbounded).minimum, to_bounds, unbounded)
 
-    def first_trial(self, state: SearchState, slope: Any, steepest: Any, unit: Any) -> Any:
+    def first_trial(self, state: SearchState, slope: Array, steepest: Array, unit: Array) -> Any:
         # The direction is as long as the step: it ends where the projection does.
         return 0 * unit + 1
 
@@ -131,7 +133,7 @@ def like(params: Tree, bound: Any, name: str) -> Tree:
         raise InputError(f"the {name} bounds must be a number, or a tree like the parameters: {error}") from None
 
 
-def _clipped(p: Any, lower: Any, upper: Any) -> Any:
+def _clipped(p: Array, lower: Array, upper: Array) -> Any:
     """p within its bounds, and at one that it misses by rounding."""
     xp = namespace(p)
     for bound in (lower, upper):
@@ -141,11 +143,11 @@ def _clipped(p: Any, lower: Any, upper: Any) -> Any:
     return xp.minimum(xp.maximum(p, lower), upper)
 
 
-def _is_free(p: Any, g: Any, lower: Any, upper: Any) -> Any:
+def _is_free(p: Array, g: Array, lower: Array, upper: Array) -> Any:
     return ~(((p <= lower) & (g > 0)) | ((p >= upper) & (g < 0)))
 
 
-def _way(p: Any, d: Any, lower: Any, upper: Any) -> Any:
+def _way(p: Array, d: Array, lower: Array, upper: Array) -> Any:
     """How far the bound is that a step in the direction comes to, as a factor of it."""
     xp = namespace(p)
     bound = xp.where(d < 0, lower, upper)
@@ -157,7 +159,7 @@ def _masked(free: Tree, tree: Tree) -> Tree:
     return jax.tree.map(lambda f, x: namespace(x).where(f, x, 0), free, tree)
 
 
-def _products(pairs: dict[str, Any], rho: Any) -> Any:
+def _products(pairs: dict[str, Any], rho: Array) -> Any:
     """1 / sᵀy of the pairs that are left, 0 for those that are none any more."""
     s, y = jax.tree.leaves(pairs["s"]), jax.tree.leaves(pairs["y"])
     xp, m = namespace(rho), len(rho)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from descend._arrays import namespace
+from descend._arrays import Array, namespace
 from descend._hyperparameters import require
 from descend._tree import Tree
 from descend.optimizers._line_search import StrongWolfe
@@ -57,7 +57,9 @@ class NonlinearCG(Search):
     def line_search(self) -> StrongWolfe:
         return StrongWolfe(self.decrease, self.curvature)
 
-    def ahead(self, state: SearchState, there: Iterate, memory: Any, extra: dict[str, Any]) -> tuple[Tree, Any]:
+    def ahead(
+        self, state: SearchState, there: Iterate, memory: dict[str, Tree], extra: dict[str, Any]
+    ) -> tuple[Tree, Any]:
         scale = state.records.scale
         xp = namespace(scale)
         new, old, d = (times(scale, tree) for tree in (there.grads, state.here.grads, state.direction))
@@ -69,6 +71,6 @@ class NonlinearCG(Search):
         beta = xp.where((dy > 0) & xp.isfinite(beta), beta, 0)
         return plus(times(-1, there.grads), beta, state.direction), beta == 0
 
-    def first_trial(self, state: SearchState, slope: Any, steepest: Any, unit: Any) -> Any:
+    def first_trial(self, state: SearchState, slope: Array, steepest: Array, unit: Array) -> Any:
         """As long a step as to lower the loss, to first order, as much as the last one would have."""
         return namespace(unit).where(state.accepted > 0, state.line.trial * state.line.slope / slope, unit)

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import Array, as_scalar, namespace
 from descend._hyperparameters import POSITIVE, require
 from descend.optimizers._rule import Rule, Slots, once, rule
 from descend.optimizers._sums import norm
@@ -60,7 +60,7 @@ class Adafactor(Rule):
     def slot_start(self, name: str) -> Any:
         return _zero_factors
 
-    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         xp, (kept,) = namespace(g), slots
         fresh = self._fresh(t)
         squares = g * g if self.eps_as_floor else g * g + self.eps
@@ -79,20 +79,20 @@ class Adafactor(Rule):
         return -(rate * scale) * u, (kept,)
 
     @once
-    def _fresh(self, t: Any) -> Any:
+    def _fresh(self, t: Array) -> Any:
         """κ."""
         return t**-self.power
 
 
-def _towards(new: Any, old: Any, fresh: Any) -> Any:
+def _towards(new: Array, old: Array, fresh: Array) -> Any:
     return (1 - fresh) * old + fresh * new
 
 
-def _rms(x: Any) -> Any:
+def _rms(x: Array) -> Any:
     return norm([x]) / math.prod(x.shape) ** 0.5
 
 
-def _zero_factors(p: Any) -> Any:
+def _zero_factors(p: Array) -> Any:
     """Sums over rows and over columns, at zero; for a vector or a scalar, zeros like it."""
     xp = namespace(p)
     return xp.zeros_like(p) if len(p.shape) < 2 else tuple(xp.zeros_like(xp.sum(p, axis)) for axis in (-1, -2))

@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import Array, as_scalar, namespace
 from descend._hyperparameters import FRACTION, POSITIVE, require
 from descend.optimizers._moments import Moments
 from descend.optimizers._rule import Rule, RuleState, Slots, rule
@@ -69,7 +69,7 @@ class LARS(_Layerwise):
     def slots(self) -> tuple[str, ...]:
         return ("trust_ratio", "velocity") if has(self, "momentum") else ("trust_ratio",)
 
-    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         _, *velocity = slots
         decayed = g + self.weight_decay * p
         below = norm([decayed]) if self.joint_norm else norm([g]) + self.weight_decay * norm([p])
@@ -116,7 +116,7 @@ class LAMB(_Layerwise, Moments):
     def slots(self) -> tuple[str, ...]:
         return ("mean", "mean_square", "trust_ratio")
 
-    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         m, v, _ = slots
         m, v = self.averaged(g, m, v)
         first, second = self.corrections(t)
@@ -124,7 +124,7 @@ class LAMB(_Layerwise, Moments):
         r = _ratio(norm([p]), norm([d]), p)
         return -(lr * r) * d, (m, v, r)
 
-    def divisor(self, p: Any, slots: Slots, t: Any) -> None:
+    def divisor(self, p: Array, slots: Slots, t: Array) -> None:
         """None: what a layer's steps are multiplied by depends on the step."""
 
     def stability_limit(self) -> None:
@@ -132,12 +132,12 @@ class LAMB(_Layerwise, Moments):
         return None
 
 
-def _ratio(above: Any, below: Any, like: Any) -> Any:
+def _ratio(above: Array, below: Array, like: Array) -> Any:
     """`above / below`, or 1 where one of them is zero, as a scalar of the array's dtype."""
     xp = namespace(like)
     known = (above > 0) & (below > 0)
     return as_scalar(xp.where(known, above, 1.0) / xp.where(known, below, 1.0), like)
 
 
-def _one(p: Any) -> Any:
+def _one(p: Array) -> Any:
     return as_scalar(1.0, p)

@@ -91,7 +91,7 @@ class LevenbergMarquardt(TrustRegion):
         left, singular, right = jnp.linalg.svd(triangle, full_matrices=False)
         return _filled(GaussNewton(singular, right.T, left.T @ (orthogonal.T @ r), scale), len(flat))
 
-    def step_in(self, model: GaussNewton, here: Iterate, radius: Any, extra: dict[str, Any]) -> RegionStep:
+    def step_in(self, model: GaussNewton, here: Iterate, radius: jax.Array, extra: dict[str, Any]) -> RegionStep:
         _, unflatten = ravel_pytree(here.params)
         s, c = model.singular, model.against
         known = s > len(s) * jnp.finfo(s.dtype).eps * s.max(initial=0)
@@ -116,20 +116,20 @@ def _filled(model: GaussNewton, n: int) -> GaussNewton:
     return GaussNewton(pad(model.singular), turned, pad(model.against), model.scale)
 
 
-def _damping(s: Any, c: Any, known: Any, radius: Any) -> Any:
+def _damping(s: jax.Array, c: jax.Array, known: jax.Array, radius: jax.Array) -> Any:
     """λ ≥ 0 with a step as long as the radius, or 0 where it is shorter without: Newton's method for 1/‖p(λ)‖ = 1/Δ,
     which comes to λ from below.
 
     Reference: Hebden 1973; Moré and Sorensen, "Computing a trust region step", 1983.
     """
 
-    def length(damping: Any) -> tuple[Any, Any]:
+    def length(damping: jax.Array) -> tuple[Any, Any]:
         weight = jnp.where(known, s**2 + damping, 1)
         q = s * c / weight
         norm = jnp.sqrt((q**2).sum())
         return norm, -(q**2 / weight).sum() / jnp.where(norm > 0, norm, 1)
 
-    def better(_: Any, damping: Any) -> Any:
+    def better(_: Any, damping: jax.Array) -> Any:
         norm, slope = length(damping)
         newton = damping + norm / radius * (norm - radius) / jnp.where(slope < 0, -slope, 1)
         return jnp.maximum(newton, 0)

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from descend._arrays import namespace
+from descend._arrays import Array, namespace
 from descend._hyperparameters import FRACTION, POSITIVE, require, require_choice, require_whole
 from descend._paths import Patterns, matches, refuse_unmatched
 from descend._tree import Tree, named_leaves
@@ -59,7 +59,7 @@ class Orthogonal(Settings, Rule):
         return ("momentum",)
 
     def update_parameters(
-        self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any
+        self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number
     ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
         means = [self._towards(g, m) for g, _, (m,) in leaves]
         pulls = [self._towards(g, m) if self.nesterov else m for m, (g, _, _) in zip(means, leaves, strict=True)]
@@ -67,26 +67,26 @@ class Orthogonal(Settings, Rule):
         ready = [(o.reshape(p.shape), p, (m,)) for o, m, (_, p, _) in zip(matrices, means, leaves, strict=True)]
         return super().update_parameters(ready, shared, t, lr)
 
-    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         return -lr * (self._scale(p) * g + self.weight_decay * p), slots
 
-    def metrics(self, state: Any) -> dict[str, Any]:
+    def metrics(self, state: Tree) -> dict[str, Any]:
         return {**super().metrics(state), "weight_decay": self.weight_decay}
 
-    def _towards(self, g: Any, m: Any) -> Any:
+    def _towards(self, g: Array, m: Array) -> Any:
         return self.momentum * m + (1 - self.momentum) * g
 
-    def _as_matrix(self, x: Any) -> Any:
+    def _as_matrix(self, x: Array) -> Any:
         """The array with its axis of outputs on one side, and all others together on the other."""
         return x.reshape(-1, x.shape[-1]) if self.outputs_last else x.reshape(x.shape[0], -1)
 
-    def _scale(self, p: Any) -> float:
+    def _scale(self, p: Array) -> float:
         outputs, inputs = self._as_matrix(p).shape[::-1 if self.outputs_last else 1]
         if self.scale == "original":
             return max(1, outputs / inputs) ** 0.5
         return 0.2 * max(outputs, inputs) ** 0.5 if self.scale == "match_rms_adamw" else 1.0
 
-    def _orthogonal(self, x: Any) -> Any:
+    def _orthogonal(self, x: Array) -> Any:
         """Newton and Schulz's iteration: `U S Vᵀ` becomes `U S' Vᵀ` with S' near 1, also for each of a stack."""
         (a, b, c), xp, kind = COEFFICIENTS, namespace(x), x.dtype
         squares = xp.sum(wide(x) ** 2, (-2, -1))
@@ -148,7 +148,7 @@ class Muon(Settings, Partition):
         settings = {field.name: getattr(self, field.name) for field in dataclasses.fields(Settings)}
         return {MATRICES: Orthogonal(**settings), COMPANION: self.companion}
 
-    def part_of(self, path: str, leaf: Any) -> str:
+    def part_of(self, path: str, leaf: Array) -> str:
         return MATRICES if len(getattr(leaf, "shape", ())) > 1 and not matches(self.vectors, path) else COMPANION
 
     def init(self, params: Tree) -> PartitionState:

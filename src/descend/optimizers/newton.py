@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import Array, as_scalar, namespace
 from descend._hyperparameters import POSITIVE, require
 from descend._tree import Tree
 from descend.errors import InputError
@@ -74,7 +74,7 @@ class Newton(Search):
                              f"that, but there are {count:,}: use LBFGS, which learns the curvature from the gradients")
         return state
 
-    def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, SearchState]:
+    def update(self, grads: Tree, state: Tree, params: Tree = None, **extra: Any) -> tuple[Tree, SearchState]:
         if self.search:
             return super().update(grads, state, params, **extra)
         self.refuse(grads, state, params)
@@ -84,14 +84,16 @@ class Newton(Search):
         step = unflatten(-jnp.linalg.solve(hessian, g))
         return times(eta, step), state._replace(accepted=state.accepted + 1, records=records)
 
-    def ahead(self, state: SearchState, there: Iterate, memory: Any, extra: dict[str, Any]) -> tuple[Tree, Any]:
+    def ahead(
+        self, state: SearchState, there: Iterate, memory: dict[str, Tree], extra: dict[str, Any]
+    ) -> tuple[Tree, Any]:
         g, hessian, unflatten = _derivatives(there.params, there.grads, needed(self, extra, "value_fn"))
         values, vectors = jnp.linalg.eigh(hessian)
         sizes = jnp.abs(values)
         sizes = jnp.maximum(sizes, jnp.sqrt(jnp.finfo(sizes.dtype).eps) * sizes.max())
         return unflatten(-vectors @ (vectors.T @ g / sizes)), jnp.asarray(False)
 
-    def first_trial(self, state: SearchState, slope: Any, steepest: Any, unit: Any) -> Any:
+    def first_trial(self, state: SearchState, slope: Array, steepest: Array, unit: Array) -> Any:
         return as_scalar(self._rate(state), unit)
 
     def _rate(self, state: SearchState) -> Any:

@@ -81,7 +81,7 @@ class NewtonCG(TrustRegion):
     def length_of_start(self, model: Steepness, params: Tree) -> Any:
         return tree_norm(params)
 
-    def step_in(self, model: Steepness, here: Iterate, radius: Any, extra: dict[str, Any]) -> RegionStep:
+    def step_in(self, model: Steepness, here: Iterate, radius: jax.Array, extra: dict[str, Any]) -> RegionStep:
         flat, unflatten = ravel_pytree(here.params)
         gradient = ravel_pytree(here.grads)[0]
         slope = jax.grad(lambda x: needed(self, extra, "value_fn")(unflatten(x)))
@@ -94,7 +94,9 @@ class NewtonCG(TrustRegion):
         return RegionStep(unflatten(found.step), found.fall, length, whole)
 
 
-def _solved(product: Callable[[Any], Any], gradient: Any, radius: Any, enough: Any, most: int) -> _Solving:
+def _solved(
+    product: Callable[[Any], Any], gradient: jax.Array, radius: jax.Array, enough: jax.Array, most: int
+) -> _Solving:
     """Steihaug's conjugate gradients."""
 
     def goes_on(now: _Solving) -> Any:
@@ -116,7 +118,7 @@ def _solved(product: Callable[[Any], Any], gradient: Any, radius: Any, enough: A
     return jax.lax.while_loop(goes_on, further, begin)
 
 
-def _to_the_radius(step: Any, direction: Any, radius: Any) -> Any:
+def _to_the_radius(step: jax.Array, direction: jax.Array, radius: jax.Array) -> Any:
     """How far along the direction the radius is."""
     a, b, c = direction @ direction, step @ direction, step @ step - radius**2
     return (-b + jnp.sqrt(jnp.maximum(b**2 - a * c, 0))) / jnp.where(a > 0, a, 1)

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import Array, as_scalar, namespace
 from descend._hyperparameters import POSITIVE, require
 from descend.optimizers._optimizer import needed
 from descend.optimizers._rule import Leaf, Slots, rule
@@ -58,7 +58,7 @@ class PolyakStep(OwnStep):
     def extra_scalars(self, extra: dict[str, Any]) -> dict[str, Any]:
         return {"value": needed(self, extra, "value")}
 
-    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
         gradients = [g for g, _, _ in leaves]
         square = dot(gradients, gradients)
         xp = namespace(square)
@@ -68,5 +68,5 @@ class PolyakStep(OwnStep):
             step = xp.clip(step, None, self.max_rate)
         return {"step": as_scalar(lr, square) * step}
 
-    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, step: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array, step: Array) -> tuple[Any, Slots]:
         return -step * g, ()

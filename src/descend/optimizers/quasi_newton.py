@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import Array, as_scalar, namespace
 from descend._control import repeat
 from descend._hyperparameters import require, require_whole
 from descend._tree import Tree
@@ -68,7 +68,7 @@ class LBFGS(Search):
     def memory_start(self, params: Tree) -> dict[str, Any]:
         """Pairs, in a ring whose newest is at `newest`; those that are not there have ρ = 0, and change nothing."""
 
-        def ring(p: Any) -> Any:
+        def ring(p: Array) -> Any:
             return namespace(p).zeros((self.history, *p.shape), dtype=p.dtype)
 
         zero = zero_of(params)
@@ -76,7 +76,7 @@ class LBFGS(Search):
         rho, newest = xp.zeros((self.history,), dtype=zero.dtype), xp.zeros((), dtype=xp.int32)
         return {"s": jax.tree.map(ring, params), "y": jax.tree.map(ring, params), "rho": rho, "newest": newest}
 
-    def remembering(self, state: SearchState, there: Iterate, accepted: Any) -> dict[str, Any]:
+    def remembering(self, state: SearchState, there: Iterate, accepted: Array) -> dict[str, Any]:
         memory, scale = state.memory, state.records.scale
         s = plus(there.params, -1, state.here.params)
         y = times(scale, plus(there.grads, -1, state.here.grads))
@@ -87,21 +87,23 @@ class LBFGS(Search):
         pair, rings = {"s": s, "y": y, "rho": 1 / sy}, {name: memory[name] for name in self.remembers[:3]}
         return jax.tree.map(lambda x, ring: _put(x, ring, newest, keeps), pair, rings) | {"newest": newest}
 
-    def forgetting(self, memory: dict[str, Any], all_of_it: Any) -> dict[str, Any]:
+    def forgetting(self, memory: dict[str, Any], all_of_it: Array) -> dict[str, Any]:
         return memory | {"rho": namespace(memory["rho"]).where(all_of_it, 0, memory["rho"])}
 
-    def ahead(self, state: SearchState, there: Iterate, memory: Any, extra: dict[str, Any]) -> tuple[Tree, Any]:
+    def ahead(
+        self, state: SearchState, there: Iterate, memory: dict[str, Tree], extra: dict[str, Any]
+    ) -> tuple[Tree, Any]:
         s, y = jax.tree.leaves(memory["s"]), jax.tree.leaves(memory["y"])
         rho, newest, m = memory["rho"], memory["newest"], self.history
         xp = namespace(rho)
 
-        def back(carry: Any) -> Any:
+        def back(carry: Tree) -> Any:
             k, q, alphas = carry
             i = (newest - k) % m
             alpha = rho[i] * dot([x[i] for x in s], q)
             return k + 1, plus(q, -alpha, [x[i] for x in y]), xp.where(xp.arange(m) == i, alpha, alphas)
 
-        def forth(carry: Any) -> Any:
+        def forth(carry: Tree) -> Any:
             k, r = carry
             i = (newest + 1 + k) % m
             beta = rho[i] * dot([x[i] for x in y], r)
@@ -119,16 +121,16 @@ class LBFGS(Search):
     def expected_fall(self, state: SearchState) -> Any:
         return newton_fall(state)
 
-    def refuse(self, grads: Tree, state: Any, params: Tree) -> None:
+    def refuse(self, grads: Tree, state: Tree, params: Tree) -> None:
         super().refuse(grads, state, params)
         if (pairs := len(state.memory["rho"])) != self.history:
             raise InputError(f"LBFGS remembers {self.history} pairs, but this state has {pairs}: it belongs to another")
 
-    def first_trial(self, state: SearchState, slope: Any, steepest: Any, unit: Any) -> Any:
+    def first_trial(self, state: SearchState, slope: Array, steepest: Array, unit: Array) -> Any:
         return namespace(unit).where(steepest, unit, 1)
 
 
-def _put(value: Any, ring: Any, i: Any, keeps: Any) -> Any:
+def _put(value: Any, ring: Array, i: Array, keeps: Array) -> Any:
     """The ring with the value at a place, or as it was."""
     value = as_scalar(value, ring)
     if isinstance(ring, jax.Array):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from descend._arrays import namespace
+from descend._arrays import Array, namespace
 from descend._hyperparameters import POSITIVE, require
 from descend.optimizers._moments import Moments
 from descend.optimizers._rule import Slots, rule
@@ -36,14 +36,14 @@ class AMSGrad(Adam):
     def slots(self) -> tuple[str, ...]:
         return ("mean", "mean_square", "largest")
 
-    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         m, v, w = slots
         m, v = self.averaged(g, m, v)
         first, second = self.corrections(t)
         w = namespace(g).maximum(w, v * (1 / second) if self.corrected_max else v)
         return -(lr / first) * m / self.root(w, 1.0 if self.corrected_max else second), (m, v, w)
 
-    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+    def divisor(self, p: Array, slots: Slots, t: Array) -> Any:
         return self.root(slots[2], 1.0 if self.corrected_max else self.corrections(t)[1])
 
 
@@ -73,7 +73,7 @@ class AdaMax(Moments):
     def slots(self) -> tuple[str, ...]:
         return ("mean", "largest")
 
-    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         m, u = slots
         xp = namespace(g)
         m = self.beta1 * m + (1 - self.beta1) * g
@@ -81,7 +81,7 @@ class AdaMax(Moments):
         scale = lr / self.corrections(t)[0]
         return -scale * m / (u + self.eps if self.eps_outside else u), (m, u)
 
-    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+    def divisor(self, p: Array, slots: Slots, t: Array) -> Any:
         return slots[1] + self.eps if self.eps_outside else slots[1]
 
 
@@ -116,7 +116,7 @@ class Yogi(Moments):
     def slot_start(self, name: str) -> Any:
         return lambda p: namespace(p).full_like(p, self.initial_accumulator)
 
-    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         m, v = slots
         m = self.beta1 * m + (1 - self.beta1) * g
         v = v - (1 - self.beta2) * namespace(g).sign(v - g * g) * (g * g)
@@ -151,7 +151,7 @@ class AdaBelief(Moments):
         super().__post_init__()
         require(self, eps_root=POSITIVE)
 
-    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         m, s = slots
         m = self.beta1 * m + (1 - self.beta1) * g
         s = self.beta2 * s + ((1 - self.beta2) * (g - m) * (g - m) + self.eps_root)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from descend._arrays import namespace
+from descend._arrays import Array, namespace
 from descend._hyperparameters import FRACTION, POSITIVE, require
 from descend.optimizers._rule import Rule, Slots, rule
 from descend.schedules import Number, Rate, Schedule, fixed, has, switched
@@ -49,7 +49,7 @@ class SGD(Rule):
     def slots(self) -> tuple[str, ...]:
         return ("velocity",) if has(self, "momentum") else ()
 
-    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         if not slots:
             return -lr * g, ()
         (v,) = slots
@@ -61,7 +61,7 @@ class SGD(Rule):
         step = g + self.momentum * v if self.nesterov else v
         return -step if self.rate_in_velocity else -lr * step, (v,)
 
-    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+    def divisor(self, p: Array, slots: Slots, t: Array) -> Any:
         return namespace(p).ones_like(p)
 
     def stability_limit(self) -> float:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from descend._arrays import namespace
+from descend._arrays import Array, namespace
 from descend._hyperparameters import FRACTION, POSITIVE, refuse_zeros, require
 from descend.optimizers._rule import Rule, Slots, rule
 from descend.schedules import Number, Rate, Schedule, has, switched
@@ -38,7 +38,7 @@ class SignSGD(Rule):
     def slots(self) -> tuple[str, ...]:
         return ("mean",) if has(self, "momentum") else ()
 
-    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         if not slots:
             return -lr * namespace(g).sign(g), ()
         m = self.momentum * slots[0] + (1 - self.momentum) * g
@@ -79,7 +79,7 @@ class Lion(Rule):
     def slots(self) -> tuple[str, ...]:
         return ("mean",)
 
-    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         (m,) = slots
         mean = self.beta2 * m + (1 - self.beta2) * g
         if has(self, "beta2"):

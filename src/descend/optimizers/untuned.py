@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import Array, as_scalar, namespace
 from descend._hyperparameters import FRACTION, POSITIVE, require
 from descend._tree import Tree
 from descend.optimizers._rule import Leaf, Rule, RuleState, Slots, bias_correction, copy_of, rule
@@ -92,7 +92,7 @@ class Prodigy(OwnStep):
         start = {"distance": self.d0, "largest": self.d0, "before": self.d0, "step": 0.0, "weight": 0.0, "product": 0.0}
         return {name: as_sum(value, params) for name, value in start.items()}
 
-    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
         """d (`before`) and η d (`step`) of this step, d' (`distance`), and r (`product`); r and s divided by d₀."""
         d, decay = shared["distance"], self._decay
         step = d * as_scalar(lr, d) * self._correction(as_scalar(t, d))
@@ -104,7 +104,9 @@ class Prodigy(OwnStep):
         return {"distance": self._grown(d, estimate, largest), "largest": largest, "before": d, "step": step,
                 "weight": weight, "product": product}
 
-    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, **shared: Any) -> tuple[Any, Slots]:
+    def update_parameter(
+        self, g: Array, p: Array, slots: Slots, t: Array, lr: Array, **shared: Array
+    ) -> tuple[Any, Slots]:
         start, m, v, s = slots
         d, step = shared["before"], shared["step"]
         m = self.beta1 * m + (1 - self.beta1) * d * g
@@ -121,12 +123,12 @@ class Prodigy(OwnStep):
         """β₃."""
         return self.beta2**0.5 if self.beta3 is None else self.beta3
 
-    def _correction(self, t: Any) -> Any:
+    def _correction(self, t: Array) -> Any:
         if not self.use_bias_correction:
             return 1.0
         return bias_correction(self.beta2, t) ** 0.5 / bias_correction(self.beta1, t)
 
-    def _grown(self, d: Any, estimate: Any, largest: Any) -> Any:
+    def _grown(self, d: Array, estimate: Array, largest: Array) -> Any:
         """d', below the largest estimate so far where growth is limited; from d₀ the first leap is not."""
         if self.growth_rate is None:
             return largest
@@ -157,18 +159,20 @@ class _OverGradients(OwnStep):
         start = {"distance": self.reps_rel * (1 + norm(params)), "squares": 0.0, "step": 0.0}
         return {name: as_sum(value, params) for name, value in start.items()}
 
-    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
         gradients = [g for g, _, _ in leaves]
         moved = norm([p - start for _, p, (start, *_) in leaves])
         distance = namespace(moved).maximum(shared["distance"], moved)
         squares, step = self._step(distance, shared["squares"], dot(gradients, gradients))
         return {"distance": distance, "squares": squares, "step": as_scalar(lr, step) * step}
 
-    def _step(self, distance: Any, squares: Any, square: Any) -> tuple[Any, Any]:
+    def _step(self, distance: Array, squares: Array, square: Array) -> tuple[Any, Any]:
         """The sum with this step's ‖g‖², and the length η of the step."""
         raise NotImplementedError
 
-    def update_parameter(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, step: Any, **_: Any) -> tuple[Any, Slots]:
+    def update_parameter(
+        self, g: Array, p: Array, slots: Slots, t: Array, lr: Array, *, step: Array, **_: Array
+    ) -> tuple[Any, Slots]:
         return -step * g, slots
 
     def metrics(self, state: RuleState) -> dict[str, Any]:
@@ -221,14 +225,14 @@ class DoG(_OverGradients):
     def shared_start(self, params: list[Any]) -> dict[str, Any]:
         return {} if self.layerwise else super().shared_start(params)
 
-    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
         return {} if self.layerwise else super().reduce(leaves, shared, t, lr)
 
     def update_parameter(
-        self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, step: Any = None, **_: Any
+        self, g: Array, p: Array, slots: Slots, t: Array, lr: Array, **shared: Array
     ) -> tuple[Any, Slots]:
         if not self.layerwise:
-            return super().update_parameter(g, p, slots, t, lr, step)
+            return super().update_parameter(g, p, slots, t, lr, **shared)
         start, *own = slots
         of_all = super().reduce([(g, p, slots)], dict(zip(OF_ALL, own, strict=True)), t, lr)
         return -as_scalar(of_all["step"], g) * g, (start, *of_all.values())
@@ -241,7 +245,7 @@ class DoG(_OverGradients):
     def rates(self, state: RuleState, params: Tree) -> Tree:
         return state.slots["step"] if self.layerwise else super().rates(state, params)
 
-    def _step(self, distance: Any, squares: Any, square: Any) -> tuple[Any, Any]:
+    def _step(self, distance: Array, squares: Array, square: Array) -> tuple[Any, Any]:
         squares = squares + square
         return squares, ratio(distance, (squares + self.eps) ** 0.5)
 
@@ -287,6 +291,6 @@ class DoWG(_OverGradients):
     reps_rel: Number = 1e-6
     eps: Number = 0.0
 
-    def _step(self, distance: Any, squares: Any, square: Any) -> tuple[Any, Any]:
+    def _step(self, distance: Array, squares: Array, square: Array) -> tuple[Any, Any]:
         squares = squares + distance**2 * square
         return squares, ratio(distance**2, squares**0.5 + self.eps)

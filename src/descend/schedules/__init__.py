@@ -9,7 +9,8 @@ A schedule whose length, `steps`, is left open takes the descent's. Lengths insi
 numbers of steps, or numbers below 1: parts of the schedule's length, rounded down to whole steps.
 """
 
-from descend._hyperparameters import Number, fixed, has, setting, switched
+from descend._arrays import Number
+from descend._hyperparameters import fixed, has, setting, switched
 from descend.schedules._schedule import Rate, Schedule
 from descend.schedules.composed import Joined, Warmup, as_schedule
 from descend.schedules.cyclic import Cyclic, WarmRestarts

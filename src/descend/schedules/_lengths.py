@@ -1,12 +1,12 @@
 """Lengths of a schedule's stages: numbers of steps, or parts of the whole."""
 
-from typing import Any
 
+from descend._arrays import Number
 from descend._hyperparameters import is_known_scalar, is_whole
 from descend.errors import InputError
 
 
-def require_length(owner: Any, *names: str) -> None:
+def require_length(owner: object, *names: str) -> None:
     """Refuse settings that are neither a number of steps nor a part, below 1, of a schedule's length."""
     for name in names:
         value = getattr(owner, name)
@@ -16,7 +16,7 @@ def require_length(owner: Any, *names: str) -> None:
         object.__setattr__(owner, name, _normal(value))
 
 
-def require_ascending(owner: Any, name: str) -> None:
+def require_ascending(owner: object, name: str) -> None:
     """Refuse a sequence of steps that does not ascend, or is not all in steps or all in parts of the length."""
     values = getattr(owner, name)
     if not isinstance(values, (tuple, list)) or not all(map(_is_length, values)):
@@ -50,9 +50,9 @@ def ascending_in_steps(lengths: tuple[float, ...], steps: int) -> tuple[int, ...
     return tuple(whole)
 
 
-def _is_length(value: Any) -> bool:
+def _is_length(value: object) -> bool:
     return is_known_scalar(value) and float(value) >= 0 and (float(value) < 1 or is_whole(value))
 
 
-def _normal(length: Any) -> float:
+def _normal(length: Number) -> float:
     return int(length) if is_whole(length) else float(length)

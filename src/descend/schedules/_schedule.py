@@ -2,9 +2,10 @@
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from descend._hyperparameters import Number, require_whole
+from descend._arrays import Number
+from descend._hyperparameters import require_whole
 from descend.errors import InputError
 from descend.schedules._lengths import in_steps, is_part, require_length
 
@@ -17,7 +18,7 @@ Rate = Number
 class Schedule:
     """What all schedules share."""
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         """The learning rate of step number `step` (from 0)."""
         raise NotImplementedError
 

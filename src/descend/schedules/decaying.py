@@ -1,9 +1,8 @@
 """Rates that need not know how long a descent is."""
 
 import dataclasses
-from typing import Any
 
-from descend._arrays import namespace
+from descend._arrays import Number, namespace
 from descend._hyperparameters import POSITIVE, fixed, require, require_whole, setting
 from descend._numbers import at_least, real
 from descend.errors import InputError
@@ -32,7 +31,7 @@ class Constant(Schedule):
             raise InputError("a learning rate is a number or a Schedule, not a function: "
                              "give it as the __call__ of a subclass of Schedule")
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         del step
         return self.value
 
@@ -57,7 +56,7 @@ class Step(Schedule):
         require(self, initial=POSITIVE, factor=POSITIVE)
         require_whole(self, every=1)
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         return self.initial * self.factor ** real(step // self.every)
 
 
@@ -85,7 +84,7 @@ class MultiStep(Schedule):
         require(self, initial=POSITIVE, factor=POSITIVE)
         require_ascending(self, "milestones")
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         if any(map(is_part, self.milestones)):
             raise InputError(f"{self} does not know its length: give milestones in steps, or a budget in steps "
                              "or epochs")
@@ -120,7 +119,7 @@ class Factor(Schedule):
         require(self, initial=POSITIVE, factor=POSITIVE, floor=POSITIVE)
         require_whole(self, every=1)
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         return at_least(self.initial * self.factor ** real(step // self.every), self.floor)
 
 
@@ -143,7 +142,7 @@ class Exponential(Schedule):
     def __post_init__(self) -> None:
         require(self, initial=POSITIVE, decay=POSITIVE)
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         exponent = -self.decay * real(step)
         return self.initial * namespace(exponent).exp(exponent)
 
@@ -166,7 +165,7 @@ class InverseTime(Schedule):
     def __post_init__(self) -> None:
         require(self, initial=POSITIVE, decay=POSITIVE)
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         return self.initial / (1 + self.decay * real(step))
 
 
@@ -188,5 +187,5 @@ class SquareRoot(Schedule):
     def __post_init__(self) -> None:
         require(self, initial=POSITIVE, decay=POSITIVE)
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         return self.initial / (1 + self.decay * real(step)) ** 0.5

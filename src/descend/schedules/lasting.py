@@ -1,8 +1,7 @@
 """Rates that end at a step: that of the descent, if it is left open."""
 
-from typing import Any
 
-from descend._arrays import namespace
+from descend._arrays import Number, namespace
 from descend._hyperparameters import POSITIVE, fixed, require, require_choice, setting
 from descend._numbers import mix, ramp, smooth, warmed
 from descend.schedules._lengths import in_steps
@@ -35,7 +34,7 @@ class Cosine(Lasting):
         require(self, initial=POSITIVE, final=POSITIVE)
         self.require_room()
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         steps = self.known_length()
         warmup = in_steps(self.warmup, steps)
         return warmed(mix(self.initial, self.final, smooth(ramp(step - warmup, steps - warmup))), step, warmup)
@@ -68,7 +67,7 @@ class Polynomial(Lasting):
         require(self, initial=POSITIVE, power=POSITIVE, final=POSITIVE)
         self.require_room()
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         steps = self.known_length()
         warmup = in_steps(self.warmup, steps)
         left = (1 - ramp(step - warmup, steps - warmup)) ** self.power
@@ -116,7 +115,7 @@ class OneCycle(Lasting):
         require_choice(self, "shape", SHAPES)
         self.require_room()
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         steps, first, last = self.known_length(), self.peak / self.div, self.peak / self.div_final
         rise, fall = in_steps(self.rise, steps), in_steps(self.fall or 0, steps)
         goals = [(rise, self.peak), (fall, first), (steps - rise - fall, last)]
@@ -166,7 +165,7 @@ class WarmupStableDecay(Lasting):
         require_choice(self, "shape", DECAYS)
         self.require_room()
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         steps = self.known_length()
         decay = in_steps(self.decay, steps)
         left = DECAYS[self.shape](ramp(step - (steps - decay), decay))

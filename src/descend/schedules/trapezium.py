@@ -1,7 +1,7 @@
 """The schedule of a descent whose rate was found: its lengths are numbers, so that they may change, too."""
 
-from typing import Any
 
+from descend._arrays import Number
 from descend._hyperparameters import setting
 from descend._numbers import mix, ramp, real
 from descend.schedules._schedule import Rate, Schedule
@@ -15,6 +15,6 @@ class Trapezium(Schedule):
     rise: Rate
     steps: Rate
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         risen = ramp(step + 1, self.rise)
         return self.peak * risen * mix(1.0, 0.0, ramp(real(step) - self.rise, self.steps - self.rise))

@@ -58,7 +58,7 @@ class Planned(Source, Protocol):
     def plan(self, cursor: Cursor, params: Tree) -> Plan:
         """The next draws, at least one."""
 
-    def take(self, draw: Any, cursor: Cursor, params: Tree) -> tuple[Batch, Cursor]:
+    def take(self, draw: Tree, cursor: Cursor, params: Tree) -> tuple[Batch, Cursor]:
         """The batch of one draw of a plan, and the cursor as it is while the plan lasts."""
 
     def after(self, cursor: Cursor, draws: jax.Array) -> Cursor:
@@ -92,7 +92,7 @@ class Fed(Protocol):
     def feed(self, cursor: Cursor, params: Tree, most: int) -> Feed:
         """The next draws: at least one, and at most so many."""
 
-    def batch(self, draw: Any) -> Batch:
+    def batch(self, draw: Tree) -> Batch:
         """The batch of one draw; pure and traceable."""
 
 

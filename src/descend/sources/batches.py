@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend._arrays import namespace
+from descend._arrays import Array, namespace
 from descend._shuffle import permuted, round_keys, seed_of
 from descend._tree import Tree
 from descend.errors import InputError
@@ -69,7 +69,7 @@ class MiniBatches:
         draws[:count] = next_examples(cursor, count * size, length, self.shuffle).reshape(count, size)
         return Feed(draws, count, lambda made: place_after(cursor, made * size, length))
 
-    def batch(self, draw: Any) -> Batch:
+    def batch(self, draw: Tree) -> Batch:
         """The examples with these numbers."""
         return jax.tree.map(lambda array: rows(jnp.asarray(array), draw), self.data)
 
@@ -145,7 +145,7 @@ def _next_on_host(seed: int, epoch: int, position: int, count: int, length: int,
     return numbers
 
 
-def place_after(place: Place, count: Any, length: int) -> Place:
+def place_after(place: Place, count: int | Array, length: int) -> Place:
     """The place `count` examples further."""
     if namespace(place.position) is np:
         later, position = divmod(int(place.position) + int(count), length)
@@ -155,7 +155,7 @@ def place_after(place: Place, count: Any, length: int) -> Place:
     return Place(place.seed, place.epoch + epochs, end - epochs * jnp.uint32(length))
 
 
-def rows(array: jax.Array, index: Any) -> jax.Array:
+def rows(array: jax.Array, index: Array) -> jax.Array:
     """The rows of an array by number, without the bounds check that the numbers have no need of.
 
     A kernel that gathers many rows is split over threads on a CPU, which costs more than it saves: hence few at a time.

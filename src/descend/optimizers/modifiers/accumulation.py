@@ -65,7 +65,7 @@ class Accumulate(Modifier):
             "gradient": jax.tree.map(lambda p: namespace(p).zeros_like(p, dtype=wide_dtype(p)), params),
         }
 
-    def step(self, grads: Tree, inner: Any, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
+    def step(self, grads: Tree, inner: Tree, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
         refuse_other_structure(grads, own["gradient"], "the gradients before them")
         weight = as_scalar(self._weight(extra), own["weight"])
         value = extra.get("value")

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import Array, as_scalar, namespace
 from descend._hyperparameters import POSITIVE, is_known_scalar, require
 from descend._tree import Tree
 from descend.errors import InputError
@@ -34,7 +34,7 @@ class _Clip(Modifier):
     def own_start(self, params: Tree) -> Own:
         return {"clip_rate": scalar(params, 0.0, "float32")}
 
-    def step(self, grads: Tree, inner: Any, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
+    def step(self, grads: Tree, inner: Tree, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
         treedef: Any = jax.tree.structure(grads)
         clipped, share = self.clipped(jax.tree.leaves(grads), jax.tree.leaves(params))
         updates, inner = self.rule.update(treedef.unflatten(clipped), inner, params, **extra)
@@ -141,13 +141,13 @@ class AdaptiveClip(_Clip):
         pairs = [self._unitwise(g, p) for g, p in zip(grads, params, strict=True)]
         return [g for g, _ in pairs], _share([beyond for _, beyond in pairs])
 
-    def _unitwise(self, g: Any, p: Any) -> tuple[Any, Any]:
+    def _unitwise(self, g: Array, p: Array) -> tuple[Any, Any]:
         xp, size = namespace(g), self._norms(g)
         allowed = as_scalar(self.limit, g) * xp.clip(self._norms(p), as_scalar(self.eps, p), None)
         beyond = size > allowed
         return xp.where(beyond, g * (allowed / xp.where(beyond, size, 1)), g), beyond
 
-    def _norms(self, x: Any) -> Any:
+    def _norms(self, x: Array) -> Any:
         """The norm of each unit, along axes that are kept."""
         axes = tuple(range(x.ndim)) if x.ndim <= 1 else tuple(set(range(x.ndim)) - {self.unit_axis % x.ndim})
         xp = namespace(x)

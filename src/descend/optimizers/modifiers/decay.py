@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from descend._arrays import as_scalar
+from descend._arrays import Array, as_scalar
 from descend._hyperparameters import POSITIVE, require
 from descend._paths import Patterns, matches, refuse_unmatched
 from descend._tree import Tree, named_leaves, path_name
@@ -53,7 +53,7 @@ class WeightDecay(Modifier):
         refuse_unmatched("WeightDecay", self.where, named_leaves(params))
         return super().init(params)
 
-    def step(self, grads: Tree, inner: Any, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
+    def step(self, grads: Tree, inner: Tree, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
         if not self.decoupled:
             return *self.rule.update(self._plus(grads, params, lambda _: self.decay), inner, params, **extra), own
         updates, inner = self.rule.update(grads, inner, params, **extra)
@@ -72,7 +72,7 @@ class WeightDecay(Modifier):
     def _plus(self, tree: Tree, params: Tree, factor: Callable[[str], Any]) -> Tree:
         """`tree + factor · params`, for the parameters that decay."""
 
-        def decayed(path: tuple[Any, ...], leaf: Any, p: Any) -> Any:
+        def decayed(path: tuple[Any, ...], leaf: Any, p: Array) -> Any:
             name = path_name(path)
             if not matches(self.where, name) or (by := factor(name)) is None:
                 return leaf

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from descend._arrays import namespace
+from descend._arrays import Array, namespace
 from descend._control import select, unmoved
 from descend._tree import Tree
 from descend.errors import InputError
@@ -45,7 +45,7 @@ class SkipNonfinite(Modifier):
     def own_start(self, params: Tree) -> Own:
         return {"skipped": scalar(params, 0, "int32"), "in_a_row": scalar(params, 0, "int32")}
 
-    def step(self, grads: Tree, inner: Any, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
+    def step(self, grads: Tree, inner: Tree, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
         # Numbers that are not finite are what this is here for: no warning.
         with np.errstate(all="ignore"):
             updates, after = self.rule.update(grads, inner, params, **extra)
@@ -62,7 +62,7 @@ class SkipNonfinite(Modifier):
     def skipped_update(self, state: ModifierState) -> Any:
         return self._passes_over(state.own["in_a_row"])
 
-    def _passes_over(self, in_a_row: Any) -> Any:
+    def _passes_over(self, in_a_row: Array) -> Any:
         """Whether the last of so many steps that were not finite is not made."""
         return (in_a_row > 0) if self.limit is None else (in_a_row > 0) & (in_a_row <= self.limit)
 

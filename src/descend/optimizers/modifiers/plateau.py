@@ -5,7 +5,7 @@ from typing import Any
 import jax
 from jax.tree_util import GetAttrKey, tree_leaves_with_path
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import Array, as_scalar, namespace
 from descend._hyperparameters import FRACTION, POSITIVE, require, require_whole
 from descend._tree import Tree
 from descend.errors import InputError
@@ -70,7 +70,7 @@ class ReduceOnPlateau(Modifier):
             name: scalar(params, start, "int32") for name, start in counts.items()
         }
 
-    def step(self, grads: Tree, inner: Any, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
+    def step(self, grads: Tree, inner: Tree, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
         value = as_scalar(needed(self, extra, "value"), own["total"])
         updates, inner = self._slowed(own["scale"]).update(grads, inner, params, **extra)
         own = own | {"used": own["scale"], "total": own["total"] + value, "seen": own["seen"] + 1}
@@ -102,10 +102,10 @@ class ReduceOnPlateau(Modifier):
             "cooling": xp.where(reduces, self.cooldown, xp.clip(own["cooling"] - 1, 0, None)),
         }
 
-    def _slowed(self, scale: Any) -> Optimizer:
+    def _slowed(self, scale: Array) -> Optimizer:
         """The rule with its learning rates multiplied."""
 
-        def slow(path: tuple[Any, ...], node: Any) -> Any:
+        def slow(path: tuple[Any, ...], node: object) -> Any:
             if isinstance(node, Optimizer):
                 if has(self, "floor"):
                     raise InputError(f"ReduceOnPlateau: {type(node).__name__} has no learning rate that could be held "
@@ -124,7 +124,7 @@ class _Reduced(Schedule):
     scale: Rate
     floor: Number
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Array) -> Rate:
         rate = self.schedule(step)
         reduced = as_scalar(rate, self.scale) * self.scale
         xp = namespace(reduced)
@@ -138,15 +138,15 @@ class _Slowed(Optimizer):
     rule: Optimizer
     scale: Rate
 
-    def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, Any]:
+    def update(self, grads: Tree, state: Tree, params: Tree = None, **extra: Any) -> tuple[Tree, Any]:
         updates, state = self.rule.update(grads, state, params, **extra)
         return jax.tree.map(lambda u: u * as_scalar(self.scale, u), updates), state
 
-    def metrics(self, state: Any) -> dict[str, Any]:
+    def metrics(self, state: Tree) -> dict[str, Any]:
         return self.rule.metrics(state)
 
 
-def _is_leaf(node: Any) -> bool:
+def _is_leaf(node: object) -> bool:
     """Schedules, and optimizers in which there is no learning rate."""
     whole = isinstance(node, Optimizer) and not isinstance(node, Modifier | Partition)
     return isinstance(node, Schedule) or (whole and not any(RATE in path for path, _ in tree_leaves_with_path(node)))

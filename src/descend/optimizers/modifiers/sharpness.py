@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import Array, as_scalar, namespace
 from descend._hyperparameters import POSITIVE, require
 from descend._tree import Tree
 from descend.optimizers._modifier import Modifier, ModifierState, Own, Wrapped, scalar
@@ -57,7 +57,7 @@ class SAM(Modifier):
     def own_start(self, params: Tree) -> Own:
         return {"sharpness": scalar(params, 0.0)}
 
-    def step(self, grads: Tree, inner: Any, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
+    def step(self, grads: Tree, inner: Tree, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
         offset = self._offset(grads, params)
         value, there = needed(self, extra, "value_and_grad")(jax.tree.map(_plus, params, offset))
         known = extra | {name: _moved(extra[name], offset) for name in ("value_fn", "value_and_grad") if name in extra}
@@ -84,5 +84,5 @@ def _moved(function: Callable[[Tree], Any], offset: Tree) -> Callable[[Tree], An
     return lambda params: function(jax.tree.map(_plus, params, offset))
 
 
-def _plus(p: Any, e: Any) -> Any:
+def _plus(p: Array, e: Array) -> Any:
     return p + e
