@@ -15,6 +15,7 @@ from descend._tree import Tree
 
 def choose(condition: bool | Array, then: Callable[..., Any], otherwise: Callable[..., Any], *operands: Any) -> Any:
     """`then(*operands)` where the condition holds, else `otherwise(*operands)`; both give trees of one structure."""
+    # Only what is traced has no truth yet: then both are compiled.
     if isinstance(condition, jax.core.Tracer):
         return jax.lax.cond(condition, then, otherwise, *operands)
     return then(*operands) if condition else otherwise(*operands)

@@ -40,6 +40,7 @@ def training_curves(history: History, reason: Reason) -> "go.Figure":
             decades = np.log10(finite.max()) - np.log10(finite.min())
             # Within two decades, ticks at whole ones would hardly be any.
             ticks = {"dtick": 1, "exponentformat": "power"} if decades > 2 else {}
+            # Losses and norms fall by orders of magnitude: on a linear axis all but the first steps would be one line.
             figure.update_yaxes(type="log", minor={"ticks": "outside"}, **ticks, row=row, col=1)
     if checks:
         draw(1, "validation loss", checks["step"], checks["loss"], CHECKED)

@@ -15,6 +15,7 @@ def real(step: Number) -> Any:
 
 def ramp(since: Number, length: Number) -> Any:
     """0 until the beginning, 1 from `length` steps after it on, and a straight line between."""
+    # A stage of no length is a jump, and not 0/0.
     if isinstance(length, int) and length == 0:
         return real(since >= 0)
     part = real(since) / length
@@ -33,6 +34,7 @@ def mix(start: Number, end: Number, part: Number) -> Any:
 
 def warmed(rate: Number, step: Number, steps: int) -> Any:
     """The rate, after so many steps in which it rises linearly; the last of these has all of it."""
+    # Of the step after this one: the first has a rate above 0, and the last of the rise has all of it.
     return rate * namespace(step).clip(real(step + 1) / steps, None, 1.0) if steps else rate
 
 

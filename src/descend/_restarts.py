@@ -20,6 +20,7 @@ def from_several(descend_from: Callable[[Tree], Result], params: Tree, restarts:
     if not (isinstance(restarts, int | np.integer) and restarts > 0):
         raise InputError(f"restarts= is a number of descents, of at least 0, but is {restarts!r}")
     results = [descend_from(start) for start in starts(params, restarts, seed)]
+    # What ended at no minimum is taken only where all did so.
     best = min(results, key=lambda result: result.point.loss if result.point.is_minimum else np.inf)
     return replace(best, minima=distinct(results))
 

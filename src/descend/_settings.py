@@ -47,6 +47,7 @@ def budget_of(source: Any, epochs: float | None, steps: int | None, seconds: flo
             raise InputError("epochs= needs a source that knows its steps_per_epoch: give steps= or seconds= instead")
         # Rounded first, because 100 · 2.2 is a little more than 220.
         in_epochs = math.ceil(round(epochs * per_epoch, 6))
+        # Of two budgets in steps the smaller ends the descent, and lends the reason its words.
         if steps is None or in_epochs <= steps:
             return Budget(_countable(in_epochs), seconds, f"{epochs:g} epochs ({in_epochs:,} steps)")
     return Budget(_countable(steps), seconds, f"{steps} steps")
@@ -77,6 +78,7 @@ def rule_of(
     if setup.is_noiseless:
         return within(LBFGS()), None
     rate_search = RateSearch(steps, *_parameters_per_example(setup, steps), within)
+    # An outline of the rule, without its length: by it a checkpoint is known again.
     return dataclasses.replace(rate_search, steps=None, passes=math.inf).rule(USUAL_RATE), rate_search
 
 
@@ -154,6 +156,7 @@ def validation_of(validation: Any, descent: Descent) -> Validate | None:
 def _on_held_out(validation: Any, descent: Descent) -> Callable[..., Any]:
     """The loss on held-out data, without anything that is random in it."""
     held_out, _ = as_data(validation, "validation data")
+    # The same descent with another source, so that there is one way alone to call the loss.
     on_all = dataclasses.replace(descent, source=WholeSet(on_device(held_out)))
 
     def measure(params: Tree, state: Tree = None) -> tuple[Any, Any]:

@@ -23,7 +23,9 @@ def shuffled(position: Array, epoch: Array, seed: Number, length: int) -> Any:
 def round_keys(epoch: Array, seed: Number, length: int) -> Any:
     """The keys of an epoch's order: 32 random bits for each round, along the first axis."""
     xp = namespace(epoch)
+    # Hashed twice, so that seeds and epochs which are near each other have orders that are not.
     key = _mixed(xp.asarray(seed, dtype=xp.uint32) + _mixed(xp.asarray(epoch, dtype=xp.uint32)))
+    # Multiples of the golden ratio's bits are spread evenly over 32 bits: no two rounds have keys that are alike.
     numbers = np.arange(1, _rounds(length) + 1, dtype=np.uint64) * 0x9E3779B9 & 0xFFFFFFFF
     return _mixed(key[None] + xp.asarray(numbers.astype(np.uint32)).reshape(-1, *[1] * key.ndim))
 

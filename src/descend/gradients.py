@@ -90,6 +90,7 @@ def _difference(value: Callable[[Tree], Any], numbers: Tree, name: str, index: i
 
         return jax.tree_util.tree_map_with_path(move, numbers)
 
+    # In proportion to a large coordinate, beside which the step would else be rounding.
     h = STEP * max(1.0, abs(float(named_leaves(numbers)[name].ravel()[index])))
     return float(value(moved(h)) - value(moved(-h))) / (2 * h)
 
@@ -97,5 +98,7 @@ def _difference(value: Callable[[Tree], Any], numbers: Tree, name: str, index: i
 def _largest_error(differences: np.ndarray, chosen: np.ndarray, gradient: np.ndarray) -> float:
     if not np.isfinite(gradient).all():
         return math.inf
+    # Beside the root mean square as well: where a gradient is 0, its difference is rounding, and the ratio of both says
+    # nothing.
     scale = np.maximum(np.maximum(abs(differences), abs(chosen)), np.sqrt(np.mean(gradient**2)))
     return float(np.max(abs(differences - chosen) / np.maximum(scale, 1e-8), initial=0.0))

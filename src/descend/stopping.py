@@ -98,6 +98,7 @@ class Convergence:
 
     def met(self, slope: Slope) -> Any:
         """Whether it may have converged; traceable."""
+        # Two cheap signs. The first depends on units and the second on a model, so either only has the host look.
         is_flat = slope.norm <= self.norm * small(slope.norm.dtype) * slope.first
         return is_flat | (slope.fall <= self.fall * self.within(slope.loss.dtype) * abs(slope.loss))
 
@@ -183,6 +184,7 @@ class Best:
 
     def after(self, value: float, step: int, plateau: Plateau) -> "Best":
         """The best once `value` has been seen at `step`; a NaN never is."""
+        # The mark stays where the last improvement was, so that many small falls add up to one.
         margin = plateau.min_improvement * abs(self.mark) if math.isfinite(self.mark) else 0.0
         improved = value < self.mark - margin
         best, best_step = (value, step) if value < self.value else (self.value, self.step)

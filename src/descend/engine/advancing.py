@@ -133,8 +133,10 @@ def _in_a_loop(descent: Descent, state: State, draws: Tree, n: int, meanwhile: C
     meanwhile()
     steps, ended = int(made), int(status)
     columns = recorded.columns(steps)
+    # The last step should not have been made. Those before it are made again, from the state that is still there.
     if ended != RUNNING:
         steps -= 1
+        # The one thing to keep of it: as the first step of all, it may have told the first norm.
         first = after.guard.first_norm
         after = descent.run(loop, state, draws, np.int32(steps))[0]
         after = after._replace(guard=after.guard._replace(first_norm=first))

@@ -77,6 +77,7 @@ class Around:
         """That of the free parameters, a column at a time."""
         x, n = self.here, int(self.free.sum())
         rows = np.array([self.at(x, unit)[2][self.free] for unit in np.eye(len(x))[self.free]]).reshape(n, n)
+        # Symmetric but for rounding, which eigenvalues should not see.
         return (rows + rows.T) / 2
 
     def residuals(self) -> tuple[np.ndarray, np.ndarray]:
@@ -167,6 +168,7 @@ def directions(around: Around, gradient: np.ndarray) -> Directions | None:
     hessian, g = around.hessian(), gradient[around.free]
     if not np.isfinite(hessian).all():
         return None
+    # In units that make all parameters alike: else one that is steep hides all that are flat.
     units = _units(hessian)
     values, vectors = np.linalg.eigh(units[:, None] * hessian * units)
     ways = np.zeros((len(gradient), len(g)))

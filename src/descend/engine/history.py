@@ -42,6 +42,7 @@ class History:
         block = {"step": np.arange(trace.start, trace.start + len(trace)), **trace.columns}
         self._last = {name: column[-1:] for name, column in block.items()}
         self._keep(block)
+        # Rows are dropped from the past, too, so that all that are left are equally far apart.
         while self._rows > MAX_ROWS:
             self.stride *= 2
             blocks, self._blocks, self._rows = self._blocks, [], 0

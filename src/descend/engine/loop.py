@@ -119,27 +119,35 @@ def _planned(
 def one_step(descent: Descent, state: State, batch: Batch) -> tuple[State, jax.Array, Entry]:
     """θ ← θ + u(∇J(θ)); the reason not to have done so, if there is one; and the step's entry in the trace."""
     params, guard, rule = state.params, state.guard, descent.optimizer
+    # 1. What is random in this step has a key of its own, split off from that of the steps to come.
     given, key = state.carried.for_a_step()
     (loss, changed, aux), grads = descent.value_and_grad(params, batch, given)
     extra = {"value": loss, "aux": aux, **descent.functions(batch, given)}
     updates, optimizer = rule.update(grads, state.optimizer, params, **extra)
+    # 2. A line search is judged where it stands. Its trial may be anywhere, and so high that the loss there says
+    # nothing.
     stand, loss, grads = rule.accepted_iterate(state.optimizer, Iterate(params, loss, grads))
     # Where a descent may end for its gradient, it must not be for squares that are beyond the range of its dtype.
     grad_norm, update_norm = (norm if descent.stop is None else scaled_norm)(grads), norm(updates)
     finite = jnp.isfinite(loss) & jnp.isfinite(grad_norm) & jnp.isfinite(update_norm)
+    # 3. Nothing that is not finite may reach the parameters. A rule that left the update out has seen to it itself.
     allowed = finite | (rule.skipped_update(optimizer) & jnp.isfinite(update_norm))
     status = jnp.where(allowed, RUNNING, NONFINITE).astype(jnp.int32)
     moved = jax.tree.map(jnp.add, params, updates)
+    # 4. Where it is skipped, neither the rule's memory nor the loss's state may keep what was not finite.
     if descent.skip_nonfinite:
         before = (params, state.optimizer, given.state)
         moved, optimizer, changed = _where(allowed, (moved, optimizer, changed), before)
         guard = guard._replace(skipped=guard.skipped + ~allowed)
         status = jnp.zeros((), jnp.int32)
     if descent.stop is not None:
+        # 5. The first finite gradient is what all later ones are measured by.
         first = jnp.where(jnp.isnan(guard.first_norm) & finite, grad_norm, guard.first_norm)
         guard = guard._replace(first_norm=first)
         slope = Slope(grad_norm, first, loss, rule.expected_fall(state.optimizer))
+        # 6. Tested before the update counts: the parameters that are returned are those that passed.
         status = jnp.where(finite & descent.stop.met(slope), CONVERGED, status).astype(jnp.int32)
+    # Known to be False as it is traced, but for searches: for the others nothing is compiled.
     if (stalled := rule.stalled(state.optimizer)) is not False:
         status = jnp.where(finite & stalled & (status == RUNNING), STALLED, status).astype(jnp.int32)
     measured = {"loss": loss, "gradient_norm": grad_norm, "update_norm": update_norm}

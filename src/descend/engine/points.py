@@ -80,7 +80,10 @@ def _unknown(why: str, loss: float = math.nan) -> Point:
 
 def _told(look: "_Look", found: Directions, nothing: float, zero: float) -> Point:
     """The kind of point, once the loss was looked at around it."""
+    # 1. Where nothing curves upwards, the model does not tell how far to look: at several distances, and between
+    # directions.
     look.far(np.hstack([found.downwards, _mixed(found.flat)]))
+    # 2. Where it tells of a change, look where that must show above the noise: are the derivatives those of this loss?
     look.as_far_as(found.downwards, -found.downward, 100 * (look.noise + nothing), look.sizes_or_1)
     look.as_far_as(found.upwards, found.upward, 100 * (look.noise + nothing), PROBE_DISTANCES[-1] * look.sizes)
     fall, value = max(found.fall, look.fall), f"the loss, {look.value:.6g},"

@@ -52,6 +52,8 @@ class Programs:
         leaves, treedef, kinds = _taken(descent, args)
         key = (function, treedef, kinds)
         if key not in self._known:
+            # Looked at twice: before the lock, as it mostly is there; and within, as another thread may have compiled
+            # it meanwhile.
             with self._lock:
                 if key not in self._known:
                     self._known[key] = _compiled(function, descent.loss, treedef, leaves, kinds)

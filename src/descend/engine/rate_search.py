@@ -122,6 +122,7 @@ class RateSearch:
 
         `tell`: is told before trials how many were made, and of how many at most.
         """
+        # Rounds, each of trials twice as long as those before, until one is seen to learn, or they have cost enough.
         steps, taken, made = self.steps_each, 0, 0
         while True:
             start, trials = self._round(run, steps, is_over, partial(_told, tell, made))
@@ -212,6 +213,7 @@ def rate_of(trials: list[Trial], start: float) -> float:
     if math.isinf(best):
         return min(trial.rate for trial in trials) / 10
     gained, left = NEARLY_AS_GOOD
+    # By the stricter of both: where much was gained, 3 % of that may be many times the loss that is left.
     close = best + min(gained * (start - best), left * abs(best))
     nearly = [trial.rate for trial in trials if trial.loss <= close]
     nearest = min(nearly, key=lambda rate: abs(math.log(rate / USUAL_RATE)), default=USUAL_RATE)

@@ -84,6 +84,8 @@ class TrainState:
         try:
             write_arrays(path, self._arrays(), facts, _older(path))
         except OSError as error:
+            # A full disk ends no training that has a checkpoint to go on from. One that never had any would lose all at
+            # its end.
             told = f"the checkpoint {path} could not be written ({error.strerror})"
             if self.saved is None and not over:
                 raise InputError(f"{told}, nor any before: make room on the disk, or name another file") from None
@@ -131,6 +133,7 @@ class TrainState:
 
     def _refuse_another(self, path: Path, theirs: Mapping[str, Any]) -> None:
         mine = self.identity
+        # All that differs is told at once, as what is mended one by one is tried again each time.
         differences = [f"{name} was {was}, and is {mine.get(name)}" for name, was in theirs.items()
                        if was != mine.get(name)]
         if differences:

@@ -77,6 +77,7 @@ class HostLoop(Timed):
         with precision(self.run.state.params):
             self._prepare()
             last, end = self.run.step + steps, time.perf_counter() + seconds
+            # The clock is looked at between dispatches alone: it decides how many steps they have, and no number.
             while self.reason is None and self.run.step < last and (left := end - time.perf_counter()) > 0:
                 self._dispatch(last, min(left, self._left()))
             self._conclude()

@@ -26,6 +26,7 @@ class External(Optimizer):
         return jax.jit(self.transformation.init)(params)
 
     def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, Any]:
+        # Optax passes extra arguments to those alone that say they take some; the others would refuse them.
         kinds = {parameter.kind for parameter in inspect.signature(self.transformation.update).parameters.values()}
         if inspect.Parameter.VAR_KEYWORD not in kinds:
             return self.transformation.update(grads, state, params)

@@ -32,6 +32,7 @@ def zeros_along(x: Array, axis: int) -> Any:
 
 def applied(matrix: Array, x: Array, axis: int) -> Any:
     """A matrix times each of the array's vectors along an axis."""
+    # Along the last axis it is one product on the array as it lies, without a transposition.
     if axis == len(x.shape) - 1:
         return x @ transposed(matrix)
     xp = namespace(x)

@@ -73,14 +73,20 @@ class LineSearch:
         """
         xp = namespace(slope)
         finite = xp.isfinite(rise) & xp.isfinite(slope)
+        # 1. ψ at the trial. What is not finite counts as infinitely high: the trial was too long.
         psi = Sample(line.trial, xp.where(finite, rise - self.decrease * line.trial * line.slope, float("inf")),
                      slope - self.decrease * line.slope)
+        # 2. Will it do? Values decide or, where rounding hides them, slopes.
         good = self.accepts(psi.value <= 0, over <= noise, slope, line.slope)
+        # 3. If not: what was learnt, and the next length.
         later = self.narrowed(line, psi, noise)._replace(trials=line.trials + 1)
         low, high = later.low, later.high
+        # 4. The end of the search: a bracket of nothing, the longest length is still downhill, or no trials are left.
         tiny = later.bracketed & (abs(high.step - low.step) <= 4 * xp.finfo(slope.dtype).eps * abs(low.step))
         at_the_limit = (line.trial >= line.limit) & (later.trial > line.limit)
         spent = (later.trials >= self.trials) | tiny | at_the_limit
+        # 5. Then the best so far will do, if it lowered the loss. The search goes back there once more, because nobody
+        # kept the gradient.
         useful = spent & (low.value < 0)
         good = good | line.settling | (useful & (low.step == line.trial))
         settles = useful & ~line.settling
@@ -137,6 +143,8 @@ class StrongWolfe(LineSearch):
 
     def narrowed(self, line: Line, trial: Sample, noise: Array) -> Line:
         xp, low, high = namespace(trial.step), line.low, line.high
+        # Their updating rules: a higher trial ends the bracket (U1); where the slope has turned, the old best ends it
+        # (U3); else the trial is just the new best (U2). A negation, so that what is no number counts as higher.
         higher = ~(trial.value - low.value <= noise)
         turned = ~higher & (trial.slope * (low.step - trial.step) < 0)
         step = _interpolated(line, trial, higher, turned, noise)
@@ -144,6 +152,7 @@ class StrongWolfe(LineSearch):
         low = _where(higher, low, trial)
         bracketed = line.bracketed | higher | turned
         width = xp.where(bracketed, abs(high.step - low.step), float("inf"))
+        # Two trials must narrow the bracket by a third. Interpolation alone may creep towards one end for ever.
         inside = _inside(low, high, trial, step, width > 0.66 * line.widths[1])
         return line._replace(
             trial=xp.where(bracketed, inside, _outside(line, trial, step)), low=low, high=high, bracketed=bracketed,
@@ -172,11 +181,14 @@ def _outside(line: Line, trial: Sample, step: Array) -> Any:
 def _interpolated(line: Line, trial: Sample, higher: Array, turned: Array, noise: Array) -> Any:
     """Moré and Thuente's four cases: where a minimum is likely, from the best sample, the trial and the far end."""
     xp, low, high = namespace(trial.step), line.low, line.high
+    # Where the values cannot be told apart a cubic would fit their noise: the slopes alone give the secant.
     secant = trial.step + (low.step - trial.step) * trial.slope / (trial.slope - low.slope)
     cubic = xp.where(abs(trial.value - low.value) <= noise, secant, _cubic(low, trial))
     quadratic = _quadratic(low, trial)
+    # Higher than before: the cubic if it is nearer to the best, else half-way from it to the parabola.
     nearer_low = abs(cubic - low.step) < abs(quadratic - low.step)
     when_higher = xp.where(nearer_low, cubic, (cubic + quadratic) / 2)
+    # The slope has turned: a minimum lies between, and the longer of both steps is less timid.
     farther = abs(cubic - trial.step) > abs(secant - trial.step)
     when_turned = xp.where(farther, cubic, secant)
     # Downhill still. The slope is less than before: a minimum ahead is foretold by the secant, and maybe by the cubic.
@@ -207,6 +219,7 @@ def _cubic(a: Sample, b: Sample) -> Any:
     # As the cubic from 0 at `a` to 1 at `b` has them.
     rise, start, end = b.value - a.value, a.slope * gap, b.slope * gap
     mean = start + end - 3 * rise
+    # No number where the cubic has no minimum; whoever asked has another point for that case.
     root = namespace(gap).sqrt(mean * mean - start * end)
     return b.step - gap * (end + root - mean) / (end - start + 2 * root)
 

@@ -65,6 +65,8 @@ def _update(method: Callable[..., Any]) -> Callable[..., Any]:
         moved, after = [], []
         for u, m, p, like in zip(treedef.flatten_up_to(updates), masters, before, jax.tree.leaves(base), strict=True):
             new = None if m is None else m + u
+            # How the rounding moves, and not the update itself: most are less than half of a rounding unit, and would
+            # be lost.
             moved.append(u if m is None else _narrow(new, like) - (_narrow(m, like) if p is None else p))
             after.append(new)
         return treedef.unflatten(moved), Mastered(treedef.unflatten(after), inner)

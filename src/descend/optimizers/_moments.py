@@ -27,6 +27,8 @@ class Moments(Rule):
 
     def averaged(self, g: Array, m: Array, v: Array) -> tuple[Any, Any]:
         """Both averages, one gradient later."""
+        # The paper's lines for both, biased as they begin at zero. The corrections are scalars, and applied where they
+        # are used.
         return self.beta1 * m + (1 - self.beta1) * g, self.beta2 * v + (1 - self.beta2) * g * g
 
     @once
@@ -65,6 +67,8 @@ class Decoupled(Rule):
         self, g: Array, p: Array, slots: Slots, t: Array, lr: Array, *args: Any, **shared: Any
     ) -> tuple[Any, Slots]:
         update, slots = super().update_parameter(g, p, slots, t, lr, *args, **shared)
+        # Disputed: the paper multiplies λ by the schedule's factor, but not by the learning rate. PyTorch, Optax and
+        # Keras multiply by both, and so does this.
         return update - (lr * self.weight_decay) * p, slots
 
     def metrics(self, state: Tree) -> dict[str, Any]:

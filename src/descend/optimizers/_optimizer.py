@@ -38,6 +38,8 @@ class Optimizer:
     solves_equations: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
+        # Wrapped where they are defined, so that the outermost optimizer alone meets half precision: it hands float32
+        # on.
         for name in METHODS:
             if name in vars(cls):
                 setattr(cls, name, with_masters(name, vars(cls)[name]))
@@ -175,6 +177,7 @@ def suited(optimizer: Kind, params: list[Any]) -> Kind:
 
 def changed(optimizer: Kind, attributes: dict[str, Any]) -> Kind:
     """A copy with other attributes, unchecked: `dataclasses.replace` for use within a step."""
+    # Past the constructor, whose checks look at values, which a traced number does not have.
     made = object.__new__(type(optimizer))
     vars(made).update(vars(optimizer) | attributes)
     return made

@@ -53,6 +53,7 @@ class Partition(Optimizer):
         # A part that stays needs no gradients, so `None` will do.
         refuse_other_structure(params, grads, "parameters")
         rules = self._rules(state)
+        # Updates of −0 to begin with: what no part steps stays as it is, bit for bit.
         updates, states = unmoved(params), {}
         for part, rule in rules.items():
             own = _on_part(extra, self, part, params)
@@ -71,6 +72,7 @@ class Partition(Optimizer):
         read: dict[str, Any] = {}
         for part, rule in self._rules(state).items():
             own = rule.metrics(state.parts[part])
+            # Without a part's name, a metric is that of the first part which has it.
             read = own | read if read else dict(own)
             read |= {f"{name}/{part}": value for name, value in own.items()}
         return read

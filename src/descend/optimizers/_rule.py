@@ -105,13 +105,18 @@ class Rule(Optimizer):
         columns = self._columns(grads, state)
         gradients = jax.tree.leaves(grads)
         leaves = list(zip(gradients, jax.tree.leaves(params), columns, strict=True))
+        # Schedules count steps from 0, papers and their corrections from 1.
         lr, t = as_schedule(self.learning_rate)(state.count), state.count + 1
         own = suited(self, gradients)
+        # A copy that keeps what is calculated `once`. On the rule itself, results would outlive the step, and other
+        # threads would see them.
         known = changed(own, {KNOWN: {}})
         updates, stepped, shared = known._update_what_is_there(leaves, state.shared | self.extra_scalars(extra), t, lr)
         if own is not self:
             # Settings that are arrays promote arrays of half precision: back to their own dtype.
             updates, stepped = jax.tree.map(as_scalar, (updates, stepped), (gradients, columns))
+        # Broadcasting would hide that a state is of other parameters: its arrays would grow, and the numbers be
+        # nonsense.
         refuse_other_shapes(type(self).__name__, columns, stepped)
         treedef: Any = jax.tree.structure(grads)
         slots = {name: treedef.unflatten([new[i] for new in stepped]) for i, name in enumerate(self.slots)}
@@ -124,6 +129,8 @@ class Rule(Optimizer):
         shared = self.reduce(leaves, shared, t, lr)
         updates, slots, scalars = [], [], {}
         for g, p, remembered in leaves:
+            # Scalars are made once for each dtype, not for each array: every one of them is an operation more to
+            # compile.
             kind = namespace(g), g.dtype
             if kind not in scalars:
                 by_name = {name: as_scalar(value, g) for name, value in shared.items()}
@@ -138,6 +145,7 @@ class Rule(Optimizer):
         self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number
     ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
         """`update_parameters` for the arrays that have elements; there is nothing to step in those that have none."""
+        # A mean over no elements is 0/0, and some functions refuse arrays without any.
         there = [leaf for leaf in leaves if math.prod(leaf[0].shape)]
         if not there:
             return [g for g, _, _ in leaves], [slots for _, _, slots in leaves], shared
@@ -149,6 +157,7 @@ class Rule(Optimizer):
         return [u for u, _ in each], [new for _, new in each], shared
 
     def metrics(self, state: RuleState) -> dict[str, Any]:
+        # The last step was made with the count before it. Before the first step, the first step's rate is told.
         last = namespace(state.count).clip(state.count - 1, 0, None)
         return {"learning_rate": as_schedule(self.learning_rate)(last)}
 

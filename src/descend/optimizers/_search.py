@@ -133,13 +133,16 @@ class Search(Optimizer):
         with np.errstate(all="ignore"):
             there = Iterate(params, as_scalar(value, state.records.scale), grads)
             state = suited(self, jax.tree.leaves(params))._after(there, state, extra)
+            # From the accepted iterate, not from the trial: so the rounding of trials does not add up.
             target = self.feasible(plus(state.here.params, state.line.trial, state.direction))
             return jax.tree.map(lambda x, p: _finite(_finite(x) - p), target, params), state
 
     def _after(self, there: Iterate, state: SearchState, extra: dict[str, Any]) -> SearchState:
         """The state after the evaluation at `there`."""
+        # 1. The scale is that of the first gradient, for good: what is remembered in other units would be worthless.
         scale = namespace(there.value).where(state.accepted == 0, 1 / largest(there.grads), state.records.scale)
         state = state._replace(records=state.records._replace(scale=scale))
+        # 2. Judge the trial.
         verdict, line = self._judged(there, state)
         accepted, failed = verdict == ACCEPTED, verdict == FAILED
         # `where` copies, so that a caller may move its parameters in place.
@@ -148,11 +151,13 @@ class Search(Optimizer):
             memory=self.remembering(state, there, accepted),
             records=where(accepted, _recorded(state, there), state.records),
         )
+        # 3. From a new point, or after a failure, set out anew; else go on along the line.
         direction, steepest, line, stalled = choose(
             accepted | failed,
             lambda: self._set_out(state, after, accepted, extra),
             lambda: (state.direction, state.steepest, line, state.stalled),
         )
+        # 4. Where the direction is the gradient alone, what was remembered has misled, or is none.
         memory = self.forgetting(after.memory, steepest)
         return after._replace(direction=direction, steepest=steepest, line=line, memory=memory, stalled=stalled)
 
@@ -176,11 +181,13 @@ class Search(Optimizer):
             accepted, lambda: self.ahead(before, state.here, state.memory, extra),
             lambda: (downhill, before.steepest | True),
         )
+        # A negation, so that a slope that is no number fails, too.
         fails = ~(inner(gradient, direction) < 0)
         direction, steepest = where(fails, downhill, direction), steepest | fails
         slope, unit = inner(gradient, direction), records.scale * records.moved / tree_norm(gradient)
         trial = xp.where(accepted & ~fails, self.first_trial(before, slope, steepest, unit), unit)
         hopeless = ~((slope < 0) & (trial > 0) & xp.isfinite(trial))
+        # Along the negative gradient every smooth loss falls. Where even that search failed, only rounding is left.
         stalled = hopeless | (~accepted & before.steepest) | (records.idle >= MAX_IDLE)
         line = self.line_search.begin(slope, xp.where(stalled, 0, trial), self.farthest(state.here, direction))
         return direction, steepest, line._replace(settling=stalled), stalled

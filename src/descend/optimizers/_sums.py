@@ -33,6 +33,7 @@ def as_sum(value: Number, xs: Arrays) -> Any:
 
 def ratio(x: Array, y: Array) -> Any:
     """`x / y`, and 0 where `y` is 0, without ever dividing by it."""
+    # Not a choice after the division: NumPy would warn of it, and its derivative be no number.
     return x * (y != 0) / (y + (y == 0))
 
 

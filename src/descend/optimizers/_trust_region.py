@@ -105,16 +105,22 @@ class TrustRegion(Optimizer):
     def _after(self, there: Iterate, state: RegionState, extra: dict[str, Any]) -> RegionState:
         """The state after the evaluation at `there`, the trial."""
         first = state.accepted == 0
+        # 1. How true was the model? The first point has none to judge, and is accepted.
         ratio = self._ratio(there, state)
         accepted = first | (ratio > MIN_RATIO)
+        # 2. The radius, from trials that are refused, too.
         radius = self._next_radius(state, ratio)
         here = where(accepted, there, state.here)
+        # 3. A new model at a new point alone, as it is what costs.
         model = choose(accepted, lambda: self.model_at(there, state.model, extra), lambda: state.model)
+        # 4. The first radius is a length in the model's units, which are not known before there is a model.
         start = as_scalar(self.radius, radius) * self.length_of_start(model, here.params)
         radius = jnp.where(first, jnp.where(start > 0, start, as_scalar(self.radius, radius)), radius)
+        # 5. The next trial.
         trial = self.step_in(model, here, radius, extra)
         better = accepted & ((there.value < state.lowest) | first)
         idle = jnp.where(better, 0, state.idle + accepted)
+        # 6. It stalls where the model expects no fall, a step is lost in rounding, or many have brought nothing.
         tiny = trial.length <= jnp.finfo(radius.dtype).eps * self.length_of_start(model, here.params)
         stalled = ~(trial.fall > 0) | ~(radius > 0) | (~first & tiny) | (idle >= MAX_IDLE)
         trial = trial._replace(step=jax.tree.map(lambda p: jnp.where(stalled, 0, p), trial.step))
@@ -126,6 +132,7 @@ class TrustRegion(Optimizer):
         here, trial = state.here, state.trial
         epsilon = jnp.finfo(there.value.dtype).eps
         fall = here.value - there.value
+        # Near the minimum both falls are rounding, and their ratio is chance. The slopes at both ends still tell.
         noise = 10 * epsilon * abs(here.value)
         same = (abs(fall) <= noise) & (trial.fall <= noise)
         by_slopes = -(inner(here.grads, trial.step) + inner(there.grads, trial.step)) / 2
@@ -136,6 +143,8 @@ class TrustRegion(Optimizer):
     def _next_radius(self, state: RegionState, ratio: jax.Array) -> Any:
         """The radius after a trial. From a point that is not finite it shrinks by more."""
         length, radius = state.trial.length, state.radius
+        # By the step, not by the radius: after a step well inside, a somewhat smaller radius would give the same one
+        # again.
         shrunk = jnp.where(jnp.isfinite(ratio), length / 4, length / 10)
         at_the_radius = length > 0.9 * radius
         grown = jnp.where(at_the_radius, 2 * radius, radius)

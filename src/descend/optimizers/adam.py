@@ -42,12 +42,14 @@ class Adam(Moments):
     def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         m, v = self.averaged(g, *slots)
         first, second = self.corrections(t)
+        # m̂ and v̂ are never made as arrays: their corrections are scalars, which cost a product each.
         return -(lr / first) * m / self.root(v, second), (m, v)
 
     def root(self, v: Array, correction: Number) -> Any:
         v_hat = v * (1 / correction)
         if has(self, "eps_root"):
             v_hat = v_hat + self.eps_root
+        # ε̂ is added to √v before its correction. Beside √v̂ that is ε̂ / √(1 − β₂ᵗ), which is large at first.
         return namespace(v).sqrt(v_hat) + (self.eps / correction**0.5 if self.eps_hat else self.eps)
 
 
@@ -103,6 +105,7 @@ class NAdam(Adam):
 
     def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
         product = shared["momentum_product"]
+        # A running product, because μ changes from step to step and is no power.
         return {"momentum_product": product * self.momentum(as_scalar(t, product))}
 
     @once
@@ -119,6 +122,7 @@ class NAdam(Adam):
     ) -> tuple[Any, Slots]:
         m, v = self.averaged(g, *slots)
         product, now, ahead = shared["momentum_product"], self.momentum(t), self._momentum_ahead(t)
+        # The mean is corrected by the product that the next step will have, the gradient by this step's.
         of_mean = lr * ahead / (1 - product * ahead)
         of_gradient = lr * (1 - now) / (1 - product)
         return -(of_mean * m + of_gradient * g) / self.root(v, self.corrections(t)[1]), (m, v)
@@ -179,6 +183,7 @@ class RAdam(Adam):
     def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         m, v = self.averaged(g, *slots)
         first, second = self.corrections(t)
+        # Both branches are computed and one is chosen, because t is traced. Where r is 0, nothing is divided.
         r = self.rectification(t)
         return -(lr / first) * m * namespace(g).where(r > 0, r / self.root(v, second), 1.0), (m, v)
 
@@ -191,6 +196,7 @@ class RAdam(Adam):
     def rectification(self, t: Array) -> Any:
         """rₜ; 0 while ρₜ is not above the threshold."""
         longest = 2 / (1 - self.beta2) - 1
+        # An average that is too short, β₂ ≤ ⅔ for a threshold of 5, never sees enough: it is momentum alone for good.
         never = longest <= self.threshold
         if not is_array(never):
             return 0.0 * t if never else self._rectification(t, longest)
@@ -217,6 +223,7 @@ def averaged_over(beta: Number, t: Array) -> Any:
     y = a / 2 * t
     xp = namespace(y)
     rest = longest - 2 / a if not is_array(a) else xp.where(a < 0.5, _coth_less_pole(a / 2), longest - 2 / a)
+    # While a·t is small the terms nearly cancel: by the series. Then as the formula has it.
     few = rest + t * (1 - _coth_less_pole(xp.clip(y, None, 0.25)))
     many = longest + 2 * t * xp.exp(-a * t) / xp.expm1(-a * t)
     return xp.where(a * t < 0.5, few, many)

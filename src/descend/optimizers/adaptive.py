@@ -100,6 +100,7 @@ class AdaDelta(Rule):
     def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         (s, x), rho, eps = slots, self.decay, self.eps
         s = rho * s + (1 - rho) * (g * g)
+        # The x of the steps before, as in the paper's box: this step's own length is not yet known.
         over, under = x + eps, s + eps
         x = rho * x + (1 - rho) * (g * over / under * g)
         if has(self, "decay"):
@@ -155,6 +156,7 @@ class RMSprop(Rule):
         step = g / _root(s, self.eps, self.eps_in_root)
         if not has(self, "momentum"):
             return -lr * step, tuple(kept.values())
+        # With a constant η both are the same. After a change, a velocity that has η in it goes on at the old rate.
         gathered = lr * step if self.rate_in_velocity else step
         v = kept["velocity"] = self.momentum * kept["velocity"] + gathered
         return -v if self.rate_in_velocity else -lr * v, tuple(kept.values())

@@ -37,10 +37,13 @@ class _ScheduleFree(Rule):
         """The largest rate η̂ so far, the sum of its squares, and the share c of the last of them."""
         largest = shared["largest_rate"]
         largest = namespace(largest).maximum(largest, as_scalar(lr, largest))
+        # Disputed: the paper proves it for any weights. Squares of the largest rate so far are what its authors'
+        # package takes, so that the steps of a warm-up weigh little.
         weights = shared["weights"] + largest**2
         return {"largest_rate": largest, "weights": weights, "share": ratio(largest**2, weights)}
 
     def eval_params(self, state: RuleState, params: Tree) -> Tree:
+        # x is solved for from y = (1 − β) z + β x, instead of remembered: one array less.
         """x, the average: the parameters that the theory is about."""
         return jax.tree.map(lambda y, z: as_scalar((y - (1 - self.beta) * z) / self.beta, y), params, state.slots["z"])
 

@@ -57,4 +57,5 @@ class Backtracking(Search):
         return times(-1, there.grads), state.steepest | True
 
     def first_trial(self, state: SearchState, slope: Array, steepest: Array, unit: Array) -> Any:
+        # Without growth, the rate would stay as small as the steepest place on the way asked for.
         return namespace(unit).where(state.accepted > 0, self.grow * state.line.trial, unit)

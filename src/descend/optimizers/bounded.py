@@ -75,11 +75,14 @@ class LBFGSB(LBFGS):
     def ahead(
         self, state: SearchState, there: Iterate, memory: dict[str, Tree], extra: dict[str, Any]
     ) -> tuple[Tree, Any]:
+        # 1. The active set A: what a bound holds back is no variable here.
         free = self._free(there)
         masked = there._replace(grads=_masked(free, there.grads))
+        # 2. The pairs without A. What they tell of held variables would be mixed into the free ones.
         pairs = {name: jax.tree.map(lambda f, x: as_scalar(f, x) * x, free, memory[name]) for name in ("s", "y")}
         pairs["rho"] = _products(pairs, memory["rho"])
         direction, steepest = super().ahead(state, masked, memory | pairs, extra)
+        # 3. Projected as a whole, so that many bounds may be come to at once. One at a time would take a step for each.
         target = self.feasible(plus(there.params, 1, _masked(free, direction)))
         return plus(target, -1, there.params), steepest
 
@@ -90,6 +93,7 @@ class LBFGSB(LBFGS):
 
     def farthest(self, here: Iterate, direction: Tree) -> Any:
         unbounded = super().farthest(here, direction)
+        # The line ends at the first bound on the way: beyond it the loss may not even be defined.
         ways = jax.tree.map(_way, here.params, direction, *self._bounds(here.params))
         to_bounds = [as_scalar(way.min(), unbounded) for way in jax.tree.leaves(ways) if math.prod(way.shape)]
         return reduce(namespace(unbounded).minimum, to_bounds, unbounded)
@@ -166,5 +170,6 @@ def _products(pairs: dict[str, Any], rho: Array) -> Any:
     rows = lambda x: x.reshape(m, -1)
     product = sum(as_scalar((rows(a) * rows(b)).sum(1), rho) for a, b in zip(s, y, strict=True))
     sizes = [sum(as_scalar((rows(x) ** 2).sum(1), rho) for x in pair) for pair in (s, y)]
+    # Without A, a pair may have no curvature left. It is dropped, as LBFGS drops those that never had any.
     curved = (rho > 0) & (product > xp.finfo(rho.dtype).eps * xp.sqrt(sizes[0] * sizes[1]))
     return xp.where(curved, 1 / xp.where(curved, product, 1), 0)

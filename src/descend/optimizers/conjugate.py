@@ -65,7 +65,9 @@ class NonlinearCG(Search):
         new, old, d = (times(scale, tree) for tree in (there.grads, state.here.grads, state.direction))
         y = plus(new, -1, old)
         dy = inner(d, y)
+        # Hager and Zhang's β, of gradients that are scaled: the squares of raw ones may be beyond the range of float32.
         beta = (inner(y, new) - 2 * inner(y, y) * inner(d, new) / dy) / dy
+        # Bounded below, as they do it later. Without a bound, convergence is not proved where the loss is not convex.
         beta = xp.maximum(beta, 0.4 * inner(old, d) / inner(d, d))
         # Before the first step d = 0, and this is 0/0: begin with −g.
         beta = xp.where((dy > 0) & xp.isfinite(beta), beta, 0)

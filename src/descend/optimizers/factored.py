@@ -63,6 +63,7 @@ class Adafactor(Rule):
     def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         xp, (kept,) = namespace(g), slots
         fresh = self._fresh(t)
+        # ε₁ goes into g², so that a row without gradients is no division by 0.
         squares = g * g if self.eps_as_floor else g * g + self.eps
         if len(g.shape) < 2:
             kept = v = _towards(squares, kept, fresh)
@@ -70,10 +71,13 @@ class Adafactor(Rule):
             rows, columns = kept
             rows = _towards(xp.mean(squares, -1), rows, fresh)
             columns = _towards(xp.mean(squares, -2), columns, fresh)
+            # Of all matrices of rank one with these sums of rows and columns: the paper's section 3 proves that it is
+            # nearest to V in the generalized Kullback-Leibler divergence.
             whole = xp.mean(rows, -1)[..., None]
             whole = xp.clip(whole, self.eps, None) if self.eps_as_floor else whole
             kept, v = (rows, columns), (rows / whole)[..., None] * columns[..., None, :]
         u = g / xp.sqrt(xp.clip(v, self.eps**2, None) if self.eps_as_floor else v)
+        # The paper's ρ: steps shrink with the root of time, even where η does not.
         rate = xp.minimum(lr, t**-0.5) if self.relative_step else lr
         scale = as_scalar(xp.clip(_rms(p), self.min_scale, None) / xp.clip(_rms(u) / self.clip, 1.0, None), g)
         return -(rate * scale) * u, (kept,)

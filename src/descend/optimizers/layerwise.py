@@ -72,6 +72,7 @@ class LARS(_Layerwise):
     def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         _, *velocity = slots
         decayed = g + self.weight_decay * p
+        # Disputed: the paper adds the norms of gradient and decay, Optax takes the norm of their sum.
         below = norm([decayed]) if self.joint_norm else norm([g]) + self.weight_decay * norm([p])
         r = _ratio(self.trust_coefficient * norm([p]), below, p)
         if not velocity:
@@ -120,6 +121,7 @@ class LAMB(_Layerwise, Moments):
         m, v, _ = slots
         m, v = self.averaged(g, m, v)
         first, second = self.corrections(t)
+        # As in the paper, the decay is part of the direction whose length is then made that of the parameters.
         d = (1 / first) * m / self.root(v, second) + self.weight_decay * p
         r = _ratio(norm([p]), norm([d]), p)
         return -(lr * r) * d, (m, v, r)

@@ -83,17 +83,21 @@ class LevenbergMarquardt(TrustRegion):
     def model_at(self, there: Iterate, before: GaussNewton, extra: dict[str, Any]) -> GaussNewton:
         flat, unflatten = ravel_pytree(there.params)
         residuals = lambda x: needed(self, extra, "residual_fn")(unflatten(x))
+        # 1. Forward mode: residuals are many and parameters few, of which it needs a pass each.
         r, jacobian = residuals(flat), jax.jacfwd(residuals)(flat)
+        # 2. Moré's scaling never shrinks, so that the region does not burst open where a column vanishes for a while.
         scale = jnp.maximum(before.scale, jnp.sqrt((jacobian**2).sum(axis=0)))
         scaled = jacobian / jnp.where(scale > 0, scale, 1)
         # A QR decomposition first, as the singular values of the triangle are soon found, and are those of the whole.
         orthogonal, triangle = jnp.linalg.qr(scaled)
+        # 4. With singular values, the damping for any radius costs no other factorisation.
         left, singular, right = jnp.linalg.svd(triangle, full_matrices=False)
         return _filled(GaussNewton(singular, right.T, left.T @ (orthogonal.T @ r), scale), len(flat))
 
     def step_in(self, model: GaussNewton, here: Iterate, radius: jax.Array, extra: dict[str, Any]) -> RegionStep:
         _, unflatten = ravel_pytree(here.params)
         s, c = model.singular, model.against
+        # What rounding hides gets no step: divided by such a singular value, noise would be the longest part of it.
         known = s > len(s) * jnp.finfo(s.dtype).eps * s.max(initial=0)
         s, c = jnp.where(known, s, 0), jnp.where(known, c, 0)
         along = lambda damping: -s * c / jnp.where(known, s**2 + damping, 1)
@@ -134,5 +138,6 @@ def _damping(s: jax.Array, c: jax.Array, known: jax.Array, radius: jax.Array) ->
         newton = damping + norm / radius * (norm - radius) / jnp.where(slope < 0, -slope, 1)
         return jnp.maximum(newton, 0)
 
+    # From 0, which is below the solution. From there Newton's method for 1/‖p‖ rises to it, and needs no safeguard.
     found = jax.lax.fori_loop(0, DAMPING_ITERATIONS, better, jnp.zeros_like(radius))
     return jnp.where(length(jnp.zeros_like(radius))[0] <= radius, 0, found)

@@ -61,8 +61,11 @@ class Orthogonal(Settings, Rule):
     def update_parameters(
         self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number
     ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
+        # 1. Momentum, as an average: its size does not matter, as what follows makes all singular values alike.
         means = [self._towards(g, m) for g, _, (m,) in leaves]
+        # 2. Nesterov's look ahead, by the same average once more.
         pulls = [self._towards(g, m) if self.nesterov else m for m, (g, _, _) in zip(means, leaves, strict=True)]
+        # 3. Orthogonal, axes of inputs together. Then decay and scale, in `update_parameter`.
         matrices = in_stacks(self._orthogonal, [self._as_matrix(pull) for pull in pulls])
         ready = [(o.reshape(p.shape), p, (m,)) for o, m, (_, p, _) in zip(matrices, means, leaves, strict=True)]
         return super().update_parameters(ready, shared, t, lr)
@@ -90,9 +93,12 @@ class Orthogonal(Settings, Rule):
         """Newton and Schulz's iteration: `U S Vᵀ` becomes `U S' Vᵀ` with S' near 1, also for each of a stack."""
         (a, b, c), xp, kind = COEFFICIENTS, namespace(x), x.dtype
         squares = xp.sum(wide(x) ** 2, (-2, -1))
+        # By the Frobenius norm no singular value is above 1, where the iteration may diverge. The largest one alone
+        # would be a tighter bound, and costs a decomposition.
         x = wide(x) / (xp.sqrt(squares) + self.eps)[..., None, None]
         x = xp.asarray(x, dtype=kind if self.iterate_in is None else getattr(xp, self.iterate_in, self.iterate_in))
         for _ in range(self.steps):
+            # Matrices lie on their long side, so this is the smaller of both products.
             s = x @ transposed(x)
             x = a * x + (b * s + c * (s @ s)) @ x
         return xp.asarray(x, dtype=kind)

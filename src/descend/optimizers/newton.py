@@ -81,6 +81,7 @@ class Newton(Search):
         g, hessian, unflatten = _derivatives(params, grads, needed(self, extra, "value_fn"))
         eta = as_scalar(self._rate(state), state.records.step)
         records = state.records._replace(step=eta)
+        # The textbook's step, to whatever stationary point the model has.
         step = unflatten(-jnp.linalg.solve(hessian, g))
         return times(eta, step), state._replace(accepted=state.accepted + 1, records=records)
 
@@ -89,7 +90,9 @@ class Newton(Search):
     ) -> tuple[Tree, Any]:
         g, hessian, unflatten = _derivatives(there.params, there.grads, needed(self, extra, "value_fn"))
         values, vectors = jnp.linalg.eigh(hessian)
+        # |H|, because the step by H itself is drawn to saddle points as it is to minima.
         sizes = jnp.abs(values)
+        # Eigenvalues that rounding hides would make steps of any length.
         sizes = jnp.maximum(sizes, jnp.sqrt(jnp.finfo(sizes.dtype).eps) * sizes.max())
         return unflatten(-vectors @ (vectors.T @ g / sizes)), jnp.asarray(False)
 

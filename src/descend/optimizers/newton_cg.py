@@ -87,7 +87,10 @@ class NewtonCG(TrustRegion):
         slope = jax.grad(lambda x: needed(self, extra, "value_fn")(unflatten(x)))
         product = lambda v: jax.jvp(slope, (flat,), (v,))[1]
         steepness = jnp.linalg.norm(gradient)
+        # Far from the minimum a rough solution will do. The root makes the end superlinear; a constant would make it
+        # linear.
         enough = jnp.minimum(0.5, jnp.sqrt(steepness / jnp.where(model.first > 0, model.first, 1))) * steepness
+        # In exact arithmetic n products solve it. Twice as many leave room for rounding.
         found = _solved(product, gradient, radius.astype(flat.dtype), enough, min(self.products, 2 * flat.size))
         length = jnp.linalg.norm(found.step)
         whole = jnp.where(found.ended, jnp.inf, found.fall)
@@ -106,6 +109,7 @@ def _solved(
         along = product(now.direction)
         curvature, square = now.direction @ along, now.left @ now.left
         length = square / jnp.where(curvature > 0, curvature, 1)
+        # Down without an end, or out of the region: to the boundary along this direction, and there it ends.
         beyond = (curvature <= 0) | (jnp.linalg.norm(now.step + length * now.direction) >= radius)
         length = jnp.where(beyond, _to_the_radius(now.step, now.direction, radius), length)
         left = now.left + length * along

@@ -63,6 +63,7 @@ class PolyakStep(OwnStep):
         square = dot(gradients, gradients)
         xp = namespace(square)
         value = as_scalar(shared["value"], square)
+        # Below f*, which was no lower bound then, there is no step: a negative one would climb.
         step = ratio(xp.clip(value - self.f_star, 0.0, None), self.c * square + self.eps)
         if self.max_rate is not None:
             step = xp.clip(step, None, self.max_rate)

@@ -81,6 +81,8 @@ class LBFGS(Search):
         s = plus(there.params, -1, state.here.params)
         y = times(scale, plus(there.grads, -1, state.here.grads))
         sy = inner(s, y)
+        # A pair without curvature would make H indefinite. Wolfe's conditions rule it out, but for rounding and for
+        # searches that ended early.
         curved = sy > namespace(sy).finfo(sy.dtype).eps * tree_norm(s) * tree_norm(y)
         keeps = accepted & curved & (state.accepted > 0)
         newest = namespace(sy).where(keeps, (memory["newest"] + 1) % self.history, memory["newest"])
@@ -110,10 +112,13 @@ class LBFGS(Search):
             return k + 1, plus(r, alphas[i] - beta, [x[i] for x in s])
 
         scale, zero = state.records.scale, newest * 0
+        # 1. From the newest pair to the oldest: q is g less what each pair explains.
         begin = zero, jax.tree.leaves(times(scale, there.grads)), rho * 0
         _, q, alphas = repeat(lambda carry: carry[0] < m, back, begin)
+        # 2. In the place of H₀ a multiple of I, as large as the last curvature: so a length of 1 is mostly accepted.
         last = [x[newest] for x in y]
         gamma = xp.where(rho[newest] > 0, 1 / (rho[newest] * dot(last, last)), 1 / scale)
+        # 3. Back from the oldest to the newest, with what each explains.
         _, r = repeat(lambda carry: carry[0] < m, forth, (zero, times(gamma, q)))
         treedef: Any = jax.tree.structure(there.params)
         return treedef.unflatten(times(-1, r)), rho[newest] == 0
@@ -127,6 +132,7 @@ class LBFGS(Search):
             raise InputError(f"LBFGS remembers {self.history} pairs, but this state has {pairs}: it belongs to another")
 
     def first_trial(self, state: SearchState, slope: Array, steepest: Array, unit: Array) -> Any:
+        # Newton's length is 1. Along the gradient alone, lengths mean nothing: as far as the last step went.
         return namespace(unit).where(steepest, unit, 1)
 
 

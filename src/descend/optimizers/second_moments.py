@@ -40,6 +40,8 @@ class AMSGrad(Adam):
         m, v, w = slots
         m, v = self.averaged(g, m, v)
         first, second = self.corrections(t)
+        # Disputed: the maximum of v (PyTorch, Keras) or of v̂ (Optax), which counts the large corrections of the first
+        # steps for ever.
         w = namespace(g).maximum(w, v * (1 / second) if self.corrected_max else v)
         return -(lr / first) * m / self.root(w, 1.0 if self.corrected_max else second), (m, v, w)
 
@@ -77,6 +79,7 @@ class AdaMax(Moments):
         m, u = slots
         xp = namespace(g)
         m = self.beta1 * m + (1 - self.beta1) * g
+        # u needs no correction: unlike an average, a maximum does not begin too small.
         u = xp.maximum(self.beta2 * u, xp.abs(g) if self.eps_outside else xp.abs(g) + self.eps)
         scale = lr / self.corrections(t)[0]
         return -scale * m / (u + self.eps if self.eps_outside else u), (m, u)
@@ -119,6 +122,7 @@ class Yogi(Moments):
     def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         m, v = slots
         m = self.beta1 * m + (1 - self.beta1) * g
+        # The step is of g²'s size, where Adam's is a share of v: so a v that was large once is not forgotten at once.
         v = v - (1 - self.beta2) * namespace(g).sign(v - g * g) * (g * g)
         first, second = self.corrections(t)
         return -(lr / first) * m / self.root(v, second), (m, v)
@@ -154,6 +158,7 @@ class AdaBelief(Moments):
     def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         m, s = slots
         m = self.beta1 * m + (1 - self.beta1) * g
+        # m is the new mean, which holds a part of g already: so it is in the paper and in the authors' code.
         s = self.beta2 * s + ((1 - self.beta2) * (g - m) * (g - m) + self.eps_root)
         first, second = self.corrections(t)
         return -(lr / first) * m / self.root(s, second), (m, s)

@@ -58,6 +58,8 @@ class SGD(Rule):
         if self.rate_in_velocity:
             g = lr * g
         v = self.momentum * v + g
+        # Nesterov's gradient is taken where the momentum leads. For parameters that stand there already, the step is
+        # this.
         step = g + self.momentum * v if self.nesterov else v
         return -step if self.rate_in_velocity else -lr * step, (v,)
 

@@ -73,6 +73,7 @@ class Shampoo(Rule):
         self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number
     ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
         sums = [self._gathered(wide(g), slots[0]) for g, _, slots in leaves]
+        # Powers are what costs, the cube of an axis each: at the first step, and then every so many.
         powers = choose(
             (t - 1) % self.every == 0,
             lambda sums, _: [self._powers(sides, t) for sides in sums],
@@ -95,6 +96,7 @@ class Shampoo(Rule):
         return tuple(gathered)
 
     def _powers(self, sums: Sequence[Any], t: Array) -> Sides:
+        # Over all k axes together the exponents are −½, as AdaGrad's is.
         exponent = 1 / (2 * len(sums)) if self.exponent is None else self.exponent
         if self.beta is not None:
             sums = [side / bias_correction(self.beta, as_scalar(t, side)) for side in sums]

@@ -42,6 +42,7 @@ class SignSGD(Rule):
         if not slots:
             return -lr * namespace(g).sign(g), ()
         m = self.momentum * slots[0] + (1 - self.momentum) * g
+        # The sign of the average, not the average of signs: one large gradient may turn it.
         return -lr * namespace(g).sign(m), (m,)
 
 

@@ -68,13 +68,16 @@ class SOAP(Rule):
 
     def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         m, v, correlations, basis = slots
+        # The first gradient moves nothing, as in the authors' code: there is no basis yet.
         xp, begun = namespace(g), as_scalar(t > 1, g)
         x = turned(wide(g), basis, forward=True)
         m = self.beta1 * m + (begun * (1 - self.beta1)) * x
         v = self.beta2 * v + (begun * (1 - self.beta2)) * x * x
         first, second = self._corrections(t)
+        # ε is added to √v before its correction, as in the authors' code: that is the ε' of the box.
         step = lr * second**0.5 / first
         u = -step * turned(m / (xp.sqrt(v) + self.eps), basis, forward=False)
+        # Decay last, of the parameters as the step has moved them: the authors' order.
         u = xp.asarray(u - (begun * lr * self.weight_decay) * (p + u), dtype=g.dtype)
         return u, (m, v, self._gathered(wide(g), correlations), basis)
 
@@ -89,6 +92,8 @@ class SOAP(Rule):
         kept = [slots for _, _, slots in leaves]
         matrices = [i for i, (*_, basis) in enumerate(kept) if any(q is not None for q in basis)]
         turn = lambda kept: choose(t == 2, _begun, _turned_on, kept)
+        # The basis turns before the step, by what correlations were up to the last gradient. This step's is gathered
+        # after it.
         turning = choose((t > 1) & ((t - 2) % self.every == 0), turn, _as_it_is, [kept[i] for i in matrices])
         for i, slots in zip(matrices, turning, strict=True):
             kept[i] = slots

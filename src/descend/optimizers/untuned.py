@@ -95,10 +95,14 @@ class Prodigy(OwnStep):
     def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
         """d (`before`) and η d (`step`) of this step, d' (`distance`), and r (`product`); r and s divided by d₀."""
         d, decay = shared["distance"], self._decay
+        # 1. This step's length is by the d before it: d' is for the next.
         step = d * as_scalar(lr, d) * self._correction(as_scalar(t, d))
         weight = d / self.d0 * (d if self.safeguard_warmup else step)
+        # 2. ⟨g, θ₀ − θ⟩ is above 0 for as long as the gradients agree with the way that was come.
         towards_start = dot([g for g, _, _ in leaves], [start - p for _, p, (start, *_) in leaves])
+        # 3. r over d₀, because d² is 10⁻¹² at first, and soon beyond what float32 adds up.
         product = decay * shared["product"] + d / self.d0 * step * towards_start
+        # 4. The bound may fall again. d' does not: the distance to the minimum was at least that.
         estimate = self.d_coef * ratio(product, sum_abs([decay * s + weight * g for g, _, (*_, s) in leaves]))
         largest = namespace(d).maximum(shared["largest"], estimate)
         return {"distance": self._grown(d, estimate, largest), "largest": largest, "before": d, "step": step,
@@ -161,6 +165,7 @@ class _OverGradients(OwnStep):
 
     def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
         gradients = [g for g, _, _ in leaves]
+        # One distance for all arrays together, and so one length: directions stay the gradient's.
         moved = norm([p - start for _, p, (start, *_) in leaves])
         distance = namespace(moved).maximum(shared["distance"], moved)
         squares, step = self._step(distance, shared["squares"], dot(gradients, gradients))
@@ -246,6 +251,7 @@ class DoG(_OverGradients):
         return state.slots["step"] if self.layerwise else super().rates(state, params)
 
     def _step(self, distance: Array, squares: Array, square: Array) -> tuple[Any, Any]:
+        # ε within the root, as the paper has it; DoWG has it outside.
         squares = squares + square
         return squares, ratio(distance, (squares + self.eps) ** 0.5)
 

@@ -46,6 +46,8 @@ def ascending_in_steps(lengths: tuple[float, ...], steps: int) -> tuple[int, ...
     """Ascending lengths in steps, kept apart also where a descent is so short that they would fall together."""
     whole: list[int] = []
     for length in lengths:
+        # At least one step after the one before: of two boundaries at one step, a schedule between would never be
+        # asked.
         whole.append(max(in_steps(length, steps), whole[-1] + 1 if whole else 0))
     return tuple(whole)
 

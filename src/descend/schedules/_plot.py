@@ -21,6 +21,7 @@ def figure(schedule: Any, steps: int | None) -> go.Figure:
         raise InputError(f"plot: steps must be at least 1, but is {steps}")
     whole = schedule.over(steps)
     end = steps or whole.length or UNKNOWN_LENGTH
+    # Whole steps, of which no two are drawn at one place.
     at = np.unique(np.linspace(0, end, min(end + 1, MAX_POINTS)).astype(int))
     rates = np.array([float(whole(int(step))) for step in at])
     drawn = go.Figure(go.Scatter(x=at, y=rates, mode="lines", line={"color": "#4c78a8", "width": 1.5}))

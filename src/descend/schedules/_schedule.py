@@ -93,6 +93,7 @@ class Lasting(Schedule):
             if needed > self.steps:
                 raise InputError(f"{name}: {needed} steps for {stages} are more than steps, {self.steps}")
         parts, _ = self._parts_and_whole()
+        # Parts that are meant to be all of it may add up to a little more.
         if parts > 1 + 1e-9:
             raise InputError(f"{name}: {parts:g} of the length for {stages} are more than there is")
 

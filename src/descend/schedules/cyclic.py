@@ -55,9 +55,12 @@ class WarmRestarts(Schedule):
         """The period that a step is in: its number, its first step and its length."""
         if self.growth == 1:
             return step // self.period, step - step % self.period, self.period
+        # Periods that grow are at most 31, whose starts are listed: a logarithm of the step would round across a
+        # boundary.
         starts = [0]
         while (start := starts[-1] * self.growth + self.period) < LAST_STEP:
             starts.append(start)
+        # Counted by comparisons, which numbers of every world have.
         number: Any = sum(step >= start for start in starts[1:])
         first = namespace(number).asarray(starts)[number] if is_array(number) else starts[number]
         return number, first, self.period * self.growth ** real(number)
@@ -100,6 +103,7 @@ class Cyclic(Schedule):
         fall = self.rise if self.fall is None else self.fall
         cycle = self.rise + fall
         since = real(step % cycle)
+        # The lower of both flanks is the triangle, without a choice that depends on the step.
         height = namespace(since).minimum(since / self.rise, (cycle - since) / fall)
         return self.low + (self.high - self.low) * (
             height * self.factor ** real(step // cycle) * self.gamma ** real(step)

@@ -88,6 +88,7 @@ class MultiStep(Schedule):
         if any(map(is_part, self.milestones)):
             raise InputError(f"{self} does not know its length: give milestones in steps, or a budget in steps "
                              "or epochs")
+        # Milestones that are over, counted by comparisons: they may be traced, and an index may not.
         return self.initial * self.factor ** sum(real(step >= milestone) for milestone in self.milestones)
 
     def over(self, steps: int | None) -> "Schedule":

@@ -37,6 +37,7 @@ class Cosine(Lasting):
     def __call__(self, step: Number) -> Rate:
         steps = self.known_length()
         warmup = in_steps(self.warmup, steps)
+        # While it warms up the cosine stands at its start: a ramp is 0 before it begins.
         return warmed(mix(self.initial, self.final, smooth(ramp(step - warmup, steps - warmup))), step, warmup)
 
 
@@ -120,6 +121,7 @@ class OneCycle(Lasting):
         rise, fall = in_steps(self.rise, steps), in_steps(self.fall or 0, steps)
         goals = [(rise, self.peak), (fall, first), (steps - rise - fall, last)]
         rate, begin = first, 0
+        # Each stage begins at the rate that the one before has come to, so that one of no length is a jump.
         for length, goal in goals if self.fall is not None else (goals[0], goals[2]):
             rate = mix(rate, goal, SHAPES[self.shape](ramp(step - begin, length)))
             begin += length
@@ -168,5 +170,6 @@ class WarmupStableDecay(Lasting):
     def __call__(self, step: Number) -> Rate:
         steps = self.known_length()
         decay = in_steps(self.decay, steps)
+        # The decay is counted from the end, so that a longer descent has the same rates up to it.
         left = DECAYS[self.shape](ramp(step - (steps - decay), decay))
         return warmed(mix(self.final, self.peak, left), step, in_steps(self.warmup, steps))

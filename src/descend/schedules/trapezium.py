@@ -16,5 +16,6 @@ class Trapezium(Schedule):
     steps: Rate
 
     def __call__(self, step: Number) -> Rate:
+        # Of the step after this one, so that the first has a rate above 0.
         risen = ramp(step + 1, self.rise)
         return self.peak * risen * mix(1.0, 0.0, ramp(real(step) - self.rise, self.steps - self.rise))

@@ -65,6 +65,7 @@ class MiniBatches:
         size, length = self.batch_size, self._length
         room = max(1, min(MAX_FED_STEPS, MAX_FED_EXAMPLES // size))
         count = min(most, room)
+        # As long as there is room, however few were asked for: one shape is one program.
         draws = np.zeros((room, size), np.uint32)
         draws[:count] = next_examples(cursor, count * size, length, self.shuffle).reshape(count, size)
         return Feed(draws, count, lambda made: place_after(cursor, made * size, length))

@@ -189,6 +189,7 @@ def draw_ahead(source: HostSource, cursor: Cursor, params: Tree, wanted: int) ->
     room = max(1, min(most, AHEAD_BYTES // max(sum(leaf.nbytes for leaf in leaves), 1)))
     stacks = [np.zeros((room, *leaf.shape), leaf.dtype) for leaf in leaves]
     cursors = [cursor]
+    # Of one shape alone: an epoch's smaller last batch is for another program, and begins the next stack.
     while _kind(batch) == kind:
         for stack, leaf in zip(stacks, jax.tree.leaves(batch), strict=True):
             # Copied at once, because whoever made it may use its memory for the next.

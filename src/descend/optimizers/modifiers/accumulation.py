@@ -79,6 +79,7 @@ class Accumulate(Modifier):
         def stepped() -> tuple[Tree, Any, Own]:
             # Of no items the mean is 0, and not 0/0.
             total = namespace(weight).where(sums["weight"] == 0, 1, sums["weight"])
+            # Of k batches the last alone is at hand here: its loss at other points would not be that of the mean.
             known = extra | {name: _gone for name in ("value_fn", "value_and_grad") if name in extra}
             if value is not None:
                 known["value"] = sums["value"] / total

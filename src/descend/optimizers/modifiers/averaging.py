@@ -180,6 +180,7 @@ class Lookahead(Modifier):
         updates, inner = self.rule.update(grads, inner, params, **extra)
 
         def called_back(u: Array, p: Array, s: Array) -> Any:
+            # As an update from θ: the optimizer is asked what to add, not where to go.
             back = s + as_scalar(self.fraction, s) * (p + u - s) - p
             return namespace(p).where(count % self.every == 0, back, u)
 

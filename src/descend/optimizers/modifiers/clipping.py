@@ -143,6 +143,7 @@ class AdaptiveClip(_Clip):
 
     def _unitwise(self, g: Array, p: Array) -> tuple[Any, Any]:
         xp, size = namespace(g), self._norms(g)
+        # Beside the weights' own size, because a gradient is large or small only beside what it moves.
         allowed = as_scalar(self.limit, g) * xp.clip(self._norms(p), as_scalar(self.eps, p), None)
         beyond = size > allowed
         return xp.where(beyond, g * (allowed / xp.where(beyond, size, 1)), g), beyond

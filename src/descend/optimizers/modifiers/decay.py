@@ -54,6 +54,7 @@ class WeightDecay(Modifier):
         return super().init(params)
 
     def step(self, grads: Tree, inner: Tree, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
+        # Into the gradient, so that the rule's averages and divisions act on the decay, too.
         if not self.decoupled:
             return *self.rule.update(self._plus(grads, params, lambda _: self.decay), inner, params, **extra), own
         updates, inner = self.rule.update(grads, inner, params, **extra)

@@ -71,6 +71,7 @@ class PerGroup(Partition):
         return {REST: self.default, **dict(zip(map(_name, self.groups.patterns), self.groups.rules, strict=True))}
 
     def part_of(self, path: str, leaf: Array) -> str:
+        # In their order, so that an exception may stand before the rule that it is from.
         fitting = (patterns for patterns in self.groups.patterns if matches(patterns, path))
         return next(map(_name, fitting), REST)
 

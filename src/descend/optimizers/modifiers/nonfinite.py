@@ -50,6 +50,7 @@ class SkipNonfinite(Modifier):
         with np.errstate(all="ignore"):
             updates, after = self.rule.update(grads, inner, params, **extra)
         finite = _finite((extra.get("value"), grads, updates))
+        # 0 times the count, to stay in its dtype and array world.
         in_a_row = select(finite, 0 * own["in_a_row"], own["in_a_row"] + 1)
         pass_over = self._passes_over(in_a_row)
         updates, inner = select(pass_over, (unmoved(grads), inner), (updates, after))

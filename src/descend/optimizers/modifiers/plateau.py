@@ -72,6 +72,7 @@ class ReduceOnPlateau(Modifier):
 
     def step(self, grads: Tree, inner: Tree, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
         value = as_scalar(needed(self, extra, "value"), own["total"])
+        # With the factor that losses up to the last step have given: this one counts from the next on.
         updates, inner = self._slowed(own["scale"]).update(grads, inner, params, **extra)
         own = own | {"used": own["scale"], "total": own["total"] + value, "seen": own["seen"] + 1}
         where, judged = namespace(value).where, self._judged(own)
@@ -87,6 +88,8 @@ class ReduceOnPlateau(Modifier):
     def _judged(self, own: Own) -> Own:
         """What is remembered once a mean of losses is complete; PyTorch's algorithm."""
         xp, mean, best = namespace(own["total"]), own["total"] / self.every, own["best"]
+        # PyTorch multiplies a best below 0 by 1 − threshold, too, so that a loss that rises counts as better: hence the
+        # sign.
         better = mean < best * (1 - self.threshold * xp.sign(best))
         cooling = own["cooling"] > 0
         bad = xp.where(better | cooling, 0, own["bad"] + 1)

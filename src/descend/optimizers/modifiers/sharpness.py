@@ -60,6 +60,7 @@ class SAM(Modifier):
     def step(self, grads: Tree, inner: Tree, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
         offset = self._offset(grads, params)
         value, there = needed(self, extra, "value_and_grad")(jax.tree.map(_plus, params, offset))
+        # What the rule evaluates itself must be the function whose gradient it is given: that around θ + e.
         known = extra | {name: _moved(extra[name], offset) for name in ("value_fn", "value_and_grad") if name in extra}
         updates, inner = self.rule.update(there, inner, params, **(known | {"value": value}))
         sharpness = value - extra["value"] if "value" in extra else math.nan
