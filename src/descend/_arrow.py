@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow
 from pyarrow import compute, types
 
 from descend.errors import InputError
 
-Column = pyarrow.Array | pyarrow.ChunkedArray
+Column: TypeAlias = pyarrow.Array | pyarrow.ChunkedArray
 
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
