@@ -14,6 +14,7 @@ from descend._tree import named_leaves, split
 from descend.engine.advancing import Trace, advance, joined
 from descend.engine.descent import NONFINITE
 from descend.engine.run import Run
+from descend.insight.probe import Probe, probe
 from descend.insight.judging import Judge, examples_of, judge_of
 from descend.sources import Empty, WholeSet
 from descend.training import Result, Trainer
@@ -42,6 +43,7 @@ class Case:
     has_diverged: bool
     seconds_a_step: float = math.nan
     losses: dict[tuple[int, bool], float] = field(default_factory=dict, repr=False)
+    probes: dict[int, Probe] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, subject: Run | Result | Trainer, data: Any = None, seconds: float = math.inf) -> "Case":
@@ -92,6 +94,12 @@ class Case:
         losses = np.asarray(self.columns.get("loss", np.zeros(0)), np.float64)
         parts = np.array_split(losses, min(SMOOTH, max(len(losses), 1)))
         return np.array([part.mean() if len(part) else math.nan for part in parts])
+
+    def probed(self, step: int) -> Probe:
+        """A look into the loss where a run was kept."""
+        if step not in self.probes:
+            self.probes[step] = probe(self.end if step == self.end.step else self.kept[step])
+        return self.probes[step]
 
     @cached_property
     def usual(self) -> float:

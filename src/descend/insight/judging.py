@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -10,6 +10,7 @@ import numpy as np
 
 from descend._settings import validation_of
 from descend._tree import Tree
+from descend.engine.programs import programs_of
 from descend.engine.run import Run
 from descend.errors import InputError
 from descend.sources import Empty, HostArrays, MiniBatches, WholeSet, as_data
@@ -24,15 +25,20 @@ class Judge:
     """The loss of a run, without anything random in it, at the parameters to evaluate, on given examples.
 
     `examples`: as the loss takes them; `None` for a loss without data. `are_held_out`: whether the descent has not
-    seen them. `unit`: what the loss is divided by, where descents with other targets are compared.
+    seen them. `unit`: what the loss is divided by, where descents with other targets are compared. `loss`: another than the run's own, where that was not
+    what was meant.
     """
 
     examples: Any = None
     are_held_out: bool = False
     unit: float = 1.0
+    loss: Callable[..., Any] | None = field(default=None, repr=False)
 
     def __call__(self, run: Run) -> float:
         """The loss of a run; not finite where it diverged."""
+        if self.loss is not None:
+            descent = replace(run.descent, loss=self.loss, programs=programs_of(self.loss))
+            return replace(self, loss=None)(replace(run, descent=descent))
         if self.examples is None:
             return run.fork(params=run.eval_params).loss() / self.unit
         validate: Any = validation_of(self.examples, run.descent)

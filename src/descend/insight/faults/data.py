@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from descend._tree import named_leaves
+from descend._tree import named_leaves, path_name
 from descend.insight.case import Case
 from descend.insight.faults.changes import with_batches, with_data
 from descend.insight.faults.suspicion import Suspicion
@@ -35,7 +35,7 @@ def unscaled_inputs(case: Case) -> Suspicion | None:
         return None
     if apart < WIDE and 1 / LARGE < most < LARGE:
         return None
-    change = _on(name, lambda x: _standardised(x, centre, spread))
+    change = on_leaf(name, lambda x: _standardised(x, centre, spread))
     told = f"columns of {name} are {float(sizes.min()):.2g} to {most:.2g} in size, {float(np.median(sizes)):.2g} in the middle"
     return Suspicion("inputs not scaled", "data", told,
                      [with_data("with columns of mean 0 and spread 1", change, "(X - X.mean(0)) / X.std(0)", change)],
@@ -45,7 +45,7 @@ def unscaled_inputs(case: Case) -> Suspicion | None:
 def unscaled_target(case: Case) -> Suspicion | None:
     """A target that is large, or far from 0, where outputs begin near 0."""
     examples = examples_of(case.start)
-    name = _target(examples)
+    name = target_of(examples)
     if name is None:
         return None
     values = np.asarray(named_leaves(some(examples))[name])
@@ -54,7 +54,7 @@ def unscaled_target(case: Case) -> Suspicion | None:
     centre, spread = float(values.mean()), float(values.std())
     if spread <= 0 or outliers(case) or (abs(centre) < 5 * spread and 1 / LARGE < spread < LARGE) or not _is_squared(case, name):
         return None
-    change = _on(name, lambda y: ((y - centre) / spread).astype(y.dtype))
+    change = on_leaf(name, lambda y: ((y - centre) / spread).astype(y.dtype))
     told = f"the target {name} has the mean {centre:.3g} and the spread {spread:.3g}"
     return Suspicion("target not scaled", "data", told,
                      [with_data("with a target of mean 0 and spread 1", change, "(y - y.mean()) / y.std()", change,
@@ -65,7 +65,7 @@ def unscaled_target(case: Case) -> Suspicion | None:
 def outliers(case: Case) -> Suspicion | None:
     """A few targets that are far from all others."""
     examples = examples_of(case.start)
-    name = _target(examples)
+    name = target_of(examples)
     values = np.asarray(named_leaves(examples)[name]) if name else np.zeros(0, int)
     if values.dtype.kind != "f" or not values.size:
         return None
@@ -74,7 +74,7 @@ def outliers(case: Case) -> Suspicion | None:
     far = np.abs(values - middle) > reach
     if reach <= 0 or not 0 < far.mean() < FEW:
         return None
-    change = _on(name, lambda y: np.clip(y, middle - reach / 4, middle + reach / 4).astype(y.dtype))
+    change = on_leaf(name, lambda y: np.clip(y, middle - reach / 4, middle + reach / 4).astype(y.dtype))
     told = f"{far.sum():,} of {len(values):,} targets are further from the median than {OUTLYING:g} times what the " \
            "middle half spreads"
     return Suspicion("outliers", "data", told, [with_data("with targets clipped", change, "y.clip(low, high), or "
@@ -86,7 +86,7 @@ def unshuffled(case: Case) -> Suspicion | None:
     source = case.start.descent.source
     if not isinstance(source, MiniBatches | HostArrays) or source.shuffle:
         return None
-    name = _target(source.data)
+    name = target_of(source.data)
     values = np.asarray(named_leaves(source.data)[name], np.float64).ravel() if name else np.zeros(0)
     alike = _autocorrelation(values)
     return Suspicion("examples not shuffled", "data", f"shuffle=False, and targets that follow each other correlate by "
@@ -123,11 +123,11 @@ def large_batches(case: Case) -> Suspicion | None:
 def imbalance(case: Case) -> Suspicion | None:
     """Classes of which some are rare, and are passed over."""
     examples = examples_of(case.start)
-    name = _target(examples)
+    name = target_of(examples)
     if name is None or case.judge.examples is None:
         return None
     labels = np.asarray(named_leaves(examples)[name]).ravel()
-    if not _are_classes(labels):
+    if not are_classes(labels):
         return None
     classes, counts = np.unique(labels, return_counts=True)
     if counts.min() > RARE * counts.max() or counts.min() < 5:
@@ -168,7 +168,7 @@ def _inputs(examples: Any) -> str | None:
     return max(wide, key=lambda path: np.size(wide[path]), default=None)
 
 
-def _target(examples: Any) -> str | None:
+def target_of(examples: Any) -> str | None:
     """The path of the target: the last array with a number for each example."""
     leaves = {} if examples is None else named_leaves(examples)
     narrow = [path for path, leaf in leaves.items() if np.ndim(leaf) == 1 or (np.ndim(leaf) == 2 and leaf.shape[1] == 1)]
@@ -190,13 +190,12 @@ def _standardised(array: Any, centre: np.ndarray, spread: np.ndarray) -> np.ndar
     return scaled.astype(array.dtype)
 
 
-def _on(name: str, change: Any) -> Any:
+def on_leaf(name: str, change: Any) -> Any:
     """The change of one array of a tree of examples, by its path."""
-    from descend._tree import path_name
 
     def changed(examples: Any) -> Any:
-        on_leaf = lambda path, leaf: change(np.asarray(leaf)) if path_name(path) == name else leaf
-        return jax.tree_util.tree_map_with_path(on_leaf, examples)
+        one = lambda path, leaf: change(np.asarray(leaf)) if path_name(path) == name else leaf
+        return jax.tree_util.tree_map_with_path(one, examples)
 
     return changed
 
@@ -207,7 +206,7 @@ def _is_squared(case: Case, name: str) -> bool:
     losses = []
     size = float(np.std(np.asarray(named_leaves(examples)[name]))) or 1.0
     for times in range(4):
-        moved = _on(name, lambda y, times=times: (y + times * size).astype(y.dtype))(examples)
+        moved = on_leaf(name, lambda y, times=times: (y + times * size).astype(y.dtype))(examples)
         losses.append(case.start.loss(moved))
     second = np.diff(losses, 2)
     return bool(np.isfinite(losses).all() and second[0] > 0 and abs(second[1] - second[0]) < 1e-2 * second[0])
@@ -224,7 +223,7 @@ def _length(case: Case) -> int:
     return 0 if examples is None else len(jax.tree.leaves(examples)[0])
 
 
-def _are_classes(labels: np.ndarray) -> bool:
+def are_classes(labels: np.ndarray) -> bool:
     """Whether these are numbers of classes: whole, few, and each often."""
     if labels.dtype.kind not in "iub" and not (labels == np.round(labels)).all():
         return False
