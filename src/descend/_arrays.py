@@ -74,7 +74,8 @@ class Array(Protocol):  # noqa: PLW1641  # arrays have no hash
 
 
 def namespace(array: object) -> ModuleType:
-    """The module whose functions act on `array`: `torch` for its tensors, `jax.numpy` for JAX, else NumPy (plain numbers, too)."""
+    """The module whose functions act on `array`: `torch` for its tensors, `jax.numpy` for JAX, else NumPy, as for plain
+    numbers."""
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(array, torch.Tensor):
         return torch
