@@ -109,8 +109,8 @@ def test_external_is_not_among_them():
 
 @pytest.mark.parametrize(
     ("name", "limit"),
-    [("SGD", 2.0), ("RMSprop", 2.0), ("Adam", 38.0), ("Lion", NONE_KNOWN), ("EMA", OF_ITS_RULE), ("WeightDecay", NONE_KNOWN),
-     ("Cosine", "")],
+    [("SGD", 2.0), ("RMSprop", 2.0), ("Adam", 38.0), ("Lion", NONE_KNOWN), ("EMA", OF_ITS_RULE),
+     ("WeightDecay", NONE_KNOWN), ("Cosine", "")],
 )
 def test_stability_limit(name, limit):
     found = BY_NAME[name].stability_limit
