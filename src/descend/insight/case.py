@@ -14,8 +14,8 @@ from descend._tree import named_leaves, split
 from descend.engine.advancing import Trace, advance, joined
 from descend.engine.descent import NONFINITE
 from descend.engine.run import Run
-from descend.insight.probe import Probe, probe
 from descend.insight.judging import Judge, examples_of, judge_of
+from descend.insight.probe import Probe, probe
 from descend.sources import Empty, WholeSet
 from descend.training import Result, Trainer
 

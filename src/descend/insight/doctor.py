@@ -149,7 +149,9 @@ class Examiner:
         asked = [suspicion for suspicion in found if not suspicion.is_fact][:MOST_HYPOTHESES]
         self.steps = self._affordable(asked)
         screened = self._screened(asked, AS_IT_WAS, notes)
-        proved, explained, base = [], [], AS_IT_WAS
+        proved: list[Diagnosis] = []
+        explained: list[Diagnosis] = []
+        base = AS_IT_WAS
         while screened and (winner := _winner(screened)) and (not proved or self._left > 0):
             confirmed = self._confirmed(winner, base, len([one for one in screened if one.promises]), notes)
             screened = [one for one in screened if one.suspicion is not winner.suspicion]
@@ -166,8 +168,8 @@ class Examiner:
             screened = [one for one in again if one.promises] + rest
             if not any(one.promises for one in screened):
                 break
-        others = [_unproved(one) for one in screened]
-        return Examination([*facts, *proved, *explained, *others], self.case, self.steps,
+        unproved = [_unproved(one) for one in screened]
+        return Examination([*facts, *proved, *explained, *unproved], self.case, self.steps,
                            time.perf_counter() - self.begun, notes)
 
     def _affordable(self, asked: list[Suspicion]) -> int:
@@ -183,7 +185,7 @@ class Examiner:
 
     def _screened(self, asked: Sequence[Suspicion], base: Change, notes: list[str]) -> list["Screened"]:
         """A first replay of each change, few draws of it, to see what is worth more."""
-        screened = []
+        screened: list[Screened] = []
         end = time.perf_counter() + SHARE * self._left
         for suspicion in asked:
             for change in suspicion.changes:
@@ -204,7 +206,7 @@ class Examiner:
         """A second replay, with other draws and twice as long if there is time."""
         each = self.case.seconds_a_step
         wanted = 2 * self.steps
-        affordable = wanted if not math.isfinite(each) else int(0.4 * self._left * 2 / (2 * CONFIRMING * max(each, 1e-9)))
+        affordable = int(0.4 * self._left / (CONFIRMING * each)) if each > 0 else wanted
         steps = max(min(wanted, affordable), min(self.steps, LEAST_STEPS))
         confidence = 1 - (1 - CONFIDENCE) / max(hypotheses, 1)
         made = self._replayed(one.suspicion, [one.change], base, steps, CONFIRMING, 100, confidence, notes)
@@ -219,7 +221,7 @@ class Examiner:
         return self.case.usual if judge is self.case.judge or judge is self.case.training else math.nan
 
     def _judges(self, suspicion: Suspicion) -> tuple[Judge, Judge | None]:
-        """By what a suspicion is judged; and by what besides, as no descent is better that only its own examples like."""
+        """By what a suspicion is judged; and by what besides: no descent is better that only its own examples like."""
         case = self.case
         if suspicion.kind in OF_TRAINING and case.training is not case.judge:
             return suspicion.judged(case.training), suspicion.judged(case.judge)

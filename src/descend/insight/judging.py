@@ -9,7 +9,6 @@ import jax
 import numpy as np
 
 from descend._settings import validation_of
-from descend._tree import Tree
 from descend.engine.programs import programs_of
 from descend.engine.run import Run
 from descend.errors import InputError
@@ -25,8 +24,8 @@ class Judge:
     """The loss of a run, without anything random in it, at the parameters to evaluate, on given examples.
 
     `examples`: as the loss takes them; `None` for a loss without data. `are_held_out`: whether the descent has not
-    seen them. `unit`: what the loss is divided by, where descents with other targets are compared. `loss`: another than the run's own, where that was not
-    what was meant.
+    seen them. `unit`: what the loss is divided by, where descents with other targets are compared. `loss`: another than
+    the run's own, where that was not what was meant.
     """
 
     examples: Any = None
@@ -93,8 +92,3 @@ def gain(before: float, after: float, start: float) -> float:
         return float(np.clip((before - after) / max(size, np.finfo(float).tiny), -FARTHEST, FARTHEST))
     floor = NOTHING_LEFT * abs(start)
     return float(np.clip(math.log(before + floor) - math.log(after + floor), -FARTHEST, FARTHEST))
-
-
-def like(tree: Tree, change: Callable[[np.ndarray], np.ndarray]) -> Tree:
-    """A tree of arrays with each of them changed."""
-    return jax.tree.map(lambda leaf: change(np.asarray(leaf)), tree)

@@ -32,7 +32,7 @@ Verdict = Literal["proved", "not proved", "refuted"]
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that is changed: `words` for it, the fork that `make` makes of a run, and the `line` of code that would.
+    """One thing that is changed: `words` for it, the fork that `make` makes of a run, and the `line` that would.
 
     `judge`: how its descents are judged, where that is not as all others, because their data are other data.
     `examples`: how many examples a step of it sees for one of the run's own, so that equal numbers can be compared.

@@ -36,7 +36,8 @@ def unscaled_inputs(case: Case) -> Suspicion | None:
     if apart < WIDE and 1 / LARGE < most < LARGE:
         return None
     change = on_leaf(name, lambda x: _standardised(x, centre, spread))
-    told = f"columns of {name} are {float(sizes.min()):.2g} to {most:.2g} in size, {float(np.median(sizes)):.2g} in the middle"
+    told = (f"columns of {name} are {float(sizes.min()):.2g} to {most:.2g} in size, {float(np.median(sizes)):.2g} in "
+            "the middle")
     return Suspicion("inputs not scaled", "data", told,
                      [with_data("with columns of mean 0 and spread 1", change, "(X - X.mean(0)) / X.std(0)", change)],
                      f"The inputs are not scaled: {told}.", likely=0.75, least=0.1)
@@ -52,7 +53,8 @@ def unscaled_target(case: Case) -> Suspicion | None:
     if values.dtype.kind != "f" or not values.size:
         return None
     centre, spread = float(values.mean()), float(values.std())
-    if spread <= 0 or outliers(case) or (abs(centre) < 5 * spread and 1 / LARGE < spread < LARGE) or not _is_squared(case, name):
+    is_usual = abs(centre) < 5 * spread and 1 / LARGE < spread < LARGE
+    if spread <= 0 or is_usual or outliers(case) or not _is_squared(case, name):
         return None
     change = on_leaf(name, lambda y: ((y - centre) / spread).astype(y.dtype))
     told = f"the target {name} has the mean {centre:.3g} and the spread {spread:.3g}"
@@ -67,7 +69,7 @@ def outliers(case: Case) -> Suspicion | None:
     examples = examples_of(case.start)
     name = target_of(examples)
     values = np.asarray(named_leaves(examples)[name]) if name else np.zeros(0, int)
-    if values.dtype.kind != "f" or not values.size:
+    if name is None or values.dtype.kind != "f" or not values.size:
         return None
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
     reach = OUTLYING * (high - low)
@@ -171,7 +173,7 @@ def _inputs(examples: Any) -> str | None:
 def target_of(examples: Any) -> str | None:
     """The path of the target: the last array with a number for each example."""
     leaves = {} if examples is None else named_leaves(examples)
-    narrow = [path for path, leaf in leaves.items() if np.ndim(leaf) == 1 or (np.ndim(leaf) == 2 and leaf.shape[1] == 1)]
+    narrow = [path for path, leaf in leaves.items() if np.size(leaf) == len(leaf)]
     return narrow[-1] if narrow and len(leaves) > 1 else None
 
 

@@ -1,11 +1,13 @@
 """Faults of the loss itself, which a probe of it finds on the user's own line."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from descend._tree import named_leaves
+from descend.engine.programs import programs_of
 from descend.insight.case import Case
 from descend.insight.faults.changes import redrawn, with_data, with_loss
 from descend.insight.faults.data import on_leaf, target_of
@@ -25,8 +27,10 @@ from descend.insight.probe import (
     UnsafeRoot,
     ZeroGradient,
     mended,
+    probe,
 )
 
+MOST_PLACES = 8  # of a loss that are mended together
 MANY = 0.5  # of a layer's units, from which on it is hardly one any more
 NAMES = {"log": "logarithm of zero", "div": "division by zero", "sqrt": "root of zero", "rsqrt": "root of zero",
          "pow": "root of zero", "exp": "overflow of an exponential"}  # fmt: skip
@@ -89,8 +93,9 @@ def beyond_range(case: Case) -> Suspicion | None:
 
 
 def findings(case: Case) -> Sequence[Finding]:
-    """What a probe found at the start, and at the end."""
-    return [*case.probed(case.start.step).findings, *case.probed(case.end.step).findings]
+    """What a probe found at the start; of a descent that diverged, also at its last finite parameters."""
+    at_end = case.probed(case.end.step).findings if case.has_diverged and case.end.step > case.start.step else ()
+    return [*case.probed(case.start.step).findings, *at_end]
 
 
 def _of_loss(case: Case, kind: type[Finding], name: str, words: str, likely: float) -> Suspicion | None:
@@ -101,9 +106,23 @@ def _of_loss(case: Case, kind: type[Finding], name: str, words: str, likely: flo
 def _mending(case: Case, found: Finding, name: str, words: str, likely: float) -> Suspicion:
     """The loss mended in one place; both descents are judged by the loss that was meant."""
     loss = mended(case.start.descent.loss, found)
+    if isinstance(found, NonFinite):
+        loss = _all_mended(case, loss)
     line = f"{found.site.place}, {words}" if found.site else words
     return Suspicion(name, "loss", found.says, [with_loss(words, lambda _: loss, line)], found.says, likely=likely,
                      judged=lambda judge: dataclasses.replace(judge, loss=loss))
+
+
+def _all_mended(case: Case, loss: Callable[..., Any]) -> Callable[..., Any]:
+    """The loss mended wherever it is not finite at the start: what is written once is often written again."""
+    for _ in range(MOST_PLACES):
+        descent = dataclasses.replace(case.start.descent, loss=loss, programs=programs_of(loss))
+        still = probe(dataclasses.replace(case.start, descent=descent)).findings
+        other = next((f for f in still if isinstance(f, NonFinite) and f.site), None)
+        if other is None or other.site is None or other.site.primitive not in NAMES:
+            break
+        loss = mended(loss, other)
+    return loss
 
 
 def _of_units(case: Case, kind: type[DeadUnits] | type[Saturated], name: str) -> Suspicion | None:

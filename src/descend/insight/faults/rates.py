@@ -6,10 +6,11 @@ import numpy as np
 
 from descend.engine.run import Run
 from descend.insight.case import Case, norm_of
+from descend.insight.faults.changes import in_double
 from descend.insight.faults.suspicion import Suspicion
 from descend.insight.replay import Change
 from descend.insight.rules import innermost, mean_rate, setting_of, with_scaled_rate, with_setting, written
-from descend.optimizers import AdamW, ClipByNorm, Optimizer
+from descend.optimizers import ClipByNorm, Optimizer
 from descend.schedules import Warmup, as_schedule
 
 LOWER, HIGHER = (1 / 3, 1 / 10, 1 / 100), (10.0, 100.0)
@@ -74,8 +75,8 @@ def too_low(case: Case) -> Suspicion | None:
     moved = _moved(case)
     return Suspicion(
         "learning rate too low", "rate",
-        f"all steps together moved the parameters by {moved:.2g} of their size; {max(still, 0):.0%} of the fall came in "
-        "the second half", [rescaled(factor) for factor in HIGHER],
+        f"all steps together moved the parameters by {moved:.2g} of their size; {max(still, 0):.0%} of the fall came "
+        "in the second half", [rescaled(factor) for factor in HIGHER],
         f"The learning rate, {rate:.3g}, is too low for {case.length:,} steps.",
         likely=0.7 if moved < 0.1 or still > 0.3 else 0.3, least=0.2, share=FAR, group="step size",
     )
@@ -104,7 +105,7 @@ def epsilon(case: Case) -> Suspicion | None:
         return None
     changed = with_rule("with eps=1e-8", lambda o: with_setting(o, "eps", 1e-8), "eps=1e-8")
     return Suspicion("epsilon unfit", "rule", f"eps is {eps:g}", [changed],
-                     f"ε, {eps:g}, is of the size of the gradients that {type(innermost(rule)).__name__} divides by it.",
+                     f"ε, {eps:g}, is of the size of what {type(innermost(rule)).__name__} adds it to.",
                      likely=0.7, least=0.2)
 
 
@@ -115,7 +116,8 @@ def beta2(case: Case) -> Suspicion | None:
         return None
     changed = with_rule("with beta2=0.999", lambda o: with_setting(o, "beta2", 0.999), "beta2=0.999")
     return Suspicion("beta2 unfit", "rule", f"beta2 is {value:g}", [changed],
-                     f"β₂, {value:g}, averages squares over {1 / max(1 - value, 1e-9):.0f} steps.", likely=0.7, least=0.2)
+                     f"β₂, {value:g}, averages squares over {1 / max(1 - value, 1e-9):.0f} steps.",
+                     likely=0.7, least=0.2)
 
 
 def warm_up(case: Case) -> Suspicion | None:
@@ -133,8 +135,9 @@ def warm_up(case: Case) -> Suspicion | None:
         return with_setting(rule, "learning_rate", Warmup(as_schedule(rate_setting(rule)), steps))
 
     changed = with_rule(f"with a warm-up of {steps} steps", warmed, f"learning_rate=Warmup(learning_rate, {steps})")
-    return Suspicion("no warm-up", "clipping", f"within the first tenth of the steps the loss rose to {rose:.3g} times its "
-                     "first", [changed], "The first steps are too large, before the rule knows the size of gradients.",
+    return Suspicion("no warm-up", "clipping", f"within the first tenth of the steps the loss rose to {rose:.3g} times "
+                     "its first", [changed],
+                     "The first steps are too large, before the rule knows the size of gradients.",
                      likely=0.6, least=0.2)
 
 
@@ -186,16 +189,9 @@ def stagnation(case: Case) -> Suspicion | None:
     share = float(np.median(updates[-len(updates) // 4 :])) / max(size, 1e-30)
     if not 0 < share < 4 * float(np.finfo(np.float32).eps):
         return None
-    from descend.insight.faults.changes import in_double
-
     return Suspicion("steps below rounding", "rule", f"a step moves the parameters by {share:.2g} of their size, and "
                      f"their rounding is {np.finfo(np.float32).eps:.2g}", [in_double()],
                      "Steps are below the rounding of single precision, and are lost.", likely=0.8)
-
-
-def default_rule(case: Case) -> Change:
-    """What is usual: for what other suspicions are measured by."""
-    return with_rule("with AdamW(0.001)", lambda rule: AdamW(0.001), "optimizer=AdamW(0.001)")
 
 
 def _moved(case: Case) -> float:

@@ -28,7 +28,7 @@ def constant(case: Case) -> Suspicion | None:
         return None
     alike = [path for path, array in weights.items() if _is_alike(array)]
     hidden = [path for path in alike if min(weights[path].shape) > 1 or len(weights) == 1]
-    if not hidden or len(weights) == 1 or len(hidden) == 1 and hidden[0] == list(weights)[-1]:
+    if not hidden or len(weights) == 1 or hidden == [list(weights)[-1]]:
         return None  # one layer has no units that could stay alike, and a last one may begin at 0
     return Suspicion("constant initial weights", "start", f"all units of {', '.join(hidden)} begin alike", [_redraw()],
                      f"The weights of {hidden[0]} are all alike, and so are the gradients of its units.", likely=0.95,
@@ -65,8 +65,8 @@ def vanishing(case: Case) -> Suspicion | None:
     least = min(sizes, key=lambda path: sizes[path])
     if not (math.isfinite(most) and most > 0) or sizes[least] > FADED * most:
         return None
-    return Suspicion("vanishing gradients", "start", f"at the start the gradients of {least} are {sizes[least]:.2g}, of "
-                     f"other layers up to {most:.2g}", [_redraw()],
+    return Suspicion("vanishing gradients", "start", f"at the start the gradients of {least} are {sizes[least]:.2g}, "
+                     f"of other layers up to {most:.2g}", [_redraw()],
                      f"Gradients fade on their way to {least}, which hardly learns.", likely=0.6, least=0.1,
                      group="start")
 

@@ -19,11 +19,12 @@ class Suspicion:
 
     `name`: of the fault, in the field's words. `kind`: where it lies; of faults that a replay cannot tell apart, the
     one that comes first in `ORDER` is told. `symptoms`: what speaks for it, in numbers. `changes`: each of which would
-    mend it. `says`: the sentence, if it is proved. `least`: the gain that is asked for, where less is usual in healthy
-    descents. `likely`: from 0 to 1, by which those that are replayed are chosen. `share`: the most of the mended descent's
-    fall that there may have been without mending, where a better setting is not yet a fault. `group`: of which one alone is told,
-    as a replay cannot tell them apart. `judged`: by what both descents are judged, where that is a score of its own.
-    `is_fact`: whether it is found by counting, so that there is nothing to replay.
+    mend it. `says`: the sentence, if it is proved. `likely`: from 0 to 1, by which those that are replayed are chosen.
+
+    `least`: the gain that is asked for, where less is usual in healthy descents. `share`: the most of the mended
+    descent's fall that there may have been without mending, where a better setting is not yet a fault. `group`: of
+    which one alone is told, as a replay cannot tell them apart. `judged`: by what both descents are judged, where that
+    is a score of its own. `is_fact`: whether it is found by counting, so that there is nothing to replay.
     """
 
     name: str
