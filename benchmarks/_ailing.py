@@ -31,12 +31,6 @@ def scaled(params: Tree, factor: float) -> Tree:
     return jax.tree.map(lambda a: a * factor if a.ndim > 1 else a, params)
 
 
-def offset(params: Tree, value: float) -> Tree:
-    """Parameters whose last bias is at a value."""
-    last = list(params)[-1]
-    return {**params, last: {**params[last], "b": np.full_like(params[last]["b"], value)}}
-
-
 def biased(params: Tree, names: tuple[str, ...], value: float) -> Tree:
     """Parameters with biases set to a value."""
     return {name: {**one, "b": np.full_like(one["b"], value)} if name in names else one for name, one in params.items()}
@@ -190,9 +184,6 @@ FAULTS: dict[str, Callable[[Task], Task]] = {
     "division by zero": lambda t: scores_loss(t, relative_error),
     "bounded output": lambda t: with_target(scores_loss(t, bounded_output), lambda y: 3 * y + 5),
     "frozen layer": lambda t: frozen(t, ("layer0", "conv1", "in")),
-    "stagnation": lambda t: with_target(
-        replace(t, params=offset(t.params, 3e7), optimizer=SGD(0.05)), lambda y: y + np.float32(3e7)
-    ),
 }
 HIGH = "learning rate too high"
 NAMES = {  # what a diagnosis of each may be called
@@ -226,7 +217,6 @@ NAMES = {  # what a diagnosis of each may be called
     "division by zero": ("division by zero",),
     "bounded output": ("loss and target do not fit", "target not scaled"),
     "frozen layer": ("frozen layer",),
-    "stagnation": ("steps below rounding", "target not scaled"),
 }
 
 CALIBRATING: dict[str, Callable[[], Task]] = {
@@ -251,7 +241,6 @@ LAYERED = tuple(name for name in (*CALIBRATING, *JUDGING) if name not in LINEAR)
 OF_COLUMNS = tuple(name for name in LAYERED if "," not in name) + LINEAR
 OF_CLASSES = ("sorted", "wrong labels", "imbalance", "double softmax", "log of zero", "missing softmax", "whole batch")
 OF_NUMBERS = (
-    "stagnation",
     "unscaled target",
     "outliers",
     "broadcast",
