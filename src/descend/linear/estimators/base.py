@@ -27,8 +27,7 @@ from descend.linear.estimators.validation import (
 from descend.linear.files import Blocks
 from descend.linear.problems.compact import compact
 from descend.linear.problems.matrix import Array, Matrix
-from descend.linear.problems.problem import Problem
-from descend.linear.problems.scalar import Support
+from descend.linear.problems.problem import Problem, Support
 from descend.linear.problems.scores import scores_of
 from descend.linear.solvers.convergence import ConvergenceMonitor, Solution
 from descend.linear.solvers.least_squares import is_least_squares, least_squares
@@ -263,7 +262,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
 def _certified(problem: Problem, solution: Solution, tol: float) -> Solution:
     """The solution with what can be said of it in the end, and of the user's columns."""
     solution = round_to_precision(problem, accept_by_decrement(problem, solution, tol), tol)
-    support = getattr(problem, "support", None)
+    support = problem.support
     if support is None:
         return solution
     return replace(

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 from sklearn.base import RegressorMixin
 
 from descend._sample_weight import checked_weights
@@ -11,6 +10,7 @@ from descend.linear.estimators.base import LinearModel, fitting
 from descend.linear.estimators.validation import Data, checked_data, numeric_targets, scoring_targets
 from descend.linear.files import Blocks
 from descend.linear.problems.matrix import Array, Rows
+from descend.linear.problems.penalty import Penalty
 from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.streaming.file import FileProblem, survey
 
@@ -47,13 +47,12 @@ class LinearRegressor(RegressorMixin, LinearModel):
     def _problem(self, data: Data) -> ScalarProblem:
         s, total = data.shares()
         matrix, support = self._matrix(data)
-        l2, l1 = (np.full(matrix.shape[1], float(penalty)) for penalty in self._penalties(total))
+        penalty = Penalty.even(matrix.shape[1], *self._penalties(total))
         return ScalarProblem(
             matrix,
             Rows(numeric_targets(data.y), s),
             self._loss(),
-            l2,
-            l1,
+            penalty,
             bool(self.fit_intercept),
             support=support,
             offset=data.offset,

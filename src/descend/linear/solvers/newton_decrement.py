@@ -17,8 +17,7 @@ import numpy as np
 
 from descend.linear.problems.curvature import DENSE_HESSIAN, Curvature
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.problem import Problem
-from descend.linear.problems.scalar import Iterate
+from descend.linear.problems.problem import Iterate, Problem
 from descend.linear.solvers.convergence import NEGLIGIBLE_GAP, Solution
 from descend.stopping import Reason
 
@@ -52,7 +51,7 @@ def rounding_of_squares(problem: Problem, u: Array, value: float) -> float:
 
 def accept_by_decrement(problem: Problem, solution: Solution, tol: float) -> Solution:
     """The solution, with the weaker guarantee if there can be no other, and it is met."""
-    rough = problem.l1.any() or bool(problem.loss.kind.corners)
+    rough = not problem.penalty.is_smooth or bool(problem.loss.kind.corners)
     if solution.reason.name != "stalled" or rough or problem.size > DENSE_HESSIAN or not np.isfinite(solution.value):
         return solution
     z = problem.score_buffer()

@@ -36,7 +36,7 @@ class SeparationTest:
         self.last: Array | None = None
         # A penalty holds what would go on for ever.
         self.separation = problem.loss.kind.separation
-        self.looks = bool(self.separation and problem.in_memory and not (problem.l2.any() or problem.l1.any()))
+        self.looks = bool(self.separation and problem.in_memory and problem.penalty.is_none)
 
     def evidence(self, u: Array) -> str:
         """Why there is no minimum, if the way to `u` shows it; otherwise nothing."""
