@@ -24,7 +24,7 @@ class LinearRegression(_SquaredLoss, PartialRegressor):
 
     Args:
         fit_intercept: whether to seek b; otherwise it is 0.
-        tol, max_iter, solver, warm_start: see `descend.linear`.
+        positive, tol, max_iter, solver, warm_start: see `descend.linear`.
 
     Attributes:
         coef_ (columns,), intercept_: the minimum, in the units of `X` and `y`.
@@ -41,8 +41,9 @@ class LinearRegression(_SquaredLoss, PartialRegressor):
     approximate solutions of linear matrix equations".
     """
 
-    def __init__(self, *, fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
-                 warm_start: Any = False) -> None:
+    def __init__(self, *, positive: Any = False, fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000,
+                 solver: Any = "auto", warm_start: Any = False) -> None:
+        self.positive = positive
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
@@ -60,7 +61,7 @@ class Ridge(_SquaredLoss, PartialRegressor):
 
     Args:
         alpha: the penalty, at least 0.
-        fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
+        penalty_weights, positive, fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
 
     Attributes:
         coef_ (columns,), intercept_: the minimum, in the units of `X` and `y`.
@@ -73,9 +74,12 @@ class Ridge(_SquaredLoss, PartialRegressor):
     Reference: Hoerl and Kennard (1970), "Ridge regression: biased estimation for nonorthogonal problems".
     """
 
-    def __init__(self, alpha: Any = 1.0, *, fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000,
-                 solver: Any = "auto", warm_start: Any = False) -> None:
+    def __init__(self, alpha: Any = 1.0, *, penalty_weights: Any = None, positive: Any = False,
+                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
+                 warm_start: Any = False) -> None:
         self.alpha = alpha
+        self.penalty_weights = penalty_weights
+        self.positive = positive
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
@@ -97,7 +101,7 @@ class ElasticNet(_SquaredLoss, PartialRegressor):
     Args:
         alpha: the penalties' weight, at least 0.
         l1_ratio: the l1 penalty's share of it, from 0 to 1.
-        fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
+        penalty_weights, positive, fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
 
     Attributes:
         coef_ (columns,), intercept_: the minimum, in the units of `X` and `y`.
@@ -111,10 +115,13 @@ class ElasticNet(_SquaredLoss, PartialRegressor):
     Reference: Zou and Hastie (2005), "Regularization and variable selection via the elastic net".
     """
 
-    def __init__(self, alpha: Any = 1.0, *, l1_ratio: Any = 0.5, fit_intercept: Any = True, tol: Any = 1e-4,
-                 max_iter: Any = 1000, solver: Any = "auto", warm_start: Any = False) -> None:
+    def __init__(self, alpha: Any = 1.0, *, l1_ratio: Any = 0.5, penalty_weights: Any = None, positive: Any = False,
+                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
+                 warm_start: Any = False) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
+        self.penalty_weights = penalty_weights
+        self.positive = positive
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
@@ -136,7 +143,7 @@ class Lasso(_SquaredLoss, PartialRegressor):
 
     Args:
         alpha: the penalty, at least 0.
-        fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
+        penalty_weights, positive, fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
 
     Attributes:
         coef_ (columns,), intercept_: the minimum, in the units of `X` and `y`.
@@ -150,9 +157,12 @@ class Lasso(_SquaredLoss, PartialRegressor):
     Reference: Tibshirani (1996), "Regression shrinkage and selection via the lasso".
     """
 
-    def __init__(self, alpha: Any = 1.0, *, fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000,
-                 solver: Any = "auto", warm_start: Any = False) -> None:
+    def __init__(self, alpha: Any = 1.0, *, penalty_weights: Any = None, positive: Any = False,
+                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
+                 warm_start: Any = False) -> None:
         self.alpha = alpha
+        self.penalty_weights = penalty_weights
+        self.positive = positive
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter

@@ -23,10 +23,6 @@ class LinearClassifier(ClassifierMixin, LinearModel):
         """The loss of a row, whose target is −1 or 1."""
         raise NotImplementedError
 
-    def _penalties(self, total: float) -> tuple[float, float]:
-        """l2 and l1, beside the mean loss; `total`: the sum of the weights."""
-        raise NotImplementedError
-
     @fitting
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "LinearClassifier":
         """Fit to rows `X` with labels `y`; rows may have weights. Or to a file beyond memory: `fit(Blocks(…))`."""
@@ -67,8 +63,9 @@ class LinearClassifier(ClassifierMixin, LinearModel):
         return problems
 
     def _binary(self, matrix: Matrix, among: Among | None, signs: Array, s: Array, total: float) -> Problem:
-        l2, l1 = (np.full(matrix.shape[1], float(penalty)) for penalty in self._penalties(total))
-        return Problem(matrix, Rows(signs, s), self._loss(), l2, l1, bool(self.fit_intercept), among=among)
+        penalties = self._penalties_by_column(total, matrix.shape[1], among)
+        return Problem(matrix, Rows(signs, s), self._loss(), *penalties, bool(self.fit_intercept), among=among,
+                       positive=self._is_positive)
 
     def decision_function(self, X: Any) -> Array:
         """Scores: of two classes, that of the second (rows,); otherwise one for each class (rows, classes)."""

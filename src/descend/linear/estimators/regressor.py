@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 from sklearn.base import RegressorMixin
 
 from descend._sample_weight import checked_weights
@@ -20,10 +19,6 @@ class LinearRegressor(RegressorMixin, LinearModel):
 
     def _loss(self) -> Loss:
         """The loss of a row."""
-        raise NotImplementedError
-
-    def _penalties(self, total: float) -> tuple[float, float]:
-        """l2 and l1, beside the mean loss; `total`: the sum of the weights."""
         raise NotImplementedError
 
     @fitting
@@ -47,9 +42,9 @@ class LinearRegressor(RegressorMixin, LinearModel):
     def _problem(self, data: Data) -> Problem:
         s, total = data.shares()
         matrix, among = self._matrix(data)
-        l2, l1 = (np.full(matrix.shape[1], float(penalty)) for penalty in self._penalties(total))
-        return Problem(matrix, Rows(numbers(data.y), s), self._loss(), l2, l1, bool(self.fit_intercept), among=among,
-                       offset=data.offset)
+        penalties = self._penalties_by_column(total, matrix.shape[1], among)
+        return Problem(matrix, Rows(numbers(data.y), s), self._loss(), *penalties, bool(self.fit_intercept),
+                       among=among, offset=data.offset, positive=self._is_positive)
 
     def _keep(self, w: Array, b: Array) -> dict[str, Any]:
         return {"coef_": w[0], "intercept_": float(b[0])}

@@ -33,6 +33,7 @@ from descend.linear.problems import multinomial_hessian as crossed
 from descend.linear.problems.matrix import Array, Matrix, Moments, Rows, triangle_of
 from descend.linear.problems.scalar import EPS, SUMMED, Frame, Point, frame_of
 from descend.linear.problems.scores import scores_of
+from descend.linear.problems.subdifferential import Subdifferential
 
 FEW = 2000  # coefficients for which Newton's method is thought of, and slopes are foreseen for it
 BALANCED = 1e-15  # of all rows: so near the shares of classes come to what they must be
@@ -59,6 +60,7 @@ class MultinomialProblem:
     in_memory: ClassVar[bool] = True
     tilt: ClassVar[float] = 0.0  # there is none
     has_offset: ClassVar[bool] = False
+    positive: ClassVar[bool] = False
     unit: ClassVar[float] = 0.0  # its curvature has a bound
 
     matrix: Matrix
@@ -96,6 +98,11 @@ class MultinomialProblem:
     def threshold(self) -> Array:
         """There is no such penalty."""
         return np.zeros(self.size)
+
+    @cached_property
+    def subdifferential(self) -> Subdifferential:
+        """There is no such penalty."""
+        return Subdifferential(self.threshold, self.threshold)
 
     @cached_property
     def penalty(self) -> Array:

@@ -1,4 +1,5 @@
-"""Coordinate descent for an l1 penalty: on the few columns that matter, and on their Gram matrix.
+"""Coordinate descent for an l1 penalty, or coefficients that must not be negative: on the few columns that matter, and
+on their Gram matrix.
 
 Most coefficients of a minimum are 0. So a working set of columns is kept, those whose gradient exceeds the penalty by
 most among them, and on these the quadratic model of the problem is minimised,
@@ -27,6 +28,7 @@ from descend.linear._kernels import coordinate as kernels
 from descend.linear._kernels.threads import one_thread_each
 from descend.linear.problems.matrix import Array, Rows
 from descend.linear.problems.scalar import Point, Problem
+from descend.linear.problems.subdifferential import Subdifferential
 from descend.linear.solvers.accelerated import accelerated
 from descend.linear.solvers.convergence import Steps, Watch
 from descend.linear.solvers.newton import ENOUGH, ROUNDING, SHORTEST
@@ -44,13 +46,13 @@ JITTER = 1e-12  # of the diagonal: it keeps the Hessian of columns that are much
 
 def coordinate(problem: Problem, u: Array) -> Steps:
     """Descend from u."""
-    z, threshold = problem.scores(), problem.threshold
+    z, threshold, held = problem.scores(), problem.threshold, problem.subdifferential
     point = started(problem, u, z)
     yield point
     gram = Gram(problem)
     forcing = 0.0 if gram.is_kept else FORCING
     while True:
-        chosen = gram.working_set(point, threshold)
+        chosen = gram.working_set(point, held)
         if (part := gram.part(chosen)) is not None:
             trial = descended(problem, part, chosen, point, z)
             yield trial
@@ -62,7 +64,7 @@ def coordinate(problem: Problem, u: Array) -> Steps:
             return (yield from accelerated(problem, point.u))
         hessian = gram.at(z, chosen)
         move = np.zeros_like(point.u)
-        model = point.gradient[chosen], point.u[chosen], threshold[chosen]
+        model = point.gradient[chosen], point.u[chosen], held.of(chosen)
         move[chosen] = minimised(hessian, *model, forcing) - point.u[chosen]
         step, promised = 1.0, rise(point, move, threshold)
         if not promised < 0:
@@ -131,45 +133,45 @@ def rise(point: Point, move: Array, threshold: Array) -> float:
     return float(point.gradient @ move + threshold @ (np.abs(point.u + move) - np.abs(point.u)))
 
 
-def minimised(H: Array, g: Array, u: Array, threshold: Array, forcing: float) -> Array:
-    """The minimum of gᵀ(v − u) + ½ (v − u)ᵀH(v − u) + Σ threshold |v|, from v = u, to rounding.
+def minimised(H: Array, g: Array, u: Array, held: Subdifferential, forcing: float) -> Array:
+    """The minimum of gᵀ(v − u) + ½ (v − u)ᵀH(v − u) and penalties with these slopes at 0, from v = u, to rounding.
 
     Where the model is one of Newton's method, only to a share of how far off it begins, at most `forcing`: so much
     of what is found will hold.
     """
     v, g = u.copy(), g.copy()
     diagonal = np.diag(H)
-    scale = float(np.abs(g).max() + threshold.max())
+    scale = float(np.abs(g).max() + held.upper.max())
     still, enough = STILL * float(diagonal[0]), ROUNDED * scale
     noise = 1e-10 * (scale + float((diagonal * np.abs(v)).max()))
-    first = last = kernels.descend(H, g, v, threshold, still, 1, enough)
-    enough = max(enough, first * min(forcing, first / scale) if forcing else 0.0)
+    first = last = kernels.descend(H, g, v, *held, still, 1, enough)
+    enough = max(enough, first * min(forcing, first / scale) if forcing and first else 0.0)
     with one_thread_each():
         for number in range(ROUNDS):
-            moved = kernels.descend(H, g, v, threshold, still, CYCLES, enough)
+            moved = kernels.descend(H, g, v, *held, still, CYCLES, enough)
             if moved <= enough or (moved >= 0.5 * last and moved <= noise):
                 break
             last = moved
             for _ in range(1 + number):
-                if not along_signs(H, g, v, threshold):
+                if not along_signs(H, g, v, held):
                     break
     return v
 
 
-def along_signs(H: Array, g: Array, v: Array, threshold: Array) -> bool:
+def along_signs(H: Array, g: Array, v: Array, held: Subdifferential) -> bool:
     """A Newton step among the coordinates that are not 0, in place; whether one of them became 0 on the way.
 
     It goes as far as the first that would change its sign, or on, with all that would at 0, if that is better.
     """
-    on = np.flatnonzero((v != 0) | (threshold == 0))
-    signs = np.sign(v[on]) * threshold[on]
-    among, slope = H[np.ix_(on, on)], g[on] + signs
+    free = held.lower == held.upper
+    on = np.flatnonzero((v != 0) | free)
+    among, slope = H[np.ix_(on, on)], g[on] + held.slopes(v)[on]
     direction = -_solved(among, slope)
     bend = float(direction @ among @ direction)
     if not bend > 0:
         return False
     full = min(-float(slope @ direction) / bend, 1e300) * direction
-    crossing = (v[on] * (v[on] + full) < 0) & (threshold[on] > 0)
+    crossing = (v[on] * (v[on] + full) < 0) & ~free[on]
     moves = [np.where(crossing, -v[on], full)]
     if crossing.any():
         shares = np.where(crossing, -v[on] / np.where(crossing, full, 1.0), np.inf)

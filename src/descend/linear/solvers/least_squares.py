@@ -41,7 +41,7 @@ def is_least_squares(problem: Objective) -> TypeGuard[Problem]:
     """Whether a problem is one of these."""
     if not (problem.in_memory and problem.loss.kind.quadratic):
         return False
-    return not problem.l1.any() and (problem.size <= DENSE_HESSIAN or not problem.l2.any())
+    return not (problem.l1.any() or problem.positive) and (problem.size <= DENSE_HESSIAN or not problem.l2.any())
 
 
 def least_squares(problem: Problem, watch: Watch, start: Array | None) -> Solution:

@@ -8,6 +8,9 @@ exponential, it is half of the distance.
 It is worth what is known of the Hessian along every direction (`Curvature`), and what of the gradient is rounding is
 counted to it, by the curvature that there is.
 
+Of penalties with a corner at 0, and of coefficients that must not be negative, ∇F is the subgradient nearest to 0: each
+subgradient e has F(v) ≥ F(u) + eᵀ(v − u) + ½ (v − u)ᵀ∇²F(v − u) for a quadratic loss.
+
 Reference: Boyd and Vandenberghe (2004), *Convex optimization*, section 9.5.
 """
 
@@ -33,12 +36,12 @@ def decrement(problem: Objective, curvature: Curvature, point: Point, z: Array) 
 
     It is not of slopes whose size is not, as those of rates in a file.
     """
-    fixed = problem.at(z)
+    fixed, gradient = problem.at(z), problem.subdifferential.least_subgradient(point.u, point.gradient)
     slope, blur = fixed.slope(point.value, z), problem.blur(*problem.to_user(point.u))
     if not np.isfinite(slope):
         return float("inf")
-    seen = curvature.decrement(point.gradient, problem.noise(slope), slope)
-    return seen + curvature.left_out(point.gradient, point.u) + 0.5 * fixed.bend(z) * blur**2
+    seen = curvature.decrement(gradient, problem.noise(slope), slope)
+    return seen + curvature.left_out(gradient, point.u) + 0.5 * fixed.bend(z) * blur**2
 
 
 def rounding_of_squares(problem: Objective, u: Array, value: float) -> float:
@@ -52,7 +55,7 @@ def rounding_of_squares(problem: Objective, u: Array, value: float) -> float:
 
 def without_proof(problem: Objective, solution: Solution, tol: float) -> Solution:
     """The solution, with the weaker guarantee if there can be no other, and it is met."""
-    rough = problem.l1.any() or bool(problem.loss.kind.corners)
+    rough = bool(problem.loss.kind.corners)
     if solution.reason.name != "stalled" or rough or problem.size > DENSE_HESSIAN or not np.isfinite(solution.value):
         return solution
     z = problem.scores()
@@ -60,7 +63,8 @@ def without_proof(problem: Objective, solution: Solution, tol: float) -> Solutio
     curvature = curvature_at(problem, z)
     is_exact = problem.loss.kind.quadratic
     away = (1 if is_exact else 2) * decrement(problem, curvature, point, z)
-    away += rounding_of_squares(problem, point.u, point.value) if is_exact else 0.0
+    if is_exact:  # no squares are less than 0
+        away = min(away, point.value) + rounding_of_squares(problem, point.u, point.value)
     if not away <= max(tol * abs(solution.value), NEGLIGIBLE * max(abs(solution.curve[0]), problem.unit)):
         return solution
     evidence = f"by Newton's decrement the loss is {away:.2g} above its minimum, at most {tol:g} of it"

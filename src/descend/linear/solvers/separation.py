@@ -32,8 +32,10 @@ class Recession:
         self.columns = np.zeros(0, int)
         self.last: Array | None = None
         # A penalty holds what would go on for ever.
+        free = (problem.l2 == 0) & (problem.l1 == 0)
+        self.free = np.append(np.repeat(free, problem.outputs), np.ones(problem.outputs, bool))
         self.recession = problem.loss.kind.recession
-        self.looks = bool(self.recession and problem.in_memory and not (problem.l2.any() or problem.l1.any()))
+        self.looks = bool(self.recession and problem.in_memory and free.any())
 
     def evidence(self, u: Array) -> str:
         """Why there is no minimum, if the way to `u` shows it; otherwise nothing."""
@@ -43,7 +45,8 @@ class Recession:
         last, self.last = self.last, u.copy()
         if self.calls < FIRST:
             return ""
-        for direction in (u, u if last is None else u - last):
+        for way in (u, u if last is None else u - last):
+            direction = self._open(way)
             margins, still = self.problem.falls(direction)
             greatest = margins.max(initial=0.0)
             if greatest > 0 and margins.min() >= -ROUNDING * greatest and still <= ROUNDING * greatest:
@@ -51,6 +54,13 @@ class Recession:
                 border = int(np.count_nonzero(margins <= ROUNDING * greatest))
                 return self.recession.told(len(margins), border)
         return ""
+
+    def _open(self, way: Array) -> Array:
+        """What of a way may be gone for ever."""
+        direction = np.where(self.free, way, 0.0)
+        if self.problem.positive:
+            direction[:-1] = np.maximum(direction[:-1], 0.0)
+        return direction
 
     def _columns(self, direction: Array) -> Array:
         """Those of the matrix that the direction is mostly made of, the greatest shares first."""

@@ -257,11 +257,10 @@ class FileProblem(Problem):
                        coordinates=self.frame)
 
 
-def problem_of_file(found: Survey, total: float, loss: Loss, l2: float, intercept: bool,
+def problem_of_file(found: Survey, total: float, loss: Loss, l2: Array, intercept: bool,
                     targets: FileTargets) -> FileProblem:
-    """The problem of a file's rows, with an l2 penalty; `total`: the sum of their weights."""
+    """The problem of a file's rows, with an l2 penalty by column; `total`: the sum of their weights."""
     matrix = FileMatrix(found, targets)
-    penalty = np.full(matrix.shape[1], float(l2))
     rows = Rows(np.array([]), np.array([1 / total]))
     among = Among(found.blocks.hashed, found.columns)
-    return FileProblem(matrix, rows, loss, penalty, np.zeros_like(penalty), intercept, among=among)
+    return FileProblem(matrix, rows, loss, l2, np.zeros_like(l2), intercept, among=among)
