@@ -23,10 +23,10 @@ from descend.linear import (
 )
 from descend.linear._losses import LOGISTIC, SQUARED, Loss
 from descend.linear.problems.matrix import Matrix, Rows
-from descend.linear.problems.scalar import Problem
-from descend.linear.solvers.convergence import Watch
+from descend.linear.problems.scalar import ScalarProblem
+from descend.linear.solvers.convergence import ConvergenceMonitor
 from descend.linear.solvers.newton_decrement import curvature_at, decrement
-from descend.linear.solvers.separation import Recession
+from descend.linear.solvers.separation import SeparationTest
 from descend.linear.solvers.solve import solve
 from enforced import without_types
 
@@ -229,12 +229,12 @@ def test_by_newtons_decrement_no_minimum_is_below_the_bound() -> None:
     rows, none, one = Rows(Y, np.array([1 / 90])), np.zeros(8), np.ones(8)
     scaled = X / UNITS
     for l1, positive in ((0.2, False), (0.2, True), (0.0, True)):
-        problem = Problem(Matrix(scaled), rows, Loss(SQUARED), none, l1 * one, positive=positive)
-        least = solve(problem, Watch(1e-12, 1000)).value
+        problem = ScalarProblem(Matrix(scaled), rows, Loss(SQUARED), none, l1 * one, positive=positive)
+        least = solve(problem, ConvergenceMonitor(1e-12, 1000)).value
         for number in range(20):
             w = rng.normal(size=8) * (rng.random(8) < number / 20)  # first none, which only penalties hold
             b = float(np.mean(Y - scaled @ w))
-            u, z = problem.from_user(np.abs(w) if positive else w, b), problem.scores()
+            u, z = problem.from_user(np.abs(w) if positive else w, b), problem.score_buffer()
             point = problem.evaluate(u, z, bounded=False)
             bound = point.value - decrement(problem, curvature_at(problem, z), point, z)
             assert bound <= least * (1 + 1e-12)
@@ -243,8 +243,8 @@ def test_by_newtons_decrement_no_minimum_is_below_the_bound() -> None:
 def test_a_bound_holds_a_loss_that_falls_the_other_way() -> None:
     rows = Rows(np.array([-1, -1, 1, 1], np.int8), np.array([0.25]))
     for positive in (False, True):
-        problem = Problem(Matrix(np.array([[2.0], [1.0], [-1.0], [-2.0]])), rows, Loss(LOGISTIC), np.zeros(1),
+        problem = ScalarProblem(Matrix(np.array([[2.0], [1.0], [-1.0], [-2.0]])), rows, Loss(LOGISTIC), np.zeros(1),
                           np.zeros(1), positive=positive)
-        recession = Recession(problem)
+        recession = SeparationTest(problem)
         told = [recession.evidence(np.array([w, 0.0])) for w in (4.0, 3.0, 2.0, 1.0)]
         assert any(told) != positive

@@ -1,5 +1,6 @@
 """Looking into a run: its next batch, and its loss, with gradients and curvature, there or on other data."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -26,16 +27,26 @@ def next_batch(run: R) -> Any:
     return keeping_precision(batch)
 
 
+def past_the_next_batch(run: R) -> R:
+    """The run as it would be after the next step if that moved no parameter: what it sees next are other examples."""
+    with precision(run.state.params):
+        state, (_, later) = run.state, run.state.carried.for_a_step()
+        descent, feed = fed(run, 1)
+        cursor = feed.after(1) if feed else descent.run(_cursor, state._replace(step=NOTHING))
+        carried = state.carried._replace(key=later)
+        return dataclasses.replace(run, state=state._replace(cursor=cursor, carried=carried))
+
+
 def loss(run: R, data: Any = None) -> float:
     """The loss at the parameters, on the next batch or on given data."""
     with precision(run.state.params):
-        return float(run.descent.without_data.run(_value, *_given(run, data)))
+        return float(run.descent.without_data.run(_value, *given(run, data)))
 
 
 def loss_and_grad(run: R, data: Any = None) -> tuple[float, Tree]:
     """The loss and its gradient."""
     with precision(run.state.params):
-        value, grads = run.descent.without_data.run(_value_and_grad, *_given(run, data))
+        value, grads = run.descent.without_data.run(_value_and_grad, *given(run, data))
         told = float(value), run.descent.whole(grads)
     return keeping_precision(told)
 
@@ -44,11 +55,11 @@ def hvp(run: R, v: Tree, data: Any = None) -> Tree:
     """The product of the loss's Hessian with a tree like the parameters."""
     with precision(run.state.params):
         tangent = _like_parameters(run, v)
-        product = run.descent.whole(run.descent.without_data.run(_hessian_product, tangent, *_given(run, data)))
+        product = run.descent.whole(run.descent.without_data.run(_hessian_product, tangent, *given(run, data)))
     return keeping_precision(product)
 
 
-def _given(run: R, data: Any) -> tuple[Tree, Any, AuxiliaryState]:
+def given(run: R, data: Any) -> tuple[Tree, Any, AuxiliaryState]:
     """The parameters, the batch, and what passes through the loss: what the next step is given, or, on given data,
     nothing that is random."""
     if data is None:
@@ -70,6 +81,10 @@ def _like_parameters(run: R, v: Tree) -> Tree:
 
 def _batch(descent: Descent, state: State, draws: Any) -> Any:
     return first_batch(descent, state, draws)[0]
+
+
+def _cursor(descent: Descent, state: State) -> Any:
+    return first_batch(descent, state, NOTHING)[1]
 
 
 def _value(descent: Descent, params: Tree, batch: Any, carried: AuxiliaryState) -> Any:

@@ -19,8 +19,9 @@ class LinearRegression(_SquaredLoss, PartialRegressor):
     """Ordinary least squares: minimises the weighted mean of (y − x·w − b)²/2.
 
     The solution is found in closed form. Where columns depend on each other there are many minima, and this is the one
-    whose coefficients have the least norm; the columns are named in `stop_reason_`. As the loss is a quadratic
-    function, the certificate is exact, but for the rounding that it counts.
+    whose coefficients have the least norm; the columns are named in `stop_reason_`. With `positive` it is found by
+    coordinate descent, and is one of them. As the loss is a quadratic function, the certificate is exact, but for the
+    rounding that it counts.
 
     Args:
         fit_intercept: whether to seek b; otherwise it is 0.
@@ -36,6 +37,8 @@ class LinearRegression(_SquaredLoss, PartialRegressor):
     (array([2.]), 1.0)
     >>> model.stop_reason_.name
     'converged'
+    >>> LinearRegression(positive=True).fit([[0.0, 1.0], [1.0, 1.0], [2.0, 0.0]], [1.0, 3.0, 5.0]).coef_.round(6)
+    array([2., 0.])
 
     Reference: Gauss (1809), *Theoria motus corporum coelestium*; for the least norm, Penrose (1956), "On best
     approximate solutions of linear matrix equations".
@@ -68,8 +71,9 @@ class Ridge(_SquaredLoss, PartialRegressor):
         n_iter_, loss_curve_, duality_gap_, stop_reason_, solver_: see `descend.linear`.
 
     >>> from descend.linear import Ridge
-    >>> Ridge(alpha=2.0).fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]).coef_.round(6)
-    array([1.])
+    >>> X, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
+    >>> Ridge(alpha=2.0).fit(X, y).coef_.round(6), Ridge(alpha=2.0, penalty_weights=[0.0]).fit(X, y).coef_.round(6)
+    (array([1.]), array([2.]))
 
     Reference: Hoerl and Kennard (1970), "Ridge regression: biased estimation for nonorthogonal problems".
     """
