@@ -60,9 +60,9 @@ def _growth(name: str, sizes: list[tuple[int, int]]) -> Iterator[Row]:
 
 
 def _bandwidths() -> Iterator[Row]:
+    from descend.linear._kernels.threads import each, parts
     from descend.linear._losses import LOGISTIC, SQUARED, Loss
-    from descend.linear._matrix import Matrix, Rows
-    from descend.linear._threads import each, parts
+    from descend.linear.problems.matrix import Matrix, Rows
 
     X, y = tables.dense_logistic(1_000_000, 50)
     S, late = tables.flights(1_000_000)
@@ -79,7 +79,7 @@ def _bandwidths() -> Iterator[Row]:
         read = partial(each, part, parts(source.size, source.size))
         for loss, kind in (("logistic", LOGISTIC), ("squared", SQUARED)):
             sweep = partial(matrix.sweep, np.zeros(matrix.shape[1]), 0.0, Loss(kind), ranks, z,
-                            foresee=False)
+                            with_dual=False)
             ours, copied, summed = alternately([sweep, partial(np.copyto, target, source), read], 9, PAUSE)
             for peer, passes, seconds in (("copy", 2, copied), ("reading", 1, summed)):
                 speed = passes * source.nbytes / seconds / 1e9

@@ -99,7 +99,7 @@ def _policies(members: int) -> Runs:
 
 def _policy(algorithm: PPO, seed: int) -> Run:
     training = Training.of(algorithm, "CartPole-v1", None, seed)
-    source = training.world.source(
+    source = training.backend.source(
         gamma=0.98, gae_lambda=0.8, num_envs=8, num_steps=32, epochs=EPOCHS, minibatches=MINIBATCHES,
         normalize_observations=False, normalize_rewards=False,
     )  # fmt: skip

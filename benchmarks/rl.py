@@ -35,9 +35,9 @@ from descend.engine.programs import forget
 from descend.engine.run import Run, advance
 from descend.minimize import minimize
 from descend.rl import PPO, ActorCritic
-from descend.rl._evaluation import evaluate
 from descend.rl._training import Training
 from descend.rl.environments import make
+from descend.rl.evaluation import evaluate
 from descend.schedules import Polynomial
 
 PACKAGES = ("descend", "jax", "gymnasium", "stable-baselines3", "torch", "numpy")
@@ -156,7 +156,7 @@ def _return_at(curve: Curve, look: int) -> float:
 def _started(task: Task, environment: Any, seed: int) -> Run:
     """A training of ours after its first step."""
     training = Training.of(task.ours, environment, None, seed)
-    source = training.world.source(
+    source = training.backend.source(
         gamma=task.gamma, gae_lambda=task.gae_lambda, num_envs=task.envs, num_steps=task.steps, epochs=task.epochs,
         minibatches=task.rollout // task.batch, normalize_observations=False, normalize_rewards=False,
     )  # fmt: skip

@@ -233,12 +233,12 @@ def test_of_several_seeds_the_line_tells_the_median():
 def test_each_of_descends_environments_can_be_drawn(name):
     import jax
 
-    from descend.rl._drawing import MOST, filmed
+    from descend.rl._rendering import MAX_FRAMES, filmed
 
     environment = environments.make(name)
     states = [environment.reset(jax.random.key(i)) for i in (0, 1)]
     film = filmed(environment, states * 1000)
-    assert 2 <= len(film) <= MOST
+    assert 2 <= len(film) <= MAX_FRAMES
     assert film.gif()[:3] == b"GIF"
     first, second = (filmed(environment, [state]).gif() for state in states)
     assert first != second

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import descend.linear as ours
-from descend.linear._scale import best_scale
+from descend.linear.problems.huber_scale import best_scale
 
 TIGHT = {"tol": 1e-12}  # of the objective: coefficients are right to its root
 rng = np.random.default_rng(0)
@@ -319,7 +319,7 @@ class Listener:
         self.stop_after, self.losses, self.torn_down = stop_after, [], False
 
     def setup(self, estimator, context):
-        self.begun = True
+        self.dual_start = True
 
     def on_fit_task_begin(self, estimator, context):
         pass

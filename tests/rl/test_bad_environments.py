@@ -99,7 +99,7 @@ def test_a_compiled_observation_that_is_not_finite():
 
 
 def test_an_episode_that_never_ends_is_cut_off_and_counted(monkeypatch):
-    monkeypatch.setattr("descend.rl._gymnasium.LONGEST", 50)
+    monkeypatch.setattr("descend.rl._gymnasium.MAX_EPISODE_STEPS", 50)
     result = trained(lambda: Faulty(end=None))
     assert result.cut_off == 100
     assert set(result.returns.tolist()) == {50.0}

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from descend.rl import Categorical, Gaussian
-from descend.rl._distributions import host_noise_for, noise_for, within
+from descend.rl._distributions import environment_action, host_noise_for, noise_for
 from descend.rl.environments import Box, Discrete
 
 rng = np.random.default_rng(1)
@@ -54,5 +54,6 @@ def test_gaussian_samples_have_their_mean_and_spread(on_host):
 
 def test_vectors_are_cut_down_to_their_bounds():
     box = Box((-1.0, 0.0), (1.0, np.inf))
-    assert within(box, np.array([[-3.0, -3.0], [3.0, 3.0]], np.float32)).tolist() == [[-1.0, 0.0], [1.0, 3.0]]
-    assert within(Discrete(3), 2) == 2
+    far = np.array([[-3.0, -3.0], [3.0, 3.0]], np.float32)
+    assert environment_action(box, far).tolist() == [[-1.0, 0.0], [1.0, 3.0]]
+    assert environment_action(Discrete(3), 2) == 2

@@ -13,7 +13,7 @@ from test_bad_environments import Faulty
 from descend import Checkpoint, InputError
 from descend.engine.storing import tree_to_arrays
 from descend.rl import PPO, ActorCritic
-from descend.rl._gymnasium import Hosted
+from descend.rl._gymnasium import GymnasiumBackend
 from descend.rl.environments import Discrete
 
 QUICK = PPO(num_envs=2, num_steps=16, epochs=4, minibatches=2, learning_rate=3e-3)
@@ -58,7 +58,7 @@ def test_learns(make):
 
 def test_steps_are_those_of_the_environment():
     """A count that ends at 5: seen are 0, 1, 2, 3, 4, 0, …, and what followed the fifth is not the beginning."""
-    source = Hosted(lambda: Faulty(end=5)).source(**{**SETTINGS, "epochs": 1, "minibatches": 1})
+    source = GymnasiumBackend(lambda: Faulty(end=5)).source(**{**SETTINGS, "epochs": 1, "minibatches": 1})
     network = ActorCritic.drawn((2,), Discrete(2), 0)
     batch, cursor = source.draw(source.init(jax.random.key(0)), network)
     seen = np.asarray(batch.steps.observation).reshape(12, 2, 2)
@@ -76,7 +76,7 @@ def test_steps_are_those_of_the_environment():
 
 
 def test_a_rollout_serves_all_its_draws_and_no_more():
-    source = Hosted(lambda: Faulty(end=5)).source(**SETTINGS)
+    source = GymnasiumBackend(lambda: Faulty(end=5)).source(**SETTINGS)
     network, other = (ActorCritic.drawn((2,), Discrete(2), seed) for seed in (0, 1))
     cursor, seen = source.init(jax.random.key(0)), []
     for number in range(6):
@@ -90,7 +90,7 @@ def test_a_rollout_serves_all_its_draws_and_no_more():
 
 
 def test_a_draw_may_be_asked_for_again():
-    source = Hosted(lambda: Faulty(end=5)).source(**SETTINGS)
+    source = GymnasiumBackend(lambda: Faulty(end=5)).source(**SETTINGS)
     network, begin = ActorCritic.drawn((2,), Discrete(2), 0), source.init(jax.random.key(0))
     first, second = source.draw(begin, network)[0], source.draw(begin, network)[0]
     for mine, theirs in zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True):

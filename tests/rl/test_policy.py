@@ -11,7 +11,7 @@ import pytest
 from descend import CheckpointError, InputError
 from descend.engine.storing import read_arrays, write_arrays
 from descend.rl import ActorCritic, Policy
-from descend.rl._distributions import within
+from descend.rl._distributions import environment_action
 from descend.rl._moments import Moments
 from descend.rl._network import HIDDEN
 from descend.rl.environments import Box, Discrete
@@ -97,7 +97,7 @@ def test_only_intervals_that_are_far_from_plus_and_minus_one_have_units_of_their
 def test_actions_are_in_the_units_of_their_interval():
     action = np.array([[-1.0, 0.5, 0.5, -3.0, 7.0], [0.4, 2.0, -9.0, 3.0, -7.0]], np.float32)
     expected = [[0.0, 0.5, 2.5e-3, 0.0, 7.0], [700.0, 1.0, -5e-3, 3.0, -7.0]]
-    np.testing.assert_allclose(within(FAR, action), expected, rtol=1e-6)
+    np.testing.assert_allclose(environment_action(FAR, action), expected, rtol=1e-6)
 
 
 def changed(tmp_path, facts=None, arrays=None):

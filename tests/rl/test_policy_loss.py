@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from descend.rl import Gaussian
-from descend.rl._losses import Keeping, Kept, PolicyLoss
-from descend.rl._steps import Rollout, Steps, Watch
+from descend.rl._losses import LossState, PolicyLoss, StatefulPolicyLoss
+from descend.rl._steps import EpisodeStatistics, Rollout, Steps
 
 rng = np.random.default_rng(2)
 B = 12
@@ -35,7 +35,7 @@ def network(params):
 def called(loss, **changed):
     """The loss of the numbers above, by a network that gives them."""
     none = np.zeros(B)
-    batch = Rollout(Steps(none, none, OLD, OLD_VALUE, ADVANTAGE, TARGET), Watch.start(), None, True)
+    batch = Rollout(Steps(none, none, OLD, OLD_VALUE, ADVANTAGE, TARGET), EpisodeStatistics.start(), None, True)
     params = {"log_prob": jax.numpy.asarray(NEW), "value": jax.numpy.asarray(VALUE)} | changed
     return loss(network(params), batch)
 
@@ -79,7 +79,7 @@ def test_is_that_of_a_loop(loss):
     value, told = called(loss)
     expected, parts = looped(loss)
     np.testing.assert_allclose(value, expected, rtol=1e-5)
-    assert {name for name in told if not hasattr(Watch, name)} == set(parts)
+    assert {name for name in told if not hasattr(EpisodeStatistics, name)} == set(parts)
     for name, part in parts.items():
         np.testing.assert_allclose(told[name], part, rtol=1e-5, err_msg=name)
 
@@ -106,9 +106,10 @@ def test_without_a_clip_it_is_the_gradient_of_the_policy():
 ])  # fmt: skip
 def test_what_is_left_of_a_rollout_is_passed_over(before, is_first, target, beyond):
     none = np.zeros(B)
-    batch = Rollout(Steps(none, none, OLD, OLD_VALUE, ADVANTAGE, TARGET), Watch.start(), None, np.bool_(is_first))
+    steps = Steps(none, none, OLD, OLD_VALUE, ADVANTAGE, TARGET)
+    batch = Rollout(steps, EpisodeStatistics.start(), None, np.bool_(is_first))
     given = network({"log_prob": jax.numpy.asarray(NEW), "value": jax.numpy.asarray(VALUE)})
-    _, kept, told = Keeping(PolicyLoss(clip=0.2), target)(given, batch, Kept(None, np.bool_(before)))
+    _, kept, told = StatefulPolicyLoss(PolicyLoss(clip=0.2), target)(given, batch, LossState(None, np.bool_(before)))
     assert bool(kept.is_beyond) == bool(told["passed_over"]) == beyond
 
 

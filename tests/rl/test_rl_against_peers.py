@@ -7,7 +7,7 @@ import pytest
 from descend.rl import ActorCritic, Categorical, Gaussian
 from descend.rl._advantages import advantages
 from descend.rl._losses import PolicyLoss
-from descend.rl._steps import Rollout, Steps, Watch
+from descend.rl._steps import EpisodeStatistics, Rollout, Steps
 from descend.rl.environments import Box, Discrete
 
 pytestmark = pytest.mark.peers
@@ -78,7 +78,7 @@ def filled(model, actions):
     buffer.advantages[:, 0] = rng.normal(size=size)
     buffer.returns[:] = buffer.advantages + buffer.values
     steps = Steps(seen[:, 0], action[:, 0], old, buffer.values[:, 0], buffer.advantages[:, 0], buffer.returns[:, 0])
-    return Rollout(steps, Watch.start(), None, True)
+    return Rollout(steps, EpisodeStatistics.start(), None, True)
 
 
 WORLDS = [("CartPole-v1", Discrete(2)), ("Pendulum-v1", Box((-2.0,), (2.0,)))]

@@ -9,7 +9,7 @@ from toy_worlds import Counter, Walk
 from descend.rl import ActorCritic, Categorical
 from descend.rl._moments import Moments
 from descend.rl._rollouts import Rollouts
-from descend.rl._steps import Watch
+from descend.rl._steps import EpisodeStatistics
 
 KEY = jax.random.key(0)
 
@@ -135,7 +135,7 @@ def test_moments_are_those_of_all_rows_together():
 
 
 def test_the_watch_is_a_mean_over_about_the_last_hundred():
-    watch = Watch.start()
+    watch = EpisodeStatistics.start()
     for number in range(300):
         watch = watch.after(np.array([True, False]), np.array([float(number >= 150), 9.0]), np.array([number, 0]))
     assert watch.episodes == 300

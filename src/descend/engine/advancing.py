@@ -12,15 +12,17 @@ import numpy as np
 
 from descend._arrays import precision
 from descend._tree import Tree
+from descend.engine.checks import refuse_tracers
 from descend.engine.descent import RUNNING, Descent, Guard, State
-from descend.engine.given import refuse_tracers
 from descend.engine.loop import loop, single
-from descend.engine.loss import Carried
+from descend.engine.loss import AuxiliaryState
 from descend.errors import InputError
 from descend.sources import Drawn, Fed, Feed, HostSource, draw_ahead
 
-R = TypeVar("R", bound=Any)  # a run: a value with a state and a descent
-NOTHING = ()  # in the place of what a program is not given
+# A run: a value with a state and a descent.
+R = TypeVar("R", bound=Any)
+# In the place of what a program is not given.
+NOTHING = ()
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def begun(descent: Descent, params: Tree, key: jax.Array, state: Tree = None) ->
     with precision(params):
         zero = np.zeros((), np.int32)
         unknown = np.full((), np.nan, np.result_type(*(leaf.dtype for leaf in jax.tree.leaves(params))))
-        carried = Carried(state, jax.random.fold_in(key, 1) if descent.form.takes_key else None)
+        carried = AuxiliaryState(state, jax.random.fold_in(key, 1) if descent.signature.takes_key else None)
         # In NumPy, as nothing that is compiled by itself should be waited for.
         optimizer = descent.optimizer.init(jax.tree.map(np.asarray, params))
         cursor = descent.source.init(key)
@@ -115,7 +117,8 @@ def fed(run: R, n: int) -> tuple[Descent, Feed | None]:
     return run.descent, None
 
 
-Made = tuple[State, int, int, dict[str, np.ndarray]]  # the state, the last step's status, the number of steps, a trace
+# The state, the last step's status, the number of steps, a trace.
+Made = tuple[State, int, int, dict[str, np.ndarray]]
 
 
 def _tell_ahead(run: R, feed: Feed | None, n: int) -> None:
@@ -124,21 +127,23 @@ def _tell_ahead(run: R, feed: Feed | None, n: int) -> None:
         run.descent.source.feed(feed.after(n), run.params, n)
 
 
-def _in_a_loop(descent: Descent, state: State, draws: Any, n: int, meanwhile: Callable[[], None]) -> Made:
+def _in_a_loop(descent: Descent, state: State, draws: Tree, n: int, meanwhile: Callable[[], None]) -> Made:
     """A dispatch of many steps; those before one that should not have been made are made again."""
     after, status, made, recorded = descent.run(loop, state, draws, np.int32(n))
     meanwhile()
     steps, ended = int(made), int(status)
     columns = recorded.columns(steps)
+    # The last step should not have been made. Those before it are made again, from the state that is still there.
     if ended != RUNNING:
         steps -= 1
+        # The one thing to keep of it: as the first step of all, it may have told the first norm.
         first = after.guard.first_norm
         after = descent.run(loop, state, draws, np.int32(steps))[0]
         after = after._replace(guard=after.guard._replace(first_norm=first))
     return after, ended, steps, columns
 
 
-def _one_by_one(descent: Descent, state: State, draws: Any, n: int) -> Made:
+def _one_by_one(descent: Descent, state: State, draws: Tree, n: int) -> Made:
     """A dispatch for each step: for steps that XLA compiles better outside a loop than inside."""
     entries: list[dict[str, Any]] = []
     steps, ended = 0, RUNNING

@@ -13,9 +13,9 @@ from descend._tree import Tree
 from descend.engine.begin import begin
 from descend.engine.identity import digest, warn_of_other_surroundings
 from descend.engine.run import Run
+from descend.engine.serializing import read, tree_of
 from descend.engine.storing import Match, match_arrays, read_arrays, tree_from_arrays
 from descend.engine.watching import Watch
-from descend.engine.written import read, tree_of
 from descend.errors import CheckpointError
 from descend.sources import HostArrays, MiniBatches, Source, WholeSet, as_data, on_device
 
@@ -128,6 +128,7 @@ def restore(path: str | Path, run: Run) -> tuple[Run, Match]:
 
     tree, match = of("params", "optimizer")
     unmatched = (*match.missing, *match.unexpected, *match.differing)
+    # The rule's memory of layers that are gone, or new, may be missing; anything else shows that it was another rule.
     gone = tuple(name.removeprefix("params") for name in unmatched if name.startswith("params/"))
     if not any(name.startswith("params") for name in match.matched):
         told = "; ".join(line.strip() for line in repr(of("params")[1]).splitlines()[1:])

@@ -13,7 +13,7 @@ from descend.errors import InputError
 from descend.stopping import Convergence, Name, Reason
 
 
-def looked_into(run: Run, trace: Trace, first: float) -> tuple[Run, Trace, Point | None]:
+def checked_convergence(run: Run, trace: Trace, first: float) -> tuple[Run, Trace, Point | None]:
     """What a sign of convergence, or of a search that stalled, is worth: the point that the run is at.
 
     Where the sign misled, there is none. The run then goes on, and only a stronger sign will do; its trace is without
@@ -23,9 +23,11 @@ def looked_into(run: Run, trace: Trace, first: float) -> tuple[Run, Trace, Point
     if stop is None or status not in (CONVERGED, STALLED):
         return run, trace, None
     tolerance = stop.within(trace.columns["loss"].dtype) if isinstance(stop, Convergence) else 0.0
-    if status == STALLED or not isinstance(stop, Convergence):  # as near as it comes, whatever was asked for
+    if status == STALLED or not isinstance(stop, Convergence):
+        # Whatever was asked for, the descent is as near as it comes.
         tolerance = max(tolerance, Convergence().within(trace.columns["loss"].dtype))
     point = examined(run, first, tolerance)
+    # By a gradient of exactly 0 no step goes on, whatever the curvature says of the point.
     misled = not point.is_minimum and math.isfinite(point.fall) and trace.columns["gradient_norm"][-1] > 0
     if status == STALLED or not isinstance(stop, Convergence) or not misled:
         return run, trace, point
@@ -34,7 +36,7 @@ def looked_into(run: Run, trace: Trace, first: float) -> tuple[Run, Trace, Point
     return Run(run.state._replace(guard=guard), descent), trace.without_last, None
 
 
-def rest(run: Run, trace: Trace, point: Point | None) -> Reason:
+def reason_at_rest(run: Run, trace: Trace, point: Point | None) -> Reason:
     """Why a descent came to rest: the word is "converged" only where the gradient, or the search, and the curvature
     agree."""
     loss, norm, stop = trace.columns["loss"][-1], trace.columns["gradient_norm"][-1], run.descent.stop
@@ -48,7 +50,7 @@ def rest(run: Run, trace: Trace, point: Point | None) -> Reason:
     return Reason("converged" if point.is_converged else name, f"{evidence}. {point}", run.step)
 
 
-def divergence(trace: Trace, step: int) -> Reason:
+def reason_of_divergence(trace: Trace, step: int) -> Reason:
     """Which number was the first that is not finite.
 
     **Raises** `InputError` if that was so before any step: then it is not the descent that diverged.

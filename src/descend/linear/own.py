@@ -3,10 +3,10 @@
 from typing import Any
 
 from descend.errors import InputError
-from descend.linear._loss import Kind, Loss
 from descend.linear._losses import SQUARED
-from descend.linear._regressor import LinearRegressor
-from descend.linear._validation import check_number
+from descend.linear._losses.loss import Kind, Loss
+from descend.linear.estimators.regressor import LinearRegressor
+from descend.linear.estimators.validation import check_number
 
 
 class LossRegressor(LinearRegressor):
@@ -53,7 +53,7 @@ class LossRegressor(LinearRegressor):
         kind = self._loss().kind
         if not isinstance(kind, Kind):
             raise InputError(f"loss is {self.loss!r}: it must be a Kind, which a loss's module has as KIND")
-        if kind.classes or kind.scaled or kind.corners:
+        if kind.classes or kind.concomitant_scale or kind.corners:
             raise InputError(f"loss is {kind.name}: this regression takes losses of numbers, without corners or a "
                              "scale of their own; choose the estimator of that loss")
         check_number("p", self.p)

@@ -78,7 +78,7 @@ def host_noise_for(actions: Discrete | Box, rng: np.random.Generator, shape: tup
     return rng.standard_normal((*shape, *actions.shape), np.float32)
 
 
-def within(actions: Discrete | Box, action: Any) -> Any:
+def environment_action(actions: Discrete | Box, action: Any) -> Any:
     """An action as the environment takes it: a vector in its units, cut down to the bounds."""
     if isinstance(actions, Discrete):
         return action

@@ -9,15 +9,15 @@ import jax
 import numpy as np
 
 from descend.errors import InputError
-from descend.rl._distributions import within
-from descend.rl._evaluation import EPISODES, LARGEST_REWARD, LONGEST, Episodes
+from descend.rl._distributions import environment_action
+from descend.rl._host_rollouts import HostRollouts
 from descend.rl._moments import Moments, normalized
-from descend.rl._network import Act, ActorCritic, acting
-from descend.rl._played import Played
+from descend.rl._network import Actor, ActorCritic, actor_of
 from descend.rl.environments import Box, Discrete
+from descend.rl.evaluation import EPISODES, MAX_EPISODE_STEPS, MAX_REWARD, Episodes
 
-SIDE_BY_SIDE = 10  # episodes of an evaluation
-HOPELESS = 2.0  # standard errors below what is aimed at, from where an evaluation is not completed
+PARALLEL_EPISODES = 10  # episodes of an evaluation
+HOPELESS_ERRORS = 2.0  # standard errors below what is aimed at, from where an evaluation is not completed
 
 
 def gymnasium() -> Any:
@@ -42,16 +42,16 @@ def known_ids() -> Iterable[str]:
         return ()
 
 
-def acting_on_host(network: Any) -> Act:
+def host_actor(network: Any) -> Actor:
     """What a network does, of NumPy's arrays: for a few small layers, NumPy is faster than a dispatch."""
     if isinstance(network, ActorCritic):
         return jax.tree.map(np.asarray, network).actor()
-    compiled = jax.jit(lambda network, rows: acting(network)(rows))
+    compiled = jax.jit(lambda network, rows: actor_of(network)(rows))
     return lambda rows: jax.tree.map(np.asarray, compiled(network, rows))
 
 
-class Hosted:
-    """The world of an environment of Gymnasium's; `make` makes one, and `make_drawn` one that draws, if it has an id.
+class GymnasiumBackend:
+    """Environments of Gymnasium's; `make` makes one, and `make_rendered` one that draws, if it has an id.
 
     Observations that are no array of numbers (a dict, a tuple, a number of a choice) are made one by Gymnasium's
     `FlattenObservation`.
@@ -59,10 +59,10 @@ class Hosted:
     **Raises** `InputError` for actions that are neither numbered nor vectors.
     """
 
-    def __init__(self, make: Callable[[], Any], make_drawn: Callable[[], Any] | None = None):
-        self._make, self._make_drawn = make, make_drawn
-        self.origin = make if make_drawn is None else None
-        first = self.made()
+    def __init__(self, make: Callable[[], Any], make_rendered: Callable[[], Any] | None = None):
+        self._make, self._make_rendered = make, make_rendered
+        self.origin = make if make_rendered is None else None
+        first = self.new()
         spec, space = first.spec, first.action_space
         self.name = type(first.unwrapped).__name__ if spec is None else spec.id
         self.solved_at = None if spec is None else spec.reward_threshold
@@ -72,15 +72,15 @@ class Hosted:
         self._evaluated_in = [first]
 
     @property
-    def is_drawn(self) -> bool:
+    def can_render(self) -> bool:
         """Whether it can be drawn, as pictures."""
         return "rgb_array" in (self._evaluated_in[0].metadata or {}).get("render_modes", ())
 
-    def made_to_play(self) -> Any:
+    def new_to_render(self) -> Any:
         """A further copy, which draws what is played in it if it can."""
-        return self.made(self._make_drawn if self._make_drawn is not None and self.is_drawn else self._make)
+        return self.new(self._make_rendered if self._make_rendered is not None and self.can_render else self._make)
 
-    def made(self, make: Callable[[], Any] | None = None) -> Any:
+    def new(self, make: Callable[[], Any] | None = None) -> Any:
         """A further copy of the environment."""
         environment = (make or self._make)()
         if not hasattr(environment, "action_space"):
@@ -94,50 +94,50 @@ class Hosted:
             raise InputError(f"observations of {space} cannot be made a vector: wrap the environment")
         return package.wrappers.FlattenObservation(environment)
 
-    def source(self, **settings: Any) -> Played:
+    def source(self, **settings: Any) -> HostRollouts:
         """Rollouts that are played between dispatches."""
-        return Played(self, **settings)
+        return HostRollouts(self, **settings)
 
     def evaluate(self, network: Any, moments: Moments | None, seed: int, in_full: bool) -> Episodes:
         """100 episodes; on the way fewer, as soon as they are clearly below what is aimed at, or 10, if nothing is."""
-        while len(self._evaluated_in) < SIDE_BY_SIDE:
-            self._evaluated_in.append(self.made())
-        act = acting_on_host(network)
+        while len(self._evaluated_in) < PARALLEL_EPISODES:
+            self._evaluated_in.append(self.new())
+        act = host_actor(network)
         played: list[tuple[float, int, bool]] = []
-        for turn in range(EPISODES // SIDE_BY_SIDE):
+        for turn in range(EPISODES // PARALLEL_EPISODES):
             played += self._episodes(act, moments, np.random.SeedSequence([seed, turn]))
             returns = np.array([earned for earned, _, _ in played])
             error = returns.std() / np.sqrt(len(returns))
-            if not in_full and (self.solved_at is None or returns.mean() + HOPELESS * error < self.solved_at):
+            if not in_full and (self.solved_at is None or returns.mean() + HOPELESS_ERRORS * error < self.solved_at):
                 break
         return Episodes(returns, np.array([length for _, length, _ in played]), sum(cut for _, _, cut in played))
 
-    def _episodes(self, act: Act, moments: Moments | None, seeds: Any) -> list[tuple[float, int, bool]]:
+    def _episodes(self, act: Actor, moments: Moments | None, seeds: Any) -> list[tuple[float, int, bool]]:
         """An episode in each environment: what it earned, how long it was, and whether it was cut off here."""
         environments = self._evaluated_in
         numbers = seeds.generate_state(len(environments)).tolist()
-        seen = np.stack([self.begun(e, number) for e, number in zip(environments, numbers, strict=True)])
+        seen = np.stack([self.reset(e, number) for e, number in zip(environments, numbers, strict=True)])
         earned, lengths = np.zeros(len(environments)), np.zeros(len(environments), int)
         cut_off = np.zeros(len(environments), bool)
         under_way = list(range(len(environments)))
         while under_way:
-            choices = self.to_space(np.asarray(within(self.actions, act(normalized(moments, seen)).mode())))
+            choices = self.to_space(np.asarray(environment_action(self.actions, act(normalized(moments, seen)).mode())))
             for i in tuple(under_way):
-                seen[i], reward, terminated, truncated = self.stepped(environments[i], choices[i], int(lengths[i]))
+                seen[i], reward, terminated, truncated = self.step(environments[i], choices[i], int(lengths[i]))
                 earned[i] += reward
                 lengths[i] += 1
-                cut_off[i] = lengths[i] >= LONGEST and not (terminated or truncated)
+                cut_off[i] = lengths[i] >= MAX_EPISODE_STEPS and not (terminated or truncated)
                 if terminated or truncated or cut_off[i]:
                     under_way.remove(i)
         return list(zip(earned.tolist(), lengths.tolist(), cut_off.tolist(), strict=True))
 
-    acting = staticmethod(acting_on_host)
+    actor_of = staticmethod(host_actor)
 
-    def begun(self, environment: Any, seed: int | None) -> np.ndarray:
+    def reset(self, environment: Any, seed: int | None) -> np.ndarray:
         """What is seen at the beginning of an episode."""
         return self._checked(environment.reset(seed=seed)[0])
 
-    def stepped(self, environment: Any, action: Any, number: int) -> tuple[np.ndarray, float, bool, bool]:
+    def step(self, environment: Any, action: Any, number: int) -> tuple[np.ndarray, float, bool, bool]:
         """What a step leads to: what is seen, the reward, whether the episode terminated, or was cut off.
 
         **Raises** `InputError` if the environment raises, or shows something of another shape.
@@ -154,8 +154,8 @@ class Hosted:
         where = f"{self.name} returned the reward {reward!r:.60} in its step number {step}"
         if not isinstance(reward, int) and (np.shape(reward) != () or np.asarray(reward).dtype.kind not in "biuf"):
             raise InputError(f"{where}: return one number")
-        if LARGEST_REWARD < abs(reward) < np.inf:
-            raise InputError(f"{where}, which is beyond ±{LARGEST_REWARD:g}: divide the rewards, as they are squared")
+        if MAX_REWARD < abs(reward) < np.inf:
+            raise InputError(f"{where}, which is beyond ±{MAX_REWARD:g}: divide the rewards, as they are squared")
         return float(reward)
 
     def _checked(self, seen: Any) -> np.ndarray:
@@ -188,7 +188,7 @@ def imported(name: str) -> str:
     return own
 
 
-def registered(name: str) -> Hosted:
+def registered(name: str) -> GymnasiumBackend:
     """The world of the environment with this id.
 
     **Raises** `InputError` if it cannot be made, as it needs a package that is not installed, say.
@@ -201,7 +201,7 @@ def registered(name: str) -> Hosted:
         except (package.error.Error, ImportError) as error:
             raise InputError(f"{name} cannot be made: {' '.join(str(error).split())}") from None
 
-    return Hosted(make, lambda: make(render_mode="rgb_array"))
+    return GymnasiumBackend(make, lambda: make(render_mode="rgb_array"))
 
 
 def _actions(space: Any, name: str) -> Discrete | Box:

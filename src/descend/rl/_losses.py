@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from descend.rl._moments import Moments
 from descend.rl._steps import Rollout, Steps
 
-TINY = 1e-8  # beside the spread of advantages
-BEYOND = 1.5  # of the KL divergence that is aimed at, as OpenAI's Spinning Up stops at
+ADVANTAGE_EPS = 1e-8  # beside the spread of advantages
+KL_MARGIN = 1.5  # of the KL divergence that is aimed at, as OpenAI's Spinning Up stops at
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class PolicyLoss:
     def _advantage(self, advantage: Any) -> Any:
         if not self.normalize_advantage:
             return advantage
-        return (advantage - advantage.mean()) / (advantage.std() + TINY)
+        return (advantage - advantage.mean()) / (advantage.std() + ADVANTAGE_EPS)
 
     def _gain(self, advantage: Any, log_prob: Any, ratio: Any) -> Any:
         """What is gained by making each action more probable."""
@@ -81,7 +81,7 @@ class PolicyLoss:
         return error
 
 
-class Kept(NamedTuple):
+class LossState(NamedTuple):
     """What is kept beside the network from step to step.
 
     `moments`: those by which it is given its observations. `is_beyond`: whether it has moved too far for this rollout.
@@ -92,7 +92,7 @@ class Kept(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Keeping:
+class StatefulPolicyLoss:
     """A loss that keeps the moments of the observations for the policy, and tells which steps to pass over.
 
     `target_kl`: once the policy has moved by half more than this, the rest of the rollout is passed over.
@@ -101,9 +101,13 @@ class Keeping:
     loss: PolicyLoss
     target_kl: float | None = None
 
-    def __call__(self, network: Any, batch: Rollout, state: Kept) -> tuple[Any, Kept, dict[str, Any]]:
+    # Checkpoints tell of the loss by its repr, and go on with no other: this is the name that they know.
+    def __repr__(self) -> str:
+        return f"Keeping(loss={self.loss!r}, target_kl={self.target_kl!r})"
+
+    def __call__(self, network: Any, batch: Rollout, state: LossState) -> tuple[Any, LossState, dict[str, Any]]:
         value, told = self.loss(network, batch)
         if self.target_kl is None:
-            return value, Kept(batch.moments, None), told
-        is_beyond = state.is_beyond & ~batch.is_first | (told["approx_kl"] > BEYOND * self.target_kl)
-        return value, Kept(batch.moments, is_beyond), told | {"passed_over": is_beyond}
+            return value, LossState(batch.moments, None), told
+        is_beyond = state.is_beyond & ~batch.is_first | (told["approx_kl"] > KL_MARGIN * self.target_kl)
+        return value, LossState(batch.moments, is_beyond), told | {"passed_over": is_beyond}

@@ -15,10 +15,10 @@ from descend.rl._distributions import Categorical, Distribution, Gaussian
 from descend.rl.environments import Box, Discrete
 
 HIDDEN = (64, 64)
-CAUTIOUS = 0.01  # the gain of the actor's last layer: all actions are about as probable at first
+ACTOR_OUTPUT_GAIN = 0.01  # the gain of the actor's last layer: all actions are about as probable at first
 
 Layers = list[tuple[Any, Any]]
-Act = Callable[[Any], Distribution]
+Actor = Callable[[Any], Distribution]
 
 
 @runtime_checkable
@@ -66,12 +66,12 @@ class ActorCritic(eqx.Module):
 
     def __call__(self, observations: Any) -> tuple[Distribution, Any]:
         actor, critic, log_std = self.layers()
-        return _said(actor, log_std, observations), _perceptron(critic, observations)[..., 0]
+        return _distribution(actor, log_std, observations), _perceptron(critic, observations)[..., 0]
 
-    def actor(self) -> Act:
+    def actor(self) -> Actor:
         """The actor alone, taken apart once for many calls; of NumPy's weights, a function of NumPy's arrays."""
         actor, _, log_std = self.layers()
-        return lambda observations: _said(actor, log_std, observations)
+        return lambda observations: _distribution(actor, log_std, observations)
 
     def layers(self) -> tuple[Layers, Layers, Any]:
         """The actor's and the critic's weights W and biases b, and the logarithm of σ, for vectors of numbers."""
@@ -83,7 +83,7 @@ class ActorCritic(eqx.Module):
         return layers[:half], layers[half:], log_std if isinstance(self.actions, Box) else None
 
 
-def acting(network: Any) -> Act:
+def actor_of(network: Any) -> Actor:
     """What a network does, without what it thinks that is worth, where it can tell the one from the other."""
     actor = getattr(network, "actor", None)
     return (lambda observations: network(observations)[0]) if actor is None else actor()
@@ -93,7 +93,7 @@ def _shapes(observation_shape: tuple[int, ...], actions: Discrete | Box) -> tupl
     """The shapes of all layers' weights, the actor's first, and their gains."""
     outputs = actions.n if isinstance(actions, Discrete) else math.prod(actions.shape)
     shapes, gains = [], []
-    for last, gain in ((outputs, CAUTIOUS), (1, 1.0)):
+    for last, gain in ((outputs, ACTOR_OUTPUT_GAIN), (1, 1.0)):
         shapes += list(pairwise((math.prod(observation_shape), *HIDDEN, last)))
         gains += [math.sqrt(2)] * len(HIDDEN) + [gain]
     return shapes, gains
@@ -106,7 +106,7 @@ def _orthogonal(rng: np.random.Generator, m: int, n: int) -> np.ndarray:
     return q if m >= n else q.T
 
 
-def _said(actor: Layers, log_std: Any, observations: Any) -> Distribution:
+def _distribution(actor: Layers, log_std: Any, observations: Any) -> Distribution:
     scores = _perceptron(actor, observations)
     return Categorical(scores) if log_std is None else Gaussian(scores, log_std)
 

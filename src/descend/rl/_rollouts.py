@@ -7,10 +7,10 @@ import jax.numpy as jnp
 
 from descend._tree import Tree
 from descend.rl._advantages import advantages
-from descend.rl._distributions import noise_for, within
+from descend.rl._distributions import environment_action, noise_for
 from descend.rl._moments import Moments, normalized
-from descend.rl._network import acting
-from descend.rl._steps import Rollout, Steps, Watch, flat
+from descend.rl._network import actor_of
+from descend.rl._steps import EpisodeStatistics, Rollout, Steps, flat
 from descend.rl.environments import Discrete, Environment
 from descend.schedules import fixed, setting
 from descend.sources import Plan
@@ -20,7 +20,7 @@ from descend.sources.batches import Place, next_examples, rows
 GENERATOR, KEY_WORDS = "unsafe_rbg", 4
 
 
-class Live(NamedTuple):
+class EnvironmentState(NamedTuple):
     """Environments under way, side by side: states, what is seen of them, and what happened in their episodes so far.
 
     `earned`: rewards. `discounted`: rewards, each later one counting less by γ, as they are scaled by.
@@ -33,7 +33,7 @@ class Live(NamedTuple):
     discounted: Any
 
 
-class Taken(NamedTuple):
+class Transition(NamedTuple):
     """What a step in the environments was, and what it led to."""
 
     observation: Any
@@ -58,9 +58,9 @@ class Cursor(NamedTuple):
     iteration: Any
     position: Any
     key: Any
-    live: Live
+    live: EnvironmentState
     steps: Steps
-    watch: Watch
+    watch: EpisodeStatistics
     moments: Moments | None
     seen: Moments | None
     scale: Moments | None
@@ -124,7 +124,8 @@ class Rollouts:
         steps = Steps(zeros(*shape), action, zeros(), zeros(), zeros(), zeros())
         moments = Moments.none(shape) if self.normalize_observations else None
         scale = Moments.none(()) if self.normalize_rewards else None
-        return Cursor(jnp.int32(0), jnp.int32(self.draws), key, live, steps, Watch.start(), moments, moments, scale)
+        told = EpisodeStatistics.start()
+        return Cursor(jnp.int32(0), jnp.int32(self.draws), key, live, steps, told, moments, moments, scale)
 
     def draw(self, cursor: Cursor, params: Tree) -> tuple[Rollout, Cursor]:
         """The next batch."""
@@ -135,7 +136,7 @@ class Rollouts:
     def plan(self, cursor: Cursor, params: Tree) -> Plan:
         """The batches that are left of the last rollout, or those of a new one."""
         is_used_up = cursor.position >= self.draws
-        cursor = jax.lax.cond(is_used_up, self._played, lambda cursor, _: cursor, cursor, params)
+        cursor = jax.lax.cond(is_used_up, self._play_rollout, lambda cursor, _: cursor, cursor, params)
         number = cursor.position + jnp.arange(self.draws, dtype=jnp.int32)
         return Plan((self._shuffled(cursor), number == 0), self.draws - cursor.position, cursor)
 
@@ -161,17 +162,17 @@ class Rollouts:
         place = Place(jax.random.key_data(cursor.key)[0], epoch, begin)
         return next_examples(place, self.epochs * self.size, self.size, shuffle=True).reshape(self.draws, -1)
 
-    def _played(self, cursor: Cursor, network: Any) -> Cursor:
+    def _play_rollout(self, cursor: Cursor, network: Any) -> Cursor:
         """The cursor with a new rollout."""
         key, *keys = self._keys(cursor.key)
-        live, taken = self._play(cursor, network, *keys)
-        rewards, scale = taken.reward, cursor.scale
+        live, transitions = self._play(cursor, network, *keys)
+        rewards, scale = transitions.reward, cursor.scale
         if scale is not None:
-            scale = scale.merged(taken.discounted.reshape(-1))
+            scale = scale.merged(transitions.discounted.reshape(-1))
             rewards = scale.scaled(rewards)
-        watch = cursor.watch.after(taken.done, taken.earned, taken.elapsed)
-        seen = None if cursor.seen is None else cursor.seen.merged(flat(taken.observation))
-        steps = judged(taken._replace(reward=rewards), network, cursor.seen, self.gamma, self.gae_lambda)
+        watch = cursor.watch.after(transitions.done, transitions.earned, transitions.elapsed)
+        seen = None if cursor.seen is None else cursor.seen.merged(flat(transitions.observation))
+        steps = with_advantages(transitions._replace(reward=rewards), network, cursor.seen, self.gamma, self.gae_lambda)
         return Cursor(cursor.iteration + 1, jnp.int32(0), key, live, steps, watch, cursor.seen, seen, scale)
 
     def _keys(self, key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
@@ -188,56 +189,60 @@ class Rollouts:
 
     def _play(
         self, cursor: Cursor, network: Any, of_noise: jax.Array, of_steps: jax.Array, of_episodes: jax.Array
-    ) -> tuple[Live, Taken]:
+    ) -> tuple[EnvironmentState, Transition]:
         """Take the environments further, and tell of it; arrays by time and environment."""
         noise = noise_for(self.environment.actions, of_noise, of_steps.shape)
         begun = jax.vmap(self._begun)(jax.vmap(jax.vmap(self.environment.reset))(of_episodes))
-        act = acting(network)
+        act = actor_of(network)
 
-        def step(live: Live, given: Any) -> tuple[Live, Taken]:
+        def step(live: EnvironmentState, given: Any) -> tuple[EnvironmentState, Transition]:
             noise, key, begun = given
             action = act(normalized(cursor.seen, live.observation)).sample(noise)
-            taken, gone_on = self._step(live, action, key)
-            live = jax.tree.map(lambda new, old: _choose(taken.done, new, old), begun, gone_on)
-            return live, taken
+            transitions, gone_on = self._step(live, action, key)
+            live = jax.tree.map(lambda new, old: _choose(transitions.done, new, old), begun, gone_on)
+            return live, transitions
 
         return jax.lax.scan(step, cursor.live, (noise, of_steps, begun))
 
-    def _step(self, live: Live, action: jax.Array, keys: jax.Array) -> tuple[Taken, Live]:
+    def _step(self, live: EnvironmentState, action: jax.Array, keys: jax.Array) -> tuple[Transition, EnvironmentState]:
         """One step of all environments, and where it leads without a new beginning."""
         environment = self.environment
-        state, reward, terminated = jax.vmap(environment.step)(live.state, within(environment.actions, action), keys)
+        chosen = environment_action(environment.actions, action)
+        state, reward, terminated = jax.vmap(environment.step)(live.state, chosen, keys)
         reward = jnp.asarray(reward, jnp.float32)
         elapsed, earned = live.elapsed + 1, live.earned + reward
         discounted = live.discounted * self.gamma + reward if self.normalize_rewards else live.discounted
         done = terminated if environment.time_limit is None else terminated | (elapsed >= environment.time_limit)
         after = jax.vmap(environment.observe)(state)
-        taken = Taken(live.observation, action, reward, terminated, done, after, elapsed, earned, discounted)
-        return taken, Live(state, after, elapsed, earned, discounted)
+        transitions = Transition(live.observation, action, reward, terminated, done, after, elapsed, earned, discounted)
+        return transitions, EnvironmentState(state, after, elapsed, earned, discounted)
 
-    def _begun(self, states: Any) -> Live:
+    def _begun(self, states: Any) -> EnvironmentState:
         """Environments at the beginning of an episode."""
         observation = jax.vmap(self.environment.observe)(states)
         none = jnp.zeros(self.num_envs)
-        return Live(states, observation, none.astype(jnp.int32), none, none)
+        return EnvironmentState(states, observation, none.astype(jnp.int32), none, none)
 
 
 _first = jax.jit(Rollouts._first)
 
 
-def judged(taken: Taken, network: Any, moments: Moments | None, gamma: Any, gae_lambda: Any) -> Steps:
+def with_advantages(
+    transitions: Transition, network: Any, moments: Moments | None, gamma: Any, gae_lambda: Any
+) -> Steps:
     """A rollout's steps with what the network thinks of them, and what they turned out to be worth; in rows.
 
     All at once, because a network costs little more for many observations than for one.
     """
-    observation, after = (normalized(moments, flat(x)) for x in (taken.observation, taken.after))
+    observation, after = (normalized(moments, flat(x)) for x in (transitions.observation, transitions.after))
     distribution = network(observation)[0]
     value, next_value = jnp.split(network(jnp.concatenate([observation, after]))[1], 2)
-    in_time = lambda array: array.reshape(taken.reward.shape)
+    in_time = lambda array: array.reshape(transitions.reward.shape)
     advantage = flat(advantages(
-        taken.reward, in_time(value), in_time(next_value), taken.terminated, taken.done, gamma, gae_lambda
+        transitions.reward, in_time(value), in_time(next_value), transitions.terminated, transitions.done, gamma,
+        gae_lambda,
     ))  # fmt: skip
-    action = flat(taken.action)
+    action = flat(transitions.action)
     return Steps(observation, action, distribution.log_prob(action), value, advantage, advantage + value)
 
 

@@ -25,7 +25,7 @@ class Steps(NamedTuple):
     target: Any
 
 
-class Watch(NamedTuple):
+class EpisodeStatistics(NamedTuple):
     """What is told of the episodes in training, in which actions are drawn by chance: means of about the last 100."""
 
     episode_return: Any
@@ -34,11 +34,11 @@ class Watch(NamedTuple):
     environment_steps: Any
 
     @classmethod
-    def start(cls) -> "Watch":
+    def start(cls) -> "EpisodeStatistics":
         """Before the first episode."""
         return cls(jnp.float32(jnp.nan), jnp.float32(jnp.nan), jnp.float32(0), jnp.float32(0))
 
-    def after(self, done: Any, earned: Any, elapsed: Any) -> "Watch":
+    def after(self, done: Any, earned: Any, elapsed: Any) -> "EpisodeStatistics":
         """With the episodes that ended where `done`, having `earned` so much after `elapsed` steps."""
         count = done.sum().astype(jnp.float32)
         share = count / jnp.maximum(jnp.minimum(self.episodes + count, EPISODES), 1)
@@ -50,7 +50,7 @@ class Watch(NamedTuple):
             return jnp.where(count > 0, begun, before)
 
         steps = self.environment_steps + done.size
-        return Watch(
+        return EpisodeStatistics(
             mean(self.episode_return, earned), mean(self.episode_length, elapsed), self.episodes + count, steps
         )
 
@@ -63,7 +63,7 @@ class Rollout(NamedTuple):
     """
 
     steps: Steps
-    watch: Watch
+    watch: EpisodeStatistics
     moments: Moments | None
     is_first: Any
 

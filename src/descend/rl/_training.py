@@ -13,22 +13,23 @@ import numpy as np
 from descend.engine.run import Run
 from descend.errors import InputError
 from descend.optimizers import Optimizer
-from descend.rl._evaluation import LARGEST_REWARD, Episodes
-from descend.rl._losses import Keeping, Kept
+from descend.rl._losses import LossState, StatefulPolicyLoss
 from descend.rl._moments import Moments
 from descend.rl._network import ActorCritic
-from descend.rl._pass_over import PassOver
 from descend.rl._result import Result
+from descend.rl._skipped_updates import SkipUpdate
 from descend.rl._tuned import BUDGETS, STEPS
-from descend.rl._worlds import Compiled, World, found
+from descend.rl.backends import EnvironmentBackend, JaxBackend, backend_for
+from descend.rl.evaluation import MAX_REWARD, Episodes
 from descend.rl.policy import Policy, refuse_images
 from descend.stopping import Target
 from descend.training import Result as Descended
 from descend.training import Trainer
 
-EVALUATIONS = 30  # within the budget
-ON_THE_WAY, AT_THE_END = 1, 2  # of which evaluation what is random is: nothing is chosen by the last
-SURE = 2.0  # standard errors: one of thirty evaluations is easily lucky, and it is the first lucky one that would count
+EVALUATIONS_PER_TRAINING = 30  # within the budget
+VALIDATION_SEED, FINAL_SEED = 1, 2  # of which evaluation what is random is: nothing is chosen by the last
+# One of thirty evaluations is easily lucky, and it is the first lucky one that would count.
+SURE_ERRORS = 2.0
 
 
 @dataclass(frozen=True)
@@ -36,46 +37,46 @@ class Training:
     """An algorithm (`descend.rl.algorithms`) in a world, with a network of one's own, if there is one."""
 
     algorithm: Any
-    world: World
+    backend: EnvironmentBackend
     network: Any
     seed: int
 
     @classmethod
     def of(cls, algorithm: Any, environment: Any, network: Any, seed: int) -> "Training":
         """The training that was asked for, if it can be made."""
-        world = found(environment)
+        backend = backend_for(environment)
         if network is None:
-            refuse_images(world.observation_shape)
-        return cls(algorithm, world, network, seed)
+            refuse_images(backend.observation_shape)
+        return cls(algorithm, backend, network, seed)
 
     def __call__(self, **asked: Any) -> Result:
         """Train, and evaluate what came of it."""
         try:
-            return self.ended(self.begun(**asked), Trainer.to_the_end)
+            return self.finish(self.begin(**asked), Trainer.to_the_end)
         finally:
-            self.world.close()
+            self.backend.close()
 
-    def begun(
+    def begin(
         self, steps: int | None, seconds: float | None, solved: bool, evaluate_every: int | None, **settings: Any
     ) -> Trainer:
         """Before the first step."""
         for name, value in (("steps", steps), ("seconds", seconds)):
             if value is not None and not value > 0:
                 raise InputError(f"{name} must be more than 0, but is {value:g}")
-        chosen, limit = self.algorithm, self.world.solved_at
-        rollouts = self.world.source(
+        chosen, limit = self.algorithm, self.backend.solved_at
+        rollouts = self.backend.source(
             gamma=chosen.gamma, gae_lambda=chosen.gae_lambda, num_envs=chosen.num_envs, num_steps=chosen.num_steps,
             epochs=chosen.passes.epochs, minibatches=chosen.passes.minibatches,
             normalize_observations=chosen.normalize_observations, normalize_rewards=chosen.normalize_rewards,
         )  # fmt: skip
-        budget = BUDGETS.get(self.world.name, STEPS) if steps is None else steps
-        often = math.ceil(budget / EVALUATIONS) if evaluate_every is None else evaluate_every
+        budget = BUDGETS.get(self.backend.name, STEPS) if steps is None else steps
+        often = math.ceil(budget / EVALUATIONS_PER_TRAINING) if evaluate_every is None else evaluate_every
         updates = lambda steps: math.ceil(steps / rollouts.size) * rollouts.draws
         return Trainer.begin(
             self._loss(),
             self._network(),
             rollouts,
-            state=self._kept(),
+            state=self._loss_state(),
             optimizer=self._rule(),
             steps=updates(budget),
             seconds=seconds,
@@ -86,7 +87,7 @@ class Training:
             **settings,
         )
 
-    def ended(self, trainer: Trainer, drive: Callable[[Trainer], Descended]) -> Result:
+    def finish(self, trainer: Trainer, drive: Callable[[Trainer], Descended]) -> Result:
         """What came of it, after `drive` has taken it to its end."""
         before = trainer.run
         source: Any = before.descent.source
@@ -101,52 +102,54 @@ class Training:
     def _network(self) -> Any:
         if self.network is not None:
             return self.network
-        return ActorCritic.drawn(self.world.observation_shape, self.world.actions, self.seed)
+        return ActorCritic.drawn(self.backend.observation_shape, self.backend.actions, self.seed)
 
     @property
-    def _keeps(self) -> bool:
+    def _has_loss_state(self) -> bool:
         """Whether the loss keeps a state."""
         return self.algorithm.normalize_observations or self.algorithm.passes.target_kl is not None
 
-    def _kept(self) -> Kept | None:
-        if not self._keeps:
+    def _loss_state(self) -> LossState | None:
+        if not self._has_loss_state:
             return None
-        moments = Moments.none(self.world.observation_shape) if self.algorithm.normalize_observations else None
-        return Kept(moments, None if self.algorithm.passes.target_kl is None else jnp.bool_(False))
+        moments = Moments.none(self.backend.observation_shape) if self.algorithm.normalize_observations else None
+        return LossState(moments, None if self.algorithm.passes.target_kl is None else jnp.bool_(False))
 
     def _loss(self) -> Any:
-        return Keeping(self.algorithm.loss, self.algorithm.passes.target_kl) if self._keeps else self.algorithm.loss
+        if not self._has_loss_state:
+            return self.algorithm.loss
+        return StatefulPolicyLoss(self.algorithm.loss, self.algorithm.passes.target_kl)
 
     def _rule(self) -> Optimizer:
         rule = self.algorithm.rule
-        return rule if self.algorithm.passes.target_kl is None else PassOver(rule)
+        return rule if self.algorithm.passes.target_kl is None else SkipUpdate(rule)
 
-    def _evaluated(self, network: Any, kept: Kept | None, purpose: int) -> Episodes:
+    def _evaluated(self, network: Any, kept: LossState | None, purpose: int) -> Episodes:
         moments = None if kept is None else kept.moments
         seed = int(np.random.SeedSequence([self.seed, purpose]).generate_state(1)[0])
-        return self.world.evaluate(network, moments, seed, purpose == AT_THE_END)
+        return self.backend.evaluate(network, moments, seed, purpose == FINAL_SEED)
 
-    def _validation(self, network: Any, kept: Kept | None = None) -> tuple[float, dict[str, float]]:
+    def _validation(self, network: Any, kept: LossState | None = None) -> tuple[float, dict[str, float]]:
         """What is validated by: the mean return, negative."""
-        returns, lengths, _ = self._evaluated(network, kept, ON_THE_WAY)
+        returns, lengths, _ = self._evaluated(network, kept, VALIDATION_SEED)
         mean = float(returns.mean())
-        sure = mean - SURE * float(returns.std()) / math.sqrt(len(returns))
+        sure = mean - SURE_ERRORS * float(returns.std()) / math.sqrt(len(returns))
         return -mean, {"return": mean, "sure_return": sure, "length": float(lengths.mean()),
                        "episodes": float(len(returns))}
 
     def _refuse_nonfinite(self, run: Run) -> None:
         """Refuse an environment that returns what is not finite to a network whose weights are."""
-        if isinstance(self.world, Compiled) and _is_finite(run.params):
+        if isinstance(self.backend, JaxBackend) and _is_finite(run.params):
             source: Any = run.descent.source
             steps = source.draw(run.state.cursor, run.params)[0].steps
             for what, part in (("an observation", steps.observation), ("a reward", steps.advantage)):
                 if not _is_finite(part):
                     made = int(run.state.cursor.iteration) * self.algorithm.num_steps
-                    raise InputError(f"{self.world.name} returned {what} that is not finite, after at least "
+                    raise InputError(f"{self.backend.name} returned {what} that is not finite, after at least "
                                      f"{made} steps in each environment")
-            if (largest := float(jnp.abs(steps.advantage).max())) > LARGEST_REWARD:
-                raise InputError(f"{self.world.name} returned rewards of the size of {largest:.0e}, beyond "
-                                 f"±{LARGEST_REWARD:g}: divide them, as they are squared")
+            if (largest := float(jnp.abs(steps.advantage).max())) > MAX_REWARD:
+                raise InputError(f"{self.backend.name} returned rewards of the size of {largest:.0e}, beyond "
+                                 f"±{MAX_REWARD:g}: divide them, as they are squared")
 
     def _result(self, fit: Descended, size: int) -> Result:
         if fit.reason.name == "diverged":
@@ -156,9 +159,9 @@ class Training:
         if reason.name == "budget" and reason.evidence.endswith("steps were made"):
             reason = dataclasses.replace(reason, evidence=f"{made:,} steps in the environment were made")
         moments = None if fit.state is None else fit.state.moments
-        world = self.world
-        policy = Policy(fit.params, world.name, world.observation_shape, world.actions, moments, world.origin)
-        last = self._evaluated(fit.params, fit.state, AT_THE_END)
+        backend = self.backend
+        policy = Policy(fit.params, backend.name, backend.observation_shape, backend.actions, moments, backend.origin)
+        last = self._evaluated(fit.params, fit.state, FINAL_SEED)
         return Result((policy,), last.returns, reason, fit.history, fit.run, fit.seconds, made, cut_off=last.cut_off)
 
 

@@ -14,8 +14,8 @@ from descend.errors import InputError
 from descend.observers import Observer
 from descend.optimizers import Adam, ClipByNorm, Optimizer, RMSprop
 from descend.rl._losses import PolicyLoss
-from descend.rl._members import side_by_side
 from descend.rl._network import Network
+from descend.rl._population import train_population
 from descend.rl._result import Result
 from descend.rl._settings import Passes, refuse_settings
 from descend.rl._training import Training
@@ -115,7 +115,7 @@ class Algorithm:
         if evaluate_every is not None and evaluate_every < 1:
             raise InputError(f"evaluate_every must be at least 1 step, but is {evaluate_every}")
         training = Training.of(self, environment, network, seed)
-        train = training if seeds is None else partial(side_by_side, training, seeds)
+        train = training if seeds is None else partial(train_population, training, seeds)
         with jax.enable_x64(False):  # rollouts and environments are written in 32 bits
             return train(
                 steps=steps, seconds=seconds, solved=stop == "solved", evaluate_every=evaluate_every,

@@ -10,12 +10,12 @@ import numpy as np
 from PIL import Image
 
 from descend.errors import InputError
-from descend.rl._distributions import within
-from descend.rl._drawing import Film, filmed
-from descend.rl._evaluation import LONGEST
+from descend.rl._distributions import environment_action
 from descend.rl._moments import normalized
-from descend.rl._worlds import Compiled, World, found
+from descend.rl._rendering import Film, filmed
+from descend.rl.backends import EnvironmentBackend, JaxBackend, backend_for
 from descend.rl.environments import Environment
+from descend.rl.evaluation import MAX_EPISODE_STEPS
 from descend.rl.policy import Policy
 
 WIDEST = 480  # of a picture, in pixels
@@ -49,26 +49,26 @@ def play(policy: Policy, episodes: int = 1, seed: int = 0, environment: Any = No
     if environment is None and ":" in policy.environment:
         raise InputError(f"the policy was trained in {policy.environment!r}, and no module is imported because a file "
                          "names it: say yourself what to play in, with environment=")
-    world = found(policy.environment if environment is None else environment)
+    backend = backend_for(policy.environment if environment is None else environment)
     try:
-        _refuse_misfits(policy, world)
-        if isinstance(world, Compiled):
-            return _compiled(policy, world.environment, episodes, seed)
-        return _hosted(policy, world, episodes, seed)
+        _refuse_misfits(policy, backend)
+        if isinstance(backend, JaxBackend):
+            return _compiled(policy, backend.environment, episodes, seed)
+        return _hosted(policy, backend, episodes, seed)
     finally:
-        world.close()
+        backend.close()
 
 
-def _refuse_misfits(policy: Policy, world: World) -> None:
-    for what, mine, its in (("observations", policy.observation_shape, world.observation_shape),
-                            ("actions", policy.actions, world.actions)):
+def _refuse_misfits(policy: Policy, backend: EnvironmentBackend) -> None:
+    for what, mine, its in (("observations", policy.observation_shape, backend.observation_shape),
+                            ("actions", policy.actions, backend.actions)):
         if mine != its:
-            raise InputError(f"the policy has {what} {mine}, but {world.name} has {its}: play it in what it was "
+            raise InputError(f"the policy has {what} {mine}, but {backend.name} has {its}: play it in what it was "
                              "trained in")
 
 
 def _compiled(policy: Policy, environment: Environment, episodes: int, seed: int) -> list[Episode]:
-    limit = environment.time_limit or LONGEST
+    limit = environment.time_limit or MAX_EPISODE_STEPS
     keys = jax.random.split(jax.random.key(seed), episodes)
     walk = jax.jit(jax.vmap(lambda key: _walk(policy, environment, limit, key)))
     states, rewards, under_way = jax.device_get(walk(keys))
@@ -85,7 +85,7 @@ def _walk(policy: Policy, environment: Environment, limit: int, key: jax.Array) 
     def step(carry: Any, key: jax.Array) -> Any:
         state, under_way = carry
         row = normalized(policy.moments, environment.observe(state)[None])
-        action = within(policy.actions, policy.network(row)[0].mode())[0]
+        action = environment_action(policy.actions, policy.network(row)[0].mode())[0]
         after, reward, terminated = environment.step(state, action, key)
         return (after, under_way & ~terminated), (state, jnp.where(under_way, reward, 0), under_way)
 
@@ -93,26 +93,26 @@ def _walk(policy: Policy, environment: Environment, limit: int, key: jax.Array) 
     return jax.lax.scan(step, begin, jax.random.split(key, limit))[1]
 
 
-def _hosted(policy: Policy, world: Any, episodes: int, seed: int) -> list[Episode]:
+def _hosted(policy: Policy, backend: Any, episodes: int, seed: int) -> list[Episode]:
     # Of NumPy's arrays: a dispatch for each step would take longer.
     network, moments = jax.tree.map(np.asarray, (policy.network, policy.moments))
     policy = dataclasses.replace(policy, network=network, moments=moments)
-    environment = world.made_to_play()
+    environment = backend.new_to_render()
     drawn = environment.render_mode == "rgb_array"
     seeds = np.random.SeedSequence(seed).generate_state(episodes).tolist()
-    played = [_one_hosted(policy, world, environment, number, drawn and i == 0) for i, number in enumerate(seeds)]
+    played = [_one_hosted(policy, backend, environment, number, drawn and i == 0) for i, number in enumerate(seeds)]
     environment.close()
     return played
 
 
-def _one_hosted(policy: Policy, world: Any, environment: Any, seed: int, is_filmed: bool) -> Episode:
+def _one_hosted(policy: Policy, backend: Any, environment: Any, seed: int, is_filmed: bool) -> Episode:
     film = Film(environment.metadata.get("render_fps", 30)) if is_filmed else None
-    observation, earned, length, is_over = world.begun(environment, seed), 0.0, 0, False
-    while not is_over and length < LONGEST:
+    observation, earned, length, is_over = backend.reset(environment, seed), 0.0, 0, False
+    while not is_over and length < MAX_EPISODE_STEPS:
         if film is not None:
             film.add(lambda: _small(environment.render()))
-        action = world.to_space(policy(observation)[None])[0]
-        observation, reward, terminated, truncated = world.stepped(environment, action, length)
+        action = backend.to_space(policy(observation)[None])[0]
+        observation, reward, terminated, truncated = backend.step(environment, action, length)
         earned, length, is_over = earned + float(reward), length + 1, terminated or truncated
     return Episode(earned, length, film)
 

@@ -12,9 +12,9 @@ from descend._facts import Facts, checked_array, refuse_nonfinite, refuse_other_
 from descend._tree import join, split
 from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
 from descend.errors import CheckpointError, InputError
-from descend.rl._distributions import within
+from descend.rl._distributions import environment_action
 from descend.rl._moments import Moments, normalized
-from descend.rl._network import ActorCritic, Network, acting
+from descend.rl._network import ActorCritic, Network, actor_of
 from descend.rl.environments import Box, Discrete
 
 
@@ -47,7 +47,7 @@ class Policy:
             raise InputError(f"the policy of {self.environment} takes observations of shape {self.observation_shape}, "
                              f"but this one has {shape}")
         rows = normalized(self.moments, observation[None] if is_one else observation)
-        action = np.asarray(within(self.actions, acting(self.network)(jnp.asarray(rows)).mode()))
+        action = np.asarray(environment_action(self.actions, actor_of(self.network)(jnp.asarray(rows)).mode()))
         return action[0] if is_one else action
 
     def save(self, path: str | Path) -> None:

@@ -18,8 +18,8 @@ from descend.errors import InputError
 from descend.observers import Progress
 from descend.observers.progress import duration
 from descend.rl import A2C, PPO, Algorithm, Reinforce, Result, environments
-from descend.rl._evaluation import LONGEST
-from descend.rl._worlds import found
+from descend.rl.backends import backend_for
+from descend.rl.evaluation import MAX_EPISODE_STEPS
 from descend.rl.playing import play
 from descend.tasks.common.folder import RunFolder, claimed
 
@@ -44,7 +44,7 @@ def rl(
     """Train a policy until it solves an environment; descend rl play shows what it does."""
     if seeds is not None and seeds < 1:
         raise InputError(f"--seeds must be at least 1, but is {seeds}")
-    world = found(environment)
+    backend = backend_for(environment)
     settings = {"algorithm": algorithm, "steps": steps, "seconds": seconds, "seed": seed, "seeds": seeds}
     asked = {"environment": environment, "digest": environment, "settings": settings}
     folder = claimed(out, environment, asked, resume)
@@ -55,7 +55,7 @@ def rl(
         environment, steps=steps, seconds=seconds, seed=seed, observers=[_Begins(folder), *bar], resume=resume,
         seeds=None if seeds is None else range(seed, seed + seeds), checkpoint=folder.checkpoints / "rl.safetensors",
     )  # fmt: skip
-    facts = _facts(result, learner, world.solved_at, settings)
+    facts = _facts(result, learner, backend.solved_at, settings)
     _write(folder, result, learner, facts)
     if as_json:
         write(json.dumps(facts, indent=2, ensure_ascii=False))
@@ -154,7 +154,7 @@ def _closing(facts: dict[str, Any], learner: Algorithm) -> Grid:
     grid.add_column(style="bold")
     aim = "" if facts["solved_at"] is None else f"; solved at {facts['solved_at']:g}"
     several = "seeds" in facts
-    aim += f"; {facts['cut_off']} cut off after {LONGEST:,} steps" if facts["cut_off"] else ""
+    aim += f"; {facts['cut_off']} cut off after {MAX_EPISODE_STEPS:,} steps" if facts["cut_off"] else ""
     rows = [
         ("environment", f"{facts['environment']}, played {facts['played']}"),
         ("algorithm", f"{type(learner).__name__}: rollouts of {learner.num_envs} × {learner.num_steps} steps, "

@@ -6,7 +6,7 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from descend._facts import MOST, Facts, refuse_nonfinite
+from descend._facts import MAX_COUNT, Facts, refuse_nonfinite
 from descend.errors import CheckpointError
 from descend.tasks.common.examples import Scale
 from descend.tasks.common.fitted import Predictor
@@ -101,7 +101,7 @@ class TableModel:
 def _target(told: Facts) -> Target:
     """What the file says that is to be predicted."""
     kind, classes = told.choice("kind", get_args(TargetKind)), told.texts("classes")
-    least, most = {"regression": (0, 0), "binary": (2, 2), "multiclass": (3, MOST)}[kind]
+    least, most = {"regression": (0, 0), "binary": (2, 2), "multiclass": (3, MAX_COUNT)}[kind]
     if not least <= len(classes) <= most:
         told.refuse("classes", f"as many as there are of a {kind} task", classes)
     return Target(kind, classes, told.text("reason"))
