@@ -25,18 +25,21 @@ def one_score_by_class(penalty: Penalty) -> MultinomialProblem:
     return MultinomialProblem(Matrix(ROWS), Rows(np.arange(12) % 3, WEIGHTS), 3, penalty)
 
 
+@pytest.mark.parametrize("positive", [False, True])
 @pytest.mark.parametrize("q", [np.array([1.0, -0.2, 5.0]), np.array([-3.0, 2.0, -1.0])])
-def test_the_conjugate_of_a_penalty_is_the_greatest_of_its_lines(q: Array) -> None:
-    penalty = Penalty(L2, L1)
-    found = optimize.minimize(lambda w: penalty.value(w) - q @ w, np.zeros(3), method="Nelder-Mead",
+def test_the_conjugate_of_a_penalty_is_the_greatest_of_its_lines(q: Array, positive: bool) -> None:
+    penalty = Penalty(L2, L1, positive)
+    found = optimize.minimize(lambda w: penalty.value(w) - q @ w, np.ones(3), method="Nelder-Mead",
+                              bounds=[(0.0 if positive else None, None)] * 3,
                               options={"xatol": 1e-10, "fatol": 1e-14, "maxiter": 4000, "maxfev": 4000})
     assert penalty.conjugate(q) == pytest.approx(-found.fun, rel=1e-9)
 
 
 def test_a_penalty_says_what_it_is() -> None:
     both, ridge, none = Penalty(L2, L1), Penalty.ridge(L2), Penalty.even(3, 0.0)
-    assert [(p.is_smooth, p.is_strict, p.is_none) for p in (both, ridge, none)] == [
+    assert [(p.is_smooth, p.is_strict, p.free.any()) for p in (both, ridge, none)] == [
         (False, True, False), (True, True, False), (True, False, True)]
+    assert not Penalty(L2, np.zeros(3), positive=True).is_smooth
     assert not Penalty(np.array([1.0, 0.0]), np.zeros(2)).is_strict
     v, unit = np.array([0.1, -2.0, 3.0]), np.array([2.0, 0.5, 4.0])  # w = unit v
     assert both.value(unit * v) == pytest.approx(0.5 * both.curvature(unit) @ v**2 + both.threshold(unit) @ np.abs(v))

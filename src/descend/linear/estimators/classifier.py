@@ -13,7 +13,6 @@ from descend.linear.estimators.base import LinearModel, fitting
 from descend.linear.estimators.validation import Classes, Data, checked_classes, checked_data, scoring_targets
 from descend.linear.files import Blocks
 from descend.linear.problems.matrix import Array, Matrix, Rows
-from descend.linear.problems.penalty import Penalty
 from descend.linear.problems.problem import Problem, Support
 from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.streaming.file import FileProblem, survey
@@ -24,10 +23,6 @@ class LinearClassifier(ClassifierMixin, LinearModel):
 
     def _loss(self) -> Loss:
         """The loss of a row, whose target is −1 or 1."""
-        raise NotImplementedError
-
-    def _penalties(self, total: float) -> tuple[float, float]:
-        """l2 and l1, beside the mean loss; `total`: the sum of the weights."""
         raise NotImplementedError
 
     @fitting
@@ -71,7 +66,7 @@ class LinearClassifier(ClassifierMixin, LinearModel):
         return problems
 
     def _binary(self, matrix: Matrix, support: Support | None, signs: Array, s: Array, total: float) -> ScalarProblem:
-        penalty = Penalty.even(matrix.shape[1], *self._penalties(total))
+        penalty = self._penalty(total, matrix.shape[1], support)
         return ScalarProblem(matrix, Rows(signs, s), self._loss(), penalty, bool(self.fit_intercept), support=support)
 
     def decision_function(self, X: Any) -> Array:

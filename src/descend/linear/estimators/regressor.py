@@ -10,7 +10,6 @@ from descend.linear.estimators.base import LinearModel, fitting
 from descend.linear.estimators.validation import Data, checked_data, numeric_targets, scoring_targets
 from descend.linear.files import Blocks
 from descend.linear.problems.matrix import Array, Rows
-from descend.linear.problems.penalty import Penalty
 from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.streaming.file import FileProblem, survey
 
@@ -20,10 +19,6 @@ class LinearRegressor(RegressorMixin, LinearModel):
 
     def _loss(self) -> Loss:
         """The loss of a row."""
-        raise NotImplementedError
-
-    def _penalties(self, total: float) -> tuple[float, float]:
-        """l2 and l1, beside the mean loss; `total`: the sum of the weights."""
         raise NotImplementedError
 
     @fitting
@@ -47,12 +42,11 @@ class LinearRegressor(RegressorMixin, LinearModel):
     def _problem(self, data: Data) -> ScalarProblem:
         s, total = data.shares()
         matrix, support = self._matrix(data)
-        penalty = Penalty.even(matrix.shape[1], *self._penalties(total))
         return ScalarProblem(
             matrix,
             Rows(numeric_targets(data.y), s),
             self._loss(),
-            penalty,
+            self._penalty(total, matrix.shape[1], support),
             bool(self.fit_intercept),
             support=support,
             offset=data.offset,

@@ -38,6 +38,7 @@ from descend.linear.problems.problem import Iterate, Standardisation, Support
 from descend.linear.problems.scalar import MACHINE_EPS, SUM_ROUNDINGS
 from descend.linear.problems.scores import scores_of
 from descend.linear.problems.standardisation import standardisation_of
+from descend.linear.problems.subdifferential import Subdifferential
 
 # Coefficients for which Newton's method is thought of, and slopes are foreseen for it.
 PREDICTED_DUAL_SIZE = 2000
@@ -114,6 +115,11 @@ class MultinomialProblem:
     def threshold(self) -> Array:
         """There is no such penalty."""
         return np.zeros(self.size)
+
+    @cached_property
+    def subdifferential(self) -> Subdifferential:
+        """Of the penalty, which has no corner at 0."""
+        return Subdifferential(self.threshold, self.threshold)
 
     @cached_property
     def column_curvature(self) -> Array:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from descend.linear._losses import Loss
 from descend.linear.problems.matrix import Array, Matrix, Rows
 from descend.linear.problems.penalty import Penalty
+from descend.linear.problems.subdifferential import Subdifferential
 
 
 class Iterate(NamedTuple):
@@ -59,7 +60,7 @@ class Problem(Protocol):
     - `certified(iterate, z)`: the iterate with the bound that its own slopes give, at the best intercept; a pass more.
     - `hessian(z)`: of all but the l1 penalty, its lower triangle. `hessian_root(z, V)`: R with RᵀR = VᵀHV, made from
       the rows, which tells what sums of products cannot.
-    - `curvature_of_penalty`, `threshold`: the penalty by coordinate of u.
+    - `curvature_of_penalty`, `threshold`, `subdifferential`: the penalty by coordinate of u.
     - `at_best_scale(z)`: the problem where what the loss finds by itself is fixed; mostly the same problem.
     - `sample(count)`: the same problem on some of the rows, drawn in the same way each time.
 
@@ -102,6 +103,8 @@ class Problem(Protocol):
     def curvature_of_penalty(self) -> Array: ...
     @property
     def threshold(self) -> Array: ...
+    @property
+    def subdifferential(self) -> Subdifferential: ...
     def to_user(self, u: Array) -> tuple[Array, Any]: ...
     def from_user(self, w: Array, b: Any) -> Array: ...
     def coefficients(self, u: Array) -> tuple[Array, Any]: ...

@@ -1,6 +1,6 @@
 """What is minimised, at a point: its value, its gradient, and a bound below which no model can come.
 
-    F(w, b) = Σ s ℓ(Xw + b + o, y) + Σ (l2 w²/2 + l1 |w|) + tilt b
+    F(w, b) = Σ s ℓ(Xw + b + o, y) + Σ (l2 w²/2 + l1 |w|) + tilt b,  w ≥ 0 where coefficients must not be negative
 
 Solvers see other coordinates of the same problem, in which columns are centred (if there is an intercept, and they are
 dense) and have unit spread, or less under a strong penalty: u = (w / unit, b + centre·w). So it does not matter in
@@ -22,6 +22,7 @@ from descend.linear.problems.penalty import Penalty
 from descend.linear.problems.problem import Iterate, Problem, Standardisation, Support
 from descend.linear.problems.scores import scores_of
 from descend.linear.problems.standardisation import standardisation_of
+from descend.linear.problems.subdifferential import Subdifferential
 
 MACHINE_EPS = float(np.finfo(float).eps)
 # Roundings of the terms' typical size, about as many as a sum over many rows is wrong by.
@@ -82,6 +83,14 @@ class ScalarProblem:
     def threshold(self) -> Array:
         """The l1 penalty of each coordinate of solvers."""
         return np.append(self.penalty.threshold(self.standardisation.unit), 0.0)
+
+    @cached_property
+    def subdifferential(self) -> Subdifferential:
+        """Of the l1 penalty and the bound, in the coordinates of solvers."""
+        lower = -self.threshold
+        if self.penalty.positive:
+            lower[:-1] = -math.inf
+        return Subdifferential(lower, self.threshold)
 
     def to_user(self, u: Array) -> tuple[Array, float]:
         """Coefficients and intercept of the matrix's columns."""
@@ -267,10 +276,8 @@ class ScalarProblem:
                 return -math.inf
             shares[side] = max(wanted, 0.0) / have if have > 0 else 1.0
         slope = math.sqrt(sums.squares)
-        q = (
-            np.abs(shares[0] * sums.q[0] + shares[1] * sums.q[1])
-            + SUM_ROUNDINGS * MACHINE_EPS * slope * self._size_of_numbers
-        )
+        q = shares[0] * sums.q[0] + shares[1] * sums.q[1]
+        q = self.penalty.pull(-q) + SUM_ROUNDINGS * MACHINE_EPS * slope * self._size_of_numbers
         conjugates = float(shares @ sums.conjugates)
         scale = min(1.0, 2 / math.sqrt(max(sums.squares, 1e-300))) if self.loss.kind.concomitant_scale else 1.0
         free = self.penalty.l2 == 0
@@ -300,7 +307,7 @@ class ScalarProblem:
             self,
             matrix=self.matrix.take(drawn),
             rows=Rows(y[drawn], s),
-            penalty=Penalty(l2, self.penalty.l1),
+            penalty=replace(self.penalty, l2=l2),
             given_standardisation=self.standardisation,
             offset=self.offset[drawn] if self.has_offset else self.offset,
         )

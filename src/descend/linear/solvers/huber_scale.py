@@ -17,7 +17,6 @@ import numpy as np
 from descend.linear._losses import PINBALL, Loss
 from descend.linear.problems.huber_scale import ScaledProblem
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.penalty import Penalty
 from descend.linear.problems.problem import Iterate
 from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.solvers.convergence import Iterates
@@ -63,7 +62,7 @@ def least_absolute_deviations(problem: ScaledProblem, u: Array) -> Iterates:
         problem.matrix,
         problem.rows,
         Loss(PINBALL, 0.5),
-        Penalty(problem.penalty.l2 / 4, problem.penalty.l1),
+        replace(problem.penalty, l2=problem.penalty.l2 / 4),
         problem.intercept,
         given_standardisation=problem.standardisation,
     )

@@ -8,7 +8,7 @@ gradient, and the next block is read meanwhile.
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -265,17 +265,16 @@ class FileProblem(ScalarProblem):
             Matrix(matrix.found.X),
             rows._replace(s=rows.s / weight),
             self.loss,
-            Penalty(l2, self.penalty.l1),
+            replace(self.penalty, l2=l2),
             self.intercept,
             given_standardisation=self.standardisation,
         )
 
 
-def problem_of_file(found: Survey, total: float, loss: Loss, l2: float, intercept: bool,
+def problem_of_file(found: Survey, total: float, loss: Loss, penalty: Penalty, intercept: bool,
                     targets: FileTargets) -> FileProblem:
-    """The problem of a file's rows, with an l2 penalty; `total`: the sum of their weights."""
+    """The problem of a file's rows, with squares alone as penalty; `total`: the sum of their weights."""
     matrix = FileMatrix(found, targets)
-    penalty = Penalty.even(matrix.shape[1], l2)
     rows = Rows(np.array([]), np.array([1 / total]))
     support = Support(found.blocks.hashed, found.columns)
     return FileProblem(matrix, rows, loss, penalty, intercept, support=support)
