@@ -1,4 +1,4 @@
-"""Steps that a loss says are not to be made."""
+"""Updates that a loss says are not to be made."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from descend.optimizers._rule import rule as setting
 
 @setting
 class SkipUpdate(Modifier):
-    """A step of which the loss tells that it is `passed_over` changes neither parameters nor the rule's state."""
+    """An update of which the loss tells that it is `passed_over` changes neither parameters nor the rule's state."""
 
     rule: Wrapped
 
@@ -18,7 +18,9 @@ class SkipUpdate(Modifier):
     def __repr__(self) -> str:
         return f"PassOver(rule={self.rule!r})"
 
-    def step(self, grads: Tree, inner: Any, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
+    def step(self, grads: Tree, inner: Tree, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
+        # The step is made and then not used: the gradient is there in any case, as it comes with the loss that says so,
+        # and a branch in the compiled program would save the rule's arithmetic alone.
         updates, after = self.rule.update(grads, inner, params, **extra)
         updates, inner = select(extra["aux"]["passed_over"], (unmoved(grads), inner), (updates, after))
         return updates, inner, own
