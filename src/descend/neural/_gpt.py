@@ -19,15 +19,15 @@ from jaxtyping import Array
 from descend._tree import Tree
 from descend.neural._network import Network
 from descend.neural._weights import filled, weights
-from descend.neural.mlp import dropped_out
+from descend.neural.mlp import apply_dropout
 
 Positions = Literal["learned", "rotary"]
 Attend = Callable[[int, Array, Array, Array], Array]  # of a layer's queries, keys, values (heads, batch, width, tokens)
 
-EPS = 1e-5  # of norms
-SPREAD = 0.02  # of the first weights
-BASE = 10_000.0  # of rotary positions: the slowest turn takes some 2π · BASE tokens
-MULTIPLIED = 1024  # tokens up to which an embedding's gradient is a product of matrices
+LAYER_NORM_EPS = 1e-5  # of norms
+INIT_STD = 0.02  # of the first weights
+ROTARY_BASE = 10_000.0  # of rotary positions: the slowest turn takes some 2π · ROTARY_BASE tokens
+MAX_ONE_HOT_VOCABULARY = 1024  # tokens up to which an embedding's gradient is a product of matrices
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,13 @@ class Block(eqx.Module):
     def drawn(cls, shape: Shape, rng: np.random.Generator | None) -> "Block":
         """One with first weights; what is added to `x` is small by the depth, so that the sum over all layers is not
         larger for many."""
-        width, small = shape.width, SPREAD / np.sqrt(2 * shape.layers)
+        width, small = shape.width, INIT_STD / np.sqrt(2 * shape.layers)
         return cls(
             attention_scale=filled(width, 1.0),
-            qkv=_normal(rng, SPREAD, 3 * width, width),
+            qkv=_normal(rng, INIT_STD, 3 * width, width),
             out=_normal(rng, small, width, width),
             mlp_scale=filled(width, 1.0),
-            up=_normal(rng, SPREAD, 4 * width, width),
+            up=_normal(rng, INIT_STD, 4 * width, width),
             down=_normal(rng, small, width, 4 * width),
         )
 
@@ -78,12 +78,12 @@ class Block(eqx.Module):
     ) -> Array:
         """`x` (width, batch, tokens), further on."""
         width, batch, tokens = x.shape
-        qkv = _times(self.qkv, normed(x, self.attention_scale))
+        qkv = _matmul(self.qkv, layer_norm(x, self.attention_scale))
         q, k, v = jnp.swapaxes(qkv.reshape(3, heads, width // heads, batch, tokens), 2, 3)
         mixed = jnp.swapaxes(attend(q, k, v), 1, 2).reshape(x.shape)
-        x = x + drop(_times(self.out, mixed), 0)
-        inner = gelu(_times(self.up, normed(x, self.mlp_scale)))
-        return x + drop(_times(self.down, inner), 1)
+        x = x + drop(_matmul(self.out, mixed), 0)
+        inner = gelu(_matmul(self.up, layer_norm(x, self.mlp_scale)))
+        return x + drop(_matmul(self.down, inner), 1)
 
 
 class GPT(Network):
@@ -106,8 +106,8 @@ class GPT(Network):
         """One with first weights; without `rng` zeros, to be replaced."""
         learned = shape.positions == "learned"
         return cls(
-            tokens=_normal(rng, SPREAD, shape.vocabulary, shape.width),
-            positions=_normal(rng, SPREAD, shape.width, shape.context) if learned else None,
+            tokens=_normal(rng, INIT_STD, shape.vocabulary, shape.width),
+            positions=_normal(rng, INIT_STD, shape.width, shape.context) if learned else None,
             blocks=[Block.drawn(shape, rng) for _ in range(shape.layers)],
             scale=filled(shape.width, 1.0),
             shape=shape,
@@ -130,30 +130,30 @@ class GPT(Network):
 
         def drop(x: Array, part: int, first: int = 0) -> Array:
             share = self.shape.dropout
-            return dropped_out(x, share, jax.random.fold_in(key, first + part)) if share and key is not None else x
+            return apply_dropout(x, share, jax.random.fold_in(key, first + part)) if share and key is not None else x
 
         x = drop(self._embedded(inputs, first), 0)
-        turns = self._turns(first, inputs.shape[1])
+        turns = self._angles(first, inputs.shape[1])
         for i, block in enumerate(self.blocks):
             looked = partial(self._attended, attend or causal, turns, i)
             x = block(x, self.shape.heads, looked, partial(drop, first=2 * i + 1))
-        return normed(x, self.scale)
+        return layer_norm(x, self.scale)
 
     def scores(self, hidden: Array) -> Array:
         """The scores (vocabulary, batch, tokens) of what follows."""
-        return _times(self.tokens, hidden)
+        return _matmul(self.tokens, hidden)
 
     def _attended(self, attend: Attend, turns: Array | None, layer: int, q: Array, k: Array, v: Array) -> Array:
         if turns is not None:
-            q, k = turned(q, turns), turned(k, turns)
+            q, k = rotated(q, turns), rotated(k, turns)
         return attend(layer, q, k, v)
 
-    def _turns(self, first: Any, count: int) -> Array | None:
+    def _angles(self, first: Any, count: int) -> Array | None:
         """The angles by which positions turn each pair of numbers (half a head's width, tokens), if they do."""
         if self.positions is not None:
             return None
         half = self.shape.width // self.shape.heads // 2
-        speeds = BASE ** (-np.arange(half, dtype=np.float32) / half)
+        speeds = ROTARY_BASE ** (-np.arange(half, dtype=np.float32) / half)
         return speeds[:, None] * (first + jnp.arange(count, dtype=jnp.float32))
 
     def _embedded(self, inputs: Array, first: Any) -> Array:
@@ -190,7 +190,7 @@ def attention(q: Array, k: Array, v: Array, seen: Array) -> Array:
 
 
 def _attention_forward(q: Array, k: Array, v: Array, seen: Array) -> tuple[Array, Any]:
-    fits = jnp.einsum("hbdk,hbdq->hbkq", k * q.shape[2] ** -0.5, q, preferred_element_type=_exact(q))
+    fits = jnp.einsum("hbdk,hbdq->hbkq", k * q.shape[2] ** -0.5, q, preferred_element_type=_accumulation_dtype(q))
     fits = jnp.where(seen, fits, -jnp.inf)
     powers = jnp.exp(fits - jnp.max(fits, axis=2, keepdims=True))
     weights = (powers / jnp.sum(powers, axis=2, keepdims=True)).astype(v.dtype)
@@ -214,7 +214,7 @@ def _attention_backward(kept: Any, gradient: Array) -> tuple[Array, Array, Array
 attention.defvjp(_attention_forward, _attention_backward)
 
 
-def turned(x: Array, turns: Array) -> Array:
+def rotated(x: Array, turns: Array) -> Array:
     """The numbers of each head, in pairs, turned by their positions' angles: products then know of distances alone."""
     first, second = jnp.split(x, 2, axis=2)
     cos, sin = jnp.cos(turns).astype(x.dtype), jnp.sin(turns).astype(x.dtype)
@@ -222,16 +222,16 @@ def turned(x: Array, turns: Array) -> Array:
 
 
 @jax.custom_vjp
-def normed(x: Array, scale: Array) -> Array:
+def layer_norm(x: Array, scale: Array) -> Array:
     """Features with a mean of zero and a mean square of one, times `scale` (Ba et al., arXiv 1607.06450)."""
     return _normed_forward(x, scale)[0]
 
 
 def _normed_forward(x: Array, scale: Array) -> tuple[Array, Any]:
     flat = x.reshape(len(x), -1)
-    exact = flat.astype(_exact(x))
+    exact = flat.astype(_accumulation_dtype(x))
     mean = jnp.mean(exact, axis=0)
-    unit = jax.lax.rsqrt(jnp.mean((exact - mean) ** 2, axis=0) + EPS)
+    unit = jax.lax.rsqrt(jnp.mean((exact - mean) ** 2, axis=0) + LAYER_NORM_EPS)
     normal = (exact - mean) * unit * scale[:, None]
     return normal.astype(x.dtype).reshape(x.shape), (flat, mean, unit, scale)
 
@@ -248,21 +248,21 @@ def _normed_backward(kept: Any, gradient: Array) -> tuple[Array, Array]:
     return on_x.reshape(gradient.shape).astype(x.dtype), on_scale.astype(scale.dtype)
 
 
-normed.defvjp(_normed_forward, _normed_backward)
+layer_norm.defvjp(_normed_forward, _normed_backward)
 
 
 @jax.custom_vjp
 def gelu(x: Array) -> Array:
     """`x Φ(x)`, with the distribution function of the normal distribution (Hendrycks and Gimpel, arXiv 1606.08415)."""
-    return x * _below(x)
+    return x * _normal_cdf(x)
 
 
 def _gelu_backward(x: Array, gradient: Array) -> tuple[Array]:
     """`Φ(x) + x φ(x)`, made anew from `x`: XLA would keep, and fetch again, what it is made from."""
-    return (gradient * (_below(x) + x * jnp.exp(-0.5 * x * x) * (2 * np.pi) ** -0.5),)
+    return (gradient * (_normal_cdf(x) + x * jnp.exp(-0.5 * x * x) * (2 * np.pi) ** -0.5),)
 
 
-def _below(x: Array) -> Array:
+def _normal_cdf(x: Array) -> Array:
     return 0.5 + 0.5 * jax.lax.erf(x * 0.5**0.5)
 
 
@@ -283,7 +283,7 @@ def _embedded_backward(kept: Any, gradient: Array) -> tuple[Array, None]:
     """Rows added up by token: as a product, because a scatter goes one row after the other."""
     table, tokens = kept
     rows, tokens = gradient.reshape(-1, table.shape[1]), tokens.reshape(-1)
-    if len(table) > MULTIPLIED:
+    if len(table) > MAX_ONE_HOT_VOCABULARY:
         return jnp.zeros_like(table).at[tokens].add(rows, mode="promise_in_bounds"), None
     chosen = (jnp.arange(len(table))[:, None] == tokens).astype(rows.dtype)
     return chosen @ rows, None
@@ -292,12 +292,12 @@ def _embedded_backward(kept: Any, gradient: Array) -> tuple[Array, None]:
 embedded.defvjp(_embedded_forward, _embedded_backward)
 
 
-def _exact(x: Array) -> Any:
+def _accumulation_dtype(x: Array) -> Any:
     """The dtype for sums over numbers like these: half precision is too little for them."""
     return jnp.promote_types(x.dtype, jnp.float32)
 
 
-def _times(matrix: Array, x: Array) -> Array:
+def _matmul(matrix: Array, x: Array) -> Array:
     """`W @ x` for each token."""
     return (matrix @ x.reshape(len(x), -1)).reshape(-1, *x.shape[1:])
 

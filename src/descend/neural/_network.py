@@ -10,7 +10,7 @@ from jaxtyping import Array
 
 from descend._tree import Tree
 
-BLOCK = 1024  # examples to score at a time, where a network does not say
+SCORING_BLOCK = 1024  # examples to score at a time, where a network does not say
 
 
 class Network(eqx.Module):
@@ -31,7 +31,7 @@ class Network(eqx.Module):
         return False
 
 
-def scores_of(network: Network, state: Tree, inputs: Any, block: int = BLOCK) -> np.ndarray:
+def scores_of(network: Network, state: Tree, inputs: Any, block: int = SCORING_BLOCK) -> np.ndarray:
     """The scores of all examples, computed in blocks of one size, so that one program serves them all."""
     length = len(jax.tree.leaves(inputs)[0])
     block = min(block, 2 ** (max(length, 1) - 1).bit_length())

@@ -12,14 +12,14 @@ from jaxtyping import Array
 from descend import losses
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.neural._half import in_half
+from descend.neural._half_precision import in_half
 from descend.neural._network import Network, scores_of
 
 Kind = Literal["classification", "regression"]
 Examples = tuple[Any, Any, Any]  # inputs, targets, weights (or None, for weights that are all one)
 
 
-def counted(examples: Examples) -> Examples:
+def with_unit_mean_weights(examples: Examples) -> Examples:
     """The examples with a weight above 0, and weights with a mean of one.
 
     One of weight 0 is as one that is not there; were they divided, a part might have no weight at all.

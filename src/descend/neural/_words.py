@@ -12,7 +12,7 @@ from functools import cache
 from itertools import groupby
 from unicodedata import category, normalize
 
-RULE = 2  # to be raised with each change of what the words are: models know their words by hashes of them
+WORD_RULE_VERSION = 2  # to be raised with each change of what the words are: models know their words by hashes of them
 MARKS_IN_A_ROW = 30  # at most: to order them takes as long as the square of their number (UAX #15 has this limit, too)
 GRAPHEME_JOINER = "\u034f"  # parts marks without a trace
 ZERO_WIDTH_SPACE = "\u200b"  # parts words where nothing is to be seen

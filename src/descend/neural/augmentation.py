@@ -8,7 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-ALIKE = 0.9  # correlation of two pictures: of clothes' means with their mirror images it is .98, of digits' .76
+# Of a class's mean picture with its mirror image, above which it counts as the same: of clothes it is .98, of digits
+# .76.
+MIRROR_CORRELATION = 0.9
 
 
 @dataclass(frozen=True)
@@ -46,4 +48,4 @@ def is_mirrorable(images: np.ndarray, classes: np.ndarray) -> bool:
     means = (images[classes == chosen].mean(axis=0, dtype=np.float64) for chosen in np.unique(classes))
     with np.errstate(invalid="ignore"):  # of a picture of one tone: nothing can be said of it, and NaN is not alike
         alike = [np.corrcoef(mean.ravel(), mean[:, ::-1].ravel())[0, 1] for mean in means]
-    return bool(np.median(alike) > ALIKE)
+    return bool(np.median(alike) > MIRROR_CORRELATION)

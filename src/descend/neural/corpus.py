@@ -101,7 +101,7 @@ class Windows:
         return max(1, (len(self.data) - 1) // self.length)
 
 
-def divided(tokens: np.ndarray, share: float, length: int) -> tuple[np.ndarray, np.ndarray | None]:
+def split_tokens(tokens: np.ndarray, share: float, length: int) -> tuple[np.ndarray, np.ndarray | None]:
     """The stream to learn from, and its end, which is held out to judge by, if a window fits into that.
 
     **Raises** `InputError` if there is no window to learn from.
@@ -115,7 +115,9 @@ def divided(tokens: np.ndarray, share: float, length: int) -> tuple[np.ndarray, 
     return tokens[: len(tokens) - held], tokens[len(tokens) - held :] if held else None
 
 
-def tiled(tokens: np.ndarray, length: int, most: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def validation_windows(
+    tokens: np.ndarray, length: int, most: int | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Windows that cover a stream (inputs, targets), and which of their targets count, so that each does once.
 
     Each begins half a window after the one before, and counts where that one had not come yet, so that what counts has

@@ -13,7 +13,7 @@ from descend.errors import InputError
 
 GZIP = b"\x1f\x8b"
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}  # by the third byte of a file
-MOST_AXES = 8
+MAX_AXES = 8
 NAMES = (("images-idx3", "labels-idx1"), ("images.idx3", "labels.idx1"))  # of files that belong together
 
 
@@ -97,7 +97,7 @@ def _opened(path: Path) -> Any:
 
 def _header(file: Any, path: Path) -> tuple[np.dtype, tuple[int, ...]]:
     start = file.read(4)
-    if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or not 1 <= start[3] <= MOST_AXES:
+    if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or not 1 <= start[3] <= MAX_AXES:
         raise InputError(f"{path} is no IDX file: it does not begin as one")
     lengths = file.read(4 * start[3])
     if len(lengths) < 4 * start[3]:

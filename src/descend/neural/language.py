@@ -20,20 +20,27 @@ from descend._tree import join, split
 from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
 from descend.errors import CheckpointError, InputError, reading
 from descend.minimize import minimize
-from descend.neural._corpus import Text, Windows, divided, read_text
 from descend.neural._gpt import GPT, Positions, Shape
-from descend.neural._half import check_precision, is_half
-from descend.neural._next_token import JUDGED, NextToken, RandomNextToken, mean_loss, planned_steps, recipe
+from descend.neural._half_precision import check_precision, is_half
+from descend.neural._next_token import (
+    VALIDATION_TOKENS,
+    NextToken,
+    RandomNextToken,
+    default_optimizer,
+    mean_loss,
+    planned_steps,
+)
 from descend.neural._sampling import generate
 from descend.neural._seed import seed_of
 from descend.neural._tokens import Tokenizer, from_facts, tokenizer_for
+from descend.neural.corpus import Text, Windows, read_text, split_tokens
 from descend.observers import Progress
 from descend.stopping import Plateau
 from descend.training import Trainer
 
 FILE, KIND, VERSION = "model.safetensors", "language model", 1
-MOST_SEEN = 2**27  # numbers: keys, values, and which token looks at which
-STEPS = 5000  # where nobody gives a budget
+MAX_CACHE_NUMBERS = 2**27  # numbers: keys, values, and which token looks at which
+DEFAULT_STEPS = 5000  # where nobody gives a budget
 VALIDATION_SHARE = 20  # a step of validation costs a third of one of training: this many times fewer tokens are judged
 
 
@@ -69,7 +76,7 @@ def _shape_in(facts: dict[str, Any], arrays: dict[str, np.ndarray], where: str) 
     if width % (2 * heads if positions == "rotary" else heads):
         told.refuse("width", f"even for each of {heads} heads", width)
     refuse_other_size(arrays, "network", shape.size, where)
-    if context * (2 * layers * width + context) > MOST_SEEN:
+    if context * (2 * layers * width + context) > MAX_CACHE_NUMBERS:
         told.refuse("context", "such that what is seen of it is less than a gigabyte", context)
     refuse_nonfinite(arrays, where)
     return shape
@@ -171,7 +178,7 @@ class LanguageModel(BaseEstimator):
         raw = read_text(text)
         self.tokenizer_: Tokenizer = tokenizer_for(self.tokenizer, raw, self.vocabulary)
         tokens = self.tokenizer_.encode(raw)
-        learnt, held_out = divided(tokens, self.validation_fraction, size.context)
+        learnt, held_out = split_tokens(tokens, self.validation_fraction, size.context)
         seed = seed_of(self.random_state, self.checkpoint)
         shape = Shape(self.tokenizer_.size, size.context, size.layers, size.heads, size.width, self.positions,  # type: ignore[arg-type]  # checked
                       self.dropout)
@@ -259,7 +266,7 @@ class LanguageModel(BaseEstimator):
     def _train(self, network: GPT, size: Size, learnt: np.ndarray, held_out: np.ndarray | None, seed: int,
                begin: float) -> None:
         source = Windows(learnt, size.context, size.batch_size)
-        watch = _Watch(self, learnt[:0] if held_out is None else held_out)
+        watch = _ValidationSamples(self, learnt[:0] if held_out is None else held_out)
         settings: dict[str, Any] = {
             "loss": (RandomNextToken if network.is_random else NextToken)(is_half(self.precision)), "params": network,
             "data": source, "ema": self.ema, "stop": [], "seed": seed,
@@ -274,7 +281,7 @@ class LanguageModel(BaseEstimator):
             seconds=self.seconds,
             validation=None if held_out is None else watch.judge,
             validate_every=max(50, math.ceil(VALIDATION_SHARE * per_validation)),
-            observers=[watch, *self.observers, _Planned(self._plan, steps)],
+            observers=[watch, *self.observers, _PlanWriter(self._plan, steps)],
             checkpoint=self.checkpoint,
             resume=self.checkpoint is not None,
         )
@@ -288,7 +295,7 @@ class LanguageModel(BaseEstimator):
 
     def _rule(self, size: Size, steps: int) -> Any:
         if isinstance(self.optimizer, str) and self.optimizer == "auto":
-            return recipe(size.learning_rate, steps, self.positions == "learned")
+            return default_optimizer(size.learning_rate, steps, self.positions == "learned")
         return self.optimizer
 
     def _steps(self, settings: dict[str, Any], size: Size, source: Windows, begin: float) -> int:
@@ -300,12 +307,12 @@ class LanguageModel(BaseEstimator):
         limits += [math.ceil(round(self.epochs * source.steps_per_epoch, 6))] if self.epochs is not None else []
         seconds = self.seconds
         if limits or seconds is None:
-            return min(limits, default=STEPS)
+            return min(limits, default=DEFAULT_STEPS)
         plan = self._plan
         if plan and plan.exists():
             with reading(f"{plan} is damaged, begin anew with another folder", CheckpointError):
                 return Facts(json.loads(plan.read_bytes()), str(plan)).whole("steps", 1)
-        run = minimize(**settings, optimizer=self._rule(size, STEPS), steps=1).run
+        run = minimize(**settings, optimizer=self._rule(size, DEFAULT_STEPS), steps=1).run
         return planned_steps(run, lambda: begin + seconds - time.perf_counter())
 
     @property
@@ -348,12 +355,12 @@ class LanguageModel(BaseEstimator):
         return tokens
 
 
-class _Watch:
+class _ValidationSamples:
     """Judges a network on what was held out, has it write something, and remembers after which step that was."""
 
     def __init__(self, model: LanguageModel, held_out: np.ndarray):
         self.samples: list[Sample] = []
-        self.tokens = min(len(held_out) * 2, JUDGED)
+        self.tokens = min(len(held_out) * 2, VALIDATION_TOKENS)
         self._model, self._held_out = model, held_out
         self._pending: str | None = None
 
@@ -362,7 +369,7 @@ class _Watch:
         if self._model.samples:
             written = generate(network, self._held_out[:1], self._model.samples, jax.random.key(0))
             self._pending = self._model.tokenizer_.decode(written)
-        return mean_loss(network, self._held_out, JUDGED)
+        return mean_loss(network, self._held_out, VALIDATION_TOKENS)
 
     def __call__(self, progress: Progress) -> None:
         """Note the step that a validation belongs to: the next report is made after it."""
@@ -371,13 +378,13 @@ class _Watch:
             self._pending = None
 
 
-class _Planned:
+class _PlanWriter:
     """Writes down how many steps are to be made, once the other observers are there: they may still refuse it."""
 
     def __init__(self, plan: Path | None, steps: int):
         self._plan, self._steps = plan, steps
 
-    def __enter__(self) -> "_Planned":
+    def __enter__(self) -> "_PlanWriter":
         if self._plan:
             try:
                 write_atomically(self._plan, json.dumps({"steps": self._steps}).encode())

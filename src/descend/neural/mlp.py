@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 from descend._scaling import centre_and_unit
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.neural._estimator import NeuralClassifier, NeuralEstimator, Start
+from descend.neural._estimator import NetworkInit, NeuralClassifier, NeuralEstimator
 from descend.neural._network import Network
 from descend.neural._regressor import NeuralRegressor
 from descend.neural._weights import filled, weights
@@ -47,7 +47,7 @@ class Perceptron(Network):
             if i < last:
                 x = ACTIVATIONS[self.activation](x)
                 if self.dropout and key is not None:
-                    x = dropped_out(x, self.dropout, jax.random.fold_in(key, i))
+                    x = apply_dropout(x, self.dropout, jax.random.fold_in(key, i))
         return x, state
 
     @property
@@ -56,7 +56,7 @@ class Perceptron(Network):
         return self.dropout > 0
 
 
-def dropped_out(x: Array, share: float, key: Any) -> Array:
+def apply_dropout(x: Array, share: float, key: Any) -> Array:
     """`x` with a random share of its numbers set to zero, and the others made larger for it.
 
     Reference: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014.
@@ -65,7 +65,7 @@ def dropped_out(x: Array, share: float, key: Any) -> Array:
     return jnp.where(kept, x / (1 - share), 0)
 
 
-class _OnTables(NeuralEstimator):
+class _TabularNetwork(NeuralEstimator):
     """A perceptron on rows of numbers, which are centred and scaled for it."""
 
     hidden_layer_sizes: Any
@@ -78,9 +78,9 @@ class _OnTables(NeuralEstimator):
             self.mean_, self.scale_ = centre_and_unit(X)
         return ((X - self.mean_) / self.scale_).astype(np.float32)
 
-    def _start(self, inputs: Any, outputs: int, rng: np.random.Generator) -> Start:
+    def _start(self, inputs: Any, outputs: int, rng: np.random.Generator) -> NetworkInit:
         sizes = (inputs.shape[1], *map(int, self._widths), outputs)
-        return Start(Perceptron.drawn(sizes, self.activation, self.dropout, rng))
+        return NetworkInit(Perceptron.drawn(sizes, self.activation, self.dropout, rng))
 
     @property
     def _widths(self) -> tuple[Any, ...]:
@@ -99,7 +99,7 @@ class _OnTables(NeuralEstimator):
             raise InputError(f"dropout must be at least 0 and less than 1, but is {self.dropout}")
 
 
-class MLPClassifier(NeuralClassifier, _OnTables):
+class MLPClassifier(NeuralClassifier, _TabularNetwork):
     """A multi-layer perceptron that tells classes apart, trained to lower the cross-entropy.
 
     Columns may have any units. `descend.neural` says what the settings and attributes are that all estimators share;
@@ -155,7 +155,7 @@ class MLPClassifier(NeuralClassifier, _OnTables):
         self.checkpoint = checkpoint
 
 
-class MLPRegressor(NeuralRegressor, _OnTables):
+class MLPRegressor(NeuralRegressor, _TabularNetwork):
     """A multi-layer perceptron that predicts numbers, one or several, trained to lower the squared error.
 
     Columns and targets may have any units. Settings and attributes are those of `MLPClassifier`, but for those that

@@ -12,7 +12,7 @@ from descend._tree import split
 from descend.engine.trainer import Checkpoint
 from descend.errors import InputError
 from descend.neural import ConvClassifier, TextClassifier
-from descend.neural._augment import is_mirrorable
+from descend.neural.augmentation import is_mirrorable
 from descend.observers import Observer
 from descend.schedules import Cosine
 from descend.stopping import Reason
