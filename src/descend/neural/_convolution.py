@@ -8,8 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-NARROW_ROW = 32  # numbers in a row of a window, below which a product with so short rows is slow
-MAX_EXTRA_ARITHMETIC = 6  # times the arithmetic, for products with long rows
+# Numbers in a row of a window, below which a product with so short rows is slow.
+NARROW_ROW = 32
+# Times the arithmetic that is needed, up to which a product with long rows is still the faster one.
+MAX_EXTRA_ARITHMETIC = 6
 
 
 def conv2d(x: Array, kernel: Array, padding: int = 0) -> Array:
@@ -55,13 +57,17 @@ def _by_rows(x: Array, kernel: Array, padding: int, columns: int) -> Array:
     """
     side, _, channels, outputs = kernel.shape
     count, height, _, _ = x.shape
+    # 1. Cut the rows of the image into halves that overlap by what a window reaches over.
     parts = 2 if columns % 2 == 0 else 1
     length, reach = columns // parts, columns // parts + side - 1
     x = jnp.pad(x, ((0, 0), (0, 0), (padding, padding), (0, 0)))
     cut = jnp.stack([x[:, :, i * length : i * length + reach] for i in range(parts)], axis=2)
     under = _stacked_rows(cut.reshape(count, height, parts, reach * channels), side, padding)
+    # 2. A matrix that has the kernel's numbers wherever a column of the image lies in the window of a column of the
+    #    outputs.
     place = np.arange(reach)[:, None, None] == np.arange(length)[:, None] + np.arange(side)
     matrix = jnp.einsum("wsj,ijco->iwcso", jnp.asarray(place, kernel.dtype), kernel)
+    # 3. One product for all of it.
     y = under.reshape(-1, side * reach * channels) @ matrix.reshape(-1, length * outputs)
     return y.reshape(count, -1, columns, outputs)
 
@@ -73,9 +79,11 @@ def _by_shifts(x: Array, kernel: Array, padding: int, columns: int) -> Array:
     """
     side, _, channels, outputs = kernel.shape
     count, _, width, _ = x.shape
+    # 1. Every number's product with every column of the kernel, before it is known which of them belong together.
     matrix = kernel.transpose(0, 2, 1, 3).reshape(side * channels, side * outputs)
     under = _stacked_rows(x, side, padding)
     parts = (under.reshape(-1, side * channels) @ matrix).reshape(count, -1, width, side, outputs)
+    # 2. Added up, each column of the kernel shifted to where it belongs.
     y = jnp.zeros((), x.dtype)
     for j in range(side):
         shift = j - padding

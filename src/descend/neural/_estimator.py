@@ -25,7 +25,8 @@ from descend.neural._seed import seed_of
 from descend.stopping import Plateau
 from descend.training import Trainer
 
-MIN_HELD_OUT = 20  # examples: fewer say nothing, and are better trained on
+# Fewer examples say nothing, and are better trained on.
+MIN_HELD_OUT = 20
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class NeuralEstimator(BaseEstimator):
     """
 
     _kind: Kind
-    _epochs = 50  # where nobody says
+    # Where nobody says.
+    _epochs = 50
     _block = SCORING_BLOCK
 
     optimizer: Any
@@ -65,11 +67,11 @@ class NeuralEstimator(BaseEstimator):
         """Data as a pytree of arrays with a row for each example; learns what it must if `reset`."""
         raise NotImplementedError
 
-    def _start(self, inputs: Any, outputs: int, rng: np.random.Generator) -> NetworkInit:
+    def _start(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
         """The network to be trained on such inputs."""
         raise NotImplementedError
 
-    def _rule(self, inputs: Any, batch_size: int) -> Any:
+    def _rule(self, inputs: Tree, batch_size: int) -> Any:
         """What to train with, on such inputs."""
         return self.optimizer
 
@@ -107,11 +109,15 @@ class NeuralEstimator(BaseEstimator):
         """Train the network, and keep it with what is known of its training, whose time is that since `begin`; without
         a `validation`, hold some out."""
         seed = seed_of(self.random_state, self.checkpoint)
+        # 1. What to train on, and what to judge by.
         trained_on, held_out = self._split(examples, seed) if validation is None else (examples, validation)
+        # 2. The network and its loss. Whether anything in it is random is asked first: keys that nobody uses would be
+        #    drawn at each step.
         start = self._initial(trained_on[0], outputs, seed)
         count = len(trained_on[1])
         make = RandomObjective if start.network.is_random or start.augment is not None else Objective
         judge = None if held_out is None else Validation(self._kind, held_out, self._block)
+        # 3. The descent, whose time is counted from where `fit` began: `seconds=` is of all that somebody waits for.
         prepared = time.perf_counter() - begin
         trainer = Trainer.begin(
             make(self._kind, smoothing, start.augment, is_half(self.precision)),
@@ -132,6 +138,7 @@ class NeuralEstimator(BaseEstimator):
         )
         trainer.seconds += prepared
         result = trainer.to_the_end()
+        # 4. What scikit-learn's users look for, in attributes that end with an underscore.
         self.network_, self.state_ = result.params, result.state
         self.history_, self.stop_reason_ = result.history, result.reason
         self.rule_, self.training_seconds_ = result.run.descent.optimizer, result.seconds
@@ -139,7 +146,7 @@ class NeuralEstimator(BaseEstimator):
         self.validation_scores_ = list(result.history.validation.get("score", []))
         self.n_iter_ = max(1, math.ceil(result.reason.step * self._batch_size(count) / count))
 
-    def _initial(self, inputs: Any, outputs: int, seed: int) -> NetworkInit:
+    def _initial(self, inputs: Tree, outputs: int, seed: int) -> NetworkInit:
         """A new network, or the one there is if training is to go on."""
         fresh = self._start(inputs, outputs, np.random.default_rng(seed))
         if not self.warm_start or not hasattr(self, "network_"):
@@ -157,6 +164,7 @@ class NeuralEstimator(BaseEstimator):
         classes = len(np.unique(targets)) if self._kind == "classification" else 1
         if held < max(MIN_HELD_OUT, classes):
             return examples, None
+        # Each class in both parts in its own share, which needs two examples of it.
         common = self._kind == "classification" and np.bincount(targets).min() > 1
         rows = train_test_split(
             np.arange(len(targets)), test_size=held, random_state=seed, stratify=targets if common else None
@@ -206,6 +214,8 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class, in the order of `classes_`."""
+        # In double precision, so that each row sums to 1 for those who compare it with 1. The largest score is taken
+        # away first, and no exponential overflows.
         scores = self._scores(X).astype(np.float64)
         odds = np.exp(scores - scores.max(axis=1, keepdims=True))
         return odds / odds.sum(axis=1, keepdims=True)

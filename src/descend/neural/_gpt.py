@@ -24,10 +24,14 @@ from descend.neural.mlp import apply_dropout
 Positions = Literal["learned", "rotary"]
 Attend = Callable[[int, Array, Array, Array], Array]  # of a layer's queries, keys, values (heads, batch, width, tokens)
 
-LAYER_NORM_EPS = 1e-5  # of norms
-INIT_STD = 0.02  # of the first weights
-ROTARY_BASE = 10_000.0  # of rotary positions: the slowest turn takes some 2π · ROTARY_BASE tokens
-MAX_ONE_HOT_VOCABULARY = 1024  # tokens up to which an embedding's gradient is a product of matrices
+# Added to the variance, which is 0 of a token whose features are all alike.
+LAYER_NORM_EPS = 1e-5
+# Of the first weights, as in GPT-2.
+INIT_STD = 0.02
+# Of rotary positions: the slowest turn takes some 2π times as many tokens.
+ROTARY_BASE = 10_000.0
+# Up to which an embedding's gradient is a product of matrices: its cost goes with the vocabulary, a scatter's does not.
+MAX_ONE_HOT_VOCABULARY = 1024
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,15 @@ class Block(eqx.Module):
         self, x: Array, heads: int, attend: Callable[..., Array], drop: Callable[[Array, int], Array]
     ) -> Array:
         """`x` (width, batch, tokens), further on."""
+        # 1. Attention: queries, keys and values by one product, as three would read `x` three times. The norm comes
+        #    before the layer, and not after the sum, so that gradients reach the first layers through sums alone (Xiong
+        #    et al., arXiv 2002.04745).
         width, batch, tokens = x.shape
         qkv = _matmul(self.qkv, layer_norm(x, self.attention_scale))
         q, k, v = jnp.swapaxes(qkv.reshape(3, heads, width // heads, batch, tokens), 2, 3)
         mixed = jnp.swapaxes(attend(q, k, v), 1, 2).reshape(x.shape)
         x = x + drop(_matmul(self.out, mixed), 0)
+        # 2. Each token by itself: four times as wide, and back.
         inner = gelu(_matmul(self.up, layer_norm(x, self.mlp_scale)))
         return x + drop(_matmul(self.down, inner), 1)
 
@@ -113,7 +121,7 @@ class GPT(Network):
             shape=shape,
         )
 
-    def __call__(self, inputs: Array, state: Tree, key: Any) -> tuple[Array, Tree]:
+    def __call__(self, inputs: Array, state: Tree, key: jax.Array | None) -> tuple[Array, Tree]:
         """The scores (batch, tokens, vocabulary) of what follows each of the tokens (batch, tokens)."""
         return jnp.moveaxis(self.scores(self.hidden(inputs, key)), 0, -1), state
 
@@ -122,7 +130,9 @@ class GPT(Network):
         """Whether anything is left out in training."""
         return self.shape.dropout > 0
 
-    def hidden(self, inputs: Array, key: Any = None, attend: Attend | None = None, first: Any = 0) -> Array:
+    def hidden(
+        self, inputs: Array, key: jax.Array | None = None, attend: Attend | None = None, first: int | Array = 0
+    ) -> Array:
         """What the last layer makes of tokens (batch, tokens), the first of them at position `first`.
 
         `attend`: how tokens look at others; by default at those before them and themselves.
@@ -148,15 +158,16 @@ class GPT(Network):
             q, k = rotated(q, turns), rotated(k, turns)
         return attend(layer, q, k, v)
 
-    def _angles(self, first: Any, count: int) -> Array | None:
+    def _angles(self, first: int | Array, count: int) -> Array | None:
         """The angles by which positions turn each pair of numbers (half a head's width, tokens), if they do."""
         if self.positions is not None:
             return None
         half = self.shape.width // self.shape.heads // 2
         speeds = ROTARY_BASE ** (-np.arange(half, dtype=np.float32) / half)
-        return speeds[:, None] * (first + jnp.arange(count, dtype=jnp.float32))
+        places: Any = first + jnp.arange(count, dtype=jnp.float32)
+        return speeds[:, None] * places
 
-    def _embedded(self, inputs: Array, first: Any) -> Array:
+    def _embedded(self, inputs: Array, first: int | Array) -> Array:
         x = jnp.moveaxis(embedded(self.tokens, inputs), -1, 0)
         if self.positions is None:
             return x
@@ -169,6 +180,7 @@ def token_losses(scores: Array, targets: Array) -> Array:
     >>> round(float(token_losses(jnp.zeros((4, 1, 1)), jnp.array([[2]]))[0, 0]), 4)
     1.3863
     """
+    # A mask, and not a look-up: the gradient of a look-up is a scatter, which goes one token after the other on a CPU.
     chosen = jnp.arange(len(scores))[:, None, None] == targets
     picked = jnp.sum(jnp.where(chosen, scores, 0), axis=0)
     return jax.nn.logsumexp(scores, axis=0) - picked
@@ -180,6 +192,8 @@ def causal(_layer: int, q: Array, k: Array, v: Array) -> Array:
     return attention(q, k, v, place[:, None] <= place)
 
 
+# Gradients by hand, here and below: what XLA derives keeps more arrays from the way forward, and on a CPU it is memory
+# that takes the time. `tests/neural/test_gpt.py` holds each to what `jax.grad` makes of the plain formula.
 @jax.custom_vjp
 def attention(q: Array, k: Array, v: Array, seen: Array) -> Array:
     """Means of values, weighted by how keys fit queries: `softmax(kᵀq / √width)`, where a query sees a key.
@@ -190,14 +204,17 @@ def attention(q: Array, k: Array, v: Array, seen: Array) -> Array:
 
 
 def _attention_forward(q: Array, k: Array, v: Array, seen: Array) -> tuple[Array, Any]:
+    # 1. How keys fit queries; in single precision, as the softmax of numbers that are rounded to 8 bits is coarse.
     fits = jnp.einsum("hbdk,hbdq->hbkq", k * q.shape[2] ** -0.5, q, preferred_element_type=_accumulation_dtype(q))
     fits = jnp.where(seen, fits, -jnp.inf)
+    # 2. The softmax, after the largest is taken away, so that no exponential overflows.
     powers = jnp.exp(fits - jnp.max(fits, axis=2, keepdims=True))
     weights = (powers / jnp.sum(powers, axis=2, keepdims=True)).astype(v.dtype)
+    # 3. Means of the values.
     return jnp.einsum("hbdk,hbkq->hbdq", v, weights), (q, k, v, weights)
 
 
-def _attention_backward(kept: Any, gradient: Array) -> tuple[Array, Array, Array, None]:
+def _attention_backward(kept: tuple[Array, ...], gradient: Array) -> tuple[Array, Array, Array, None]:
     """From the weights, which are zero where nothing was seen: so no mask is needed any more."""
     q, k, v, weights = kept
     on_weights = jnp.einsum("hbdk,hbdq->hbkq", v, gradient)
@@ -216,6 +233,8 @@ attention.defvjp(_attention_forward, _attention_backward)
 
 def rotated(x: Array, turns: Array) -> Array:
     """The numbers of each head, in pairs, turned by their positions' angles: products then know of distances alone."""
+    # Pairs are a number of the first half and one of the second. The paper pairs neighbours, which is the same network
+    # with its features in another order, and needs strided reads.
     first, second = jnp.split(x, 2, axis=2)
     cos, sin = jnp.cos(turns).astype(x.dtype), jnp.sin(turns).astype(x.dtype)
     return jnp.concatenate([first * cos - second * sin, first * sin + second * cos], axis=2)
@@ -236,7 +255,7 @@ def _normed_forward(x: Array, scale: Array) -> tuple[Array, Any]:
     return normal.astype(x.dtype).reshape(x.shape), (flat, mean, unit, scale)
 
 
-def _normed_backward(kept: Any, gradient: Array) -> tuple[Array, Array]:
+def _normed_backward(kept: tuple[Array, ...], gradient: Array) -> tuple[Array, Array]:
     """What is kept is what there is anyway, and two numbers a token. Sums are products of matrices, the fastest ones
     that there are."""
     x, mean, unit, scale = kept
@@ -279,8 +298,9 @@ def _embedded_forward(table: Array, tokens: Array) -> tuple[Array, Any]:
     return embedded(table, tokens), (table, tokens)
 
 
-def _embedded_backward(kept: Any, gradient: Array) -> tuple[Array, None]:
+def _embedded_backward(kept: tuple[Array, ...], gradient: Array) -> tuple[Array, None]:
     """Rows added up by token: as a product, because a scatter goes one row after the other."""
+    # A vocabulary that is large is added up row by row after all: see `MAX_ONE_HOT_VOCABULARY`.
     table, tokens = kept
     rows, tokens = gradient.reshape(-1, table.shape[1]), tokens.reshape(-1)
     if len(table) > MAX_ONE_HOT_VOCABULARY:

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 from scipy import sparse
 from sklearn.feature_extraction import FeatureHasher
 from sklearn.utils import murmurhash3_32
@@ -14,9 +15,12 @@ from sklearn.utils import murmurhash3_32
 from descend.errors import InputError
 from descend.neural._words import words
 
-HASH_BUCKETS = 2**31 - 1  # as many as there can be: so few n-grams share one that it does not matter
-IDF_POWER = 1.5  # the power of how rare an n-gram is: on held-out texts better than the usual 1
-LENGTH_PERCENTILE = 95  # per cent of the texts that rows are long enough for
+# As many as there can be: so few n-grams share one that it does not matter.
+HASH_BUCKETS = 2**31 - 1
+# The power of how rare an n-gram is: on held-out texts better than the usual 1.
+IDF_POWER = 1.5
+# Per cent of the texts that rows are long enough for. The longest text would set the length of all rows.
+LENGTH_PERCENTILE = 95
 
 
 def as_texts(X: Any) -> list[str]:
@@ -47,6 +51,7 @@ def count_ngrams(texts: list[str], longest: int) -> sparse.csr_matrix:
         return chain(found, *(map(" ".join, zip(*(found[i:] for i in range(n)), strict=False))
                               for n in range(2, longest + 1)))
 
+    # With alternating signs, scikit-learn's default, counts could be negative, and there would be no logarithm of them.
     hasher = FeatureHasher(HASH_BUCKETS, input_type="string", alternate_sign=False, dtype=np.float32)
     return hasher.transform(map(grams, texts))
 
@@ -86,6 +91,7 @@ class NGrams:
         weight = np.where(is_known, (1 + np.log(counts.data)) * self.rarity[number], 0)
         table = sparse.csr_matrix((weight, number, counts.indptr.copy()), (counts.shape[0], len(self.hashes)))
         table.eliminate_zeros()
+        # The lightest of what is too much go; a row at a time, as few texts are so long.
         for row in np.flatnonzero(np.diff(table.indptr) > self.length):
             of_row = table.data[table.indptr[row] : table.indptr[row + 1]]
             of_row[np.argpartition(of_row, -self.length)[: -self.length]] = 0
@@ -93,6 +99,8 @@ class NGrams:
         count = np.diff(table.indptr)
         numbers = padded_rows(table.indices, count, self.length, np.int32)
         weights = padded_rows(table.data, count, self.length, np.float32)
+        # Rows of length one, so that long texts do not step further than short ones; one without a known n-gram stays
+        # 0.
         norm = np.sqrt(np.square(weights).sum(axis=1, keepdims=True))
         return numbers, weights / np.where(norm > 0, norm, 1)
 
@@ -131,7 +139,8 @@ class Words:
 def word_hashes(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """The hashes of all words in their order, and how many each text has."""
     each = [words(text) for text in texts]
-    of_word = cache(lambda word: murmurhash3_32(word, positive=True))  # few words make up most of a text
+    # Few words make up most of a text.
+    of_word = cache(lambda word: murmurhash3_32(word, positive=True))
     counts = np.array([len(found) for found in each])
     return np.fromiter(map(of_word, chain.from_iterable(each)), np.int64, counts.sum()), counts
 
@@ -141,6 +150,7 @@ def most_common(hashes: np.ndarray, most: int, texts: int) -> tuple[np.ndarray, 
     if not len(hashes):
         raise InputError(f"all {texts} texts are empty: there is not one word to learn from")
     found, counts = np.unique(hashes, return_counts=True)
+    # A stable sort, so that of hashes that are equally common the same are known on every machine.
     chosen = np.sort(np.argsort(-counts, kind="stable")[:most])
     return found[chosen], counts[chosen]
 
@@ -156,7 +166,7 @@ def row_length(counts: np.ndarray, longest: int) -> int:
     return int(np.clip(np.percentile(counts, LENGTH_PERCENTILE), 1, longest))
 
 
-def padded_rows(values: np.ndarray, counts: np.ndarray, length: int, dtype: Any) -> np.ndarray:
+def padded_rows(values: np.ndarray, counts: np.ndarray, length: int, dtype: DTypeLike) -> np.ndarray:
     """A row for each text with its values, of which it has `counts`, as far as they fit, and zeros behind them."""
     row = np.repeat(np.arange(len(counts)), counts)
     place = np.arange(len(values)) - np.repeat(np.cumsum(counts) - counts, counts)

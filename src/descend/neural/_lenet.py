@@ -1,6 +1,5 @@
 """LeNet, as "Dive into Deep Learning" trains it."""
 
-from typing import Any
 
 import jax
 import numpy as np
@@ -60,7 +59,7 @@ class LeNet(Network):
         layers = ((25 * shape[2], 6), (25 * 6, 16), (flat, 120), (120, 84), (84, outputs))
         return sum((m + 1) * n for m, n in layers)
 
-    def __call__(self, inputs: Array, state: Tree, key: Any) -> tuple[Array, Tree]:
+    def __call__(self, inputs: Array, state: Tree, key: jax.Array | None) -> tuple[Array, Tree]:
         first, second = self.kernels
         x = (inputs.astype(first.dtype) - self.centre) * self.rescale
         # The rectifier after the maximum, which is the same, on a quarter of the numbers.
@@ -81,5 +80,6 @@ class LeNet(Network):
 
 def _glorot(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     *window, m, n = shape
+    # Glorot and Bengio's: variances are kept on the way forward and on the way back, as far as one number can do both.
     bound = np.sqrt(6 / ((m + n) * np.prod(window)))
     return weights(rng.uniform(-bound, bound, shape))

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -46,7 +45,7 @@ class NextToken:
         """The loss of a batch of windows."""
         return self.value(network, batch, None)
 
-    def value(self, network: GPT, batch: tuple[Array, Array], key: Any) -> Array:
+    def value(self, network: GPT, batch: tuple[Array, Array], key: jax.Array | None) -> Array:
         """The loss of a batch in training."""
         inputs, targets = batch
         if self.half:
@@ -58,7 +57,7 @@ class NextToken:
 class RandomNextToken(NextToken):
     """The same for networks with dropout."""
 
-    def __call__(self, network: GPT, batch: tuple[Array, Array], key: Any = None) -> Array:
+    def __call__(self, network: GPT, batch: tuple[Array, Array], key: jax.Array | None = None) -> Array:
         """The loss of a batch of windows."""
         return self.value(network, batch, key)
 
@@ -89,7 +88,7 @@ class Annealed(Schedule):
     initial: Rate
     steps: Rate
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Rate) -> Rate:
         warmup = WARMUP_SHARE * self.steps
         rate = mix(self.initial, FINAL_RATE_SHARE * self.initial, smooth(ramp(step - warmup, self.steps - warmup)))
         return rate * jnp.minimum((real(step) + 1) / warmup, 1.0)
@@ -98,13 +97,15 @@ class Annealed(Schedule):
 def default_optimizer(learning_rate: float, steps: float, learned_positions: bool) -> Optimizer:
     """AdamW for matrices, Adam for the rest, in steps that one bad batch cannot make long."""
     where = tuple(name for name in DECAYED if learned_positions or name != "positions")
+    # β₂ of .99, as nanoGPT has it for characters, between the .95 of large GPTs and Adam's .999.
     rule = Adam(Annealed(learning_rate, float(steps)), beta2=0.99)
     return ClipByNorm(WeightDecay(rule, 0.1, where), 1.0)
 
 
 def planned_steps(run: Run, left: Callable[[], float]) -> int:
     """How many steps to make in the seconds that are left, by the time that some take on a copy of the run."""
-    jax.block_until_ready(advance(run, 1)[0].state)  # compiles
+    # The first step compiles, and is not timed. Then twice as many each time, until they take long enough to tell.
+    jax.block_until_ready(advance(run, 1)[0].state)
     count, took = 1, 0.0
     while took < min(TIMING_SECONDS, left()):
         count *= 2

@@ -29,6 +29,7 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         targets = targets.reshape(len(targets), -1).astype(np.float64)
         weights = checked_weights(sample_weight, targets)
         inputs, targets, weights = with_unit_mean_weights((inputs, targets, weights))
+        # In units of their spread, the loss of any target begins near ½, and one learning rate suits all of them.
         self.centre_, self.unit_ = centre_and_unit(targets, weights)
         examples, outputs = (inputs, self._scaled(targets), weights), targets.shape[1]
         self._train(begin, examples, outputs, validation=self._validation(X_val, y_val, self._scaled))

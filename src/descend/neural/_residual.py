@@ -70,17 +70,22 @@ def batch_norm(
     """
     mean, var = running
     if training:
+        # 1. The batch's own mean and variance, in two passes: the mean of squares minus the squared mean would lose all
+        #    digits of channels that are far from 0.
         count = x.size // x.shape[-1]
         mean = _mean(x, mean.dtype)
         var = _mean(jnp.square(x - mean.astype(x.dtype)), mean.dtype)
+        # 2. What is kept for use after training is the variance without bias, as in PyTorch, though what the batch
+        #    itself is divided by has it: Ioffe and Szegedy do so, too. No gradient flows through what is kept.
         now = RunningStatistics(mean, var * (count / max(count - 1, 1)))
         moved = lambda old, new: old + BATCH_NORM_MOMENTUM * (new - old)
         running = jax.tree.map(moved, running, jax.lax.stop_gradient(now))
+    # 3. One product and one sum for each number, instead of four operations.
     scale = gain / jnp.sqrt(var + BATCH_NORM_EPS)
     return x * scale.astype(x.dtype) + (bias - mean * scale).astype(x.dtype), running
 
 
-def _mean(x: Array, dtype: Any) -> Array:
+def _mean(x: Array, dtype: np.dtype) -> Array:
     """The mean of each channel; first over pixels, so that several threads can share the work."""
     return x.astype(dtype).reshape(len(x), -1, x.shape[-1]).mean(1).mean(0)
 
@@ -143,6 +148,7 @@ class Residual(Network):
         rng: np.random.Generator,
     ) -> tuple["Residual", list[Any]]:
         """One for images of a shape, and the state that it begins with."""
+        # Squares of 2×2 as channels: the first layers are those that cost most, and so see a quarter of the places.
         side, channels = min(shape[:2]), shape[2]
         squares = side >= MIN_SQUARES_SIDE
         side, channels = (side // 2, 4 * channels) if squares else (side, channels)
@@ -170,7 +176,7 @@ class Residual(Network):
             side, features = side // 2, wider
         return size + (features + 1) * outputs
 
-    def __call__(self, inputs: Array, state: Tree, key: Any) -> tuple[Array, Tree]:
+    def __call__(self, inputs: Array, state: Tree, key: jax.Array | None) -> tuple[Array, Tree]:
         training = key is not None
         x = (inputs.astype(self.weight.dtype) - self.centre) * self.rescale
         x, first = self.stem(space_to_depth(x) if self.begins_with_squares else x, state[0], training)
@@ -180,7 +186,7 @@ class Residual(Network):
             x, ran = block(mean_pool(x) if number else x, before, training)
             after.append(ran)
         x = x.mean((1, 2))
-        if self.dropout and training:
+        if self.dropout and key is not None:
             x = apply_dropout(x, self.dropout, key)
         return x @ self.weight + self.bias, after
 

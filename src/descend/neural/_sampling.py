@@ -1,6 +1,6 @@
 """Text from a GPT, a token at a time, as one compiled program."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -30,7 +30,7 @@ class Generated(NamedTuple):
 
 
 def generate(
-    network: GPT, prompt: np.ndarray, length: int, key: Any, temperature: float = 1.0, top_k: int | None = None
+    network: GPT, prompt: np.ndarray, length: int, key: jax.Array, temperature: float = 1.0, top_k: int | None = None
 ) -> np.ndarray:
     """The `length` tokens that follow a prompt, which must have one at the least.
 
@@ -41,7 +41,8 @@ def generate(
     last = prompt[-context:]
     window = np.zeros((1, context), np.int32)
     window[0, : len(last)] = last
-    room = 2 ** max(length - 1, 15).bit_length()  # one program for all lengths up to a power of two
+    # One program for all lengths up to a power of two.
+    room = 2 ** max(length - 1, 15).bit_length()
     seen, wanted, heat = jnp.asarray(len(last)), jnp.asarray(length), jnp.asarray(temperature, jnp.float32)
     best = None if top_k is None else jnp.asarray(top_k)
     return np.asarray(_generate(network, jnp.asarray(window), seen, wanted, key, heat, best, room))[:length]
@@ -49,7 +50,8 @@ def generate(
 
 @eqx.filter_jit
 def _generate(
-    network: GPT, window: Array, count: Array, length: Array, key: Any, temperature: Array, top_k: Any, room: int
+    network: GPT, window: Array, count: Array, length: Array, key: jax.Array, temperature: Array,
+    top_k: Array | None, room: int,
 ) -> Array:
     context = network.shape.context
 
@@ -60,6 +62,8 @@ def _generate(
         return decode_step(network, seen, token), Generated(tokens, written.made + 1)
 
     def from_full_to_full(carry: tuple[Array, Array, Generated]) -> tuple[Array, Array, Generated]:
+        # A window that is full is moved on by half of it, and not by a token: without the tokens that go, what the
+        # layers made of all others changes, so that each move costs a pass over the whole window.
         window, count, written = carry
         half = (context + 1) // 2
         window = jnp.where(count == context, jnp.roll(window, half - context, axis=1), window)
@@ -102,10 +106,12 @@ def decode_step(network: GPT, seen: Cache, token: Array) -> Cache:
     return Cache(window, place + 1, keys, values, network.scores(hidden)[:, 0, 0])
 
 
-def sample_token(scores: Array, key: Any, temperature: Any, top_k: Any) -> Array:
+def sample_token(scores: Array, key: jax.Array, temperature: Array | float, top_k: Array | None) -> Array:
     """A token, with the probability that its score gives it best the `top_k`; at temperature 0, the best."""
+    # Those that are as good as the last of the best are kept, too: which of them to leave out, nothing says.
     if top_k is not None:
         least = jnp.sort(scores)[jnp.maximum(len(scores) - top_k, 0)]
         scores = jnp.where(scores < least, -jnp.inf, scores)
+    # At temperature 0 the quotient would be one by 0: what is drawn then is not looked at.
     drawn = jax.random.categorical(key, scores / jnp.where(temperature > 0, temperature, 1))
     return jnp.where(temperature > 0, drawn, jnp.argmax(scores)).astype(jnp.int32)

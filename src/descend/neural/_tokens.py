@@ -10,7 +10,8 @@ import numpy as np
 from descend._facts import Facts
 from descend.errors import InputError
 
-PIECE_CHARACTERS = 2**16  # characters that are encoded at a time, where a line begins near there
+# So many are encoded at a time, where a line begins near there.
+PIECE_CHARACTERS = 2**16
 
 
 @runtime_checkable
@@ -103,6 +104,7 @@ class BytePairs:
         encoder = library.Tokenizer(library.models.BPE())
         encoder.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
         encoder.decoder = library.decoders.ByteLevel()
+        # All bytes from the start, so that there is no text that could not be encoded.
         alphabet = library.pre_tokenizers.ByteLevel.alphabet()
         trainer = library.trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
         encoder.train_from_iterator(_pieces(decoded(text)), trainer)
@@ -160,6 +162,7 @@ def _byte_pairs_in(told: Facts) -> str:
     """The text that byte pairs are made of: its own tokens and merges, and the rest as `BytePairs.of` has it,
     because there may be patterns that take without end to look for."""
     text, wanted = told.text("model"), "byte pairs, as this version of tokenizers writes them"
+    # A tokenizer's file may hold patterns of anybody's: all of it but tokens and merges must be what is written here.
     expected = json.loads(BytePairs.of(b"a", Bytes.size).facts()["model"])
     try:
         found = json.loads(text)

@@ -28,7 +28,8 @@ class LayerNorm(eqx.Module):
         return cls(filled(width, 1.0), filled(width))
 
     def __call__(self, x: Array) -> Array:
-        exact = x.astype(jnp.float32)  # sums of squares are too much for half precision
+        # Sums of squares are too much for half precision.
+        exact = x.astype(jnp.float32)
         centred = exact - exact.mean(-1, keepdims=True)
         normal = centred * jax.lax.rsqrt(jnp.square(centred).mean(-1, keepdims=True) + 1e-5)
         return (normal * self.scale + self.shift).astype(x.dtype)
@@ -51,6 +52,7 @@ class TransformerLayer(eqx.Module):
     def drawn(cls, width: int, heads: int, depth: int, rng: np.random.Generator) -> "TransformerLayer":
         """One whose additions are the smaller, the more layers add to `x` (Radford et al., GPT-2, 2019)."""
         draw = lambda m, n, gain=1.0: weights(rng.normal(0, gain / np.sqrt(m), (m, n)))
+        # Two additions to `x` in each layer: with them made smaller by this, its size does not grow with the depth.
         less = 1 / np.sqrt(2 * depth)
         return cls(
             LayerNorm.plain(width), draw(width, 3 * width), draw(width, width, less),
@@ -63,7 +65,8 @@ class TransformerLayer(eqx.Module):
         first, second = (None, None) if key is None else jax.random.split(key)
         projected = (self.before_attention(x) @ self.queries_keys_values).reshape(batch, length, 3, self.heads, -1)
         queries, keys, values = (projected[:, :, i] for i in range(3))
-        looked_at = is_word[:, None, None, :]  # by every head, from every place
+        # By every head, from every place. A text is read as a whole: no word hides from those before it.
+        looked_at = is_word[:, None, None, :]
         seen = jax.nn.dot_product_attention(queries, keys, values, mask=looked_at)
         x = x + _dropout(seen.reshape(batch, length, width) @ self.together, dropout, first)
         wide = jax.nn.gelu(self.before_widening(x) @ self.widen + self.widen_bias)
@@ -105,6 +108,7 @@ class Encoder(Network):
 
     def __call__(self, inputs: Array, state: Tree, key: jax.Array | None) -> tuple[Array, Tree]:
         keys = [None] * (len(self.layers) + 2) if key is None else list(jax.random.split(key, len(self.layers) + 2))
+        # Texts are filled up to one length. What fills them up is not looked at, nor in the mean.
         is_word = inputs != PADDING
         x = self.words[inputs] + self.places[: inputs.shape[1]]
         x = _dropout(x, self.dropout, keys[0])

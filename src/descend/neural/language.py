@@ -18,6 +18,7 @@ from descend._facts import Facts, refuse, refuse_nonfinite, refuse_other_size
 from descend._files import write_atomically
 from descend._tree import join, split
 from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
+from descend.engine.trainer import Checkpoint
 from descend.errors import CheckpointError, InputError, reading
 from descend.minimize import minimize
 from descend.neural._gpt import GPT, Positions, Shape
@@ -34,14 +35,17 @@ from descend.neural._sampling import generate
 from descend.neural._seed import seed_of
 from descend.neural._tokens import Tokenizer, from_facts, tokenizer_for
 from descend.neural.corpus import Text, Windows, read_text, split_tokens
-from descend.observers import Progress
+from descend.observers import Observer, Progress
 from descend.stopping import Plateau
 from descend.training import Trainer
 
 FILE, KIND, VERSION = "model.safetensors", "language model", 1
-MAX_CACHE_NUMBERS = 2**27  # numbers: keys, values, and which token looks at which
-DEFAULT_STEPS = 5000  # where nobody gives a budget
-VALIDATION_SHARE = 20  # a step of validation costs a third of one of training: this many times fewer tokens are judged
+# Keys, values, and which token looks at which: a file that asks for more is refused before any memory is.
+MAX_CACHE_NUMBERS = 2**27
+# Where nobody gives a budget.
+DEFAULT_STEPS = 5000
+# A step of validation costs a third of one of training: this many times fewer tokens are judged.
+VALIDATION_SHARE = 20
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ class LanguageModel(BaseEstimator):
         positions: str = "rotary",
         dropout: float = 0.0,
         optimizer: Any = "auto",
-        batch_size: Any = "auto",
+        batch_size: int | str = "auto",
         epochs: float | None = None,
         steps: int | None = None,
         seconds: float | None = None,
@@ -145,9 +149,9 @@ class LanguageModel(BaseEstimator):
         ema: float | None = None,
         precision: str = "auto",
         samples: int = 0,
-        random_state: Any = None,
-        observers: Sequence[Any] = (),
-        checkpoint: Any = None,
+        random_state: int | np.random.RandomState | None = None,
+        observers: Sequence[Observer] = (),
+        checkpoint: str | Path | Checkpoint | None = None,
     ):
         self.size = size
         self.tokenizer = tokenizer
@@ -204,6 +208,7 @@ class LanguageModel(BaseEstimator):
         compares models with different tokenizers."""
         check_is_fitted(self)
         tokens = self._two_or_more(text)
+        # The first token is given, and not predicted: neither are its bytes.
         first = len(self.tokenizer_.decode(tokens[:1]).encode())
         length = len(read_text(text)) - first
         return mean_loss(self.network_, tokens) * (len(tokens) - 1) / max(length, 1) / math.log(2)
@@ -271,8 +276,10 @@ class LanguageModel(BaseEstimator):
             "loss": (RandomNextToken if network.is_random else NextToken)(is_half(self.precision)), "params": network,
             "data": source, "ema": self.ema, "stop": [], "seed": seed,
         }
+        # 1. How many steps, as the rate comes down over all of them.
         steps = self._steps(settings, size, source, begin)
         self.samples_, planned = watch.samples, time.perf_counter() - begin
+        # 2. How often to validate, so that it costs a twentieth of the training.
         per_validation = watch.tokens / (size.batch_size * size.context) / 3
         trainer = Trainer.begin(
             **settings | {"stop": [] if held_out is None else Plateau(self.patience)},
@@ -312,13 +319,15 @@ class LanguageModel(BaseEstimator):
         if plan and plan.exists():
             with reading(f"{plan} is damaged, begin anew with another folder", CheckpointError):
                 return Facts(json.loads(plan.read_bytes()), str(plan)).whole("steps", 1)
+        # Timed on the very descent that is to be made: the rate's length is a leaf, so that the program is the same
+        # one.
         run = minimize(**settings, optimizer=self._rule(size, DEFAULT_STEPS), steps=1).run
         return planned_steps(run, lambda: begin + seconds - time.perf_counter())
 
     @property
     def _plan(self) -> Path | None:
         """The file beside the checkpoint that has the number of steps, which a training that goes on must know."""
-        saved = getattr(self.checkpoint, "path", self.checkpoint)
+        saved: Any = getattr(self.checkpoint, "path", self.checkpoint)
         return None if saved is None else Path(saved).with_suffix(".plan.json")
 
     def _checked(self) -> Size:

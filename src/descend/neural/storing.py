@@ -19,9 +19,11 @@ from descend.neural.images import ConvClassifier
 from descend.neural.text import MAX_NGRAMS_IN_TEXT, MAX_WORDS_IN_TEXT, TextClassifier
 
 SAVED_NETWORK = "the saved network"
-LARGEST_PICTURE = 2**20  # numbers
-MAX_NGRAM_WORDS = 64  # in a row
-ARCHITECTURE = {  # what the networks are built by
+# What a file may ask for at the most, numbers of a picture and words in a row: files may be anybody's.
+LARGEST_PICTURE = 2**20
+MAX_NGRAM_WORDS = 64
+# What the networks are built by.
+ARCHITECTURE = {
     "ConvClassifier": ("model", "width", "dropout"),
     "TextClassifier": ("model", "ngrams", "width", "depth", "heads", "dropout"),
 }
@@ -69,6 +71,7 @@ def from_parts(facts: Any, arrays: dict[str, np.ndarray]) -> Classifier:
     numbers, rest = split(begin.network)
     model.network_ = join(tree_from_arrays(numbers, arrays, "network"), rest)
     model.state_ = tree_from_arrays(begin.state, arrays, "state")
+    # Of a variance below 0 there is no root, and scores would be NaN.
     if any(array.min(initial=0) < 0 for name, array in arrays.items() if name.startswith("state/") and "var" in name):
         told.refuse("state", "variances of at least 0", "less")
     return model
