@@ -60,9 +60,9 @@ def _growth(name: str, sizes: list[tuple[int, int]]) -> Iterator[Row]:
 
 
 def _bandwidths() -> Iterator[Row]:
+    from descend.linear._kernels.threads import each, parts
     from descend.linear._losses import LOGISTIC, SQUARED, Loss
-    from descend.linear._matrix import Matrix, Rows
-    from descend.linear._threads import each, parts
+    from descend.linear.problems.matrix import Matrix, Rows
 
     X, y = tables.dense_logistic(1_000_000, 50)
     S, late = tables.flights(1_000_000)

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from descend._scaling import centre_and_unit
 from descend.linear import SVC, Blocks, LinearRegression
-from descend.linear._validation import Data
+from descend.linear.estimators.validation import Data
 from descend.neural import ConvClassifier, MLPClassifier, MLPRegressor
 from descend.optimizers import SGD
 from descend.rl._moments import Moments

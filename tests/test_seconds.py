@@ -14,7 +14,7 @@ import pytest
 
 from descend import SGD, Trainer, minimize
 from descend.engine.interruption import Interruption
-from descend.engine.search import Race
+from descend.engine.rate_search import RateSearch
 from descend.neural import LanguageModel, MLPClassifier
 from descend.sources import IterableBatches
 from descend.stopping import Reason
@@ -38,7 +38,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     made = Clock()
-    for module in ("engine.timed", "engine.trainer", "engine.search", "training", "tasks.table.linear.progress",
+    for module in ("engine.timed", "engine.trainer", "engine.rate_search", "training", "tasks.table.linear.progress",
                    "neural.language", "neural._estimator"):
         monkeypatch.setattr(f"descend.{module}.time", SimpleNamespace(perf_counter=made.perf_counter))
     return made
@@ -128,7 +128,7 @@ def test_a_search_is_the_same_however_it_is_divided(monkeypatch):
     for target in (0.0, 10.0):
         monkeypatch.setattr("descend.engine.pace.TARGET", target)
         run = Trainer.begin(loss, np.zeros(3), DATA, batch_size=10, steps=300).run
-        found.append(Race(300)(run, lambda: False, lambda *_: None))
+        found.append(RateSearch(300)(run, lambda: False, lambda *_: None))
     assert found[0] == found[1]
 
 

@@ -33,16 +33,16 @@ def descend_here() -> None:
 
 
 def dies_after_a_checkpoint() -> None:
-    from descend.engine.standing import Standing
+    from descend.engine.train_state import TrainState
 
-    save = Standing.save
+    save = TrainState.save
 
     def saved(self, path, over=False):
         save(self, path, over)
         if not over:
             os._exit(0)
 
-    Standing.save = saved  # type: ignore[method-assign]
+    TrainState.save = saved  # type: ignore[method-assign]
 
 
 def child(kind: str, dies: bool) -> None:

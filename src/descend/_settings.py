@@ -11,8 +11,8 @@ import numpy as np
 from descend._tree import Tree, is_plain_list, named_leaves, split
 from descend.engine.begin import Setup
 from descend.engine.descent import Descent, Static
-from descend.engine.loss import Carried
-from descend.engine.search import UNKNOWN_CROWDING, USUAL_RATE, Race
+from descend.engine.loss import AuxiliaryState
+from descend.engine.rate_search import UNKNOWN_PER_EXAMPLE, USUAL_RATE, RateSearch
 from descend.engine.timed import Validate
 from descend.errors import InputError
 from descend.optimizers import EMA, LBFGS, LBFGSB, Optimizer, as_optimizer
@@ -66,7 +66,7 @@ def whole_steps(steps: Any) -> int:
 
 def rule_of(
     optimizer: Any, bounds: Any, ema: float | None, steps: int | None, setup: Setup
-) -> tuple[Optimizer, Race | None]:
+) -> tuple[Optimizer, RateSearch | None]:
     """The rule, its lengths left open; where it was left to us and its learning rate must be found first, how."""
     within = (lambda rule: rule) if ema is None else (lambda rule: EMA(rule, ema))
     if bounds is not None:
@@ -75,8 +75,8 @@ def rule_of(
         return within(as_optimizer(optimizer)), None
     if setup.is_noiseless:
         return within(LBFGS()), None
-    race = Race(steps, *_crowding(setup, steps), within)
-    return dataclasses.replace(race, steps=None, passes=math.inf).rule(USUAL_RATE), race
+    rate_search = RateSearch(steps, *_parameters_per_example(setup, steps), within)
+    return dataclasses.replace(rate_search, steps=None, passes=math.inf).rule(USUAL_RATE), rate_search
 
 
 def _bounded(optimizer: Any, bounds: Any, setup: Setup) -> LBFGSB:
@@ -103,7 +103,7 @@ def _bound(given: Any, none: float) -> Any:
     return np.asarray(given, np.float64) if is_plain_list(given) else given
 
 
-def _crowding(setup: Setup, steps: int | None) -> tuple[float, float]:
+def _parameters_per_example(setup: Setup, steps: int | None) -> tuple[float, float]:
     """How many parameters there are for each example, and how often all are passed; few and without end, if nobody
     knows how many examples there are."""
     source = setup.source
@@ -112,7 +112,7 @@ def _crowding(setup: Setup, steps: int | None) -> tuple[float, float]:
     elif isinstance(source, WholeSet):
         per_pass, size = 1, len(jax.tree.leaves(source.data)[0])
     else:
-        return UNKNOWN_CROWDING, math.inf
+        return UNKNOWN_PER_EXAMPLE, math.inf
     passes = math.inf if steps is None else steps / per_pass
     return sum(leaf.size for leaf in jax.tree.leaves(setup.numbers)) / (per_pass * size), passes
 
@@ -141,9 +141,9 @@ def validation_of(validation: Any, descent: Descent) -> Validate | None:
     measure = validation if callable(validation) else _on_held_out(validation, descent)
 
     def validate(params: Tree, state: Tree) -> dict[str, float]:
-        if descent.form.has_state or descent.form.takes_key:
+        if descent.signature.has_state or descent.signature.takes_key:
             params = _in_inference(params)
-        value = measure(params, state) if descent.form.has_state else measure(params)
+        value = measure(params, state) if descent.signature.has_state else measure(params)
         loss, others = value if isinstance(value, tuple) else (value, {})
         return {"loss": float(loss), **{name: float(x) for name, x in named_leaves(others).items() if np.ndim(x) == 0}}
 
@@ -164,7 +164,7 @@ def _on_held_out(validation: Any, descent: Descent) -> Callable[..., Any]:
 
 def _on_all(descent: Descent, numbers: Tree, state: Tree) -> tuple[Any, Any]:
     whole: Any = descent.source
-    value, _, aux = descent.evaluate(numbers, whole.data, Carried(state))
+    value, _, aux = descent.evaluate(numbers, whole.data, AuxiliaryState(state))
     return value, aux
 
 

@@ -21,10 +21,10 @@ from descend.engine.interruption import interrupts
 from descend.engine.pace import TARGET
 from descend.engine.points import Point, examined
 from descend.engine.progress import Observer, Progress
+from descend.engine.rate_search import USUAL_RATE, Search
 from descend.engine.run import Run
-from descend.engine.search import USUAL_RATE, Search
 from descend.engine.snapshots import Snapshots
-from descend.engine.trainer import Checkpoint, Drive
+from descend.engine.trainer import Checkpoint, HostLoop
 from descend.engine.watching import as_watch
 from descend.errors import InputError
 from descend.sources import Empty, WholeSet
@@ -90,7 +90,7 @@ class Result:
         return f"{type(self).__name__}({self.reason}; {how})"
 
 
-class Trainer(Drive):
+class Trainer(HostLoop):
     """A descent that is taken further from outside: for a page, a notebook, a loop of one's own.
 
     `Trainer.begin` takes what `minimize` takes, and `to_the_end` is what `minimize` does with it. Between two calls
@@ -149,10 +149,10 @@ class Trainer(Drive):
         setup = Setup.of(loss, params, data, state, batch_size, dtype)
         with precision(setup.numbers):
             budget = budget_of(setup.source, epochs, steps, seconds)
-            rule, race = rule_of(optimizer, bounds, ema, budget.steps, setup)
+            rule, rate_search = rule_of(optimizer, bounds, ema, budget.steps, setup)
             setup = replace(setup, numbers=rule.feasible(setup.numbers))
             tolerance, plateau, target = stops_of(stop, setup, validation)
-            first = race.rule(USUAL_RATE) if race else rule.over(budget.steps)
+            first = rate_search.rule(USUAL_RATE) if rate_search else rule.over(budget.steps)
             run, convolves = setup.begun(first, tolerance, seed, on_nonfinite, as_watch(watch))
             saved = Checkpoint(Path(checkpoint)) if isinstance(checkpoint, str | Path) else checkpoint
             begun = replace(run.descent, optimizer=rule)  # a checkpoint of another length may be gone on with
@@ -160,7 +160,7 @@ class Trainer(Drive):
                 run=run,
                 budget=budget,
                 rule=rule,
-                race=race,
+                rate_search=rate_search,
                 identity=identity(begun, setup.numbers, seed) if saved else {},
                 snapshots=Snapshots.of(run, snapshots),
                 plateau=plateau,
@@ -218,7 +218,7 @@ class Trainer(Drive):
         elif step == 0:  # where every average begins
             numbers = run.state.params
         elif self.reason is not None and self.reason.name == "converged":
-            numbers = run.judged_numbers  # an average may lag far behind the parameters that passed the test
+            numbers = run.accepted_numbers  # an average may lag far behind the parameters that passed the test
         else:
             numbers = run.eval_numbers
         return Result(

@@ -99,7 +99,7 @@ def known_of(outcome):
     return {name: found for name, found in outcome.items() if name != "samples.json"}
 
 
-def gone_on_with(descend, command, run: Path, whole) -> str:
+def extended(descend, command, run: Path, whole) -> str:
     said = descend(*command, "--out", run, "--resume")
     *warned, last = said.err.splitlines() or [""]
     assert all(line.startswith("descend: warning: ") for line in warned)
@@ -128,4 +128,4 @@ def test_changed_folders_are_gone_on_with_or_refused(descend, monkeypatch, tmp_p
         shutil.rmtree(run)
         shutil.copytree(left[rng.integers(len(left))], run)
         change(run, rng)
-        gone_on_with(descend, command, run, whole)
+        extended(descend, command, run, whole)

@@ -20,11 +20,11 @@ from descend import linear
 from descend.errors import InputError
 from descend.linear import _losses as losses
 from descend.linear._losses import Loss
-from descend.linear._matrix import Matrix, Rows
-from descend.linear._problem import Problem
-from descend.linear._solution import Watch
-from descend.linear._solve import solve
 from descend.linear.files import Blocks
+from descend.linear.problems.matrix import Matrix, Rows
+from descend.linear.problems.scalar import Problem
+from descend.linear.solvers.convergence import Watch
+from descend.linear.solvers.solve import solve
 
 SMOOTH: dict[str, tuple[Loss, Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] = {  # with value and slope
     "squared": (Loss(losses.SQUARED), lambda z, y: 0.5 * (z - y) ** 2, lambda z, y: z - y),

@@ -6,10 +6,6 @@ from scipy import sparse
 from scipy.optimize import LinearConstraint, minimize, minimize_scalar
 from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression
 
-from descend.linear import _coordinate
-from descend.linear._accelerated import accelerated
-from descend.linear._coordinate import coordinate
-from descend.linear._gram import Gram
 from descend.linear._losses import (
     HUBER,
     LOGISTIC,
@@ -19,11 +15,15 @@ from descend.linear._losses import (
     SQUARED_INSENSITIVE,
     Loss,
 )
-from descend.linear._matrix import Matrix, Rows
-from descend.linear._problem import Problem
-from descend.linear._scale import ScaledProblem
-from descend.linear._solution import Watch
-from descend.linear._solve import choice, solve
+from descend.linear.problems.huber_scale import ScaledProblem
+from descend.linear.problems.matrix import Matrix, Rows
+from descend.linear.problems.scalar import Problem
+from descend.linear.solvers import coordinate as coordinate_module
+from descend.linear.solvers.accelerated import accelerated
+from descend.linear.solvers.convergence import Watch
+from descend.linear.solvers.coordinate import coordinate
+from descend.linear.solvers.solve import choice, solve
+from descend.linear.solvers.working_set import Gram
 
 LOSSES = {
     "squared": Loss(SQUARED),
@@ -363,7 +363,7 @@ def test_too_many_coefficients_for_a_gram_matrix_are_left_to_steps(loss: Loss, m
     rows = Rows(z if loss.kind == SQUARED else np.sign(z), np.array([1 / 200]))
     problem = Problem(Matrix(X), rows, loss, np.zeros(60), np.full(60, 0.01))
     wanted = solve(problem, Watch(1e-9, 1000), "coordinate")
-    monkeypatch.setattr(_coordinate, "MOST", 10)
+    monkeypatch.setattr(coordinate_module, "MOST", 10)
     found = solve(problem, Watch(1e-9, 5000), "coordinate")
     assert found.reason.name == wanted.reason.name == "converged"
     assert len(found.curve) > 2 * len(wanted.curve)

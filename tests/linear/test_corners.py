@@ -9,12 +9,12 @@ from scipy.optimize import linprog, minimize
 from sklearn.svm import SVC, SVR, OneClassSVM
 
 from descend.errors import InputError
-from descend.linear._interior import interior
 from descend.linear._losses import HINGE, INSENSITIVE, PINBALL, SQUARED, Loss
-from descend.linear._matrix import Matrix, Rows
-from descend.linear._problem import Problem
-from descend.linear._smoothing import smoothing
-from descend.linear._solution import Watch
+from descend.linear.problems.matrix import Matrix, Rows
+from descend.linear.problems.scalar import Problem
+from descend.linear.solvers.convergence import Watch
+from descend.linear.solvers.interior import interior
+from descend.linear.solvers.smoothing import smoothing
 
 LIBSVM = 1e-6  # its kernel's numbers are kept in float32
 LOSSES = {"hinge": Loss(HINGE), "pinball": Loss(PINBALL, 0.3), "insensitive": Loss(INSENSITIVE, 0.4)}

@@ -9,8 +9,6 @@ from scipy.optimize import minimize
 from sklearn.svm import SVC, SVR, LinearSVC
 
 from descend.errors import InputError
-from descend.linear._dual import dual
-from descend.linear._interior import interior
 from descend.linear._losses import (
     HINGE,
     INSENSITIVE,
@@ -22,9 +20,11 @@ from descend.linear._losses import (
     SQUARED_INSENSITIVE,
     Loss,
 )
-from descend.linear._matrix import Matrix, Rows
-from descend.linear._problem import Problem
-from descend.linear._solution import Watch
+from descend.linear.problems.matrix import Matrix, Rows
+from descend.linear.problems.scalar import Problem
+from descend.linear.solvers.convergence import Watch
+from descend.linear.solvers.interior import interior
+from descend.linear.solvers.sdca import dual
 
 SMOOTH = {
     "squared": Loss(SQUARED),

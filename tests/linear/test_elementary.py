@@ -5,9 +5,9 @@ import pytest
 
 from descend.linear import _losses as losses
 from descend.linear._kernels import elementary, judging
-from descend.linear._loss import Kind
 from descend.linear._losses import Loss
-from descend.linear._matrix import NONE
+from descend.linear._losses.loss import Kind
+from descend.linear.problems.matrix import NONE
 
 EPS = np.finfo(np.float64).eps
 KINDS = [kind for kind in vars(losses).values() if isinstance(kind, Kind)]

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import descend.linear as ours
-from descend.linear._scale import best_scale
+from descend.linear.problems.huber_scale import best_scale
 
 TIGHT = {"tol": 1e-12}  # of the objective: coefficients are right to its root
 rng = np.random.default_rng(0)

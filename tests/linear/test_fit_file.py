@@ -20,8 +20,8 @@ from descend.linear import (
     PoissonRegressor,
     Ridge,
 )
-from descend.linear import _from_file as module
 from descend.linear.files import Blocks
+from descend.linear.streaming import file as module
 
 ROWS = 4000
 

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from descend.engine.interruption import interrupts
 from descend.linear import HuberRegressor, LinearSVC, LogisticRegression, QuantileRegressor
-from descend.linear._solution import Watch
+from descend.linear.solvers.convergence import Watch
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(120, 6)) * [1, 3, 1, 10, 1, 1]

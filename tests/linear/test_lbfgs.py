@@ -3,14 +3,15 @@ import pytest
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
-from descend.linear._lbfgs import Pairs, lbfgs
 from descend.linear._losses import HINGE, LOGISTIC, POISSON, SQUARED, SQUARED_HINGE, Loss
-from descend.linear._matrix import Matrix, Rows
-from descend.linear._multinomial import MultinomialProblem
-from descend.linear._newton import newton
-from descend.linear._problem import Point, Problem
-from descend.linear._solution import Watch
-from descend.linear._solve import SMALL, choice
+from descend.linear.problems.curvature import DENSE_HESSIAN
+from descend.linear.problems.matrix import Matrix, Rows
+from descend.linear.problems.multinomial import MultinomialProblem
+from descend.linear.problems.scalar import Point, Problem
+from descend.linear.solvers.convergence import Watch
+from descend.linear.solvers.lbfgs import Pairs, lbfgs
+from descend.linear.solvers.newton import newton
+from descend.linear.solvers.solve import choice
 
 
 def table(n=200, d=30, seed=0):
@@ -171,7 +172,7 @@ def test_a_step_into_overflow_is_shortened():
 
 
 def test_it_is_chosen_for_smooth_losses_of_many_coefficients():
-    wide, y = np.zeros((2, SMALL)), np.array([-1.0, 1.0])
+    wide, y = np.zeros((2, DENSE_HESSIAN)), np.array([-1.0, 1.0])
     assert choice(problem_of(wide, y, LOGISTIC, 0.1))[0] == "lbfgs"
     assert choice(problem_of(wide, y, HINGE, 0.1))[0] != "lbfgs"
     assert choice(problem_of(wide[:, 1:], y, LOGISTIC, 0.1))[0] == "newton"

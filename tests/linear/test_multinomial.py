@@ -6,11 +6,11 @@ from scipy.special import entr, logsumexp
 from sklearn.linear_model import LogisticRegression
 
 from descend.linear._losses import LOGISTIC, Loss
-from descend.linear._matrix import Matrix, Rows
-from descend.linear._multinomial import FEW, MultinomialProblem
-from descend.linear._newton import newton, sampled_newton
-from descend.linear._problem import Problem
-from descend.linear._solution import Watch
+from descend.linear.problems.matrix import Matrix, Rows
+from descend.linear.problems.multinomial import FEW, MultinomialProblem
+from descend.linear.problems.scalar import Problem
+from descend.linear.solvers.convergence import Watch
+from descend.linear.solvers.newton import newton, sampled_newton
 
 LAYOUTS = {
     "C": np.ascontiguousarray,

@@ -13,12 +13,12 @@ from scipy import optimize
 import enforced
 from descend.errors import InputError
 from descend.linear import LossRegressor, _losses
-from descend.linear._loss import Kind
 from descend.linear._losses import Loss
-from descend.linear._matrix import Matrix, Rows
-from descend.linear._problem import Problem
-from descend.linear._solution import Watch
-from descend.linear._solve import solve
+from descend.linear._losses.loss import Kind
+from descend.linear.problems.matrix import Matrix, Rows
+from descend.linear.problems.scalar import Problem
+from descend.linear.solvers.convergence import Watch
+from descend.linear.solvers.solve import solve
 
 KINDS = [kind for kind in vars(_losses).values() if isinstance(kind, Kind)]
 SCORES = np.array([-6.0, -1.3, -0.2, 0.0, 0.41, 1.7, 5.0])
@@ -78,7 +78,7 @@ from math import atanh, cosh, log, tanh
 import numpy as np
 from numba import njit
 
-from descend.linear._loss import Kind
+from descend.linear._losses.loss import Kind
 
 WEIGHT = {weight}
 

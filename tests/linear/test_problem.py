@@ -1,10 +1,10 @@
 import numpy as np
 
 from descend.linear._losses import LOGISTIC, Loss
-from descend.linear._matrix import Matrix, Rows
-from descend.linear._problem import Problem
-from descend.linear._solution import Watch
-from descend.linear._solve import solve
+from descend.linear.problems.matrix import Matrix, Rows
+from descend.linear.problems.scalar import Problem
+from descend.linear.solvers.convergence import Watch
+from descend.linear.solvers.solve import solve
 
 
 def test_newton_converges_on_a_logistic_regression():

@@ -9,11 +9,12 @@ from sklearn.linear_model import LogisticRegression
 
 from descend.errors import InputError
 from descend.linear._kernels import simplex as kernels
-from descend.linear._matrix import Matrix, Rows
-from descend.linear._multinomial import MultinomialProblem
-from descend.linear._simplex import Ascent, ascent
-from descend.linear._solution import Watch
-from descend.linear._solve import SMALL, choice, solve
+from descend.linear.problems.curvature import DENSE_HESSIAN
+from descend.linear.problems.matrix import Matrix, Rows
+from descend.linear.problems.multinomial import MultinomialProblem
+from descend.linear.solvers.convergence import Watch
+from descend.linear.solvers.multinomial_sdca import Ascent, ascent
+from descend.linear.solvers.solve import choice, solve
 
 LAYOUTS = {
     "C": np.ascontiguousarray,
@@ -169,7 +170,7 @@ def test_it_is_chosen_for_sparse_rows_fewer_than_coefficients_and_agrees_with_sc
     X = sparse.random_array((300, 900), density=0.03, rng=rng, format="csr")
     y = np.argmax(X[:, :5].toarray() + 0.3 * rng.gumbel(size=(300, 5)), axis=1)
     problem = problem_of(X, y, 1 / 300, K=5)
-    assert problem.size > SMALL
+    assert problem.size > DENSE_HESSIAN
     assert choice(problem)[0] == "dual"
     solution = solve(problem, Watch(1e-11, 500))
     assert solution.how.startswith("dual: ")

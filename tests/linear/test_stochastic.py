@@ -9,10 +9,10 @@ from scipy import sparse
 from descend import SGD, Adam
 from descend.errors import InputError
 from descend.linear._losses import HINGE, LOGISTIC, POISSON, SQUARED, SQUARED_HINGE, Loss
-from descend.linear._matrix import Matrix, Rows
-from descend.linear._problem import Problem
-from descend.linear._solution import Solution, Watch
-from descend.linear._solve import solve
+from descend.linear.problems.matrix import Matrix, Rows
+from descend.linear.problems.scalar import Problem
+from descend.linear.solvers.convergence import Solution, Watch
+from descend.linear.solvers.solve import solve
 from descend.schedules import Cosine
 
 ROWS = 3000

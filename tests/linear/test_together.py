@@ -9,15 +9,15 @@ from scipy.optimize import minimize
 from sklearn.svm import LinearSVC as Liblinear
 
 from descend.linear import LinearSVC, LogisticRegression
-from descend.linear._dual import dual
 from descend.linear._kernels.lanes import LANES, scores
+from descend.linear._kernels.threads import each
 from descend.linear._losses import HINGE, LOGISTIC, SQUARED, SQUARED_HINGE, Loss
-from descend.linear._matrix import Matrix, Rows
-from descend.linear._problem import Problem
-from descend.linear._solution import Watch
-from descend.linear._solve import solve_together
-from descend.linear._threads import each
-from descend.linear._together import alike, solved_together
+from descend.linear.problems.matrix import Matrix, Rows
+from descend.linear.problems.scalar import Problem
+from descend.linear.solvers.batched_sdca import alike, solved_together
+from descend.linear.solvers.convergence import Watch
+from descend.linear.solvers.sdca import dual
+from descend.linear.solvers.solve import solve_together
 
 CLASSES = LANES + 3  # more than one group
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from descend.linear import OneClassSVM
-from descend.linear._curvature import Curvature
-from descend.linear._decrement import without_proof
 from descend.linear._losses import HINGE, LOGISTIC, SQUARED_HINGE, Loss
-from descend.linear._matrix import Matrix, Rows, Sums
-from descend.linear._problem import Point, Problem
-from descend.linear._solution import Solution, Watch
-from descend.linear._solve import solve
+from descend.linear.problems.curvature import Curvature
+from descend.linear.problems.matrix import Matrix, Rows, Sums
+from descend.linear.problems.scalar import Point, Problem
+from descend.linear.solvers.convergence import Solution, Watch
+from descend.linear.solvers.newton_decrement import without_proof
+from descend.linear.solvers.solve import solve
 
 U = np.zeros(2)
 

@@ -10,9 +10,9 @@ import numpy as np
 from descend._arrays import precision
 from descend._tree import Tree, as_parameters, floating, split
 from descend.engine.advancing import begun
+from descend.engine.checks import random_key, refuse_tracers, state_arrays
 from descend.engine.descent import Descent, Static
-from descend.engine.given import random_key, refuse_tracers, state_arrays
-from descend.engine.loss import Carried, Form, form_of, shapes_of
+from descend.engine.loss import AuxiliaryState, LossSignature, shapes_of, signature_of
 from descend.engine.programs import programs_of
 from descend.engine.run import Run
 from descend.engine.watching import Watch, as_watch
@@ -62,11 +62,11 @@ def begin(
 
 @dataclass(frozen=True)
 class Setup:
-    """What is descended on: the loss and its form, the numbers of the parameters and the rest of them, the source of
-    the batches, and what the loss keeps."""
+    """What is descended on: the loss and its signature, the numbers of the parameters and the rest of them, the source
+    of the batches, and what the loss keeps."""
 
     loss: Callable[..., Any]
-    form: Form
+    signature: LossSignature
     numbers: Tree
     rest: Tree
     source: Any
@@ -83,13 +83,13 @@ class Setup:
         numbers, rest = split(as_parameters(params, floating(dtype)))
         with precision(numbers):
             source, state = source_of(data, batch_size), state_arrays(state)
-            form = form_of(loss, not isinstance(source, Empty), state is not None)
-            return cls(loss, form, numbers, rest, source, state)
+            signature = signature_of(loss, not isinstance(source, Empty), state is not None)
+            return cls(loss, signature, numbers, rest, source, state)
 
     @property
     def is_noiseless(self) -> bool:
         """Whether the loss is the same function at each step."""
-        return isinstance(self.source, Empty | WholeSet) and not (self.form.takes_key or self.form.has_state)
+        return isinstance(self.source, Empty | WholeSet) and not (self.signature.takes_key or self.signature.has_state)
 
     def begun(
         self, rule: Optimizer, stop: Flatness | None, seed: int, on_nonfinite: str, watch: Watch | None
@@ -103,7 +103,7 @@ class Setup:
             stop=stop,
             loss=self.loss,
             rest=Static.of(self.rest),
-            form=self.form,
+            signature=self.signature,
             skip_nonfinite=on_nonfinite == "skip",
             watch=watch and watch.checked(self.numbers),
             programs=programs_of(self.loss),
@@ -121,13 +121,13 @@ def _inspected(descent: Descent, numbers: Tree, key: jax.Array, state: Tree) -> 
     measurement that is not needed could only make two runs differ.
     """
     batch = _first_batch(descent, numbers, key)
-    carried = Carried(state, key if descent.form.takes_key else None)
+    carried = AuxiliaryState(state, key if descent.signature.takes_key else None)
     try:
         returned, convolves = descent.programs.traced(Descent.call, descent.without_data, numbers, batch, carried)
     except Exception as error:
         error.add_note(f"The loss was called with {shapes_of(numbers, batch, state)}.")
         raise
-    return replace(descent, form=descent.form.settled(returned, state)), convolves
+    return replace(descent, signature=descent.signature.settled(returned, state)), convolves
 
 
 def _first_batch(descent: Descent, numbers: Tree, key: jax.Array) -> Any:

@@ -13,9 +13,9 @@ from descend._tree import Tree
 from descend.engine.begin import begin
 from descend.engine.identity import digest, warn_of_other_surroundings
 from descend.engine.run import Run
+from descend.engine.serializing import read, tree_of
 from descend.engine.storing import Match, match_arrays, read_arrays, tree_from_arrays
 from descend.engine.watching import Watch
-from descend.engine.written import read, tree_of
 from descend.errors import CheckpointError
 from descend.sources import HostArrays, MiniBatches, Source, WholeSet, as_data, on_device
 

@@ -11,31 +11,41 @@ import numpy as np
 from descend._arrays import precision
 from descend._tree import Tree
 from descend.engine.descent import Descent
-from descend.engine.looking import judged, next_batch
-from descend.engine.loss import Carried
+from descend.engine.evaluating import accepted, given, next_batch
+from descend.engine.lanczos import lanczos
+from descend.engine.loss import AuxiliaryState
 from descend.engine.run import Run
 
 DENSE = 100  # parameters, up to which the whole Hessian is taken
-PRODUCTS, NUMBERS = 60, 2**25  # with the Hessian where there are more; of the vectors that are then held, at the most
+PRODUCTS = 60  # with the Hessian where there are more
 
 
 @dataclass(frozen=True)
 class Around:
-    """The loss of a run on its data, as a function of the parameters as one vector, without anything random in it.
+    """The loss of a run on its data, as a function of the parameters as one vector.
 
-    `free`: the parameters that its rule can move from there; the others are constants of the function.
+    `carried`: what passes through the loss. `free`: the parameters that its rule can move from there; the others are
+    constants of the function.
     """
 
     run: Run
     numbers: Tree
     batch: Any
+    carried: AuxiliaryState
     free: np.ndarray
 
     @classmethod
     def of(cls, run: Run) -> "Around":
-        """Around the parameters where a test of convergence looks."""
-        numbers, rule = judged(run), run.descent.optimizer
-        return cls(run, numbers, next_batch(run), flat(rule.free(run.state.optimizer, numbers)).astype(bool))
+        """Around the parameters where a test of convergence looks, without anything random."""
+        numbers = accepted(run)
+        return cls(run, numbers, next_batch(run), run.state.carried.for_evaluation, _free(run, numbers))
+
+    @classmethod
+    def looked_at(cls, run: Run, data: Any = None) -> "Around":
+        """Around the parameters that the run's verbs look at: on the next batch as the next step sees it, or on data,
+        without anything random."""
+        numbers, batch, carried = given(run, data)
+        return cls(run, numbers, batch, carried, _free(run, numbers))
 
     @property
     def here(self) -> np.ndarray:
@@ -49,11 +59,10 @@ class Around:
 
     def at(self, x: np.ndarray, v: np.ndarray | None = None) -> tuple[float, np.ndarray, np.ndarray]:
         """The loss at x, its gradient, and the product of its Hessian with v."""
-        tangent = self._tree(np.zeros_like(x) if v is None else v)
+        tangent = self.tree(np.zeros_like(x) if v is None else v)
         with precision(self.numbers):
-            carried = self.run.state.carried.for_evaluation
             value, gradient, product = self.run.descent.without_data.run(
-                _looked, self._tree(x), tangent, self.batch, carried
+                _looked, self.tree(x), tangent, self.batch, self.carried
             )
             return float(value), self.free * flat(gradient), self.free * flat(product)
 
@@ -70,17 +79,18 @@ class Around:
     def residuals(self) -> tuple[np.ndarray, np.ndarray]:
         """The residuals of a sum of squares, and their Jacobian."""
         with precision(self.numbers):
-            carried = self.run.state.carried.for_evaluation
-            r, columns = self.run.descent.without_data.run(_with_jacobian, self.numbers, self.batch, carried)
+            descent = self.run.descent.without_data
+            r, columns = descent.run(_with_jacobian, self.numbers, self.batch, self.carried)
             leaves = [np.asarray(leaf, np.float64).reshape(r.size, -1) for leaf in jax.tree.leaves(columns)]
             return flat(r), np.concatenate(leaves, axis=1)
 
     def allowed(self, x: np.ndarray) -> np.ndarray:
         """The nearest vector that the rule's bounds allow."""
         with precision(self.numbers):
-            return flat(self.run.descent.optimizer.feasible(self._tree(x)))
+            return flat(self.run.descent.optimizer.feasible(self.tree(x)))
 
-    def _tree(self, x: np.ndarray) -> Tree:
+    def tree(self, x: np.ndarray) -> Tree:
+        """A vector as a tree like the numbers of the parameters."""
         leaves = jax.tree.leaves(self.numbers)
         treedef: Any = jax.tree.structure(self.numbers)
         ends = np.cumsum([leaf.size for leaf in leaves])[:-1]
@@ -90,21 +100,26 @@ class Around:
         )
 
 
+def _free(run: Run, numbers: Tree) -> np.ndarray:
+    """Which of the parameters its rule can move."""
+    return flat(run.descent.optimizer.free(run.state.optimizer, numbers)).astype(bool)
+
+
 def flat(tree: Tree) -> np.ndarray:
     """The numbers of a tree, as one vector in double precision."""
     return np.concatenate([np.asarray(leaf, np.float64).ravel() for leaf in jax.tree.leaves(tree)])
 
 
-def _looked(descent: Descent, params: Tree, v: Tree, batch: Any, carried: Carried) -> Any:
+def _looked(descent: Descent, params: Tree, v: Tree, batch: Any, carried: AuxiliaryState) -> Any:
     def gradient(params: Tree) -> Any:
-        outcome, grads = descent.value_and_grad(params, batch, carried)
-        return grads, outcome.value
+        output, grads = descent.value_and_grad(params, batch, carried)
+        return grads, output.value
 
     grads, product, value = jax.jvp(gradient, (params,), (v,), has_aux=True)
     return value, grads, product
 
 
-def _with_jacobian(descent: Descent, params: Tree, batch: Any, carried: Carried) -> Any:
+def _with_jacobian(descent: Descent, params: Tree, batch: Any, carried: AuxiliaryState) -> Any:
     residuals = descent.functions(batch, carried)["residual_fn"]
     return residuals(params), jax.jacfwd(residuals)(params)
 
@@ -180,8 +195,8 @@ def _sorted(values: np.ndarray, ways: np.ndarray, slopes: np.ndarray, epsilon: f
 def _by_products(around: Around, gradient: np.ndarray) -> Directions | None:
     """From products alone: by Lanczos's method from the gradient, which tells of the fall, and from a random direction,
     which tells of ways down that the gradient has no part in."""
-    values, vectors, residual = _lanczos(around, gradient)
-    others, ways, _ = _lanczos(around, around.free * np.random.default_rng(0).normal(size=len(gradient)))
+    values, vectors, residual = _from(around, gradient)
+    others, ways, _ = _from(around, around.free * np.random.default_rng(0).normal(size=len(gradient)))
     if not (np.isfinite(values).all() and np.isfinite(others).all()):
         return None
     mine = _sorted(values, vectors, vectors.T @ gradient, around.epsilon)
@@ -196,33 +211,17 @@ def _by_products(around: Around, gradient: np.ndarray) -> Directions | None:
                       False)
 
 
-def _lanczos(around: Around, start: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+def _from(around: Around, start: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """Ritz values and vectors of the Hessian from a vector, and the norm of what is left of it when `Hp = start` is
     solved among them."""
     length = float(np.linalg.norm(start))
     if length == 0:
         return np.zeros(0), np.zeros((len(start), 0)), 0.0
-    here, basis = around.here, [start / length]
-    diagonal: list[float] = []
-    beside: list[float] = []
-    most = max(2, min(PRODUCTS, len(start), NUMBERS // len(start)))
-    while len(diagonal) < most:
-        w = around.at(here, basis[-1])[2]
-        diagonal.append(float(basis[-1] @ w))
-        known = np.stack(basis)
-        for _ in range(2):  # as once leaves what rounding has left
-            w = w - known.T @ (known @ w)
-        beside.append(float(np.linalg.norm(w)))
-        if not beside[-1] > 10 * around.epsilon * max(map(abs, diagonal)):
-            beside[-1] = 0.0
-            break
-        basis.append(w / beside[-1])
-    k = len(diagonal)
-    small = np.diag(diagonal) + np.diag(beside[: k - 1], 1) + np.diag(beside[: k - 1], -1)
-    if not np.isfinite(small).all():
+    here = around.here
+    found = lanczos(lambda v: around.at(here, v)[2], start, PRODUCTS, around.epsilon)
+    if found is None:
         return np.full(1, math.nan), np.zeros((len(start), 1)), math.inf
-    values, vectors = np.linalg.eigh(small)
     with np.errstate(divide="ignore", invalid="ignore"):
-        last = length * float(vectors[-1] @ (vectors[0] / values))
-    residual = abs(beside[-1] * last) if beside[-1] else 0.0
-    return values, np.stack(basis[:k], axis=1) @ vectors, residual if math.isfinite(residual) else math.inf
+        last = length * float(found.within[-1] @ (found.within[0] / found.values))
+    residual = abs(found.beside * last) if found.beside else 0.0
+    return found.values, found.vectors, residual if math.isfinite(residual) else math.inf

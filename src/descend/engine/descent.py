@@ -9,7 +9,7 @@ import jax
 from jax.flatten_util import ravel_pytree
 
 from descend._tree import Tree, join
-from descend.engine.loss import Carried, Form, Outcome
+from descend.engine.loss import AuxiliaryState, LossOutput, LossSignature
 from descend.engine.programs import Programs
 from descend.engine.watching import Watch
 from descend.optimizers import Optimizer
@@ -37,15 +37,15 @@ class State(NamedTuple):
     cursor: Any
     step: Any
     guard: Guard
-    carried: Carried = Carried()
+    carried: AuxiliaryState = AuxiliaryState()
 
 
 @setting
 class Descent:
     """What a step does not change: the loss, the data, the rule, and what to do when a number is not finite.
 
-    `loss`: `loss(params, batch)`, and `form`, what it takes and returns besides. It may bring its own `value_and_grad`.
-    `rest`: the parts of the parameters that are not numbers.
+    `loss`: `loss(params, batch)`, and `signature`, what it takes and returns besides. It may bring its own
+    `value_and_grad`. `rest`: the parts of the parameters that are not numbers.
     `stop`: a test of convergence, or `None`. `skip_nonfinite`: pass over a step that is not finite, instead of
     stopping before it. `stepwise`: dispatch every step by itself. `watch`: what to record besides, or `None`.
     `programs`: what was compiled for the loss.
@@ -56,35 +56,35 @@ class Descent:
     stop: Flatness | None
     loss: Any = fixed()
     rest: "Static" = fixed()
-    form: Form = fixed(default=Form())
+    signature: LossSignature = fixed(default=LossSignature())
     skip_nonfinite: bool = fixed(default=False)
     stepwise: bool = fixed(default=False)
     watch: Watch | None = fixed(default=None)
     programs: Programs = fixed(default=Programs())
 
-    def call(self, params: Tree, batch: Any, carried: Carried) -> Any:
+    def call(self, params: Tree, batch: Any, carried: AuxiliaryState) -> Any:
         """What the loss returns for the numbers of the parameters and a batch."""
-        return self.form.called(self.loss, self.whole(params), batch, carried)
+        return self.signature.called(self.loss, self.whole(params), batch, carried)
 
-    def evaluate(self, params: Tree, batch: Any, carried: Carried) -> Outcome:
+    def evaluate(self, params: Tree, batch: Any, carried: AuxiliaryState) -> LossOutput:
         """The loss on a batch, and what it returned besides."""
-        return self.form.outcome(self.call(params, batch, carried))
+        return self.signature.output(self.call(params, batch, carried))
 
-    def value_and_grad(self, params: Tree, batch: Any, carried: Carried) -> tuple[Outcome, Tree]:
+    def value_and_grad(self, params: Tree, batch: Any, carried: AuxiliaryState) -> tuple[LossOutput, Tree]:
         """The same, and the gradient; the loss's own, if it brings one."""
         own = getattr(self.loss, "value_and_grad", None)
         if own is not None:
-            returned, grads = self.form.called(own, self.whole(params), batch, carried)
-            return self.form.outcome(returned), grads
+            returned, grads = self.signature.called(own, self.whole(params), batch, carried)
+            return self.signature.output(returned), grads
 
-        def value(numbers: Tree) -> tuple[jax.Array, Outcome]:
-            outcome = self.evaluate(numbers, batch, carried)
-            return outcome.value, outcome
+        def value(numbers: Tree) -> tuple[jax.Array, LossOutput]:
+            output = self.evaluate(numbers, batch, carried)
+            return output.value, output
 
-        (_, outcome), grads = jax.value_and_grad(value, has_aux=True)(params)
-        return outcome, grads
+        (_, output), grads = jax.value_and_grad(value, has_aux=True)(params)
+        return output, grads
 
-    def functions(self, batch: Any, carried: Carried) -> dict[str, Callable[[Tree], Any]]:
+    def functions(self, batch: Any, carried: AuxiliaryState) -> dict[str, Callable[[Tree], Any]]:
         """The loss on this batch, as functions of the parameters, for optimizers that look at other points too."""
 
         def value_and_grad(params: Tree) -> tuple[jax.Array, Tree]:
@@ -96,7 +96,7 @@ class Descent:
             "value_and_grad": value_and_grad,
         }
         if residuals := getattr(self.loss, "residuals", None):
-            called = lambda params: self.form.called(residuals, self.whole(params), batch, carried)
+            called = lambda params: self.signature.called(residuals, self.whole(params), batch, carried)
             functions["residual_fn"] = lambda params: ravel_pytree(called(params))[0]
         return functions
 

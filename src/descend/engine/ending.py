@@ -13,7 +13,7 @@ from descend.errors import InputError
 from descend.stopping import Convergence, Name, Reason
 
 
-def looked_into(run: Run, trace: Trace, first: float) -> tuple[Run, Trace, Point | None]:
+def checked_convergence(run: Run, trace: Trace, first: float) -> tuple[Run, Trace, Point | None]:
     """What a sign of convergence, or of a search that stalled, is worth: the point that the run is at.
 
     Where the sign misled, there is none. The run then goes on, and only a stronger sign will do; its trace is without
@@ -34,7 +34,7 @@ def looked_into(run: Run, trace: Trace, first: float) -> tuple[Run, Trace, Point
     return Run(run.state._replace(guard=guard), descent), trace.without_last, None
 
 
-def rest(run: Run, trace: Trace, point: Point | None) -> Reason:
+def reason_at_rest(run: Run, trace: Trace, point: Point | None) -> Reason:
     """Why a descent came to rest: the word is "converged" only where the gradient, or the search, and the curvature
     agree."""
     loss, norm, stop = trace.columns["loss"][-1], trace.columns["gradient_norm"][-1], run.descent.stop
@@ -48,7 +48,7 @@ def rest(run: Run, trace: Trace, point: Point | None) -> Reason:
     return Reason("converged" if point.is_converged else name, f"{evidence}. {point}", run.step)
 
 
-def divergence(trace: Trace, step: int) -> Reason:
+def reason_of_divergence(trace: Trace, step: int) -> Reason:
     """Which number was the first that is not finite.
 
     **Raises** `InputError` if that was so before any step: then it is not the descent that diverged.

@@ -10,9 +10,9 @@ import numpy as np
 from descend._arrays import precision
 from descend._tree import Tree, as_parameters, described, named_leaves, split
 from descend.engine.advancing import R
+from descend.engine.checks import random_key, state_arrays
 from descend.engine.descent import RUNNING, Descent, State, Static
-from descend.engine.given import random_key, state_arrays
-from descend.engine.loss import Carried
+from descend.engine.loss import AuxiliaryState
 from descend.errors import InputError
 from descend.optimizers import Modifier, Optimizer, as_optimizer
 from descend.sources import HostArrays, MiniBatches, WholeSet, as_data, source_of
@@ -113,7 +113,7 @@ def _length(source: Any) -> int | None:
     return len(jax.tree.leaves(source.data)[0]) if isinstance(source, MiniBatches | HostArrays) else None
 
 
-def _like(carried: Carried, state: Tree) -> Tree:
+def _like(carried: AuxiliaryState, state: Tree) -> Tree:
     """What the loss keeps, if it is of the kind that it kept before."""
     new = state_arrays(state)
     if _kind(new) != _kind(carried.state):

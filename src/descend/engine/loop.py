@@ -11,7 +11,7 @@ import numpy as np
 
 from descend._tree import Tree, named_leaves, norm, scaled_norm
 from descend.engine.descent import CONVERGED, NONFINITE, RUNNING, STALLED, Descent, State
-from descend.engine.loss import Carried
+from descend.engine.loss import AuxiliaryState
 from descend.errors import InputError
 from descend.optimizers import Point
 from descend.sources import Fed, Planned
@@ -144,7 +144,7 @@ def step(descent: Descent, state: State, batch: Any) -> tuple[State, jax.Array, 
     measured = {"loss": loss, "gradient_norm": grad_norm, "update_norm": update_norm}
     watched = {} if descent.watch is None else descent.watch.seen(stand, grads, updates)
     entry = _entry(measured, watched, rule.readings(optimizer), named_leaves(aux))
-    carried = Carried(changed, key)
+    carried = AuxiliaryState(changed, key)
     return state._replace(params=moved, optimizer=optimizer, guard=guard, carried=carried), status, entry
 
 

@@ -14,7 +14,7 @@ from descend.errors import InputError
 TOLD = 8  # arrays of a kind that a message names
 
 
-class Carried(NamedTuple):
+class AuxiliaryState(NamedTuple):
     """What passes through a descent without being descended on; `None` for what a loss does not take.
 
     `state`: what the loss gives back anew at each step, such as running statistics. `key`: of all that is random in it.
@@ -23,7 +23,7 @@ class Carried(NamedTuple):
     state: Tree = None
     key: Any = None
 
-    def for_a_step(self) -> tuple["Carried", Any]:
+    def for_a_step(self) -> tuple["AuxiliaryState", Any]:
         """What a step's loss is given, and the key for the steps after it."""
         if self.key is None:
             return self, None
@@ -31,12 +31,12 @@ class Carried(NamedTuple):
         return self._replace(key=now), later
 
     @property
-    def for_evaluation(self) -> "Carried":
+    def for_evaluation(self) -> "AuxiliaryState":
         """What a loss is given where nothing is to be random."""
         return self._replace(key=None)
 
 
-class Outcome(NamedTuple):
+class LossOutput(NamedTuple):
     """What a loss gave: its value, the state after it, and what else is to be recorded."""
 
     value: Any
@@ -45,7 +45,7 @@ class Outcome(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Form:
+class LossSignature:
     """Which arguments a loss takes, and what it returns.
 
     `has_batch`, `has_state`, `takes_key`: what it is called with, `loss(params, batch, state=..., key=...)`. `has_aux`:
@@ -57,21 +57,21 @@ class Form:
     takes_key: bool = False
     has_aux: bool = False
 
-    def called(self, loss: Callable[..., Any], params: Tree, batch: Any, carried: Carried) -> Any:
+    def called(self, loss: Callable[..., Any], params: Tree, batch: Any, carried: AuxiliaryState) -> Any:
         """What the loss returns."""
         state = jax.tree.map(lambda leaf: leaf, carried.state)  # the loss's own, which it may change in place
         named = ({"state": state} if self.has_state else {}) | ({"key": carried.key} if self.takes_key else {})
         return loss(params, *((batch,) if self.has_batch else ()), **named)
 
-    def outcome(self, returned: Any) -> Outcome:
+    def output(self, returned: Any) -> LossOutput:
         """What a loss returned, by name."""
         if not (self.has_state or self.has_aux):
-            return Outcome(returned, None, {})
+            return LossOutput(returned, None, {})
         value, *others = returned
-        return Outcome(value, others[0] if self.has_state else None, others[-1] if self.has_aux else {})
+        return LossOutput(value, others[0] if self.has_state else None, others[-1] if self.has_aux else {})
 
-    def settled(self, returned: Any, state: Tree) -> "Form":
-        """This form, with `has_aux` as in what the loss `returned` (shapes are enough).
+    def settled(self, returned: Any, state: Tree) -> "LossSignature":
+        """This signature, with `has_aux` as in what the loss `returned` (shapes are enough).
 
         **Raises** `InputError` unless that is a real scalar, with a state like the one before and a dict where there
         may be.
@@ -86,11 +86,11 @@ class Form:
         _check_scalar(parts[0])
         if self.has_state:
             _check_state(state, parts[1])
-        return Form(self.has_batch, self.has_state, self.takes_key, has_aux)
+        return LossSignature(self.has_batch, self.has_state, self.takes_key, has_aux)
 
 
-def form_of(loss: Callable[..., Any], has_batch: bool, has_state: bool) -> Form:
-    """The form of a loss by the names of its arguments, `key` and `state`.
+def signature_of(loss: Callable[..., Any], has_batch: bool, has_state: bool) -> LossSignature:
+    """The signature of a loss by the names of its arguments, `key` and `state`.
 
     **Raises** `InputError` if there is a state and the loss takes none, or the other way round.
     """
@@ -104,7 +104,7 @@ def form_of(loss: Callable[..., Any], has_batch: bool, has_state: bool) -> Form:
         raise InputError("state= is given, but the loss takes no argument named state")
     if not has_state and any(p.name == "state" and p.default is inspect.Parameter.empty for p in named):
         raise InputError("the loss takes an argument named state: give state=, what it is at first")
-    return Form(has_batch, has_state, "key" in takes)
+    return LossSignature(has_batch, has_state, "key" in takes)
 
 
 def _check_scalar(value: Any) -> None:

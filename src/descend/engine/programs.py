@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 import jax
 
-from descend.engine.given import refuse_tracers
+from descend.engine.checks import refuse_tracers
 
 Compiled = Callable[[list[Any]], list[Any]]
 

@@ -9,7 +9,7 @@ import jax
 
 from descend._arrays import keeping_precision
 from descend._tree import Tree
-from descend.engine import advancing, forking, looking, saving
+from descend.engine import advancing, evaluating, forking, saving
 from descend.engine.advancing import Trace
 from descend.engine.descent import RUNNING, Descent, State
 
@@ -61,12 +61,12 @@ class Run:
     @property
     def eval_numbers(self) -> Tree:
         """The numbers among `eval_params`."""
-        return looking.evaluated(self)
+        return evaluating.evaluated(self)
 
     @property
-    def judged_numbers(self) -> Tree:
+    def accepted_numbers(self) -> Tree:
         """The numbers of the parameters that a test of convergence looks at: those where the gradient was taken."""
-        return looking.judged(self)
+        return evaluating.accepted(self)
 
     def advance(self, n: int) -> tuple["Run", Trace]:
         """The run after `n` more steps, and the trace of them.
@@ -113,16 +113,16 @@ class Run:
 
     def batch(self) -> Any:
         """The batch that the next step will see; empty for a loss without data."""
-        return looking.next_batch(self)
+        return evaluating.next_batch(self)
 
     def loss(self, data: Any = None) -> float:
         """The loss at `params`: on the batch that the next step will see and with its random numbers, which is what
         that step will record; or on `data`, all of them at once, without anything that is random (`key` is `None`)."""
-        return looking.loss(self, data)
+        return evaluating.loss(self, data)
 
     def loss_and_grad(self, data: Any = None) -> tuple[float, Tree]:
         """The loss, as `loss` gives it, and its gradient: a tree like `params`."""
-        return looking.loss_and_grad(self, data)
+        return evaluating.loss_and_grad(self, data)
 
     def hvp(self, v: Tree, data: Any = None) -> Tree:
         """`∇²J(θ) v`, the product of the loss's Hessian at `params` with a tree like them, on what `loss` looks at.
@@ -137,7 +137,7 @@ class Run:
 
         Reference: Pearlmutter, "Fast exact multiplication by the Hessian", 1994.
         """
-        return looking.hvp(self, v, data)
+        return evaluating.hvp(self, v, data)
 
     def save(self, path: str | Path) -> None:
         """Write the run to a file, which `descend.load` reads: parameters, the rule and what it remembers, the place in

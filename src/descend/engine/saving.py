@@ -8,8 +8,8 @@ import numpy as np
 
 from descend.engine.advancing import R
 from descend.engine.identity import digest, surroundings
+from descend.engine.serializing import outline, written
 from descend.engine.storing import tree_to_arrays, write_arrays
-from descend.engine.written import outline, written
 
 
 def save(run: R, path: Path) -> None:

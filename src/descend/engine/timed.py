@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from descend._tree import Tree
-from descend.engine.standing import Standing
+from descend.engine.train_state import TrainState
 from descend.stopping import Reason
 
 R = TypeVar("R")
@@ -52,7 +52,7 @@ class Clock:
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class Timed(Standing):
+class Timed(TrainState):
     """How far a descent has come, and what time it has left."""
 
     validate: Validate | None = None

@@ -15,12 +15,12 @@ from descend._arrays import precision
 from descend._locks import hold, release
 from descend.engine.advancing import Trace, dispatch
 from descend.engine.descent import CONVERGED, NONFINITE, STALLED
-from descend.engine.ending import divergence, looked_into, rest
+from descend.engine.ending import checked_convergence, reason_at_rest, reason_of_divergence
 from descend.engine.history import History
 from descend.engine.interruption import Interruption
 from descend.engine.pace import Pace, with_best_dispatch
 from descend.engine.progress import Observer, Progress
-from descend.engine.search import Race
+from descend.engine.rate_search import RateSearch
 from descend.engine.timed import Timed, Validate
 from descend.optimizers import Optimizer
 from descend.stopping import Plateau, Reason, Target
@@ -47,7 +47,7 @@ class Checkpoint:
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class Drive(Timed):
+class HostLoop(Timed):
     """A descent under way, and all that goes on around its steps."""
 
     plateau: Plateau | None = None
@@ -125,22 +125,22 @@ class Drive(Timed):
         if self.reason is None and self.run.step == 0:
             if self.tries_stepwise:
                 self.run = with_best_dispatch(self.run, lambda: self._is_late(SEARCHING))
-            if self.race and self.search is None and not self.history.changes:
-                self._search(self.race)
+            if self.rate_search and self.search is None and not self.history.changes:
+                self._search(self.rate_search)
         if self.run.step == 0:
             self.snapshots = self.snapshots.keep(self.run)
 
-    def _search(self, race: Race) -> None:
+    def _search(self, rate_search: RateSearch) -> None:
         """Find the learning rate, in the time that there is."""
         is_over = lambda: self._interrupted.is_set() or self._is_late(SEARCHING)
-        search = race(self.run, is_over, self._tell_of_trials)
+        search = rate_search(self.run, is_over, self._tell_of_trials)
         if self._interrupted.is_set():
             # Not kept: a descent that goes on from here must find the rate that one finds which was not interrupted.
             self.reason = Reason("interrupted", f"{self._interrupted.by} while a learning rate was looked for",
                                  self.run.step)
             return
         self.search = search
-        self._tune(race.rule(self.search.rate))
+        self._tune(rate_search.rule(self.search.rate))
 
     def _tell_of_trials(self, made: int, of: int) -> None:
         for observer in self.observers:
@@ -158,7 +158,7 @@ class Drive(Timed):
         count = int(min(self._pace.within(seconds), *(mark - before for mark in marks)))
         self.run, trace = dispatch(self.run, count)
         self._pace.record(self.run.step - before, time.perf_counter() - begin)
-        trace = self._looked_into(trace)
+        trace = self._checked_convergence(trace)
         self.history.extend(trace)
         if self.run.step > before:
             self.snapshots = self.snapshots.keep(self.run)
@@ -168,10 +168,10 @@ class Drive(Timed):
         if self.reason is None:
             self._report()
 
-    def _looked_into(self, trace: Trace) -> Trace:
+    def _checked_convergence(self, trace: Trace) -> Trace:
         """Find out what a sign of convergence is worth; the trace, as far as the descent has come."""
         first = self.history.first_loss if len(self.history) else float(trace.columns["loss"][0])
-        self.run, trace, self.point = looked_into(self.run, trace, first)
+        self.run, trace, self.point = checked_convergence(self.run, trace, first)
         return trace
 
     def _conclude(self) -> None:
@@ -190,12 +190,12 @@ class Drive(Timed):
         run, step = self.run, self.run.step
         status = int(run.state.guard.status)
         if status == NONFINITE:
-            self.reason = divergence(trace, step)
+            self.reason = reason_of_divergence(trace, step)
             return
         is_due = step == self._next_validation(step - 1) and self._may_validate()
         validated = self._validate(self.validate) if self.validate and is_due else {}
         if status in (CONVERGED, STALLED):
-            self.reason = rest(run, trace, self.point)
+            self.reason = reason_at_rest(run, trace, self.point)
         elif validated and self.target and self.target.reached(validated):
             self.reason = Reason("reached", self.target.evidence(validated), step)
         elif self.plateau and self.best.waited >= self.plateau.patience:

@@ -38,7 +38,7 @@ A file, `Blocks`, may stand for `X` and `y` in `score`, for `X` wherever somethi
 where the loss has no corners and the penalty is l2 alone.
 """
 
-from descend.linear._loss import Kind
+from descend.linear._losses.loss import Kind
 from descend.linear.classification import LogisticRegression, Perceptron
 from descend.linear.files import Blocks
 from descend.linear.generalized import GammaRegressor, PoissonRegressor, TweedieRegressor

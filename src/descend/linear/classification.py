@@ -7,16 +7,10 @@ from scipy.special import log_expit, log_softmax, logsumexp
 from sklearn.utils.validation import check_is_fitted
 
 from descend.errors import InputError
-from descend.linear._compact import centred
-from descend.linear._estimator import fitting
-from descend.linear._from_file import FileProblem
 from descend.linear._losses import HINGE, LOGISTIC, Loss
-from descend.linear._matrix import Array, Matrix, Rows
-from descend.linear._multinomial import MultinomialProblem
-from descend.linear._partial import PartialClassifier
-from descend.linear._perceptron import perceptron
-from descend.linear._solution import Solution, Watch
-from descend.linear._validation import (
+from descend.linear.estimators.base import fitting
+from descend.linear.estimators.partial import PartialClassifier
+from descend.linear.estimators.validation import (
     Classes,
     Data,
     check_choice,
@@ -26,6 +20,12 @@ from descend.linear._validation import (
     refuse_offset,
 )
 from descend.linear.files import Blocks
+from descend.linear.problems.compact import centred
+from descend.linear.problems.matrix import Array, Matrix, Rows
+from descend.linear.problems.multinomial import MultinomialProblem
+from descend.linear.solvers.convergence import Solution, Watch
+from descend.linear.solvers.perceptron import perceptron
+from descend.linear.streaming.file import FileProblem
 
 
 class LogisticRegression(PartialClassifier):

@@ -7,13 +7,20 @@ from sklearn.metrics import d2_tweedie_score
 
 from descend._sample_weight import checked_weights
 from descend.errors import InputError
-from descend.linear._estimator import fitting
 from descend.linear._losses import GAMMA, POISSON, TWEEDIE, Loss
-from descend.linear._matrix import Array
-from descend.linear._partial import PartialRegressor
-from descend.linear._problem import Problem
-from descend.linear._validation import Data, check_choice, check_number, checked_data, judging_targets, refuse_offset
+from descend.linear.estimators.base import fitting
+from descend.linear.estimators.partial import PartialRegressor
+from descend.linear.estimators.validation import (
+    Data,
+    check_choice,
+    check_number,
+    checked_data,
+    judging_targets,
+    refuse_offset,
+)
 from descend.linear.files import Blocks
+from descend.linear.problems.matrix import Array
+from descend.linear.problems.scalar import Problem
 
 
 class LogRegressor(PartialRegressor):

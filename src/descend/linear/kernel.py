@@ -11,12 +11,12 @@ from sklearn.kernel_approximation import Nystroem
 
 from descend._scaling import unit_of
 from descend.errors import InputError
-from descend.linear._from_file import FileProblem
-from descend.linear._matrix import Array
-from descend.linear._partial import PartialClassifier, PartialRegressor
-from descend.linear._threads import one_thread_each
-from descend.linear._validation import Data, check_choice, check_count, check_number
+from descend.linear._kernels.threads import one_thread_each
+from descend.linear.estimators.partial import PartialClassifier, PartialRegressor
+from descend.linear.estimators.validation import Data, check_choice, check_count, check_number
 from descend.linear.files import Blocks
+from descend.linear.problems.matrix import Array
+from descend.linear.streaming.file import FileProblem
 from descend.linear.svm import MarginClassifier, TubeRegressor
 
 USED = {"linear": (), "rbf": ("gamma",), "poly": ("gamma", "degree", "coef0"), "sigmoid": ("gamma", "coef0")}

@@ -3,10 +3,10 @@
 from typing import Any
 
 from descend.errors import InputError
-from descend.linear._loss import Kind, Loss
 from descend.linear._losses import SQUARED
-from descend.linear._regressor import LinearRegressor
-from descend.linear._validation import check_number
+from descend.linear._losses.loss import Kind, Loss
+from descend.linear.estimators.regressor import LinearRegressor
+from descend.linear.estimators.validation import check_number
 
 
 class LossRegressor(LinearRegressor):

@@ -3,9 +3,9 @@
 from typing import Any
 
 from descend.linear._losses import SQUARED, Loss
-from descend.linear._partial import PartialRegressor
-from descend.linear._regressor import LinearRegressor
-from descend.linear._validation import check_number
+from descend.linear.estimators.partial import PartialRegressor
+from descend.linear.estimators.regressor import LinearRegressor
+from descend.linear.estimators.validation import check_number
 
 
 class _SquaredLoss(LinearRegressor):

@@ -6,15 +6,17 @@ from typing import Any
 import numpy as np
 
 from descend.errors import InputError
-from descend.linear._estimator import fitting
 from descend.linear._losses import HUBER, PINBALL, Loss
-from descend.linear._matrix import Array
-from descend.linear._partial import PartialRegressor
-from descend.linear._product import scores_of
-from descend.linear._scale import LEAST, ScaledProblem, bounded_newton, least_absolute
-from descend.linear._solution import Solution, Watch
-from descend.linear._solve import SMALL, SOLVERS
-from descend.linear._validation import check_choice, check_number, checked_data, numbers
+from descend.linear.estimators.base import fitting
+from descend.linear.estimators.partial import PartialRegressor
+from descend.linear.estimators.validation import check_choice, check_number, checked_data, numbers
+from descend.linear.problems.curvature import DENSE_HESSIAN
+from descend.linear.problems.huber_scale import LEAST, ScaledProblem
+from descend.linear.problems.matrix import Array
+from descend.linear.problems.scores import scores_of
+from descend.linear.solvers.convergence import Solution, Watch
+from descend.linear.solvers.huber_scale import bounded_newton, least_absolute
+from descend.linear.solvers.solve import SOLVERS
 from descend.stopping import Reason
 
 KNOWING_SCALE = ("accelerated", "lbfgs", "newton")  # solvers that only ask for values, gradients and Hessians
@@ -72,7 +74,7 @@ class HuberRegressor(PartialRegressor):
         return 2 * self.alpha / total, 0.0
 
     def _solved(self, problem: Any, watch: Watch, start: Array | None) -> Solution:
-        if self.solver not in ("auto", "newton") or problem.size > SMALL:
+        if self.solver not in ("auto", "newton") or problem.size > DENSE_HESSIAN:
             return super()._solved(problem, watch, start)
         u = start
         if u is None:

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 from sklearn.base import OutlierMixin
 
-from descend.linear._classifier import LinearClassifier
-from descend.linear._estimator import LinearModel, fitting
 from descend.linear._losses import HINGE, INSENSITIVE, SQUARED_HINGE, SQUARED_INSENSITIVE, Loss
-from descend.linear._matrix import Array, Matrix, Rows
-from descend.linear._partial import PartialClassifier, PartialRegressor, learnt, streams_of, teach
-from descend.linear._problem import Problem
-from descend.linear._regressor import LinearRegressor
-from descend.linear._validation import check_choice, check_number, checked_data
+from descend.linear.estimators.base import LinearModel, fitting
+from descend.linear.estimators.classifier import LinearClassifier
+from descend.linear.estimators.partial import PartialClassifier, PartialRegressor, learnt, streams_of, teach
+from descend.linear.estimators.regressor import LinearRegressor
+from descend.linear.estimators.validation import check_choice, check_number, checked_data
+from descend.linear.problems.matrix import Array, Matrix, Rows
+from descend.linear.problems.scalar import Problem
 
 
 class MarginClassifier(LinearClassifier):

@@ -110,7 +110,8 @@ def _of_state(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _METHODS = {"init": _init, "update": _update, "eval_params": _eval_params, "standing": _standing,
-            "rates": _of_state_and_params, "free": _of_state_and_params}
+            "rates": _of_state_and_params, "free": _of_state_and_params,
+            "preconditioner": _of_state_and_params}
 METHODS = (*_METHODS, "readings", "stalled", "expected_fall", "passed_over")
 
 

@@ -89,6 +89,9 @@ class Modifier(Optimizer):
     def stability_limit(self) -> float | None:
         return self.rule.stability_limit()
 
+    def preconditioner(self, state: ModifierState, params: Tree) -> Tree | None:
+        return self.rule.preconditioner(state.rule, params)
+
 
 def refuse_foreign(name: str, optimizer: Any) -> None:
     """Refuse what is no optimizer of ours."""

@@ -37,6 +37,10 @@ class Moments(Rule):
         """`√v̂ + ε`. Arrays are multiplied by what scalars are divided by, which costs less."""
         return namespace(v).sqrt(v * (1 / correction)) + self.eps
 
+    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+        """`√v̂ + ε`, with v the second of what is remembered."""
+        return self.root(slots[1], self.corrections(t)[1])
+
     def stability_limit(self) -> float | None:
         """(2 + 2β₁) / (1 − β₁), for the curvature divided by what the steps are divided by: 38 at β₁ = .9.
 

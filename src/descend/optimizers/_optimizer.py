@@ -115,6 +115,13 @@ class Optimizer:
         gives none. For rules with a preconditioner, the curvature is that of the preconditioned problem."""
         return None
 
+    def preconditioner(self, state: Any, params: Tree) -> Tree | None:
+        """What the rule now divides its steps by, D, a number for each parameter: the curvature that its
+        `stability_limit` is about is that of `D^−½ H D^−½`. 1 for rules that divide by nothing; `None` where it is no
+        such number, or depends on more than what is remembered."""
+        del state, params
+        return None
+
     def over(self, steps: int | None) -> "Optimizer":
         """This optimizer for a descent of `steps` steps: fills in a schedule's length that was left open."""
         changes: dict[str, Any] = {}

@@ -100,6 +100,16 @@ class Partition(Optimizer):
             free = _joined(rule.free(state.parts[part], self._of(part, params)), free)
         return free
 
+    def preconditioner(self, state: PartitionState, params: Tree) -> Tree | None:
+        """Those of the parts; 1 for what stays as it is."""
+        divisors = jax.tree.map(lambda p: namespace(p).ones_like(p), params)
+        for part, rule in self._rules(state).items():
+            own = rule.preconditioner(state.parts[part], self._of(part, params))
+            if own is None:
+                return None
+            divisors = _joined(own, divisors)
+        return divisors
+
     def passed_over(self, state: PartitionState) -> Any:
         said = [rule.passed_over(state.parts[part]) for part, rule in self._rules(state).items()]
         return reduce(and_, said)

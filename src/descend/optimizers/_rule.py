@@ -74,6 +74,11 @@ class Rule(Optimizer):
         del extra
         return {}
 
+    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+        """What one array's steps are divided by, as remembered after step `t`; see `preconditioner`."""
+        del p, slots, t
+        return None
+
     def slot_start(self, name: str) -> Any:
         """The function that makes a slot's first value from the parameter: zeros."""
         del name
@@ -144,6 +149,13 @@ class Rule(Optimizer):
     def readings(self, state: RuleState) -> dict[str, Any]:
         last = namespace(state.count).clip(state.count - 1, 0, None)
         return {"learning_rate": as_schedule(self.learning_rate)(last)}
+
+    def preconditioner(self, state: RuleState, params: Tree) -> Tree | None:
+        leaves, columns = jax.tree.leaves(params), self._columns(params, state)
+        own = suited(self, leaves)
+        divisors = [own.divisor(p, slots, as_scalar(state.count, p)) for p, slots in zip(leaves, columns, strict=True)]
+        treedef: Any = jax.tree.structure(params)
+        return None if any(divisor is None for divisor in divisors) else treedef.unflatten(divisors)
 
     def _columns(self, grads: Tree, state: Any) -> list[Slots]:
         """What is remembered of each array; refused if it is another rule's, or of other parameters."""

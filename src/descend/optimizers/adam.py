@@ -180,6 +180,11 @@ class RAdam(Adam):
         r = self.rectification(t)
         return -(lr / first) * m * namespace(g).where(r > 0, r / self.root(v, second), 1.0), (m, v)
 
+    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+        r = self.rectification(t)
+        xp = namespace(p)
+        return xp.where(r > 0, super().divisor(p, slots, t) / xp.where(r > 0, r, 1.0), 1.0)
+
     @once
     def rectification(self, t: Any) -> Any:
         """rₜ; 0 while ρₜ is not above the threshold."""

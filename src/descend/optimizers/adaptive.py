@@ -8,10 +8,10 @@ from descend.optimizers._rule import Rule, Slots, rule
 from descend.schedules import Number, Rate, Schedule, fixed, has, switched
 
 
-def _divided(g: Any, second_moment: Any, eps: Number, eps_in_root: bool) -> Any:
-    """`g / (√s + ε)`, or `g / √(s + ε)`."""
-    xp = namespace(g)
-    return g / xp.sqrt(second_moment + eps) if eps_in_root else g / (xp.sqrt(second_moment) + eps)
+def _root(second_moment: Any, eps: Number, eps_in_root: bool) -> Any:
+    """`√s + ε`, or `√(s + ε)`."""
+    xp = namespace(second_moment)
+    return xp.sqrt(second_moment + eps) if eps_in_root else xp.sqrt(second_moment) + eps
 
 
 @rule
@@ -51,7 +51,10 @@ class AdaGrad(Rule):
     def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
         (s,) = slots
         s = s + g * g
-        return -lr * _divided(g, s, self.eps, self.eps_in_root), (s,)
+        return -lr * (g / _root(s, self.eps, self.eps_in_root)), (s,)
+
+    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+        return _root(slots[0], self.eps, self.eps_in_root)
 
     def stability_limit(self) -> float:
         """2, for the curvature divided by √s."""
@@ -148,13 +151,20 @@ class RMSprop(Rule):
         s = kept["mean_square"] = self.decay * kept["mean_square"] + (1 - self.decay) * g * g
         if self.centered:
             mean = kept["mean"] = self.decay * kept["mean"] + (1 - self.decay) * g
-            s = namespace(g).clip(s - mean * mean, 0, None)  # of equal gradients, rounding leaves less than nothing
-        step = _divided(g, s, self.eps, self.eps_in_root)
+            s = self._variance(s, mean)
+        step = g / _root(s, self.eps, self.eps_in_root)
         if not has(self, "momentum"):
             return -lr * step, tuple(kept.values())
         gathered = lr * step if self.rate_in_velocity else step
         v = kept["velocity"] = self.momentum * kept["velocity"] + gathered
         return -v if self.rate_in_velocity else -lr * v, tuple(kept.values())
+
+    def _variance(self, s: Any, mean: Any) -> Any:
+        return namespace(s).clip(s - mean * mean, 0, None)  # of equal gradients, rounding leaves less than nothing
+
+    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+        s = self._variance(slots[0], slots[1]) if self.centered else slots[0]
+        return _root(s, self.eps, self.eps_in_root)
 
     def stability_limit(self) -> float:
         """2 + 2β, for the curvature divided by √s."""

@@ -105,6 +105,9 @@ class ScheduleFreeSGD(_ScheduleFree):
         update, z = self._moved(p, z, lr, share, g, g)
         return update, (z,)
 
+    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+        return namespace(p).ones_like(p)
+
     def stability_limit(self) -> float:
         """2 / (1 − β), for the curvature with λ added: 20 at β = .9.
 
@@ -165,6 +168,9 @@ class ScheduleFreeAdamW(_ScheduleFree):
     @once
     def _correction(self, t: Any) -> Any:
         return bias_correction(self.beta2, t)
+
+    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+        return namespace(p).sqrt(slots[1] / self._correction(t)) + self.eps
 
     def stability_limit(self) -> float:
         """2 / (1 − β₁), for the curvature divided by √v̂, with λ added: 20 at β₁ = .9.

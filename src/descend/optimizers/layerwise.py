@@ -124,6 +124,9 @@ class LAMB(_Layerwise, Moments):
         r = _ratio(norm([p]), norm([d]), p)
         return -(lr * r) * d, (m, v, r)
 
+    def divisor(self, p: Any, slots: Slots, t: Any) -> None:
+        """None: what a layer's steps are multiplied by depends on the step."""
+
     def stability_limit(self) -> None:
         """Theory gives none: the steps do not depend on the curvature."""
         return None

@@ -43,6 +43,9 @@ class AMSGrad(Adam):
         w = namespace(g).maximum(w, v * (1 / second) if self.corrected_max else v)
         return -(lr / first) * m / self.root(w, 1.0 if self.corrected_max else second), (m, v, w)
 
+    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+        return self.root(slots[2], 1.0 if self.corrected_max else self.corrections(t)[1])
+
 
 @rule
 class AdaMax(Moments):
@@ -77,6 +80,9 @@ class AdaMax(Moments):
         u = xp.maximum(self.beta2 * u, xp.abs(g) if self.eps_outside else xp.abs(g) + self.eps)
         scale = lr / self.corrections(t)[0]
         return -scale * m / (u + self.eps if self.eps_outside else u), (m, u)
+
+    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+        return slots[1] + self.eps if self.eps_outside else slots[1]
 
 
 @rule

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from descend._arrays import namespace
 from descend.optimizers._checks import FRACTION, POSITIVE, require
 from descend.optimizers._rule import Rule, Slots, rule
 from descend.schedules import Number, Rate, Schedule, fixed, has, switched
@@ -59,6 +60,9 @@ class SGD(Rule):
         v = self.momentum * v + g
         step = g + self.momentum * v if self.nesterov else v
         return -step if self.rate_in_velocity else -lr * step, (v,)
+
+    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+        return namespace(p).ones_like(p)
 
     def stability_limit(self) -> float:
         """2 for plain descent, 2 + 2β for the heavy ball, (2 + 2β) / (1 + 2β) for Nesterov's momentum; `ema` divides

@@ -5,7 +5,7 @@ With the coefficients w = −Σ s r x / l2 at hand, and a = s ‖x‖² / l2, th
     r⁺ = argmin_r' ℓ*(r') − c r' + a r'²/2,  c = z + a r
 
 which is the slope at c of the loss smoothed by a: `best`, by its address. A loss may be `flat` in places, where slopes
-stay as they are for a while. See `descend.linear._dual`.
+stay as they are for a while. See `descend.linear.solvers.sdca`.
 """
 
 import numpy as np

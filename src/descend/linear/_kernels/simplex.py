@@ -4,7 +4,8 @@ With the coefficients W = −Σ s x (p − e_y)ᵀ / l2 at hand, and a = s ‖x�
 
     p⁺ = argmin Σ p log p − Σ c p + a Σ p²/2,  c = z + a p,
 
-whose scores are those that its own change leaves: p⁺ = softmax(c − a p⁺). See `descend.linear._simplex`.
+whose scores are those that its own change leaves: p⁺ = softmax(c − a p⁺). See
+`descend.linear.solvers.multinomial_sdca`.
 """
 
 from math import exp, log

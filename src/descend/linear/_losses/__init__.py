@@ -1,4 +1,4 @@
-"""The losses of linear models: a module each, with the compiled functions of one row's score; see `_loss`.
+"""The losses of linear models: a module each, with the compiled functions of one row's score; see `_losses.loss`.
 
 What they are made of is found by whoever asks a loss, never by its name: a module like these is all that another one
 takes.
@@ -18,12 +18,12 @@ takes.
 | squared insensitive | max(0, abs(z − y) − p)² | a number | width |
 """
 
-from descend.linear._loss import Loss
 from descend.linear._losses.gamma import KIND as GAMMA
 from descend.linear._losses.hinge import KIND as HINGE
 from descend.linear._losses.huber import KIND as HUBER
 from descend.linear._losses.insensitive import KIND as INSENSITIVE
 from descend.linear._losses.logistic import KIND as LOGISTIC
+from descend.linear._losses.loss import Loss
 from descend.linear._losses.pinball import KIND as PINBALL
 from descend.linear._losses.poisson import KIND as POISSON
 from descend.linear._losses.squared import KIND as SQUARED

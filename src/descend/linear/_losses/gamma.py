@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from numba import njit
 
-from descend.linear._loss import Array, Kind
+from descend.linear._losses.loss import Array, Kind
 
 
 @njit(cache=True, nogil=True)

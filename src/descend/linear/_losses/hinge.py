@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from descend import losses
-from descend.linear._loss import Array, Kind, Ranges
+from descend.linear._losses.loss import Array, Kind, Ranges
 
 
 @njit(cache=True, inline="always")

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from descend import losses
-from descend.linear._loss import Kind
+from descend.linear._losses.loss import Kind
 
 
 @njit(cache=True, nogil=True)

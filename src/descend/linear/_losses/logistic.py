@@ -12,7 +12,7 @@ from numba import njit
 
 from descend.linear._kernels.elementary import EXACT, TINY, fast_exp, fast_log, fast_log1p
 from descend.linear._kernels.judging import weight_of
-from descend.linear._loss import Array, Kind, Recession
+from descend.linear._losses.loss import Array, Kind, Recession
 
 NEWTON = 60  # steps at most for a slope, which takes two or three
 STEEP = 4.0

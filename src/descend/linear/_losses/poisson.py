@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from descend import losses
-from descend.linear._loss import Array, Kind, Recession
+from descend.linear._losses.loss import Array, Kind, Recession
 
 FAR = 700.0  # of a score: beyond, its exponential overflows
 

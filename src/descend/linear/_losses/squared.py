@@ -3,7 +3,7 @@
 from numba import njit
 
 from descend import losses
-from descend.linear._loss import Kind
+from descend.linear._losses.loss import Kind
 
 
 @njit(cache=True, nogil=True)

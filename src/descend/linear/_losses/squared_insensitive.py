@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 from numba import njit
 
-from descend.linear._loss import Kind
 from descend.linear._losses.insensitive import beyond
+from descend.linear._losses.loss import Kind
 
 
 @njit(cache=True, nogil=True)

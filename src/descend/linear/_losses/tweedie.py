@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from numba import njit
 
-from descend.linear._loss import Array, Kind, Recession
+from descend.linear._losses.loss import Array, Kind, Recession
 from descend.linear._losses.poisson import falls
 
 STEPS = 100

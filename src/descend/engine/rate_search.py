@@ -1,0 +1,227 @@
+"""A learning rate for a descent on batches, found by short descents before it.
+
+Each trial is the descent that is to come, made small: from the same start, over the same batches, a rise to the rate
+and a fall to nothing; the mean of its last losses says where it led. The first three are of a usual rate, and of those
+half a decade above and below. The search goes on where the loss falls clearly more.
+
+Short descents tell rates that are far off, and little of rates that are near: what is best after fifty steps is often
+not what is best after two thousand. So of all rates that led down nearly as far as the best, the one nearest to the
+usual one is taken: to within 3 % of what was gained, and to within a tenth of the loss.
+
+A trial has fifty steps at the least, as fewer choose by chance. Where none led below the start by a twentieth of the
+loss there, little was seen: the first steps of some losses tell nothing. The trials are then made anew, twice as long,
+for as long as half of the descent's steps allow, or twelve hundred. If still little is seen, the search says so. Its
+rate is that of the best all the same, if that led down at all, and else a small one.
+
+What decay does to weights is told by how much of them is forgotten over a whole descent: all but e^−c, where c is the
+decay times the sum of all rates. Here c = 2 √(parameters / examples), and less in the first three passes: what is seen
+once cannot be learned by heart. Where examples are many, forgetting only holds back what they say; where they are few,
+it is what keeps weights to what is common to them. Where examples have no noise, less would be better; no short descent
+tells.
+
+The usual rate, the lengths, the root and c were chosen by what they do on the tables and planted examples of
+`benchmarks/calibration.py`, none of them among those that `benchmarks/untuned.py` judges by.
+
+Reference, for weights that forget: Wang and Aitchison, "How to set AdamW's weight decay as you scale model and dataset
+size", arXiv 2405.13698.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from descend.engine.advancing import Trace, advance, joined
+from descend.engine.pace import Pace
+from descend.engine.run import Run
+from descend.optimizers import AdamW, Optimizer
+from descend.schedules._trapezium import Trapezium
+
+TRIALS = 5
+SHARE, LEAST, MOST = 0.04, 50, 500  # a trial's steps: this share of the descent's, within these bounds
+FREE, UNSEEN = 1200, 0.5  # steps that all trials may take while little is seen, or this share of the descent's
+LEARNT = 0.05  # of the loss at the start, by which a trial has to end below it, or it has seen nothing yet
+USUAL_RATE, FURTHER = 1e-2, 0.5  # the rate that is tried first, and the decades to the next
+NEARLY = 0.03, 0.1  # of how far the best trial led down, and of its loss: less is no reason to leave the usual rate
+CAREFUL_RATE = 1e-3  # where all trials led up
+JUDGED = 1 / 5  # of a trial: the steps at its end that it is judged by, where the rate falls to nothing
+RISE, LONGEST = 0.05, 10**9  # the warm-up's share of a descent; the length of one without an end
+USUAL_STEPS = 5000  # how long a descent without an end is thought to be, where its decay depends on it
+BETA2 = 0.98  # fewer steps than usual are averaged over, so that shorter descents, too, have seen enough
+FORGOTTEN, PASSES, MOST_DECAY = 2.0, 3.0, 1.0  # c at one parameter for each example, after so many passes; most decay
+UNKNOWN_PER_EXAMPLE = 0.25  # parameters for each example, where nobody knows how many these are: little is forgotten
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A rate, and the mean of the last losses of a short descent with it; infinite if it diverged."""
+
+    rate: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class Search:
+    """How the learning rate of a descent was found: the last trials, the steps that each took, and the rate; `seen`:
+    whether one of them led clearly below the start, as otherwise the rate is little more than a guess."""
+
+    trials: tuple[Trial, ...]
+    steps_each: int
+    rate: float
+    seen: bool = True
+
+    def __repr__(self) -> str:
+        tried = ", ".join(f"{trial.rate:.2g}: {trial.loss:.4g}" for trial in sorted(self.trials, key=lambda t: t.rate))
+        unsure = "" if self.seen else ", of which little was seen: no trial led clearly below the start"
+        return f"Search(rate {self.rate:.3g}{unsure}; loss after {self.steps_each} steps each, by rate: {tried})"
+
+
+@dataclass(frozen=True)
+class RateSearch:
+    """The search for a learning rate, for a descent of `steps` steps; `None`, if it has no end.
+
+    `per_example`: the parameters for each example. `passes`: over all examples, in these steps. `within`: what is put
+    around the rule, such as an average.
+    """
+
+    steps: int | None
+    per_example: float = UNKNOWN_PER_EXAMPLE
+    passes: float = math.inf
+    within: Callable[[Optimizer], Optimizer] = lambda rule: rule
+
+    @property
+    def steps_each(self) -> int:
+        """How many steps a trial takes."""
+        return min(max(round(SHARE * (self.steps or LONGEST)), LEAST), MOST)
+
+    def rule(self, rate: float) -> Optimizer:
+        """The rule of the descent itself."""
+        decay = self._decay(rate)
+        if self.steps is None:
+            return self._rule(rate, RISE * self.steps_each, LONGEST, decay)
+        return self._rule(rate, max(RISE * self.steps, 1.0), self.steps, decay)
+
+    def __call__(self, run: Run, is_over: Callable[[], bool], tell: Callable[[int, int], None]) -> Search:
+        """Try rates on forks of a run that has not begun, until they are enough, or `is_over`.
+
+        `tell`: is told before trials how many were made, and of how many at most.
+        """
+        steps, taken, made = self.steps_each, 0, 0
+        while True:
+            start, trials = self._round(run, steps, is_over, partial(_told, tell, made))
+            made, taken, longer = made + len(trials), taken + _cost(len(trials), steps), 2 * steps
+            seen = _fall(trials, start) >= LEARNT
+            if seen or is_over() or taken + _cost(TRIALS, longer) > max(UNSEEN * (self.steps or USUAL_STEPS), FREE):
+                return Search(tuple(trials), steps, rate_of(trials, start), seen)
+            steps = longer
+
+    def _round(
+        self, run: Run, steps: int, is_over: Callable[[], bool], tell: Callable[[int], None]
+    ) -> tuple[float, list[Trial]]:
+        """Trials of so many steps each, and the loss at the start on the batches that they are judged by; those that
+        came to their end before it was over."""
+        judged = math.ceil(JUDGED * steps)
+        start = math.nan
+        trials: list[Trial] = []
+        while (rates := next_rates(trials, start)) and not is_over():
+            tell(len(trials))
+            falling = [trial for trial, _ in _further(self._forks(run, rates, steps), steps - judged, is_over)]
+            if falling and not trials:
+                start = self._start(run, falling, judged, is_over)
+            trials += map(Trial, rates, (_led_to(*end) for end in _further(falling, judged, is_over)))
+        return start, trials
+
+    def _forks(self, run: Run, rates: list[float], steps: int) -> list[Run]:
+        """Where trials begin."""
+        # Without decay, as there is nothing to forget so soon.
+        rules = [self._rule(rate, max(RISE * steps, 1.0), steps, decay=0.0) for rate in rates]
+        return [dataclasses.replace(run, descent=dataclasses.replace(run.descent, optimizer=rule)) for rule in rules]
+
+    def _start(self, run: Run, falling: list[Run], judged: int, is_over: Callable[[], bool]) -> float:
+        """The loss where trials began, on the batches to come of those that go on."""
+        there = max(falling, key=lambda trial: trial.step).state.cursor
+        (idle,) = self._forks(run, [0.0], judged)
+        idle = dataclasses.replace(idle, state=idle.state._replace(cursor=there))
+        return next((_led_to(*end) for end in _further([idle], judged, is_over)), math.nan)
+
+    def _decay(self, rate: float) -> float:
+        """By which as much is forgotten as should be, at a mean rate of half the highest."""
+        forgotten = FORGOTTEN * self.per_example**0.5 * min(self.passes / PASSES, 1.0)
+        return min(forgotten / (rate * (self.steps or USUAL_STEPS) / 2), MOST_DECAY)
+
+    def _rule(self, rate: float, rise: float, steps: float, decay: float) -> Optimizer:
+        schedule = Trapezium(float(rate), float(rise), float(steps))
+        return self.within(AdamW(schedule, beta2=BETA2, weight_decay=decay))
+
+
+def _further(runs: list[Run], n: int, is_over: Callable[[], bool]) -> list[tuple[Run, Trace]]:
+    """The runs after `n` more steps, and their traces; those that came there before it was over.
+
+    It is looked for that once in a tenth of a second, because the steps of a trial may take minutes.
+    """
+    ended: list[tuple[Run, Trace]] = []
+    for run in runs:
+        pace, traces, end, further = Pace(), [Trace(run.step, {})], run.step + n, run
+        while further.step < end and not further.is_halted:
+            if is_over():
+                return ended
+            begin, before = time.perf_counter(), further.step
+            further, trace = advance(further, min(pace.size, end - before))
+            pace.record(further.step - before, time.perf_counter() - begin)
+            traces.append(trace)
+        ended.append((further, joined(traces)))
+    return ended
+
+
+def next_rates(trials: list[Trial], start: float) -> list[float]:
+    """The usual rate, and those on its sides; then beyond the one that would be taken, for as long as that moves away
+    from the usual one; none where the search ends. `start`: the loss there."""
+    step = 10**FURTHER
+    if not trials:
+        return [USUAL_RATE, USUAL_RATE * step, USUAL_RATE / step]
+    rates = [trial.rate for trial in trials]
+    if len(trials) >= TRIALS:
+        return []
+    taken = rate_of(trials, start)
+    if taken >= max(rates):
+        return [max(rates) * step]
+    return [min(rates) / step] if taken <= min(rates) else []
+
+
+def rate_of(trials: list[Trial], start: float) -> float:
+    """Of the rates that led down nearly as far as the best, the one nearest to the usual one; a small one where all led
+    up; below all, where all diverged."""
+    best = min((trial.loss for trial in trials), default=math.nan)
+    if math.isinf(best):
+        return min(trial.rate for trial in trials) / 10
+    gained, left = NEARLY
+    close = best + min(gained * (start - best), left * abs(best))
+    nearly = [trial.rate for trial in trials if trial.loss <= close]
+    nearest = min(nearly, key=lambda rate: abs(math.log(rate / USUAL_RATE)), default=USUAL_RATE)
+    return min(nearest, CAREFUL_RATE) if best >= start else nearest
+
+
+def _cost(trials: int, steps: int) -> int:
+    """The steps of a round of trials, and of what tells the loss at the start."""
+    return trials * steps + math.ceil(JUDGED * steps)
+
+
+def _told(tell: Callable[[int, int], None], before: int, made: int) -> None:
+    """Tell of a round, after those before it."""
+    tell(before + made, before + TRIALS)
+
+
+def _fall(trials: list[Trial], start: float) -> float:
+    """How far the best trial led below the start, in relation to that; −∞ if all diverged."""
+    best = min((trial.loss for trial in trials), default=math.inf)
+    return (start - best) / max(abs(start), np.finfo(float).tiny) if math.isfinite(best) else -math.inf
+
+
+def _led_to(run: Run, trace: Trace) -> float:
+    """The mean loss of these last steps of a trial; infinite if it diverged."""
+    last = math.inf if run.is_halted else float(np.mean(trace.columns["loss"], dtype=np.float64))
+    return last if math.isfinite(last) else math.inf

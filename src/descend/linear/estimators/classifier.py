@@ -1,0 +1,85 @@
+"""What classifiers share: labels, weights of classes, and a problem for two classes or for each against the others."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+
+from descend._sample_weight import checked_weights
+from descend.linear._losses import Loss
+from descend.linear.estimators.base import LinearModel, fitting
+from descend.linear.estimators.validation import Classes, Data, checked_classes, checked_data, judging_targets
+from descend.linear.files import Blocks
+from descend.linear.problems.matrix import Array, Matrix, Rows
+from descend.linear.problems.scalar import Among, Problem
+from descend.linear.streaming.file import FileProblem, survey
+
+
+class LinearClassifier(ClassifierMixin, LinearModel):
+    """A linear model of classes."""
+
+    def _loss(self) -> Loss:
+        """The loss of a row, whose target is −1 or 1."""
+        raise NotImplementedError
+
+    def _penalties(self, total: float) -> tuple[float, float]:
+        """l2 and l1, beside the mean loss; `total`: the sum of the weights."""
+        raise NotImplementedError
+
+    @fitting
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "LinearClassifier":
+        """Fit to rows `X` with labels `y`; rows may have weights. Or to a file beyond memory: `fit(Blocks(…))`."""
+        if isinstance(X, Blocks):
+            self._fit_blocks(X, y, sample_weight)
+            return self
+        self._check_parameters()
+        data = checked_data(self, X, y, sample_weight)
+        classes = checked_classes(data, self.class_weight)
+        self.classes_ = classes.labels
+        self._minimised(self._problems(data, classes), data)
+        return self
+
+    def _problems_of_file(self, blocks: Blocks) -> list[FileProblem]:
+        found = survey(blocks, intercept=bool(self.fit_intercept))
+        counts = found.counts.astype(np.float64)
+        classes = checked_classes(Data(blocks, found.labels, counts), self.class_weight)
+        self.classes_ = classes.labels
+        problems = []
+        for one in range(len(counts)) if len(counts) > 2 else (1,):
+            weights = None if classes.weights is None else classes.factor(one if len(counts) > 2 else None)
+            total = float(counts.sum() if weights is None else weights @ counts)
+            problems.append(self._problem_of_file(found, total, one, weights))
+        return problems
+
+    def _problems(self, data: Data, classes: Classes) -> list[Any]:
+        """One problem for two classes; for more, each class against the others."""
+        matrix, among = self._matrix(data)
+        if len(classes.labels) == 2:
+            problem = self._binary(matrix, among, classes.signs(1), *data.shares(classes.factor()))
+            return [replace(problem, offset=data.offset)]
+        problems: list[Any] = []
+        for one in range(len(classes.labels)):
+            problem = self._binary(matrix, among, classes.signs(one), *data.shares(classes.factor(one)))
+            if problems and classes.weights is None:  # the same columns with the same weights
+                problem = replace(problem, coordinates=problems[0].frame)
+            problems.append(problem)
+        return problems
+
+    def _binary(self, matrix: Matrix, among: Among | None, signs: Array, s: Array, total: float) -> Problem:
+        l2, l1 = (np.full(matrix.shape[1], float(penalty)) for penalty in self._penalties(total))
+        return Problem(matrix, Rows(signs, s), self._loss(), l2, l1, bool(self.fit_intercept), among=among)
+
+    def decision_function(self, X: Any) -> Array:
+        """Scores: of two classes, that of the second (rows,); otherwise one for each class (rows, classes)."""
+        return self._scores(X)
+
+    def predict(self, X: Any) -> Array:
+        """The label that each row is most like."""
+        scores = self.decision_function(X)
+        return self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """The share of labels that are predicted: of rows and their labels, or of a file, `Blocks`."""
+        y = judging_targets(X, y)
+        return float(super().score(X, y, checked_weights(sample_weight, y)))

@@ -1,0 +1,64 @@
+"""What regressions share: one problem with numbers as targets."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+
+from descend._sample_weight import checked_weights
+from descend.linear._losses import Loss
+from descend.linear.estimators.base import LinearModel, fitting
+from descend.linear.estimators.validation import Data, checked_data, judging_targets, numbers
+from descend.linear.files import Blocks
+from descend.linear.problems.matrix import Array, Rows
+from descend.linear.problems.scalar import Problem
+from descend.linear.streaming.file import FileProblem, survey
+
+
+class LinearRegressor(RegressorMixin, LinearModel):
+    """A linear model of numbers."""
+
+    def _loss(self) -> Loss:
+        """The loss of a row."""
+        raise NotImplementedError
+
+    def _penalties(self, total: float) -> tuple[float, float]:
+        """l2 and l1, beside the mean loss; `total`: the sum of the weights."""
+        raise NotImplementedError
+
+    @fitting
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "LinearRegressor":
+        """Fit to rows `X` with targets `y`; rows may have weights. Or to a file beyond memory: `fit(Blocks(…))`."""
+        if isinstance(X, Blocks):
+            self._fit_blocks(X, y, sample_weight)
+            return self
+        self._check_parameters()
+        data = checked_data(self, X, y, sample_weight, numeric=True)
+        self._minimised([self._problem(data)], data)
+        return self
+
+    def _problems_of_file(self, blocks: Blocks) -> list[FileProblem]:
+        found = survey(blocks, self._check_targets, bool(self.fit_intercept))
+        return [self._problem_of_file(found, float(found.rows))]
+
+    def _check_targets(self, y: Array) -> None:
+        """Refuse targets that the loss does not know."""
+
+    def _problem(self, data: Data) -> Problem:
+        s, total = data.shares()
+        matrix, among = self._matrix(data)
+        l2, l1 = (np.full(matrix.shape[1], float(penalty)) for penalty in self._penalties(total))
+        return Problem(matrix, Rows(numbers(data.y), s), self._loss(), l2, l1, bool(self.fit_intercept), among=among,
+                       offset=data.offset)
+
+    def _keep(self, w: Array, b: Array) -> dict[str, Any]:
+        return {"coef_": w[0], "intercept_": float(b[0])}
+
+    def predict(self, X: Any) -> Array:
+        """The number that is expected for each row."""
+        return self._scores(X)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """R², the share of the variance that is explained: of rows and their targets, or of a file, `Blocks`."""
+        y = judging_targets(X, y)
+        return float(super().score(X, y, checked_weights(sample_weight, y)))

@@ -1,0 +1,1 @@
+"""What is minimised: losses of scores and penalties, their values, slopes, curvatures and bounds."""

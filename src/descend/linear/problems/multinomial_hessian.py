@@ -1,0 +1,68 @@
+"""The products that the Hessian of the multinomial loss is made of, each of them once:
+
+    Σ s x̃ᵢ x̃ⱼ (δₖₗ pₖ − pₖ pₗ)  for pairs of columns i ≤ j and pairs of classes k ≤ l
+
+One product of matrices, of pairs of columns with pairs of classes, gives them, at half the multiplications of the
+symmetric product of all columns times classes with themselves.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from descend.linear._kernels import multinomial as kernels
+from descend.linear._kernels.threads import each, one_thread_each, parts
+from descend.linear.problems.matrix import Array
+
+BLOCK = 2**17  # numbers of a block of rows that is written out
+PAIRS = 256  # of columns, in such a block
+
+
+def products(problem: Any, z: Array) -> Array:
+    """By two columns and two classes."""
+    rows = problem.matrix.shape[0]
+    few = parts(rows, min(rows * problem.size, 8 * kernels.PRODUCT))  # each has sums of its own
+    with one_thread_each():
+        out, *others = each(lambda start, stop: _of_part(problem, start, stop, z), few)
+    for more in others:
+        out += more
+    return out[_places(problem.matrix.shape[1] + 1)][..., _places(problem.classes)]
+
+
+def _of_part(problem: Any, start: int, stop: int, z: Array) -> Array:
+    """Of a part of the rows, which are written out block by block, and so are their pairs of columns."""
+    matrix, (centre, unit) = problem.matrix, problem.frame
+    width, bends = matrix.shape[1] + 1, _pairs(problem.classes)
+    step = max(32, min(stop - start, BLOCK // max(PAIRS, width, bends)))
+    block, curved, crossed = np.empty((step, width)), np.empty((step, bends)), np.empty(step * max(PAIRS, width))
+    out = np.zeros((_pairs(width), bends))
+    for first in range(start, stop, step):
+        last = min(first + step, stop)
+        rows, curvatures = block[: last - first], curved[: last - first]
+        if matrix.is_sparse:
+            data, indices, indptr = problem.stored
+            kernels.sparse_rows(first, last, data, indices, indptr, unit, rows)
+        else:
+            kernels.written(first, last, matrix.X, matrix.in_columns, centre, unit, rows)
+        kernels.curvatures(first, last, problem.rows.s, z, curvatures)
+        begin = 0
+        while begin < width:  # pairs of some columns with those before them
+            end = begin + 1
+            while end < width and _pairs(end + 1) - _pairs(begin) <= PAIRS:
+                end += 1
+            pairs = crossed[: len(rows) * (_pairs(end) - _pairs(begin))].reshape(len(rows), -1)
+            kernels.crossed(rows, begin, end, pairs)
+            out[_pairs(begin) : _pairs(end)] += pairs.T @ curvatures
+            begin = end
+    return out
+
+
+def _pairs(count: int) -> int:
+    """How many pairs there are of so many, each with itself and those before it."""
+    return count * (count + 1) // 2
+
+
+def _places(count: int) -> Array:
+    """Of each two, the place of their pair."""
+    greater = np.maximum.outer(np.arange(count), np.arange(count))
+    return greater * (greater + 1) // 2 + np.minimum.outer(np.arange(count), np.arange(count))

@@ -1,0 +1,326 @@
+"""What is minimised, at a point: its value, its gradient, and a bound below which no model can come.
+
+    F(w, b) = Σ s ℓ(Xw + b + o, y) + Σ (l2 w²/2 + l1 |w|) + tilt b
+
+Solvers see other coordinates of the same problem, in which columns are centred (if there is an intercept, and they are
+dense) and have unit spread, or less under a strong penalty: u = (w / unit, b + centre·w). So it does not matter in
+which units the columns are. The matrix itself is never changed, and the penalty stays that of the user's coefficients.
+"""
+
+import math
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from descend.linear._kernels.intercept import best_shift
+from descend.linear._losses import Loss
+from descend.linear.problems.matrix import NONE, Array, Matrix, Moments, Rows, Sums, triangle_of
+from descend.linear.problems.scores import scores_of
+
+EPS = float(np.finfo(float).eps)
+SUMMED = 1.0  # roundings of the terms' typical size, about as many as a sum over many rows is wrong by
+ROUNDING = 1e-14  # of the slopes' magnitude: so far their sum may be from what it must be
+
+
+class Point(NamedTuple):
+    """The problem at `u`: its value, the gradient of all but the l1 penalty, and a bound from below to the minimum.
+
+    `value` is that of the loss without smoothing, or above it. `lower` is −∞ where no dual point is at hand.
+    `rounding`: by how much the value may be too small, where there is a bound to hold it against.
+    """
+
+    u: Array
+    value: float
+    gradient: Array
+    lower: float
+    rounding: float = 0.0
+
+
+Frame = tuple[Array, Array]  # centre and unit by column: see the module
+
+
+def frame_of(matrix: Matrix, moments: Moments, l2: Array, intercept: bool) -> Frame:
+    """The coordinates in which a matrix's columns are seen."""
+    mean, variance, greatest = moments
+    centred = intercept and not matrix.is_sparse
+    centre = mean if centred else np.zeros_like(mean)
+    spread = np.sqrt(variance if centred else variance + mean**2)
+    if matrix.shift is not None:  # a column is judged in the rounding of the user's numbers
+        greatest = greatest + np.abs(matrix.shift)
+    still = spread <= 1e-13 * greatest  # constant but for rounding: it can only be taken for an intercept
+    spread = np.where(still | (spread == 0), np.where(greatest > 0, greatest, 1.0), spread)
+    return centre, 1 / np.sqrt(spread**2 + l2)  # a strong penalty, too, is to be no steeper than the loss
+
+
+class Among(NamedTuple):
+    """Columns among a greater number of them: that number, and their places."""
+
+    width: int
+    places: Array
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A linear model of one score per row. `l2`, `l1`: by column, of the user's coefficients; see the module.
+
+    `among`: of which of the user's columns the matrix is, where it has not all of them; the others are 0 everywhere.
+    `coordinates`: the frame of another problem, where the solvers' coordinates are to be the same as there. `offset`:
+    o, by row, or nothing.
+    """
+
+    in_memory: ClassVar[bool] = True
+    outputs: ClassVar[int] = 1  # scores of a row
+
+    matrix: Matrix
+    rows: Rows
+    loss: Loss
+    l2: Array
+    l1: Array
+    intercept: bool = True
+    tilt: float = 0.0
+    among: Among | None = None
+    coordinates: Frame | None = None
+    offset: Array = field(default_factory=lambda: NONE)
+
+    @cached_property
+    def frame(self) -> Frame:
+        """Centre and unit by column."""
+        return self.coordinates or frame_of(self.matrix, self._moments, self.l2, self.intercept)
+
+    @cached_property
+    def _moments(self) -> Moments:
+        return self.matrix.moments(self.rows.s)
+
+    @cached_property
+    def _size_of_numbers(self) -> Array:
+        """The root of their mean square by column: not about the mean, as they are summed up as they are."""
+        return np.sqrt(self._moments[0] ** 2 + self._moments[1])
+
+    @property
+    def size(self) -> int:
+        """How many numbers are sought: a coefficient for each column, and the intercept."""
+        return self.matrix.shape[1] + 1
+
+    @cached_property
+    def curvature_of_penalty(self) -> Array:
+        """The l2 penalty's second derivative, in the coordinates of solvers."""
+        return np.append(self.l2 * self.frame[1] ** 2, 0.0)
+
+    @cached_property
+    def threshold(self) -> Array:
+        """The l1 penalty of each coordinate of solvers."""
+        return np.append(self.l1 * self.frame[1], 0.0)
+
+    def to_user(self, u: Array) -> tuple[Array, float]:
+        """Coefficients and intercept of the matrix's columns."""
+        centre, unit = self.frame
+        w = u[:-1] * unit
+        return w, float(u[-1] if self.matrix.is_sparse else u[-1] - centre @ w)
+
+    @property
+    def columns(self) -> int:
+        """How many coefficients the user sees."""
+        return self.matrix.shape[1] if self.among is None else self.among.width
+
+    def coefficients(self, u: Array) -> tuple[Array, float]:
+        """All coefficients, and the intercept, as the user sees them.
+
+        Coefficients are of the precision of `X`; the intercept is the one that goes with them when they are rounded.
+        """
+        centre, unit = self.frame
+        w = (u[:-1] * unit).astype(self.matrix.dtype, copy=False)
+        b = float(u[-1] if self.matrix.is_sparse else u[-1] - centre @ w.astype(np.float64, copy=False))
+        if self.matrix.shift is not None:
+            b -= float(self.matrix.shift @ w)
+        if self.among is None:
+            return w, b
+        everywhere = np.zeros(self.columns, w.dtype)
+        everywhere[self.among.places] = w
+        return everywhere, b
+
+    def from_user(self, w: Array, b: float) -> Array:
+        """The coordinates of solvers, of all the user's coefficients."""
+        centre, unit = self.frame
+        w = np.asarray(w if self.among is None else w[self.among.places], np.float64)
+        if self.matrix.shift is not None:
+            b += float(self.matrix.shift @ w)
+        return np.append(w / unit, b + centre @ w if self.intercept else 0.0)
+
+    def origin(self) -> Array:
+        """Where a descent begins that is not told to begin elsewhere: at the intercept of the mean target, where scores
+        of 0 may be so far from it that a quadratic model is none there.
+        """
+        u, mean, link = np.zeros(self.size), self._mean_target, self.loss.kind.link
+        if self.intercept and link is not None and mean > 0:
+            u[-1] = link(mean) - (self._mean(self.offset) if self.has_offset else 0.0)
+        return u
+
+    @cached_property
+    def unit(self) -> float:
+        """What a loss whose curvature has no bound is measured in, its curvature at the mean target: what it is at a
+        start that may be the minimum says nothing of that. 0 for others.
+        """
+        mean, link = self._mean_target, self.loss.kind.link
+        return self.loss.curvature(link(mean), mean) if link is not None and mean > 0 else 0.0
+
+    @cached_property
+    def _mean_target(self) -> float:
+        return self._mean(self.rows.y) if self.loss.kind.link is not None and self.in_memory else 0.0
+
+    def _mean(self, numbers: Array) -> float:
+        """Of numbers by row, by their weights."""
+        s = self.rows.s
+        return float(s @ numbers) if s.size > 1 else float(numbers.mean())
+
+    def at(self, z: Array) -> "Problem":
+        """The problem at these scores, where its loss has nothing more to find."""
+        return self
+
+    def scores(self) -> Array:
+        """Room for the scores of all rows; those of `evaluate` are kept in it."""
+        return self.matrix.memory() + self.offset if self.has_offset else self.matrix.memory()
+
+    @property
+    def has_offset(self) -> bool:
+        """Whether a number that is given is added to each row's score."""
+        return self.offset.size > 0
+
+    def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Point:
+        """The problem at u, in one pass over the matrix. `z` holds the last scores, and those of u afterwards.
+
+        `bounded`: whether a bound is wanted, for which a pass does three times the sums.
+        """
+        w, b = self.to_user(u)
+        sums = self.matrix.sweep(w, b, self.loss, self.rows, z, bounded, self.offset)
+        centre, unit = self.frame
+        penalty = 0.5 * float(np.sum(self.l2 * w * w)) + float(np.sum(self.l1 * np.abs(w))) + self.tilt * b
+        by_b = sums.g_b + self.tilt if self.intercept else 0.0
+        gradient = np.append((sums.g + self.l2 * w - centre * (sums.g_b + self.tilt)) * unit, by_b)
+        lower = self.lower_bound(sums) if bounded else -math.inf
+        rounding = math.sqrt(sums.squares) * self.blur(w, b) * self.shaken if bounded else 0.0
+        return Point(u, sums.value + self.loss.smoothing + penalty, gradient, lower, rounding)
+
+    def certified(self, point: Point, z: Array) -> Point:
+        """The same point with the bound that its own slopes give.
+
+        The intercept is first made the best for the scores, so that the slopes balance. For solvers whose steps do not
+        foresee the slopes, as Newton's does; it costs a pass.
+        """
+        u = point.u
+        if self.intercept:
+            u = u.copy()
+            u[-1] += self.best_shift(z)
+            z += u[-1] - point.u[-1]
+        better = self.evaluate(u, z)
+        if better.value <= point.value:
+            return better
+        return point._replace(lower=better.lower, rounding=better.rounding)
+
+    def best_shift(self, z: Array) -> float:
+        """The number that minimises the loss when it is added to these scores."""
+        kind = self.loss.kind
+        places = kind.place("slope"), kind.place("curvature")
+        return float(best_shift(*places, *self.loss.numbers, *self.rows, z, float(self.tilt)))
+
+    def falls(self, u: Array) -> tuple[Array, float]:
+        """How the loss falls for ever along u, if it may: see `Recession`."""
+        recession = self.loss.kind.recession
+        if recession is None:
+            return np.zeros(0), 0.0
+        w, b = self.to_user(u)
+        return recession.falls(scores_of(self.matrix.X, np.atleast_2d(w), b)[:, 0], self.rows.y)
+
+    def hessian(self, z: Array) -> Array:
+        """The second derivative of all but the l1 penalty at these scores: the lower triangle."""
+        out = self.matrix.hessian(self.loss, self.rows, z, *self.frame)
+        if not self.intercept:
+            out[-1], out[:, -1] = 0.0, 0.0
+            out[-1, -1] = 1.0
+        out[np.diag_indices(self.size)] += self.curvature_of_penalty
+        return out
+
+    def triangle(self, z: Array, V: Array) -> Array:
+        """R with RᵀR = VᵀHV for the Hessian H at these scores, made from the rows: see `Curvature`."""
+        V = V * np.append(np.ones(self.size - 1), float(self.intercept))[:, None]
+        rows = self.matrix.triangle(self.loss, self.rows, z, *self.frame, V)
+        return triangle_of([rows, np.sqrt(self.curvature_of_penalty)[:, None] * V])
+
+    def blur(self, w: Array, b: float) -> float:
+        """By how much rounding may move a score: columns far from 0 are summed up as they are, at last by the user."""
+        far, shift = self._moments[2], self.matrix.shift
+        if shift is not None:
+            far, b = far + 2 * np.abs(shift), abs(b) + abs(float(np.sum(shift * w)))
+        b = abs(b) + float(np.abs(self.offset).max(initial=0.0))
+        return EPS * (float(np.sum(far * np.abs(w))) + b)  # not by BLAS: it would wake up threads for this
+
+    def noise(self, slope: float) -> Array:
+        """By how much rounding may change the gradient; `slope`: the root of the mean square of the rows' slopes."""
+        return SUMMED * EPS * slope * np.append(self._size_of_numbers * self.frame[1], 1.0)
+
+    def bend(self, z: Array) -> float:
+        """The greatest second derivative of a row's loss that there is between 0 and these scores."""
+        steepest = self.loss.kind.steepest
+        if steepest is not None and self.in_memory:
+            return steepest(z, self.rows.y, *self.loss.numbers)
+        return math.inf if self.loss.kind.corners else self.loss.bend
+
+    def slope(self, value: float, z: Array) -> float:
+        """The root of the mean square of the rows' slopes, at most: ℓ'² ≤ 2Lℓ, where ℓ'' ≤ L."""
+        kind = self.loss.kind
+        return kind.most(self.loss.p) if kind.scaled else math.sqrt(2 * self.bend(z) * max(value, 0.0))
+
+    @property
+    def shaken(self) -> float:
+        """How much of the rounding in scores is left in a loss, where its sum over the rows is 0; at corners all."""
+        return 1.0 if self.loss.kind.corners else math.sqrt(self.rows.s.max())
+
+    def lower_bound(self, sums: Sums) -> float:
+        """The dual's value at the foreseen slopes, made feasible: −Σ s ℓ*(r) − Ω*(−Xᵀ s r), with Σ s r = −tilt.
+
+        The slopes of one side are scaled down until their sum is right, and then all, until the l1 penalty (and Huber's
+        scale) allow them; as ℓ*(0) = 0, ℓ*(t r) ≤ t ℓ*(r) − t (1 − t) r²/(2L), where ℓ'' ≤ L.
+        It is less by what rounding in sums over the rows may have added to it.
+        """
+        shares = np.ones(2)
+        if self.intercept:
+            below, above = -float(sums.q_b[0]), float(sums.q_b[1])
+            side = int(above + self.tilt > below)
+            have, wanted = (above, below - self.tilt) if side else (below, above + self.tilt)
+            if wanted < -ROUNDING * (below + above) or (have == 0 and wanted > 0):
+                return -math.inf
+            shares[side] = max(wanted, 0.0) / have if have > 0 else 1.0
+        slope = math.sqrt(sums.squares)
+        q = np.abs(shares[0] * sums.q[0] + shares[1] * sums.q[1]) + SUMMED * EPS * slope * self._size_of_numbers
+        conjugates = float(shares @ sums.conjugates)
+        scale = min(1.0, 2 / math.sqrt(max(sums.squares, 1e-300))) if self.loss.kind.scaled else 1.0
+        free = self.l2 == 0
+        beyond = scale * q[free] > self.l1[free]
+        if beyond.any():
+            scale = float((self.l1[free][beyond] / q[free][beyond]).min())
+        if scale == 0 or (scale < 1 and self.tilt):  # scaled down, the slopes do not balance the tilt any more
+            return -math.inf
+        rest = np.maximum(scale * q[~free] - self.l1[~free], 0.0)
+        bend = self.loss.bend_beside_conjugate
+        spared = 0.5 * scale * (1 - scale) * float(shares.min()) ** 2 * sums.squares / bend
+        rounding = SUMMED * EPS * float(np.abs(sums.conjugates).sum()) + self.loss.kind.rounding
+        return spared - scale * conjugates - float(np.sum(0.5 * rest**2 / self.l2[~free])) - rounding
+
+    def sample(self, count: int) -> "Problem":
+        """The same problem on some of the rows, which are drawn anew in the same way each time.
+
+        The penalty of a column weighs at most as much beside a row as before, without which columns that are rare among
+        these would run off; and little more than beside all rows where the column's numbers are small, whose
+        coefficients are large and made far too small by it.
+        """
+        drawn = np.sort(np.random.default_rng(0).choice(self.matrix.shape[0], count, replace=False))
+        y, s = self.rows
+        s = s[drawn] / s[drawn].sum() if s.size > 1 else np.array([1 / count])
+        l2 = np.minimum(self.l2 * self.matrix.shape[0] / count, self.l2 + self._moments[2] ** 2 / count)
+        return replace(self, matrix=self.matrix.take(drawn), rows=Rows(y[drawn], s), l2=l2, coordinates=self.frame,
+                       offset=self.offset[drawn] if self.has_offset else self.offset)
+
+    def smoothed(self, mu: float) -> "Problem":
+        """The same problem with another smoothing, or scale."""
+        return replace(self, loss=self.loss._replace(mu=mu), coordinates=self.frame)

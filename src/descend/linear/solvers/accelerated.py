@@ -1,0 +1,56 @@
+"""Accelerated gradient descent with a line search and restarts, and proximal steps for the l1 penalty.
+
+    u⁺ = prox(v − ∇F(v)/L),  v⁺ = u⁺ + β (u⁺ − u)
+
+Reference: Beck and Teboulle (2009), "A fast iterative shrinkage-thresholding algorithm for linear inverse problems";
+O'Donoghue and Candès (2015), "Adaptive restart for accelerated gradient schemes".
+"""
+
+import math
+
+import numpy as np
+
+from descend.linear.problems.matrix import Array
+from descend.linear.problems.problem import Objective
+from descend.linear.problems.scalar import Point
+from descend.linear.solvers.convergence import Steps
+
+GROW, SHRINK = 2.0, 0.9  # of the curvature L: where a step was too long, and after each
+
+
+def accelerated(problem: Objective, u: Array) -> Steps:
+    """Descend from u."""
+    z, threshold = problem.scores(), problem.threshold
+    point = problem.evaluate(u, z, bounded=False)
+    yield point
+    ahead, momentum, curvature = point, 1.0, 1.0
+    while True:
+        while True:
+            stepped = shrunk(ahead.u - ahead.gradient / curvature, threshold / curvature)
+            trial = problem.evaluate(stepped, z, bounded=False)
+            move = stepped - ahead.u
+            bound = smooth_part(ahead, threshold) + ahead.gradient @ move + 0.5 * curvature * move @ move
+            if smooth_part(trial, threshold) <= bound + 1e-14 * abs(trial.value):
+                break
+            curvature *= GROW
+            if curvature > 1e30:
+                return "no step along the gradient decreases the loss"
+        yield problem.certified(trial, z)
+        following = 0.5 * (1 + math.sqrt(1 + 4 * momentum**2))
+        if (ahead.u - trial.u) @ (trial.u - point.u) > 0:  # the momentum points uphill
+            following = momentum = 1.0
+        beyond = trial.u + (momentum - 1) / following * (trial.u - point.u)
+        if not np.any(trial.u != point.u):
+            return "the coefficients do not change any more"
+        point, momentum, curvature = trial, following, SHRINK * curvature
+        ahead = problem.evaluate(beyond, z, bounded=False) if momentum > 1 else trial
+
+
+def shrunk(u: Array, by: Array) -> Array:
+    """The proximal step of the l1 penalty: each number so much nearer to 0, and not beyond."""
+    return np.sign(u) * np.maximum(np.abs(u) - by, 0.0)
+
+
+def smooth_part(point: Point, threshold: Array) -> float:
+    """The value without the l1 penalty."""
+    return point.value - float(threshold @ np.abs(point.u))

@@ -1,0 +1,193 @@
+"""Coordinate descent for an l1 penalty: on the few columns that matter, and on their Gram matrix.
+
+Most coefficients of a minimum are 0. So a working set of columns is kept, those whose gradient exceeds the penalty by
+most among them, and on these the quadratic model of the problem is minimised,
+
+    v ← argmin  gᵀ(v − u) + ½ (v − u)ᵀ H (v − u) + Σ l1 |v|,
+
+which is the problem itself for the squared loss, and a step of Newton's proximal method, with a line search, for
+others. One pass over all columns then gives the gradient, the columns that are missing, and the gap. Where the columns
+of the set are a small part of a sparse matrix, they are copied out, and many such steps are made on them before a pass
+over all.
+
+The model is minimised by cyclic coordinate descent, and exactly: where that is slow, as with columns that are much
+alike, a Newton step follows among the coefficients that are not 0, their signs kept.
+
+Reference: Friedman, Hastie and Tibshirani (2010), "Regularization paths for generalized linear models via coordinate
+descent"; Massias, Gramfort and Salmon (2018), "Celer: a fast solver for the lasso with dual extrapolation"; Lee, Sun
+and Saunders (2014), "Proximal Newton-type methods for minimizing composite functions".
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from descend.linear._kernels import coordinate as kernels
+from descend.linear._kernels.threads import one_thread_each
+from descend.linear.problems.matrix import Array, Rows
+from descend.linear.problems.scalar import Point, Problem
+from descend.linear.solvers.accelerated import accelerated
+from descend.linear.solvers.convergence import Steps, Watch
+from descend.linear.solvers.newton import ENOUGH, ROUNDING, SHORTEST
+from descend.linear.solvers.working_set import Gram
+
+INNER, STEPS = 0.01, 30  # of the gap, which a descent on some columns leaves; and its steps at most
+STILL = 1e-24  # of the curvature of a column of unit spread: a column that is constant but for rounding
+CYCLES = 30  # of coordinate descent, before a Newton step
+ROUNDS = 30  # of both
+FORCING = 1e-2  # of how far a model's minimum is: so near it is found at least
+ROUNDED = 1e-15  # of the numbers that a gradient is a sum of
+MOST = 4096  # coefficients of a working set, of which there are a few Gram matrices; beyond, steps take no memory
+JITTER = 1e-12  # of the diagonal: it keeps the Hessian of columns that are much alike positive
+
+
+def coordinate(problem: Problem, u: Array) -> Steps:
+    """Descend from u."""
+    z, threshold = problem.scores(), problem.threshold
+    point = started(problem, u, z)
+    yield point
+    gram = Gram(problem)
+    forcing = 0.0 if gram.is_kept else FORCING
+    while True:
+        chosen = gram.working_set(point, threshold)
+        if (part := gram.part(chosen)) is not None:
+            trial = descended(problem, part, chosen, point, z)
+            yield trial
+            if trial.value >= point.value and trial.lower <= point.lower:
+                return "the loss does not decrease any more"
+            point = trial
+            continue
+        if chosen.size > MOST:
+            return (yield from accelerated(problem, point.u))
+        hessian = gram.at(z, chosen)
+        move = np.zeros_like(point.u)
+        model = point.gradient[chosen], point.u[chosen], threshold[chosen]
+        move[chosen] = minimised(hessian, *model, forcing) - point.u[chosen]
+        step, promised = 1.0, rise(point, move, threshold)
+        if not promised < 0:
+            return "the conditions of optimality hold but for rounding"
+        trial = problem.evaluate(point.u + move, z)
+        while not trial.value <= point.value + ENOUGH * step * promised + ROUNDING * abs(point.value):
+            step /= 4
+            if step < SHORTEST:
+                return "no step towards the minimum of a quadratic model decreases the loss"
+            trial = problem.evaluate(point.u + step * move, z)
+        yield trial
+        if trial.value >= point.value and trial.lower <= point.lower:
+            return "the loss does not decrease any more"
+        point = trial
+
+
+def started(problem: Problem, u: Array, z: Array) -> Point:
+    """The first point, certified: with the best intercept."""
+    if u[:-1].any():
+        return problem.certified(problem.evaluate(u, z, bounded=False), z)
+    u = u.copy()
+    if problem.intercept:
+        u[-1] = counted(problem.at(z), z)
+        z += u[-1]
+    return problem.evaluate(u, z)
+
+
+def counted(problem: Problem, z: Array) -> float:
+    """The best intercept where all scores are offsets or 0; of classes it is enough to have one row of each."""
+    y, s = problem.rows
+    if problem.has_offset or not problem.loss.kind.classes:
+        return problem.best_shift(z)
+    above = y > 0
+    share = float(above.mean() if s.size == 1 else s[above].sum())
+    rest = 1 - float(above.mean()) if s.size == 1 else float(s[~above].sum())
+    each = Rows(np.array([1, -1], y.dtype), np.array([share, rest]))
+    return replace(problem, rows=each).best_shift(np.zeros(2))
+
+
+def descended(problem: Problem, part: Problem, chosen: Array, point: Point, z: Array) -> Point:
+    """Where a descent on the chosen columns alone leads, with the slopes that its last step foresaw.
+
+    These balance the penalty of the chosen columns as nearly as the step's model was minimised, the slopes of the point
+    itself only as nearly as it was reached.
+    """
+    columns = chosen[1:]
+    gap = 1 - max(point.lower, 0.0) / point.value if point.value > 0 else 0.0
+    watch = Watch(INNER * gap, STEPS)
+    steps = coordinate(part, np.append(point.u[columns], point.u[-1]))
+    before = last = next(steps)
+    while watch.see(last) is None:
+        following = next(steps, None)
+        if following is None:
+            break
+        before, last = last, following
+    u = np.zeros_like(point.u)
+    u[columns], u[-1] = last.u[:-1], last.u[-1]
+    z[:] = part.matrix.scores(*part.to_user(before.u), part.frame[0])
+    if problem.has_offset:
+        z += problem.offset
+    return problem.evaluate(u, z)
+
+
+def rise(point: Point, move: Array, threshold: Array) -> float:
+    """What a linear model of all but the penalty expects of a move."""
+    return float(point.gradient @ move + threshold @ (np.abs(point.u + move) - np.abs(point.u)))
+
+
+def minimised(H: Array, g: Array, u: Array, threshold: Array, forcing: float) -> Array:
+    """The minimum of gᵀ(v − u) + ½ (v − u)ᵀH(v − u) + Σ threshold |v|, from v = u, to rounding.
+
+    Where the model is one of Newton's method, only to a share of how far off it begins, at most `forcing`: so much
+    of what is found will hold.
+    """
+    v, g = u.copy(), g.copy()
+    diagonal = np.diag(H)
+    scale = float(np.abs(g).max() + threshold.max())
+    still, enough = STILL * float(diagonal[0]), ROUNDED * scale
+    noise = 1e-10 * (scale + float((diagonal * np.abs(v)).max()))
+    first = last = kernels.descend(H, g, v, threshold, still, 1, enough)
+    enough = max(enough, first * min(forcing, first / scale) if forcing else 0.0)
+    with one_thread_each():
+        for number in range(ROUNDS):
+            moved = kernels.descend(H, g, v, threshold, still, CYCLES, enough)
+            if moved <= enough or (moved >= 0.5 * last and moved <= noise):
+                break
+            last = moved
+            for _ in range(1 + number):
+                if not along_signs(H, g, v, threshold):
+                    break
+    return v
+
+
+def along_signs(H: Array, g: Array, v: Array, threshold: Array) -> bool:
+    """A Newton step among the coordinates that are not 0, in place; whether one of them became 0 on the way.
+
+    It goes as far as the first that would change its sign, or on, with all that would at 0, if that is better.
+    """
+    on = np.flatnonzero((v != 0) | (threshold == 0))
+    signs = np.sign(v[on]) * threshold[on]
+    among, slope = H[np.ix_(on, on)], g[on] + signs
+    direction = -_solved(among, slope)
+    bend = float(direction @ among @ direction)
+    if not bend > 0:
+        return False
+    full = min(-float(slope @ direction) / bend, 1e300) * direction
+    crossing = (v[on] * (v[on] + full) < 0) & (threshold[on] > 0)
+    moves = [np.where(crossing, -v[on], full)]
+    if crossing.any():
+        shares = np.where(crossing, -v[on] / np.where(crossing, full, 1.0), np.inf)
+        moves.append(np.where(shares == shares.min(), -v[on], shares.min() * full))
+    decreases = [float(slope @ move + 0.5 * move @ among @ move) for move in moves]
+    best = int(np.argmin(decreases))
+    if not decreases[best] < 0:
+        return False
+    v[on] += moves[best]
+    g += H[:, on] @ moves[best]
+    return bool(crossing.any())
+
+
+def _solved(H: Array, g: Array) -> Array:
+    """H⁻¹g, of an H that may be singular but for rounding."""
+    diagonal = np.diag(H)
+    scale = 1 / np.sqrt(np.maximum(diagonal, max(STILL * float(diagonal.max()), np.finfo(float).tiny)))
+    scaled = H * scale * scale[:, None]
+    scaled[np.diag_indices(len(H))] += JITTER * len(H)
+    factor = cho_factor(scaled, lower=True, overwrite_a=True, check_finite=False)
+    return scale * cho_solve(factor, scale * g, check_finite=False)

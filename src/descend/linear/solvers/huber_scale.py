@@ -1,0 +1,64 @@
+"""Newton's method for Huber's regression, in which the scale of errors is found with the coefficients.
+
+Where so many rows lie on a plane that the best scale is 0, φ has corners, and Newton's method may be caught by them on
+its way. So the scale is kept from falling below a bound, which is made less until it does not matter: values are those
+of F at the bound, and so never below the minimum.
+
+With p = 1 no row is within so small a scale that matters: F = 2 Σ s abs(y − Xw − b) + Σ l2 w²/2, a loss with corners.
+
+`problems.huber_scale` has the mathematics.
+"""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from descend.linear._losses import PINBALL, Loss
+from descend.linear.problems.huber_scale import ScaledProblem
+from descend.linear.problems.matrix import Array
+from descend.linear.problems.scalar import Point, Problem
+from descend.linear.solvers.convergence import Steps
+from descend.linear.solvers.interior import interior
+from descend.linear.solvers.newton import newton
+
+FIRST = 0.1  # of the targets' spread: the first bound
+LESS = 0.25
+NEAR = 1e-3  # of the bound: a step that decreases the loss by less than this is the last but for another bound
+INNER = 50  # steps at one bound
+
+
+def bounded_newton(problem: ScaledProblem, u: Array) -> Steps:
+    """Descend from u, with a bound to the scale that is made ever less, until the best scale is above it."""
+    bound = max(FIRST * float(np.std(problem.rows.y)), 2 * problem.least)
+    z, last = problem.scores(), math.inf
+    while bound > problem.least:
+        bounded, before = replace(problem, least=bound, coordinates=problem.frame), math.inf
+        for number, point in enumerate(newton(bounded, u)):
+            u = point.u
+            if number or last == math.inf:
+                yield point
+            if before - point.value < NEAR * bound or number >= INNER:
+                bounded.evaluate(u, z, bounded=False)
+                if bounded.scale(z) <= bound:
+                    break  # the rest of the way is shorter than the bound matters
+            before = last = point.value
+        else:
+            bounded.evaluate(u, z, bounded=False)
+            if bounded.scale(z) > bound:
+                return "the loss does not decrease any more"
+        bound *= LESS
+    return "the scale of errors cannot be bounded any less"
+
+
+def least_absolute(problem: ScaledProblem, u: Array) -> Steps:
+    """Descend from u where p is 1: four times the pinball loss of the median."""
+    quarter = Problem(problem.matrix, problem.rows, Loss(PINBALL, 0.5), problem.l2 / 4, problem.l1, problem.intercept,
+                      coordinates=problem.frame)
+    steps = interior(quarter, u)
+    while True:
+        try:
+            point = next(steps)
+        except StopIteration as end:
+            return str(end.value)
+        yield Point(point.u, 4 * point.value, 4 * point.gradient, 4 * point.lower, 4 * point.rounding)

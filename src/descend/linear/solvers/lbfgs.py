@@ -1,0 +1,165 @@
+"""L-BFGS for smooth problems of so many coefficients that a Hessian is too large.
+
+    u ← u − t H ∇F(u),  H ≈ (∇²F)⁻¹ by the last steps s and the changes y of the gradient that they made
+
+H begins as a multiple of D⁻¹, D = c + (the penalty's second derivative): columns have unit spread, so that the diagonal
+of the loss's Hessian is about one number c, which the first step finds. With the products of all s and y with each
+other at hand, H takes two passes over them (Byrd, Nocedal and Schnabel, 1994). They lie in memory as float32: these
+numbers are a secant pair as good as the exact ones, but for their last digits.
+
+Where slopes balance, the gap is Σ g²/(2 l2): this foresees what a certificate, which costs a pass, will say.
+
+Reference: Liu and Nocedal (1989), "On the limited memory BFGS method for large scale optimization".
+"""
+
+import math
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from descend.linear._kernels import pairs as kernels
+from descend.linear._kernels.threads import each, parts, total
+from descend.linear.problems.matrix import Array
+from descend.linear.problems.scalar import Point
+from descend.linear.solvers.convergence import Steps
+
+PAIRS = 10
+ELSEWHERE = 0.03  # of the curvature along the first gradient, which points to where it is greatest
+ENOUGH = 1e-4  # of the decrease that the slope promises (Armijo)
+ROUNDING = 1e-14  # of the loss: where changes are as small, slopes judge a step
+SHORTEST = 2.0**-40
+PATIENCE = 20  # steps that make neither the loss nor the gradient less
+LEAST = 1e-6  # curvature of a loss
+PROMISING = 0.5  # of the value: a foreseen gap for which a certificate is asked, and of the last that was
+
+
+@runtime_checkable
+class Descended(Protocol):
+    """A problem without corners, as this method sees it."""
+
+    @property
+    def curvature_of_penalty(self) -> Array: ...
+    def scores(self) -> Array: ...
+    def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Point: ...
+    def certified(self, point: Point, z: Array) -> Point: ...
+
+
+class Pairs:
+    """The last steps and changes of the gradient, in coordinates √D u, and the products that H is made of."""
+
+    def __init__(self, diagonal: Array) -> None:
+        self.root = np.sqrt(diagonal)
+        self.stored = np.zeros((2 * PAIRS, diagonal.size), np.float32)  # steps, then changes
+        self.along = np.zeros((PAIRS, PAIRS))  # products of steps with changes
+        self.across = np.zeros((PAIRS, PAIRS))  # products of changes with changes
+        self.seen = np.zeros(2 * PAIRS)  # products of all with the last gradient
+        self.order: list[int] = []  # places of pairs, the oldest first
+        self.is_new = False
+        self._ranges = parts(diagonal.size, diagonal.size)
+        self._scaled, self._added = np.empty_like(self.stored[0]), np.zeros_like(self.stored[0])
+
+    def add(self, point: Point, last: Point) -> None:
+        """Keep a step in place of the oldest, if the gradient did change along it."""
+        place = self.order.pop(0) if len(self.order) == PAIRS else len(self.order)
+        along, across = total(each(lambda start, stop: kernels.keep(
+            start, stop, point.u, point.gradient, last.u, last.gradient, self.root,
+            self.stored[place], self.stored[PAIRS + place]), self._ranges))
+        if along > 1e-12 * across:
+            self.order.append(place)
+            self.along[place, place], self.across[place, place] = along, across
+            self.is_new = True
+
+    def direction(self, gradient: Array) -> tuple[Array, float]:
+        """−H times the gradient, and the slope along it."""
+        first = 1.0
+        if self.order:
+            each(lambda start, stop: kernels.scaled(start, stop, gradient, self.root, self._scaled), self._ranges)
+            first, shares = self._times(self._products())
+            np.matmul(shares, self.stored, out=self._added)
+        out = np.empty_like(gradient)
+        (slope,) = total(each(lambda start, stop: kernels.back(
+            start, stop, gradient, self.root, first, self._added, out), self._ranges))
+        return out, float(slope)
+
+    def _products(self) -> Array:
+        """Of all pairs with the gradient; the last change is that of the gradient since they were made last."""
+        seen = (self.stored @ self._scaled).astype(np.float64)
+        if self.is_new:
+            *older, newest = self.order
+            changes = seen - self.seen
+            self.along[older, newest] = changes[older]
+            self.across[older, newest] = self.across[newest, older] = changes[PAIRS:][older]
+            self.is_new = False
+        self.seen = seen
+        return seen
+
+    def _times(self, seen: Array) -> tuple[float, Array]:
+        """The compact form of H: the number as which it begins, and the share of each step and change."""
+        chosen, last = np.array(self.order), self.order[-1]
+        grid = np.ix_(chosen, chosen)
+        triangle, across = np.triu(self.along[grid]), self.across[grid]
+        first = float(self.along[last, last] / self.across[last, last])
+        part = solve_triangular(triangle, seen[chosen], check_finite=False)
+        whole = np.diag(triangle) * part + first * (across @ part - seen[PAIRS + chosen])
+        shares = np.zeros(2 * PAIRS, np.float32)
+        shares[chosen] = solve_triangular(triangle, whole, trans="T", check_finite=False)
+        shares[PAIRS + chosen] = -first * part
+        return first, shares
+
+
+def lbfgs(problem: Descended, u: Array) -> Steps:
+    """Descend from u."""
+    z, penalty = problem.scores(), problem.curvature_of_penalty
+    point = problem.evaluate(u, z)
+    yield point
+    pairs, foreseen, idle = Pairs(1.0 + penalty), math.inf, 0
+    value, square = point.value, math.inf  # the least that were seen, but for what is rounding
+    while idle < PATIENCE:
+        trial = searched(problem, point, *pairs.direction(point.gradient), z)
+        if trial is None:
+            if not pairs.order:
+                return "no step along the gradient decreases the loss"
+            pairs = Pairs(pairs.root**2)
+            continue
+        expected = foreseen_gap(trial.gradient, penalty)
+        if expected < PROMISING * min(abs(trial.value), foreseen):
+            foreseen, trial = expected, problem.certified(trial, z)
+        if point.u is u:
+            pairs = Pairs(typical_curvature(trial, point, penalty) + penalty)
+        pairs.add(trial, point)
+        yield trial
+        point, idle = trial, idle + 1
+        if trial.value < value - ROUNDING * abs(value):
+            value, idle = trial.value, 0
+        if (now := float(trial.gradient @ trial.gradient)) < 0.9 * square:
+            square, idle = now, 0
+    return "the loss does not decrease any more"
+
+
+def typical_curvature(point: Point, start: Point, penalty: Array) -> float:
+    """Of the loss, in most directions: much less than along the first step, which goes where it is most curved."""
+    step, change = point.u - start.u, point.gradient - start.gradient
+    return max(ELSEWHERE * float((change - penalty * step) @ step) / float(step @ step), LEAST)
+
+
+def foreseen_gap(gradient: Array, penalty: Array) -> float:
+    """The gap of slopes that balance: Σ g²/(2 l2)."""
+    work = lambda start, stop: kernels.gap(start, stop, gradient, penalty)
+    (gap,) = total(each(work, parts(penalty.size, penalty.size)))
+    return float(gap) if gap > 0 else math.inf
+
+
+def searched(problem: Descended, point: Point, direction: Array, slope: float, z: Array) -> Point | None:
+    """A point in this direction that is enough lower, mostly the first that is tried."""
+    step = 1.0
+    while slope < 0 and step > SHORTEST:
+        trial = problem.evaluate(point.u + (direction if step == 1 else step * direction), z, bounded=False)
+        after, rise = float(direction @ trial.gradient), trial.value - point.value
+        if rise <= ENOUGH * step * slope:
+            return trial
+        if rise <= ROUNDING * abs(point.value) and after <= (2 * ENOUGH - 1) * slope:
+            return trial
+        nearer = slope / (slope - after) if math.isfinite(after) else 0.1  # where the slope's chord vanishes
+        step *= min(max(nearer, 0.1), 0.5)
+    return None

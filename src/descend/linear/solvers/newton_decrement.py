@@ -1,0 +1,110 @@
+"""What can be said of a minimum where no dual point is at hand, for want of a penalty: Newton's decrement.
+
+A dual point asks that the slopes are orthogonal to each column that is not penalised, and rounding alone prevents it;
+next to no penalty is no better. What is left is ½ ∇Fᵀ (∇²F)⁻¹ ∇F, the distance to the minimum of a quadratic function.
+Of other losses it is an estimate, near where the gradient is small, but no proof: where a loss falls for ever like an
+exponential, it is half of the distance.
+
+It is worth what is known of the Hessian along every direction (`Curvature`), and what of the gradient is rounding is
+counted to it, by the curvature that there is.
+
+Reference: Boyd and Vandenberghe (2004), *Convex optimization*, section 9.5.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from descend.linear.problems.curvature import DENSE_HESSIAN, Curvature
+from descend.linear.problems.matrix import Array
+from descend.linear.problems.problem import Objective
+from descend.linear.problems.scalar import Point
+from descend.linear.solvers.convergence import NEGLIGIBLE, Solution
+from descend.stopping import Reason
+
+
+def curvature_at(problem: Objective, z: Array) -> Curvature:
+    """Of a problem at these scores, along all directions."""
+    return Curvature(problem.hessian(z), lambda V: problem.triangle(z, V))
+
+
+def decrement(problem: Objective, curvature: Curvature, point: Point, z: Array) -> float:
+    """How far a quadratic function with this gradient is above its minimum, at most; infinite, where that is not known.
+
+    It is not of slopes whose size is not, as those of rates in a file.
+    """
+    fixed = problem.at(z)
+    slope, blur = fixed.slope(point.value, z), problem.blur(*problem.to_user(point.u))
+    if not np.isfinite(slope):
+        return float("inf")
+    seen = curvature.decrement(point.gradient, problem.noise(slope), slope)
+    return seen + curvature.left_out(point.gradient, point.u) + 0.5 * fixed.bend(z) * blur**2
+
+
+def rounding_of_squares(problem: Objective, u: Array, value: float) -> float:
+    """By how much squares may be more than it seems: errors of scores are squared, too, and beside an intercept, which
+    takes their mean, nothing else comes of them; without one they add to the errors.
+    """
+    blur = problem.blur(*problem.to_user(u))
+    errors = 0.0 if problem.intercept and value > blur**2 else float(np.sqrt(2 * max(value, 0.0)))
+    return float((0.5 * blur + errors) * blur)
+
+
+def without_proof(problem: Objective, solution: Solution, tol: float) -> Solution:
+    """The solution, with the weaker guarantee if there can be no other, and it is met."""
+    rough = problem.l1.any() or bool(problem.loss.kind.corners)
+    if solution.reason.name != "stalled" or rough or problem.size > DENSE_HESSIAN or not np.isfinite(solution.value):
+        return solution
+    z = problem.scores()
+    point = problem.evaluate(solution.u, z, bounded=False)
+    curvature = curvature_at(problem, z)
+    is_exact = problem.loss.kind.quadratic
+    away = (1 if is_exact else 2) * decrement(problem, curvature, point, z)
+    away += rounding_of_squares(problem, point.u, point.value) if is_exact else 0.0
+    if not away <= max(tol * abs(solution.value), NEGLIGIBLE * max(abs(solution.curve[0]), problem.unit)):
+        return solution
+    evidence = f"by Newton's decrement the loss is {away:.2g} above its minimum, at most {tol:g} of it"
+    if not is_exact:
+        evidence += "; an estimate, as no dual bound comes as near"
+    return replace(solution, reason=Reason("converged", evidence, solution.reason.step),
+                   lower=max(solution.lower, solution.value - away) if is_exact else solution.lower,
+                   dependent=dependent(problem, curvature))
+
+
+def in_precision(problem: Objective, solution: Solution, tol: float) -> Solution:
+    """The solution with its coefficients as the user gets them, in the precision of the matrix.
+
+    Rounded, they may be above the minimum by more; mostly it is seen without a pass over the rows that they are not.
+    """
+    if problem.matrix.dtype == np.float64 or not np.isfinite(solution.value):
+        return solution
+    u = problem.from_user(*problem.coefficients(solution.u))
+    if np.array_equal(u[:-1], solution.u[:-1]):
+        return solution
+    gap = solution.gap if np.isfinite(solution.gap) else 0.0
+    allowed = max(tol * (abs(solution.value) - gap), NEGLIGIBLE * max(abs(solution.curve[0]), problem.unit))
+    rise = _rise(problem, u - solution.u, allowed)
+    if solution.reason.name == "converged" and gap + rise <= allowed:
+        return replace(solution, u=u, lower=solution.lower - rise)
+    rise = max(0.0, problem.evaluate(u, problem.scores(), bounded=False).value - solution.value)
+    found = replace(solution, u=u, value=solution.value + rise)
+    if gap + rise <= allowed or solution.reason.name != "converged":
+        return found
+    evidence = (f"in {problem.matrix.dtype} the coefficients are {rise:.2g} above those that were found, too much for "
+                f"{tol:g} of the loss: give X in float64")
+    return replace(found, reason=Reason("stalled", evidence, solution.reason.step))
+
+
+def _rise(problem: Objective, move: Array, gap: float) -> float:
+    """How much a loss of bounded curvature rises at most by a small move from so near to its minimum."""
+    bend = problem.loss.bend_beside_conjugate
+    length = float(np.abs(move).sum())  # of scores, as columns have unit spread
+    straight = float(np.abs(problem.threshold) @ np.abs(move))
+    return float(np.sqrt(2 * (bend + 1) * gap)) * length + 0.5 * (bend + 1) * length**2 + 2 * straight
+
+
+def dependent(problem: Objective, curvature: Curvature) -> Array:
+    """The columns of the matrix that depend on each other: of losses that bend everywhere, those that H cannot tell."""
+    if not problem.loss.kind.strict:
+        return np.zeros(0, int)
+    return np.unique(curvature.dependent() // problem.outputs)

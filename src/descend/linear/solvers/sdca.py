@@ -1,0 +1,203 @@
+"""Dual coordinate ascent for an l2 penalty on many columns: rows are visited in random order, and each slope made the
+best for the others.
+
+    max_r  −Σ s ℓ*(r) − ‖Σ s r x‖² / (2 l2),  w = −Σ s r x / l2
+
+An intercept asks besides for Σ s r = −tilt. It is drawn towards a place b₀ by a penalty of ρ (b − b₀)²/2, as a column
+of its own would be by the l2 penalty; b₀ is moved to b whenever that gains more than an epoch, so that the penalty
+vanishes (the method of multipliers). For the bound, the slopes of one side are scaled down until the sum is right.
+
+Rows whose slopes are at a corner, and would be if their scores changed a good deal, are left out until the next
+certificate, which looks at the scores of all rows. There is one whenever the ascent of an epoch has fallen enough.
+
+Reference: Hsieh, Chang, Lin, Keerthi and Sundararajan (2008), "A dual coordinate descent method for large-scale linear
+SVM"; Shalev-Shwartz and Zhang (2013), "Stochastic dual coordinate ascent methods for regularized loss minimization".
+"""
+
+import math
+from dataclasses import InitVar, dataclass, field
+
+import numpy as np
+
+from descend.errors import InputError
+from descend.linear._kernels import dual as kernels
+from descend.linear._kernels.threads import each, parts
+from descend.linear.problems.matrix import Array, Matrix
+from descend.linear.problems.problem import Objective
+from descend.linear.problems.scalar import Point, Problem
+from descend.linear.solvers.convergence import Steps
+
+LESS = 0.1  # of the last certificate's ascent by epoch: when the next is made
+OFTEN = 10.0  # as many passes over the rows without a certificate at most
+LEAST = 1e-30  # of the greatest ascent: beyond, it is all rounding
+ROUNDING = 1e-14  # of the slopes' magnitude: so far their sum may be from what it must be
+SEED = 0x9E3779B97F4A7C15
+DRIFT = 1e-12  # of ‖w‖²: so far sums of rounding errors may carry the coefficients from the slopes
+
+
+def solvable(problem: Objective) -> bool:
+    """Whether the dual of a problem is of the kind that is ascended here."""
+    if problem.outputs > 1 or problem.has_offset or not problem.loss.kind.has("best"):
+        return False
+    return bool((problem.l2 > 0).all()) and not problem.l1.any()
+
+
+@dataclass
+class Ascent:
+    """Slopes, and the coefficients and intercept that they give."""
+
+    problem: Problem
+    r: Array
+    w: Array
+    b: float = 0.0
+    other: InitVar["Ascent | None"] = None
+    inverse: Array = field(init=False)
+    centre: Array = field(init=False)
+    norms: Array = field(init=False)
+    bias: float = 0.0
+
+    def __post_init__(self, other: "Ascent | None") -> None:
+        if other is not None:
+            self.inverse, self.centre, self.norms, self.bias = other.inverse, other.centre, other.norms, other.bias
+            return
+        problem = self.problem
+        inverse = 1 / problem.l2
+        self.inverse = inverse[:1] if np.ptp(inverse) == 0 else inverse
+        self.centre = np.zeros_like(self.w) if problem.tilt else problem.frame[0]
+        self.norms = self._norms()
+        if problem.intercept:
+            self.bias = max(float(self.norms.mean()), _reach(problem))
+            self.norms += self.bias
+
+    def _norms(self) -> Array:
+        """The rows' squares in the dual's metric."""
+        matrix, out = self.problem.matrix, self.problem.scores()
+        if matrix.is_sparse:
+            work = lambda a, b: kernels.norms_sparse(a, b, *_stored(matrix), self.inverse, out)
+        else:
+            work = lambda a, b: kernels.norms_dense(a, b, matrix.X, self.centre, self.inverse, out)
+        each(work, parts(matrix.shape[0], matrix.numbers))
+        return out
+
+    def scores(self) -> Array:
+        """Of all rows."""
+        if not self.r.any():
+            return np.full(len(self.r), self.b)
+        return self.problem.matrix.scores(self.w, self.b, self.centre)
+
+    def epoch(self, rows: Array, count: int, margin: float) -> tuple[int, float, float]:
+        """Renew the slopes of the first `count` of the rows; see `epoch_sparse`."""
+        problem = self.problem
+        about = (*_renewing(problem), *problem.rows, self.inverse, self.bias, self.norms, margin, rows, count, self.r,
+                 self.w)
+        if problem.matrix.is_sparse:
+            count, self.b, gain, greatest = kernels.epoch_sparse(*_stored(problem.matrix), *about, self.b)
+        else:
+            count, self.b, gain, greatest = kernels.epoch_dense(problem.matrix.X, self.centre, *about, self.b)
+        if problem.intercept:
+            excess = self.excess
+            to_come = self.bias * excess**2
+            if to_come >= gain:  # the slopes are near enough to the best for this b₀
+                self.b -= self.bias * excess
+                gain, greatest = to_come, max(greatest, abs(self.bias * excess))
+        return count, gain, greatest
+
+    @property
+    def excess(self) -> float:
+        """Σ s r + tilt, which is to vanish."""
+        s = self.problem.rows.s
+        return float(self.r @ s if s.size > 1 else self.r.sum() * s[0]) + self.problem.tilt
+
+    def restore(self) -> None:
+        """Coefficients from the slopes."""
+        g, _ = self.problem.matrix.sums(self.problem.rows.s * self.r, self.centre)
+        self.w[:] = -g * self.inverse
+
+    def point(self, z: Array) -> Point:
+        """Where it is, with the bound; the slopes' gradient is 0."""
+        problem = self.problem
+        kind, (p, _) = problem.loss.kind, problem.loss.numbers
+        places = kind.place("value"), kind.place("conjugate")
+        loss, sums = kernels.judged(*places, p, *problem.rows, self.norms - self.bias, z, self.r, self.b)
+        squares = float(kernels.squared_norm(self.w, problem.l2))  # not by BLAS: it would wake up threads for this
+        if abs(sums[2].sum() + squares) > DRIFT * squares:
+            self.restore()
+        centre, unit = problem.frame
+        u = np.append(self.w / unit, self.b)
+        if problem.tilt:  # nothing is centred here
+            u[-1] += centre @ self.w
+        value = float(loss) + 0.5 * squares + problem.tilt * self.b
+        rounding = problem.blur(self.w, self.b) * problem.shaken
+        return Point(u, value, np.zeros(problem.size), self._bound(sums, squares), rounding)
+
+    def _bound(self, sums: Array, squares: float) -> float:
+        """The dual's value at slopes of which those of one side are scaled down, so that their sum is right.
+
+        That side's part of Σ s r x changes; how, is known from the scores, but for a square that is only bounded.
+        """
+        problem, (conjugates, (below, above), products, norms) = self.problem, sums
+        share, side = 1.0, 0
+        if problem.intercept and abs(above - below + problem.tilt) > ROUNDING * (above + below):
+            side = int(above + problem.tilt > below)
+            have, wanted = (above, below - problem.tilt) if side else (below, above + problem.tilt)
+            if wanted < 0 or (have == 0 and wanted > 0):
+                return -math.inf if problem.tilt else 0.0
+            share = wanted / have if have > 0 else 1.0
+        drop = 1 - share
+        penalty = squares + 2 * drop * products[side] + (drop * norms[side]) ** 2
+        bound = -float(conjugates.sum() - drop * conjugates[side]) - 0.5 * float(penalty)
+        return bound if problem.tilt else max(bound, 0.0)
+
+
+def begun(problem: Problem, u: Array, other: Ascent | None = None) -> Ascent:
+    """The ascent at the slopes that the scores at u give; `other`: one whose rows have the same norms."""
+    ascent = Ascent(problem, problem.scores(), np.zeros(problem.size - 1), other=other)
+    if u.any():
+        w, b = problem.to_user(u)
+        ascent.b = b + float(ascent.centre @ w)
+        z = problem.matrix.scores(w, ascent.b, ascent.centre)
+        place, (p, _) = problem.loss.kind.place("slope"), problem.loss.numbers
+        kernels.guess(place, p, *problem.rows, ascent.norms, z, ascent.r)
+        ascent.restore()
+    return ascent
+
+
+def dual(problem: Problem, u: Array) -> Steps:
+    """Ascend from the slopes that the scores at u give."""
+    if not solvable(problem):
+        raise InputError("solver='dual' needs an l2 penalty on all columns, no l1 penalty, no offset, and a loss that "
+                         "knows a row's best slope, unlike Huber's and Poisson's: choose solver='auto', or another")
+    ascent = begun(problem, u)
+    rows, state, margin = np.empty(len(ascent.r), np.int64), np.array([SEED], np.uint64), math.inf
+    least, last, gain = 0.0, 0.0, math.inf  # ascents of an epoch: what is all rounding, before the last bound, now
+    while True:
+        z = ascent.scores()
+        yield ascent.point(z)
+        if gain <= least:
+            return "the slopes do not change any more"
+        count = kernels.unsettled(*_renewing(problem), *problem.rows, ascent.norms, z, ascent.r, margin, rows)
+        gain, work = math.inf, 0.0
+        while gain > LESS * last and work < OFTEN:
+            kernels.shuffle(rows, count, state)
+            work += count / len(rows)
+            count, gain, margin = ascent.epoch(rows, count, margin)
+            last, least = last or gain, max(least, LEAST * gain)
+            if count == 0:
+                break
+        last = gain
+
+
+def _renewing(problem: Problem) -> tuple[int, bool, float]:
+    """What kernels renew slopes by: see `_kernels.dual`."""
+    kind = problem.loss.kind
+    return kind.place("best"), not kind.strict, problem.loss.numbers[0]
+
+
+def _reach(problem: Problem) -> float:
+    """How far the intercept may have to go."""
+    y = problem.rows.y
+    return 1.0 if problem.loss.kind.classes else float(np.abs(y - np.median(y)).mean())
+
+
+def _stored(matrix: Matrix) -> tuple[Array, Array, Array]:
+    return matrix.X.data, matrix.X.indices, matrix.X.indptr

@@ -1,0 +1,66 @@
+"""Problems without a penalty whose loss falls for ever along a direction, so that there is no minimum.
+
+A logistic loss has none exactly if a direction d separates the classes: y_i (x_i·d) ≥ 0 for all rows, and > 0 for some.
+That of counts has none exactly if one leads rows whose count is 0 to ever lower rates, and leaves all others where they
+are: x_i·d ≤ 0 where y_i = 0, and < 0 for some, but x_i·d = 0 where y_i > 0. It is the loss that says which rows are to
+fall and which to stay (`Recession`). Squares, and losses that are straight far out, have a minimum always. Newton's
+steps soon point along such a direction, or have gone along it.
+
+Reference: Albert and Anderson (1984), "On the existence of maximum likelihood estimates in logistic regression models";
+Santos Silva and Tenreyro (2010), "On the existence of the maximum likelihood estimates in Poisson regression".
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from descend.linear.problems.matrix import Array
+from descend.linear.problems.problem import Objective
+from descend.linear.solvers.convergence import Solution
+from descend.stopping import Reason
+
+ROUNDING = 1e-9  # of the greatest margin: nearer to 0 than this, a row is on the border
+SHARE = 1e-3  # of the greatest coefficient of a direction, in units of spread: less is not told
+FIRST = 3  # iteration, before which steps need not point where they will
+
+
+class Recession:
+    """Looks for a direction of endless descent along the way that a solver takes."""
+
+    def __init__(self, problem: Objective) -> None:
+        self.problem, self.calls = problem, 0
+        self.columns = np.zeros(0, int)
+        self.last: Array | None = None
+        # A penalty holds what would go on for ever.
+        self.recession = problem.loss.kind.recession
+        self.looks = bool(self.recession and problem.in_memory and not (problem.l2.any() or problem.l1.any()))
+
+    def evidence(self, u: Array) -> str:
+        """Why there is no minimum, if the way to `u` shows it; otherwise nothing."""
+        if self.recession is None or not self.looks:
+            return ""
+        self.calls += 1
+        last, self.last = self.last, u.copy()
+        if self.calls < FIRST:
+            return ""
+        for direction in (u, u if last is None else u - last):
+            margins, still = self.problem.falls(direction)
+            greatest = margins.max(initial=0.0)
+            if greatest > 0 and margins.min() >= -ROUNDING * greatest and still <= ROUNDING * greatest:
+                self.columns = self._columns(direction)
+                border = int(np.count_nonzero(margins <= ROUNDING * greatest))
+                return self.recession.told(len(margins), border)
+        return ""
+
+    def _columns(self, direction: Array) -> Array:
+        """Those of the matrix that the direction is mostly made of, the greatest shares first."""
+        width = self.problem.matrix.shape[1]
+        shares = np.abs(direction[: width * self.problem.outputs].reshape(width, -1)).max(axis=1)
+        order = np.argsort(-shares, kind="stable")
+        return order[shares[order] > SHARE * shares.max(initial=0.0)]
+
+    def judged(self, solution: Solution, evidence: str) -> Solution:
+        """The solution, with the true reason of its end."""
+        if not evidence:
+            return solution
+        return replace(solution, reason=Reason("unbounded", evidence, solution.reason.step), separating=self.columns)

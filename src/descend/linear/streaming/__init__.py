@@ -1,0 +1,1 @@
+"""Learning from rows that are seen once, and from files that are larger than memory."""

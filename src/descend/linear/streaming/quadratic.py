@@ -1,0 +1,156 @@
+"""What has been seen as a quadratic function, to which each block of rows is added by Newton's method.
+
+    u ← argmin Q(u) + Σ ℓ(xu, y) + Σ l1 |u|,  Q ← Q + the losses' second-order expansion at u
+
+Where the loss is smooth, a step that promised little is the last: what it leaves over remains in Q's gradient.
+
+Reference: Ollivier (2018), "Online natural gradient as a Kalman filter".
+"""
+
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from scipy.linalg.blas import dsymv
+
+from descend.linear._losses import Loss
+from descend.linear.problems.matrix import Array, Matrix, Rows
+from descend.linear.problems.scalar import Point
+from descend.linear.solvers.coordinate import minimised, rise
+from descend.linear.solvers.newton import newton
+
+STEPS = 30  # of Newton's method, at most, for a block
+HALVINGS = 30  # of a step, at most
+DAMPING = 1e-4  # of the greatest curvature that a smoothed loss can have
+NEAR = 1e-9  # of the value: a decrease after which there are no more steps
+CLOSE = 1e-2  # the same of losses for which the next is about its square
+
+
+class Quadratic:
+    """What has been seen: the quadratic function's gradient and Hessian (its lower triangle), in part by penalties."""
+
+    def __init__(self, size: int, intercept: bool, centred: bool) -> None:
+        self.intercept, self.centred, self.l2 = intercept, centred, 0.0
+        self.hessian, self.gradient = np.zeros((size, size)), np.zeros(size)
+        self.room = np.empty_like(self.hessian)  # for those of steps
+
+    def grow(self, size: int) -> None:
+        """Make room for columns of which nothing was seen; the intercept remains the last."""
+        grown, old = Quadratic(size, self.intercept, self.centred), self.gradient.size - 1
+        grown.hessian[:old, :old], grown.gradient[:old] = self.hessian[:-1, :-1], self.gradient[:-1]
+        grown.hessian[-1, :old], grown.hessian[-1, -1] = self.hessian[-1, :-1], self.hessian[-1, -1]
+        grown.gradient[-1] = self.gradient[-1]
+        grown.hessian.flat[old * (size + 1) : -1 : size + 1] = self.l2
+        self.hessian, self.gradient, self.room = grown.hessian, grown.gradient, grown.room
+
+    def learn(self, loss: Loss, u: Array, X: Any, rows: Rows, l2: float, l1: float, tilt: float) -> Array:
+        """The minimum with these rows added."""
+        block = _Block(self, loss, u, Matrix(X), rows, l2 - self.l2, tilt)
+        value, near = np.inf, 1.0 if loss.kind.quadratic else CLOSE if loss.kind.strict else NEAR
+        for point in islice(_descent(block, u, l1), STEPS):
+            u = point.u
+            if value - point.value <= near * abs(point.value):
+                break
+            value = point.value
+        self.gradient, self.l2 = block.gradient_at(u), l2
+        block.add_curvature(self.hessian)
+        return u
+
+    def weigh(self, factor: float) -> None:
+        """Count all that has been seen by this factor."""
+        self.hessian, self.gradient, self.l2 = factor * self.hessian, factor * self.gradient, factor * self.l2
+
+
+class _Block:
+    """A block of rows beside what was seen before, for Newton's method; `l2`, `tilt`: what is added of them."""
+
+    def __init__(self, before: Quadratic, loss: Loss, u: Array, matrix: Matrix, rows: Rows, l2: float,
+                 tilt: float) -> None:
+        self.before, self.loss, self.start, self.matrix, self.rows = before, loss, u, matrix, rows
+        self.size, self.shift = len(u), loss.off_centre if before.centred else 0.0
+        self.l2 = np.append(np.full(self.size - 1, l2), 0.0)
+        self.tilt = np.append(np.zeros(self.size - 1), tilt)
+        self._scores = np.zeros(matrix.shape[0])
+        self.ridge = self._ridge() if loss.kind.corners else np.zeros(self.size)
+
+    def scores(self) -> Array:
+        return self._scores
+
+    def evaluate(self, u: Array, z: Array, bounded: bool = False) -> Point:  # for the rows before there is no bound
+        sums = self.matrix.sweep(u[:-1], float(u[-1]) + self.shift, self.loss, self.rows, z, foresee=False)
+        away = u - self.start
+        pull = dsymv(1.0, self.before.hessian.T, away)
+        value = away @ (self.before.gradient + 0.5 * pull) + u @ (0.5 * self.l2 * u + self.tilt)
+        gradient = self.before.gradient + pull + self.l2 * u + self.tilt + np.append(sums.g, sums.g_b)
+        gradient[-1] *= self.before.intercept
+        self._last = Point(u, sums.value + float(value), gradient, -np.inf)
+        return self._last
+
+    def gradient_at(self, u: Array) -> Array:
+        """Where the scores are those of u; mostly they are."""
+        return (self._last if self._last.u is u else self.evaluate(u, self._scores)).gradient
+
+    def _ridge(self) -> Array:
+        """A little of the greatest curvature there can be: rows far from a corner have none."""
+        share = self.rows.s / (self.rows.s.sum() * (1 if self.rows.s.size > 1 else self.matrix.shape[0]))
+        weight = float(self.rows.s[0] / share[0]) if share[0] > 0 else float(self.rows.s.sum())
+        mean, variance, _ = self.matrix.moments(share)
+        return DAMPING * weight / self.loss.mu * np.append(mean**2 + variance, 1.0)
+
+    def hessian(self, z: Array) -> Array:
+        """For a step."""
+        out = self.before.room
+        np.copyto(out, self.before.hessian)
+        self.add_curvature(out)
+        if not self.before.intercept:
+            out[-1, -1] = 1.0
+        if self.ridge.any():
+            out.flat[:: self.size + 1] += self.ridge
+        return out
+
+    def triangle(self, z: Array, V: Array) -> None:
+        """The rows that were seen before are gone."""
+
+    def add_curvature(self, out: Array) -> None:
+        """Add the second derivative of what is new, at the last scores, to a lower triangle."""
+        self.matrix.add_hessian(self.loss, self.rows, self._scores, out)
+        if not self.before.intercept:
+            out[-1] = 0.0
+        out.flat[: -1 : self.size + 1] += self.l2[:-1]
+
+
+def _descent(block: _Block, u: Array, l1: float) -> Any:
+    """Points of Newton's method, or with an l1 penalty of the proximal one; the value is with the penalty."""
+    if not l1:
+        yield from newton(block, u)
+        return
+    threshold = np.append(np.full(block.size - 1, l1), 0.0)
+    z = block.scores()
+    point = block.evaluate(u, z)
+    while True:
+        penalised = point.value + threshold @ np.abs(point.u)
+        yield point._replace(value=penalised)
+        move = _model_minimum(block.hessian(z), point.gradient, point.u, threshold) - point.u
+        promised = rise(point, move, threshold)
+        for halving in range(HALVINGS):
+            trial = block.evaluate(point.u + move / 2**halving, z)
+            value = trial.value + threshold @ np.abs(trial.u)
+            if value <= penalised + 1e-4 * promised / 2**halving + 1e-14 * abs(penalised):
+                break
+        else:
+            return
+        point = trial
+
+
+def _model_minimum(hessian: Array, gradient: Array, u: Array, threshold: Array) -> Array:
+    """The minimum of a quadratic model with an l1 penalty, in units in which its diagonal is one, intercept first."""
+    order = np.roll(np.arange(u.size), 1)
+    hessian = np.tril(hessian) + np.tril(hessian, -1).T
+    diagonal = np.diag(hessian)[order]
+    unit = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    scaled = hessian[np.ix_(order, order)] * unit * unit[:, None]
+    v = u.copy()
+    v[order] = unit * minimised(scaled, gradient[order] * unit, u[order] / unit, threshold[order] * unit, 0.0)
+    return v
+
+
