@@ -13,7 +13,7 @@ from descend._files import write_atomically
 from descend.cli._closing import in_a_grid, say_what_next
 from descend.cli._console import Console, write
 from descend.observers import Observer
-from descend.observers.progress import Board, ProgressBar
+from descend.observers.progress import LiveLines, ProgressBar
 from descend.tasks.common.folder import RunFolder, find_folder
 from descend.tasks.common.reading import Table
 from descend.tasks.common.settings import Settings
@@ -32,7 +32,7 @@ def fit_table(
     prepared = prepare(source, settings)
     folder.begin()
 
-    board = Board(console)
+    board = LiveLines(console)
 
     def looks_on(architecture: str) -> Sequence[Observer]:
         return () if console.quiet else (ProgressBar(f"{architecture:>6}", console, board=board),)
