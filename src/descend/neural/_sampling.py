@@ -106,7 +106,7 @@ def decode_step(network: GPT, seen: Cache, token: Array) -> Cache:
     return Cache(window, place + 1, keys, values, network.scores(hidden)[:, 0, 0])
 
 
-def sample_token(scores: Array, key: jax.Array, temperature: Array | float, top_k: Array | None) -> Array:
+def sample_token(scores: Array, key: jax.Array, temperature: Array | float, top_k: Array | int | None) -> Array:
     """A token, with the probability that its score gives it best the `top_k`; at temperature 0, the best."""
     # Those that are as good as the last of the best are kept, too: which of them to leave out, nothing says.
     if top_k is not None:

@@ -3,8 +3,8 @@
 import gzip
 import math
 import zlib
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -93,13 +93,13 @@ def is_idx(path: str | Path) -> bool:
     return True
 
 
-def _opened(path: Path) -> BinaryIO | gzip.GzipFile:
+def _opened(path: Path) -> BufferedReader | gzip.GzipFile:
     with path.open("rb") as file:
         is_gzip = file.read(2) == GZIP
     return gzip.open(path) if is_gzip else path.open("rb")
 
 
-def _header(file: BinaryIO | gzip.GzipFile, path: Path) -> tuple[np.dtype, tuple[int, ...]]:
+def _header(file: BufferedReader | gzip.GzipFile, path: Path) -> tuple[np.dtype, tuple[int, ...]]:
     start = file.read(4)
     if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or not 1 <= start[3] <= MAX_AXES:
         raise InputError(f"{path} is no IDX file: it does not begin as one")

@@ -60,7 +60,7 @@ class ConvClassifier(NeuralClassifier):
         model: str = "residual",
         *,
         width: int = 32,
-        shift: int | str = "auto",
+        shift: float | str = "auto",
         flip: bool = False,
         dropout: float = 0.0,
         optimizer: Any = "auto",
