@@ -16,8 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import descend
+from descend.optimizers import ClipByNorm, WeightDecay
 
-# As many as nanoGPT has for a CPU, but for the heads all of them are arguments of `train`.
+# What nanoGPT has for a CPU. All but the heads are arguments of `train`.
 LAYERS, HEADS, WIDTH, CONTEXT = 4, 4, 128, 64
 
 
@@ -28,13 +29,19 @@ def first_weights(letters, layers, width, context, rng):
     # depth.
     small = 0.02 / np.sqrt(2 * layers)
     layer = lambda: {
-        "norm_1": np.ones(width, np.float32), "qkv": draw(width, 3 * width), "out": draw(width, width, spread=small),
-        "norm_2": np.ones(width, np.float32), "up": draw(width, 4 * width), "down": draw(4 * width, width, spread=small),
-    }  # fmt: skip
+        "norm_1": np.ones(width, np.float32),
+        "qkv": draw(width, 3 * width),
+        "out": draw(width, width, spread=small),
+        "norm_2": np.ones(width, np.float32),
+        "up": draw(width, 4 * width),
+        "down": draw(4 * width, width, spread=small),
+    }
     return {
-        "letters": draw(letters, width), "places": draw(context, width), "layers": [layer() for _ in range(layers)],
+        "letters": draw(letters, width),
+        "places": draw(context, width),
+        "layers": [layer() for _ in range(layers)],
         "norm": np.ones(width, np.float32),
-    }  # fmt: skip
+    }
 
 
 def norm(x, scale):
@@ -75,8 +82,8 @@ def loss(params, windows):
 def written(params, window, keys):
     """A letter for each key, drawn one after the other, after a full window of the text.
 
-    Each costs a pass over the whole window. To keep the keys and values of what was read costs one over a single letter:
-    `descend.neural.LanguageModel` does, in a file longer than this one.
+    Each costs a pass over the whole window. If the keys and values of what was read are kept, it is one over a single
+    letter: `descend.neural.LanguageModel` does so, in files longer than this one.
     """
     def write(window, key):
         letter = jax.random.categorical(key, gpt(params, window[None])[0, -1])
@@ -85,8 +92,10 @@ def written(params, window, keys):
     return jax.lax.scan(write, window, keys)[1]
 
 
-def train(text, file="gpt.safetensors", steps=2000, every=250, layers=LAYERS, width=WIDTH, context=CONTEXT, batch_size=12):
-    """Train, and tell after each `every` steps: the run, the loss of the last batch, that on held-out text, a sample."""
+def train(
+    text, file="gpt.safetensors", steps=2000, every=250, layers=LAYERS, width=WIDTH, context=CONTEXT, batch_size=12
+):
+    """Train, and give after each `every` steps: the run, the last batch's loss, that on held-out text, a sample."""
     letters, numbers = np.unique(list(text), return_inverse=True)
     # Windows side by side, each with the letter after its last. They are cut at the same places in each epoch; nanoGPT
     # cuts them anywhere, which is worth it for a short text that is seen many times.
@@ -101,8 +110,8 @@ def train(text, file="gpt.safetensors", steps=2000, every=250, layers=LAYERS, wi
         rate = descend.schedules.Cosine(2e-3, steps=steps, final=2e-4, warmup=0.05)
         # One bad batch must not make a long step. Decay pulls matrices alone: scales of norms and vectors are no
         # capacity.
-        decayed = descend.optimizers.WeightDecay(descend.Adam(rate, beta2=0.99), 0.1, ("*/qkv", "*/out", "*/up", "*/down"))
-        rule = descend.optimizers.ClipByNorm(decayed, 1.0)
+        matrices = ("*/qkv", "*/out", "*/up", "*/down")
+        rule = ClipByNorm(WeightDecay(descend.Adam(rate, beta2=0.99), 0.1, matrices), 1.0)
         start = first_weights(len(letters), layers, width, context, np.random.default_rng(0))
         run = descend.begin(loss, start, learnt, optimizer=rule, batch_size=batch_size)
     while run.step < steps:
@@ -124,4 +133,5 @@ def manual():
 if __name__ == "__main__":
     begin, text = time.perf_counter(), Path(sys.argv[1]).read_text() if sys.argv[1:] else manual()
     for run, now, judged, sample in train(text):
-        print(f"step {run.step}  loss {now:.3f}  held out {judged:.3f}  {time.perf_counter() - begin:.0f} s\n{sample}\n")
+        print(f"step {run.step}  loss {now:.3f}  held out {judged:.3f}  {time.perf_counter() - begin:.0f} s")
+        print(sample, end="\n\n")

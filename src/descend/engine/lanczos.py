@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-NUMBERS = 2**25  # of the vectors that are held, at the most
+# Of the vectors that are held, at the most.
+MAX_NUMBERS = 2**25
+# The largest number of a product whose square can still be summed.
+MAX_PRODUCT = 1e140
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Krylov:
 
 
 def lanczos(product: Callable[[np.ndarray], np.ndarray], start: np.ndarray, most: int, epsilon: float) -> Krylov | None:
-    """Up to so many products, from a vector that is not 0; `None` if one of them is not finite.
+    """Up to so many products, from a vector that is not 0; `None` if one of them is not finite, or overflows.
 
     `epsilon`: the products' rounding error. Each new vector is made orthogonal to all before it: without that, rounding
     lets eigenvalues that were found be found again, as if there were several.
@@ -51,7 +54,7 @@ def lanczos(product: Callable[[np.ndarray], np.ndarray], start: np.ndarray, most
     References: Lanczos, "An iteration method for the solution of the eigenvalue problem", 1950; Parlett, "The symmetric
     eigenvalue problem", 1980, chapter 13.
     """
-    most = max(2, min(most, len(start), NUMBERS // len(start)))
+    most = max(2, min(most, len(start), MAX_NUMBERS // len(start)))
     basis = np.empty((most, len(start)))
     diagonal: list[float] = []
     beside: list[float] = []
@@ -59,11 +62,10 @@ def lanczos(product: Callable[[np.ndarray], np.ndarray], start: np.ndarray, most
     while len(diagonal) < most:
         k = len(diagonal)
         basis[k] = following
-        w = product(following)
-        if not np.isfinite(w).all():
+        w, known = product(following), basis[: k + 1]
+        if not np.abs(w).max() < MAX_PRODUCT:
             return None
         diagonal.append(float(following @ w))
-        known = basis[: k + 1]
         for _ in range(2):  # as once leaves what rounding has left
             w = w - known.T @ (known @ w)
         beside.append(float(np.linalg.norm(w)))
@@ -73,7 +75,5 @@ def lanczos(product: Callable[[np.ndarray], np.ndarray], start: np.ndarray, most
         following = w / beside[-1]
     k = len(diagonal)
     small = np.diag(diagonal) + np.diag(beside[: k - 1], 1) + np.diag(beside[: k - 1], -1)
-    if not np.isfinite(small).all():
-        return None
     values, within = np.linalg.eigh(small)
     return Krylov(basis[:k], values, within, beside[-1])

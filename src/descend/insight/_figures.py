@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from descend._figures import CHECKED, COLOUR
 
 if TYPE_CHECKING:
+    from descend.insight.edge import Edge
     from descend.insight.spectrum import Spectrum
 
 BAND = "rgba(76, 120, 168, 0.25)"
@@ -30,6 +31,20 @@ def density(spectrum: "Spectrum") -> go.Figure:
     figure.update_yaxes(type="log", title="density of eigenvalues", exponentformat="power", dtick=1)
     figure.update_xaxes(title="curvature")
     return laid_out(figure, "Spectrum of the Hessian")
+
+
+def edge_of_stability(edge: "Edge") -> go.Figure:
+    """Rate × sharpness at each snapshot, and the rule's limit."""
+    figure = go.Figure()
+    errors = {"array": edge.rates * edge.residual, "visible": True}
+    figure.add_scatter(x=edge.steps, y=edge.product, error_y=errors, mode="lines+markers", line={"color": COLOUR},
+                       name="learning rate × sharpness")
+    if edge.limit is not None:
+        line = {"color": CHECKED, "dash": "dash"}
+        figure.add_hline(y=edge.limit, line=line, annotation_text=f"limit {edge.limit:.4g}")
+    figure.update_xaxes(title="step")
+    figure.update_yaxes(title="learning rate × " + ("preconditioned " if edge.preconditioned else "") + "sharpness")
+    return laid_out(figure, "Edge of stability")
 
 
 def band(figure: go.Figure, x: Any, low: Any, high: Any) -> None:

@@ -30,6 +30,16 @@ def run_of(given: Run | Result) -> Run:
     return run
 
 
+def along(result: Result) -> dict[int, Run]:
+    """The runs that a result has kept on its way, by their step, and the last.
+
+    **Raises** `InputError` if none were kept.
+    """
+    if not result.snapshots:
+        raise InputError("there are no snapshots to look along: give minimize snapshots=True, or look at result.run")
+    return dict(sorted({**result.snapshots, result.run.step: result.run}.items()))
+
+
 def whole(name: str, value: Any, least: int) -> int:
     """A whole number of at least so many.
 

@@ -146,7 +146,7 @@ def spectrum(
     scale = roots(run) if preconditioned else None
     looks = over_batches(run, data, batches, rng)
     around = next(looks)
-    found = [krylov(one, products, rng, scale) for one in chain([around], looks)]
+    found = [_finite(krylov(one, products, rng, scale), run) for one in chain([around], looks)]
     values, weights = tuple(one.values for one in found), tuple(one.weights for one in found)
     size = int(around.free.sum())
     traces = np.array([size * float(one.values @ one.weights) for one in found])
@@ -157,7 +157,7 @@ def spectrum(
         ends = np.array([one.values[i] for one in found])
         chosen, others = (slice(1), ends[1:]) if of_all else (slice(None), ends)
         spread = 0.0 if not has_data else float(np.std(others, ddof=1)) if len(others) > 1 else math.nan
-        residual = max(_residual(one, i, around.epsilon) for one in found[chosen])
+        residual = max(residual_of(one, i, around.epsilon) for one in found[chosen])
         return Eigenvalue(float(ends[chosen].mean()), residual, spread, _direction(found[0], i, around, scale))
 
     return Spectrum(
@@ -174,8 +174,9 @@ def spectrum(
     )
 
 
-def krylov(around: Around, products: int, rng: np.random.Generator, scale: np.ndarray | None = None) -> Krylov:
-    """What products from a random direction of ±1 tell of `S H S`, S the scale of each parameter.
+def krylov(around: Around, products: int, rng: np.random.Generator, scale: np.ndarray | None) -> Krylov | None:
+    """What products from a random direction of ±1 tell of `S H S`, S the scale of each parameter; `None` where they are
+    not finite.
 
     **Raises** `InputError` for a loss whose Hessian cannot be had there.
     """
@@ -183,15 +184,18 @@ def krylov(around: Around, products: int, rng: np.random.Generator, scale: np.nd
         raise InputError("the rule can move no parameter from here, so there is no curvature to tell")
     here, s = around.here, 1.0 if scale is None else scale
     start = around.free * rng.choice([-1.0, 1.0], len(here))
-    found = lanczos(lambda v: s * differentiated(around, here, s * v)[2], start, products, around.epsilon)
+    return lanczos(lambda v: s * differentiated(around, here, s * v)[2], start, products, around.epsilon)
+
+
+def _finite(found: Krylov | None, run: Run) -> Krylov:
     if found is None:
-        raise InputError(f"the loss's second derivatives are not finite after {around.run.step} steps: look at a run "
-                         "before that, such as a snapshot")
+        raise InputError(f"the loss's second derivatives are not finite after {run.step} steps: look at a run before "
+                         "that, such as a snapshot")
     return found
 
 
-def _residual(found: Krylov, i: int, epsilon: float) -> float:
-    """How far from a Ritz value an eigenvalue may be; products are no better than their rounding."""
+def residual_of(found: Krylov, i: int, epsilon: float) -> float:
+    """How far from the i-th Ritz value an eigenvalue may be; products are no better than their rounding."""
     return float(found.residuals[i] + 4 * epsilon * np.abs(found.values).max())
 
 

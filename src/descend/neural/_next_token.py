@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from descend._numbers import mix, ramp, real, smooth
 from descend.engine.run import Run, advance
 from descend.neural._gpt import GPT, token_losses
 from descend.neural._half_precision import in_half
@@ -18,7 +19,6 @@ from descend.neural.corpus import validation_windows
 from descend.optimizers import Adam, Optimizer
 from descend.optimizers.modifiers import ClipByNorm, WeightDecay
 from descend.schedules import Rate, Schedule, setting
-from descend.schedules._numbers import mix, ramp, real, smooth
 
 # At the most, between which a validation's windows are spread. Losses of tokens spread by some 2 nats, so that the mean
 # of so many is known to about .01.

@@ -39,7 +39,7 @@ from descend.observers import Observer, Progress
 from descend.stopping import Plateau
 from descend.training import Trainer
 
-FILE, KIND, VERSION = "model.safetensors", "language model", 1
+MODEL_FILE, KIND, MODEL_VERSION = "model.safetensors", "language model", 1
 # Keys, values, and which token looks at which: a file that asks for more is refused before any memory is.
 MAX_CACHE_NUMBERS = 2**27
 # Where nobody gives a budget.
@@ -237,9 +237,9 @@ class LanguageModel(BaseEstimator):
     def save(self, folder: str | Path) -> None:
         """Write the model to a folder: weights, shape and tokenizer, as numbers and JSON."""
         check_is_fitted(self)
-        facts = {"kind": KIND, "version": VERSION, "shape": asdict(self.network_.shape),
+        facts = {"kind": KIND, "version": MODEL_VERSION, "shape": asdict(self.network_.shape),
                  "tokenizer": self.tokenizer_.facts()}
-        write_arrays(Path(folder) / FILE, tree_to_arrays(split(self.network_)[0], "network"), facts)
+        write_arrays(Path(folder) / MODEL_FILE, tree_to_arrays(split(self.network_)[0], "network"), facts)
 
     @classmethod
     def load(cls, folder: str | Path) -> "LanguageModel":
@@ -247,7 +247,7 @@ class LanguageModel(BaseEstimator):
 
         **Raises** `InputError` if there is none, `CheckpointError` if it is damaged.
         """
-        file = Path(folder) / FILE
+        file = Path(folder) / MODEL_FILE
         if not file.parent.is_dir():
             raise InputError(f"there is no folder {folder}: give the folder that `descend lm` wrote")
         if not file.exists():
@@ -256,7 +256,7 @@ class LanguageModel(BaseEstimator):
         arrays, facts = read_arrays(file)
         if facts.get("kind") != KIND:
             raise InputError(f"{folder} has a model, but no language model: give a folder that `descend lm` wrote")
-        if facts.get("version") != VERSION:
+        if facts.get("version") != MODEL_VERSION:
             raise CheckpointError(f"{file} was written by another version of descend: train again with `descend lm`")
         shape, tokenizer = _shape_in(facts, arrays, str(file)), from_facts(facts.get("tokenizer"), str(file))
         if tokenizer.size > shape.vocabulary:

@@ -20,7 +20,7 @@ from descend.rl._moments import Moments
 from descend.rl._network import ActorCritic, Network
 from descend.rl._result import Result
 from descend.rl._skipped_updates import SkipUpdate
-from descend.rl._tuned import BUDGETS, DEFAULT_STEPS
+from descend.rl._tuned import BUDGETS, DEFAULT_BUDGET
 from descend.rl.backends import EnvironmentBackend, EnvironmentLike, JaxBackend, backend_for
 from descend.rl.evaluation import MAX_REWARD, Episodes
 from descend.rl.policy import Policy, refuse_images
@@ -77,7 +77,7 @@ class Training:
             epochs=chosen.passes.epochs, minibatches=chosen.passes.minibatches,
             normalize_observations=chosen.normalize_observations, normalize_rewards=chosen.normalize_rewards,
         )  # fmt: skip
-        budget = BUDGETS.get(self.backend.name, DEFAULT_STEPS) if steps is None else steps
+        budget = BUDGETS.get(self.backend.name, DEFAULT_BUDGET) if steps is None else steps
         often = math.ceil(budget / EVALUATIONS_PER_TRAINING) if evaluate_every is None else evaluate_every
         # The engine counts updates of the network, and people steps in the environment; rollouts are not divided.
         updates = lambda steps: math.ceil(steps / rollouts.size) * rollouts.draws

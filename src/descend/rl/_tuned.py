@@ -3,7 +3,7 @@
 from typing import Any
 
 # Steps in an environment that neither a caller nor the table below says more of.
-DEFAULT_STEPS = 1_000_000
+DEFAULT_BUDGET = 1_000_000
 
 BUDGETS = {
     "CartPole-v1": 300_000,

@@ -58,7 +58,7 @@ def traced(rule: Rule, g: Tensor, p: Tensor, slots: Sequence[Tensor], shared: Se
     def stepped(arrays: list[Tensor], scalars: list[Tensor]) -> list[Tensor]:
         g, p, *slots = arrays
         t, lr, *others = scalars
-        u, new = rule.leaf(g, p, tuple(slots), t, lr, **dict(zip(shared, others, strict=True)))
+        u, new = rule.update_parameter(g, p, tuple(slots), t, lr, **dict(zip(shared, others, strict=True)))
         return [p + u, *new]
 
     arrays = [g.detach(), p.detach(), *slots]
@@ -156,7 +156,7 @@ def kernel(program: Program, dtypes: Sequence[torch.dtype], device: torch.device
     return getattr(compiled, "current_callable", compiled)
 
 
-class Prepared(NamedTuple):
+class PreparedParameter(NamedTuple):
     """A parameter and its slots as flat arrays, with the kernel for them; without one, if it is to be run eagerly."""
 
     p: Tensor
@@ -184,14 +184,14 @@ class Kernels:
         # By shapes and dtypes. Arrays of several shapes may have one program, and programs of several dtypes kernels.
         self._programs: dict[Any, Program | None] = {}
         self._kernels: dict[Any, Kernel] = {}
-        self._ready: dict[int, Prepared] = {}
+        self._ready: dict[int, PreparedParameter] = {}
 
     @property
     def used(self) -> bool:
         """Whether any parameter is stepped by a kernel."""
         return bool(self._kernels)
 
-    def ready(self, g: Tensor, p: Tensor, slots: Sequence[Any], shared: Sequence[str]) -> Prepared | None:
+    def ready(self, g: Tensor, p: Tensor, slots: Sequence[Any], shared: Sequence[str]) -> PreparedParameter | None:
         """What steps this parameter; `None` if that is left to the rule as it is written."""
         if type(g) is not Tensor:
             return None
@@ -213,8 +213,8 @@ class Kernels:
                 return None
         return kept if kept.kernel is not None and g.dtype is p.dtype else None
 
-    def _made(self, g: Tensor, p: Tensor, slots: Sequence[Any], shared: Sequence[str]) -> Prepared:
-        eager = Prepared(p, p.data_ptr(), (), p.is_contiguous())
+    def _made(self, g: Tensor, p: Tensor, slots: Sequence[Any], shared: Sequence[str]) -> PreparedParameter:
+        eager = PreparedParameter(p, p.data_ptr(), (), p.is_contiguous())
         if type(p) not in (Tensor, Parameter) or not _is_dense(p):
             return eager
         if not all(type(x) is Tensor and x.shape == p.shape and x.stride() == p.stride() for x in slots):

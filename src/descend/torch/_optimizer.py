@@ -11,8 +11,7 @@ from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
 from descend.errors import InputError
-from descend.optimizers import Optimizer
-from descend.optimizers._optimizer import MissingExtraError
+from descend.optimizers import MissingExtraError, Optimizer
 from descend.torch._closures import Closure, evaluated, extra_of
 from descend.torch._loading import Current, load
 from descend.torch._refusals import refuse_foreign, refuse_settings, why_fixed, without_loss

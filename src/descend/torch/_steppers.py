@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from descend._arrays import as_scalar
+from descend._checks import refuse_unmovable
 from descend.optimizers import Optimizer, Rule, RuleState
-from descend.optimizers._checks import refuse_unmovable
 from descend.schedules import Rate
-from descend.torch._kernels import Kernels, Prepared
+from descend.torch._kernels import Kernels, PreparedParameter
 from descend.torch._named import ByName, Layout, owned
 from descend.torch._rates import Rates
 
@@ -63,7 +63,7 @@ def stepper(rule: Optimizer) -> Stepper:
     """What steps a group by this rule."""
     # A rule that has its own way with whole trees may look at all arrays together, and is given them so.
     if isinstance(rule, Rule) and all(
-        getattr(type(rule), name) is getattr(Rule, name) for name in ("init", "update", "step_leaves")
+        getattr(type(rule), name) is getattr(Rule, name) for name in ("init", "update", "update_parameters")
     ):
         return PerParameter(rule)
     return WholeTree(rule)
@@ -83,18 +83,18 @@ class PerParameter(Stepper):
     def step(self, group: Group, state: State, names: Callable[[], Names], moving: Moving, extra: Own) -> None:
         # 1. What each parameter remembers; one that has a gradient for the first time begins here.
         rule, t, lr = self.rule, group["steps"] + 1, group["lr"]
-        taken = rule.taken(extra)
+        taken = rule.extra_scalars(extra)
         self._begin(names, moving)
         slot_names = rule.slots
         # A list in the tuple, as a generator would be slower: for small arrays this loop is what a step costs.
         slots = [tuple([own[slot] for slot in slot_names]) for own in moving.owns]
         # 2. What arrays must know of each other, where a rule asks for that.
         shared = group["shared"]
-        if t == 1 or taken or type(rule).across is not Rule.across:
+        if t == 1 or taken or type(rule).reduce is not Rule.reduce:
             xs = [p.detach() for p in moving.params]
             before = rule.shared_start(xs) if t == 1 else shared
             leaves: Any = list(zip(moving.grads, xs, slots, strict=True))
-            shared = rule.across(leaves, before | taken, torch.tensor(t, dtype=torch.int32), lr)
+            shared = rule.reduce(leaves, before | taken, torch.tensor(t, dtype=torch.int32), lr)
         group["steps"], group["shared"] = t, shared
         # 3. The arrays, each with its own count of steps.
         numbers, shared_names, changed = Numbers(lr, shared), tuple(shared), []
@@ -106,7 +106,7 @@ class PerParameter(Stepper):
                 changed.append(p)
                 continue
             count, rate, by_name = numbers.plain(n, g)
-            update, new = rule.leaf(g, p.detach(), kept, count, rate, **by_name)
+            update, new = rule.update_parameter(g, p.detach(), kept, count, rate, **by_name)
             own.update(zip(slot_names, owned(new, (p, g)), strict=True))
             p.add_(update)
         # As what PyTorch changes in place does by itself: autograd refuses to go back through what has changed since.
@@ -170,7 +170,7 @@ class WholeTree(Stepper):
 
     def read_rate(self, group: Group, state: State, names: Names) -> float:
         kept, params = self.assembled(group, state, names)
-        return float(self.rule.readings(kept)["learning_rate"]) if params else super().read_rate(group, state, names)
+        return float(self.rule.metrics(kept)["learning_rate"]) if params else super().read_rate(group, state, names)
 
     def _begin(self, group: Group, state: State, names: Names, moving: Sequence[Tensor]) -> None:
         """Entries for parameters that are stepped for the first time; at the first step, for all that may be."""
@@ -208,7 +208,7 @@ class Numbers:
             self._plain[key] = as_scalar(t, like), as_scalar(self._lr, like), shared
         return self._plain[key]
 
-    def of(self, t: int, ready: Prepared, like: Tensor) -> Sequence[Tensor]:
+    def of(self, t: int, ready: PreparedParameter, like: Tensor) -> Sequence[Tensor]:
         """What the body of a program takes."""
         key = t, id(ready.program), like.dtype
         numbers = self._by_program.get(key)
