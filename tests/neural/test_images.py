@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from descend.neural._augmentation import Augment
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -20,7 +21,6 @@ from descend.neural._residual import (
     batch_norm,
     space_to_depth,
 )
-from descend.neural.augmentation import Augment, is_mirrorable
 from descend.schedules import Cosine
 
 RNG = np.random.default_rng(0)
@@ -283,13 +283,3 @@ def test_augmentation_moves_and_mirrors():
     assert kinds.tolist() == list(range(18))
     assert new.dtype == np.uint8
     assert (abs(times - 200) < 5 * np.sqrt(200)).all()  # five standard deviations
-
-
-def test_pictures_of_what_looks_the_same_in_a_mirror_are_told_from_digits():
-    digits = load_digits()
-    assert not is_mirrorable(digits.images, digits.target)
-    symmetric = digits.images + digits.images[:, :, ::-1]
-    assert is_mirrorable(symmetric, digits.target)
-    mostly = np.where(digits.target[:, None, None] < 3, digits.images, symmetric)
-    assert is_mirrorable(mostly[..., None].astype(np.uint8), digits.target)
-    assert not is_mirrorable(np.full((4, 5, 5), 7, np.uint8), np.array([0, 0, 1, 1]))

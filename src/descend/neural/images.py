@@ -12,10 +12,10 @@ from descend._scaling import centre_and_unit
 from descend._tree import Tree
 from descend.engine.trainer import Checkpoint
 from descend.errors import InputError
+from descend.neural._augmentation import Augment
 from descend.neural._estimator import NetworkInit, NeuralClassifier
 from descend.neural._lenet import LeNet
 from descend.neural._residual import Residual
-from descend.neural.augmentation import Augment
 from descend.observers import Observer
 
 MODELS = ("residual", "lenet")

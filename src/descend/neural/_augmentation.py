@@ -4,12 +4,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array
-
-# Of a class's mean picture with its mirror image, above which it counts as the same: of clothes it is .98, of digits
-# .76.
-MIRROR_CORRELATION = 0.9
 
 
 @dataclass(frozen=True)
@@ -41,12 +36,3 @@ class Augment:
         """Where along an axis each of an image's new pixels comes from."""
         moved = jax.random.randint(key, (count, 1), -self.shift, self.shift + 1)
         return jnp.clip(jnp.arange(length) + moved, 0, length - 1)
-
-
-def is_mirrorable(images: np.ndarray, classes: np.ndarray) -> bool:
-    """Whether the mean picture of most classes is nearly its own mirror image, as of clothes, and not of letters."""
-    means = (images[classes == chosen].mean(axis=0, dtype=np.float64) for chosen in np.unique(classes))
-    # Of a picture of one tone nothing can be said, and NaN is not alike.
-    with np.errstate(invalid="ignore"):
-        alike = [np.corrcoef(mean.ravel(), mean[:, ::-1].ravel())[0, 1] for mean in means]
-    return bool(np.median(alike) > MIRROR_CORRELATION)
