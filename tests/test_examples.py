@@ -2,6 +2,7 @@
 
 import re
 import runpy
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def test_a_gpt_learns_what_follows_and_goes_on_where_it_was_stopped(gpt, tmp_pat
     assert (first[0].step, last[0].step) == (60, 120)
     assert last[2] < 0.1 < first[2]
     assert len(last[3]) == 200
-    assert last[3].count("ab cd ") > 20
+    assert np.mean(["".join(pair) in "ab cd ab" for pair in pairwise(last[3])]) > 0.8  # by chance .24
     next(trained("stopped"))
     (again,) = trained("stopped")
     assert [again[0].step, *again[1:]] == [120, *last[1:]]

@@ -43,7 +43,7 @@ MODEL_FILE, KIND, MODEL_VERSION = "model.safetensors", "language model", 1
 # Keys, values, and which token looks at which: a file that asks for more is refused before any memory is.
 MAX_CACHE_NUMBERS = 2**27
 # Where nobody gives a budget.
-DEFAULT_STEPS = 5000
+STEPS_WITHOUT_BUDGET = 5000
 # A step of validation costs a third of one of training: this many times fewer tokens are judged.
 VALIDATION_SHARE = 20
 
@@ -314,14 +314,14 @@ class LanguageModel(BaseEstimator):
         limits += [math.ceil(round(self.epochs * source.steps_per_epoch, 6))] if self.epochs is not None else []
         seconds = self.seconds
         if limits or seconds is None:
-            return min(limits, default=DEFAULT_STEPS)
+            return min(limits, default=STEPS_WITHOUT_BUDGET)
         plan = self._plan
         if plan and plan.exists():
             with reading(f"{plan} is damaged, begin anew with another folder", CheckpointError):
                 return Facts(json.loads(plan.read_bytes()), str(plan)).whole("steps", 1)
         # Timed on the very descent that is to be made: the rate's length is a leaf, so that the program is the same
         # one.
-        run = minimize(**settings, optimizer=self._rule(size, DEFAULT_STEPS), steps=1).run
+        run = minimize(**settings, optimizer=self._rule(size, STEPS_WITHOUT_BUDGET), steps=1).run
         return planned_steps(run, lambda: begin + seconds - time.perf_counter())
 
     @property
