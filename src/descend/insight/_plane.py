@@ -1,0 +1,104 @@
+"""The loss on a line or a plane through parameters, point by point."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from descend._arrays import precision
+from descend._tree import Tree
+from descend.engine.curvature import Around
+from descend.engine.descent import Descent
+from descend.engine.loss import AuxiliaryState
+from descend.engine.many import on_threads
+from descend.insight._looks import size_of
+
+PART = 2**18  # bytes of a batch that are looked at together: what a network makes of them then stays in a cache
+BLOCK = 64  # points between two reports of progress
+NEAR = 1e-5  # of the loss, by which a mean of means may differ from the mean for rounding
+
+Told = Callable[[int, int], object]  # of so many points, so many are done
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The loss at `centre + Σ tᵢ axesᵢ`, on the batch that it is looked at around the centre."""
+
+    around: Around
+    axes: tuple[np.ndarray, ...]
+
+    def losses(self, at: np.ndarray, progress: Told | None = None) -> np.ndarray:
+        """The loss at each row of coordinates, on all cores; what is held does not grow with their number."""
+        found: list[float] = []
+        for begin in range(0, len(at), BLOCK):
+            found += on_threads(self._loss, list(at[begin : begin + BLOCK]), threads=os.cpu_count())
+            if progress is not None:
+                progress(len(found), len(at))
+        return np.array(found)
+
+    def _loss(self, at: np.ndarray) -> float:
+        return self._evaluated(at, *self._parts)
+
+    def _evaluated(self, at: np.ndarray, parts: Any, rest: Any) -> float:
+        numbers, axes = self._arrays
+        coordinates = [np.asarray(t, np.float64 if self._is_wide else np.float32) for t in at]
+        with precision(self.around.numbers):
+            descent, carried = self.around.run.descent.without_data, self.around.carried
+            return float(descent.run(_on_a_plane, numbers, axes, coordinates, parts, rest, carried))
+
+    @property
+    def _is_wide(self) -> bool:
+        return any(leaf.dtype == np.float64 for leaf in jax.tree.leaves(self.around.numbers))
+
+    @cached_property
+    def _arrays(self) -> tuple[Tree, list[Tree]]:
+        """The centre and the axes, where the loss is evaluated."""
+        with precision(self.around.numbers):
+            return self.around.numbers, [jax.device_put(self.around.tree(axis)) for axis in self.axes]
+
+    @cached_property
+    def _parts(self) -> tuple[Any, Any]:
+        """The batch as a stack of parts and what is left of it, if the loss is the mean of theirs, which is found out;
+        else as it is.
+
+        A loss that is a sum, or looks at all rows together, as normalisation of batches does, is none.
+        """
+        batch, whole = self.around.batch, (None, self.around.batch)
+        leaves = jax.tree.leaves(batch)
+        if not leaves or not all(np.ndim(leaf) and len(leaf) == size_of(batch) for leaf in leaves):
+            return whole
+        rows = size_of(batch)
+        size = min(rows, max(1, PART * rows // max(sum(leaf.nbytes for leaf in leaves), 1)))
+        if size > rows // 2:
+            return whole
+        many = rows // size
+        with precision(self.around.numbers):
+            stacked = lambda leaf: leaf[: many * size].reshape(many, size, *leaf.shape[1:])
+            parts = jax.tree.map(stacked, batch), jax.tree.map(lambda leaf: leaf[many * size :], batch)
+        parts = parts if rows % size else (parts[0], None)
+        corners = (np.zeros(len(self.axes)), np.ones(len(self.axes)))
+        apart = [abs(self._evaluated(at, *parts) / self._evaluated(at, *whole) - 1) for at in corners]
+        return parts if max(apart) < NEAR else whole
+
+
+def _on_a_plane(
+    descent: Descent, centre: Tree, axes: list[Tree], at: list[Any], parts: Any, rest: Any, carried: AuxiliaryState
+) -> Any:
+    """The loss at a point: of the rest of a batch, or the mean over all parts and that."""
+    numbers = centre
+    for t, axis in zip(at, axes, strict=True):
+        numbers = jax.tree.map(lambda p, a, t=t: p + jnp.asarray(t, p.dtype) * a, numbers, axis)
+    of = lambda batch: descent.evaluate(numbers, batch, carried).value
+    if parts is None:
+        return of(rest)
+    many, size = jax.tree.leaves(parts)[0].shape[:2]
+    total, rows = size * jax.lax.map(of, parts).sum(), many * size
+    if rest is None:
+        return total / rows
+    left = size_of(rest)
+    return (total + left * of(rest)) / (rows + left)
