@@ -41,25 +41,23 @@ class Plane:
                 progress(len(found), len(at))
         return np.array(found)
 
-    def _loss(self, at: np.ndarray) -> float:
-        return self._evaluated(at, *self._parts)
+    def loss_of(self, numbers: Tree) -> float:
+        """The loss at other parameters, wherever they lie."""
+        return self._evaluated(np.zeros(len(self.axes)), *self._parts, numbers)
 
-    def _evaluated(self, at: np.ndarray, parts: Any, rest: Any) -> float:
-        numbers, axes = self._arrays
-        coordinates = [np.asarray(t, np.float64 if self._is_wide else np.float32) for t in at]
+    def _loss(self, at: np.ndarray) -> float:
+        return self._evaluated(at, *self._parts, self.around.numbers)
+
+    def _evaluated(self, at: np.ndarray, parts: Any, rest: Any, centre: Tree) -> float:
         with precision(self.around.numbers):
             descent, carried = self.around.run.descent.without_data, self.around.carried
-            return float(descent.run(_on_a_plane, numbers, axes, coordinates, parts, rest, carried))
-
-    @property
-    def _is_wide(self) -> bool:
-        return any(leaf.dtype == np.float64 for leaf in jax.tree.leaves(self.around.numbers))
+            return float(descent.run(_on_a_plane, centre, self._directions, list(at), parts, rest, carried))
 
     @cached_property
-    def _arrays(self) -> tuple[Tree, list[Tree]]:
-        """The centre and the axes, where the loss is evaluated."""
+    def _directions(self) -> list[Tree]:
+        """The axes, where the loss is evaluated."""
         with precision(self.around.numbers):
-            return self.around.numbers, [jax.device_put(self.around.tree(axis)) for axis in self.axes]
+            return [jax.device_put(self.around.tree(axis)) for axis in self.axes]
 
     @cached_property
     def _parts(self) -> tuple[Any, Any]:
@@ -82,8 +80,8 @@ class Plane:
             parts = jax.tree.map(stacked, batch), jax.tree.map(lambda leaf: leaf[many * size :], batch)
         parts = parts if rows % size else (parts[0], None)
         corners = (np.zeros(len(self.axes)), np.ones(len(self.axes)))
-        apart = [abs(self._evaluated(at, *parts) / self._evaluated(at, *whole) - 1) for at in corners]
-        return parts if max(apart) < NEAR else whole
+        each = [[self._evaluated(at, *batch, self.around.numbers) for at in corners] for batch in (parts, whole)]
+        return parts if np.allclose(each[0], each[1], rtol=NEAR, atol=0.0) else whole
 
 
 def _on_a_plane(

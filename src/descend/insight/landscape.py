@@ -126,7 +126,8 @@ def landscape(
         ways = [filter_normalized(around.numbers, around.free, rng) for _ in range(axes)]
         grids = [np.linspace(-span, span, points)] * axes
     at = np.stack([grid.ravel() for grid in np.meshgrid(*grids)], axis=1)
-    losses = Plane(around, tuple(ways)).losses(at, progress)
+    plane = Plane(around, tuple(ways))
+    losses = plane.losses(at, progress)
     has_data = data is not None or not isinstance(centre.descent.source, Empty)
     return Landscape(
         x=grids[0],
@@ -135,7 +136,7 @@ def landscape(
         directions="trajectory" if len(explained) else "random",
         explained=tuple(map(float, explained)),
         path=path,
-        path_loss=np.array([_loss_of(one, around) for one in runs]),
+        path_loss=np.array([plane.loss_of(one.state.params) for one in runs]),
         steps=tuple(one.step for one in runs),
         size=int(around.free.sum()),
         rows=size_of(around.batch) if has_data else 0,
@@ -148,9 +149,3 @@ def _covering(places: np.ndarray, span: float, points: int) -> np.ndarray:
     low, high = np.nanmin(places[np.isfinite(places)]), np.nanmax(places[np.isfinite(places)])
     reach = span * (1 + 2 * MARGIN) * (high - low) / 2
     return np.linspace((low + high) / 2 - reach, (low + high) / 2 + reach, points)
-
-
-def _loss_of(run: Run, around: Around) -> float:
-    """The loss of another run, looked at as around the centre."""
-    there = Around(run, run.state.params, around.batch, around.carried, around.free)
-    return float(Plane(there, ()).losses(np.zeros((1, 0)))[0])
