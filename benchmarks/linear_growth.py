@@ -79,7 +79,7 @@ def _bandwidths() -> Iterator[Row]:
         read = partial(each, part, parts(source.size, source.size))
         for loss, kind in (("logistic", LOGISTIC), ("squared", SQUARED)):
             sweep = partial(matrix.sweep, np.zeros(matrix.shape[1]), 0.0, Loss(kind), ranks, z,
-                            foresee=False)
+                            with_dual=False)
             ours, copied, summed = alternately([sweep, partial(np.copyto, target, source), read], 9, PAUSE)
             for peer, passes, seconds in (("copy", 2, copied), ("reading", 1, summed)):
                 speed = passes * source.nbytes / seconds / 1e9

@@ -23,8 +23,8 @@ MIB = 1 << 20
 @pytest.fixture
 def narrow(monkeypatch):
     """A bound of 64 KiB for small files, and of three times the size of others."""
-    monkeypatch.setattr(_packed, "FREE", 1 << 16)
-    monkeypatch.setattr(_packed, "TIMES", 3)
+    monkeypatch.setattr(_packed, "UNPACKED_ANYWAY", 1 << 16)
+    monkeypatch.setattr(_packed, "MAX_RATIO", 3)
 
 
 def refusal(read, path):
@@ -69,7 +69,7 @@ def test_what_unpacks_to_too_much_is_refused(tmp_path, narrow, kind):
 
 
 def test_a_file_may_unpack_to_many_times_its_size(tmp_path, monkeypatch):
-    monkeypatch.setattr(_packed, "FREE", 0)
+    monkeypatch.setattr(_packed, "UNPACKED_ANYWAY", 0)
     words = np.random.default_rng(0).choice([f"word number {i}" for i in range(50)], 20_000)
     for path in (tmp_path / "t.csv.gz", tmp_path / "t.parquet"):
         pd.DataFrame({"a": words}).to_csv(path) if path.suffix == ".gz" else pd.DataFrame({"a": words}).to_parquet(path)

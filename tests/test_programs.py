@@ -11,13 +11,13 @@ import descend
 from descend import programs
 
 # All programs are kept, so that which of them are does not depend on how busy the machine is.
-COMMAND = "from descend import cli, programs; programs.LEAST_SECONDS = 0; cli.main()"
+COMMAND = "from descend import cli, programs; programs.MIN_COMPILE_SECONDS = 0; cli.main()"
 ROWS = "a,t\n" + "".join(f"{i * i % 7},{3 * i + i % 2}\n" for i in range(30))
 # A descent whose parameters are printed to the last bit; the first program is compiled before the folder is named.
 DESCENT = """
 import sys, jax, descend
 from descend import programs
-programs.LEAST_SECONDS = 0
+programs.MIN_COMPILE_SECONDS = 0
 jax.jit(lambda x: x + 1)(1.0)
 if len(sys.argv) > 1:
     descend.keep_programs(sys.argv[1])
@@ -118,9 +118,9 @@ def test_the_oldest_go(tmp_path, monkeypatch):
     for age in range(8):
         (tmp_path / f"{age}-cache").write_bytes(bytes(100))
         os.utime(tmp_path / f"{age}-cache", (1000 - age, 1000 - age))
-    monkeypatch.setattr(programs, "MOST_BYTES", 800)
+    monkeypatch.setattr(programs, "MAX_FOLDER_BYTES", 800)
     programs._make_room(tmp_path)
     assert len(list(tmp_path.iterdir())) == 8
-    monkeypatch.setattr(programs, "MOST_BYTES", 700)
+    monkeypatch.setattr(programs, "MAX_FOLDER_BYTES", 700)
     programs._make_room(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0-cache", "1-cache", "2-cache"]

@@ -13,13 +13,13 @@ from descend import begin, minimize
 from descend.engine.rate_search import (
     BETA2,
     CAREFUL_RATE,
-    FORGOTTEN,
-    FURTHER,
-    LEAST,
-    MOST,
-    MOST_DECAY,
-    PASSES,
-    TRIALS,
+    DECADES_APART,
+    FORGETTING,
+    FULL_PASSES,
+    MAX_DECAY,
+    MAX_TRIAL_STEPS,
+    MAX_TRIALS,
+    MIN_TRIAL_STEPS,
     UNKNOWN_PER_EXAMPLE,
     USUAL_RATE,
     RateSearch,
@@ -31,7 +31,7 @@ from descend.engine.rate_search import (
 from descend.errors import CheckpointError
 from descend.observers.progress import words
 from descend.optimizers import EMA, LBFGS, AdamW
-from descend.schedules._trapezium import Trapezium
+from descend.schedules.trapezium import Trapezium
 from descend.sources import HostArrays, IterableBatches
 
 rng = np.random.default_rng(0)
@@ -57,17 +57,17 @@ class TestSearch:
     def test_goes_where_the_loss_falls(self, exponent):
         trials, rate = searched(lambda log: 0.2 * (log - exponent) ** 2)
         assert math.log10(rate) == pytest.approx(exponent)
-        assert len(trials) <= TRIALS
+        assert len(trials) <= MAX_TRIALS
 
     @pytest.mark.parametrize(("exponent", "least"), [(-6.0, -3.5), (2.0, -0.5)])
     def test_goes_on_for_as_long_as_it_may(self, exponent, least):
         trials, rate = searched(lambda log: 0.1 * abs(log - exponent))
         assert math.log10(rate) == pytest.approx(least)
-        assert len(trials) == TRIALS
+        assert len(trials) == MAX_TRIALS
 
     @pytest.mark.parametrize(("height", "enough"), [(1.0, 0.03), (0.01, 0.001)])  # 3 % of 1, 10 % of 0.01
     def test_stays_at_the_usual_rate_where_others_bring_hardly_more(self, height, enough):
-        up = lambda log: (log - math.log10(USUAL_RATE)) / FURTHER  # in steps of the search
+        up = lambda log: (log - math.log10(USUAL_RATE)) / DECADES_APART  # in steps of the search
         trials, rate = searched(lambda log: height - 0.9 * enough * up(log), start=1 + height)
         assert rate == USUAL_RATE
         assert len(trials) == 3
@@ -86,9 +86,9 @@ class TestSearch:
     @pytest.mark.parametrize("steps", [1, 100, 3_000, 10**7, None])
     def test_its_cost_is_bounded(self, steps):
         each = RateSearch(steps).steps_each
-        assert LEAST <= each <= MOST
+        assert MIN_TRIAL_STEPS <= each <= MAX_TRIAL_STEPS
         assert 3.2 * each <= max(0.13 * (steps or math.inf), 160)
-        assert (TRIALS + 0.2) * each <= max(0.21 * (steps or math.inf), 260)
+        assert (MAX_TRIALS + 0.2) * each <= max(0.21 * (steps or math.inf), 260)
 
     @pytest.mark.parametrize("steps", [100, 1500, 20_000])
     def test_so_is_that_of_one_that_sees_nothing(self, steps, monkeypatch):
@@ -117,13 +117,13 @@ class TestMinimize:
         fit = minimize(squares, np.zeros(6), (X, Y), batch_size=50, steps=300)
         assert isinstance(fit.run.descent.optimizer, AdamW)
         assert fit.run.descent.optimizer.beta2 == BETA2
-        assert 3 <= len(fit.search.trials) <= TRIALS
-        assert fit.search.steps_each == LEAST
+        assert 3 <= len(fit.search.trials) <= MAX_TRIALS
+        assert fit.search.steps_each == MIN_TRIAL_STEPS
         assert fit.loss < 0.02  # the noise's share is 0.01
         assert fit.reason.step == 300
         assert len(fit.history["loss"]) == 300
         assert fit.search.seen
-        assert f"loss after {LEAST} steps each" in repr(fit.search)
+        assert f"loss after {MIN_TRIAL_STEPS} steps each" in repr(fit.search)
         assert "little was seen" not in repr(fit.search)
 
     def test_where_first_steps_tell_nothing_trials_are_made_longer_and_the_search_says_so(self):
@@ -131,7 +131,7 @@ class TestMinimize:
         noise = np.random.default_rng(3).normal(size=(500, 1)).astype(np.float32)
         fit = minimize(lambda w, batch: jnp.mean((batch - 0.0 * w.sum()) ** 2), np.zeros(6), noise, steps=400)
         assert not fit.search.seen
-        assert fit.search.steps_each == 2 * LEAST
+        assert fit.search.steps_each == 2 * MIN_TRIAL_STEPS
         assert fit.search.rate == CAREFUL_RATE
         assert "little was seen" in repr(fit.search)
 
@@ -162,15 +162,15 @@ class TestMinimize:
             fit = minimize(wide, np.zeros(width), data, batch_size=size, epochs=epochs)
             rule = fit.run.descent.optimizer
             forgotten = rule.weight_decay * float(np.sum(rule.learning_rate(np.arange(50 * epochs))))
-            expected = FORGOTTEN * (width / 500) ** 0.5 * min(epochs / PASSES, 1)
-            assert forgotten == pytest.approx(expected, rel=0.05) or rule.weight_decay == MOST_DECAY
+            expected = FORGETTING * (width / 500) ** 0.5 * min(epochs / FULL_PASSES, 1)
+            assert forgotten == pytest.approx(expected, rel=0.05) or rule.weight_decay == MAX_DECAY
 
     def test_nobody_knows_how_many_examples_a_stream_has(self):
         unknown = IterableBatches(lambda epoch: [(X[:50], Y[:50])])
         fit = minimize(squares, np.zeros(6), unknown, steps=100)
         rule = fit.run.descent.optimizer
-        forgotten = FORGOTTEN * UNKNOWN_PER_EXAMPLE**0.5
-        assert rule.weight_decay == pytest.approx(min(forgotten / (fit.search.rate * 50), MOST_DECAY))
+        forgotten = FORGETTING * UNKNOWN_PER_EXAMPLE**0.5
+        assert rule.weight_decay == pytest.approx(min(forgotten / (fit.search.rate * 50), MAX_DECAY))
 
     def test_whole_functions_are_left_to_a_line_search(self):
         assert isinstance(minimize(lambda x: (x**2).sum(), [1.0, 2.0]).run.descent.optimizer, LBFGS)
@@ -194,9 +194,9 @@ class TestMinimize:
     def test_observers_are_told_of_the_search(self):
         seen = []
         minimize(squares, np.zeros(6), (X, Y), steps=40, observers=[seen.append])
-        assert [progress.tried for progress in seen[:4]] == [*((i, TRIALS) for i in (0, 3, 4)), None]
+        assert [progress.tried for progress in seen[:4]] == [*((i, MAX_TRIALS) for i in (0, 3, 4)), None]
         assert {progress.step for progress in seen[:3]} == {0}
-        assert words(seen[1], 80) == ["looking for a learning rate", f"3 of {TRIALS} tried"]
+        assert words(seen[1], 80) == ["looking for a learning rate", f"3 of {MAX_TRIALS} tried"]
 
     def test_the_same_seed_finds_the_same(self):
         first, second = (minimize(squares, np.zeros(6), (X, Y), steps=60, seed=3) for _ in range(2))
@@ -246,7 +246,7 @@ class TestMinimize:
             return ((X[i : i + 50], Y[i : i + 50]) for i in range(0, 500, 50))
 
         fit = minimize(squares, np.zeros(6), IterableBatches(batches), steps=100)
-        assert opened.count(0) > TRIALS
+        assert opened.count(0) > MAX_TRIALS
         assert fit.loss < 0.1
 
     def test_a_loss_that_explodes_at_each_rate_is_still_descended_on(self):

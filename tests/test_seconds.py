@@ -55,7 +55,7 @@ def loss(w, batch):
 @pytest.fixture
 def slow(clock, monkeypatch):
     """A batch for each dispatch, in half a second."""
-    monkeypatch.setattr("descend.engine.pace.TARGET", 0.0)
+    monkeypatch.setattr("descend.engine.pace.DISPATCH_SECONDS", 0.0)
     return batches(clock, 0.5)
 
 
@@ -126,7 +126,7 @@ def test_so_it_does_for_ctrl_c(clock, slow):
 def test_a_search_is_the_same_however_it_is_divided(monkeypatch):
     found = []
     for target in (0.0, 10.0):
-        monkeypatch.setattr("descend.engine.pace.TARGET", target)
+        monkeypatch.setattr("descend.engine.pace.DISPATCH_SECONDS", target)
         run = Trainer.begin(loss, np.zeros(3), DATA, batch_size=10, steps=300).run
         found.append(RateSearch(300)(run, lambda: False, lambda *_: None))
     assert found[0] == found[1]

@@ -422,7 +422,7 @@ class Borrowing(Rule):
     def slot_start(self, name):
         return lambda p: p
 
-    def leaf(self, g, p, slots, t, lr):
+    def update_parameter(self, g, p, slots, t, lr):
         start, gradient, _ = slots
         return -lr * g, (start, g, gradient)
 

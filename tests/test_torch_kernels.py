@@ -141,7 +141,7 @@ class Swapping(Rule):
     def slot_start(self, name):
         return lambda p: 0 * p + (1.0 if name == "first" else 2.0)
 
-    def leaf(self, g, p, slots, t, lr):
+    def update_parameter(self, g, p, slots, t, lr):
         first, second, gradient = slots
         update = -lr * (g + gradient + first)
         return update, (second.clone(), first.clone(), g) if self.copied else (second, first, g)
@@ -166,7 +166,7 @@ class Anchored(Rule):
     def slot_start(self, name):
         return lambda p: p
 
-    def leaf(self, g, p, slots, t, lr):
+    def update_parameter(self, g, p, slots, t, lr):
         return lr * (slots[0] - p) - lr * g, slots
 
 

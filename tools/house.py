@@ -145,9 +145,9 @@ def defined(module: Module) -> Iterator[str]:
         targets = (
             node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
         )
-        for target in targets:
-            if isinstance(target, ast.Name) and CONSTANT.fullmatch(target.id):
-                yield target.id
+        for name in [found for target in targets for found in ast.walk(target) if isinstance(found, ast.Name)]:
+            if isinstance(name.ctx, ast.Store) and CONSTANT.fullmatch(name.id):
+                yield name.id
 
 
 def several(found: Iterable[Module]) -> dict[str, list[str]]:

@@ -1,12 +1,15 @@
 """Columns of Arrow tables as what their types say that they are: Parquet and Feather have far more types than CSV."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow
 from pyarrow import compute, types
 
 from descend.errors import InputError
+
+Column: TypeAlias = pyarrow.Array | pyarrow.ChunkedArray
 
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
@@ -14,11 +17,12 @@ _NUMBERS = (types.is_integer, types.is_floating, types.is_boolean, types.is_deci
 _TIMES = (types.is_date, types.is_time, types.is_timestamp, types.is_duration)
 _WORDS = (types.is_string, types.is_large_string, types.is_string_view, types.is_null)
 _BYTES = (types.is_binary, types.is_large_binary, types.is_binary_view, types.is_fixed_size_binary)
-_DAY = timedelta(1)  # of room for time zones
+# Room for time zones.
+_DAY = timedelta(1)
 _DATES = tuple(int(end.replace(tzinfo=UTC).timestamp()) for end in (datetime.min + _DAY, datetime.max - _DAY))
 
 
-def refuse_far_dates(field: Any, column: Any) -> None:
+def refuse_far_dates(field: pyarrow.Field, column: Column) -> None:
     """Raises `InputError` for dates that Python has not: before the year 1, or after 9999."""
     if not (types.is_date(field.type) or types.is_timestamp(field.type)):
         return
@@ -29,7 +33,7 @@ def refuse_far_dates(field: Any, column: Any) -> None:
                          "leave them empty")
 
 
-def refuse_compound(field: Any) -> None:
+def refuse_compound(field: pyarrow.Field) -> None:
     """Raises `InputError` for a column of no numbers, times or words: lists, structs, maps, unions, intervals."""
     kind = field.type.value_type if types.is_dictionary(field.type) else field.type
     if not _is(kind, _NUMBERS, _TIMES, _WORDS, _BYTES):
@@ -37,7 +41,7 @@ def refuse_compound(field: Any) -> None:
                          "with a column of numbers, times or words for each part")
 
 
-def as_numbers(column: Any) -> Any | None:
+def as_numbers(column: Column) -> Any | None:
     """A column as float64, missing values kept; None for one of words.
 
     Numbers, truth values and decimals are what they are; durations are in seconds and times of day in seconds since
@@ -52,14 +56,15 @@ def as_numbers(column: Any) -> Any | None:
     return compute.cast(column, pyarrow.float64(), safe=False) if _is(kind, _NUMBERS) else None
 
 
-def as_seconds(column: Any) -> Any:
+def as_seconds(column: Column) -> Any:
     """Times of day, durations and timestamps as float64: seconds since midnight, of their length, since 1970."""
     whole = pyarrow.int32() if types.is_time32(column.type) else pyarrow.int64()
-    counts = compute.cast(compute.cast(column, whole), pyarrow.float64(), safe=False)  # beyond 2⁵³ they are rounded
+    # Beyond 2⁵³ counts are rounded, which is not unsafe here.
+    counts = compute.cast(compute.cast(column, whole), pyarrow.float64(), safe=False)
     return compute.divide(counts, float(PER_SECOND[column.type.unit]))
 
 
-def as_words(name: str, column: Any) -> Any:
+def as_words(name: str, column: Column) -> Any:
     """A column of words as text; bytes must be text in UTF-8."""
     try:
         return compute.cast(column, pyarrow.string())
@@ -68,5 +73,5 @@ def as_words(name: str, column: Any) -> Any:
                          "or its text") from None
 
 
-def _is(kind: Any, *groups: Any) -> bool:
+def _is(kind: pyarrow.DataType, *groups: tuple[Callable[[pyarrow.DataType], bool], ...]) -> bool:
     return any(is_one(kind) for group in groups for is_one in group)

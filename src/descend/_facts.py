@@ -9,8 +9,10 @@ import numpy as np
 
 from descend.errors import CheckpointError
 
-MOST_TOLD = 8  # choices that are told of
-MOST = 2**31 - 1  # of what is counted, where nothing narrower is known
+# More choices than these are counted in a message, not named.
+MAX_CHOICES_NAMED = 8
+# Of what is counted, where nothing narrower is known.
+MAX_COUNT = 2**31 - 1
 
 
 class Facts:
@@ -24,13 +26,13 @@ class Facts:
     or is no model of descend's; train again
     """
 
-    def __init__(self, found: Any, where: str):
+    def __init__(self, found: object, where: str):
         self.where = where
         if not isinstance(found, dict):
             self.refuse("it", "named facts", found)
         self._found = found
 
-    def refuse(self, name: str, wanted: str, found: Any) -> NoReturn:
+    def refuse(self, name: str, wanted: str, found: object) -> NoReturn:
         """Refuse a fact.
 
         **Raises** `CheckpointError`.
@@ -52,7 +54,7 @@ class Facts:
         found = self._right(name, "named facts", lambda value: isinstance(value, dict))
         return Facts(found, f"{self.where}: {name}")
 
-    def whole(self, name: str, least: int = 0, most: int = MOST) -> int:
+    def whole(self, name: str, least: int = 0, most: int = MAX_COUNT) -> int:
         """A whole number within bounds."""
         wanted = f"a whole number from {least:,} to {most:,}"
         return self._right(name, wanted, lambda value: type(value) is int and least <= value <= most)
@@ -60,8 +62,8 @@ class Facts:
     def number(self, name: str, least: float = -math.inf, most: float = math.inf) -> float:
         """A finite number within bounds."""
         between = "" if math.isinf(least) and math.isinf(most) else f" from {least:g} to {most:g}"
-        return float(self._right(name, f"a finite number{between}",
-                                 lambda value: is_number(value) and math.isfinite(value) and least <= value <= most))
+        is_within = lambda value: is_finite_number(value) and math.isfinite(value) and least <= value <= most
+        return float(self._right(name, f"a finite number{between}", is_within))
 
     def truth(self, name: str) -> bool:
         """True or false."""
@@ -74,7 +76,8 @@ class Facts:
     def choice(self, name: str, among: Iterable[str]) -> Any:
         """One of some texts."""
         known = tuple(map(str, among))
-        wanted = " or ".join(map(repr, known)) if len(known) <= MOST_TOLD else f"one of the {len(known)} that there are"
+        every = f"one of the {len(known)} that there are"
+        wanted = " or ".join(map(repr, known)) if len(known) <= MAX_CHOICES_NAMED else every
         return self._right(name, wanted, lambda value: isinstance(value, str) and value in known)
 
     def texts(self, name: str) -> tuple[str, ...]:
@@ -85,19 +88,19 @@ class Facts:
     def numbers(self, name: str) -> tuple[float, ...]:
         """Numbers, which may be infinite."""
         return tuple(self._right(name, "numbers", lambda value: (
-            _all(value, lambda item: is_number(item) and not math.isnan(item)))))
+            _all(value, lambda item: is_finite_number(item) and not math.isnan(item)))))
 
     def wholes(self, name: str) -> tuple[int, ...]:
         """Whole numbers from 1 on."""
         return tuple(self._right(name, "whole numbers from 1 on", lambda value: (
-            _all(value, lambda item: type(item) is int and 1 <= item <= MOST))))
+            _all(value, lambda item: type(item) is int and 1 <= item <= MAX_COUNT))))
 
     def _right(self, name: str, wanted: str, is_right: Callable[[Any], bool]) -> Any:
         value = self.any(name)
         return value if is_right(value) else self.refuse(name, wanted, value)
 
 
-def refuse(where: str, name: str, wanted: str, found: Any) -> NoReturn:
+def refuse(where: str, name: str, wanted: str, found: object) -> NoReturn:
     """Refuse what a file holds.
 
     **Raises** `CheckpointError`.
@@ -106,12 +109,12 @@ def refuse(where: str, name: str, wanted: str, found: Any) -> NoReturn:
                           "is no model of descend's; train again")
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value, shortened, on one line."""
     return " ".join(brief(value).split())
 
 
-def is_number(value: Any) -> bool:
+def is_finite_number(value: object) -> bool:
     """Whether this is a number that a float can hold, and no truth."""
     return type(value) is float or (type(value) is int and abs(value) < 2**1000)
 
@@ -149,5 +152,5 @@ def refuse_other_size(arrays: Mapping[str, np.ndarray], prefix: str, size: int, 
         refuse(where, "weights", f"{size:,}, by the shape that it tells of", found)
 
 
-def _all(value: Any, is_right: Callable[[Any], bool]) -> bool:
+def _all(value: object, is_right: Callable[[Any], bool]) -> bool:
     return isinstance(value, list) and all(map(is_right, value))

@@ -11,7 +11,7 @@ from descend.stopping import Reason
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-MOST_POINTS = 2000
+MAX_POINTS = 2000
 PANELS = {"loss": "loss", "duality_gap": "duality gap", "gradient_norm": "gradient norm",
           "learning_rate": "learning rate"}
 COLOUR, CHECKED = "#4c78a8", "#f58518"
@@ -22,7 +22,8 @@ def training_curves(history: History, reason: Reason) -> "go.Figure":
     columns = {name: column for name, column in history.columns.items() if name in PANELS}
     checks = history.validation
     scores = [name for name in checks if name not in ("step", "loss")]
-    rows = max(len(columns) + len(scores), 1)  # nothing was recorded of what ended before its first step
+    # At least one, because nothing was recorded of what ended before its first step.
+    rows = max(len(columns) + len(scores), 1)
     figure = make_subplots(rows=rows, shared_xaxes=True, vertical_spacing=0.12 / rows)
     chosen = _evenly(len(history))
     step = history["step"][chosen]
@@ -37,7 +38,9 @@ def training_curves(history: History, reason: Reason) -> "go.Figure":
         finite = column[np.isfinite(column)]
         if name != "learning_rate" and len(finite) and finite.min() > 0:
             decades = np.log10(finite.max()) - np.log10(finite.min())
-            ticks = {"dtick": 1, "exponentformat": "power"} if decades > 2 else {}  # else there are hardly any of them
+            # Within two decades, ticks at whole ones would hardly be any.
+            ticks = {"dtick": 1, "exponentformat": "power"} if decades > 2 else {}
+            # Losses and norms fall by orders of magnitude: on a linear axis all but the first steps would be one line.
             figure.update_yaxes(type="log", minor={"ticks": "outside"}, **ticks, row=row, col=1)
     if checks:
         draw(1, "validation loss", checks["step"], checks["loss"], CHECKED)
@@ -51,4 +54,4 @@ def training_curves(history: History, reason: Reason) -> "go.Figure":
 
 def _evenly(rows: int) -> np.ndarray:
     """The numbers of rows to draw: all, or evenly chosen ones if nobody could tell them apart."""
-    return np.unique(np.linspace(0, rows - 1, min(rows, MOST_POINTS)).astype(int))
+    return np.unique(np.linspace(0, rows - 1, min(rows, MAX_POINTS)).astype(int))

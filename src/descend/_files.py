@@ -9,7 +9,8 @@ from pathlib import Path
 
 from descend._locks import lock
 
-ABANDONED = 60.0  # seconds, after which a temporary file that nobody has locked is of a process that was killed
+# Seconds, after which a temporary file that nobody has locked is of a process that was killed.
+ABANDONED = 60.0
 
 
 def write_atomically(path: Path, content: bytes, older: Path | None = None) -> None:
@@ -34,7 +35,8 @@ def write_atomically(path: Path, content: bytes, older: Path | None = None) -> N
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):  # of a full disk it does not say which file it was
+        if isinstance(error, OSError):
+            # Of a full disk the system does not say which file it was.
             raise OSError(error.errno, error.strerror, str(path)) from None
         raise
 
@@ -51,7 +53,8 @@ def try_room(path: Path, size: int) -> None:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, max(size, 1))
     except OSError as error:
-        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # a file system that reserves nothing
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+            # Some file systems reserve nothing: then nobody knows beforehand.
             raise
     finally:
         temporary.unlink(missing_ok=True)
@@ -64,7 +67,8 @@ def is_temporary(name: str) -> bool:
 
 def _keep(path: Path, older: Path) -> None:
     """A second name for the file that is there, so that it is there all the time."""
-    with contextlib.suppress(OSError):  # there is none yet, or a file system knows one name for a file alone
+    # There may be none yet, or the file system knows one name for a file alone.
+    with contextlib.suppress(OSError):
         older.unlink(missing_ok=True)
         os.link(path, older)
 
@@ -73,7 +77,8 @@ def _remove_abandoned(path: Path) -> None:
     """Remove what processes that were killed left of this file."""
     for entry in os.scandir(path.parent):
         if entry.name.startswith(f".{path.name}.") and entry.name.endswith(".part"):
-            with contextlib.suppress(OSError), Path(entry.path).open("rb") as file:  # being written, or gone
+            # It may be being written, or gone by now.
+            with contextlib.suppress(OSError), Path(entry.path).open("rb") as file:
                 lock(file.fileno())
                 if time.time() - os.fstat(file.fileno()).st_mtime > ABANDONED:
                     Path(entry.path).unlink()

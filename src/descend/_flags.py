@@ -8,7 +8,7 @@ import numpy as np
 from descend.errors import InputError
 
 
-def as_flag(name: str, value: Any) -> bool:
+def as_flag(name: str, value: object) -> bool:
     """A setting that is True or False, in Python or in NumPy.
 
     **Raises** `InputError` for all else.

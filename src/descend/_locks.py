@@ -10,11 +10,13 @@ from descend.errors import InputError
 
 try:
     import fcntl
-except ImportError:  # on Windows nothing is locked
+except ImportError:
+    # Nothing is locked on Windows.
     fcntl = None  # type: ignore[assignment]
 
 _changing = threading.Lock()
-_held: dict[Path, list[int]] = {}  # by the lock's file: its descriptor, and how many hold it
+# By the lock's file: its descriptor, and how many hold it.
+_held: dict[Path, list[int]] = {}
 
 
 def lock(descriptor: int) -> None:
@@ -50,7 +52,8 @@ def release(file: Path) -> None:
             _held[file][1] -= 1
             if _held[file][1] == 0:
                 descriptor, _ = _held.pop(file)
-                with contextlib.suppress(OSError):  # of a folder that is gone, or closed to us since
+                # The folder may be gone, or closed to us since.
+                with contextlib.suppress(OSError):
                     file.unlink(missing_ok=True)
                 os.close(descriptor)
 
@@ -85,7 +88,8 @@ def _locked(file: Path, what: Path) -> int | None:
         except OSError:
             os.close(descriptor)
             return None
-        os.close(descriptor)  # its owner removed it after it was opened here
+        # Its owner removed the file after it was opened here, so that this lock would keep nobody out: try again.
+        os.close(descriptor)
 
 
 def _is(descriptor: int, file: Path) -> bool:

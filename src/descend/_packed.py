@@ -6,14 +6,16 @@ import zlib
 
 from descend.errors import InputError
 
-FREE = 1 << 28  # bytes that any file may unpack to
-TIMES = 100  # how many times its own size a larger one may; numbers and words as people write them take a tenth of it
+# Bytes that any file may unpack to.
+UNPACKED_ANYWAY = 1 << 28
+# How many times its own size a larger one may. Numbers and words as people write them take a tenth of that.
+MAX_RATIO = 100
 _PIECE = 1 << 22
 
 
 def most_of(packed: int) -> int:
     """How many bytes a file of `packed` bytes may unpack to."""
-    return max(FREE, TIMES * packed)
+    return max(UNPACKED_ANYWAY, MAX_RATIO * packed)
 
 
 def refuse_larger(unpacked: int, packed: int, where: str) -> None:
@@ -28,7 +30,8 @@ def gunzipped(raw: bytes, where: str) -> bytes:
 
     **Raises** `InputError` if it is damaged, or more than a file of that size may unpack to.
     """
-    content = io.BytesIO()  # whose value is no copy
+    # Its value is no copy of what was written.
+    content = io.BytesIO()
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
             while piece := file.read(_PIECE):

@@ -11,7 +11,8 @@ from descend.engine.curvature import flat
 from descend.errors import InputError
 from descend.training import Minimum, Result
 
-SAME = 1e-4  # how far apart the parameters of one minimum may be, and its losses, in relation to them
+# How far apart the parameters of one minimum may be, and its losses, in relation to them.
+SAME_MINIMUM = 1e-4
 
 
 def from_several(descend_from: Callable[[Tree], Result], params: Tree, restarts: int, seed: int) -> Result:
@@ -19,6 +20,7 @@ def from_several(descend_from: Callable[[Tree], Result], params: Tree, restarts:
     if not (isinstance(restarts, int | np.integer) and restarts > 0):
         raise InputError(f"restarts= is a number of descents, of at least 0, but is {restarts!r}")
     results = [descend_from(start) for start in starts(params, restarts, seed)]
+    # What ended at no minimum is taken only where all did so.
     best = min(results, key=lambda result: result.point.loss if result.point.is_minimum else np.inf)
     return replace(best, minima=distinct(results))
 
@@ -46,4 +48,4 @@ def distinct(results: list[Result]) -> tuple[Minimum, ...]:
 def _are_same(minimum: Minimum, result: Result) -> bool:
     here, there = (flat(split(tree)[0]) for tree in (minimum.params, result.params))
     largest = max(float(np.abs(here).max(initial=0)), 1.0)
-    return bool(np.abs(here - there).max(initial=0) <= SAME * largest)
+    return bool(np.abs(here - there).max(initial=0) <= SAME_MINIMUM * largest)

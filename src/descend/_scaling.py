@@ -4,19 +4,20 @@ from typing import Any
 
 import numpy as np
 
-from descend._arrays import namespace
+from descend._arrays import Number, namespace
 
-ROUNDED = 16  # units of rounding, eps·|mean|: what lies no farther apart was meant to be one number
+# In units of rounding, eps·|mean|: what lies no farther apart was meant to be one number.
+ROUNDING_UNITS = 16
 
 
-def unit_of(mean: Any, variance: Any, eps: float) -> Any:
+def unit_of(mean: Number, variance: Number, eps: float) -> Any:
     """The spread √variance, by which numbers are divided; 1 where they are constant but for their rounding.
 
     `eps`: that of the type that the numbers have. A constant 0.1 that sums have moved by 1e-17 has a spread, too; as a
     unit it would make 0.1000001, when something is predicted, the greatest number of all.
     """
     xp = namespace(variance)
-    return xp.where(variance <= (ROUNDED * eps * mean) ** 2, xp.ones_like(variance), xp.sqrt(variance))
+    return xp.where(variance <= (ROUNDING_UNITS * eps * mean) ** 2, xp.ones_like(variance), xp.sqrt(variance))
 
 
 def centre_and_unit(rows: np.ndarray, weights: Any = None) -> tuple[np.ndarray, np.ndarray]:

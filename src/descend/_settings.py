@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from descend._hyperparameters import is_known_scalar
 from descend._tree import Tree, is_plain_list, named_leaves, split
 from descend.engine.begin import Setup
 from descend.engine.descent import Descent, Static
@@ -16,7 +17,6 @@ from descend.engine.rate_search import UNKNOWN_PER_EXAMPLE, USUAL_RATE, RateSear
 from descend.engine.timed import Validate
 from descend.errors import InputError
 from descend.optimizers import EMA, LBFGS, LBFGSB, Optimizer, as_optimizer
-from descend.schedules._settings import is_known_scalar
 from descend.sources import Empty, HostArrays, MiniBatches, WholeSet, as_data, on_device
 from descend.stopping import Budget, Convergence, GradientTolerance, Plateau, Target
 
@@ -45,7 +45,9 @@ def budget_of(source: Any, epochs: float | None, steps: int | None, seconds: flo
         per_epoch = getattr(source, "steps_per_epoch", None)
         if per_epoch is None:
             raise InputError("epochs= needs a source that knows its steps_per_epoch: give steps= or seconds= instead")
-        in_epochs = math.ceil(round(epochs * per_epoch, 6))  # 100 · 2.2 is a little more than 220
+        # Rounded first, because 100 · 2.2 is a little more than 220.
+        in_epochs = math.ceil(round(epochs * per_epoch, 6))
+        # Of two budgets in steps the smaller ends the descent, and lends the reason its words.
         if steps is None or in_epochs <= steps:
             return Budget(_countable(in_epochs), seconds, f"{epochs:g} epochs ({in_epochs:,} steps)")
     return Budget(_countable(steps), seconds, f"{steps} steps")
@@ -76,6 +78,7 @@ def rule_of(
     if setup.is_noiseless:
         return within(LBFGS()), None
     rate_search = RateSearch(steps, *_parameters_per_example(setup, steps), within)
+    # An outline of the rule, without its length: by it a checkpoint is known again.
     return dataclasses.replace(rate_search, steps=None, passes=math.inf).rule(USUAL_RATE), rate_search
 
 
@@ -153,6 +156,7 @@ def validation_of(validation: Any, descent: Descent) -> Validate | None:
 def _on_held_out(validation: Any, descent: Descent) -> Callable[..., Any]:
     """The loss on held-out data, without anything that is random in it."""
     held_out, _ = as_data(validation, "validation data")
+    # The same descent with another source, so that there is one way alone to call the loss.
     on_all = dataclasses.replace(descent, source=WholeSet(on_device(held_out)))
 
     def measure(params: Tree, state: Tree = None) -> tuple[Any, Any]:
@@ -170,6 +174,7 @@ def _on_all(descent: Descent, numbers: Tree, state: Tree) -> tuple[Any, Any]:
 
 def _in_inference(params: Tree) -> Tree:
     """The parameters with all Equinox modules among them as they are used after training."""
-    import equinox as eqx  # whose import is for those who have modules
+    # Imported here, as only those who have modules need it.
+    import equinox as eqx
 
     return eqx.nn.inference_mode(params)

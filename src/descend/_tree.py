@@ -10,7 +10,8 @@ import numpy as np
 from descend._arrays import precision
 from descend.errors import InputError
 
-Tree = Any  # any pytree: an array, a dict, an Equinox module, Flax state
+# Any pytree: an array, a dict, an Equinox module, Flax state.
+Tree = Any
 
 
 def path_name(path: tuple[Any, ...]) -> str:
@@ -23,7 +24,7 @@ def named_leaves(tree: Tree) -> dict[str, Any]:
     return {path_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
 
 
-def is_number(leaf: Any) -> bool:
+def is_number(leaf: object) -> bool:
     """Whether a leaf is something to calculate with, rather than a function, a name or a flag."""
     return isinstance(leaf, (jax.Array, np.ndarray, np.generic, int, float, complex)) and not isinstance(leaf, bool)
 
@@ -33,7 +34,8 @@ def _are_numbers(tree: Tree) -> Tree:
 
     There, a plain number is a setting, such as the rate of a dropout, by that library's convention.
     """
-    equinox = sys.modules.get("equinox")  # who has a module has imported it
+    # It need not be imported here: whoever has a module of it has done so.
+    equinox = sys.modules.get("equinox")
     is_module = lambda node: equinox is not None and isinstance(node, equinox.Module)
     is_array = lambda leaf: isinstance(leaf, (jax.Array, np.ndarray, np.generic))
     of_node = lambda node: jax.tree.map(is_array, node) if is_module(node) else is_number(node)
@@ -76,9 +78,12 @@ def scaled_norm(tree: Tree) -> jax.Array:
     return scale * _norm([array / scale for array in arrays])
 
 
-LARGE = 2**14  # numbers, above which adding them up takes little beside what else is done with them
-FEW = 32  # numbers that are left of a fold, and that are added one after the other
-ALIKE = 16  # small arrays of one shape, above which they are laid side by side: each would take kernels of its own
+# Numbers of an array, above which adding them up takes little beside what else is done with them.
+LARGE_ARRAY = 2**14
+# Numbers that are left of a fold. They are added one after the other.
+FOLDED_SIZE = 32
+# Small arrays of one shape. More are laid side by side, because each would take kernels of its own.
+MAX_SEPARATE = 16
 
 
 def _norm(arrays: list[jax.Array]) -> jax.Array:
@@ -94,7 +99,7 @@ def _gathered(tree: Tree) -> list[jax.Array]:
     alike: dict[Any, list[jax.Array]] = {}
     for leaf in jax.tree.leaves(tree):
         alike.setdefault((leaf.shape, leaf.dtype), []).append(leaf)
-    together = lambda arrays: len(arrays) > ALIKE and arrays[0].size <= LARGE
+    together = lambda arrays: len(arrays) > MAX_SEPARATE and arrays[0].size <= LARGE_ARRAY
     parts = [[jnp.stack(arrays)] if together(arrays) else arrays for arrays in alike.values()]
     return [array for part in parts for array in part]
 
@@ -105,14 +110,14 @@ def _folded(array: jax.Array) -> jax.Array:
     In turns by a reduction and by adding slices, because XLA would make one reduction of two, a long one.
     """
     rest, by_slices = array * array, False
-    if rest.size > LARGE:
+    if rest.size > LARGE_ARRAY:
         return jnp.sum(rest).reshape(1)
-    while rest.size > FEW:
+    while rest.size > FOLDED_SIZE:
         rest = rest.reshape([length for length in rest.shape if length > 1])
         length = rest.shape[0]
-        count = next((n for n in range(min(FEW, length), 1, -1) if length % n == 0), length)
+        count = next((n for n in range(min(FOLDED_SIZE, length), 1, -1) if length % n == 0), length)
         parts = rest.reshape(count, length // count, *rest.shape[1:])
-        rest = _sum([parts[i] for i in range(count)]) if by_slices and count <= FEW else jnp.sum(parts, axis=0)
+        rest = _sum([parts[i] for i in range(count)]) if by_slices and count <= FOLDED_SIZE else jnp.sum(parts, axis=0)
         by_slices = not by_slices
     return rest.reshape(-1)
 

@@ -11,7 +11,8 @@ import numpy as np
 from descend._tree import Tree, as_parameters, join, named_leaves, path_name, split
 from descend.errors import InputError
 
-STEP = float(np.finfo(np.float64).eps) ** (1 / 3)  # balances rounding and truncation in a central difference
+# The cube root of ε balances rounding, which grows as 1/h, and truncation, which grows as h², in a central difference.
+STEP = float(np.finfo(np.float64).eps) ** (1 / 3)
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ def _difference(value: Callable[[Tree], Any], numbers: Tree, name: str, index: i
 
         return jax.tree_util.tree_map_with_path(move, numbers)
 
+    # In proportion to a large coordinate, beside which the step would else be rounding.
     h = STEP * max(1.0, abs(float(named_leaves(numbers)[name].ravel()[index])))
     return float(value(moved(h)) - value(moved(-h))) / (2 * h)
 
@@ -96,5 +98,7 @@ def _difference(value: Callable[[Tree], Any], numbers: Tree, name: str, index: i
 def _largest_error(differences: np.ndarray, chosen: np.ndarray, gradient: np.ndarray) -> float:
     if not np.isfinite(gradient).all():
         return math.inf
+    # Beside the root mean square as well: where a gradient is 0, its difference is rounding, and the ratio of both says
+    # nothing.
     scale = np.maximum(np.maximum(abs(differences), abs(chosen)), np.sqrt(np.mean(gradient**2)))
     return float(np.max(abs(differences - chosen) / np.maximum(scale, 1e-8), initial=0.0))

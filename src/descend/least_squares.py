@@ -21,8 +21,9 @@ from descend.sources import as_data
 from descend.stopping import Convergence, Stop
 from descend.training import Result, Trainer
 
-STEPS = 10_000
-ROUNDED = 1e-15  # of the sum of squares: estimates are then known to far less than their standard errors
+DEFAULT_STEPS = 10_000
+# Of the sum of squares: estimates are then known to far less than their standard errors.
+SUM_TOLERANCE = 1e-15
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,14 +58,19 @@ class LeastSquares(Result):
         """The estimates' covariance."""
         jacobian = self._derivatives[1]
         n = jacobian.shape[1]
+        # Nothing is left to tell the variance of the residuals by.
         if self.degrees_of_freedom <= 0:
             return np.full((n, n), np.inf)
+        # 1. Columns in units of their norms, so that no unit of a parameter decides what is rounding.
         norms = np.linalg.norm(jacobian, axis=0)
         scale = np.where(norms > 0, norms, 1.0)
         _, singular, right = np.linalg.svd(jacobian / scale, full_matrices=False)
+        # 2. Directions that rounding hides are not determined by the residuals.
         known = singular > max(jacobian.shape) * np.finfo(float).eps * singular[0]
+        # 3. (JᵀJ)⁻¹ by singular values: the product JᵀJ would lose half of the digits.
         half = right[known].T / singular[known] / scale[:, None]
         covariance = self.sum_of_squares / self.degrees_of_freedom * half @ half.T
+        # 4. A parameter with a share in such a direction may be anything.
         undetermined = np.any(np.abs(right[~known]) > 1e-6, axis=0)
         covariance[undetermined, undetermined] = np.inf
         return covariance
@@ -134,8 +140,8 @@ def least_squares(
         **{name: given[name] for name in FORWARDED},
         loss=half_sum_of_squares(residuals),
         optimizer=LevenbergMarquardt() if optimizer is None else optimizer,
-        steps=STEPS if steps is None and seconds is None else steps,
-        stop=Convergence(ROUNDED) if stop is None else stop,
+        steps=DEFAULT_STEPS if steps is None and seconds is None else steps,
+        stop=Convergence(SUM_TOLERANCE) if stop is None else stop,
         batch_size=None if data is None else len(jax.tree.leaves(as_data(data)[0])[0]),
     ).to_the_end()
     return LeastSquares(**{field.name: getattr(result, field.name) for field in fields(result)})

@@ -55,6 +55,7 @@ def huber(prediction: Prediction, target: Target, delta: float = 1.0) -> Predict
     """
     _fit(prediction, target)
     size = jnp.abs(prediction - target)
+    # One formula for both parts: `where` would differentiate the square where it is not taken, and that may overflow.
     near = jnp.minimum(size, delta)
     return near * (size - 0.5 * near)
 
@@ -66,6 +67,7 @@ def logistic(score: Prediction, target: Target) -> Prediction:
     0.6931
     """
     _fit(score, target)
+    # Not log(1 + eˢ) − t s, whose terms are large and nearly the same where the score is right.
     return target * jax.nn.softplus(-score) + (1 - target) * jax.nn.softplus(score)
 
 

@@ -96,7 +96,8 @@ def minimize(
     >>> result.reason.name, round(float(result.params), 3)
     ('converged', 3.0)
     """
-    settings = dict(locals())  # all that was given, by name
+    # All that was given, by name: the doors forward it, and none of them can forget a setting.
+    settings = dict(locals())
     if not settings.pop("restarts"):
         return Trainer.begin(**settings).to_the_end()
     if checkpoint is not None:

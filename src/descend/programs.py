@@ -16,9 +16,11 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from descend.errors import InputError
 
-LEAST_SECONDS = 0.02  # of compilation: below that, to read a program takes as long as to make it
+# Seconds of compilation: below that, to read a program takes as long as to make it.
+MIN_COMPILE_SECONDS = 0.02
 CPUS = Path("/proc/cpuinfo")
-MOST_BYTES = 2**30  # of programs: the oldest go
+# Bytes of programs, above which the oldest go.
+MAX_FOLDER_BYTES = 2**30
 
 
 def keep_programs(folder: str | Path | None = None) -> Path:
@@ -53,8 +55,9 @@ def keep_programs(folder: str | Path | None = None) -> Path:
     # A full disk, or a file that another process has not finished: then it is compiled, as without a cache.
     warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache entry")
     jax.config.update("jax_compilation_cache_dir", str(programs))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", LEAST_SECONDS)
-    compilation_cache.reset_cache()  # JAX looks for a folder when it first compiles, and then no more
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", MIN_COMPILE_SECONDS)
+    # JAX looks for a folder when it first compiles, and then no more.
+    compilation_cache.reset_cache()
     _remove_unreadable(programs)
     return programs
 
@@ -79,7 +82,8 @@ def _remove_unreadable(folder: Path) -> None:
     def removing(cache_key: str, *how: Any) -> Any:
         try:
             return read(cache_key, *how)
-        except OSError:  # the disk's fault, perhaps for now alone
+        except OSError:
+            # The disk's fault, perhaps for now alone: the program may be good.
             raise
         except Exception:
             with contextlib.suppress(OSError):
@@ -106,7 +110,8 @@ def processor() -> str:
     """A name for this kind of processor: a program may stop with an error on another, which has fewer instructions."""
     try:
         told = {line for line in CPUS.read_text().splitlines() if line.startswith(("model name", "flags", "Features"))}
-    except OSError:  # only Linux has it
+    except OSError:
+        # Only Linux has the file.
         told = {platform.processor()}
     return f"{platform.machine()}-{hashlib.sha256(repr(sorted(told)).encode()).hexdigest()[:8]}"
 
@@ -118,10 +123,10 @@ def _make_room(folder: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             files.append((entry.stat().st_mtime, entry.stat().st_size, entry.path))
     size = sum(one for _, one, _ in files)
-    if size <= MOST_BYTES:
+    if size <= MAX_FOLDER_BYTES:
         return
     for _, one, path in sorted(files):
         Path(path).unlink(missing_ok=True)
         size -= one
-        if size <= MOST_BYTES / 2:
+        if size <= MAX_FOLDER_BYTES / 2:
             break

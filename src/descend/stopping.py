@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from descend._arrays import Array
 from descend.errors import InputError
 from descend.schedules import Rate, setting
 
@@ -60,14 +61,14 @@ class GradientTolerance:
         """Whether a gradient is small enough; traceable."""
         return slope.norm <= self._relative(slope.norm) * slope.first + self.absolute
 
-    def evidence(self, norm: Any, first: Any) -> str:
+    def evidence(self, norm: Array, first: Array) -> str:
         """What a passed test says."""
         limit = f"{self._relative(norm):.2g} of the {first:.3g} at the start"
         if self.absolute:
             limit += f", plus {self.absolute:.3g}"
         return f"the gradient's norm fell to {norm:.3g}, at most {limit}"
 
-    def _relative(self, norm: Any) -> Any:
+    def _relative(self, norm: Array) -> Any:
         return small(norm.dtype) if self.relative is None else self.relative
 
 
@@ -97,16 +98,17 @@ class Convergence:
 
     def met(self, slope: Slope) -> Any:
         """Whether it may have converged; traceable."""
+        # Two cheap signs. The first depends on units and the second on a model, so either only has the host look.
         is_flat = slope.norm <= self.norm * small(slope.norm.dtype) * slope.first
         return is_flat | (slope.fall <= self.fall * self.within(slope.loss.dtype) * abs(slope.loss))
 
-    def within(self, dtype: Any) -> Any:
+    def within(self, dtype: np.dtype) -> Any:
         """The fall that is still to be allowed, in relation to the loss."""
         if self.tolerance is not None:
             return self.tolerance
         return 1e-12 if dtype == np.float64 else 1e-7
 
-    def evidence(self, norm: Any, first: Any) -> str:
+    def evidence(self, norm: Array, first: Array) -> str:
         """What a small gradient says."""
         return f"the gradient's norm is {norm:.3g}, where it was {first:.3g} at the start"
 
@@ -119,7 +121,7 @@ class Convergence:
         return replace(self, norm=other.norm, fall=other.fall)
 
 
-def small(dtype: Any) -> float:
+def small(dtype: np.dtype) -> float:
     """How small a gradient is, beside the first, when it is worth looking into."""
     return 1e-8 if dtype == np.float64 else 1e-6
 
@@ -182,6 +184,7 @@ class Best:
 
     def after(self, value: float, step: int, plateau: Plateau) -> "Best":
         """The best once `value` has been seen at `step`; a NaN never is."""
+        # The mark stays where the last improvement was, so that many small falls add up to one.
         margin = plateau.min_improvement * abs(self.mark) if math.isfinite(self.mark) else 0.0
         improved = value < self.mark - margin
         best, best_step = (value, step) if value < self.value else (self.value, self.step)

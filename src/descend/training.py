@@ -18,7 +18,7 @@ from descend.engine.begin import Setup
 from descend.engine.history import History
 from descend.engine.identity import identity
 from descend.engine.interruption import interrupts
-from descend.engine.pace import TARGET
+from descend.engine.pace import DISPATCH_SECONDS
 from descend.engine.points import Point, examined
 from descend.engine.progress import Observer, Progress
 from descend.engine.rate_search import USUAL_RATE, Search
@@ -81,7 +81,8 @@ class Result:
 
     def plot(self) -> "go.Figure":
         """The loss, the gradient's norm and the learning rate over the steps, as a Plotly figure."""
-        from descend._figures import training_curves  # Plotly is for those who look
+        # Imported here, as Plotly is for those who look.
+        from descend._figures import training_curves
 
         return training_curves(self.history, self.reason)
 
@@ -155,7 +156,8 @@ class Trainer(HostLoop):
             first = rate_search.rule(USUAL_RATE) if rate_search else rule.over(budget.steps)
             run, convolves = setup.begun(first, tolerance, seed, on_nonfinite, as_watch(watch))
             saved = Checkpoint(Path(checkpoint)) if isinstance(checkpoint, str | Path) else checkpoint
-            begun = replace(run.descent, optimizer=rule)  # a checkpoint of another length may be gone on with
+            # The rule with its length open: a checkpoint of another length may be gone on with.
+            begun = replace(run.descent, optimizer=rule)
             trainer = cls(
                 run=run,
                 budget=budget,
@@ -174,7 +176,8 @@ class Trainer(HostLoop):
             if resume and saved and saved.path.exists():
                 trainer.hold()
                 trainer.resume(saved.path)
-            trainer.seconds += time.perf_counter() - begun_at  # to trace the loss may take as long as many steps
+            # To trace the loss may take as long as many steps, so it counts.
+            trainer.seconds += time.perf_counter() - begun_at
             return trainer
 
     def advance(self, steps: int | None = None, seconds: float | None = None) -> Progress:
@@ -185,7 +188,7 @@ class Trainer(HostLoop):
         by `minimize`; Ctrl-C is the caller's.
         """
         if steps is None and seconds is None:
-            seconds = TARGET
+            seconds = DISPATCH_SECONDS
         self.go_on(math.inf if steps is None else whole_steps(steps), math.inf if seconds is None else seconds)
         return self.progress
 
@@ -215,10 +218,12 @@ class Trainer(HostLoop):
         run, step, state = self.run, self.run.step, self.run.state.carried.state
         if self.best_numbers is not None:
             numbers, state = self.best_numbers
-        elif step == 0:  # where every average begins
+        elif step == 0:
+            # Every average begins where the parameters are.
             numbers = run.state.params
         elif self.reason is not None and self.reason.name == "converged":
-            numbers = run.accepted_numbers  # an average may lag far behind the parameters that passed the test
+            # Not the average, which may lag far behind the parameters that passed the test.
+            numbers = run.accepted_numbers
         else:
             numbers = run.eval_numbers
         return Result(

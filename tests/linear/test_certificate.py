@@ -22,8 +22,8 @@ from descend.linear import _losses as losses
 from descend.linear._losses import Loss
 from descend.linear.files import Blocks
 from descend.linear.problems.matrix import Matrix, Rows
-from descend.linear.problems.scalar import Problem
-from descend.linear.solvers.convergence import Watch
+from descend.linear.problems.scalar import ScalarProblem
+from descend.linear.solvers.convergence import ConvergenceMonitor
 from descend.linear.solvers.solve import solve
 
 SMOOTH: dict[str, tuple[Loss, Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] = {  # with value and slope
@@ -113,8 +113,8 @@ def test_the_gap_bounds_the_distance_to_the_optimum(
     l1 = np.full(columns, 0.05) * (penalty != "l2")
     loss, row_loss, _ = SMOOTH[name]
     matrix, weights = Matrix(sparse.csr_array(X) if compressed else X), s if weighted else np.array([1 / rows])
-    problem = Problem(matrix, Rows(y, weights), loss, l2, l1, intercept)
-    found = solve(problem, Watch(tol, 3000))
+    problem = ScalarProblem(matrix, Rows(y, weights), loss, l2, l1, intercept)
+    found = solve(problem, ConvergenceMonitor(tol, 3000))
     w, b = problem.to_user(found.u)
     value = float(s @ row_loss(X @ w + b, y) + 0.5 * l2 @ w**2 + l1 @ np.abs(w))
     optimum = reference(name, X, y, s, l2, l1, intercept)
@@ -132,8 +132,8 @@ def test_a_wrong_bound_would_be_seen() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(40, 3))
     y = np.where(X[:, 0] > 0, 1.0, -1.0)
-    problem = Problem(Matrix(X), Rows(y, np.array([1 / 40])), Loss(losses.LOGISTIC), np.full(3, 0.1), np.zeros(3))
-    found = solve(problem, Watch(1e-12, 100))
+    problem = ScalarProblem(Matrix(X), Rows(y, np.array([1 / 40])), Loss(losses.LOGISTIC), np.full(3, 0.1), np.zeros(3))
+    found = solve(problem, ConvergenceMonitor(1e-12, 100))
     assert found.lower == pytest.approx(found.value, rel=1e-11)
 
 

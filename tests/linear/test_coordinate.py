@@ -17,13 +17,13 @@ from descend.linear._losses import (
 )
 from descend.linear.problems.huber_scale import ScaledProblem
 from descend.linear.problems.matrix import Matrix, Rows
-from descend.linear.problems.scalar import Problem
+from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.solvers import coordinate as coordinate_module
 from descend.linear.solvers.accelerated import accelerated
-from descend.linear.solvers.convergence import Watch
+from descend.linear.solvers.convergence import ConvergenceMonitor
 from descend.linear.solvers.coordinate import coordinate
 from descend.linear.solvers.solve import choice, solve
-from descend.linear.solvers.working_set import Gram
+from descend.linear.solvers.working_set import WorkingSet
 
 LOSSES = {
     "squared": Loss(SQUARED),
@@ -49,7 +49,7 @@ def targets(loss, y, rng):
     return rng.poisson(np.exp(0.5 * y)).astype(float) if loss.kind == POISSON else y
 
 
-def problem_of(X, y, loss=LOSSES["squared"], l1=0.05, l2=0.0, s=None, intercept=True, kind=Problem):
+def problem_of(X, y, loss=LOSSES["squared"], l1=0.05, l2=0.0, s=None, intercept=True, kind=ScalarProblem):
     rows, columns = X.shape
     s = np.array([1 / rows]) if s is None else s / s.sum()
     return kind(Matrix(X), Rows(y, s), loss, np.full(columns, l2), l1 * np.ones(columns), intercept)
@@ -57,7 +57,7 @@ def problem_of(X, y, loss=LOSSES["squared"], l1=0.05, l2=0.0, s=None, intercept=
 
 def solved(problem, tol=1e-10, start=None):
     u = np.zeros(problem.size) if start is None else start
-    solution = Watch(tol, 200).follow(coordinate(problem, u))
+    solution = ConvergenceMonitor(tol, 200).follow(coordinate(problem, u))
     return solution, *problem.to_user(solution.u)
 
 
@@ -302,7 +302,7 @@ def test_as_accelerated_gradient_on_a_wide_table_of_both_orders():
     y = targets(LOSSES["logistic"], y, rng)
     for layout in (X, np.asfortranarray(X)):
         problem = problem_of(layout, y, LOSSES["logistic"], 0.03)
-        peer = Watch(1e-9, 20000).follow(accelerated(problem, np.zeros(problem.size)))
+        peer = ConvergenceMonitor(1e-9, 20000).follow(accelerated(problem, np.zeros(problem.size)))
         solution = solved(problem, 1e-9)[0]
         assert solution.value == pytest.approx(peer.value, rel=2e-9)
 
@@ -323,11 +323,13 @@ def test_columns_of_a_sparse_matrix_alone_lead_to_the_minimum_of_all(name, inter
     y = targets(LOSSES[name], y, rng)
     problem = problem_of(X, y, LOSSES[name], 0.004, s=rng.uniform(0.5, 2, 120), intercept=intercept)
     parts = []
-    monkeypatch.setattr(Gram, "part", lambda *args, part=Gram.part: parts.append(part(*args)) or parts[-1])
+    monkeypatch.setattr(
+        WorkingSet, "subproblem", lambda *args, part=WorkingSet.subproblem: parts.append(part(*args)) or parts[-1]
+    )
     solution, w, _ = solved(problem, 1e-11)
     assert solution.reason.name == "converged"
     assert any(part is not None for part in parts)
-    monkeypatch.setattr(Gram, "part", lambda *_: None)
+    monkeypatch.setattr(WorkingSet, "subproblem", lambda *_: None)
     whole = solved(problem, 1e-11)[0]
     assert solution.value == pytest.approx(whole.value, rel=2e-11)
     assert max(solution.lower, whole.lower) <= min(solution.value, whole.value) * (1 + 1e-14)
@@ -361,10 +363,10 @@ def test_too_many_coefficients_for_a_gram_matrix_are_left_to_steps(loss: Loss, m
     X = rng.normal(size=(200, 60))
     z = X @ rng.normal(size=60)
     rows = Rows(z if loss.kind == SQUARED else np.sign(z), np.array([1 / 200]))
-    problem = Problem(Matrix(X), rows, loss, np.zeros(60), np.full(60, 0.01))
-    wanted = solve(problem, Watch(1e-9, 1000), "coordinate")
-    monkeypatch.setattr(coordinate_module, "MOST", 10)
-    found = solve(problem, Watch(1e-9, 5000), "coordinate")
+    problem = ScalarProblem(Matrix(X), rows, loss, np.zeros(60), np.full(60, 0.01))
+    wanted = solve(problem, ConvergenceMonitor(1e-9, 1000), "coordinate")
+    monkeypatch.setattr(coordinate_module, "GRAM_COLUMNS", 10)
+    found = solve(problem, ConvergenceMonitor(1e-9, 5000), "coordinate")
     assert found.reason.name == wanted.reason.name == "converged"
     assert len(found.curve) > 2 * len(wanted.curve)
     np.testing.assert_allclose(found.value, wanted.value, rtol=2e-9)

@@ -11,8 +11,8 @@ from sklearn.svm import SVC, SVR, OneClassSVM
 from descend.errors import InputError
 from descend.linear._losses import HINGE, INSENSITIVE, PINBALL, SQUARED, Loss
 from descend.linear.problems.matrix import Matrix, Rows
-from descend.linear.problems.scalar import Problem
-from descend.linear.solvers.convergence import Watch
+from descend.linear.problems.scalar import ScalarProblem
+from descend.linear.solvers.convergence import ConvergenceMonitor
 from descend.linear.solvers.interior import interior
 from descend.linear.solvers.smoothing import smoothing
 
@@ -32,7 +32,7 @@ def pieces(loss, y):
 
 def objective(problem, X, w, b):
     losses = np.max([slope * (X @ w + b) + at for slope, at in pieces(problem.loss, problem.rows.y)], axis=0)
-    penalty = 0.5 * problem.l2 @ w**2 + problem.l1 @ abs(w) + problem.tilt * b
+    penalty = 0.5 * problem.l2 @ w**2 + problem.l1 @ abs(w) + problem.linear_term * b
     return np.sum(problem.rows.s * losses) + penalty
 
 
@@ -70,14 +70,14 @@ def problem_of(loss, X, z, l2=0.0, l1=0.0, weighted=False, **options):
     weights = rng.integers(0, 4, size=n) + (np.arange(n) < 2)
     s = weights / weights.sum() if weighted else np.array([1 / n])
     d = X.shape[1]
-    return Problem(Matrix(X), Rows(y, s), loss, np.full(d, l2), np.full(d, l1), **options)
+    return ScalarProblem(Matrix(X), Rows(y, s), loss, np.full(d, l2), np.full(d, l1), **options)
 
 
 def followed(problem, tol, solver=interior, most=300):
     """The solution, and every bound that was claimed on the way."""
-    bounds, watch = [], Watch(tol, most)
-    watch.each = lambda *_: bounds.append(watch.lower)
-    return watch.follow(solver(problem, np.zeros(problem.size))), bounds
+    bounds, monitor = [], ConvergenceMonitor(tol, most)
+    monitor.each = lambda *_: bounds.append(monitor.lower)
+    return monitor.follow(solver(problem, np.zeros(problem.size))), bounds
 
 
 def check(problem, X, optimum, tol, solver=interior, most=300, exact=1e-9):
@@ -170,7 +170,7 @@ def test_pinball_with_an_l2_penalty_reaches_the_maximum_of_the_dual():
 def test_one_class_is_libsvm(nu):
     X = table(rows=80)[0] + 2
     rows = Rows(np.ones(80), np.array([1 / 80]))
-    problem = Problem(Matrix(X), rows, Loss(HINGE), np.full(5, nu), np.zeros(5), tilt=nu)
+    problem = ScalarProblem(Matrix(X), rows, Loss(HINGE), np.full(5, nu), np.zeros(5), linear_term=nu)
     peer = OneClassSVM(kernel="linear", nu=nu, tol=1e-10).fit(X)
     scale = nu * 80  # LIBSVM's slopes sum up to that
     optimum = objective(problem, X, peer.coef_[0] / scale, 1 - peer.offset_[0] / scale)
@@ -184,7 +184,7 @@ def test_rows_of_no_weight_do_not_matter():
     X, z = table()
     full = problem_of(LOSSES["pinball"], X, z, l1=0.02, weighted=True)
     kept = full.rows.s > 0
-    part = Problem(Matrix(X[kept]), Rows(z[kept], full.rows.s[kept]), full.loss, full.l2, full.l1)
+    part = ScalarProblem(Matrix(X[kept]), Rows(z[kept], full.rows.s[kept]), full.loss, full.l2, full.l1)
     values = [followed(problem, 1e-9)[0].value for problem in (full, part)]
     assert values[0] == pytest.approx(values[1], rel=1e-8)
 

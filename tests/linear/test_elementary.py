@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from descend.linear import _losses as losses
-from descend.linear._kernels import elementary, judging
+from descend.linear._kernels import block_losses, elementary
 from descend.linear._losses import Loss
 from descend.linear._losses.loss import Kind
-from descend.linear.problems.matrix import NONE
+from descend.linear.problems.matrix import NO_OFFSET
 
 EPS = np.finfo(np.float64).eps
 KINDS = [kind for kind in vars(losses).values() if isinstance(kind, Kind)]
@@ -52,9 +52,11 @@ def test_a_block_is_judged_as_its_rows_are(kind: Kind, weighted: bool) -> None:
     y = rng.choice([-1.0, 1.0], first + count) if kind.classes else np.abs(rng.normal(size=first + count))
     s = rng.uniform(0.5, 1, first + count) if weighted else np.array([0.25])
     old, scores = 2 * rng.normal(size=first + count), 2 * rng.normal(size=count)
-    z, sums, (r, spare) = old.copy(), np.zeros(judging.SUMS), judging.room(64, True)
-    judging.judge(kind.judge(y, z), first, count, *loss.numbers, y, s, NONE, scores, z, r, spare, sums)
-    wanted = np.zeros(judging.SUMS)
+    z, sums, (r, spare) = old.copy(), np.zeros(block_losses.SUMS_OF_A_PASS), block_losses.room(64, True)
+    block_losses.evaluate_rows(
+        kind.block_evaluator(y, z), first, count, *loss.parameters, y, s, NO_OFFSET, scores, z, r, spare, sums
+    )
+    wanted = np.zeros(block_losses.SUMS_OF_A_PASS)
     for i in range(count):
         k = first + i
         weight = s[k] if weighted else s[0]
@@ -71,10 +73,12 @@ def test_a_block_is_judged_as_its_rows_are(kind: Kind, weighted: bool) -> None:
         wanted[6] += weight * ahead**2
     np.testing.assert_allclose(sums, wanted, rtol=1e-13, atol=1e-15)
     np.testing.assert_array_equal(z, np.r_[old[:first], scores])
-    z, sums, (alone, spare) = old.copy(), np.zeros(judging.SUMS), judging.room(64, False)
-    judging.judge(kind.judge(y, z), first, count, *loss.numbers, y, s, NONE, scores, z, alone, spare, sums)
+    z, sums, (alone, spare) = old.copy(), np.zeros(block_losses.SUMS_OF_A_PASS), block_losses.room(64, False)
+    block_losses.evaluate_rows(
+        kind.block_evaluator(y, z), first, count, *loss.parameters, y, s, NO_OFFSET, scores, z, alone, spare, sums
+    )
     np.testing.assert_array_equal(alone[0, :count], r[0, :count])
-    np.testing.assert_array_equal(sums, np.r_[sums[:2], np.zeros(judging.SUMS - 2)])
+    np.testing.assert_array_equal(sums, np.r_[sums[:2], np.zeros(block_losses.SUMS_OF_A_PASS - 2)])
     np.testing.assert_allclose(sums[:2], wanted[:2], rtol=1e-13)
 
 
@@ -84,9 +88,11 @@ def test_an_offset_is_a_part_of_the_scores_with_a_conjugate_of_its_own(kind: Kin
     y = rng.choice([-1.0, 1.0], 40) if kind.classes else rng.uniform(0.1, 3, 40)
     offset, scores, old = rng.normal(size=40), rng.normal(size=40), rng.normal(size=40)
     loss, s, found = Loss(kind, 1.3, 0.5), np.array([0.25]), []
-    for given, less in ((NONE, 0.0), (offset, offset)):
-        z, sums, (r, spare) = old.copy(), np.zeros(judging.SUMS), judging.room(40, True)
-        judging.judge(kind.judge(y, z), 0, 40, *loss.numbers, y, s, given, scores - less, z, r, spare, sums)
+    for given, less in ((NO_OFFSET, 0.0), (offset, offset)):
+        z, sums, (r, spare) = old.copy(), np.zeros(block_losses.SUMS_OF_A_PASS), block_losses.room(40, True)
+        block_losses.evaluate_rows(
+            kind.block_evaluator(y, z), 0, 40, *loss.parameters, y, s, given, scores - less, z, r, spare, sums
+        )
         np.testing.assert_allclose(z, scores, rtol=1e-12, atol=1e-14)
         found.append((sums, r))
     (alone, r), (beside, _) = found

@@ -319,7 +319,7 @@ class Listener:
         self.stop_after, self.losses, self.torn_down = stop_after, [], False
 
     def setup(self, estimator, context):
-        self.begun = True
+        self.dual_start = True
 
     def on_fit_task_begin(self, estimator, context):
         pass

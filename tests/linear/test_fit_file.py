@@ -57,7 +57,7 @@ def in_memory(blocks: Blocks) -> tuple[Any, np.ndarray]:
 ], ids=lambda value: value if isinstance(value, str) else type(value).__name__)
 def test_the_minimum_is_that_of_rows_in_memory(tmp_path: Path, table: pd.DataFrame, target: str, model: Any,
                                                monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SAMPLE", 300)  # so that it is one, and the passes have something to do
+    monkeypatch.setattr(module, "SAMPLE_ROWS", 300)  # so that it is one, and the passes have something to do
     blocks = blocks_of(tmp_path / "flights.parquet", table, target)
     model.fit(blocks)
     assert model.stop_reason_.name == "converged", model.stop_reason_

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from descend.engine.interruption import interrupts
 from descend.linear import HuberRegressor, LinearSVC, LogisticRegression, QuantileRegressor
-from descend.linear.solvers.convergence import Watch
+from descend.linear.solvers.convergence import ConvergenceMonitor
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(120, 6)) * [1, 3, 1, 10, 1, 1]
@@ -20,14 +20,14 @@ Y, THREE = SCORE > 0, np.digitize(SCORE, [-3, 3])
 @pytest.fixture
 def ctrl_c(monkeypatch):
     """Ctrl-C after the first iteration of a fit."""
-    see, left = Watch.see, [signal.SIGINT]
+    see, left = ConvergenceMonitor.observe, [signal.SIGINT]
 
     def pressed(self, point):
         if left and len(self.curve) == 1:
             signal.raise_signal(left.pop())
         return see(self, point)
 
-    monkeypatch.setattr(Watch, "see", pressed)
+    monkeypatch.setattr(ConvergenceMonitor, "observe", pressed)
 
 
 MODELS = {
@@ -69,7 +69,7 @@ def test_it_ends_at_once_the_second_time(monkeypatch):
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(Watch, "see", pressed_twice)
+    monkeypatch.setattr(ConvergenceMonitor, "observe", pressed_twice)
     with pytest.raises(KeyboardInterrupt):
         LogisticRegression().fit(X, Y)
     with pytest.raises(KeyboardInterrupt):  # and is heard by others afterwards

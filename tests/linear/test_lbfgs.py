@@ -7,8 +7,8 @@ from descend.linear._losses import HINGE, LOGISTIC, POISSON, SQUARED, SQUARED_HI
 from descend.linear.problems.curvature import DENSE_HESSIAN
 from descend.linear.problems.matrix import Matrix, Rows
 from descend.linear.problems.multinomial import MultinomialProblem
-from descend.linear.problems.scalar import Point, Problem
-from descend.linear.solvers.convergence import Watch
+from descend.linear.problems.scalar import Iterate, ScalarProblem
+from descend.linear.solvers.convergence import ConvergenceMonitor
 from descend.linear.solvers.lbfgs import Pairs, lbfgs
 from descend.linear.solvers.newton import newton
 from descend.linear.solvers.solve import choice
@@ -24,12 +24,12 @@ def table(n=200, d=30, seed=0):
 
 def problem_of(X, y, kind, l2, intercept=True):
     n, d = X.shape
-    return Problem(Matrix(X), Rows(y, np.array([1 / n])), Loss(kind), np.broadcast_to(l2, d).copy(), np.zeros(d),
+    return ScalarProblem(Matrix(X), Rows(y, np.array([1 / n])), Loss(kind), np.broadcast_to(l2, d).copy(), np.zeros(d),
                    intercept)
 
 
 def descent(problem, tol, most=500):
-    return Watch(tol, most).follow(lbfgs(problem, np.zeros(problem.size)))
+    return ConvergenceMonitor(tol, most).follow(lbfgs(problem, np.zeros(problem.size)))
 
 
 def test_least_squares_come_to_the_solution_of_the_normal_equations():
@@ -55,7 +55,7 @@ def test_it_comes_to_newtons_minimum_and_its_bounds_hold(loss, intercept):
     kind = SMOOTH[loss]
     y = {SQUARED: t, POISSON: np.floor(np.exp(np.clip(t, -3, 3)))}.get(kind, np.where(t > 0, 1.0, -1.0))
     problem = problem_of(X, y, kind, 0.01 * X.var(axis=0), intercept)
-    least = Watch(1e-12, 100).follow(newton(problem, np.zeros(problem.size))).value
+    least = ConvergenceMonitor(1e-12, 100).follow(newton(problem, np.zeros(problem.size))).value
     lowest = [point.lower for point, _ in zip(lbfgs(problem, np.zeros(problem.size)), range(100), strict=False)]
     assert max(lowest) <= least * (1 + 1e-12)
     solution = descent(problem, 1e-9)
@@ -94,11 +94,11 @@ def test_its_direction_is_that_of_the_two_loops_though_pairs_fall_out():
     diagonal = rng.uniform(0.5, 2, size)
     pairs, steps, changes = Pairs(diagonal), [], []
     u = rng.normal(size=size)
-    last = Point(u, 0.0, H @ u, 0.0)
+    last = Iterate(u, 0.0, H @ u, 0.0)
     pairs.direction(last.gradient)
     for number in range(25):
         u = u + rng.normal(size=size) / (1 + number)
-        point = Point(u, 0.0, H @ u, 0.0)
+        point = Iterate(u, 0.0, H @ u, 0.0)
         pairs.add(point, last)
         steps, changes = [*steps, point.u - last.u][-10:], [*changes, point.gradient - last.gradient][-10:]
         direction, slope = pairs.direction(point.gradient)
@@ -111,13 +111,13 @@ def test_its_direction_is_that_of_the_two_loops_though_pairs_fall_out():
 
 def test_a_pair_without_a_change_is_left_out():
     pairs = Pairs(np.ones(3))
-    still, moved = Point(np.zeros(3), 0.0, np.ones(3), 0.0), Point(np.ones(3), 0.0, np.ones(3), 0.0)
+    still, moved = Iterate(np.zeros(3), 0.0, np.ones(3), 0.0), Iterate(np.ones(3), 0.0, np.ones(3), 0.0)
     pairs.add(moved, still)
     assert pairs.order == []
     np.testing.assert_array_equal(pairs.direction(np.ones(3))[0], -np.ones(3))
 
 
-def counted(problem, monkeypatch):
+def first_intercept(problem, monkeypatch):
     """Counts of evaluations and certificates."""
     counts = {"evaluate": 0, "certified": 0}
 
@@ -136,7 +136,7 @@ def counted(problem, monkeypatch):
 def test_an_iteration_takes_about_one_pass(monkeypatch):
     X, t = table(d=60)
     problem = problem_of(X, np.where(t > 0, 1.0, -1.0), LOGISTIC, 1e-4 * X.var(axis=0))
-    counts = counted(problem, monkeypatch)
+    counts = first_intercept(problem, monkeypatch)
     iterations = len(descent(problem, 1e-8).curve)
     assert iterations > 30
     assert counts["evaluate"] - counts["certified"] <= 1.15 * iterations  # a certificate evaluates, too
@@ -146,7 +146,7 @@ def test_an_iteration_takes_about_one_pass(monkeypatch):
 def test_without_a_penalty_no_certificate_is_asked_and_it_ends_where_rounding_does(monkeypatch):
     X, y = table(d=5)
     problem = problem_of(X, y, SQUARED, 0.0)
-    counts = counted(problem, monkeypatch)
+    counts = first_intercept(problem, monkeypatch)
     solution = descent(problem, 1e-9)
     assert counts["certified"] == 0
     assert solution.reason.name == "stalled"
@@ -157,7 +157,7 @@ def test_without_a_penalty_no_certificate_is_asked_and_it_ends_where_rounding_do
 def test_it_starts_at_the_minimum_and_stays():
     X, t = table()
     problem = problem_of(X, t, SQUARED, 0.1 * X.var(axis=0))
-    start = Watch(1e-14, 20).follow(newton(problem, np.zeros(problem.size))).u
+    start = ConvergenceMonitor(1e-14, 20).follow(newton(problem, np.zeros(problem.size))).u
     values = [point.value for point, _ in zip(lbfgs(problem, start), range(100), strict=False)]
     assert max(values) <= values[0] * (1 + 1e-12)
     assert len(values) < 100

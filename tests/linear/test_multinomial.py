@@ -7,9 +7,9 @@ from sklearn.linear_model import LogisticRegression
 
 from descend.linear._losses import LOGISTIC, Loss
 from descend.linear.problems.matrix import Matrix, Rows
-from descend.linear.problems.multinomial import FEW, MultinomialProblem
-from descend.linear.problems.scalar import Problem
-from descend.linear.solvers.convergence import Watch
+from descend.linear.problems.multinomial import PREDICTED_DUAL_SIZE, MultinomialProblem
+from descend.linear.problems.scalar import ScalarProblem
+from descend.linear.solvers.convergence import ConvergenceMonitor
 from descend.linear.solvers.newton import newton, sampled_newton
 
 LAYOUTS = {
@@ -59,7 +59,7 @@ def problem_of(X, y, s, K, l2=0.01, intercept=True):
 
 
 def solved(problem, tol=1e-10):
-    return Watch(tol, 100).follow(newton(problem, np.zeros(problem.size)))
+    return ConvergenceMonitor(tol, 100).follow(newton(problem, np.zeros(problem.size)))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -72,7 +72,7 @@ def test_value_and_gradient_are_those_of_the_definition_in_every_layout(layout, 
     if not intercept:
         u[-3:] = 0
     value = lambda u: objective(X, y, s, l2, *problem.to_user(u))
-    point = problem.evaluate(u, problem.scores())
+    point = problem.evaluate(u, problem.score_buffer())
     assert point.value == pytest.approx(value(u), rel=1e-13)
     steps = 1e-5 * np.eye(problem.size)[: problem.size if intercept else -3]
     slopes = [(value(u + e) - value(u - e)) / 2e-5 for e in steps]
@@ -97,11 +97,11 @@ def test_the_hessian_is_the_change_of_the_gradient(layout, intercept):
     X, y, s = table()
     problem = problem_of(LAYOUTS[layout](X), y, s, 3, 0.05, intercept)
     u = 0.3 * np.random.default_rng(1).normal(size=problem.size)
-    z = problem.scores()
+    z = problem.score_buffer()
     problem.evaluate(u, z)
     H = problem.hessian(z)
     H = np.tril(H) + np.tril(H, -1).T
-    gradient = lambda u: problem.evaluate(u, problem.scores()).gradient
+    gradient = lambda u: problem.evaluate(u, problem.score_buffer()).gradient
     changes = np.array([(gradient(u + e) - gradient(u - e)) / 2e-5 for e in 1e-5 * np.eye(problem.size)])
     if intercept:  # along an equal shift of all classes there is no curvature, and the Hessian is given one
         shift = np.append(np.zeros(problem.size - 3), np.ones(3))
@@ -118,7 +118,7 @@ def test_without_a_penalty_newton_finds_the_minimum_though_the_hessian_is_singul
     X, y, s = table(n=200, d=3)
     X = np.hstack([X, X])[:, :d]  # with 6, every column is there twice
     problem = problem_of(X, y, s, 3, 0.0)
-    z, u = problem.scores(), np.zeros(problem.size)
+    z, u = problem.score_buffer(), np.zeros(problem.size)
     *_, point = (p for p, _ in zip(newton(problem, u), range(20), strict=False))
     assert np.abs(problem.evaluate(point.u, z).gradient).max() < 1e-10
     assert np.abs(problem.to_user(point.u)[0].sum(axis=0)).max() < 1e-9  # nothing moves where nothing changes
@@ -141,8 +141,8 @@ def test_two_classes_are_the_binary_problem_with_half_the_penalty():
     X, y, s = table(K=2)
     l2 = np.full(4, 0.02)
     two = solved(problem_of(X, y, s, 2, l2), 1e-12)
-    binary = Problem(Matrix(X), Rows(2.0 * y - 1, s), Loss(LOGISTIC), l2 / 2, np.zeros(4))
-    one = Watch(1e-12, 50).follow(newton(binary, np.zeros(5)))
+    binary = ScalarProblem(Matrix(X), Rows(2.0 * y - 1, s), Loss(LOGISTIC), l2 / 2, np.zeros(4))
+    one = ConvergenceMonitor(1e-12, 50).follow(newton(binary, np.zeros(5)))
     assert two.value == pytest.approx(one.value, rel=1e-12)
     W, b = problem_of(X, y, s, 2, l2).to_user(two.u)
     w, c = binary.to_user(one.u)
@@ -162,7 +162,7 @@ def test_a_class_that_no_row_has_does_not_spoil_the_bound():
     X, y, s = table()
     least = reference(X, y, s, 0.01, 3, True)  # a class more, with no share, can only bring the value up to it
     problem = problem_of(X, y, s, 4)
-    z = problem.scores()
+    z = problem.score_buffer()
     for _, point in zip(range(12), newton(problem, np.zeros(problem.size)), strict=False):
         assert point.lower <= least + 1e-12
     assert least - 1e-6 < problem.certified(problem.evaluate(point.u, z), z).lower <= least + 1e-12
@@ -190,7 +190,7 @@ def test_bounds_hold_wherever_they_are_asked_and_are_tight_at_the_end(case, seed
         X = np.hstack([X, X[:, :2], np.ones((how["n"], 1)), np.zeros((how["n"], 1))])
     least = reference(X, y, s, how["l2"], how["K"], how["intercept"])
     problem = problem_of(LAYOUTS[how["layout"]](X), y, s, how["K"], how["l2"], how["intercept"])
-    rng, z, lowest = np.random.default_rng(seed), problem.scores(), []
+    rng, z, lowest = np.random.default_rng(seed), problem.score_buffer(), []
     for size in (0.0, 0.01, 0.3, 3.0, 30.0):
         u = size * rng.normal(size=problem.size)
         if not how["intercept"]:
@@ -209,14 +209,14 @@ def test_bounds_hold_wherever_they_are_asked_and_are_tight_at_the_end(case, seed
 def test_a_certificate_is_the_square_of_the_gradient_over_the_penalty():
     X, y, s = table()
     problem = problem_of(X, y, s, 3, 0.1)
-    z = problem.scores()
+    z = problem.score_buffer()
     point = problem.evaluate(0.01 * np.random.default_rng(0).normal(size=problem.size), z)
     better = problem.certified(point, z)
     assert better.value < point.value
     np.testing.assert_allclose(better.gradient[-3:], 0, atol=1e-14)  # the intercepts are the best
     np.testing.assert_allclose(better.u[:-3], point.u[:-3])
     W, _ = problem.to_user(better.u)
-    by_w = (better.gradient[:-3].reshape(4, 3) / problem.frame[1][:, None]).T
+    by_w = (better.gradient[:-3].reshape(4, 3) / problem.standardisation[1][:, None]).T
     assert better.value - better.lower == pytest.approx(np.sum(by_w**2) / (2 * 0.1), rel=1e-9)
     assert W.shape == by_w.shape
 
@@ -224,7 +224,7 @@ def test_a_certificate_is_the_square_of_the_gradient_over_the_penalty():
 def test_after_newtons_steps_the_gap_is_small_however_small_the_penalty():
     X, y, s = table()
     problem = problem_of(X, y, s, 3, 1e-9)
-    z = problem.scores()
+    z = problem.score_buffer()
     for last in newton(problem, np.zeros(problem.size)):
         if np.abs(last.gradient).max() < 1e-7:
             break
@@ -237,7 +237,7 @@ def test_after_newtons_steps_the_gap_is_small_however_small_the_penalty():
 def test_foreseen_slopes_that_leave_the_simplex_still_give_a_bound():
     X, y, s = table()
     problem = problem_of(X, y, s, 3, 0.1)
-    z = problem.scores()
+    z = problem.score_buffer()
     z[:] = 5 * np.random.default_rng(0).normal(size=z.shape)
     point = problem.evaluate(np.zeros(problem.size), z)
     assert -np.inf < point.lower <= reference(X, y, s, 0.1, 3, True)
@@ -246,7 +246,7 @@ def test_foreseen_slopes_that_leave_the_simplex_still_give_a_bound():
 def test_probabilities_of_other_shares_are_mixed_into_a_dual_point():
     X, y, s = table()
     problem = problem_of(X, y, s, 3, 0.1)
-    u, z = 0.3 * np.random.default_rng(2).normal(size=problem.size), problem.scores()
+    u, z = 0.3 * np.random.default_rng(2).normal(size=problem.size), problem.score_buffer()
     problem.evaluate(u, z)
     lower = problem.evaluate(u, z).lower  # at the same scores, so that what was foreseen are their own slopes
     p = np.exp(z - logsumexp(z, axis=1, keepdims=True))
@@ -265,16 +265,16 @@ def test_probabilities_of_other_shares_are_mixed_into_a_dual_point():
 def test_a_column_without_a_penalty_leaves_no_bound():
     X, y, s = table()
     problem = problem_of(X, y, s, 3, np.array([0.1, 0.0, 0.1, 0.1]))
-    point = problem.evaluate(np.zeros(problem.size), problem.scores())
+    point = problem.evaluate(np.zeros(problem.size), problem.score_buffer())
     assert point.lower == -np.inf
-    assert problem.certified(point, problem.scores()).lower == -np.inf
+    assert problem.certified(point, problem.score_buffer()).lower == -np.inf
 
 
 def test_with_many_coefficients_only_a_certificate_has_a_bound():
     rng = np.random.default_rng(0)
-    X = sparse.random_array((60, FEW), density=0.02, rng=rng, format="csr")
+    X = sparse.random_array((60, PREDICTED_DUAL_SIZE), density=0.02, rng=rng, format="csr")
     problem = problem_of(X, rng.integers(0, 3, 60), np.array([1 / 60]), 3, 0.1)
-    z = problem.scores()
+    z = problem.score_buffer()
     point = problem.evaluate(np.zeros(problem.size), z)
     assert point.lower == -np.inf
     assert point.value == pytest.approx(np.log(3), rel=1e-12)
@@ -287,7 +287,7 @@ def test_parts_side_by_side_give_what_one_gives(monkeypatch):
         one, many = problem_of(Z, y, s, 3), problem_of(Z, y, s, 3)
         many.__dict__["ranges"] = [(0, 7), (7, 300), (300, 500)]
         u = np.random.default_rng(0).normal(size=one.size)
-        a, b = (p.evaluate(u, p.scores()) for p in (one, many))
+        a, b = (p.evaluate(u, p.score_buffer()) for p in (one, many))
         np.testing.assert_allclose(a.gradient, b.gradient, rtol=1e-11, atol=1e-14)
         assert a.lower == pytest.approx(b.lower, rel=1e-12)
 
@@ -301,7 +301,7 @@ def test_a_sample_leads_newton_to_the_same_minimum():
     assert sample.matrix.shape == (8000, 27)
     assert sample.rows.s.sum() * 8000 == pytest.approx(1)
     np.testing.assert_allclose(sample.l2, 5 * problem.l2)  # it weighs as much beside a row
-    solution = Watch(1e-9, 20).follow(sampled_newton(problem, np.zeros(problem.size)))
+    solution = ConvergenceMonitor(1e-9, 20).follow(sampled_newton(problem, np.zeros(problem.size)))
     assert solution.reason.name == "converged"
     assert len(solution.curve) < len(solved(problem, 1e-9).curve)
     assert solution.value == pytest.approx(solved(problem, 1e-12).value, rel=1e-9)
@@ -315,7 +315,7 @@ def test_the_hessian_of_many_columns_is_that_of_the_definition(layout, K):
     problem = problem_of(LAYOUTS[layout](X), y, s, K, 0.05)
     z = np.random.default_rng(1).normal(size=(700, K))
     p = np.exp(z - logsumexp(z, axis=1, keepdims=True))
-    centre, unit = problem.frame
+    centre, unit = problem.standardisation
     rows = np.column_stack([(X - centre) * unit, np.ones(700)])
     inner = np.einsum("nk,kl->nkl", p, np.eye(K)) - p[:, :, None] * p[:, None]
     expected = np.einsum("n,ni,nj,nkl->ikjl", s, rows, rows, inner)
@@ -348,7 +348,7 @@ def test_of_many_numbers_to_find_a_sample_leads_to_a_greater_one():
     sample = MultinomialProblem.sample
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MultinomialProblem, "sample", lambda self, count: seen.append(count) or sample(self, count))
-        solution = Watch(1e-9, 20).follow(sampled_newton(problem, np.zeros(problem.size)))
+        solution = ConvergenceMonitor(1e-9, 20).follow(sampled_newton(problem, np.zeros(problem.size)))
     assert seen == [550, 3000]  # fifty rows for each column and intercept, and a quarter of all
     assert len(solution.curve) < len(solved(problem, 1e-9).curve)
     assert solution.value == pytest.approx(solved(problem, 1e-12).value, rel=1e-9)

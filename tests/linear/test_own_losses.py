@@ -16,8 +16,8 @@ from descend.linear import LossRegressor, _losses
 from descend.linear._losses import Loss
 from descend.linear._losses.loss import Kind
 from descend.linear.problems.matrix import Matrix, Rows
-from descend.linear.problems.scalar import Problem
-from descend.linear.solvers.convergence import Watch
+from descend.linear.problems.scalar import ScalarProblem
+from descend.linear.solvers.convergence import ConvergenceMonitor
 from descend.linear.solvers.solve import solve
 
 KINDS = [kind for kind in vars(_losses).values() if isinstance(kind, Kind)]
@@ -26,7 +26,7 @@ named = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 
 
 def loss_of(kind: Kind) -> Loss:
-    return Loss(kind, 1.3 if kind.scaled or kind is _losses.TWEEDIE else 0.4, 0.7)
+    return Loss(kind, 1.3 if kind.concomitant_scale or kind is _losses.TWEEDIE else 0.4, 0.7)
 
 
 def targets(kind: Kind) -> list[float]:
@@ -50,13 +50,13 @@ def test_the_conjugate_is_the_greatest_of_its_lines(kind: Kind) -> None:
     """Fenchel and Young: rz − ℓ(z) ≤ ℓ*(r), and equal where r is the slope of the loss without smoothing."""
     for y in targets(kind):
         loss = loss_of(kind)
-        if kind.scaled:  # its conjugate is that at a scale of nothing
+        if kind.concomitant_scale:  # its conjugate is that at a scale of nothing
             loss = loss._replace(mu=1e-12)
         loss = loss._replace(mu=0.0) if kind.corners else loss
         slopes = [loss.slope(z, y) for z in SCORES]
         for z, r in zip(SCORES, slopes, strict=True):
             best = loss.conjugate(r, y)
-            near = 1e-12 * (1 + abs(r * z)) + 1e-11 * kind.scaled
+            near = 1e-12 * (1 + abs(r * z)) + 1e-11 * kind.concomitant_scale
             assert r * z - loss.value(z, y) == pytest.approx(best, rel=1e-12, abs=near)
             assert loss.feasible(r, y) == r
             for other in SCORES:
@@ -112,7 +112,7 @@ def conjugate(r, y, p, mu):
     return r * y + WEIGHT * rest
 
 
-KIND = Kind(__name__, bend=lambda _p, _mu: WEIGHT, strict=True)
+KIND = Kind(__name__, curvature_bound=lambda _p, _mu: WEIGHT, strictly_convex=True)
 '''
 
 
@@ -139,8 +139,8 @@ def test_a_loss_of_ones_own_is_certified_and_compiled_anew_when_it_changes(folde
     rows, l2 = Rows(y, np.array([1 / 60])), np.full(3, 0.1)
     for weight in (1.0, 3.0):
         kind = own_loss(folder, OWN.format(weight=weight)).KIND
-        problem = Problem(Matrix(X), rows, Loss(kind), l2, np.zeros(3))
-        solution = solve(problem, Watch(1e-10, 100))
+        problem = ScalarProblem(Matrix(X), rows, Loss(kind), l2, np.zeros(3))
+        solution = solve(problem, ConvergenceMonitor(1e-10, 100))
         assert solution.reason.name == "converged"
         w, b = problem.to_user(solution.u)
 

@@ -136,7 +136,7 @@ def test_kernel_machines_on_the_first_blocks_map(block: int) -> None:
 @pytest.mark.parametrize("unit", [1.0, 1e6])
 def test_numbers_of_any_unit_row_by_row(monkeypatch: pytest.MonkeyPatch, name: str, unit: float) -> None:
     """With many columns each row makes a step, whatever the unit of the targets is."""
-    monkeypatch.setattr(stream_module, "FEW", 0)
+    monkeypatch.setattr(stream_module, "QUADRATIC_COLUMNS", 0)
     options = {"HuberRegressor": {}, "LinearSVR": {"C": 1e9, "epsilon": 0.1 * unit}}.get(name, {"alpha": 0.0})
     table = (X - X.mean(0)) / X.std(0)
     learner = fed(getattr(ours, name)(**options), 500, sparse.csr_array(table), unit * NUMBERS)
@@ -145,7 +145,7 @@ def test_numbers_of_any_unit_row_by_row(monkeypatch: pytest.MonkeyPatch, name: s
 
 
 def test_an_l1_penalty_row_by_row_leaves_columns_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream_module, "FEW", 0)
+    monkeypatch.setattr(stream_module, "QUADRATIC_COLUMNS", 0)
     table = (X - X.mean(0)) / X.std(0)
     sizes = [np.abs(fed(ours.Lasso(alpha), 500, table, NUMBERS).coef_).sum() for alpha in (0.0, 0.1, 100.0)]
     assert sizes[0] > sizes[1] > sizes[2] == 0

@@ -10,15 +10,15 @@ from descend import SGD, Adam
 from descend.errors import InputError
 from descend.linear._losses import HINGE, LOGISTIC, POISSON, SQUARED, SQUARED_HINGE, Loss
 from descend.linear.problems.matrix import Matrix, Rows
-from descend.linear.problems.scalar import Problem
-from descend.linear.solvers.convergence import Solution, Watch
+from descend.linear.problems.scalar import ScalarProblem
+from descend.linear.solvers.convergence import ConvergenceMonitor, Solution
 from descend.linear.solvers.solve import solve
 from descend.schedules import Cosine
 
 ROWS = 3000
 
 
-def problem(loss: Loss, compressed: bool = False, intercept: bool = True, weighted: bool = False) -> Problem:
+def problem(loss: Loss, compressed: bool = False, intercept: bool = True, weighted: bool = False) -> ScalarProblem:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(ROWS, 5)) * np.logspace(-2, 2, 5) + 2
     if compressed:
@@ -28,12 +28,12 @@ def problem(loss: Loss, compressed: bool = False, intercept: bool = True, weight
     s = rng.uniform(0.5, 1.5, ROWS)
     rows = Rows(y, s / s.sum() if weighted else np.array([1 / ROWS]))
     matrix = Matrix(sparse.csr_array(X) if compressed else X)
-    return Problem(matrix, rows, loss, np.full(5, 1e-2), np.zeros(5), intercept)
+    return ScalarProblem(matrix, rows, loss, np.full(5, 1e-2), np.zeros(5), intercept)
 
 
-def suboptimality(task: Problem, solver: Any, max_iter: int, tol: float = 1e-6) -> tuple[float, Solution]:
-    best = solve(task, Watch(1e-12, 200), "newton")
-    found = solve(task, Watch(tol, max_iter), solver)
+def suboptimality(task: ScalarProblem, solver: Any, max_iter: int, tol: float = 1e-6) -> tuple[float, Solution]:
+    best = solve(task, ConvergenceMonitor(1e-12, 200), "newton")
+    found = solve(task, ConvergenceMonitor(tol, max_iter), solver)
     assert found.lower <= best.value * (1 + 1e-9)
     return found.value / best.value - 1, found
 
@@ -65,22 +65,24 @@ def test_any_optimizer_is_a_solver(rule: Any, compressed: bool) -> None:
 
 def test_a_hinge_through_the_engine() -> None:
     task = problem(Loss(HINGE))
-    best = solve(task, Watch(1e-6, 500))
-    found = solve(task, Watch(1e-6, 60), Adam(Cosine(0.05)))
+    best = solve(task, ConvergenceMonitor(1e-6, 500))
+    found = solve(task, ConvergenceMonitor(1e-6, 60), Adam(Cosine(0.05)))
     assert found.value < 1.02 * best.value
 
 
 def test_the_same_seeds_give_the_same_numbers() -> None:
     task = problem(Loss(LOGISTIC))
-    one, other = (solve(task, Watch(1e-6, 5), "svrg").u for _ in range(2))
+    one, other = (solve(task, ConvergenceMonitor(1e-6, 5), "svrg").u for _ in range(2))
     np.testing.assert_array_equal(one, other)
 
 
 def test_what_stochastic_steps_cannot_do_is_refused() -> None:
     task = problem(Loss(LOGISTIC))
     with pytest.raises(InputError, match="l1 penalty"):
-        solve(Problem(task.matrix, task.rows, task.loss, task.l2, np.ones(5)), Watch(1e-3, 5), "sgd")
+        solve(ScalarProblem(task.matrix, task.rows, task.loss, task.l2, np.ones(5)), ConvergenceMonitor(1e-3, 5), "sgd")
     with pytest.raises(InputError, match="Poisson"):
-        solve(Problem(task.matrix, task.rows, Loss(POISSON), task.l2, task.l1), Watch(1e-3, 5), "svrg")
+        solve(
+            ScalarProblem(task.matrix, task.rows, Loss(POISSON), task.l2, task.l1), ConvergenceMonitor(1e-3, 5), "svrg"
+        )
     with pytest.raises(InputError, match="there is no solver 'newtn'"):
-        solve(task, Watch(1e-3, 5), "newtn")
+        solve(task, ConvergenceMonitor(1e-3, 5), "newtn")

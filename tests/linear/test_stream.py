@@ -88,7 +88,7 @@ def test_counts() -> None:
 @pytest.mark.parametrize("decades", [0.0, 6.0])
 def test_many_columns_row_by_row(monkeypatch: pytest.MonkeyPatch, decades: float) -> None:
     """On sparse rows, better than scikit-learn's SGD after one pass, also where columns have other units."""
-    monkeypatch.setattr(stream_module, "FEW", 0)
+    monkeypatch.setattr(stream_module, "QUADRATIC_COLUMNS", 0)
     rng = np.random.default_rng(0)
     X = sparse.random_array((20_000, 2_000), density=0.005, rng=rng, format="csr")
     X.data[:] = rng.normal(size=X.nnz)
@@ -139,7 +139,7 @@ def test_of_many_columns_those_count_that_were_seen(loss: Loss, intercept: bool)
 def test_where_columns_become_too_many_rows_go_on_from_what_was_learnt(
     kind: int, unit: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_module, "FEW", 30)
+    monkeypatch.setattr(stream_module, "QUADRATIC_COLUMNS", 30)
     rng = np.random.default_rng(0)
     X = np.zeros((9_000, 40))
     X[np.arange(9_000), rng.integers(0, 30, 9_000)] = 1

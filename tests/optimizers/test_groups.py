@@ -9,7 +9,7 @@ from references import RATES, SCHEDULE, STEPS, assert_close, compiled_run, probl
 from walks import assert_same_bits
 
 from descend.errors import InputError
-from descend.optimizers import EMA, SGD, Adam, External, Freeze, Optimizer, PerGroup, Point, WeightDecay
+from descend.optimizers import EMA, SGD, Adam, External, Freeze, Iterate, Optimizer, PerGroup, WeightDecay
 from descend.optimizers.quasi_newton import LBFGS
 from descend.schedules import Cosine, InverseTime
 
@@ -54,7 +54,7 @@ def test_within_a_group_paths_are_whole():
 
 def test_what_is_read_out_has_the_groups_name():
     start, _ = problem()
-    read = RULE.readings(RULE.init(start))
+    read = RULE.metrics(RULE.init(start))
     assert {name: float(value) for name, value in read.items()} == {
         "learning_rate": 0.1, "learning_rate/default": 0.1, "learning_rate/*/bias": 0.1,
         "learning_rate/filters/*,scale": 0.1,
@@ -199,14 +199,14 @@ def test_integers_may_be_frozen_whatever_their_gradient_is(gradient):
 def test_what_is_frozen_does_not_count_for_a_test_of_convergence():
     params, grads = {"a": np.ones(2), "b": np.ones(1)}, {"a": np.full(2, np.nan), "b": np.full(1, 0.5)}
     rule = EMA(Freeze(SGD(), "a"))
-    stand = rule.standing(rule.init(params), Point(params, 1.0, grads))
+    stand = rule.accepted_iterate(rule.init(params), Iterate(params, 1.0, grads))
     assert_same_bits(stand.grads, {"a": np.zeros(2), "b": np.full(1, 0.5)})
     assert (stand.params, stand.value) == (params, 1.0)
 
 
 def test_reads_out_what_its_rule_does():
     params = {"a": np.ones(1), "b": np.ones(1)}
-    assert Freeze(SGD(0.3, momentum=0.5), "a").readings(Freeze(SGD(), "a").init(params)) == {"learning_rate": 0.3}
+    assert Freeze(SGD(0.3, momentum=0.5), "a").metrics(Freeze(SGD(), "a").init(params)) == {"learning_rate": 0.3}
     assert Freeze(SGD(0.3, momentum=0.5), "a").stability_limit() == 3
 
 
@@ -222,7 +222,7 @@ def test_a_line_search_along_some_parameters():
         for _ in range(20):
             value, grads = rosenbrock(params["x"], params.get("y", y))
             grads = {name: grads[name] for name in params}
-            stand = rule.standing(state, Point(params, value, grads))
+            stand = rule.accepted_iterate(state, Iterate(params, value, grads))
             seen.append((stand.value, stand.params["x"], stand.grads["x"], rule.stalled(state)))
             updates, state = rule.update(grads, state, params, value=value)
             params = jax.tree.map(np.add, params, updates)

@@ -174,8 +174,8 @@ def test_muon_steps_many_matrices_as_it_steps_each(monkeypatch):
     grads = [gaussian(*shape, seed=i) for i, shape in enumerate(shapes)]
     rule = Muon(0.1)
     singly = [rule.update(g, rule.init(g), g)[0] for g in grads]
-    for together in (muon.TOGETHER, 24, 1):
-        monkeypatch.setattr(muon, "TOGETHER", together)
+    for together in (muon.MAX_STACKED_NUMBERS, 24, 1):
+        monkeypatch.setattr(muon, "MAX_STACKED_NUMBERS", together)
         assert_close(rule.update(grads, rule.init(grads), grads)[0], singly, 1e-12)
 
 
@@ -196,9 +196,9 @@ def test_muon_leaves_vectors_embeddings_and_heads_to_its_companion():
     plain = jax.tree.map(lambda u, g: bool(np.allclose(u, -0.5 * g)), updates, params)
     assert plain == {"embedding": True, "block": {"weight": False, "bias": True}, "multihead_attention": False,
                      "lm_head": {"kernel": True}, "head": True, "scale": True}
-    assert rule.readings(state)["learning_rate"] == 0.1
-    assert rule.readings(state)["learning_rate/matrices"] == 0.1
-    assert rule.readings(state)["learning_rate/companion"] == 0.5
+    assert rule.metrics(state)["learning_rate"] == 0.1
+    assert rule.metrics(state)["learning_rate/matrices"] == 0.1
+    assert rule.metrics(state)["learning_rate/companion"] == 0.5
     assert Muon(0.1, companion=SGD(0.5), vectors="block/*").part_of("head", params["head"]) == "matrices"
 
 

@@ -24,7 +24,7 @@ def draw(scale=1.0, seed=0):
 def clipped(rule, params, grads):
     """What a modifier makes of the gradients, and the share of them that it has clipped."""
     updates, state = rule.update(grads, rule.init(params), params)
-    return jax.tree.map(lambda u: -u, updates), float(rule.readings(state)["clip_rate"])
+    return jax.tree.map(lambda u: -u, updates), float(rule.metrics(state)["clip_rate"])
 
 
 PLAIN = SGD(1.0)
@@ -96,7 +96,7 @@ def test_the_rate_is_that_of_the_step():
     state, rates = rule.init(params), []
     for g in (0.5, 2.0, 1.0, 3.0):
         _, state = rule.update(np.array([g]), state, params)
-        rates.append(float(rule.readings(state)["clip_rate"]))
+        rates.append(float(rule.metrics(state)["clip_rate"]))
     assert rates == [0, 1, 0, 1]
 
 

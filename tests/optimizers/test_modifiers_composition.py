@@ -175,7 +175,7 @@ def test_has_no_stability_limit_where_theory_gives_none(name):
 def test_tells_what_is_read_out_at_every_depth():
     rule = Accumulate(ClipByNorm(WeightDecay(EMA(Adam(0.1)), 0.2), 1.0), 2)
     state = rule.init(start())
-    assert {name: float(value) for name, value in rule.readings(state).items()} == {
+    assert {name: float(value) for name, value in rule.metrics(state).items()} == {
         "learning_rate": 0.1, "weight_decay": 0.2, "clip_rate": 0.0, "accumulated": 0.0
     }  # fmt: skip
 

@@ -64,7 +64,7 @@ def test_frozen_parameters_do_not_decay():
 
 def test_reads_out_what_it_uses():
     rule, x = WeightDecay(SGD(0.5), 0.2), np.ones(1)
-    assert rule.readings(rule.init(x)) == {"learning_rate": 0.5, "weight_decay": 0.2}
+    assert rule.metrics(rule.init(x)) == {"learning_rate": 0.5, "weight_decay": 0.2}
 
 
 def test_a_stable_rate_stays_known_if_coupled():
@@ -83,7 +83,7 @@ def test_refuses_what_would_silently_not_be_done():
 class Silent(SGD):
     """A rule that does not tell its learning rate."""
 
-    def readings(self, state):
+    def metrics(self, state):
         return {}
 
 

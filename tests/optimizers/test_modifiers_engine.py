@@ -144,7 +144,7 @@ def test_a_group_that_does_not_pass_over_ends_the_descent():
 class Careless(SGD):
     """A rule that says to have passed over a step, but has not."""
 
-    def passed_over(self, state):
+    def skipped_update(self, state):
         return state.count > 0
 
 

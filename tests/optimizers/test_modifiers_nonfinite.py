@@ -62,7 +62,7 @@ def test_after_the_limit_the_next_is_made():
         updates, state = rule.update(np.array([each]), state, x)
         x = x + updates
         seen.append(float(x[0]))
-        passed.append(bool(rule.passed_over(state)))
+        passed.append(bool(rule.skipped_update(state)))
     assert seen[:-1] == [9, 9, 9, 8, 8, 8]
     assert np.isnan(seen[-1])
     assert passed == [False, True, True, False, True, True, False]
@@ -74,7 +74,7 @@ def test_a_group_passes_over_by_itself():
     params = {"a": np.ones(1), "b": np.ones(1)}
     updates, state = rule.update({"a": np.array([np.nan]), "b": np.ones(1)}, rule.init(params), params)
     assert (updates["a"], updates["b"]) == (0, -1)
-    assert not rule.passed_over(state)  # as the other group was not asked
+    assert not rule.skipped_update(state)  # as the other group was not asked
 
 
 def test_is_compiled():

@@ -55,7 +55,7 @@ def run(rule, losses=LOSSES):
         updates, state = rule.update(g, state, x, value=loss)
         x = x + updates
         seen.append(x)
-        rates.append(float(rule.readings(state)["learning_rate"]))
+        rates.append(float(rule.metrics(state)["learning_rate"]))
     return np.stack(seen), rates
 
 
@@ -136,7 +136,7 @@ def test_groups_keep_the_ratio_of_their_rates():
     state = rule.init(params)
     for _ in range(3):
         updates, state = rule.update(params, state, params, value=1.0)
-    read = {name: float(value) for name, value in rule.readings(state).items()}
+    read = {name: float(value) for name, value in rule.metrics(state).items()}
     assert read == pytest.approx({"learning_rate": 0.05, "learning_rate/default": 0.05, "learning_rate/b": 0.005,
                                   "rate_scale": 0.5})
     assert (updates["a"], updates["b"]) == pytest.approx((-0.05, -0.005))
@@ -151,7 +151,7 @@ class Fixed(Rule):
     def update(self, grads, state, params=None, **extra):
         return -0.1 * grads, state
 
-    def readings(self, state):
+    def metrics(self, state):
         return {}
 
 
@@ -162,7 +162,7 @@ def test_updates_without_a_rate_are_multiplied_but_cannot_be_held_above_a_floor(
         updates, state = rule.update(x, state, x, value=1.0)
         seen.append(updates[0])
     assert seen == [-0.1, -0.1, -0.05, -0.025]
-    assert rule.readings(state)["rate_scale"] == 0.25
+    assert rule.metrics(state)["rate_scale"] == 0.25
     with pytest.raises(InputError, match="Fixed has no learning rate that could be held above a floor"):
         ReduceOnPlateau(Fixed(), floor=1e-3).update(x, state, x, value=1.0)
 

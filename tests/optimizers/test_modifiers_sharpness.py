@@ -74,7 +74,7 @@ def test_at_a_minimum_it_stays(adaptive):
     rule, x = SAM(SGD(0.1), adaptive=adaptive), np.array([1.0, 0.0])
     update, state = rule.update(np.zeros(2), rule.init(x), x, value=0.0, value_and_grad=lambda x: (0.0, np.zeros(2)))
     np.testing.assert_array_equal(update, 0)
-    assert rule.readings(state)["sharpness"] == 0
+    assert rule.metrics(state)["sharpness"] == 0
 
 
 def square(x):
@@ -88,7 +88,7 @@ def test_rescaling_parameters_does_not_change_what_is_adaptive():
         function = lambda x, scale=scale: (square(scale * x)[0], scale * square(scale * x)[1])
         value, g = function(x)
         _, state = rule.update(g, rule.init(x), x, value=value, value_and_grad=function)
-        sharpness.append(float(rule.readings(state)["sharpness"]))
+        sharpness.append(float(rule.metrics(state)["sharpness"]))
     assert sharpness[0] == pytest.approx(sharpness[1], rel=1e-12)
 
 
@@ -107,7 +107,7 @@ def test_without_the_loss_it_steps_but_cannot_tell_the_sharpness():
     rule, x = SAM(SGD(1.0), 0.5), np.array([1.0])
     update, state = rule.update(2 * x, rule.init(x), x, value_and_grad=square)
     np.testing.assert_allclose(update, -3)
-    assert np.isnan(rule.readings(state)["sharpness"])
+    assert np.isnan(rule.metrics(state)["sharpness"])
 
 
 def test_beside_frozen_parameters_it_moves_what_is_stepped():

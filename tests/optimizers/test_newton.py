@@ -104,7 +104,7 @@ def test_a_schedule():
     rule, start = Newton(Exponential(1.0, decay=math.log(2)), search=False), np.array([8.0])
     seen = [float(x[0]) for x, _ in steps(rule, lambda x: (x**2).sum(), start, 4)]
     np.testing.assert_allclose(seen, [8.0, 0.0, 0.0, 0.0], atol=1e-12)
-    rates = [float(rule.readings(state)["learning_rate"]) for _, state in steps(rule, lambda x: x @ x, start, 3)]
+    rates = [float(rule.metrics(state)["learning_rate"]) for _, state in steps(rule, lambda x: x @ x, start, 3)]
     np.testing.assert_allclose(rates, [1.0, 0.5, 0.25])
 
 

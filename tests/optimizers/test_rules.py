@@ -130,7 +130,7 @@ def test_says_that_it_needs_the_parameters(rule):
         rule(0.1).update(g, rule().init(g))
 
 
-# ---------------------------------------------------------------------------------------------- state and readings
+# ---------------------------------------------------------------------------------------------- state and metrics
 
 RATES_OF_ANY_KIND = [np.float64(0.1), Cosine(0.1, steps=10, warmup=3)]  # which could promote a float32 array
 
@@ -199,14 +199,14 @@ def test_a_users_schedule_drives_the_step_and_is_readable(rule, xp):
     for step in range(4):
         constant, _ = rule(0.8 * 0.5**step).update(g, state, g)
         update, state = driven.update(g, state, g)
-        read.append(float(driven.readings(state)["learning_rate"]))
+        read.append(float(driven.metrics(state)["learning_rate"]))
         np.testing.assert_allclose(update, constant, rtol=1e-6)
     np.testing.assert_allclose(read, [0.8, 0.4, 0.2, 0.1], rtol=1e-6)
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_reads_a_constant_rate(rule):
-    assert rule(0.25).readings(rule().init(np.ones(2)))["learning_rate"] == 0.25
+    assert rule(0.25).metrics(rule().init(np.ones(2)))["learning_rate"] == 0.25
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -214,7 +214,7 @@ def test_readings_are_scalars_that_a_loop_can_record(rule):
     made, params = rule(0.1), {"a": jnp.ones((2, 3)), "b": jnp.ones(())}
     start = made.init(params)
     after = jax.eval_shape(lambda: made.update(params, start, params)[1])
-    recorded = jax.eval_shape(lambda state: jax.tree.map(jnp.asarray, made.readings(state)), after)
+    recorded = jax.eval_shape(lambda state: jax.tree.map(jnp.asarray, made.metrics(state)), after)
     assert {"learning_rate"} <= recorded.keys()
     assert {leaf.shape for leaf in recorded.values()} == {()}
 

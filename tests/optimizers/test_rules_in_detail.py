@@ -1,4 +1,4 @@
-"""What single rules promise besides their algorithm box: accuracy, readings, memory."""
+"""What single rules promise besides their algorithm box: accuracy, metrics, memory."""
 
 from decimal import Decimal, getcontext
 
@@ -38,14 +38,14 @@ def test_reads_when_it_rectifies():
     rule, g = RAdam(0.1), np.array([1.0, -2.0])
     state, read = rule.init(g), []
     for _ in range(7):
-        read.append(rule.readings(state)["rectification"])
+        read.append(rule.metrics(state)["rectification"])
         _, state = rule.update(g, state)
     length = float(exact_length(0.999, 6))
     longest = 2 / (1 - 0.999) - 1
     sixth = np.sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length))
     np.testing.assert_allclose(read, [0, 0, 0, 0, 0, 0, sixth], rtol=1e-9)
     far = state._replace(count=np.int32(10**6))
-    assert rule.readings(far)["rectification"] == pytest.approx(1, abs=1e-6)
+    assert rule.metrics(far)["rectification"] == pytest.approx(1, abs=1e-6)
 
 
 @pytest.mark.parametrize("beta2", [0.0, 1 / 3, 0.6])
@@ -54,10 +54,10 @@ def test_too_short_an_average_is_never_rectified(beta2):
     rule, g = RAdam(0.1, beta1=0.0, beta2=beta2), np.array([1.0, -2.0])
     update, state = rule.update(g, rule.init(g)._replace(count=np.int32(1000)))
     np.testing.assert_allclose(update, -0.1 * g)
-    assert rule.readings(state)["rectification"] == 0
+    assert rule.metrics(state)["rectification"] == 0
 
 
-# ---------------------------------------------------------------------------------------------- readings
+# ---------------------------------------------------------------------------------------------- metrics
 
 
 @pytest.mark.parametrize("rule", [AdamW, NAdamW, LAMB, LARS])
@@ -66,7 +66,7 @@ def test_reads_its_weight_decay(rule):
     x = np.ones(2)
     _, state = made.update(x, made.init(x), x)
     _, state = made.update(x, state, x)
-    read = made.readings(state)
+    read = made.metrics(state)
     assert (read["learning_rate"], read["weight_decay"]) == (0.25, 0.25)
 
 
@@ -75,9 +75,9 @@ def test_reads_the_mean_trust_ratio():
     params = {"a": np.array([3.0, 4.0]), "b": np.array([[1.0]])}
     grads = {"a": np.array([0.0, 1.0]), "b": np.array([[4.0]])}
     state = rule.init(params)
-    assert rule.readings(state)["trust_ratio"] == 1
+    assert rule.metrics(state)["trust_ratio"] == 1
     _, state = rule.update(grads, state, params)
-    assert rule.readings(state)["trust_ratio"] == pytest.approx((2 * 5 / 1 + 2 * 1 / 4) / 2)
+    assert rule.metrics(state)["trust_ratio"] == pytest.approx((2 * 5 / 1 + 2 * 1 / 4) / 2)
 
 
 @pytest.mark.parametrize("rule", [LARS(0.5, momentum=0.0), LAMB(0.5, beta1=0.0, beta2=0.0, eps=0.0)])
@@ -86,7 +86,7 @@ def test_parameters_at_zero_are_moved_nevertheless(rule):
     zero, g = np.zeros(2), np.array([1.0, -1.0])
     update, state = rule.update(g, rule.init(zero), zero)
     np.testing.assert_allclose(update, [-0.5, 0.5])
-    assert rule.readings(state)["trust_ratio"] == 1
+    assert rule.metrics(state)["trust_ratio"] == 1
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (3, 4), (2, 3, 4)])

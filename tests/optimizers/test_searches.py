@@ -17,7 +17,7 @@ from references import QUICK
 import descend
 from descend.errors import InputError
 from descend.optimizers._line_search import ACCEPTED, GOING_ON, StrongWolfe
-from descend.optimizers._optimizer import Point
+from descend.optimizers._optimizer import Iterate
 from descend.optimizers.backtracking import Backtracking
 from descend.optimizers.conjugate import NonlinearCG
 from descend.optimizers.quasi_newton import LBFGS
@@ -125,20 +125,20 @@ def test_stands_where_it_was_accepted(rule):
     assert 10 < len(points) < len(seen)
     for trial in seen:
         last = points[int(trial.state.accepted) - 1]
-        stand = rule.standing(trial.state, Point(trial.x, np.float64(0), trial.x))
+        stand = rule.accepted_iterate(trial.state, Iterate(trial.x, np.float64(0), trial.x))
         np.testing.assert_array_equal(stand.params, last.x)
         np.testing.assert_array_equal(stand.grads, last.gradient)
         np.testing.assert_array_equal(rule.eval_params(trial.state, trial.x), last.x)
         assert stand.value == last.loss
     for before, after in itertools.pairwise(points):
-        step = rule.readings(after.state)["effective_step"]
+        step = rule.metrics(after.state)["effective_step"]
         np.testing.assert_allclose(after.x, before.x + step * before.state.direction, rtol=1e-12)
 
 
 def test_before_the_first_evaluation_it_stands_where_it_is():
     x = np.ones(2)
-    here = Point(x + 1, np.float64(3.0), x)
-    assert LBFGS().standing(LBFGS().init(x), here) == here
+    here = Iterate(x + 1, np.float64(3.0), x)
+    assert LBFGS().accepted_iterate(LBFGS().init(x), here) == here
     assert LBFGS().eval_params(LBFGS().init(x), x) is x
 
 

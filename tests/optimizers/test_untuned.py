@@ -41,13 +41,13 @@ def value(params):
 
 
 def path(rule, start=ORIGIN, steps=STEPS, gradient=gradient):
-    """The parameters after every step, and the readings."""
+    """The parameters after every step, and the metrics."""
     params, state, seen, read = start, rule.init(start), [], []
     for _ in range(steps):
         updates, state = rule.update(gradient(params), state, params)
         params = jax.tree.map(operator.add, params, updates)
         seen.append(params)
-        read.append(rule.readings(state))
+        read.append(rule.metrics(state))
     return jax.tree.map(lambda *leaves: np.stack(leaves), *seen), jax.tree.map(lambda *xs: np.stack(xs), *read)
 
 
@@ -57,7 +57,7 @@ def compiled_path(rule, start):
         params, state = carry
         updates, state = rule.update(gradient(params), state, params)
         params = jax.tree.map(jnp.add, params, updates)
-        return (params, state), (params, rule.readings(state))
+        return (params, state), (params, rule.metrics(state))
 
     return jax.lax.scan(step, (start, rule.init(start)), length=STEPS)[1]
 
@@ -166,7 +166,7 @@ def test_grows_as_optax(name):
 
     class Peer:
         init, update = peer.init, staticmethod(jax.jit(peer.update))
-        readings = staticmethod(lambda state: {})
+        metrics = staticmethod(lambda state: {})
 
     with jax.enable_x64(True):
         wanted, _ = path(Peer, jax.tree.map(jnp.asarray, ORIGIN), gradient=jax.jit(gradient))
@@ -295,7 +295,7 @@ def test_a_gradient_of_zero_moves_nothing_and_does_no_harm(rule, xp):
     update, state = stepped(x, state, x, value=1.0)
     assert np.isfinite(update).all()
     assert (update * x < 0).all()
-    assert all(np.isfinite(read) for read in rule.readings(state).values())
+    assert all(np.isfinite(read) for read in rule.metrics(state).values())
 
 
 def with_dtypes(xp, first, second):
@@ -394,4 +394,4 @@ def test_a_warm_up_is_a_factor(rule):
     warmed = made(Warmup(Constant(1.0), steps=4))
     quarter, state = warmed.update(x, rule.init(x), x, value=1.0)
     np.testing.assert_allclose(quarter, full / 4, rtol=1e-6)
-    assert warmed.readings(state)["learning_rate"] == 0.25
+    assert warmed.metrics(state)["learning_rate"] == 0.25

@@ -71,7 +71,7 @@ def walk(rule: Optimizer, stacked: Any, array: Callable[..., Any] = np.asarray, 
     state, seen = rule.init(params), []
     for number in range(len(stacked[0])):
         params, state = step(rule, params, state, tuple(array(part[number]) for part in stacked))
-        seen.append(Walk(params, rule.eval_params(state, params), rule.readings(state)))
+        seen.append(Walk(params, rule.eval_params(state, params), rule.metrics(state)))
     return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *seen)
 
 
@@ -80,7 +80,7 @@ def compiled_walk(rule: Optimizer, stacked: Any) -> Walk:
 
     def body(carry: Any, batch: Any) -> Any:
         params, state = step(rule, *carry, batch)
-        read = {name: jnp.asarray(value) for name, value in rule.readings(state).items()}
+        read = {name: jnp.asarray(value) for name, value in rule.metrics(state).items()}
         return (params, state), Walk(params, rule.eval_params(state, params), read)
 
     begin = jax.tree.map(jnp.asarray, start(stacked[0].dtype))

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from descend._hyperparameters import require_whole
 from descend.errors import InputError
 from descend.schedules import (
     Constant,
@@ -28,7 +29,6 @@ from descend.schedules import (
     WarmupStableDecay,
     as_schedule,
 )
-from descend.schedules._settings import require_whole
 
 
 def refusal(make, *args, **settings):

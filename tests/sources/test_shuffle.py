@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from descend.sources._shuffle import shuffled
+from descend._shuffle import shuffled
 
 BIAS = 1e-6
 LARGE = [1797, 65_536, 99_991, 1_000_000]

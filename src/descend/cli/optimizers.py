@@ -11,8 +11,7 @@ from typer import Argument
 
 from descend.cli._console import Console, write
 from descend.errors import InputError
-from descend.optimizers import family
-from descend.optimizers._family import Member
+from descend.optimizers import Member, family
 
 UNBOUNDED = 10_000  # a pipe has no width: one line for each
 READABLE = 100

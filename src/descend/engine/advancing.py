@@ -19,8 +19,10 @@ from descend.engine.loss import AuxiliaryState
 from descend.errors import InputError
 from descend.sources import Drawn, Fed, Feed, HostSource, draw_ahead
 
-R = TypeVar("R", bound=Any)  # a run: a value with a state and a descent
-NOTHING = ()  # in the place of what a program is not given
+# A run: a value with a state and a descent.
+R = TypeVar("R", bound=Any)
+# In the place of what a program is not given.
+NOTHING = ()
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,8 @@ def fed(run: R, n: int) -> tuple[Descent, Feed | None]:
     return run.descent, None
 
 
-Made = tuple[State, int, int, dict[str, np.ndarray]]  # the state, the last step's status, the number of steps, a trace
+# The state, the last step's status, the number of steps, a trace.
+Made = tuple[State, int, int, dict[str, np.ndarray]]
 
 
 def _tell_ahead(run: R, feed: Feed | None, n: int) -> None:
@@ -124,21 +127,23 @@ def _tell_ahead(run: R, feed: Feed | None, n: int) -> None:
         run.descent.source.feed(feed.after(n), run.params, n)
 
 
-def _in_a_loop(descent: Descent, state: State, draws: Any, n: int, meanwhile: Callable[[], None]) -> Made:
+def _in_a_loop(descent: Descent, state: State, draws: Tree, n: int, meanwhile: Callable[[], None]) -> Made:
     """A dispatch of many steps; those before one that should not have been made are made again."""
     after, status, made, recorded = descent.run(loop, state, draws, np.int32(n))
     meanwhile()
     steps, ended = int(made), int(status)
     columns = recorded.columns(steps)
+    # The last step should not have been made. Those before it are made again, from the state that is still there.
     if ended != RUNNING:
         steps -= 1
+        # The one thing to keep of it: as the first step of all, it may have told the first norm.
         first = after.guard.first_norm
         after = descent.run(loop, state, draws, np.int32(steps))[0]
         after = after._replace(guard=after.guard._replace(first_norm=first))
     return after, ended, steps, columns
 
 
-def _one_by_one(descent: Descent, state: State, draws: Any, n: int) -> Made:
+def _one_by_one(descent: Descent, state: State, draws: Tree, n: int) -> Made:
     """A dispatch for each step: for steps that XLA compiles better outside a loop than inside."""
     entries: list[dict[str, Any]] = []
     steps, ended = 0, RUNNING

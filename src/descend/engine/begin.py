@@ -78,7 +78,8 @@ class Setup:
     ) -> "Setup":
         """The set-up, if it can be descended on."""
         refuse_tracers("minimize and begin", params=params, data=data, state=state)
-        if dtype is None:  # what is a function, and no sum over examples, has no noise that would hide its rounding
+        if dtype is None:
+            # A function is no sum over examples: it has no noise that would hide its rounding.
             dtype = np.float64 if data is None else np.float32
         numbers, rest = split(as_parameters(params, floating(dtype)))
         with precision(numbers):
@@ -109,7 +110,8 @@ class Setup:
             programs=programs_of(self.loss),
         )
         key = random_key(seed)
-        refuse_tracers("minimize and begin", optimizer=rule, seed=key)  # within jax.jit, a new key has no value either
+        # Within jax.jit, a new key has no value either.
+        refuse_tracers("minimize and begin", optimizer=rule, seed=key)
         descent, convolves = _inspected(descent, self.numbers, key, self.state)
         return Run(begun(descent, self.numbers, key, self.state), descent), convolves
 

@@ -128,6 +128,7 @@ def restore(path: str | Path, run: Run) -> tuple[Run, Match]:
 
     tree, match = of("params", "optimizer")
     unmatched = (*match.missing, *match.unexpected, *match.differing)
+    # The rule's memory of layers that are gone, or new, may be missing; anything else shows that it was another rule.
     gone = tuple(name.removeprefix("params") for name in unmatched if name.startswith("params/"))
     if not any(name.startswith("params") for name in match.matched):
         told = "; ".join(line.strip() for line in repr(of("params")[1]).splitlines()[1:])

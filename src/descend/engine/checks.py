@@ -25,7 +25,8 @@ def random_key(seed: int) -> jax.Array:
 def refuse_tracers(what: str, **trees: Any) -> None:
     """Refuse what is given by one of JAX's transformations instead of by a value."""
     for name, tree in trees.items():
-        if isinstance(tree, Iterator):  # of batches; to look into it would use them up
+        if isinstance(tree, Iterator):
+            # It gives batches, and to look into it would use them up.
             continue
         if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree)):
             raise InputError(f"{what} cannot be called within jax.jit, vmap or grad, where '{name}' has no value yet: "
@@ -42,6 +43,7 @@ def state_arrays(state: Tree) -> Tree:
         if not is_number(leaf) and not isinstance(leaf, bool):
             raise InputError(f"state '{path_name(path)}' must be a number or an array, but is {leaf!r}: what never "
                              "changes belongs into the loss")
-        return jax.device_put(np.array(leaf))  # a copy, as whoever gave it may change it
+        # A copy, as whoever gave the array may change it.
+        return jax.device_put(np.array(leaf))
 
     return jax.tree_util.tree_map_with_path(convert, state)

@@ -15,9 +15,12 @@ from descend.engine.evaluating import accepted, given, next_batch
 from descend.engine.lanczos import lanczos
 from descend.engine.loss import AuxiliaryState
 from descend.engine.run import Run
+from descend.sources import Batch
 
-DENSE = 100  # parameters, up to which the whole Hessian is taken
-PRODUCTS = 60  # with the Hessian where there are more
+# Parameters, up to which the whole Hessian is taken.
+MAX_DENSE = 100
+# Products with the Hessian, where there are more.
+MAX_PRODUCTS = 60
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Around:
         """That of the free parameters, a column at a time."""
         x, n = self.here, int(self.free.sum())
         rows = np.array([self.at(x, unit)[2][self.free] for unit in np.eye(len(x))[self.free]]).reshape(n, n)
+        # Symmetric but for rounding, which eigenvalues should not see.
         return (rows + rows.T) / 2
 
     def residuals(self) -> tuple[np.ndarray, np.ndarray]:
@@ -110,7 +114,7 @@ def flat(tree: Tree) -> np.ndarray:
     return np.concatenate([np.asarray(leaf, np.float64).ravel() for leaf in jax.tree.leaves(tree)])
 
 
-def _looked(descent: Descent, params: Tree, v: Tree, batch: Any, carried: AuxiliaryState) -> Any:
+def _looked(descent: Descent, params: Tree, v: Tree, batch: Batch, carried: AuxiliaryState) -> Any:
     def gradient(params: Tree) -> Any:
         output, grads = descent.value_and_grad(params, batch, carried)
         return grads, output.value
@@ -119,7 +123,7 @@ def _looked(descent: Descent, params: Tree, v: Tree, batch: Any, carried: Auxili
     return value, grads, product
 
 
-def _with_jacobian(descent: Descent, params: Tree, batch: Any, carried: AuxiliaryState) -> Any:
+def _with_jacobian(descent: Descent, params: Tree, batch: Batch, carried: AuxiliaryState) -> Any:
     residuals = descent.functions(batch, carried)["residual_fn"]
     return residuals(params), jax.jacfwd(residuals)(params)
 
@@ -159,11 +163,12 @@ class Directions:
 
 def directions(around: Around, gradient: np.ndarray) -> Directions | None:
     """The directions along which the curvature is told; `None` if it is not finite."""
-    if around.free.sum() > DENSE:
+    if around.free.sum() > MAX_DENSE:
         return _by_products(around, gradient)
     hessian, g = around.hessian(), gradient[around.free]
     if not np.isfinite(hessian).all():
         return None
+    # In units that make all parameters alike: else one that is steep hides all that are flat.
     units = _units(hessian)
     values, vectors = np.linalg.eigh(units[:, None] * hessian * units)
     ways = np.zeros((len(gradient), len(g)))
@@ -218,7 +223,7 @@ def _from(around: Around, start: np.ndarray) -> tuple[np.ndarray, np.ndarray, fl
     if length == 0:
         return np.zeros(0), np.zeros((len(start), 0)), 0.0
     here = around.here
-    found = lanczos(lambda v: around.at(here, v)[2], start, PRODUCTS, around.epsilon)
+    found = lanczos(lambda v: around.at(here, v)[2], start, MAX_PRODUCTS, around.epsilon)
     if found is None:
         return np.full(1, math.nan), np.zeros((len(start), 1)), math.inf
     with np.errstate(divide="ignore", invalid="ignore"):

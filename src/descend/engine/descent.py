@@ -14,7 +14,7 @@ from descend.engine.programs import Programs
 from descend.engine.watching import Watch
 from descend.optimizers import Optimizer
 from descend.schedules import fixed, setting
-from descend.sources import Empty, Fed, HostSource, Source
+from descend.sources import Batch, Empty, Fed, HostSource, Source
 from descend.stopping import Flatness
 
 RUNNING, CONVERGED, NONFINITE, STALLED = range(4)
@@ -62,15 +62,15 @@ class Descent:
     watch: Watch | None = fixed(default=None)
     programs: Programs = fixed(default=Programs())
 
-    def call(self, params: Tree, batch: Any, carried: AuxiliaryState) -> Any:
+    def call(self, params: Tree, batch: Batch, carried: AuxiliaryState) -> Any:
         """What the loss returns for the numbers of the parameters and a batch."""
         return self.signature.called(self.loss, self.whole(params), batch, carried)
 
-    def evaluate(self, params: Tree, batch: Any, carried: AuxiliaryState) -> LossOutput:
+    def evaluate(self, params: Tree, batch: Batch, carried: AuxiliaryState) -> LossOutput:
         """The loss on a batch, and what it returned besides."""
         return self.signature.output(self.call(params, batch, carried))
 
-    def value_and_grad(self, params: Tree, batch: Any, carried: AuxiliaryState) -> tuple[LossOutput, Tree]:
+    def value_and_grad(self, params: Tree, batch: Batch, carried: AuxiliaryState) -> tuple[LossOutput, Tree]:
         """The same, and the gradient; the loss's own, if it brings one."""
         own = getattr(self.loss, "value_and_grad", None)
         if own is not None:
@@ -84,7 +84,7 @@ class Descent:
         (_, output), grads = jax.value_and_grad(value, has_aux=True)(params)
         return output, grads
 
-    def functions(self, batch: Any, carried: AuxiliaryState) -> dict[str, Callable[[Tree], Any]]:
+    def functions(self, batch: Batch, carried: AuxiliaryState) -> dict[str, Callable[[Tree], Any]]:
         """The loss on this batch, as functions of the parameters, for optimizers that look at other points too."""
 
         def value_and_grad(params: Tree) -> tuple[jax.Array, Tree]:

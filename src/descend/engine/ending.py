@@ -23,9 +23,11 @@ def checked_convergence(run: Run, trace: Trace, first: float) -> tuple[Run, Trac
     if stop is None or status not in (CONVERGED, STALLED):
         return run, trace, None
     tolerance = stop.within(trace.columns["loss"].dtype) if isinstance(stop, Convergence) else 0.0
-    if status == STALLED or not isinstance(stop, Convergence):  # as near as it comes, whatever was asked for
+    if status == STALLED or not isinstance(stop, Convergence):
+        # Whatever was asked for, the descent is as near as it comes.
         tolerance = max(tolerance, Convergence().within(trace.columns["loss"].dtype))
     point = examined(run, first, tolerance)
+    # By a gradient of exactly 0 no step goes on, whatever the curvature says of the point.
     misled = not point.is_minimum and math.isfinite(point.fall) and trace.columns["gradient_norm"][-1] > 0
     if status == STALLED or not isinstance(stop, Convergence) or not misled:
         return run, trace, point

@@ -13,8 +13,8 @@ from descend.engine.descent import Descent, State
 from descend.engine.loop import first_batch
 from descend.engine.loss import AuxiliaryState
 from descend.errors import InputError
-from descend.optimizers import Modifier, Optimizer, Point
-from descend.sources import as_data, on_device
+from descend.optimizers import Iterate, Modifier, Optimizer
+from descend.sources import Batch, as_data, on_device
 
 
 def next_batch(run: R) -> Any:
@@ -79,7 +79,7 @@ def _like_parameters(run: R, v: Tree) -> Tree:
     return jax.device_put(given)
 
 
-def _batch(descent: Descent, state: State, draws: Any) -> Any:
+def _batch(descent: Descent, state: State, draws: Tree) -> Any:
     return first_batch(descent, state, draws)[0]
 
 
@@ -87,16 +87,16 @@ def _cursor(descent: Descent, state: State) -> Any:
     return first_batch(descent, state, NOTHING)[1]
 
 
-def _value(descent: Descent, params: Tree, batch: Any, carried: AuxiliaryState) -> Any:
+def _value(descent: Descent, params: Tree, batch: Batch, carried: AuxiliaryState) -> Any:
     return descent.evaluate(params, batch, carried).value
 
 
-def _value_and_grad(descent: Descent, params: Tree, batch: Any, carried: AuxiliaryState) -> Any:
+def _value_and_grad(descent: Descent, params: Tree, batch: Batch, carried: AuxiliaryState) -> Any:
     output, grads = descent.value_and_grad(params, batch, carried)
     return output.value, grads
 
 
-def _hessian_product(descent: Descent, v: Tree, params: Tree, batch: Any, carried: AuxiliaryState) -> Tree:
+def _hessian_product(descent: Descent, v: Tree, params: Tree, batch: Batch, carried: AuxiliaryState) -> Tree:
     gradient = lambda params: descent.value_and_grad(params, batch, carried)[1]
     return jax.jvp(gradient, (params,), (v,))[1]
 
@@ -111,7 +111,7 @@ def evaluated(run: R) -> Tree:
 
 def accepted(run: R) -> Tree:
     """The numbers of the parameters where the gradient was taken that a test of convergence looks at."""
-    if _is_inherited(run.descent.optimizer, "standing"):
+    if _is_inherited(run.descent.optimizer, "accepted_iterate"):
         return run.state.params
     with precision(run.state.params):
         state = run.state
@@ -126,9 +126,9 @@ def _is_inherited(optimizer: Optimizer, method: str) -> bool:
     return own is getattr(Optimizer, method)
 
 
-def _to_evaluate(descent: Descent, state: Any, params: Tree) -> Tree:
+def _to_evaluate(descent: Descent, state: Tree, params: Tree) -> Tree:
     return descent.optimizer.eval_params(state, params)
 
 
-def _to_accepted(descent: Descent, state: Any, params: Tree, value: Any) -> Tree:
-    return descent.optimizer.standing(state, Point(params, value, params)).params
+def _to_accepted(descent: Descent, state: Tree, params: Tree, value: Any) -> Tree:
+    return descent.optimizer.accepted_iterate(state, Iterate(params, value, params)).params

@@ -9,9 +9,7 @@ import numpy as np
 
 from descend.errors import CheckpointError
 from descend.optimizers import Optimizer
-from descend.schedules import Schedule, Warmup
-from descend.schedules._schedule import Lasting
-from descend.schedules._settings import in_steps
+from descend.schedules import Schedule
 
 
 def extended(rule: Optimizer, before: int | None, steps: int | None, made: int) -> Optimizer:
@@ -43,7 +41,7 @@ class _Asked(Schedule):
         return dataclasses.replace(self, lengths=(*self.lengths, steps))
 
 
-def _is_schedule(part: Any) -> bool:
+def _is_schedule(part: object) -> bool:
     return isinstance(part, Schedule)
 
 
@@ -51,7 +49,7 @@ def _settled(asked: _Asked) -> Schedule:
     """The schedule for the other length, its past unchanged."""
     (before, steps, made), given = asked.lengths, asked.schedule
     was = given.over(before)
-    for schedule in (given.over(steps), _begun_like(was, given).over(steps)):
+    for schedule in (given.over(steps), given.begun_like(was).over(steps)):
         if repr(schedule) == repr(was) or np.array_equal(was(np.arange(made)), schedule(np.arange(made))):
             return schedule
     raise CheckpointError(
@@ -61,11 +59,4 @@ def _settled(asked: _Asked) -> Schedule:
     )
 
 
-def _begun_like(was: Schedule, given: Schedule) -> Schedule:
-    """The schedule, its first stage as long as it was."""
-    if isinstance(given, Warmup) and isinstance(was, Warmup):
-        return dataclasses.replace(given, steps=was.steps)
-    if isinstance(given, Lasting) and given.stages:
-        first, length = given.stages[0], was.length or 0
-        return dataclasses.replace(given, **{first: in_steps(getattr(given, first), length)})  # type: ignore[type-var]
-    return given
+

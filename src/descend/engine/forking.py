@@ -41,6 +41,7 @@ def forked(
         if optimizer is not None:
             descent = dataclasses.replace(descent, optimizer=as_optimizer(optimizer).over(None))
         if optimizer is not None or params is not None:
+            # After rule and parameters, because the memory must fit both.
             now = _with_memory(descent, now)
         if data is not None or batch_size is not None:
             descent, now = _with_data(descent, now, data, batch_size)

@@ -11,8 +11,9 @@ from descend.engine.advancing import Trace
 if TYPE_CHECKING:
     import pandas
 
-MOST_ROWS = 100_000
-FIRST = ("loss", "learning_rate", "gradient_norm", "update_norm")  # the columns that all trainings have, in order
+MAX_ROWS = 100_000
+# The columns that all trainings have, in order.
+LEADING_COLUMNS = ("loss", "learning_rate", "gradient_norm", "update_norm")
 
 
 class History:
@@ -41,7 +42,8 @@ class History:
         block = {"step": np.arange(trace.start, trace.start + len(trace)), **trace.columns}
         self._last = {name: column[-1:] for name, column in block.items()}
         self._keep(block)
-        while self._rows > MOST_ROWS:
+        # Rows are dropped from the past, too, so that all that are left are equally far apart.
+        while self._rows > MAX_ROWS:
             self.stride *= 2
             blocks, self._blocks, self._rows = self._blocks, [], 0
             for old in blocks:
@@ -75,7 +77,7 @@ class History:
         blocks = list(self._blocks)
         if not blocks or blocks[-1]["step"][-1] != self._last["step"][0]:
             blocks.append(self._last)
-        names = ["step", *(name for name in FIRST if name in self._last)]
+        names = ["step", *(name for name in LEADING_COLUMNS if name in self._last)]
         names += [name for name in self._last if name not in names]
         return {name: np.concatenate([block[name] for block in blocks]) for name in names}
 
@@ -98,13 +100,15 @@ class History:
 
         What a loss reported as an array becomes a column of lists.
         """
-        import pandas as pd  # half a second that a descent has no need of
+        # Imported here: it takes half a second that a descent has no need of.
+        import pandas as pd
 
         columns: dict[str, Any] = {n: list(c) if c.ndim > 1 else c for n, c in self.columns.items()}
         frame = pd.DataFrame(columns)
         if self.evaluations:
             checks = pd.DataFrame(self.validation).add_prefix("validation_").rename(columns={"validation_step": "step"})
-            checks["step"] -= 1  # steps count from 0: after 10 steps, the last one made is number 9
+            # Steps count from 0: after 10 steps, the last one made is number 9.
+            checks["step"] -= 1
             frame = frame.merge(checks, on="step", how="outer")
         return frame
 

@@ -17,7 +17,7 @@ from descend._tree import Tree, named_leaves
 from descend.engine.descent import Descent
 from descend.programs import processor
 
-SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_default_prng_impl", "jax_threefry_partitionable")
+JAX_SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_default_prng_impl", "jax_threefry_partitionable")
 
 
 def identity(descent: Descent, numbers: Tree, seed: int) -> dict[str, Any]:
@@ -26,13 +26,15 @@ def identity(descent: Descent, numbers: Tree, seed: int) -> dict[str, Any]:
     return {
         "parameters": {name: f"{x.dtype}{list(x.shape)}" for name, x in named_leaves(numbers).items()},
         "loss": _without_addresses(repr(descent.loss)),
-        "optimizer": _without_addresses(repr(descent.optimizer)),  # before a rate is sought, if one is
+        # The rule before a rate is sought, if one is: the rate is what the checkpoint tells.
+        "optimizer": _without_addresses(repr(descent.optimizer)),
         "source": _without_addresses(getattr(source, "identity", type(source).__name__)),
         "batch size": getattr(source, "batch_size", None),
         "shuffle": getattr(source, "shuffle", None),
         "data": digest(getattr(source, "data", None)),
         "seed": seed,
-        "watch": descent.watch and repr(descent.watch),  # or the history would have other columns
+        # With another watch the history would have other columns.
+        "watch": descent.watch and repr(descent.watch),
     }
 
 
@@ -60,7 +62,7 @@ def surroundings(params: Tree) -> dict[str, Any]:
     """
     device = jax.devices()[0]
     with precision(params):
-        settings = {name: getattr(jax.config, name) for name in SETTINGS}
+        settings = {name: getattr(jax.config, name) for name in JAX_SETTINGS}
     return {
         "device": device.device_kind,
         "processor": processor(),

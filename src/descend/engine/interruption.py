@@ -4,9 +4,9 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
-from typing import Any
 
-INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM  # the exit codes of processes that ended by them
+# The exit codes of processes that ended by these signals.
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 
 class Interruption(threading.Event):
@@ -15,7 +15,8 @@ class Interruption(threading.Event):
     by = "Ctrl-C"
 
 
-_heard: list[Interruption] = []  # what the signals set, while it is listened to; of the main thread
+# What the signals set, while it is listened to; of the main thread.
+_heard: list[Interruption] = []
 
 
 @contextlib.contextmanager
@@ -29,19 +30,20 @@ def interrupts() -> Iterator[Interruption]:
     say. One that handles the signal itself, as the command line does, has its reason to tell of.
     """
     event = Interruption()
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
+    if threading.current_thread() is not threading.main_thread():
+        # Python lets the main thread alone handle signals.
         yield event
         return
     if _heard:
         yield _heard[-1]
         return
 
-    def interrupt(_number: int, _frame: Any) -> None:
+    def interrupt(_number: int, _frame: object) -> None:
         if event.is_set():
             raise KeyboardInterrupt
         event.set()
 
-    def terminate(_number: int, _frame: Any) -> None:
+    def terminate(_number: int, _frame: object) -> None:
         event.by = "SIGTERM"
         event.set()
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-NUMBERS = 2**25  # of the vectors that are held, at the most
-LARGEST = 1e140  # number of a product, whose square can still be summed
+# Of the vectors that are held, at the most.
+MAX_NUMBERS = 2**25
+# The largest number of a product whose square can still be summed.
+MAX_PRODUCT = 1e140
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def lanczos(product: Callable[[np.ndarray], np.ndarray], start: np.ndarray, most
     References: Lanczos, "An iteration method for the solution of the eigenvalue problem", 1950; Parlett, "The symmetric
     eigenvalue problem", 1980, chapter 13.
     """
-    most = max(2, min(most, len(start), NUMBERS // len(start)))
+    most = max(2, min(most, len(start), MAX_NUMBERS // len(start)))
     basis = np.empty((most, len(start)))
     diagonal: list[float] = []
     beside: list[float] = []
@@ -61,7 +63,7 @@ def lanczos(product: Callable[[np.ndarray], np.ndarray], start: np.ndarray, most
         k = len(diagonal)
         basis[k] = following
         w, known = product(following), basis[: k + 1]
-        if not np.abs(w).max() < LARGEST:
+        if not np.abs(w).max() < MAX_PRODUCT:
             return None
         diagonal.append(float(following @ w))
         for _ in range(2):  # as once leaves what rounding has left

@@ -10,8 +10,10 @@ import jax.numpy as jnp
 
 from descend._tree import Tree, described
 from descend.errors import InputError
+from descend.sources import Batch
 
-TOLD = 8  # arrays of a kind that a message names
+# Arrays of a kind that a message names.
+MAX_ARRAYS_NAMED = 8
 
 
 class AuxiliaryState(NamedTuple):
@@ -57,9 +59,10 @@ class LossSignature:
     takes_key: bool = False
     has_aux: bool = False
 
-    def called(self, loss: Callable[..., Any], params: Tree, batch: Any, carried: AuxiliaryState) -> Any:
+    def called(self, loss: Callable[..., Any], params: Tree, batch: Batch, carried: AuxiliaryState) -> Any:
         """What the loss returns."""
-        state = jax.tree.map(lambda leaf: leaf, carried.state)  # the loss's own, which it may change in place
+        # A copy of the containers: it is the loss's own, which may change it in place.
+        state = jax.tree.map(lambda leaf: leaf, carried.state)
         named = ({"state": state} if self.has_state else {}) | ({"key": carried.key} if self.takes_key else {})
         return loss(params, *((batch,) if self.has_batch else ()), **named)
 
@@ -96,7 +99,8 @@ def signature_of(loss: Callable[..., Any], has_batch: bool, has_state: bool) -> 
     """
     try:
         named = list(inspect.signature(loss).parameters.values())[1 + has_batch :]
-    except (TypeError, ValueError):  # of what is written in C
+    except (TypeError, ValueError):
+        # What is written in C tells no signature.
         named = []
     # Compared by identity: a default may be an array.
     takes = {p.name for p in named if p.default is inspect.Parameter.empty or p.default is None}
@@ -127,11 +131,11 @@ def _check_state(before: Tree, after: Tree) -> None:
                          f"{new.get(name, 'gone' if name in old else 'another')} after {old.get(name, 'none')}")
 
 
-def shapes_of(params: Tree, batch: Any, state: Tree) -> str:
+def shapes_of(params: Tree, batch: Batch, state: Tree) -> str:
     """What a loss is called with, for whoever wrote it."""
     told = []
     for what, tree in (("parameters", params), ("a batch", batch), ("a state", state)):
         every = [f"'{name}' {kind}" for name, kind in described(tree).items()]
-        more = f" and {len(every) - TOLD} more" if len(every) > TOLD else ""
-        told += [f"{what} of {', '.join(every[:TOLD])}{more}"] if every else []
+        more = f" and {len(every) - MAX_ARRAYS_NAMED} more" if len(every) > MAX_ARRAYS_NAMED else ""
+        told += [f"{what} of {', '.join(every[:MAX_ARRAYS_NAMED])}{more}"] if every else []
     return "; ".join(told)

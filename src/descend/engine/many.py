@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend._arrays import precision
+from descend._tree import Tree
 from descend.engine.advancing import NOTHING, Trace, advance, after, count, for_programs, joined
 from descend.engine.descent import RUNNING, Descent, State
-from descend.engine.loop import Recorded, drawn, empty, room, step, written
+from descend.engine.loop import Recorded, drawn, empty, one_step, room, written
 from descend.engine.programs import settings_here
 from descend.engine.run import Run
 from descend.errors import InputError
@@ -23,9 +24,13 @@ from descend.sources import Empty, HostArrays, HostSource, WholeSet
 
 R = TypeVar("R")
 
-LITTLE, MANY = 64, 16  # numbers of a run at the most, and runs at the least, that are stacked
-FEW = 4  # runs, of which the first would keep the others waiting for as long as threads save
-LONG, PARTS = 0.005, 8  # seconds of a run, from which on it is worth a thread; told by one of so many parts of it
+# Numbers of a run at the most, and runs at the least, that are stacked: beyond, a batched product costs more than
+# products.
+MAX_STACKED_SIZE, MIN_STACKED_RUNS = 64, 16
+# Runs, of which the first would keep the others waiting for as long as threads save.
+MIN_THREADED_RUNS = 4
+# Seconds of a run, from which on it is worth a thread. They are told by one of so many parts of it.
+THREAD_SECONDS, TIMED_PARTS = 0.005, 8
 
 
 def advance_many(runs: Sequence[Run], n: int) -> list[tuple[Run, Trace]]:
@@ -47,7 +52,7 @@ def advance_many(runs: Sequence[Run], n: int) -> list[tuple[Run, Trace]]:
     """
     n = count(n)
     refuse_others(runs)
-    if n and len(runs) >= MANY and _is_little(runs[0]) and _are_alike(runs):
+    if n and len(runs) >= MIN_STACKED_RUNS and _is_little(runs[0]) and _are_alike(runs):
         return _stacked(list(runs), n)
     return _side_by_side(list(runs), n)
 
@@ -64,7 +69,8 @@ def _is_little(run: Run) -> bool:
     source, leaves = run.descent.source, jax.tree.leaves(run.state)
     are_numbers = all(not jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) for leaf in leaves)
     size = sum(np.size(leaf) for leaf in jax.tree.leaves((run.state.params, source)))
-    return isinstance(source, Empty | WholeSet) and are_numbers and not run.descent.stepwise and size <= LITTLE
+    is_still = isinstance(source, Empty | WholeSet) and not run.descent.stepwise
+    return is_still and are_numbers and size <= MAX_STACKED_SIZE
 
 
 def _are_alike(runs: Sequence[Run]) -> bool:
@@ -84,11 +90,11 @@ def _kind(run: Run) -> Any:
 def _side_by_side(runs: list[Run], n: int) -> list[tuple[Run, Trace]]:
     """The runs one after the other, on as many threads as there are cores where that is worth it: no number depends on
     it."""
-    if len(runs) < FEW or _is_little(runs[0]) or not all(_may_share(run) for run in runs):
+    if len(runs) < MIN_THREADED_RUNS or _is_little(runs[0]) or not all(_may_share(run) for run in runs):
         return [advance(run, n) for run in runs]
-    begin, part = time.perf_counter(), -(-n // PARTS)
+    begin, part = time.perf_counter(), -(-n // TIMED_PARTS)
     run, trace = advance(runs[0], part)
-    if PARTS * (time.perf_counter() - begin) < LONG:
+    if TIMED_PARTS * (time.perf_counter() - begin) < THREAD_SECONDS:
         return [_further(run, trace, n - part), *(advance(run, n) for run in runs[1:])]
     first = partial(_further, run, trace, n - part)
     others = [partial(advance, run, n) for run in runs[1:]]
@@ -130,7 +136,7 @@ class Together:
     axes: tuple[int | None, ...]
     __name__ = "many"
 
-    def __call__(self, descent: Descent, states: State, n: Any) -> tuple[State, Any, Any, Recorded]:
+    def __call__(self, descent: Descent, states: State, n: jax.Array) -> tuple[State, Any, Any, Recorded]:
         """Up to `n` steps of each, while one at least goes on.
 
         Gives their states, the status of each one's last step, how many each made, and the trace of all.
@@ -138,14 +144,15 @@ class Together:
         treedef: Any = jax.tree.structure(descent)
         axes = treedef.unflatten(self.axes)
 
-        def stepped(descent: Descent, state: State) -> Any:  # in here, as JAX keeps what it has traced, with the loss
+        # Defined in here, because JAX keeps what it has traced for as long as the function lives, and with it the loss.
+        def stepped(descent: Descent, state: State) -> Any:
             batch, cursor = drawn(descent, state, NOTHING)
-            return step(descent, state._replace(cursor=cursor), batch)
+            return one_step(descent, state._replace(cursor=cursor), batch)
 
         together = jax.jit(jax.vmap(stepped, in_axes=(axes, 0)))
         entry = jax.eval_shape(together, descent, states)[2]
 
-        def body(carry: Any) -> Any:
+        def body(carry: Tree) -> Any:
             i, states, status, made, trace = carry
             new, now, entry = together(descent, states)
             alive = status == RUNNING

@@ -8,9 +8,12 @@ import jax
 
 from descend.engine.run import Run, advance
 
-TARGET = 0.1  # seconds: long enough for Python to cost nothing, short enough for progress and Ctrl-C
-SLOW = 0.002  # seconds a step: below, dispatching steps one by one cannot win
-CLEARLY = 1.5  # how much faster one by one must be: near one, noise would decide
+# Seconds: long enough for Python to cost nothing, short enough for progress and Ctrl-C.
+DISPATCH_SECONDS = 0.1
+# Seconds of a step, below which dispatching one by one cannot win.
+SLOW_STEP_SECONDS = 0.002
+# How much faster one by one must be: near one, noise would decide.
+CLEAR_SPEEDUP = 1.5
 
 
 class Pace:
@@ -22,13 +25,13 @@ class Pace:
 
     def within(self, seconds: float) -> int:
         """How many steps take no longer than these seconds, and no longer than a tenth of one."""
-        return self.size if seconds >= TARGET else max(1, int(self.size * seconds / TARGET))
+        return self.size if seconds >= DISPATCH_SECONDS else max(1, int(self.size * seconds / DISPATCH_SECONDS))
 
     def record(self, steps: int, seconds: float) -> None:
         """Learn from a dispatch. The first compiled the program, and says nothing of the steps."""
         self._dispatches += 1
         if self._dispatches > 1 and steps:
-            wanted = TARGET * steps / max(seconds, 1e-9)
+            wanted = DISPATCH_SECONDS * steps / max(seconds, 1e-9)
             self.size = max(1, min(int(wanted), 16 * self.size))
 
 
@@ -40,7 +43,7 @@ def with_best_dispatch(run: Run, is_over: Callable[[], bool]) -> Run:
     """
     stepwise = dataclasses.replace(run, descent=dataclasses.replace(run.descent, stepwise=True))
     in_loop = _seconds(lambda: advance(run, 1))
-    if in_loop < SLOW or is_over() or in_loop < CLEARLY * _seconds(lambda: advance(stepwise, 1)):
+    if in_loop < SLOW_STEP_SECONDS or is_over() or in_loop < CLEAR_SPEEDUP * _seconds(lambda: advance(stepwise, 1)):
         return run
     return stepwise
 

@@ -11,7 +11,8 @@ from descend.engine.run import Run
 
 Kind = Literal["minimum", "flat minimum", "saddle", "maximum", "unknown"]
 
-NEAR = (1e-4, 1e-3, 1e-2)  # how far is looked in flat directions, in relation to the parameters
+# How far is looked in flat directions, in relation to the parameters.
+PROBE_DISTANCES = (1e-4, 1e-3, 1e-2)
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Point:
     loss: float
     fall: float
     curvature: tuple[float, float] | None = None
-    is_nothing: bool = False  # whether the loss is no more than the rounding of that at the start
+    # Whether the loss is no more than the rounding of that at the start.
+    is_nothing: bool = False
 
     @property
     def is_minimum(self) -> bool:
@@ -62,7 +64,8 @@ def examined(run: Run, first: float, tolerance: float) -> Point:
         if not (math.isfinite(value) and np.isfinite(gradient).all()):
             return _unknown("the loss or its gradient is not finite", value)
         found = directions(around, gradient)
-    except Exception as error:  # whatever a loss raises that cannot be differentiated twice
+    except Exception as error:
+        # A loss that cannot be differentiated twice may raise anything, and the answer is then "unknown".
         said = f"{type(error).__name__}: {error}".splitlines()[0]
         return _unknown(f"the second derivatives cannot be had ({said})")
     if found is None:
@@ -77,9 +80,12 @@ def _unknown(why: str, loss: float = math.nan) -> Point:
 
 def _told(look: "_Look", found: Directions, nothing: float, zero: float) -> Point:
     """The kind of point, once the loss was looked at around it."""
+    # 1. Where nothing curves upwards, the model does not tell how far to look: at several distances, and between
+    # directions.
     look.far(np.hstack([found.downwards, _mixed(found.flat)]))
+    # 2. Where it tells of a change, look where that must show above the noise: are the derivatives those of this loss?
     look.as_far_as(found.downwards, -found.downward, 100 * (look.noise + nothing), look.sizes_or_1)
-    look.as_far_as(found.upwards, found.upward, 100 * (look.noise + nothing), NEAR[-1] * look.sizes)
+    look.as_far_as(found.upwards, found.upward, 100 * (look.noise + nothing), PROBE_DISTANCES[-1] * look.sizes)
     fall, value = max(found.fall, look.fall), f"the loss, {look.value:.6g},"
     kind: Kind = "unknown"
     if found.fall <= nothing and look.is_above:
@@ -139,7 +145,7 @@ class _Look:
     def far(self, ways: np.ndarray) -> None:
         """Look along directions, both ways, at distances that are small beside the parameters."""
         for way in ways.T:
-            for length in NEAR:
+            for length in PROBE_DISTANCES:
                 self._both(length * _times(way, self.sizes) * way)
 
     def as_far_as(self, ways: np.ndarray, curvatures: np.ndarray, rise: float, most: np.ndarray) -> None:

@@ -20,8 +20,9 @@ from descend.engine.checks import refuse_tracers
 
 Compiled = Callable[[list[Any]], list[Any]]
 
-KEPT = 32  # programs that are kept for losses to come
-SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_default_device", "jax_numpy_dtype_promotion",
+# Programs that are kept for losses to come.
+MAX_PROGRAMS_KEPT = 32
+PROGRAM_SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_default_device", "jax_numpy_dtype_promotion",
             "jax_default_prng_impl", "jax_debug_nans")  # of JAX, which may be other ones within a context
 
 
@@ -32,7 +33,8 @@ class Programs:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # of threads that need one program, the first compiles it
+        # Of several threads that need one program, the first compiles it.
+        self._lock = threading.Lock()
         self._known: dict[Any, tuple[Compiled, Any]] = {}
         self._traced: dict[Any, tuple[Any, bool]] = {}
 
@@ -50,6 +52,8 @@ class Programs:
         leaves, treedef, kinds = _taken(descent, args)
         key = (function, treedef, kinds)
         if key not in self._known:
+            # Looked at twice: before the lock, as it mostly is there; and within, as another thread may have compiled
+            # it meanwhile.
             with self._lock:
                 if key not in self._known:
                     self._known[key] = _compiled(function, descent.loss, treedef, leaves, kinds)
@@ -82,10 +86,10 @@ def _taken(descent: Any, args: Any) -> tuple[list[Any], Any, Any]:
 
 def settings_here() -> tuple[Any, ...]:
     """The settings of JAX that a program depends on, as they are here: a context is of one thread alone."""
-    return tuple(getattr(jax.config, name) for name in SETTINGS)
+    return tuple(getattr(jax.config, name) for name in PROGRAM_SETTINGS)
 
 
-def _flat(function: Callable[..., Any], loss: Any, treedef: Any) -> Callable[[list[Any]], Any]:
+def _flat(function: Callable[..., Any], loss: Any, treedef: jax.tree_util.PyTreeDef) -> Callable[[list[Any]], Any]:
     """The function of its arguments' leaves."""
 
     def flat(leaves: list[Any]) -> Any:
@@ -108,7 +112,8 @@ def programs_of(loss: Any) -> Programs:
     """Those of a loss that is known already, or none yet."""
     try:
         return _of_losses.setdefault(loss, Programs())
-    except TypeError:  # no weak reference to it, or no hash of it, can be had
+    except TypeError:
+        # No weak reference to it, or no hash of it, can be had.
         return Programs()
 
 
@@ -123,7 +128,7 @@ def forget() -> None:
 
 
 def _compiled(
-    function: Callable[..., Any], loss: Any, treedef: Any, leaves: list[Any], kinds: Any
+    function: Callable[..., Any], loss: Any, treedef: jax.tree_util.PyTreeDef, leaves: list[Any], kinds: Any
 ) -> tuple[Compiled, Any]:
     """The program, on the leaves of its arguments, and the structure of what it returns."""
     structures: list[Any] = []
@@ -142,7 +147,8 @@ def _compiled(
 def _shared(lowered: Any, kinds: Any) -> Compiled:
     """The program of this text: one that was compiled before, or a new one."""
     text = lowered.as_text()
-    if "callback" in text:  # the text does not tell which function of Python's is called
+    if "callback" in text:
+        # The text does not tell which function of Python's is called, so that equal texts may be different programs.
         return lowered.compile()
     key = hashlib.sha256(f"{text}{kinds}".encode()).digest()
     with _lock:
@@ -152,7 +158,7 @@ def _shared(lowered: Any, kinds: Any) -> Compiled:
     with _lock:
         _kept[key] = found
         _kept.move_to_end(key)
-        while len(_kept) > KEPT:
+        while len(_kept) > MAX_PROGRAMS_KEPT:
             _kept.popitem(last=False)
     return found
 
@@ -165,8 +171,10 @@ def _kind(leaf: Any) -> Any:
     """What a program is specialised to, of an argument."""
     if not isinstance(leaf, jax.Array):
         return getattr(leaf, "shape", ()), getattr(leaf, "dtype", type(leaf)), False, None
-    placed = None if leaf.sharding == _usual() else leaf.sharding  # the usual is where NumPy's arrays go, too
-    return leaf.shape, leaf.dtype, getattr(leaf, "weak_type", False), placed  # keys have no weak type
+    # The usual place is where NumPy's arrays go, too: it must not make another program.
+    placed = None if leaf.sharding == _usual() else leaf.sharding
+    # Random keys have no weak type.
+    return leaf.shape, leaf.dtype, getattr(leaf, "weak_type", False), placed
 
 
 @cache

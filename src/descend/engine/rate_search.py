@@ -39,21 +39,33 @@ from descend.engine.advancing import Trace, advance, joined
 from descend.engine.pace import Pace
 from descend.engine.run import Run
 from descend.optimizers import AdamW, Optimizer
-from descend.schedules._trapezium import Trapezium
+from descend.schedules.trapezium import Trapezium
 
-TRIALS = 5
-SHARE, LEAST, MOST = 0.04, 50, 500  # a trial's steps: this share of the descent's, within these bounds
-FREE, UNSEEN = 1200, 0.5  # steps that all trials may take while little is seen, or this share of the descent's
-LEARNT = 0.05  # of the loss at the start, by which a trial has to end below it, or it has seen nothing yet
-USUAL_RATE, FURTHER = 1e-2, 0.5  # the rate that is tried first, and the decades to the next
-NEARLY = 0.03, 0.1  # of how far the best trial led down, and of its loss: less is no reason to leave the usual rate
-CAREFUL_RATE = 1e-3  # where all trials led up
-JUDGED = 1 / 5  # of a trial: the steps at its end that it is judged by, where the rate falls to nothing
-RISE, LONGEST = 0.05, 10**9  # the warm-up's share of a descent; the length of one without an end
-USUAL_STEPS = 5000  # how long a descent without an end is thought to be, where its decay depends on it
-BETA2 = 0.98  # fewer steps than usual are averaged over, so that shorter descents, too, have seen enough
-FORGOTTEN, PASSES, MOST_DECAY = 2.0, 3.0, 1.0  # c at one parameter for each example, after so many passes; most decay
-UNKNOWN_PER_EXAMPLE = 0.25  # parameters for each example, where nobody knows how many these are: little is forgotten
+MAX_TRIALS = 5
+# A trial's steps: this share of the descent's, within these bounds. Fewer than fifty choose by chance.
+TRIAL_SHARE, MIN_TRIAL_STEPS, MAX_TRIAL_STEPS = 0.04, 50, 500
+# Steps that all trials may take while little is seen, or this share of the descent's.
+FREE_STEPS, FREE_SHARE = 1200, 0.5
+# A trial has to end below the start by this much of the loss there. Else it has seen nothing yet.
+CLEAR_FALL = 0.05
+# The rate that is tried first, and the decades to the next.
+USUAL_RATE, DECADES_APART = 1e-2, 0.5
+# Of how far the best trial led down, and of its loss: less is no reason to leave the usual rate.
+NEARLY_AS_GOOD = 0.03, 0.1
+# The largest rate where all trials led up.
+CAREFUL_RATE = 1e-3
+# Of a trial: the steps at its end that it is judged by. There the rate falls to nothing, and with it the noise.
+JUDGED_SHARE = 1 / 5
+# The warm-up's share of a descent; the length of one without an end.
+WARMUP_SHARE, ENDLESS_STEPS = 0.05, 10**9
+# How long a descent without an end is thought to be, where its decay depends on it.
+USUAL_STEPS = 5000
+# Fewer squares are averaged over than by Adam's .999, so that shorter descents, too, have seen enough.
+BETA2 = 0.98
+# c at one parameter for each example, after so many passes; and the most decay.
+FORGETTING, FULL_PASSES, MAX_DECAY = 2.0, 3.0, 1.0
+# Parameters for each example, where nobody knows how many these are: little is forgotten then.
+UNKNOWN_PER_EXAMPLE = 0.25
 
 
 @dataclass(frozen=True)
@@ -96,26 +108,28 @@ class RateSearch:
     @property
     def steps_each(self) -> int:
         """How many steps a trial takes."""
-        return min(max(round(SHARE * (self.steps or LONGEST)), LEAST), MOST)
+        return min(max(round(TRIAL_SHARE * (self.steps or ENDLESS_STEPS)), MIN_TRIAL_STEPS), MAX_TRIAL_STEPS)
 
     def rule(self, rate: float) -> Optimizer:
         """The rule of the descent itself."""
         decay = self._decay(rate)
         if self.steps is None:
-            return self._rule(rate, RISE * self.steps_each, LONGEST, decay)
-        return self._rule(rate, max(RISE * self.steps, 1.0), self.steps, decay)
+            return self._rule(rate, WARMUP_SHARE * self.steps_each, ENDLESS_STEPS, decay)
+        return self._rule(rate, max(WARMUP_SHARE * self.steps, 1.0), self.steps, decay)
 
     def __call__(self, run: Run, is_over: Callable[[], bool], tell: Callable[[int, int], None]) -> Search:
         """Try rates on forks of a run that has not begun, until they are enough, or `is_over`.
 
         `tell`: is told before trials how many were made, and of how many at most.
         """
+        # Rounds, each of trials twice as long as those before, until one is seen to learn, or they have cost enough.
         steps, taken, made = self.steps_each, 0, 0
         while True:
             start, trials = self._round(run, steps, is_over, partial(_told, tell, made))
             made, taken, longer = made + len(trials), taken + _cost(len(trials), steps), 2 * steps
-            seen = _fall(trials, start) >= LEARNT
-            if seen or is_over() or taken + _cost(TRIALS, longer) > max(UNSEEN * (self.steps or USUAL_STEPS), FREE):
+            seen = _fall(trials, start) >= CLEAR_FALL
+            allowed = max(FREE_SHARE * (self.steps or USUAL_STEPS), FREE_STEPS)
+            if seen or is_over() or taken + _cost(MAX_TRIALS, longer) > allowed:
                 return Search(tuple(trials), steps, rate_of(trials, start), seen)
             steps = longer
 
@@ -124,7 +138,7 @@ class RateSearch:
     ) -> tuple[float, list[Trial]]:
         """Trials of so many steps each, and the loss at the start on the batches that they are judged by; those that
         came to their end before it was over."""
-        judged = math.ceil(JUDGED * steps)
+        judged = math.ceil(JUDGED_SHARE * steps)
         start = math.nan
         trials: list[Trial] = []
         while (rates := next_rates(trials, start)) and not is_over():
@@ -138,7 +152,7 @@ class RateSearch:
     def _forks(self, run: Run, rates: list[float], steps: int) -> list[Run]:
         """Where trials begin."""
         # Without decay, as there is nothing to forget so soon.
-        rules = [self._rule(rate, max(RISE * steps, 1.0), steps, decay=0.0) for rate in rates]
+        rules = [self._rule(rate, max(WARMUP_SHARE * steps, 1.0), steps, decay=0.0) for rate in rates]
         return [dataclasses.replace(run, descent=dataclasses.replace(run.descent, optimizer=rule)) for rule in rules]
 
     def _start(self, run: Run, falling: list[Run], judged: int, is_over: Callable[[], bool]) -> float:
@@ -150,8 +164,8 @@ class RateSearch:
 
     def _decay(self, rate: float) -> float:
         """By which as much is forgotten as should be, at a mean rate of half the highest."""
-        forgotten = FORGOTTEN * self.per_example**0.5 * min(self.passes / PASSES, 1.0)
-        return min(forgotten / (rate * (self.steps or USUAL_STEPS) / 2), MOST_DECAY)
+        forgotten = FORGETTING * self.per_example**0.5 * min(self.passes / FULL_PASSES, 1.0)
+        return min(forgotten / (rate * (self.steps or USUAL_STEPS) / 2), MAX_DECAY)
 
     def _rule(self, rate: float, rise: float, steps: float, decay: float) -> Optimizer:
         schedule = Trapezium(float(rate), float(rise), float(steps))
@@ -180,11 +194,11 @@ def _further(runs: list[Run], n: int, is_over: Callable[[], bool]) -> list[tuple
 def next_rates(trials: list[Trial], start: float) -> list[float]:
     """The usual rate, and those on its sides; then beyond the one that would be taken, for as long as that moves away
     from the usual one; none where the search ends. `start`: the loss there."""
-    step = 10**FURTHER
+    step = 10**DECADES_APART
     if not trials:
         return [USUAL_RATE, USUAL_RATE * step, USUAL_RATE / step]
     rates = [trial.rate for trial in trials]
-    if len(trials) >= TRIALS:
+    if len(trials) >= MAX_TRIALS:
         return []
     taken = rate_of(trials, start)
     if taken >= max(rates):
@@ -198,7 +212,8 @@ def rate_of(trials: list[Trial], start: float) -> float:
     best = min((trial.loss for trial in trials), default=math.nan)
     if math.isinf(best):
         return min(trial.rate for trial in trials) / 10
-    gained, left = NEARLY
+    gained, left = NEARLY_AS_GOOD
+    # By the stricter of both: where much was gained, 3 % of that may be many times the loss that is left.
     close = best + min(gained * (start - best), left * abs(best))
     nearly = [trial.rate for trial in trials if trial.loss <= close]
     nearest = min(nearly, key=lambda rate: abs(math.log(rate / USUAL_RATE)), default=USUAL_RATE)
@@ -207,12 +222,12 @@ def rate_of(trials: list[Trial], start: float) -> float:
 
 def _cost(trials: int, steps: int) -> int:
     """The steps of a round of trials, and of what tells the loss at the start."""
-    return trials * steps + math.ceil(JUDGED * steps)
+    return trials * steps + math.ceil(JUDGED_SHARE * steps)
 
 
 def _told(tell: Callable[[int, int], None], before: int, made: int) -> None:
     """Tell of a round, after those before it."""
-    tell(before + made, before + TRIALS)
+    tell(before + made, before + MAX_TRIALS)
 
 
 def _fall(trials: list[Trial], start: float) -> float:

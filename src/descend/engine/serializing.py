@@ -15,10 +15,11 @@ from descend import optimizers, schedules
 from descend._tree import Tree, path_name
 from descend.errors import CheckpointError
 from descend.optimizers.modifiers.groups import Groups
-from descend.schedules._trapezium import Trapezium
+from descend.schedules.trapezium import Trapezium
 from descend.stopping import Convergence, GradientTolerance
 
-LEAF = {"leaf": None}  # a number of a tree, which lies among the arrays of the file
+# A number of a tree, which lies among the arrays of the file.
+LEAF = {"leaf": None}
 
 
 def written(value: Any) -> Any:

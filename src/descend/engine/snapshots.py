@@ -12,8 +12,10 @@ import numpy as np
 from descend.engine.run import Run
 from descend.errors import InputError
 
-MOST = 2**28  # bytes, if none are named: a quarter of a gigabyte
-LEAST = 2  # runs that there must be room for: the start, and one on the way
+# Bytes, if none are named: a quarter of a gigabyte.
+DEFAULT_BYTES = 2**28
+# Runs that there must be room for: the start, and one on the way.
+MIN_RUNS = 2
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,10 @@ class Snapshots:
         """
         if not (isinstance(asked, Real | np.bool_) and math.isfinite(asked)):
             raise InputError(f"snapshots must be True, False or a number of bytes, but is {asked!r}")
-        most, size = MOST if isinstance(asked, bool | np.bool_) and asked else asked, nbytes(run)
-        if asked and most < LEAST * size:
+        most, size = DEFAULT_BYTES if isinstance(asked, bool | np.bool_) and asked else asked, nbytes(run)
+        if asked and most < MIN_RUNS * size:
             raise InputError(f"snapshots={asked:g} bytes have no room for two runs of {size:,}: give at least "
-                             f"{LEAST * size:,}, or True for {MOST:,}")
+                             f"{MIN_RUNS * size:,}, or True for {DEFAULT_BYTES:,}")
         return cls(int(most // size))
 
     def after(self, step: int) -> float:

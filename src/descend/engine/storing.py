@@ -22,8 +22,10 @@ from descend._tree import Tree, named_leaves
 from descend.errors import CheckpointError
 
 FORMAT = 1
-DEEPEST = 64  # of the facts inside each other
-TOLD = 10  # paths of a kind that the text of a match lists
+# Facts inside each other. Deeper ones than descend writes could exhaust the stack of whoever reads them.
+MAX_DEPTH = 64
+# Paths of a kind that the text of a match lists.
+MAX_PATHS_LISTED = 10
 
 
 def write_arrays(
@@ -73,7 +75,7 @@ def _facts_in(text: str, path: Path) -> dict[str, Any]:
 def _is_deep(value: Any) -> bool:
     """Whether there is more inside each other than anything that is written here has."""
     level = [value]
-    for _ in range(DEEPEST):
+    for _ in range(MAX_DEPTH):
         level = [inner for item in level if isinstance(item, dict | list)
                  for inner in (item.values() if isinstance(item, dict) else item)]
     return bool(level)
@@ -106,8 +108,8 @@ class Match:
         }
         lines = [f"{len(self.matched)} of {wanted} arrays were taken over"]
         for what, names in told.items():
-            lines += [f"{what}: {name}" for name in names[:TOLD]]
-            lines += [f"{what}: {len(names) - TOLD} more"] if len(names) > TOLD else []
+            lines += [f"{what}: {name}" for name in names[:MAX_PATHS_LISTED]]
+            lines += [f"{what}: {len(names) - MAX_PATHS_LISTED} more"] if len(names) > MAX_PATHS_LISTED else []
         return "\n  ".join(lines)
 
 
@@ -161,7 +163,7 @@ def _wrapped(array: np.ndarray, like: Any) -> Any:
     return jax.random.wrap_key_data(jax.device_put(array), impl=jax.random.key_impl(like))
 
 
-def _is_key(leaf: Any) -> bool:
+def _is_key(leaf: object) -> bool:
     return isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 

@@ -11,9 +11,12 @@ from descend.engine.train_state import TrainState
 from descend.stopping import Reason
 
 R = TypeVar("R")
-Validate = Callable[[Tree, Tree], Mapping[str, float]]  # of parameters and state: `loss`, and what else to know
-LATE = 1.1  # times the seconds that there are, within which all that comes after the last step has to end
-SHARE = 50  # the time is this many times that which saving takes, at the least
+# Of parameters and state: `loss`, and what else to know.
+Validate = Callable[[Tree, Tree], Mapping[str, float]]
+# Times the seconds that there are, within which all that comes after the last step has to end.
+LATE_FACTOR = 1.1
+# The time is this many times that which saving takes, at the least.
+MIN_SAVE_FACTOR = 50
 
 
 class Clock:
@@ -42,7 +45,7 @@ class Clock:
     def is_due(self, every: float) -> bool:
         """Whether to save again: not too often, and for no more than a fiftieth of the time. If so, that is noted."""
         now = time.perf_counter()
-        is_due = now - self._saved >= max(every, SHARE * self._took.get("save", 0.0))
+        is_due = now - self._saved >= max(every, MIN_SAVE_FACTOR * self._took.get("save", 0.0))
         self._saved = now if is_due else self._saved
         return is_due
 
@@ -57,7 +60,8 @@ class Timed(TrainState):
 
     validate: Validate | None = None
     _clock: Clock = field(init=False, default_factory=Clock)
-    _until_first: float = field(init=False, default=0.0)  # seconds, until the first dispatch was made
+    # Seconds, until the first dispatch was made.
+    _until_first: float = field(init=False, default=0.0)
 
     def _count(self) -> float:
         """The seconds so far. All that goes on is counted: to compile, to validate, to save, to tell."""
@@ -76,7 +80,7 @@ class Timed(TrainState):
 
     def _may_validate(self) -> bool:
         """Whether there is time to. What was never validated has to be compiled, as the first steps were."""
-        limit = math.inf if self.budget.seconds is None else LATE * self.budget.seconds
+        limit = math.inf if self.budget.seconds is None else LATE_FACTOR * self.budget.seconds
         return self._count() + self._clock.needed("validate", self._until_first) <= limit
 
     def _spent(self) -> Reason | None:

@@ -84,6 +84,8 @@ class TrainState:
         try:
             write_arrays(path, self._arrays(), facts, _older(path))
         except OSError as error:
+            # A full disk ends no training that has a checkpoint to go on from. One that never had any would lose all at
+            # its end.
             told = f"the checkpoint {path} could not be written ({error.strerror})"
             if self.saved is None and not over:
                 raise InputError(f"{told}, nor any before: make room on the disk, or name another file") from None
@@ -131,6 +133,7 @@ class TrainState:
 
     def _refuse_another(self, path: Path, theirs: Mapping[str, Any]) -> None:
         mine = self.identity
+        # All that differs is told at once, as what is mended one by one is tried again each time.
         differences = [f"{name} was {was}, and is {mine.get(name)}" for name, was in theirs.items()
                        if was != mine.get(name)]
         if differences:
@@ -142,7 +145,8 @@ class TrainState:
         descent = dataclasses.replace(self.run.descent, stepwise=facts["stepwise"],
                                       optimizer=self._rule(facts["length"], made))
         was = read(facts["run"]["stop"], "stop")
-        if isinstance(was, Convergence) and isinstance(descent.stop, Convergence):  # as strict as it became on the way
+        if isinstance(was, Convergence) and isinstance(descent.stop, Convergence):
+            # The test goes on as strict as misleading signs had made it.
             descent = dataclasses.replace(descent, stop=descent.stop.as_strict_as(was))
         begun = dataclasses.replace(self.run, descent=descent)
         kept = {int(name.split("/")[1]) for name in arrays if name.startswith("snapshots/")}
@@ -185,7 +189,8 @@ def _last_whole(path: Path) -> tuple[Arrays, Mapping[str, Any]]:
         except CheckpointError:
             raise error from None
         try:
-            _older(path).replace(path)  # else it would be lost with the next one that is written
+            # Else the whole one would be lost with the next that is written, which takes its name.
+            _older(path).replace(path)
         except OSError as fault:
             raise CheckpointError(f"{path} is damaged, and the one before it cannot take its place "
                                   f"({fault.strerror}): move {_older(path)} there to go on from it") from None

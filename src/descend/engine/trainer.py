@@ -25,7 +25,8 @@ from descend.engine.timed import Timed, Validate
 from descend.optimizers import Optimizer
 from descend.stopping import Plateau, Reason, Target
 
-SEARCHING = 0.2  # of the seconds that there are, after which no learning rate is looked for any more
+# Of the seconds that there are, after which no learning rate is looked for any more.
+SEARCH_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,19 @@ class HostLoop(Timed):
 
     plateau: Plateau | None = None
     target: Target | None = None
-    validate_every: float = math.inf  # steps; need not be whole
+    # In steps, which need not be whole: an epoch may be two and a half.
+    validate_every: float = math.inf
     observers: Sequence[Observer] = ()
     checkpoint: Checkpoint | None = None
     tries_stepwise: bool = False
 
     _pace: Pace = field(init=False, default_factory=Pace)
-    _last: tuple[Trace, float] = field(init=False, default=(Trace(0, {}), 0.0))  # dispatch, and its seconds
+    # The last dispatch, and its seconds.
+    _last: tuple[Trace, float] = field(init=False, default=(Trace(0, {}), 0.0))
     _interrupted: Interruption = field(init=False, default_factory=Interruption)
     _looking_on: contextlib.ExitStack | None = field(init=False, default=None)
-    _held: Any = field(init=False, default=None)  # what lets other processes write to the checkpoint
+    # What lets other processes write to the checkpoint.
+    _held: Any = field(init=False, default=None)
     _concluded: bool = field(init=False, default=False)
 
     # ------------------------------------------------------------------------------------------------ going on
@@ -73,6 +77,7 @@ class HostLoop(Timed):
         with precision(self.run.state.params):
             self._prepare()
             last, end = self.run.step + steps, time.perf_counter() + seconds
+            # The clock is looked at between dispatches alone: it decides how many steps they have, and no number.
             while self.reason is None and self.run.step < last and (left := end - time.perf_counter()) > 0:
                 self._dispatch(last, min(left, self._left()))
             self._conclude()
@@ -124,7 +129,7 @@ class HostLoop(Timed):
         self.reason = self.reason or self._spent()
         if self.reason is None and self.run.step == 0:
             if self.tries_stepwise:
-                self.run = with_best_dispatch(self.run, lambda: self._is_late(SEARCHING))
+                self.run = with_best_dispatch(self.run, lambda: self._is_late(SEARCH_SHARE))
             if self.rate_search and self.search is None and not self.history.changes:
                 self._search(self.rate_search)
         if self.run.step == 0:
@@ -132,7 +137,7 @@ class HostLoop(Timed):
 
     def _search(self, rate_search: RateSearch) -> None:
         """Find the learning rate, in the time that there is."""
-        is_over = lambda: self._interrupted.is_set() or self._is_late(SEARCHING)
+        is_over = lambda: self._interrupted.is_set() or self._is_late(SEARCH_SHARE)
         search = rate_search(self.run, is_over, self._tell_of_trials)
         if self._interrupted.is_set():
             # Not kept: a descent that goes on from here must find the rate that one finds which was not interrupted.

@@ -8,11 +8,12 @@ import jax
 import jax.numpy as jnp
 
 from descend._flags import settle_flags
+from descend._paths import Patterns, as_tuple, matches, refuse_unmatched
 from descend._tree import Tree, named_leaves, norm
 from descend.errors import InputError
-from descend.optimizers._paths import Patterns, as_tuple, matches, refuse_unmatched
 
-MOST_POSITIONS = 100  # numbers of which a path is recorded: it is for functions that one can draw
+# Numbers of which a path is recorded: it is for functions that one can draw.
+MAX_POSITIONS = 100
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Watch:
     **Raises** `InputError` for a pattern that fits no parameter, for too many positions, and if nothing is watched.
     """
 
-    groups: Any = ()  # kept as pairs of a name and its patterns
+    # Kept as pairs of a name and its patterns.
+    groups: Any = ()
     positions: bool = False
 
     def __post_init__(self) -> None:
@@ -56,8 +58,8 @@ class Watch:
         paths = named_leaves(numbers)
         for _, patterns in self.groups:
             refuse_unmatched("Watch", patterns, paths)
-        if self.positions and (count := sum(leaf.size for leaf in paths.values())) > MOST_POSITIONS:
-            raise InputError(f"Watch: positions are recorded of at most {MOST_POSITIONS} numbers, but the parameters "
+        if self.positions and (count := sum(leaf.size for leaf in paths.values())) > MAX_POSITIONS:
+            raise InputError(f"Watch: positions are recorded of at most {MAX_POSITIONS} numbers, but the parameters "
                              f"have {count:,}: watch norms instead, or keep snapshots")
         return self
 

@@ -119,4 +119,4 @@ def _rate(run: Run) -> float:
 
 
 def _readings(descent: Descent, state: Any) -> dict[str, Any]:
-    return descent.optimizer.readings(state)
+    return descent.optimizer.metrics(state)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from descend.engine.lanczos import NUMBERS
+from descend.engine.lanczos import MAX_NUMBERS
 from descend.engine.run import Run
 from descend.errors import InputError
 from descend.insight._looks import differentiated, over_parts, rows_of, run_of, size_of, whole
@@ -81,7 +81,7 @@ def noise_scale(run: Run | Result, data: Any = None, *, batches: int = 16, seed:
     for around in over_parts(run, data, batches, rng):
         gradients.append(differentiated(around, around.here, np.zeros_like(around.here))[1])
         size = size_of(around.batch)
-        if (len(gradients) + 1) * len(around.here) > NUMBERS and len(gradients) >= 3:
+        if (len(gradients) + 1) * len(around.here) > MAX_NUMBERS and len(gradients) >= 3:
             break
     products = np.stack(gradients) @ np.stack(gradients).T
     if not np.isfinite(products).all():

@@ -23,7 +23,7 @@ from descend.linear.files import Blocks
 from descend.linear.problems.compact import centred
 from descend.linear.problems.matrix import Array, Matrix, Rows
 from descend.linear.problems.multinomial import MultinomialProblem
-from descend.linear.solvers.convergence import Solution, Watch
+from descend.linear.solvers.convergence import ConvergenceMonitor, Solution
 from descend.linear.solvers.perceptron import perceptron
 from descend.linear.streaming.file import FileProblem
 
@@ -208,5 +208,5 @@ class Perceptron(PartialClassifier):
     def _penalties(self, total: float) -> tuple[float, float]:
         return 0.0, 0.0
 
-    def _solved(self, problem: Any, watch: Watch, start: Array | None) -> Solution:
-        return perceptron(problem, watch, start)
+    def _solved(self, problem: Any, monitor: ConvergenceMonitor, start: Array | None) -> Solution:
+        return perceptron(problem, monitor, start)

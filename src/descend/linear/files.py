@@ -14,7 +14,7 @@ from sklearn.feature_extraction import FeatureHasher
 from descend._arrow import as_numbers, as_words, refuse_compound
 from descend.errors import InputError, reading
 
-FORMATS = {".parquet": "parquet", ".csv": "csv", ".csv.gz": "csv", ".feather": "feather", ".arrow": "ipc"}
+FILE_FORMATS = {".parquet": "parquet", ".csv": "csv", ".csv.gz": "csv", ".feather": "feather", ".arrow": "ipc"}
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ class Blocks:
             for batch in table.to_batches(columns=columns, batch_size=self.rows, batch_readahead=1,
                                           fragment_readahead=1):
                 if batch.num_rows:
-                    batch.validate(full=True)  # else what looks at its values may read, or end in, memory of others
+                    # Else what looks at its values may read, or end in, memory of others.
+                    batch.validate(full=True)
                     yield make(batch)
 
     def _encoded(self, batch: Any) -> Any:
@@ -96,10 +97,10 @@ class Blocks:
         if not path.exists():
             raise InputError(f"there is no file {str(self.path)!r}: check its name")
         suffix = _suffix(path)
-        if suffix not in FORMATS:
-            raise InputError(f"{str(self.path)!r} ends in {suffix!r}: blocks are read from {', '.join(FORMATS)}")
+        if suffix not in FILE_FORMATS:
+            raise InputError(f"{str(self.path)!r} ends in {suffix!r}: blocks are read from {', '.join(FILE_FORMATS)}")
         with reading(f"{str(self.path)!r} is no readable {suffix} file"):
-            table = dataset.dataset(path, format=FORMATS[suffix])
+            table = dataset.dataset(path, format=FILE_FORMATS[suffix])
             self._refuse(table.schema)
         return table
 
@@ -120,7 +121,8 @@ def _suffix(path: Path) -> str:
     return "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
 
 
-Entries = tuple[np.ndarray, np.ndarray]  # of each row one feature: its column and its value
+# Of each row one feature: its column and its value.
+Entries = tuple[np.ndarray, np.ndarray]
 
 
 def _encoded(name: str, column: Any, hasher: FeatureHasher) -> list[Entries]:

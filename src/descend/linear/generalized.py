@@ -15,12 +15,12 @@ from descend.linear.estimators.validation import (
     check_choice,
     check_number,
     checked_data,
-    judging_targets,
     refuse_offset,
+    scoring_targets,
 )
 from descend.linear.files import Blocks
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.scalar import Problem
+from descend.linear.problems.scalar import ScalarProblem
 
 
 class LogRegressor(PartialRegressor):
@@ -45,7 +45,7 @@ class LogRegressor(PartialRegressor):
             must = "must be above 0" if positive else "must not be negative"
             raise InputError(f"y is {least:g} at row {int(y.argmin())}: {self.what} {must}")
 
-    def _problem(self, data: Data) -> Problem:
+    def _problem(self, data: Data) -> ScalarProblem:
         self._check_targets(data.y)
         if not data.y.any():
             raise InputError("y is 0 in all rows: the best that can be expected is 0, which has no logarithm")
@@ -71,7 +71,7 @@ class LogRegressor(PartialRegressor):
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None) -> float:
         """D², the share of the deviance that is explained; 1 at best, 0 for a constant."""
-        y = judging_targets(X, y)
+        y = scoring_targets(X, y)
         weight = checked_weights(sample_weight, y)
         return float(d2_tweedie_score(y, self.predict(X, offset), sample_weight=weight, power=self._power()))
 

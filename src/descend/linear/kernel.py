@@ -19,7 +19,12 @@ from descend.linear.problems.matrix import Array
 from descend.linear.streaming.file import FileProblem
 from descend.linear.svm import MarginClassifier, TubeRegressor
 
-USED = {"linear": (), "rbf": ("gamma",), "poly": ("gamma", "degree", "coef0"), "sigmoid": ("gamma", "coef0")}
+KERNEL_PARAMETERS = {
+    "linear": (),
+    "rbf": ("gamma",),
+    "poly": ("gamma", "degree", "coef0"),
+    "sigmoid": ("gamma", "coef0"),
+}
 
 
 class _KernelMachine:
@@ -32,7 +37,7 @@ class _KernelMachine:
     feature_map_: Any
 
     def _check_kernel(self) -> None:
-        check_choice("kernel", self.kernel, USED)
+        check_choice("kernel", self.kernel, KERNEL_PARAMETERS)
         check_count("n_components", self.n_components)
         if self.gamma not in ("scale", "auto"):
             check_number("gamma", self.gamma, above=True)
@@ -41,10 +46,14 @@ class _KernelMachine:
         raise InputError(f"{type(self).__name__} is not fitted to files: take a linear model, or rows in memory")
 
     def _learnt_columns(self, data: Data) -> Any:
-        values = {name: self._gamma(data) if name == "gamma" else getattr(self, name) for name in USED[self.kernel]}
+        values = {
+            name: self._gamma(data) if name == "gamma" else getattr(self, name)
+            for name in KERNEL_PARAMETERS[self.kernel]
+        }
         count = min(int(self.n_components), data.X.shape[0])
         self.feature_map_ = Nystroem(self.kernel, **values, n_components=count, random_state=self.random_state)
-        with one_thread_each():  # a small decomposition, whose threads would mostly wait for each other
+        # A small decomposition, whose threads would mostly wait for each other.
+        with one_thread_each():
             self.feature_map_.fit(data.X)
         return self._as_columns(data.X)
 
@@ -69,7 +78,8 @@ def _moments_of_all(X: Any, weight: Array | None) -> tuple[float, float]:
         mean = of_rows(away)
         return float(X[0, 0]) + mean, of_rows(np.square(away - mean))
     mean = of_rows(X)
-    return mean, max(of_rows(X.multiply(X)) - mean**2, 0.0)  # most numbers are 0: there is little to cancel
+    # Most numbers are 0: there is little to cancel.
+    return mean, max(of_rows(X.multiply(X)) - mean**2, 0.0)
 
 
 class SVC(_KernelMachine, PartialClassifier, MarginClassifier):

@@ -53,7 +53,7 @@ class LossRegressor(LinearRegressor):
         kind = self._loss().kind
         if not isinstance(kind, Kind):
             raise InputError(f"loss is {self.loss!r}: it must be a Kind, which a loss's module has as KIND")
-        if kind.classes or kind.scaled or kind.corners:
+        if kind.classes or kind.concomitant_scale or kind.corners:
             raise InputError(f"loss is {kind.name}: this regression takes losses of numbers, without corners or a "
                              "scale of their own; choose the estimator of that loss")
         check_number("p", self.p)

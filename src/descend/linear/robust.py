@@ -9,17 +9,18 @@ from descend.errors import InputError
 from descend.linear._losses import HUBER, PINBALL, Loss
 from descend.linear.estimators.base import fitting
 from descend.linear.estimators.partial import PartialRegressor
-from descend.linear.estimators.validation import check_choice, check_number, checked_data, numbers
+from descend.linear.estimators.validation import check_choice, check_number, checked_data, numeric_targets
 from descend.linear.problems.curvature import DENSE_HESSIAN
-from descend.linear.problems.huber_scale import LEAST, ScaledProblem
+from descend.linear.problems.huber_scale import SCALE_FLOOR, ScaledProblem
 from descend.linear.problems.matrix import Array
 from descend.linear.problems.scores import scores_of
-from descend.linear.solvers.convergence import Solution, Watch
-from descend.linear.solvers.huber_scale import bounded_newton, least_absolute
+from descend.linear.solvers.convergence import ConvergenceMonitor, Solution
+from descend.linear.solvers.huber_scale import bounded_newton, least_absolute_deviations
 from descend.linear.solvers.solve import SOLVERS
 from descend.stopping import Reason
 
-KNOWING_SCALE = ("accelerated", "lbfgs", "newton")  # solvers that only ask for values, gradients and Hessians
+# Solvers that only ask for values, gradients and Hessians.
+SCALE_SOLVERS = ("accelerated", "lbfgs", "newton")
 
 
 class HuberRegressor(PartialRegressor):
@@ -63,7 +64,7 @@ class HuberRegressor(PartialRegressor):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_choice("solver", self.solver, ("auto", *(name for name in KNOWING_SCALE if name in SOLVERS)))
+        check_choice("solver", self.solver, ("auto", *(name for name in SCALE_SOLVERS if name in SOLVERS)))
         check_number("epsilon", self.epsilon, low=1.0)
         check_number("alpha", self.alpha)
 
@@ -73,18 +74,18 @@ class HuberRegressor(PartialRegressor):
     def _penalties(self, total: float) -> tuple[float, float]:
         return 2 * self.alpha / total, 0.0
 
-    def _solved(self, problem: Any, watch: Watch, start: Array | None) -> Solution:
+    def _solved(self, problem: Any, monitor: ConvergenceMonitor, start: Array | None) -> Solution:
         if self.solver not in ("auto", "newton") or problem.size > DENSE_HESSIAN:
-            return super()._solved(problem, watch, start)
+            return super()._solved(problem, monitor, start)
         u = start
         if u is None:
             u = np.zeros(problem.size)
             u[-1] = np.median(problem.rows.y) * problem.intercept
         if self.epsilon == 1 and self.solver == "auto":
             how = "interior: at epsilon=1 errors themselves are minimised, a loss with corners"
-            return replace(watch.follow(least_absolute(problem, u)), how=how)
+            return replace(monitor.follow(least_absolute_deviations(problem, u)), how=how)
         why = f"{problem.size:,} coefficients, so that a Hessian is soon factored, and the scale of errors"
-        solution = replace(watch.follow(bounded_newton(problem, u)), how=f"newton: {why}")
+        solution = replace(monitor.follow(bounded_newton(problem, u)), how=f"newton: {why}")
         if solution.reason.name == "stalled" and solution.value <= 4 * problem.least:
             reason = Reason("converged", "there are no errors but those of rounding", solution.reason.step)
             return replace(solution, reason=reason)
@@ -96,9 +97,11 @@ class HuberRegressor(PartialRegressor):
         self._check_parameters()
         data = checked_data(self, X, y, sample_weight, numeric=True)
         base = self._problem(data)
-        least = LEAST * max(float(np.ptp(base.rows.y)), float(np.abs(base.rows.y).max()), np.finfo(float).tiny / LEAST)
+        least = SCALE_FLOOR * max(
+            float(np.ptp(base.rows.y)), float(np.abs(base.rows.y).max()), np.finfo(float).tiny / SCALE_FLOOR
+        )
         problem = ScaledProblem(base.matrix, base.rows, base.loss, base.l2, base.l1, base.intercept,
-                                among=base.among, least=least)
+                                support=base.support, least=least)
         self._minimised([problem], data)
         everything = data if sample_weight is None else checked_data(self, X, y, None, numeric=True)
         errors = np.asarray(everything.y) - scores_of(everything.X, self.coef_[None], self.intercept_)[:, 0]
@@ -116,7 +119,7 @@ class HuberRegressor(PartialRegressor):
         super().partial_fit(X, y, sample_weight)
         self.scale_ = self._streams[0].width
         data = checked_data(self, X, y, None, numeric=True, reset=False)
-        self.outliers_ = np.abs(numbers(data.y) - self._scores(X)) > self.scale_ * self.epsilon
+        self.outliers_ = np.abs(numeric_targets(data.y) - self._scores(X)) > self.scale_ * self.epsilon
         return self
 
 

@@ -12,7 +12,7 @@ from descend.linear.estimators.partial import PartialClassifier, PartialRegresso
 from descend.linear.estimators.regressor import LinearRegressor
 from descend.linear.estimators.validation import check_choice, check_number, checked_data
 from descend.linear.problems.matrix import Array, Matrix, Rows
-from descend.linear.problems.scalar import Problem
+from descend.linear.problems.scalar import ScalarProblem
 
 
 class MarginClassifier(LinearClassifier):
@@ -178,8 +178,15 @@ class OneClassSVM(OutlierMixin, LinearModel):
         s, _ = data.shares()
         rows, columns = data.X.shape
         nu = float(self.nu)
-        problem = Problem(Matrix(data.X), Rows(np.ones(rows), s), self._loss(), np.full(columns, nu), np.zeros(columns),
-                          bool(self.fit_intercept), nu if self.fit_intercept else 0.0)
+        problem = ScalarProblem(
+            Matrix(data.X),
+            Rows(np.ones(rows), s),
+            self._loss(),
+            np.full(columns, nu),
+            np.zeros(columns),
+            bool(self.fit_intercept),
+            nu if self.fit_intercept else 0.0,
+        )
         self._minimised([problem], data)
         return self
 

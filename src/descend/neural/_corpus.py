@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from descend._shuffle import seed_of
 from descend._text import as_utf8
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.schedules import fixed, setting
 from descend.sources import Feed
-from descend.sources._shuffle import seed_of
-from descend.sources.batches import FED, STEPS, Place, first_place, next_examples, place_after
+from descend.sources.batches import MAX_FED_EXAMPLES, MAX_FED_STEPS, Place, first_place, next_examples, place_after
 
 Text = str | bytes | Path  # a text, or the file that it is in
 
@@ -74,7 +74,7 @@ class Windows:
     def feed(self, cursor: Place, params: Tree, most: int) -> Feed:
         """Where the windows of the next draws begin."""
         size, windows = self.batch_size, self._windows
-        room = max(1, min(STEPS, FED // size))
+        room = max(1, min(MAX_FED_STEPS, MAX_FED_EXAMPLES // size))
         count = min(most, room)
         number = next_examples(cursor, count * size, windows, shuffle=True).reshape(count, size)
         epoch = (int(cursor.epoch) + (int(cursor.position) + size * np.arange(count)) // windows).astype(np.uint32)

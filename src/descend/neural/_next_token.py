@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from descend._numbers import mix, ramp, real, smooth
 from descend.engine.run import Run, advance
 from descend.neural._corpus import tiled
 from descend.neural._gpt import GPT, token_losses
@@ -19,7 +20,6 @@ from descend.neural._network import padded
 from descend.optimizers import Adam, Optimizer
 from descend.optimizers.modifiers import ClipByNorm, WeightDecay
 from descend.schedules import Rate, Schedule, setting
-from descend.schedules._numbers import mix, ramp, real, smooth
 
 JUDGED = 2**15  # tokens at the most, between which a validation's windows are spread
 AT_A_TIME = 2**12  # tokens

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from descend._facts import MOST, Facts, checked_array, refuse, refuse_nonfinite, refuse_other_size
+from descend._facts import MAX_COUNT, Facts, checked_array, refuse, refuse_nonfinite, refuse_other_size
 from descend._tree import join, split
 from descend.engine.storing import tree_from_arrays, tree_to_arrays
 from descend.errors import CheckpointError
@@ -56,7 +56,7 @@ def from_parts(facts: Any, arrays: dict[str, np.ndarray]) -> Classifier:
     """
     told = Facts(facts, WHERE)
     refuse_nonfinite(arrays, WHERE)
-    outputs = told.whole("classes", 2, MOST)
+    outputs = told.whole("classes", 2, MAX_COUNT)
     if told.choice("kind", SETTINGS) == "ConvClassifier":
         model, size = _images(told, outputs)
     else:

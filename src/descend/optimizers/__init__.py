@@ -1,9 +1,9 @@
 """Update rules: frozen dataclasses, each as readable as the algorithm box of its paper."""
 
 from descend.optimizers._external import External, as_optimizer
-from descend.optimizers._family import family
+from descend.optimizers._family import Member, family
 from descend.optimizers._modifier import Modifier, ModifierState
-from descend.optimizers._optimizer import Optimizer, Point
+from descend.optimizers._optimizer import Iterate, MissingExtraError, Optimizer
 from descend.optimizers._rule import Rule, RuleState
 from descend.optimizers._step import step
 from descend.optimizers.adam import Adam, AdamW, NAdam, NAdamW, RAdam
@@ -68,9 +68,12 @@ __all__ = [
     "DoWG",
     "External",
     "Freeze",
+    "Iterate",
     "LevenbergMarquardt",
     "Lion",
     "Lookahead",
+    "Member",
+    "MissingExtraError",
     "Modifier",
     "ModifierState",
     "Muon",
@@ -81,7 +84,6 @@ __all__ = [
     "NonlinearCG",
     "Optimizer",
     "PerGroup",
-    "Point",
     "PolyakAverage",
     "PolyakStep",
     "Prodigy",

@@ -16,15 +16,17 @@ class External(Optimizer):
     """Any object with Optax's `init` and `update`, as a constant of the compiled program.
 
     One that takes extra arguments is given those by their names in Optax: `value`, `grad` and `value_fn`.
-    What it offers besides (`eval_params`, `readings`) is used as if it were a rule of ours.
+    What it offers besides (`eval_params`, `metrics`) is used as if it were a rule of ours.
     """
 
     transformation: Any = fixed()
 
     def init(self, params: Tree) -> Any:
-        return jax.jit(self.transformation.init)(params)  # as one program, instead of one for each of its operations
+        # As one program, instead of one for each of its operations.
+        return jax.jit(self.transformation.init)(params)
 
     def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, Any]:
+        # Optax passes extra arguments to those alone that say they take some; the others would refuse them.
         kinds = {parameter.kind for parameter in inspect.signature(self.transformation.update).parameters.values()}
         if inspect.Parameter.VAR_KEYWORD not in kinds:
             return self.transformation.update(grads, state, params)
@@ -35,8 +37,8 @@ class External(Optimizer):
         chosen = getattr(self.transformation, "eval_params", None)
         return params if chosen is None else chosen(state, params)
 
-    def readings(self, state: Any) -> dict[str, Any]:
-        read = getattr(self.transformation, "readings", None)
+    def metrics(self, state: Any) -> dict[str, Any]:
+        read = getattr(self.transformation, "metrics", None)
         return {} if read is None else read(state)
 
 

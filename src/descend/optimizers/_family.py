@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 KINDS = ("rule", "search", "modifier", "schedule")
-UNKNOWN, OF_ITS_RULE = "none known", "its rule's"
-WIDTH = 120  # of the table that is the family's repr
-ROOM = {"paper": 100, "limit": 60, "kind": 50}  # columns that narrower tables do without
+NONE_KNOWN, OF_ITS_RULE = "none known", "its rule's"
+# Of the table that is the family's repr.
+TABLE_WIDTH = 120
+# Narrower tables do without these columns.
+MIN_WIDTHS = {"paper": 100, "limit": 60, "kind": 50}
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,12 @@ class Family(tuple[Member, ...]):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return self.text(WIDTH)
+        return self.text(TABLE_WIDTH)
 
     def text(self, width: int) -> str:
         """The table as plain text, not wider than this."""
-        from rich.console import Console  # what only prints is imported where it does
+        # Imported here, as only those who print need it.
+        from rich.console import Console
 
         out = StringIO()
         Console(file=out, width=width, color_system=None, force_terminal=False).print(self.table(width))
@@ -61,7 +64,8 @@ class Family(tuple[Member, ...]):
         from rich.table import Table
         from rich.text import Text
 
-        columns = [name for name in ("name", "kind", "limit", "what it is", "paper") if width >= ROOM.get(name, 0)]
+        every = ("name", "kind", "limit", "what it is", "paper")
+        columns = [name for name in every if width >= MIN_WIDTHS.get(name, 0)]
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
         for name in columns:
             table.add_column(name, no_wrap=name in ("name", "kind", "limit"))
@@ -77,7 +81,8 @@ def family() -> Family:
     >>> adam.kind, round(adam.stability_limit), adam.paper
     ('rule', 38, 'Kingma and Ba, "Adam: a method for stochastic optimization", arXiv 1412.6980.')
     """
-    from descend import optimizers  # which imports this module
+    # Imported here, because it imports this module.
+    from descend import optimizers
 
     exported = [getattr(module, name) for module in (optimizers, schedules) for name in module.__all__]
     # The bases are no dataclasses; an external rule is whatever it is given.
@@ -117,7 +122,7 @@ def _limit(cls: Any, kind: str) -> float | str:
     if cls.stability_limit is Modifier.stability_limit:
         return OF_ITS_RULE
     limit = None if _needed(cls) else cls().stability_limit()
-    return UNKNOWN if limit is None else float(limit)
+    return NONE_KNOWN if limit is None else float(limit)
 
 
 def _needed(cls: Any) -> list[str]:

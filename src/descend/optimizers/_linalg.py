@@ -3,35 +3,36 @@
 import math
 from typing import Any
 
-from descend._arrays import namespace
+from descend._arrays import Array, namespace
 from descend.optimizers._modifier import wide_dtype
 from descend.schedules import Number
 
 
-def wide(x: Any) -> Any:
+def wide(x: Array) -> Any:
     """The array in float32, if it has fewer bits: no linear algebra is there for those."""
     return namespace(x).asarray(x, dtype=wide_dtype(x))
 
 
-def transposed(x: Any) -> Any:
+def transposed(x: Array) -> Any:
     """A matrix, or each of a stack, on its side."""
     return namespace(x).swapaxes(x, -1, -2)
 
 
-def gram_along(x: Any, axis: int) -> Any:
+def gram_along(x: Array, axis: int) -> Any:
     """The sum of `v vᵀ` over all of the array's vectors along an axis."""
     columns = _unfolded(x, axis)
     return columns @ transposed(columns)
 
 
-def zeros_along(x: Any, axis: int) -> Any:
+def zeros_along(x: Array, axis: int) -> Any:
     """The same sum over no vectors: zeros."""
     column = _unfolded(namespace(x).zeros_like(x), axis)[:, :1]
     return column @ transposed(column)
 
 
-def applied(matrix: Any, x: Any, axis: int) -> Any:
+def applied(matrix: Array, x: Array, axis: int) -> Any:
     """A matrix times each of the array's vectors along an axis."""
+    # Along the last axis it is one product on the array as it lies, without a transposition.
     if axis == len(x.shape) - 1:
         return x @ transposed(matrix)
     xp = namespace(x)
@@ -39,15 +40,16 @@ def applied(matrix: Any, x: Any, axis: int) -> Any:
     return xp.moveaxis((matrix @ _unfolded(x, axis)).reshape(moved.shape), 0, axis)
 
 
-def inverse_power(matrix: Any, exponent: Number, eps: Number) -> Any:
+def inverse_power(matrix: Array, exponent: Number, eps: Number) -> Any:
     """`(matrix + ε I)^(−exponent)` of a positive semidefinite matrix."""
     xp = namespace(matrix)
     values, vectors = xp.linalg.eigh(matrix)
-    values = xp.clip(values, 0, None) + eps  # rounding may have made them negative
+    # Rounding may have made eigenvalues negative, whose roots are no numbers.
+    values = xp.clip(values, 0, None) + eps
     return (vectors * values**-exponent) @ transposed(vectors)
 
 
-def eigenbasis(matrix: Any, rank: int) -> Any:
+def eigenbasis(matrix: Array, rank: int) -> Any:
     """Eigenvectors, as rows, of a positive semidefinite matrix that has at most this rank.
 
     Those of its null space are arbitrary, and each library has others. To be the same everywhere, they are what a QR
@@ -59,7 +61,7 @@ def eigenbasis(matrix: Any, rank: int) -> Any:
     return transposed(linalg.qr(vectors[:, first:], mode="complete")[0] if first > 0 else vectors)
 
 
-def eigenbasis_near(matrix: Any, basis: Any) -> Any:
+def eigenbasis_near(matrix: Array, basis: Array) -> Any:
     """A matrix's eigenvectors, as rows, by one step of power iteration from a basis, each in the place that it had.
 
     The directions that grow most are orthogonalised first.
@@ -70,7 +72,8 @@ def eigenbasis_near(matrix: Any, basis: Any) -> Any:
     return transposed(xp.linalg.qr(transposed(grown[order]))[0])[xp.argsort(order)]
 
 
-def _unfolded(x: Any, axis: int) -> Any:
+def _unfolded(x: Array, axis: int) -> Any:
     """The array as a matrix, whose columns are its vectors along an axis."""
-    others = math.prod(n for i, n in enumerate(x.shape) if i != axis)  # −1 is not known of an array without elements
+    # Not −1, which is not known of an array without elements.
+    others = math.prod(n for i, n in enumerate(x.shape) if i != axis)
     return namespace(x).moveaxis(x, axis, 0).reshape(x.shape[axis], others)

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import jax
 
-from descend._arrays import is_array, namespace
+from descend._arrays import Array, is_array, namespace
+from descend._checks import refuse_half_precision, refuse_other_structure
 from descend._tree import Tree
-from descend.optimizers._checks import refuse_half_precision, refuse_other_structure
 
 
 class Mastered(NamedTuple):
@@ -26,7 +26,7 @@ class Mastered(NamedTuple):
     state: Any
 
 
-def is_half(leaf: Any) -> bool:
+def is_half(leaf: object) -> bool:
     """Whether that is an array of less than 32 bits a number."""
     return is_array(leaf) and "float" in str(leaf.dtype) and leaf.dtype.itemsize < 4
 
@@ -50,7 +50,7 @@ def _init(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _update(method: Callable[..., Any]) -> Callable[..., Any]:
-    def update(self: Any, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, Any]:
+    def update(self: Any, grads: Tree, state: Tree, params: Tree = None, **extra: Any) -> tuple[Tree, Any]:
         if not isinstance(state, Mastered):
             return method(self, grads, state, params, **extra)
         base = grads if params is None else params
@@ -65,6 +65,8 @@ def _update(method: Callable[..., Any]) -> Callable[..., Any]:
         moved, after = [], []
         for u, m, p, like in zip(treedef.flatten_up_to(updates), masters, before, jax.tree.leaves(base), strict=True):
             new = None if m is None else m + u
+            # How the rounding moves, and not the update itself: most are less than half of a rounding unit, and would
+            # be lost.
             moved.append(u if m is None else _narrow(new, like) - (_narrow(m, like) if p is None else p))
             after.append(new)
         return treedef.unflatten(moved), Mastered(treedef.unflatten(after), inner)
@@ -73,7 +75,7 @@ def _update(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _eval_params(method: Callable[..., Any]) -> Callable[..., Any]:
-    def eval_params(self: Any, state: Any, params: Tree) -> Tree:
+    def eval_params(self: Any, state: Tree, params: Tree) -> Tree:
         if not isinstance(state, Mastered):
             return method(self, state, params)
         return jax.tree.map(_narrow, method(self, state.state, _given(state, params)), params)
@@ -81,8 +83,8 @@ def _eval_params(method: Callable[..., Any]) -> Callable[..., Any]:
     return eval_params
 
 
-def _standing(method: Callable[..., Any]) -> Callable[..., Any]:
-    def standing(self: Any, state: Any, here: Any) -> Any:
+def _accepted_iterate(method: Callable[..., Any]) -> Callable[..., Any]:
+    def accepted_iterate(self: Any, state: Tree, here: Any) -> Any:
         if not isinstance(state, Mastered):
             return method(self, state, here)
         wide = here._replace(params=_given(state, here.params), grads=jax.tree.map(_wide, here.grads))
@@ -90,11 +92,11 @@ def _standing(method: Callable[..., Any]) -> Callable[..., Any]:
         narrow = lambda tree: jax.tree.map(_narrow, tree, here.params)
         return there._replace(params=narrow(there.params), grads=narrow(there.grads))
 
-    return standing
+    return accepted_iterate
 
 
 def _of_state_and_params(method: Callable[..., Any]) -> Callable[..., Any]:
-    def told(self: Any, state: Any, params: Tree) -> Any:
+    def told(self: Any, state: Tree, params: Tree) -> Any:
         if not isinstance(state, Mastered):
             return method(self, state, params)
         return method(self, state.state, _given(state, params))
@@ -103,16 +105,16 @@ def _of_state_and_params(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _of_state(method: Callable[..., Any]) -> Callable[..., Any]:
-    def told(self: Any, state: Any) -> Any:
+    def told(self: Any, state: Tree) -> Any:
         return method(self, state.state if isinstance(state, Mastered) else state)
 
     return told
 
 
-_METHODS = {"init": _init, "update": _update, "eval_params": _eval_params, "standing": _standing,
+_METHODS = {"init": _init, "update": _update, "eval_params": _eval_params, "accepted_iterate": _accepted_iterate,
             "rates": _of_state_and_params, "free": _of_state_and_params,
             "preconditioner": _of_state_and_params}
-METHODS = (*_METHODS, "readings", "stalled", "expected_fall", "passed_over")
+METHODS = (*_METHODS, "metrics", "stalled", "expected_fall", "skipped_update")
 
 
 def _masters(base: Tree, state: Mastered) -> list[Any]:
@@ -127,7 +129,7 @@ def _given(state: Mastered, params: Tree) -> Tree:
     return treedef.unflatten([p if m is None else m for m, p in zip(masters, leaves, strict=True)])
 
 
-def _present(master: Any, p: Any) -> Any:
+def _present(master: Array, p: Array) -> Any:
     """The master of a parameter; where that is not its rounding, somebody else has moved the parameter, and it begins
     there."""
     if master is None or p is None:
@@ -157,7 +159,7 @@ def _wide(leaf: Any) -> Any:
     return namespace(leaf).asarray(leaf, dtype=namespace(leaf).float32) if is_half(leaf) else leaf
 
 
-def _narrow(leaf: Any, like: Any) -> Any:
+def _narrow(leaf: Any, like: Array) -> Any:
     """An array in the dtype of another, rounded. XLA leaves conversions out that are undone at once: it must not."""
     if not is_half(like):
         return leaf

@@ -4,15 +4,17 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 
-from descend._arrays import namespace
+from descend._arrays import Array, Number, namespace
+from descend._checks import refuse_misfits
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import refuse_misfits
-from descend.optimizers._optimizer import Optimizer, Point
+from descend.optimizers._optimizer import Iterate, Optimizer
 from descend.optimizers._search import Search
 
-Own = dict[str, Any]  # what a modifier remembers, by name
-Wrapped = Optimizer | Any  # an optimizer of ours; all else is refused, with a hint
+# What a modifier remembers, by name.
+Own = dict[str, Any]
+# An optimizer of ours; all else is refused, with a hint.
+Wrapped = Optimizer | Any
 
 
 class ModifierState(NamedTuple):
@@ -29,7 +31,8 @@ class Modifier(Optimizer):
     """
 
     rule: Wrapped
-    needs_params: ClassVar[bool] = False  # whether `step` uses the parameters, which Optax's protocol may leave out
+    # Whether `step` uses the parameters, which Optax's protocol may leave out.
+    needs_params: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         refuse_foreign(type(self).__name__, self.rule)
@@ -40,14 +43,14 @@ class Modifier(Optimizer):
         del params
         return {}
 
-    def step(self, grads: Tree, inner: Any, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
+    def step(self, grads: Tree, inner: Tree, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
         """The updates, the state of `rule`, and what the modifier remembers, after a step from the latter two."""
         raise NotImplementedError
 
     def init(self, params: Tree) -> ModifierState:
         return ModifierState(self.rule.init(params), self.own_start(params))
 
-    def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, ModifierState]:
+    def update(self, grads: Tree, state: Tree, params: Tree = None, **extra: Any) -> tuple[Tree, ModifierState]:
         name = type(self).__name__
         if not isinstance(state, ModifierState):
             raise InputError(f"{name} wraps a {type(self.rule).__name__}, but this state is of type "
@@ -62,11 +65,11 @@ class Modifier(Optimizer):
     def eval_params(self, state: ModifierState, params: Tree) -> Tree:
         return self.rule.eval_params(state.rule, params)
 
-    def readings(self, state: ModifierState) -> dict[str, Any]:
-        return self.rule.readings(state.rule)
+    def metrics(self, state: ModifierState) -> dict[str, Any]:
+        return self.rule.metrics(state.rule)
 
-    def standing(self, state: ModifierState, here: Point) -> Point:
-        return self.rule.standing(state.rule, here)
+    def accepted_iterate(self, state: ModifierState, here: Iterate) -> Iterate:
+        return self.rule.accepted_iterate(state.rule, here)
 
     def rates(self, state: ModifierState, params: Tree) -> Tree:
         return self.rule.rates(state.rule, params)
@@ -83,8 +86,8 @@ class Modifier(Optimizer):
     def feasible(self, params: Tree) -> Tree:
         return self.rule.feasible(params)
 
-    def passed_over(self, state: ModifierState) -> Any:
-        return self.rule.passed_over(state.rule)
+    def skipped_update(self, state: ModifierState) -> Any:
+        return self.rule.skipped_update(state.rule)
 
     def stability_limit(self) -> float | None:
         return self.rule.stability_limit()
@@ -109,18 +112,18 @@ def refuse_searches(name: str, optimizer: Any) -> None:
                          "gradients and steps must stay as they are; use it alone, or take another optimizer")
 
 
-def scalar(params: Tree, value: Any, kind: str | None = None) -> Any:
+def scalar(params: Tree, value: Number, kind: str | None = None) -> Any:
     """A number in the parameters' array world: of dtype `kind`, or of the first array's, at least float32."""
     leaf = jax.tree.leaves(params)[0]
     xp = namespace(leaf)
     return xp.asarray(value, dtype=getattr(xp, kind) if kind else wide_dtype(leaf))
 
 
-def wide_dtype(array: Any) -> Any:
+def wide_dtype(array: Array) -> Any:
     """The array's dtype, or float32 for a floating-point type with fewer bits."""
     narrow = "float" in str(array.dtype) and array.dtype.itemsize < 4
     return namespace(array).float32 if narrow else array.dtype
 
 
-def _is_search(node: Any) -> bool:
+def _is_search(node: object) -> bool:
     return isinstance(node, Search)

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from descend._arrays import namespace
-from descend.optimizers._checks import FRACTION, POSITIVE, require
+from descend._arrays import Array, namespace
+from descend._hyperparameters import FRACTION, POSITIVE, require
+from descend._tree import Tree
 from descend.optimizers._rule import Rule, Slots, bias_correction, once, rule
 from descend.schedules import Number, Rate, Schedule
 
@@ -24,20 +25,22 @@ class Moments(Rule):
     def slots(self) -> tuple[str, ...]:
         return ("mean", "mean_square")
 
-    def averaged(self, g: Any, m: Any, v: Any) -> tuple[Any, Any]:
+    def averaged(self, g: Array, m: Array, v: Array) -> tuple[Any, Any]:
         """Both averages, one gradient later."""
+        # The paper's lines for both, biased as they begin at zero. The corrections are scalars, and applied where they
+        # are used.
         return self.beta1 * m + (1 - self.beta1) * g, self.beta2 * v + (1 - self.beta2) * g * g
 
     @once
-    def corrections(self, t: Any) -> tuple[Any, Any]:
+    def corrections(self, t: Array) -> tuple[Any, Any]:
         """`1 − β₁ᵗ` and `1 − β₂ᵗ`: what averages that began at zero fall short of the mean by."""
         return bias_correction(self.beta1, t), bias_correction(self.beta2, t)
 
-    def root(self, v: Any, correction: Any) -> Any:
+    def root(self, v: Array, correction: Number) -> Any:
         """`√v̂ + ε`. Arrays are multiplied by what scalars are divided by, which costs less."""
         return namespace(v).sqrt(v * (1 / correction)) + self.eps
 
-    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+    def divisor(self, p: Array, slots: Slots, t: Array) -> Any:
         """`√v̂ + ε`, with v the second of what is remembered."""
         return self.root(slots[1], self.corrections(t)[1])
 
@@ -60,9 +63,13 @@ class Decoupled(Rule):
         super().__post_init__()  # type: ignore[misc]  # of the rule that this is mixed with
         require(self, weight_decay=POSITIVE)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, *args: Any, **shared: Any) -> tuple[Any, Slots]:
-        update, slots = super().leaf(g, p, slots, t, lr, *args, **shared)
+    def update_parameter(
+        self, g: Array, p: Array, slots: Slots, t: Array, lr: Array, *args: Any, **shared: Any
+    ) -> tuple[Any, Slots]:
+        update, slots = super().update_parameter(g, p, slots, t, lr, *args, **shared)
+        # Disputed: the paper multiplies λ by the schedule's factor, but not by the learning rate. PyTorch, Optax and
+        # Keras multiply by both, and so does this.
         return update - (lr * self.weight_decay) * p, slots
 
-    def readings(self, state: Any) -> dict[str, Any]:
-        return {**super().readings(state), "weight_decay": self.weight_decay}
+    def metrics(self, state: Tree) -> dict[str, Any]:
+        return {**super().metrics(state), "weight_decay": self.weight_decay}

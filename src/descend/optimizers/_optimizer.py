@@ -18,8 +18,8 @@ from descend.schedules import Schedule
 Kind = TypeVar("Kind", bound="Optimizer")
 
 
-class Point(NamedTuple):
-    """Parameters, with the loss and its gradient there."""
+class Iterate(NamedTuple):
+    """A point that a descent comes to: parameters, with the loss and its gradient there."""
 
     params: Tree
     value: Any
@@ -34,9 +34,12 @@ class Optimizer:
     in float32, and what is added to them is how their rounding moves; see `_masters`.
     """
 
-    solves_equations: ClassVar[bool] = False  # so that parameters, whose loss must be smooth, may not be of few digits
+    # Its loss must be smooth then, so that parameters may not be of few digits.
+    solves_equations: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
+        # Wrapped where they are defined, so that the outermost optimizer alone meets half precision: it hands float32
+        # on.
         for name in METHODS:
             if name in vars(cls):
                 setattr(cls, name, with_masters(name, vars(cls)[name]))
@@ -48,7 +51,7 @@ class Optimizer:
         """
         raise NotImplementedError
 
-    def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, Any]:
+    def update(self, grads: Tree, state: Tree, params: Tree = None, **extra: Any) -> tuple[Tree, Any]:
         """The updates to add to the parameters, and the state after them.
 
         `extra` is what else a descent knows, for the optimizers that need it: `value`, the loss; `aux`, what the loss
@@ -59,44 +62,44 @@ class Optimizer:
         """
         raise NotImplementedError
 
-    def eval_params(self, state: Any, params: Tree) -> Tree:
+    def eval_params(self, state: Tree, params: Tree) -> Tree:
         """The parameters to evaluate, save and return: the average, for rules that keep one."""
         del state
         return params
 
-    def readings(self, state: Any) -> dict[str, Any]:
+    def metrics(self, state: Tree) -> dict[str, Any]:
         """What the last step used, by name, for the trace: scalars, among them the learning rate."""
         del state
         return {}
 
-    def standing(self, state: Any, here: Point) -> Point:
-        """The point that a descent is judged by: `here`, where the gradient was taken; for a line search, which takes
-        gradients at trial points too, the last point that it accepted."""
+    def accepted_iterate(self, state: Tree, here: Iterate) -> Iterate:
+        """The iterate that a descent is judged by: `here`, where the gradient was taken; for a line search, which takes
+        gradients at trial points too, the last that it accepted."""
         del state
         return here
 
-    def rates(self, state: Any, params: Tree) -> Tree:
+    def rates(self, state: Tree, params: Tree) -> Tree:
         """The learning rate that the last step used for each parameter; `None` for those that are not stepped.
 
         **Raises** `InputError` for an optimizer that reads out none.
         """
-        read = self.readings(state)
+        read = self.metrics(state)
         if "learning_rate" not in read:
             raise InputError(f"{type(self).__name__} does not tell its learning rate, by which weight decay is "
                              "multiplied: use decoupled=False")
         return jax.tree.map(lambda _: read["learning_rate"], params)
 
-    def stalled(self, state: Any) -> Any:
+    def stalled(self, state: Tree) -> Any:
         """Whether no further step can lower the loss; only a line search can know."""
         del state
         return False
 
-    def expected_fall(self, state: Any) -> Any:
+    def expected_fall(self, state: Tree) -> Any:
         """By how much the loss may still fall, as the rule's model of it has it; only a search has one."""
         del state
         return math.inf
 
-    def free(self, state: Any, params: Tree) -> Tree:
+    def free(self, state: Tree, params: Tree) -> Tree:
         """Which of the parameters it can move from here: a tree of flags like them."""
         del state
         return jax.tree.map(lambda p: np.ones(np.shape(p), bool), params)
@@ -105,7 +108,7 @@ class Optimizer:
         """The nearest parameters that are allowed: these, for all that know of no bounds."""
         return params
 
-    def passed_over(self, state: Any) -> Any:
+    def skipped_update(self, state: Tree) -> Any:
         """Whether the last step was left out because a number was not finite, so that a descent may go on."""
         del state
         return False
@@ -115,7 +118,7 @@ class Optimizer:
         gives none. For rules with a preconditioner, the curvature is that of the preconditioned problem."""
         return None
 
-    def preconditioner(self, state: Any, params: Tree) -> Tree | None:
+    def preconditioner(self, state: Tree, params: Tree) -> Tree | None:
         """What the rule now divides its steps by, D, a number for each parameter: the curvature that its
         `stability_limit` is about is that of `D^−½ H D^−½`. 1 for rules that divide by nothing; `None` where it is no
         such number, or depends on more than what is remembered."""
@@ -174,6 +177,7 @@ def suited(optimizer: Kind, params: list[Any]) -> Kind:
 
 def changed(optimizer: Kind, attributes: dict[str, Any]) -> Kind:
     """A copy with other attributes, unchecked: `dataclasses.replace` for use within a step."""
+    # Past the constructor, whose checks look at values, which a traced number does not have.
     made = object.__new__(type(optimizer))
     vars(made).update(vars(optimizer) | attributes)
     return made

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from descend._arrays import namespace
+from descend._arrays import Array, namespace
+from descend._checks import refuse_other_structure, refuse_unmovable
+from descend._control import unmoved
 from descend._tree import Tree, path_name
 from descend.errors import InputError
-from descend.optimizers._checks import refuse_other_structure, refuse_unmovable
-from descend.optimizers._control import unmoved
-from descend.optimizers._optimizer import Optimizer, Point
+from descend.optimizers._optimizer import Iterate, Optimizer
 
 
 class PartitionState(NamedTuple):
@@ -32,7 +32,7 @@ class Partition(Optimizer):
         """The optimizers by name."""
         raise NotImplementedError
 
-    def part_of(self, path: str, leaf: Any) -> str:
+    def part_of(self, path: str, leaf: Array) -> str:
         """The name of the part that a parameter belongs to."""
         raise NotImplementedError
 
@@ -50,8 +50,10 @@ class Partition(Optimizer):
         self, grads: Tree, state: PartitionState, params: Tree = None, **extra: Any
     ) -> tuple[Tree, PartitionState]:
         given, params = params is not None, grads if params is None else params
-        refuse_other_structure(params, grads, "parameters")  # a part that stays needs no gradients, so `None` will do
+        # A part that stays needs no gradients, so `None` will do.
+        refuse_other_structure(params, grads, "parameters")
         rules = self._rules(state)
+        # Updates of −0 to begin with: what no part steps stays as it is, bit for bit.
         updates, states = unmoved(params), {}
         for part, rule in rules.items():
             own = _on_part(extra, self, part, params)
@@ -65,11 +67,12 @@ class Partition(Optimizer):
             params = _joined(rule.eval_params(state.parts[part], self._of(part, params)), params)
         return params
 
-    def readings(self, state: PartitionState) -> dict[str, Any]:
+    def metrics(self, state: PartitionState) -> dict[str, Any]:
         """Those of the parts, each by `name/part`; the first part's also without it."""
         read: dict[str, Any] = {}
         for part, rule in self._rules(state).items():
-            own = rule.readings(state.parts[part])
+            own = rule.metrics(state.parts[part])
+            # Without a part's name, a metric is that of the first part which has it.
             read = own | read if read else dict(own)
             read |= {f"{name}/{part}": value for name, value in own.items()}
         return read
@@ -80,14 +83,14 @@ class Partition(Optimizer):
             rates = _joined(rule.rates(state.parts[part], self._of(part, params)), rates)
         return rates
 
-    def standing(self, state: PartitionState, here: Point) -> Point:
+    def accepted_iterate(self, state: PartitionState, here: Iterate) -> Iterate:
         """Where the parts stand; the gradients of what stays as it is do not count."""
         params, value, grads = here.params, here.value, jax.tree.map(_nothing, here.grads)
         for part, rule in self._rules(state).items():
-            own = Point(self._of(part, here.params), here.value, self._of(part, here.grads, here.params))
-            stand = rule.standing(state.parts[part], own)
+            own = Iterate(self._of(part, here.params), here.value, self._of(part, here.grads, here.params))
+            stand = rule.accepted_iterate(state.parts[part], own)
             params, value, grads = _joined(stand.params, params), stand.value, _joined(stand.grads, grads)
-        return Point(params, value, grads)
+        return Iterate(params, value, grads)
 
     def stalled(self, state: PartitionState) -> Any:
         """Only an optimizer that steps alone can know."""
@@ -110,8 +113,8 @@ class Partition(Optimizer):
             divisors = _joined(own, divisors)
         return divisors
 
-    def passed_over(self, state: PartitionState) -> Any:
-        said = [rule.passed_over(state.parts[part]) for part, rule in self._rules(state).items()]
+    def skipped_update(self, state: PartitionState) -> Any:
+        said = [rule.skipped_update(state.parts[part]) for part, rule in self._rules(state).items()]
         return reduce(and_, said)
 
     def _rules(self, state: PartitionState) -> dict[str, Optimizer]:
@@ -152,5 +155,5 @@ def _joined(part: Tree, whole: Tree) -> Tree:
     return jax.tree.map(lambda new, old: old if new is None else new, part, whole, is_leaf=lambda leaf: leaf is None)
 
 
-def _nothing(leaf: Any) -> Any:
+def _nothing(leaf: Array) -> Any:
     return namespace(leaf).zeros_like(leaf)

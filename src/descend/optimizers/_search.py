@@ -6,16 +6,17 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import numpy as np
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import Array, as_scalar, namespace
+from descend._checks import refuse_misfits, refuse_other_shapes, refuse_other_structure, refuse_unmovable
+from descend._control import choose, select
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import refuse_misfits, refuse_other_shapes, refuse_other_structure, refuse_unmovable
-from descend.optimizers._control import choose, select
 from descend.optimizers._line_search import ACCEPTED, FAILED, Line, LineSearch
-from descend.optimizers._optimizer import Optimizer, Point, needed, suited
-from descend.optimizers._vectors import inner, largest, norm, plus, size, times, where, zero_of
+from descend.optimizers._optimizer import Iterate, Optimizer, needed, suited
+from descend.optimizers._vectors import inner, largest, plus, size, times, tree_norm, where, zero_of
 
-PATIENCE = 20  # points in a row that may be accepted with neither a lower loss nor a smaller gradient than ever before
+# Points in a row that may be accepted with neither a lower loss nor a smaller gradient than ever before.
+MAX_IDLE = 20
 
 
 class Records(NamedTuple):
@@ -42,7 +43,7 @@ class SearchState(NamedTuple):
     """
 
     accepted: Any
-    here: Point
+    here: Iterate
     direction: Tree
     steepest: Any
     line: Line
@@ -57,7 +58,7 @@ class Search(Optimizer):
     The search runs by reverse communication. `update` is told the loss and its gradient at `params`, judges that trial,
     and moves the parameters to the next: to another in the same direction, or, from a point that is accepted, to the
     first in a new one. So a step costs one evaluation, and none is made that the descent does not see. What a descent
-    is judged by (`standing`), and gives back (`eval_params`), is the last accepted point, not the trial.
+    is judged by (`accepted_iterate`), and gives back (`eval_params`), is the last accepted point, not the trial.
 
     A trial whose loss or gradient is not finite was too long. When a search fails, the next is along the negative
     gradient, and memory begins anew; when that fails too, no step lowers the loss: the search has `stalled`.
@@ -73,14 +74,16 @@ class Search(Optimizer):
         """How lengths are tried."""
         raise NotImplementedError
 
-    def ahead(self, state: SearchState, there: Point, memory: Any, extra: dict[str, Any]) -> tuple[Tree, Any]:
+    def ahead(
+        self, state: SearchState, there: Iterate, memory: dict[str, Tree], extra: dict[str, Any]
+    ) -> tuple[Tree, Any]:
         """The direction from `there`, a point that is accepted now, and whether it is that of the negative gradient.
 
         The state is that before: `state.here` is where the point was come to from, and `state.direction` how.
         """
         raise NotImplementedError
 
-    def first_trial(self, state: SearchState, slope: Any, steepest: Any, unit: Any) -> Any:
+    def first_trial(self, state: SearchState, slope: Array, steepest: Array, unit: Array) -> Any:
         """The first length to try from a point that is accepted now, in a direction with this slope.
 
         `state.line.trial` is the length that has led there, unless the point is the first. `unit` is one by which the
@@ -93,7 +96,7 @@ class Search(Optimizer):
         """The direction from the last point in which the loss falls whatever is remembered: the negative gradient."""
         return times(-1, state.here.grads)
 
-    def farthest(self, here: Point, direction: Tree) -> Any:
+    def farthest(self, here: Iterate, direction: Tree) -> Any:
         """The longest step to try from a point in a direction: squares must be within the range of numbers."""
         del here
         return _farthest(direction)
@@ -103,12 +106,12 @@ class Search(Optimizer):
         del params
         return {}
 
-    def remembering(self, state: SearchState, there: Point, accepted: Any) -> dict[str, Any]:
+    def remembering(self, state: SearchState, there: Iterate, accepted: Array) -> dict[str, Any]:
         """The memory after a trial, which may have been accepted."""
         del there, accepted
         return state.memory
 
-    def forgetting(self, memory: dict[str, Any], all_of_it: Any) -> dict[str, Any]:
+    def forgetting(self, memory: dict[str, Any], all_of_it: Array) -> dict[str, Any]:
         """The memory, or none of it."""
         del all_of_it
         return memory
@@ -121,21 +124,25 @@ class Search(Optimizer):
         # The first point is accepted as one is to which a search goes back: if only it is finite.
         line = suited(self, [zero]).line_search.begin(zero, zero, zero)._replace(settling=~no)
         records = Records(zero + 1, zero, zero + 1, zero + math.inf, zero + math.inf, count)
-        return SearchState(count, Point(params, zero, zeros), zeros, no, line, self.memory_start(params), records, no)
+        return SearchState(count, Iterate(params, zero, zeros), zeros, no, line, self.memory_start(params), records, no)
 
-    def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, SearchState]:
+    def update(self, grads: Tree, state: Tree, params: Tree = None, **extra: Any) -> tuple[Tree, SearchState]:
         value = needed(self, extra, "value")
         self.refuse(grads, state, params)
-        with np.errstate(all="ignore"):  # a trial may be far too long
-            there = Point(params, as_scalar(value, state.records.scale), grads)
+        # A trial may be far too long: what overflows there is judged, not warned of.
+        with np.errstate(all="ignore"):
+            there = Iterate(params, as_scalar(value, state.records.scale), grads)
             state = suited(self, jax.tree.leaves(params))._after(there, state, extra)
+            # From the accepted iterate, not from the trial: so the rounding of trials does not add up.
             target = self.feasible(plus(state.here.params, state.line.trial, state.direction))
             return jax.tree.map(lambda x, p: _finite(_finite(x) - p), target, params), state
 
-    def _after(self, there: Point, state: SearchState, extra: dict[str, Any]) -> SearchState:
+    def _after(self, there: Iterate, state: SearchState, extra: dict[str, Any]) -> SearchState:
         """The state after the evaluation at `there`."""
+        # 1. The scale is that of the first gradient, for good: what is remembered in other units would be worthless.
         scale = namespace(there.value).where(state.accepted == 0, 1 / largest(there.grads), state.records.scale)
         state = state._replace(records=state.records._replace(scale=scale))
+        # 2. Judge the trial.
         verdict, line = self._judged(there, state)
         accepted, failed = verdict == ACCEPTED, verdict == FAILED
         # `where` copies, so that a caller may move its parameters in place.
@@ -144,15 +151,17 @@ class Search(Optimizer):
             memory=self.remembering(state, there, accepted),
             records=where(accepted, _recorded(state, there), state.records),
         )
+        # 3. From a new point, or after a failure, set out anew; else go on along the line.
         direction, steepest, line, stalled = choose(
             accepted | failed,
             lambda: self._set_out(state, after, accepted, extra),
             lambda: (state.direction, state.steepest, line, state.stalled),
         )
+        # 4. Where the direction is the gradient alone, what was remembered has misled, or is none.
         memory = self.forgetting(after.memory, steepest)
         return after._replace(direction=direction, steepest=steepest, line=line, memory=memory, stalled=stalled)
 
-    def _judged(self, there: Point, state: SearchState) -> tuple[Any, Line]:
+    def _judged(self, there: Iterate, state: SearchState) -> tuple[Any, Line]:
         """The verdict on a trial, and the line after it."""
         records = state.records
         xp, scale = namespace(records.scale), records.scale
@@ -162,7 +171,7 @@ class Search(Optimizer):
         return self.line_search.judge(state.line, rise, slope, scale * (there.value - records.lowest), noise)
 
     def _set_out(
-        self, before: SearchState, state: SearchState, accepted: Any, extra: dict[str, Any]
+        self, before: SearchState, state: SearchState, accepted: Array, extra: dict[str, Any]
     ) -> tuple[Tree, Any, Line, Any]:
         """The direction from where the search is now, whether it is the negative gradient, the line along it, and
         whether nothing is to be found there: then the line is one that stays."""
@@ -172,29 +181,31 @@ class Search(Optimizer):
             accepted, lambda: self.ahead(before, state.here, state.memory, extra),
             lambda: (downhill, before.steepest | True),
         )
+        # A negation, so that a slope that is no number fails, too.
         fails = ~(inner(gradient, direction) < 0)
         direction, steepest = where(fails, downhill, direction), steepest | fails
-        slope, unit = inner(gradient, direction), records.scale * records.moved / norm(gradient)
+        slope, unit = inner(gradient, direction), records.scale * records.moved / tree_norm(gradient)
         trial = xp.where(accepted & ~fails, self.first_trial(before, slope, steepest, unit), unit)
         hopeless = ~((slope < 0) & (trial > 0) & xp.isfinite(trial))
-        stalled = hopeless | (~accepted & before.steepest) | (records.idle >= PATIENCE)
+        # Along the negative gradient every smooth loss falls. Where even that search failed, only rounding is left.
+        stalled = hopeless | (~accepted & before.steepest) | (records.idle >= MAX_IDLE)
         line = self.line_search.begin(slope, xp.where(stalled, 0, trial), self.farthest(state.here, direction))
         return direction, steepest, line._replace(settling=stalled), stalled
 
     def eval_params(self, state: SearchState, params: Tree) -> Tree:
         return select(state.accepted == 0, params, state.here.params)
 
-    def standing(self, state: SearchState, here: Point) -> Point:
+    def accepted_iterate(self, state: SearchState, here: Iterate) -> Iterate:
         return select(state.accepted == 0, here._replace(value=as_scalar(here.value, state.here.value)), state.here)
 
     def stalled(self, state: SearchState) -> Any:
         return state.stalled
 
-    def readings(self, state: SearchState) -> dict[str, Any]:
+    def metrics(self, state: SearchState) -> dict[str, Any]:
         """`effective_step`: α, the last length that was accepted."""
         return {"effective_step": state.records.step}
 
-    def refuse(self, grads: Tree, state: Any, params: Tree) -> None:
+    def refuse(self, grads: Tree, state: Tree, params: Tree) -> None:
         """Refuse what does not belong together."""
         name = type(self).__name__
         if params is None:
@@ -213,12 +224,12 @@ def newton_fall(state: SearchState) -> Any:
     return namespace(unknown).where(unknown, float("inf"), -state.line.slope / (2 * state.records.scale))
 
 
-def _recorded(state: SearchState, there: Point) -> Records:
+def _recorded(state: SearchState, there: Iterate) -> Records:
     """The records after `there` is accepted."""
     old = state.records
     xp = namespace(old.scale)
-    moved = norm(plus(there.params, -1, state.here.params))
-    steepness = norm(times(old.scale, there.grads))
+    moved = tree_norm(plus(there.params, -1, state.here.params))
+    steepness = tree_norm(times(old.scale, there.grads))
     better = (there.value < old.lowest) | (steepness < old.flattest)
     return Records(
         old.scale, state.line.trial, xp.where(state.accepted == 0, old.moved, moved),
@@ -238,10 +249,10 @@ def _precision(xs: Tree) -> float:
     return max(float(namespace(x).finfo(x.dtype).eps) for x in jax.tree.leaves(xs)) ** (2 / 3)
 
 
-def _finite(x: Any) -> Any:
+def _finite(x: Array) -> Any:
     bound = float(namespace(x).finfo(x.dtype).max)
     return namespace(x).clip(x, -bound, bound)
 
 
-def _zeros_like(x: Any) -> Any:
+def _zeros_like(x: Array) -> Any:
     return namespace(x).zeros_like(x)

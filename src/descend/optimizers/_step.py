@@ -11,7 +11,7 @@ from descend._tree import Tree
 from descend.optimizers._optimizer import Optimizer
 
 
-def step(optimizer: Optimizer, grads: Tree, params: Tree, state: Any, **extra: Any) -> tuple[Tree, Any]:
+def step(optimizer: Optimizer, grads: Tree, params: Tree, state: Tree, **extra: Any) -> tuple[Tree, Any]:
     """The parameters and the state after a step, for JAX arrays: one compiled program, in the buffers of the old ones.
 
     The old parameters and state are gone afterwards: at every step, new arrays would cost more than the step itself.
@@ -32,6 +32,6 @@ def step(optimizer: Optimizer, grads: Tree, params: Tree, state: Any, **extra: A
 # JAX gives the buffers of what is donated to outputs of one shape in their order: results must leave as they came in,
 # or every array is copied twice.
 @partial(jax.jit, donate_argnums=(0, 1))
-def _step(params: Tree, state: Any, optimizer: Optimizer, grads: Tree, extra: dict[str, Any]) -> tuple[Tree, Any]:
+def _step(params: Tree, state: Tree, optimizer: Optimizer, grads: Tree, extra: dict[str, Any]) -> tuple[Tree, Any]:
     updates, state = optimizer.update(grads, state, params, **extra)
     return jax.tree.map(jnp.add, params, updates), state

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
-from descend._arrays import namespace
+from descend._arrays import Array, Number, namespace
 
 Arrays = Sequence[Any]
 
@@ -25,21 +25,22 @@ def sum_abs(xs: Arrays) -> Any:
     return sum(namespace(x).sum(namespace(x).abs(_wide(x))) for x in xs)
 
 
-def as_sum(value: Any, xs: Arrays) -> Any:
+def as_sum(value: Number, xs: Arrays) -> Any:
     """A number of the kind and dtype that sums over these arrays have."""
     xp = namespace(xs[0])
     return xp.asarray(value, dtype=reduce(xp.promote_types, [x.dtype for x in xs], xp.float32))
 
 
-def ratio(x: Any, y: Any) -> Any:
+def ratio(x: Array, y: Array) -> Any:
     """`x / y`, and 0 where `y` is 0, without ever dividing by it."""
+    # Not a choice after the division: NumPy would warn of it, and its derivative be no number.
     return x * (y != 0) / (y + (y == 0))
 
 
-def _dot(x: Any, y: Any) -> Any:
+def _dot(x: Array, y: Array) -> Any:
     return namespace(x).vdot(_wide(x).reshape(-1), _wide(y).reshape(-1))
 
 
-def _wide(x: Any) -> Any:
+def _wide(x: Array) -> Any:
     """The array in float32, if it has fewer bits."""
     return x if x.dtype.itemsize >= 4 else namespace(x).asarray(x, dtype=namespace(x).float32)

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import Array, Number, as_scalar, namespace
 from descend._tree import Tree
 from descend.optimizers import _sums
 
@@ -16,7 +16,7 @@ def inner(xs: Tree, ys: Tree) -> Any:
     return _sums.dot(jax.tree.leaves(xs), jax.tree.leaves(ys))
 
 
-def norm(xs: Tree) -> Any:
+def tree_norm(xs: Tree) -> Any:
     """`√Σ x²`."""
     return _sums.norm(jax.tree.leaves(xs))
 
@@ -40,16 +40,16 @@ def size(xs: Tree) -> int:
     return sum(math.prod(x.shape) for x in jax.tree.leaves(xs))
 
 
-def times(factor: Any, xs: Tree) -> Tree:
+def times(factor: Number, xs: Tree) -> Tree:
     """`factor · x`, in the dtype of each array."""
     return jax.tree.map(lambda x: as_scalar(factor, x) * x, xs)
 
 
-def plus(xs: Tree, factor: Any, ys: Tree) -> Tree:
+def plus(xs: Tree, factor: Number, ys: Tree) -> Tree:
     """`x + factor · y`, in the dtype of each array."""
     return jax.tree.map(lambda x, y: x + as_scalar(factor, x) * y, xs, ys)
 
 
-def where(condition: Any, xs: Tree, ys: Tree) -> Tree:
+def where(condition: Array, xs: Tree, ys: Tree) -> Tree:
     """One tree or the other, in buffers of its own."""
     return jax.tree.map(lambda x, y: namespace(y).where(condition, x, y), xs, ys)

@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
-from descend._arrays import as_scalar, is_array, log, namespace
-from descend.optimizers._checks import POSITIVE, require
+from descend._arrays import Array, as_scalar, is_array, log, namespace
+from descend._hyperparameters import POSITIVE, require
 from descend.optimizers._moments import Decoupled, Moments
 from descend.optimizers._rule import Leaf, RuleState, Slots, once, rule
 from descend.optimizers._sums import as_sum
@@ -39,15 +39,17 @@ class Adam(Moments):
         super().__post_init__()
         require(self, eps_root=POSITIVE)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         m, v = self.averaged(g, *slots)
         first, second = self.corrections(t)
+        # m̂ and v̂ are never made as arrays: their corrections are scalars, which cost a product each.
         return -(lr / first) * m / self.root(v, second), (m, v)
 
-    def root(self, v: Any, correction: Any) -> Any:
+    def root(self, v: Array, correction: Number) -> Any:
         v_hat = v * (1 / correction)
         if has(self, "eps_root"):
             v_hat = v_hat + self.eps_root
+        # ε̂ is added to √v before its correction. Beside √v̂ that is ε̂ / √(1 − β₂ᵗ), which is large at first.
         return namespace(v).sqrt(v_hat) + (self.eps / correction**0.5 if self.eps_hat else self.eps)
 
 
@@ -101,22 +103,26 @@ class NAdam(Adam):
     def shared_start(self, params: list[Any]) -> dict[str, Any]:
         return {"momentum_product": as_sum(1.0, params)}
 
-    def across(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
         product = shared["momentum_product"]
+        # A running product, because μ changes from step to step and is no power.
         return {"momentum_product": product * self.momentum(as_scalar(t, product))}
 
     @once
-    def momentum(self, t: Any) -> Any:
+    def momentum(self, t: Array) -> Any:
         """μ at step `t`."""
         return self.beta1 * (1 - 0.5 * namespace(t).exp(t * (self.momentum_decay * math.log(0.96))))
 
     @once
-    def _momentum_ahead(self, t: Any) -> Any:
+    def _momentum_ahead(self, t: Array) -> Any:
         return self.momentum(t + 1)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, *_: Any, **shared: Any) -> tuple[Any, Slots]:
+    def update_parameter(
+        self, g: Array, p: Array, slots: Slots, t: Array, lr: Array, *_: Any, **shared: Any
+    ) -> tuple[Any, Slots]:
         m, v = self.averaged(g, *slots)
         product, now, ahead = shared["momentum_product"], self.momentum(t), self._momentum_ahead(t)
+        # The mean is corrected by the product that the next step will have, the gradient by this step's.
         of_mean = lr * ahead / (1 - product * ahead)
         of_gradient = lr * (1 - now) / (1 - product)
         return -(of_mean * m + of_gradient * g) / self.root(v, self.corrections(t)[1]), (m, v)
@@ -161,7 +167,7 @@ class RAdam(Adam):
     >>> update, state = rule.update(np.array([3.0, -4.0]), rule.init(np.zeros(2)))
     >>> update.round(6)  # as long as the gradient: nothing is divided yet
     array([-0.3,  0.4])
-    >>> float(rule.readings(state)["rectification"])
+    >>> float(rule.metrics(state)["rectification"])
     0.0
 
     Reference: Liu et al., "On the variance of the adaptive learning rate and beyond", arXiv 1908.03265.
@@ -174,38 +180,40 @@ class RAdam(Adam):
         super().__post_init__()
         require(self, threshold=(4.0, math.inf))
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         m, v = self.averaged(g, *slots)
         first, second = self.corrections(t)
+        # Both branches are computed and one is chosen, because t is traced. Where r is 0, nothing is divided.
         r = self.rectification(t)
         return -(lr / first) * m * namespace(g).where(r > 0, r / self.root(v, second), 1.0), (m, v)
 
-    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+    def divisor(self, p: Array, slots: Slots, t: Array) -> Any:
         r = self.rectification(t)
         xp = namespace(p)
         return xp.where(r > 0, super().divisor(p, slots, t) / xp.where(r > 0, r, 1.0), 1.0)
 
     @once
-    def rectification(self, t: Any) -> Any:
+    def rectification(self, t: Array) -> Any:
         """rₜ; 0 while ρₜ is not above the threshold."""
         longest = 2 / (1 - self.beta2) - 1
+        # An average that is too short, β₂ ≤ ⅔ for a threshold of 5, never sees enough: it is momentum alone for good.
         never = longest <= self.threshold
         if not is_array(never):
             return 0.0 * t if never else self._rectification(t, longest)
         return namespace(never).where(never, 0.0, self._rectification(t, longest))
 
-    def _rectification(self, t: Any, longest: Number) -> Any:
+    def _rectification(self, t: Array, longest: Number) -> Any:
         length = averaged_over(self.beta2, t)
         xp = namespace(length)
         ratio = (length - 4) * (length - 2) / length * (longest / ((longest - 4) * (longest - 2)))
         return xp.where(length > self.threshold, xp.sqrt(xp.clip(ratio, 0, None)), 0.0)
 
-    def readings(self, state: RuleState) -> dict[str, Any]:
+    def metrics(self, state: RuleState) -> dict[str, Any]:
         t = namespace(state.count).clip(state.count, 1, None) * 1.0
-        return {**super().readings(state), "rectification": self.rectification(t)}
+        return {**super().metrics(state), "rectification": self.rectification(t)}
 
 
-def averaged_over(beta: Number, t: Any) -> Any:
+def averaged_over(beta: Number, t: Array) -> Any:
     """ρₜ: over how many gradients an average with coefficient β is taken after `t` steps.
 
     Its two terms are large and nearly the same at first, when it is compared with 5: in float32 that would leave three
@@ -215,11 +223,12 @@ def averaged_over(beta: Number, t: Any) -> Any:
     y = a / 2 * t
     xp = namespace(y)
     rest = longest - 2 / a if not is_array(a) else xp.where(a < 0.5, _coth_less_pole(a / 2), longest - 2 / a)
+    # While a·t is small the terms nearly cancel: by the series. Then as the formula has it.
     few = rest + t * (1 - _coth_less_pole(xp.clip(y, None, 0.25)))
     many = longest + 2 * t * xp.exp(-a * t) / xp.expm1(-a * t)
     return xp.where(a * t < 0.5, few, many)
 
 
-def _coth_less_pole(y: Any) -> Any:
+def _coth_less_pole(y: Array) -> Any:
     """`coth y − 1/y` for y up to ¼."""
     return y / 3 - y**3 / 45 + 2 * y**5 / 945 - y**7 / 4725 + 2 * y**9 / 93555

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from descend._arrays import namespace
-from descend.optimizers._checks import FRACTION, POSITIVE, refuse_zeros, require
+from descend._arrays import Array, namespace
+from descend._hyperparameters import FRACTION, POSITIVE, refuse_zeros, require
 from descend.optimizers._rule import Rule, Slots, rule
 from descend.schedules import Number, Rate, Schedule, fixed, has, switched
 
 
-def _root(second_moment: Any, eps: Number, eps_in_root: bool) -> Any:
+def _root(second_moment: Array, eps: Number, eps_in_root: bool) -> Any:
     """`√s + ε`, or `√(s + ε)`."""
     xp = namespace(second_moment)
     return xp.sqrt(second_moment + eps) if eps_in_root else xp.sqrt(second_moment) + eps
@@ -48,12 +48,12 @@ class AdaGrad(Rule):
     def slot_start(self, name: str) -> Any:
         return lambda p: namespace(p).full_like(p, self.initial_accumulator)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         (s,) = slots
         s = s + g * g
         return -lr * (g / _root(s, self.eps, self.eps_in_root)), (s,)
 
-    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+    def divisor(self, p: Array, slots: Slots, t: Array) -> Any:
         return _root(slots[0], self.eps, self.eps_in_root)
 
     def stability_limit(self) -> float:
@@ -97,9 +97,10 @@ class AdaDelta(Rule):
     def slots(self) -> tuple[str, ...]:
         return ("mean_square", "mean_square_step")
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         (s, x), rho, eps = slots, self.decay, self.eps
         s = rho * s + (1 - rho) * (g * g)
+        # The x of the steps before, as in the paper's box: this step's own length is not yet known.
         over, under = x + eps, s + eps
         x = rho * x + (1 - rho) * (g * over / under * g)
         if has(self, "decay"):
@@ -146,7 +147,7 @@ class RMSprop(Rule):
         others = (("mean",) if self.centered else ()) + (("velocity",) if has(self, "momentum") else ())
         return ("mean_square", *others)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         kept = dict(zip(self.slots, slots, strict=True))
         s = kept["mean_square"] = self.decay * kept["mean_square"] + (1 - self.decay) * g * g
         if self.centered:
@@ -155,14 +156,16 @@ class RMSprop(Rule):
         step = g / _root(s, self.eps, self.eps_in_root)
         if not has(self, "momentum"):
             return -lr * step, tuple(kept.values())
+        # With a constant η both are the same. After a change, a velocity that has η in it goes on at the old rate.
         gathered = lr * step if self.rate_in_velocity else step
         v = kept["velocity"] = self.momentum * kept["velocity"] + gathered
         return -v if self.rate_in_velocity else -lr * v, tuple(kept.values())
 
-    def _variance(self, s: Any, mean: Any) -> Any:
-        return namespace(s).clip(s - mean * mean, 0, None)  # of equal gradients, rounding leaves less than nothing
+    def _variance(self, s: Array, mean: Array) -> Any:
+        # Of equal gradients, rounding leaves less than nothing.
+        return namespace(s).clip(s - mean * mean, 0, None)
 
-    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+    def divisor(self, p: Array, slots: Slots, t: Array) -> Any:
         s = self._variance(slots[0], slots[1]) if self.centered else slots[0]
         return _root(s, self.eps, self.eps_in_root)
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import jax
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import Array, as_scalar, namespace
+from descend._hyperparameters import FRACTION, POSITIVE, is_known_scalar, require
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import FRACTION, POSITIVE, is_known_scalar, require
 from descend.optimizers._rule import Leaf, Rule, RuleState, Slots, bias_correction, copy_of, once, rule
 from descend.optimizers._sums import as_sum, ratio
 from descend.schedules import Number, Rate, Schedule, has, switched
@@ -33,18 +33,21 @@ class _ScheduleFree(Rule):
     def shared_start(self, params: list[Any]) -> dict[str, Any]:
         return {name: as_sum(0.0, params) for name in ("largest_rate", "weights", "share")}
 
-    def across(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
         """The largest rate η̂ so far, the sum of its squares, and the share c of the last of them."""
         largest = shared["largest_rate"]
         largest = namespace(largest).maximum(largest, as_scalar(lr, largest))
+        # Disputed: the paper proves it for any weights. Squares of the largest rate so far are what its authors'
+        # package takes, so that the steps of a warm-up weigh little.
         weights = shared["weights"] + largest**2
         return {"largest_rate": largest, "weights": weights, "share": ratio(largest**2, weights)}
 
     def eval_params(self, state: RuleState, params: Tree) -> Tree:
+        # x is solved for from y = (1 − β) z + β x, instead of remembered: one array less.
         """x, the average: the parameters that the theory is about."""
         return jax.tree.map(lambda y, z: as_scalar((y - (1 - self.beta) * z) / self.beta, y), params, state.slots["z"])
 
-    def _moved(self, y: Any, z: Any, lr: Any, share: Any, direction: Any, again: Any) -> tuple[Any, Any]:
+    def _moved(self, y: Array, z: Array, lr: Array, share: Array, direction: Array, again: Array) -> tuple[Any, Any]:
         """What z ← z − η (d + λ y) and x ← (1 − c) x + c z make of y, as an update; and the new z.
 
         The update is told by the new z, so that a step in place need not keep the old one. `again` is d, too: XLA
@@ -100,12 +103,14 @@ class ScheduleFreeSGD(_ScheduleFree):
         require(self, learning_rate=POSITIVE, weight_decay=POSITIVE)
         _require_between(self)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, share: Any, **_: Any) -> tuple[Any, Slots]:
+    def update_parameter(
+        self, g: Array, p: Array, slots: Slots, t: Array, lr: Array, share: Array, **_: Array
+    ) -> tuple[Any, Slots]:
         (z,) = slots
         update, z = self._moved(p, z, lr, share, g, g)
         return update, (z,)
 
-    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+    def divisor(self, p: Array, slots: Slots, t: Array) -> Any:
         return namespace(p).ones_like(p)
 
     def stability_limit(self) -> float:
@@ -157,7 +162,9 @@ class ScheduleFreeAdamW(_ScheduleFree):
     def slots(self) -> tuple[str, ...]:
         return ("z", "mean_square")
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, share: Any, **_: Any) -> tuple[Any, Slots]:
+    def update_parameter(
+        self, g: Array, p: Array, slots: Slots, t: Array, lr: Array, share: Array, **_: Array
+    ) -> tuple[Any, Slots]:
         z, v = slots
         v = self.beta2 * v + (1 - self.beta2) * g * g
         xp, correction = namespace(g), self._correction(t)
@@ -166,10 +173,10 @@ class ScheduleFreeAdamW(_ScheduleFree):
         return update, (z, v)
 
     @once
-    def _correction(self, t: Any) -> Any:
+    def _correction(self, t: Array) -> Any:
         return bias_correction(self.beta2, t)
 
-    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+    def divisor(self, p: Array, slots: Slots, t: Array) -> Any:
         return namespace(p).sqrt(slots[1] / self._correction(t)) + self.eps
 
     def stability_limit(self) -> float:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from descend._arrays import namespace
+from descend._arrays import Array, namespace
+from descend._hyperparameters import require
 from descend._tree import Tree
-from descend.optimizers._checks import require
 from descend.optimizers._line_search import Armijo
-from descend.optimizers._optimizer import Point
+from descend.optimizers._optimizer import Iterate
 from descend.optimizers._rule import rule
 from descend.optimizers._search import Search, SearchState
 from descend.optimizers._vectors import times
@@ -26,7 +26,7 @@ class Backtracking(Search):
     `decrease`: c₁; on a quadratic a rate is accepted up to 2 (1 − c₁) / curvature. One near 0 might keep a rate just
     below the limit of stability, 2 / curvature, at which the parameters go to and fro and hardly further. `shrink`: ρ.
     `grow`: γ, by which a rate may recover; with 1 it never rises. The first rate to be tried makes a step of length 1.
-    There is no limit of stability: a search does not diverge. Readings: `effective_step` is η.
+    There is no limit of stability: a search does not diverge. Metrics: `effective_step` is η.
 
     >>> import numpy as np
     >>> rule, x = Backtracking(), np.array([3.0])
@@ -51,8 +51,11 @@ class Backtracking(Search):
     def line_search(self) -> Armijo:
         return Armijo(self.decrease, self.shrink)
 
-    def ahead(self, state: SearchState, there: Point, memory: Any, extra: dict[str, Any]) -> tuple[Tree, Any]:
+    def ahead(
+        self, state: SearchState, there: Iterate, memory: dict[str, Tree], extra: dict[str, Any]
+    ) -> tuple[Tree, Any]:
         return times(-1, there.grads), state.steepest | True
 
-    def first_trial(self, state: SearchState, slope: Any, steepest: Any, unit: Any) -> Any:
+    def first_trial(self, state: SearchState, slope: Array, steepest: Array, unit: Array) -> Any:
+        # Without growth, the rate would stay as small as the steepest place on the way asked for.
         return namespace(unit).where(state.accepted > 0, self.grow * state.line.trial, unit)

@@ -7,19 +7,20 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import Array, as_scalar, namespace
+from descend._checks import refuse_half_precision
 from descend._tree import Tree, is_number, named_leaves
 from descend.errors import InputError
-from descend.optimizers._checks import refuse_half_precision
 from descend.optimizers._line_search import StrongWolfe
-from descend.optimizers._optimizer import Point
+from descend.optimizers._optimizer import Iterate
 from descend.optimizers._rule import rule
 from descend.optimizers._search import SearchState
-from descend.optimizers._vectors import norm, plus
+from descend.optimizers._vectors import plus, tree_norm
 from descend.optimizers.quasi_newton import LBFGS
 from descend.schedules import Number, fixed
 
-ROUNDINGS = 8  # of a parameter, by which it may miss the bound that it is at
+# In units of a parameter's rounding, by which it may miss the bound that it is at.
+BOUND_ROUNDINGS = 8
 
 
 @rule
@@ -71,31 +72,38 @@ class LBFGSB(LBFGS):
     def free(self, state: SearchState, params: Tree) -> Tree:
         return self._free(state.here._replace(params=params))
 
-    def ahead(self, state: SearchState, there: Point, memory: Any, extra: dict[str, Any]) -> tuple[Tree, Any]:
+    def ahead(
+        self, state: SearchState, there: Iterate, memory: dict[str, Tree], extra: dict[str, Any]
+    ) -> tuple[Tree, Any]:
+        # 1. The active set A: what a bound holds back is no variable here.
         free = self._free(there)
         masked = there._replace(grads=_masked(free, there.grads))
+        # 2. The pairs without A. What they tell of held variables would be mixed into the free ones.
         pairs = {name: jax.tree.map(lambda f, x: as_scalar(f, x) * x, free, memory[name]) for name in ("s", "y")}
         pairs["rho"] = _products(pairs, memory["rho"])
         direction, steepest = super().ahead(state, masked, memory | pairs, extra)
+        # 3. Projected as a whole, so that many bounds may be come to at once. One at a time would take a step for each.
         target = self.feasible(plus(there.params, 1, _masked(free, direction)))
         return plus(target, -1, there.params), steepest
 
     def downhill(self, state: SearchState) -> Tree:
         here, records = state.here, state.records
-        length = records.moved / (norm(here.grads) + as_scalar(np.finfo(np.float32).tiny, records.moved))
+        length = records.moved / (tree_norm(here.grads) + as_scalar(np.finfo(np.float32).tiny, records.moved))
         return plus(self.feasible(plus(here.params, -length, here.grads)), -1, here.params)
 
-    def farthest(self, here: Point, direction: Tree) -> Any:
+    def farthest(self, here: Iterate, direction: Tree) -> Any:
         unbounded = super().farthest(here, direction)
+        # The line ends at the first bound on the way: beyond it the loss may not even be defined.
         ways = jax.tree.map(_way, here.params, direction, *self._bounds(here.params))
         to_bounds = [as_scalar(way.min(), unbounded) for way in jax.tree.leaves(ways) if math.prod(way.shape)]
         return reduce(namespace(unbounded).minimum, to_bounds, unbounded)
 
-    def first_trial(self, state: SearchState, slope: Any, steepest: Any, unit: Any) -> Any:
-        return 0 * unit + 1  # the direction is as long as the step
+    def first_trial(self, state: SearchState, slope: Array, steepest: Array, unit: Array) -> Any:
+        # The direction is as long as the step: it ends where the projection does.
+        return 0 * unit + 1
 
-    def standing(self, state: SearchState, here: Point) -> Point:
-        stand = super().standing(state, here)
+    def accepted_iterate(self, state: SearchState, here: Iterate) -> Iterate:
+        stand = super().accepted_iterate(state, here)
         return stand._replace(grads=_masked(self._free(stand), stand.grads))
 
     def refuse_empty(self, params: Tree) -> None:
@@ -108,7 +116,7 @@ class LBFGSB(LBFGS):
             if not (np.asarray(lower) <= np.asarray(uppers[name])).all():
                 raise InputError(f"the lower bound of '{name}' is above the upper, or one of them is NaN")
 
-    def _free(self, there: Point) -> Tree:
+    def _free(self, there: Iterate) -> Tree:
         """What no bound holds back."""
         return jax.tree.map(_is_free, there.params, there.grads, *self._bounds(there.params))
 
@@ -129,20 +137,21 @@ def like(params: Tree, bound: Any, name: str) -> Tree:
         raise InputError(f"the {name} bounds must be a number, or a tree like the parameters: {error}") from None
 
 
-def _clipped(p: Any, lower: Any, upper: Any) -> Any:
+def _clipped(p: Array, lower: Array, upper: Array) -> Any:
     """p within its bounds, and at one that it misses by rounding."""
     xp = namespace(p)
     for bound in (lower, upper):
-        near = ROUNDINGS * xp.finfo(p.dtype).eps * abs(bound)
-        p = xp.where(abs(p - bound) < near, bound, p)  # of an infinite bound, neither is less than the other
+        near = BOUND_ROUNDINGS * xp.finfo(p.dtype).eps * abs(bound)
+        # Of an infinite bound, neither side is less than the other, and p stays.
+        p = xp.where(abs(p - bound) < near, bound, p)
     return xp.minimum(xp.maximum(p, lower), upper)
 
 
-def _is_free(p: Any, g: Any, lower: Any, upper: Any) -> Any:
+def _is_free(p: Array, g: Array, lower: Array, upper: Array) -> Any:
     return ~(((p <= lower) & (g > 0)) | ((p >= upper) & (g < 0)))
 
 
-def _way(p: Any, d: Any, lower: Any, upper: Any) -> Any:
+def _way(p: Array, d: Array, lower: Array, upper: Array) -> Any:
     """How far the bound is that a step in the direction comes to, as a factor of it."""
     xp = namespace(p)
     bound = xp.where(d < 0, lower, upper)
@@ -154,12 +163,13 @@ def _masked(free: Tree, tree: Tree) -> Tree:
     return jax.tree.map(lambda f, x: namespace(x).where(f, x, 0), free, tree)
 
 
-def _products(pairs: dict[str, Any], rho: Any) -> Any:
+def _products(pairs: dict[str, Any], rho: Array) -> Any:
     """1 / sᵀy of the pairs that are left, 0 for those that are none any more."""
     s, y = jax.tree.leaves(pairs["s"]), jax.tree.leaves(pairs["y"])
     xp, m = namespace(rho), len(rho)
     rows = lambda x: x.reshape(m, -1)
     product = sum(as_scalar((rows(a) * rows(b)).sum(1), rho) for a, b in zip(s, y, strict=True))
     sizes = [sum(as_scalar((rows(x) ** 2).sum(1), rho) for x in pair) for pair in (s, y)]
+    # Without A, a pair may have no curvature left. It is dropped, as LBFGS drops those that never had any.
     curved = (rho > 0) & (product > xp.finfo(rho.dtype).eps * xp.sqrt(sizes[0] * sizes[1]))
     return xp.where(curved, 1 / xp.where(curved, product, 1), 0)

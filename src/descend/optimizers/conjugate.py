@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from descend._arrays import namespace
+from descend._arrays import Array, namespace
+from descend._hyperparameters import require
 from descend._tree import Tree
-from descend.optimizers._checks import require
 from descend.optimizers._line_search import StrongWolfe
-from descend.optimizers._optimizer import Point
+from descend.optimizers._optimizer import Iterate
 from descend.optimizers._rule import rule
 from descend.optimizers._search import Search, SearchState
 from descend.optimizers._vectors import inner, plus, times
@@ -31,7 +31,7 @@ class NonlinearCG(Search):
 
     `decrease`, `curvature`: c₁ and c₂ of Wolfe's conditions, as in `LBFGS`; a search that is more exact than .1 costs
     more than it gains, and one that is less exact has worse directions. The first step has length 1. There is no
-    learning rate, and no limit of stability: a search does not diverge. Readings: `effective_step` is λ.
+    learning rate, and no limit of stability: a search does not diverge. Metrics: `effective_step` is λ.
 
     >>> import numpy as np
     >>> rule, curvature = NonlinearCG(), np.array([1.0, 10.0, 100.0])
@@ -57,17 +57,22 @@ class NonlinearCG(Search):
     def line_search(self) -> StrongWolfe:
         return StrongWolfe(self.decrease, self.curvature)
 
-    def ahead(self, state: SearchState, there: Point, memory: Any, extra: dict[str, Any]) -> tuple[Tree, Any]:
+    def ahead(
+        self, state: SearchState, there: Iterate, memory: dict[str, Tree], extra: dict[str, Any]
+    ) -> tuple[Tree, Any]:
         scale = state.records.scale
         xp = namespace(scale)
         new, old, d = (times(scale, tree) for tree in (there.grads, state.here.grads, state.direction))
         y = plus(new, -1, old)
         dy = inner(d, y)
+        # Hager and Zhang's β, of gradients that are scaled: the squares of raw ones may be beyond the range of float32.
         beta = (inner(y, new) - 2 * inner(y, y) * inner(d, new) / dy) / dy
+        # Bounded below, as they do it later. Without a bound, convergence is not proved where the loss is not convex.
         beta = xp.maximum(beta, 0.4 * inner(old, d) / inner(d, d))
-        beta = xp.where((dy > 0) & xp.isfinite(beta), beta, 0)  # before the first step, d = 0
+        # Before the first step d = 0, and this is 0/0: begin with −g.
+        beta = xp.where((dy > 0) & xp.isfinite(beta), beta, 0)
         return plus(times(-1, there.grads), beta, state.direction), beta == 0
 
-    def first_trial(self, state: SearchState, slope: Any, steepest: Any, unit: Any) -> Any:
+    def first_trial(self, state: SearchState, slope: Array, steepest: Array, unit: Array) -> Any:
         """As long a step as to lower the loss, to first order, as much as the last one would have."""
         return namespace(unit).where(state.accepted > 0, state.line.trial * state.line.slope / slope, unit)

@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
-from descend._arrays import as_scalar, namespace
-from descend.optimizers._checks import POSITIVE, require
+from descend._arrays import Array, as_scalar, namespace
+from descend._hyperparameters import POSITIVE, require
 from descend.optimizers._rule import Rule, Slots, once, rule
 from descend.optimizers._sums import norm
 from descend.schedules import Number, Rate, Schedule, fixed
@@ -60,9 +60,10 @@ class Adafactor(Rule):
     def slot_start(self, name: str) -> Any:
         return _zero_factors
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         xp, (kept,) = namespace(g), slots
         fresh = self._fresh(t)
+        # ε₁ goes into g², so that a row without gradients is no division by 0.
         squares = g * g if self.eps_as_floor else g * g + self.eps
         if len(g.shape) < 2:
             kept = v = _towards(squares, kept, fresh)
@@ -70,29 +71,32 @@ class Adafactor(Rule):
             rows, columns = kept
             rows = _towards(xp.mean(squares, -1), rows, fresh)
             columns = _towards(xp.mean(squares, -2), columns, fresh)
+            # Of all matrices of rank one with these sums of rows and columns: the paper's section 3 proves that it is
+            # nearest to V in the generalized Kullback-Leibler divergence.
             whole = xp.mean(rows, -1)[..., None]
             whole = xp.clip(whole, self.eps, None) if self.eps_as_floor else whole
             kept, v = (rows, columns), (rows / whole)[..., None] * columns[..., None, :]
         u = g / xp.sqrt(xp.clip(v, self.eps**2, None) if self.eps_as_floor else v)
+        # The paper's ρ: steps shrink with the root of time, even where η does not.
         rate = xp.minimum(lr, t**-0.5) if self.relative_step else lr
         scale = as_scalar(xp.clip(_rms(p), self.min_scale, None) / xp.clip(_rms(u) / self.clip, 1.0, None), g)
         return -(rate * scale) * u, (kept,)
 
     @once
-    def _fresh(self, t: Any) -> Any:
+    def _fresh(self, t: Array) -> Any:
         """κ."""
         return t**-self.power
 
 
-def _towards(new: Any, old: Any, fresh: Any) -> Any:
+def _towards(new: Array, old: Array, fresh: Array) -> Any:
     return (1 - fresh) * old + fresh * new
 
 
-def _rms(x: Any) -> Any:
+def _rms(x: Array) -> Any:
     return norm([x]) / math.prod(x.shape) ** 0.5
 
 
-def _zero_factors(p: Any) -> Any:
+def _zero_factors(p: Array) -> Any:
     """Sums over rows and over columns, at zero; for a vector or a scalar, zeros like it."""
     xp = namespace(p)
     return xp.zeros_like(p) if len(p.shape) < 2 else tuple(xp.zeros_like(xp.sum(p, axis)) for axis in (-1, -2))

@@ -4,8 +4,8 @@ from typing import Any
 
 import jax
 
-from descend._arrays import as_scalar, namespace
-from descend.optimizers._checks import FRACTION, POSITIVE, require
+from descend._arrays import Array, as_scalar, namespace
+from descend._hyperparameters import FRACTION, POSITIVE, require
 from descend.optimizers._moments import Moments
 from descend.optimizers._rule import Rule, RuleState, Slots, rule
 from descend.optimizers._sums import norm
@@ -21,11 +21,11 @@ class _Layerwise(Rule):
     def slot_start(self, name: str) -> Any:
         return _one if name == "trust_ratio" else super().slot_start(name)
 
-    def readings(self, state: RuleState) -> dict[str, Any]:
+    def metrics(self, state: RuleState) -> dict[str, Any]:
         """Besides: the decay, and the mean of the arrays' trust ratios, 1 before the first step."""
         ratios = jax.tree.leaves(state.slots["trust_ratio"])
         return {
-            **super().readings(state),
+            **super().metrics(state),
             "weight_decay": self.weight_decay,
             "trust_ratio": sum(ratios) / len(ratios),
         }
@@ -69,9 +69,10 @@ class LARS(_Layerwise):
     def slots(self) -> tuple[str, ...]:
         return ("trust_ratio", "velocity") if has(self, "momentum") else ("trust_ratio",)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         _, *velocity = slots
         decayed = g + self.weight_decay * p
+        # Disputed: the paper adds the norms of gradient and decay, Optax takes the norm of their sum.
         below = norm([decayed]) if self.joint_norm else norm([g]) + self.weight_decay * norm([p])
         r = _ratio(self.trust_coefficient * norm([p]), below, p)
         if not velocity:
@@ -99,7 +100,7 @@ class LAMB(_Layerwise, Moments):
     >>> update, state = rule.update(np.array([20.0, 0.1]), rule.init(x), x)
     >>> update.round(4)  # of length 5 · .1
     array([-0.3536, -0.3536])
-    >>> round(float(rule.readings(state)["trust_ratio"]), 4)
+    >>> round(float(rule.metrics(state)["trust_ratio"]), 4)
     3.5355
 
     Reference: You et al., "Large batch optimization for deep learning: training BERT in 76 minutes", arXiv 1904.00962.
@@ -116,15 +117,16 @@ class LAMB(_Layerwise, Moments):
     def slots(self) -> tuple[str, ...]:
         return ("mean", "mean_square", "trust_ratio")
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         m, v, _ = slots
         m, v = self.averaged(g, m, v)
         first, second = self.corrections(t)
+        # As in the paper, the decay is part of the direction whose length is then made that of the parameters.
         d = (1 / first) * m / self.root(v, second) + self.weight_decay * p
         r = _ratio(norm([p]), norm([d]), p)
         return -(lr * r) * d, (m, v, r)
 
-    def divisor(self, p: Any, slots: Slots, t: Any) -> None:
+    def divisor(self, p: Array, slots: Slots, t: Array) -> None:
         """None: what a layer's steps are multiplied by depends on the step."""
 
     def stability_limit(self) -> None:
@@ -132,12 +134,12 @@ class LAMB(_Layerwise, Moments):
         return None
 
 
-def _ratio(above: Any, below: Any, like: Any) -> Any:
+def _ratio(above: Array, below: Array, like: Array) -> Any:
     """`above / below`, or 1 where one of them is zero, as a scalar of the array's dtype."""
     xp = namespace(like)
     known = (above > 0) & (below > 0)
     return as_scalar(xp.where(known, above, 1.0) / xp.where(known, below, 1.0), like)
 
 
-def _one(p: Any) -> Any:
+def _one(p: Array) -> Any:
     return as_scalar(1.0, p)

@@ -7,17 +7,19 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from descend._hyperparameters import POSITIVE, require
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import POSITIVE, require
-from descend.optimizers._optimizer import Point, needed
+from descend.optimizers._optimizer import Iterate, needed
 from descend.optimizers._rule import rule
-from descend.optimizers._trust_region import Step, TrustRegion
+from descend.optimizers._trust_region import RegionStep, TrustRegion
 from descend.optimizers._vectors import size
 from descend.schedules import Number
 
-MOST = 4096  # parameters, of which the model holds the square
-ROUNDS = 12  # of Newton's method for the damping; three or four are needed
+# Parameters, of which the model holds the square.
+MAX_PARAMETERS = 4096
+# Steps of Newton's method for the damping. Three or four are needed.
+DAMPING_ITERATIONS = 12
 
 
 class GaussNewton(NamedTuple):
@@ -46,7 +48,7 @@ class LevenbergMarquardt(TrustRegion):
     Jacobian, residuals × parameters, is held in memory.
 
     `radius`: the first Δ, as a factor of `‖D θ₀‖`; MINPACK has 100, with which first steps from a poor start go too far
-    to come back. Readings: `radius`.
+    to come back. Metrics: `radius`.
 
     >>> import jax, jax.numpy as jnp
     >>> residuals = lambda x: jnp.stack([10 * (x[1] - x[0] ** 2), 1 - x[0]])
@@ -70,27 +72,32 @@ class LevenbergMarquardt(TrustRegion):
 
     def model_start(self, params: Tree) -> GaussNewton:
         n = size(params)
-        if n > MOST:
-            raise InputError(f"LevenbergMarquardt takes up to {MOST:,} parameters, because its model has the square of "
-                             f"that, but there are {n:,}: use LBFGS, or NewtonCG")
+        if n > MAX_PARAMETERS:
+            raise InputError(f"LevenbergMarquardt takes up to {MAX_PARAMETERS:,} parameters, because its model has the "
+                             f"square of that, but there are {n:,}: use LBFGS, or NewtonCG")
         xp: Any = jnp if isinstance(jax.tree.leaves(params)[0], jax.Array) else np
         dtype = np.result_type(*(leaf.dtype for leaf in jax.tree.leaves(params)))
         zeros = xp.zeros(n, dtype)
         return GaussNewton(zeros, xp.zeros((n, n), dtype), zeros, zeros)
 
-    def model_at(self, there: Point, before: GaussNewton, extra: dict[str, Any]) -> GaussNewton:
+    def model_at(self, there: Iterate, before: GaussNewton, extra: dict[str, Any]) -> GaussNewton:
         flat, unflatten = ravel_pytree(there.params)
         residuals = lambda x: needed(self, extra, "residual_fn")(unflatten(x))
+        # 1. Forward mode: residuals are many and parameters few, of which it needs a pass each.
         r, jacobian = residuals(flat), jax.jacfwd(residuals)(flat)
+        # 2. Moré's scaling never shrinks, so that the region does not burst open where a column vanishes for a while.
         scale = jnp.maximum(before.scale, jnp.sqrt((jacobian**2).sum(axis=0)))
         scaled = jacobian / jnp.where(scale > 0, scale, 1)
-        orthogonal, triangle = jnp.linalg.qr(scaled)  # of which the singular values are soon found
+        # A QR decomposition first, as the singular values of the triangle are soon found, and are those of the whole.
+        orthogonal, triangle = jnp.linalg.qr(scaled)
+        # 4. With singular values, the damping for any radius costs no other factorisation.
         left, singular, right = jnp.linalg.svd(triangle, full_matrices=False)
         return _filled(GaussNewton(singular, right.T, left.T @ (orthogonal.T @ r), scale), len(flat))
 
-    def step_in(self, model: GaussNewton, here: Point, radius: Any, extra: dict[str, Any]) -> Step:
+    def step_in(self, model: GaussNewton, here: Iterate, radius: jax.Array, extra: dict[str, Any]) -> RegionStep:
         _, unflatten = ravel_pytree(here.params)
         s, c = model.singular, model.against
+        # What rounding hides gets no step: divided by such a singular value, noise would be the longest part of it.
         known = s > len(s) * jnp.finfo(s.dtype).eps * s.max(initial=0)
         s, c = jnp.where(known, s, 0), jnp.where(known, c, 0)
         along = lambda damping: -s * c / jnp.where(known, s**2 + damping, 1)
@@ -98,7 +105,7 @@ class LevenbergMarquardt(TrustRegion):
         q = along(damping)
         fall = -(q * s * c).sum() - ((q * s) ** 2).sum() / 2
         scale = jnp.where(model.scale > 0, model.scale, 1)
-        return Step(unflatten((model.turned @ q) / scale), fall, jnp.sqrt((q**2).sum()), (c**2).sum() / 2)
+        return RegionStep(unflatten((model.turned @ q) / scale), fall, jnp.sqrt((q**2).sum()), (c**2).sum() / 2)
 
     def length_of_start(self, model: GaussNewton, params: Tree) -> Any:
         flat, _ = ravel_pytree(params)
@@ -113,23 +120,24 @@ def _filled(model: GaussNewton, n: int) -> GaussNewton:
     return GaussNewton(pad(model.singular), turned, pad(model.against), model.scale)
 
 
-def _damping(s: Any, c: Any, known: Any, radius: Any) -> Any:
+def _damping(s: jax.Array, c: jax.Array, known: jax.Array, radius: jax.Array) -> Any:
     """λ ≥ 0 with a step as long as the radius, or 0 where it is shorter without: Newton's method for 1/‖p(λ)‖ = 1/Δ,
     which comes to λ from below.
 
     Reference: Hebden 1973; Moré and Sorensen, "Computing a trust region step", 1983.
     """
 
-    def length(damping: Any) -> tuple[Any, Any]:
+    def length(damping: jax.Array) -> tuple[Any, Any]:
         weight = jnp.where(known, s**2 + damping, 1)
         q = s * c / weight
         norm = jnp.sqrt((q**2).sum())
         return norm, -(q**2 / weight).sum() / jnp.where(norm > 0, norm, 1)
 
-    def better(_: Any, damping: Any) -> Any:
+    def better(_: Any, damping: jax.Array) -> Any:
         norm, slope = length(damping)
         newton = damping + norm / radius * (norm - radius) / jnp.where(slope < 0, -slope, 1)
         return jnp.maximum(newton, 0)
 
-    found = jax.lax.fori_loop(0, ROUNDS, better, jnp.zeros_like(radius))
+    # From 0, which is below the solution. From there Newton's method for 1/‖p‖ rises to it, and needs no safeguard.
+    found = jax.lax.fori_loop(0, DAMPING_ITERATIONS, better, jnp.zeros_like(radius))
     return jnp.where(length(jnp.zeros_like(radius))[0] <= radius, 0, found)

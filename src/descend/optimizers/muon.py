@@ -5,21 +5,22 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from descend._arrays import namespace
+from descend._arrays import Array, namespace
+from descend._hyperparameters import FRACTION, POSITIVE, require, require_choice, require_whole
+from descend._paths import Patterns, matches, refuse_unmatched
 from descend._tree import Tree, named_leaves
-from descend.optimizers._checks import FRACTION, POSITIVE, require
 from descend.optimizers._linalg import transposed, wide
 from descend.optimizers._modifier import Wrapped, refuse_foreign, refuse_searches
 from descend.optimizers._optimizer import Optimizer
 from descend.optimizers._partition import Partition, PartitionState
-from descend.optimizers._paths import Patterns, matches, refuse_unmatched
 from descend.optimizers._rule import Leaf, Rule, Slots, rule
 from descend.optimizers.adam import AdamW
 from descend.schedules import Number, Rate, Schedule, fixed
-from descend.schedules._settings import require_choice, require_whole
 
-COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic that lifts small singular values fastest
-TOGETHER = 2**20  # numbers in matrices of one shape that are stacked
+# Of the quintic that lifts small singular values fastest (Jordan): it does not converge to 1, and need not.
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+# Numbers in matrices of one shape that are stacked.
+MAX_STACKED_NUMBERS = 2**20
 SCALES = ("original", "match_rms_adamw", "none")
 VECTORS = ("*embed*", "*head", "*head/*")
 MATRICES, COMPANION = "matrices", "companion"  # names of parts
@@ -57,41 +58,47 @@ class Orthogonal(Settings, Rule):
     def slots(self) -> tuple[str, ...]:
         return ("momentum",)
 
-    def step_leaves(
-        self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any
+    def update_parameters(
+        self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number
     ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
+        # 1. Momentum, as an average: its size does not matter, as what follows makes all singular values alike.
         means = [self._towards(g, m) for g, _, (m,) in leaves]
+        # 2. Nesterov's look ahead, by the same average once more.
         pulls = [self._towards(g, m) if self.nesterov else m for m, (g, _, _) in zip(means, leaves, strict=True)]
+        # 3. Orthogonal, axes of inputs together. Then decay and scale, in `update_parameter`.
         matrices = in_stacks(self._orthogonal, [self._as_matrix(pull) for pull in pulls])
         ready = [(o.reshape(p.shape), p, (m,)) for o, m, (_, p, _) in zip(matrices, means, leaves, strict=True)]
-        return super().step_leaves(ready, shared, t, lr)
+        return super().update_parameters(ready, shared, t, lr)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         return -lr * (self._scale(p) * g + self.weight_decay * p), slots
 
-    def readings(self, state: Any) -> dict[str, Any]:
-        return {**super().readings(state), "weight_decay": self.weight_decay}
+    def metrics(self, state: Tree) -> dict[str, Any]:
+        return {**super().metrics(state), "weight_decay": self.weight_decay}
 
-    def _towards(self, g: Any, m: Any) -> Any:
+    def _towards(self, g: Array, m: Array) -> Any:
         return self.momentum * m + (1 - self.momentum) * g
 
-    def _as_matrix(self, x: Any) -> Any:
+    def _as_matrix(self, x: Array) -> Any:
         """The array with its axis of outputs on one side, and all others together on the other."""
         return x.reshape(-1, x.shape[-1]) if self.outputs_last else x.reshape(x.shape[0], -1)
 
-    def _scale(self, p: Any) -> float:
+    def _scale(self, p: Array) -> float:
         outputs, inputs = self._as_matrix(p).shape[::-1 if self.outputs_last else 1]
         if self.scale == "original":
             return max(1, outputs / inputs) ** 0.5
         return 0.2 * max(outputs, inputs) ** 0.5 if self.scale == "match_rms_adamw" else 1.0
 
-    def _orthogonal(self, x: Any) -> Any:
+    def _orthogonal(self, x: Array) -> Any:
         """Newton and Schulz's iteration: `U S Vᵀ` becomes `U S' Vᵀ` with S' near 1, also for each of a stack."""
         (a, b, c), xp, kind = COEFFICIENTS, namespace(x), x.dtype
         squares = xp.sum(wide(x) ** 2, (-2, -1))
+        # By the Frobenius norm no singular value is above 1, where the iteration may diverge. The largest one alone
+        # would be a tighter bound, and costs a decomposition.
         x = wide(x) / (xp.sqrt(squares) + self.eps)[..., None, None]
         x = xp.asarray(x, dtype=kind if self.iterate_in is None else getattr(xp, self.iterate_in, self.iterate_in))
         for _ in range(self.steps):
+            # Matrices lie on their long side, so this is the smaller of both products.
             s = x @ transposed(x)
             x = a * x + (b * s + c * (s @ s)) @ x
         return xp.asarray(x, dtype=kind)
@@ -126,7 +133,7 @@ class Muon(Settings, Partition):
     >>> updates, state = rule.update(grads, rule.init(params), params)
     >>> updates["weight"].round(2)
     array([[-0.04, -0.06], [ 0.06, -0.04]])
-    >>> rule.readings(state)["learning_rate/companion"]
+    >>> rule.metrics(state)["learning_rate/companion"]
     0.0003
 
     **Raises** `InputError` for a pattern of yours in `vectors` that fits no parameter.
@@ -147,7 +154,7 @@ class Muon(Settings, Partition):
         settings = {field.name: getattr(self, field.name) for field in dataclasses.fields(Settings)}
         return {MATRICES: Orthogonal(**settings), COMPANION: self.companion}
 
-    def part_of(self, path: str, leaf: Any) -> str:
+    def part_of(self, path: str, leaf: Array) -> str:
         return MATRICES if len(getattr(leaf, "shape", ())) > 1 and not matches(self.vectors, path) else COMPANION
 
     def init(self, params: Tree) -> PartitionState:
@@ -165,7 +172,7 @@ def in_stacks(function: Callable[[Any], Any], matrices: list[Any]) -> list[Any]:
     for i, x in enumerate(matrices):
         alike[min(x.shape), max(x.shape), x.dtype].append(i)
     for (short, long, _), places in alike.items():
-        most = max(1, TOGETHER // (short * long))
+        most = max(1, MAX_STACKED_NUMBERS // (short * long))
         for some in (places[i:i + most] for i in range(0, len(places), most)):
             lying = [matrices[i] if matrices[i].shape[0] == short else transposed(matrices[i]) for i in some]
             results = function(namespace(lying[0]).stack(lying)) if len(some) > 1 else [function(lying[0])]

@@ -7,18 +7,19 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import Array, as_scalar, namespace
+from descend._hyperparameters import POSITIVE, require
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import POSITIVE, require
 from descend.optimizers._line_search import StrongWolfe
-from descend.optimizers._optimizer import Function, Point, needed
+from descend.optimizers._optimizer import Function, Iterate, needed
 from descend.optimizers._rule import rule
 from descend.optimizers._search import Search, SearchState, newton_fall
 from descend.optimizers._vectors import size, times
 from descend.schedules import Number, Rate, Schedule, as_schedule, fixed
 
-MOST = 4096  # parameters, of which the Hessian holds the square
+# Parameters, of which the Hessian holds the square.
+MAX_PARAMETERS = 4096
 
 
 @rule
@@ -36,7 +37,7 @@ class Newton(Search):
 
     `learning_rate`: η, the first length to try: 1 for Newton's own steps, less for damped ones. `search`: without it,
     all steps are `−η H⁻¹ g`, the textbook's, which may lead to a maximum, or nowhere. `decrease`, `curvature`: c₁ and
-    c₂ of Wolfe's conditions, as in `LBFGS`. Readings: `learning_rate`, and `effective_step`, the last α.
+    c₂ of Wolfe's conditions, as in `LBFGS`. Metrics: `learning_rate`, and `effective_step`, the last α.
 
     On a quadratic the textbook's method is stable for η below 2, whatever the curvature; a search does not diverge.
 
@@ -68,29 +69,34 @@ class Newton(Search):
     def init(self, params: Tree) -> SearchState:
         state = super().init(params)
         count = size(params)
-        if count > MOST:
-            raise InputError(f"Newton takes up to {MOST:,} parameters, because its Hessian has the square of that, but "
-                             f"there are {count:,}: use LBFGS, which learns the curvature from the gradients")
+        if count > MAX_PARAMETERS:
+            raise InputError(f"Newton takes up to {MAX_PARAMETERS:,} parameters, because its Hessian has the square of "
+                             f"that, but there are {count:,}: use LBFGS, which learns the curvature from the gradients")
         return state
 
-    def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, SearchState]:
+    def update(self, grads: Tree, state: Tree, params: Tree = None, **extra: Any) -> tuple[Tree, SearchState]:
         if self.search:
             return super().update(grads, state, params, **extra)
         self.refuse(grads, state, params)
         g, hessian, unflatten = _derivatives(params, grads, needed(self, extra, "value_fn"))
         eta = as_scalar(self._rate(state), state.records.step)
         records = state.records._replace(step=eta)
+        # The textbook's step, to whatever stationary point the model has.
         step = unflatten(-jnp.linalg.solve(hessian, g))
         return times(eta, step), state._replace(accepted=state.accepted + 1, records=records)
 
-    def ahead(self, state: SearchState, there: Point, memory: Any, extra: dict[str, Any]) -> tuple[Tree, Any]:
+    def ahead(
+        self, state: SearchState, there: Iterate, memory: dict[str, Tree], extra: dict[str, Any]
+    ) -> tuple[Tree, Any]:
         g, hessian, unflatten = _derivatives(there.params, there.grads, needed(self, extra, "value_fn"))
         values, vectors = jnp.linalg.eigh(hessian)
+        # |H|, because the step by H itself is drawn to saddle points as it is to minima.
         sizes = jnp.abs(values)
+        # Eigenvalues that rounding hides would make steps of any length.
         sizes = jnp.maximum(sizes, jnp.sqrt(jnp.finfo(sizes.dtype).eps) * sizes.max())
         return unflatten(-vectors @ (vectors.T @ g / sizes)), jnp.asarray(False)
 
-    def first_trial(self, state: SearchState, slope: Any, steepest: Any, unit: Any) -> Any:
+    def first_trial(self, state: SearchState, slope: Array, steepest: Array, unit: Array) -> Any:
         return as_scalar(self._rate(state), unit)
 
     def _rate(self, state: SearchState) -> Any:
@@ -101,12 +107,12 @@ class Newton(Search):
     def eval_params(self, state: SearchState, params: Tree) -> Tree:
         return super().eval_params(state, params) if self.search else params
 
-    def standing(self, state: SearchState, here: Point) -> Point:
-        return super().standing(state, here) if self.search else here
+    def accepted_iterate(self, state: SearchState, here: Iterate) -> Iterate:
+        return super().accepted_iterate(state, here) if self.search else here
 
-    def readings(self, state: SearchState) -> dict[str, Any]:
+    def metrics(self, state: SearchState) -> dict[str, Any]:
         last = jnp.clip(state.accepted - 1, 0, None)
-        return super().readings(state) | {"learning_rate": as_schedule(self.learning_rate)(last)}
+        return super().metrics(state) | {"learning_rate": as_schedule(self.learning_rate)(last)}
 
     def expected_fall(self, state: SearchState) -> Any:
         return newton_fall(state) if self.search else super().expected_fall(state)

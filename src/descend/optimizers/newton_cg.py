@@ -8,14 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from descend._hyperparameters import POSITIVE, require, require_whole
 from descend._tree import Tree
-from descend.optimizers._checks import POSITIVE, require
-from descend.optimizers._optimizer import Point, needed
+from descend.optimizers._optimizer import Iterate, needed
 from descend.optimizers._rule import rule
-from descend.optimizers._trust_region import Step, TrustRegion
-from descend.optimizers._vectors import norm, zero_of
+from descend.optimizers._trust_region import RegionStep, TrustRegion
+from descend.optimizers._vectors import tree_norm, zero_of
 from descend.schedules import Number, fixed
-from descend.schedules._settings import require_whole
 
 
 class Steepness(NamedTuple):
@@ -49,7 +48,7 @@ class NewtonCG(TrustRegion):
 
     It needs the loss as a function: a descent gives it, and outside of one it is `update(grads, state, params,
     value=..., value_fn=...)`. For losses without noise. `radius`: the first Δ, as a factor of `‖θ₀‖`, or of 1 where
-    that is 0. `products`: the most products with the Hessian for a step. Readings: `radius`.
+    that is 0. `products`: the most products with the Hessian for a step. Metrics: `radius`.
 
     >>> import jax, jax.numpy as jnp
     >>> loss = lambda x: 100 * (x[1] - x[0] ** 2) ** 2 + (1 - x[0]) ** 2
@@ -76,26 +75,31 @@ class NewtonCG(TrustRegion):
     def model_start(self, params: Tree) -> Steepness:
         return Steepness(zero_of(params) + np.inf)
 
-    def model_at(self, there: Point, before: Steepness, extra: dict[str, Any]) -> Steepness:
-        return Steepness(jnp.where(jnp.isfinite(before.first), before.first, norm(there.grads)))
+    def model_at(self, there: Iterate, before: Steepness, extra: dict[str, Any]) -> Steepness:
+        return Steepness(jnp.where(jnp.isfinite(before.first), before.first, tree_norm(there.grads)))
 
     def length_of_start(self, model: Steepness, params: Tree) -> Any:
-        return norm(params)
+        return tree_norm(params)
 
-    def step_in(self, model: Steepness, here: Point, radius: Any, extra: dict[str, Any]) -> Step:
+    def step_in(self, model: Steepness, here: Iterate, radius: jax.Array, extra: dict[str, Any]) -> RegionStep:
         flat, unflatten = ravel_pytree(here.params)
         gradient = ravel_pytree(here.grads)[0]
         slope = jax.grad(lambda x: needed(self, extra, "value_fn")(unflatten(x)))
         product = lambda v: jax.jvp(slope, (flat,), (v,))[1]
         steepness = jnp.linalg.norm(gradient)
+        # Far from the minimum a rough solution will do. The root makes the end superlinear; a constant would make it
+        # linear.
         enough = jnp.minimum(0.5, jnp.sqrt(steepness / jnp.where(model.first > 0, model.first, 1))) * steepness
+        # In exact arithmetic n products solve it. Twice as many leave room for rounding.
         found = _solved(product, gradient, radius.astype(flat.dtype), enough, min(self.products, 2 * flat.size))
         length = jnp.linalg.norm(found.step)
         whole = jnp.where(found.ended, jnp.inf, found.fall)
-        return Step(unflatten(found.step), found.fall, length, whole)
+        return RegionStep(unflatten(found.step), found.fall, length, whole)
 
 
-def _solved(product: Callable[[Any], Any], gradient: Any, radius: Any, enough: Any, most: int) -> _Solving:
+def _solved(
+    product: Callable[[Any], Any], gradient: jax.Array, radius: jax.Array, enough: jax.Array, most: int
+) -> _Solving:
     """Steihaug's conjugate gradients."""
 
     def goes_on(now: _Solving) -> Any:
@@ -105,6 +109,7 @@ def _solved(product: Callable[[Any], Any], gradient: Any, radius: Any, enough: A
         along = product(now.direction)
         curvature, square = now.direction @ along, now.left @ now.left
         length = square / jnp.where(curvature > 0, curvature, 1)
+        # Down without an end, or out of the region: to the boundary along this direction, and there it ends.
         beyond = (curvature <= 0) | (jnp.linalg.norm(now.step + length * now.direction) >= radius)
         length = jnp.where(beyond, _to_the_radius(now.step, now.direction, radius), length)
         left = now.left + length * along
@@ -117,7 +122,7 @@ def _solved(product: Callable[[Any], Any], gradient: Any, radius: Any, enough: A
     return jax.lax.while_loop(goes_on, further, begin)
 
 
-def _to_the_radius(step: Any, direction: Any, radius: Any) -> Any:
+def _to_the_radius(step: jax.Array, direction: jax.Array, radius: jax.Array) -> Any:
     """How far along the direction the radius is."""
     a, b, c = direction @ direction, step @ direction, step @ step - radius**2
     return (-b + jnp.sqrt(jnp.maximum(b**2 - a * c, 0))) / jnp.where(a > 0, a, 1)

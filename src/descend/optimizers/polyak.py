@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
-from descend._arrays import as_scalar, namespace
-from descend.optimizers._checks import POSITIVE, require
+from descend._arrays import Array, as_scalar, namespace
+from descend._hyperparameters import POSITIVE, require
 from descend.optimizers._optimizer import needed
 from descend.optimizers._rule import Leaf, Slots, rule
 from descend.optimizers._sums import as_sum, dot, ratio
@@ -30,7 +30,7 @@ class PolyakStep(OwnStep):
     step either. `learning_rate`: a factor of η, for a schedule.
 
     `update` needs the loss: `update(grads, state, params, value=...)`; a descent gives it. The step follows the
-    curvature by itself, so there is no limit of stability. Readings: `effective_step` is η with its factor.
+    curvature by itself, so there is no limit of stability. Metrics: `effective_step` is η with its factor.
 
     >>> import numpy as np
     >>> rule = PolyakStep()
@@ -55,18 +55,19 @@ class PolyakStep(OwnStep):
     def shared_start(self, params: list[Any]) -> dict[str, Any]:
         return {"step": as_sum(0.0, params)}
 
-    def taken(self, extra: dict[str, Any]) -> dict[str, Any]:
+    def extra_scalars(self, extra: dict[str, Any]) -> dict[str, Any]:
         return {"value": needed(self, extra, "value")}
 
-    def across(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
         gradients = [g for g, _, _ in leaves]
         square = dot(gradients, gradients)
         xp = namespace(square)
         value = as_scalar(shared["value"], square)
+        # Below f*, which was no lower bound then, there is no step: a negative one would climb.
         step = ratio(xp.clip(value - self.f_star, 0.0, None), self.c * square + self.eps)
         if self.max_rate is not None:
             step = xp.clip(step, None, self.max_rate)
         return {"step": as_scalar(lr, square) * step}
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, step: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array, step: Array) -> tuple[Any, Slots]:
         return -step * g, ()

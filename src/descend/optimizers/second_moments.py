@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from descend._arrays import namespace
-from descend.optimizers._checks import POSITIVE, require
+from descend._arrays import Array, namespace
+from descend._hyperparameters import POSITIVE, require
 from descend.optimizers._moments import Moments
 from descend.optimizers._rule import Slots, rule
 from descend.optimizers.adam import Adam
@@ -36,14 +36,16 @@ class AMSGrad(Adam):
     def slots(self) -> tuple[str, ...]:
         return ("mean", "mean_square", "largest")
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         m, v, w = slots
         m, v = self.averaged(g, m, v)
         first, second = self.corrections(t)
+        # Disputed: the maximum of v (PyTorch, Keras) or of v̂ (Optax), which counts the large corrections of the first
+        # steps for ever.
         w = namespace(g).maximum(w, v * (1 / second) if self.corrected_max else v)
         return -(lr / first) * m / self.root(w, 1.0 if self.corrected_max else second), (m, v, w)
 
-    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+    def divisor(self, p: Array, slots: Slots, t: Array) -> Any:
         return self.root(slots[2], 1.0 if self.corrected_max else self.corrections(t)[1])
 
 
@@ -73,15 +75,16 @@ class AdaMax(Moments):
     def slots(self) -> tuple[str, ...]:
         return ("mean", "largest")
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         m, u = slots
         xp = namespace(g)
         m = self.beta1 * m + (1 - self.beta1) * g
+        # u needs no correction: unlike an average, a maximum does not begin too small.
         u = xp.maximum(self.beta2 * u, xp.abs(g) if self.eps_outside else xp.abs(g) + self.eps)
         scale = lr / self.corrections(t)[0]
         return -scale * m / (u + self.eps if self.eps_outside else u), (m, u)
 
-    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+    def divisor(self, p: Array, slots: Slots, t: Array) -> Any:
         return slots[1] + self.eps if self.eps_outside else slots[1]
 
 
@@ -116,9 +119,10 @@ class Yogi(Moments):
     def slot_start(self, name: str) -> Any:
         return lambda p: namespace(p).full_like(p, self.initial_accumulator)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         m, v = slots
         m = self.beta1 * m + (1 - self.beta1) * g
+        # The step is of g²'s size, where Adam's is a share of v: so a v that was large once is not forgotten at once.
         v = v - (1 - self.beta2) * namespace(g).sign(v - g * g) * (g * g)
         first, second = self.corrections(t)
         return -(lr / first) * m / self.root(v, second), (m, v)
@@ -151,9 +155,10 @@ class AdaBelief(Moments):
         super().__post_init__()
         require(self, eps_root=POSITIVE)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         m, s = slots
         m = self.beta1 * m + (1 - self.beta1) * g
+        # m is the new mean, which holds a part of g already: so it is in the paper and in the authors' code.
         s = self.beta2 * s + ((1 - self.beta2) * (g - m) * (g - m) + self.eps_root)
         first, second = self.corrections(t)
         return -(lr / first) * m / self.root(s, second), (m, s)

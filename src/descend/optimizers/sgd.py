@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from descend._arrays import namespace
-from descend.optimizers._checks import FRACTION, POSITIVE, require
+from descend._arrays import Array, namespace
+from descend._hyperparameters import FRACTION, POSITIVE, require
 from descend.optimizers._rule import Rule, Slots, rule
 from descend.schedules import Number, Rate, Schedule, fixed, has, switched
 
@@ -49,7 +49,7 @@ class SGD(Rule):
     def slots(self) -> tuple[str, ...]:
         return ("velocity",) if has(self, "momentum") else ()
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         if not slots:
             return -lr * g, ()
         (v,) = slots
@@ -58,10 +58,12 @@ class SGD(Rule):
         if self.rate_in_velocity:
             g = lr * g
         v = self.momentum * v + g
+        # Nesterov's gradient is taken where the momentum leads. For parameters that stand there already, the step is
+        # this.
         step = g + self.momentum * v if self.nesterov else v
         return -step if self.rate_in_velocity else -lr * step, (v,)
 
-    def divisor(self, p: Any, slots: Slots, t: Any) -> Any:
+    def divisor(self, p: Array, slots: Slots, t: Array) -> Any:
         return namespace(p).ones_like(p)
 
     def stability_limit(self) -> float:

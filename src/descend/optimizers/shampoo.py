@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from descend._arrays import as_scalar, namespace
-from descend.optimizers._checks import FRACTION, POSITIVE, require
-from descend.optimizers._control import choose
+from descend._arrays import Array, as_scalar, namespace
+from descend._control import choose
+from descend._hyperparameters import FRACTION, POSITIVE, require, require_whole
 from descend.optimizers._linalg import applied, gram_along, inverse_power, wide, zeros_along
 from descend.optimizers._rule import Leaf, Rule, Slots, bias_correction, rule
 from descend.schedules import Number, Rate, Schedule, fixed, has, switched
-from descend.schedules._settings import require_whole
 
-Sides = tuple[Any, ...]  # a matrix for each axis, or the diagonal of one
+# A matrix for each axis, or the diagonal of one.
+Sides = tuple[Any, ...]
 
 
 @rule
@@ -60,19 +60,20 @@ class Shampoo(Rule):
     def slot_start(self, name: str) -> Any:
         return super().slot_start(name) if name == "velocity" else self._zero_sides
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         sums, powers, *velocity = slots
         velocity = [self.momentum * v + g for v in velocity]
         x = wide(velocity[0] if velocity else g)
         u = _as_array(x)
         for axis, power in enumerate(powers):
-            u = applied(power, u, axis) if len(power.shape) == 2 else u * _across(power, u, axis)
+            u = applied(power, u, axis) if len(power.shape) == 2 else u * _along(power, u, axis)
         return -lr * namespace(g).asarray(u.reshape(g.shape), dtype=g.dtype), (sums, powers, *velocity)
 
-    def step_leaves(
-        self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any
+    def update_parameters(
+        self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number
     ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
         sums = [self._gathered(wide(g), slots[0]) for g, _, slots in leaves]
+        # Powers are what costs, the cube of an axis each: at the first step, and then every so many.
         powers = choose(
             (t - 1) % self.every == 0,
             lambda sums, _: [self._powers(sides, t) for sides in sums],
@@ -80,21 +81,22 @@ class Shampoo(Rule):
             sums, [slots[1] for _, _, slots in leaves],
         )
         ready = [(g, p, (s, w, *slots[2:])) for (g, p, slots), s, w in zip(leaves, sums, powers, strict=True)]
-        return super().step_leaves(ready, shared, t, lr)
+        return super().update_parameters(ready, shared, t, lr)
 
-    def _zero_sides(self, p: Any) -> Sides:
+    def _zero_sides(self, p: Array) -> Sides:
         x = wide(_as_array(p))
         return tuple(zeros_along(x, axis) if n <= self.max_dim else _squares(namespace(x).zeros_like(x), axis)
                      for axis, n in enumerate(x.shape))
 
-    def _gathered(self, g: Any, sums: Sequence[Any]) -> Sides:
+    def _gathered(self, g: Array, sums: Sequence[Any]) -> Sides:
         x, gathered = _as_array(g), []
         for axis, side in enumerate(sums):
             new = gram_along(x, axis) if len(side.shape) == 2 else _squares(x, axis)
             gathered.append(side + new if self.beta is None else self.beta * side + (1 - self.beta) * new)
         return tuple(gathered)
 
-    def _powers(self, sums: Sequence[Any], t: Any) -> Sides:
+    def _powers(self, sums: Sequence[Any], t: Array) -> Sides:
+        # Over all k axes together the exponents are −½, as AdaGrad's is.
         exponent = 1 / (2 * len(sums)) if self.exponent is None else self.exponent
         if self.beta is not None:
             sums = [side / bias_correction(self.beta, as_scalar(t, side)) for side in sums]
@@ -102,17 +104,17 @@ class Shampoo(Rule):
                      for side in sums)
 
 
-def _as_array(x: Any) -> Any:
+def _as_array(x: Array) -> Any:
     """The array; a scalar as an array of one."""
     return x if x.shape else x.reshape(1)
 
 
-def _squares(x: Any, axis: int) -> Any:
+def _squares(x: Array, axis: int) -> Any:
     """The sums of squares over all axes but one."""
     others = tuple(other for other in range(len(x.shape)) if other != axis)
     return namespace(x).sum(x * x, others) if others else x * x
 
 
-def _across(diagonal: Any, x: Any, axis: int) -> Any:
+def _along(diagonal: Array, x: Array, axis: int) -> Any:
     """A vector along one axis of an array, to be multiplied with it."""
     return diagonal.reshape(-1, *[1] * (len(x.shape) - axis - 1))

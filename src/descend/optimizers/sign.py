@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from descend._arrays import namespace
-from descend.optimizers._checks import FRACTION, POSITIVE, refuse_zeros, require
+from descend._arrays import Array, namespace
+from descend._hyperparameters import FRACTION, POSITIVE, refuse_zeros, require
 from descend.optimizers._rule import Rule, Slots, rule
 from descend.schedules import Number, Rate, Schedule, has, switched
 
@@ -38,10 +38,11 @@ class SignSGD(Rule):
     def slots(self) -> tuple[str, ...]:
         return ("mean",) if has(self, "momentum") else ()
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         if not slots:
             return -lr * namespace(g).sign(g), ()
         m = self.momentum * slots[0] + (1 - self.momentum) * g
+        # The sign of the average, not the average of signs: one large gradient may turn it.
         return -lr * namespace(g).sign(m), (m,)
 
 
@@ -79,10 +80,11 @@ class Lion(Rule):
     def slots(self) -> tuple[str, ...]:
         return ("mean",)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         (m,) = slots
         mean = self.beta2 * m + (1 - self.beta2) * g
-        if has(self, "beta2"):  # β₂ (β₁ m + (1 − β₁) g), from the new mean: a step in place need not keep the old one
+        if has(self, "beta2"):
+            # β₂ (β₁ m + (1 − β₁) g), told by the new mean: a step in place need not keep the old one.
             pull = self.beta1 * mean + (self.beta2 - self.beta1) * g
         else:
             pull = self.beta1 * m + (1 - self.beta1) * g

@@ -4,13 +4,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from descend._arrays import as_scalar, namespace
-from descend.optimizers._checks import FRACTION, POSITIVE, require
-from descend.optimizers._control import choose
+from descend._arrays import Array, as_scalar, namespace
+from descend._control import choose
+from descend._hyperparameters import FRACTION, POSITIVE, require, require_whole
+from descend._tree import Tree
 from descend.optimizers._linalg import applied, eigenbasis, eigenbasis_near, gram_along, transposed, wide, zeros_along
 from descend.optimizers._rule import Leaf, Rule, Slots, bias_correction, once, rule
 from descend.schedules import Number, Rate, Schedule, fixed
-from descend.schedules._settings import require_whole
 
 
 @rule
@@ -66,50 +66,55 @@ class SOAP(Rule):
     def slot_start(self, name: str) -> Any:
         return self._zero_matrices if name in ("correlations", "basis") else lambda p: namespace(p).zeros_like(wide(p))
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any) -> tuple[Any, Slots]:
+    def update_parameter(self, g: Array, p: Array, slots: Slots, t: Array, lr: Array) -> tuple[Any, Slots]:
         m, v, correlations, basis = slots
+        # The first gradient moves nothing, as in the authors' code: there is no basis yet.
         xp, begun = namespace(g), as_scalar(t > 1, g)
         x = turned(wide(g), basis, forward=True)
         m = self.beta1 * m + (begun * (1 - self.beta1)) * x
         v = self.beta2 * v + (begun * (1 - self.beta2)) * x * x
         first, second = self._corrections(t)
+        # ε is added to √v before its correction, as in the authors' code: that is the ε' of the box.
         step = lr * second**0.5 / first
         u = -step * turned(m / (xp.sqrt(v) + self.eps), basis, forward=False)
+        # Decay last, of the parameters as the step has moved them: the authors' order.
         u = xp.asarray(u - (begun * lr * self.weight_decay) * (p + u), dtype=g.dtype)
         return u, (m, v, self._gathered(wide(g), correlations), basis)
 
     @once
-    def _corrections(self, t: Any) -> tuple[Any, Any]:
+    def _corrections(self, t: Array) -> tuple[Any, Any]:
         k = namespace(t).clip(t - 1, 1, None)
         return bias_correction(self.beta1, k), bias_correction(self.beta2, k)
 
-    def step_leaves(
-        self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any
+    def update_parameters(
+        self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number
     ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
         kept = [slots for _, _, slots in leaves]
         matrices = [i for i, (*_, basis) in enumerate(kept) if any(q is not None for q in basis)]
         turn = lambda kept: choose(t == 2, _begun, _turned_on, kept)
+        # The basis turns before the step, by what correlations were up to the last gradient. This step's is gathered
+        # after it.
         turning = choose((t > 1) & ((t - 2) % self.every == 0), turn, _as_it_is, [kept[i] for i in matrices])
         for i, slots in zip(matrices, turning, strict=True):
             kept[i] = slots
-        return super().step_leaves([(g, p, s) for (g, p, _), s in zip(leaves, kept, strict=True)], shared, t, lr)
+        return super().update_parameters([(g, p, s) for (g, p, _), s in zip(leaves, kept, strict=True)], shared, t, lr)
 
-    def readings(self, state: Any) -> dict[str, Any]:
-        return {**super().readings(state), "weight_decay": self.weight_decay}
+    def metrics(self, state: Tree) -> dict[str, Any]:
+        return {**super().metrics(state), "weight_decay": self.weight_decay}
 
-    def _zero_matrices(self, p: Any) -> tuple[Any, ...]:
+    def _zero_matrices(self, p: Array) -> tuple[Any, ...]:
         """A matrix of zeros for each axis of the parameter; `None` for one that stays as it is."""
         whole = len(p.shape) > 1
         return tuple(zeros_along(wide(p), axis) if whole and n <= self.max_dim else None
                      for axis, n in enumerate(p.shape))
 
-    def _gathered(self, g: Any, correlations: Sequence[Any]) -> tuple[Any, ...]:
+    def _gathered(self, g: Array, correlations: Sequence[Any]) -> tuple[Any, ...]:
         beta = self.beta2 if self.shampoo_beta is None else self.shampoo_beta
         return tuple(None if c is None else beta * c + (1 - beta) * gram_along(g, axis)
                      for axis, c in enumerate(correlations))
 
 
-def turned(x: Any, basis: Sequence[Any], *, forward: bool) -> Any:
+def turned(x: Array, basis: Sequence[Any], *, forward: bool) -> Any:
     """An array seen in a basis for each of its axes, whose vectors are rows; or back from there."""
     for axis, q in enumerate(basis):
         if q is not None:

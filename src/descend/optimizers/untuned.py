@@ -9,21 +9,22 @@ from typing import Any
 
 import jax
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import Array, as_scalar, namespace
+from descend._hyperparameters import FRACTION, POSITIVE, require
 from descend._tree import Tree
-from descend.optimizers._checks import FRACTION, POSITIVE, require
 from descend.optimizers._rule import Leaf, Rule, RuleState, Slots, bias_correction, copy_of, rule
 from descend.optimizers._sums import as_sum, dot, norm, ratio, sum_abs
 from descend.schedules import Number, Rate, Schedule, fixed
 
-ABOVE_0 = (1e-37, math.inf)  # what float32 tells from 0
+# The least that float32 tells from 0.
+ABOVE_0 = (1e-37, math.inf)
 
 
 class OwnStep(Rule):
     """A rule that finds the length of its steps, which it keeps as the shared scalar `step`."""
 
-    def readings(self, state: RuleState) -> dict[str, Any]:
-        return super().readings(state) | {"effective_step": state.shared["step"]}
+    def metrics(self, state: RuleState) -> dict[str, Any]:
+        return super().metrics(state) | {"effective_step": state.shared["step"]}
 
     def rates(self, state: RuleState, params: Tree) -> Tree:
         return jax.tree.map(lambda _: state.shared["step"], params)
@@ -48,7 +49,7 @@ class Prodigy(OwnStep):
     once it has left d₀; `None` for no limit. `use_bias_correction`: Adam's, as a factor of η; the authors leave it
     out, Optax has it. `safeguard_warmup`: leave η out of s, for schedules that begin near 0.
 
-    There is no limit of stability: the steps have a length of their own. Readings: `distance` is d, `effective_step`
+    There is no limit of stability: the steps have a length of their own. Metrics: `distance` is d, `effective_step`
     is η d (with the correction), as the step used them.
 
     >>> import numpy as np
@@ -57,7 +58,7 @@ class Prodigy(OwnStep):
     >>> for _ in range(100):
     ...     update, state = rule.update(x, state, x)
     ...     x = x + update
-    >>> round(float(rule.readings(state)["distance"]), 2), bool(abs(x).max() < 0.1)
+    >>> round(float(rule.metrics(state)["distance"]), 2), bool(abs(x).max() < 0.1)
     (1.53, True)
 
     Reference: Mishchenko and Defazio, "Prodigy: an expeditiously adaptive parameter-free learner", arXiv 2306.06101.
@@ -91,19 +92,25 @@ class Prodigy(OwnStep):
         start = {"distance": self.d0, "largest": self.d0, "before": self.d0, "step": 0.0, "weight": 0.0, "product": 0.0}
         return {name: as_sum(value, params) for name, value in start.items()}
 
-    def across(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
         """d (`before`) and η d (`step`) of this step, d' (`distance`), and r (`product`); r and s divided by d₀."""
         d, decay = shared["distance"], self._decay
+        # 1. This step's length is by the d before it: d' is for the next.
         step = d * as_scalar(lr, d) * self._correction(as_scalar(t, d))
         weight = d / self.d0 * (d if self.safeguard_warmup else step)
+        # 2. ⟨g, θ₀ − θ⟩ is above 0 for as long as the gradients agree with the way that was come.
         towards_start = dot([g for g, _, _ in leaves], [start - p for _, p, (start, *_) in leaves])
+        # 3. r over d₀, because d² is 10⁻¹² at first, and soon beyond what float32 adds up.
         product = decay * shared["product"] + d / self.d0 * step * towards_start
+        # 4. The bound may fall again. d' does not: the distance to the minimum was at least that.
         estimate = self.d_coef * ratio(product, sum_abs([decay * s + weight * g for g, _, (*_, s) in leaves]))
         largest = namespace(d).maximum(shared["largest"], estimate)
         return {"distance": self._grown(d, estimate, largest), "largest": largest, "before": d, "step": step,
                 "weight": weight, "product": product}
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, **shared: Any) -> tuple[Any, Slots]:
+    def update_parameter(
+        self, g: Array, p: Array, slots: Slots, t: Array, lr: Array, **shared: Array
+    ) -> tuple[Any, Slots]:
         start, m, v, s = slots
         d, step = shared["before"], shared["step"]
         m = self.beta1 * m + (1 - self.beta1) * d * g
@@ -112,20 +119,20 @@ class Prodigy(OwnStep):
         direction = m / (namespace(g).sqrt(v) + shared["distance"] * self.eps)
         return -step * (direction + self.weight_decay * p), (start, m, v, s)
 
-    def readings(self, state: RuleState) -> dict[str, Any]:
-        return super().readings(state) | {"distance": state.shared["before"]}
+    def metrics(self, state: RuleState) -> dict[str, Any]:
+        return super().metrics(state) | {"distance": state.shared["before"]}
 
     @property
     def _decay(self) -> Number:
         """β₃."""
         return self.beta2**0.5 if self.beta3 is None else self.beta3
 
-    def _correction(self, t: Any) -> Any:
+    def _correction(self, t: Array) -> Any:
         if not self.use_bias_correction:
             return 1.0
         return bias_correction(self.beta2, t) ** 0.5 / bias_correction(self.beta1, t)
 
-    def _grown(self, d: Any, estimate: Any, largest: Any) -> Any:
+    def _grown(self, d: Array, estimate: Array, largest: Array) -> Any:
         """d', below the largest estimate so far where growth is limited; from d₀ the first leap is not."""
         if self.growth_rate is None:
             return largest
@@ -156,22 +163,25 @@ class _OverGradients(OwnStep):
         start = {"distance": self.reps_rel * (1 + norm(params)), "squares": 0.0, "step": 0.0}
         return {name: as_sum(value, params) for name, value in start.items()}
 
-    def across(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
         gradients = [g for g, _, _ in leaves]
+        # One distance for all arrays together, and so one length: directions stay the gradient's.
         moved = norm([p - start for _, p, (start, *_) in leaves])
         distance = namespace(moved).maximum(shared["distance"], moved)
         squares, step = self._step(distance, shared["squares"], dot(gradients, gradients))
         return {"distance": distance, "squares": squares, "step": as_scalar(lr, step) * step}
 
-    def _step(self, distance: Any, squares: Any, square: Any) -> tuple[Any, Any]:
+    def _step(self, distance: Array, squares: Array, square: Array) -> tuple[Any, Any]:
         """The sum with this step's ‖g‖², and the length η of the step."""
         raise NotImplementedError
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, step: Any, **_: Any) -> tuple[Any, Slots]:
+    def update_parameter(
+        self, g: Array, p: Array, slots: Slots, t: Array, lr: Array, *, step: Array, **_: Array
+    ) -> tuple[Any, Slots]:
         return -step * g, slots
 
-    def readings(self, state: RuleState) -> dict[str, Any]:
-        return super().readings(state) | {"distance": state.shared["distance"]}
+    def metrics(self, state: RuleState) -> dict[str, Any]:
+        return super().metrics(state) | {"distance": state.shared["distance"]}
 
 
 @rule
@@ -190,7 +200,7 @@ class DoG(_OverGradients):
     depend on the loss's scale, and a gradient of zero still makes no step. `layerwise`: all of this for each array by
     itself (LDoG). Weight decay: wrapped in `WeightDecay(..., decoupled=False)`, as in the authors' package.
 
-    There is no limit of stability: the steps have a length of their own. Readings: `distance` is r̄, `effective_step`
+    There is no limit of stability: the steps have a length of their own. Metrics: `distance` is r̄, `effective_step`
     the length of the step over the gradient; of layers, their largest.
 
     >>> import numpy as np
@@ -199,7 +209,7 @@ class DoG(_OverGradients):
     >>> for _ in range(200):
     ...     update, state = rule.update(x, state, x)
     ...     x = x + update
-    >>> round(float(rule.readings(state)["distance"]), 2), bool(abs(x).max() < 1e-5)
+    >>> round(float(rule.metrics(state)["distance"]), 2), bool(abs(x).max() < 1e-5)
     (5.0, True)
 
     Reference: Ivgi, Hinder and Carmon, "DoG is SGD's best friend", arXiv 2302.12022.
@@ -220,25 +230,28 @@ class DoG(_OverGradients):
     def shared_start(self, params: list[Any]) -> dict[str, Any]:
         return {} if self.layerwise else super().shared_start(params)
 
-    def across(self, leaves: list[Leaf], shared: dict[str, Any], t: Any, lr: Any) -> dict[str, Any]:
-        return {} if self.layerwise else super().across(leaves, shared, t, lr)
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
+        return {} if self.layerwise else super().reduce(leaves, shared, t, lr)
 
-    def leaf(self, g: Any, p: Any, slots: Slots, t: Any, lr: Any, step: Any = None, **_: Any) -> tuple[Any, Slots]:
+    def update_parameter(
+        self, g: Array, p: Array, slots: Slots, t: Array, lr: Array, **shared: Array
+    ) -> tuple[Any, Slots]:
         if not self.layerwise:
-            return super().leaf(g, p, slots, t, lr, step)
+            return super().update_parameter(g, p, slots, t, lr, **shared)
         start, *own = slots
-        of_all = super().across([(g, p, slots)], dict(zip(OF_ALL, own, strict=True)), t, lr)
+        of_all = super().reduce([(g, p, slots)], dict(zip(OF_ALL, own, strict=True)), t, lr)
         return -as_scalar(of_all["step"], g) * g, (start, *of_all.values())
 
-    def readings(self, state: RuleState) -> dict[str, Any]:
+    def metrics(self, state: RuleState) -> dict[str, Any]:
         if self.layerwise:
             state = state._replace(shared={name: _largest(state.slots[name]) for name in OF_ALL})
-        return super().readings(state)
+        return super().metrics(state)
 
     def rates(self, state: RuleState, params: Tree) -> Tree:
         return state.slots["step"] if self.layerwise else super().rates(state, params)
 
-    def _step(self, distance: Any, squares: Any, square: Any) -> tuple[Any, Any]:
+    def _step(self, distance: Array, squares: Array, square: Array) -> tuple[Any, Any]:
+        # ε within the root, as the paper has it; DoWG has it outside.
         squares = squares + square
         return squares, ratio(distance, (squares + self.eps) ** 0.5)
 
@@ -265,7 +278,7 @@ class DoWG(_OverGradients):
     instead, wherever the parameters are. `eps`: ε, there 1e-4; at 0 the path does not depend on the loss's scale, and
     a gradient of zero still makes no step. Weight decay: wrapped in `WeightDecay(..., decoupled=False)`.
 
-    There is no limit of stability: the steps have a length of their own. Readings: `distance` is r̄, `effective_step`
+    There is no limit of stability: the steps have a length of their own. Metrics: `distance` is r̄, `effective_step`
     the length of the step over the gradient.
 
     >>> import numpy as np
@@ -274,7 +287,7 @@ class DoWG(_OverGradients):
     >>> for _ in range(100):
     ...     update, state = rule.update(x, state, x)
     ...     x = x + update
-    >>> round(float(rule.readings(state)["distance"]), 2), bool(abs(x).max() < 1e-5)
+    >>> round(float(rule.metrics(state)["distance"]), 2), bool(abs(x).max() < 1e-5)
     (7.14, True)
 
     Reference: Khaled, Mishchenko and Jin, "DoWG unleashed", arXiv 2305.16284.
@@ -284,6 +297,6 @@ class DoWG(_OverGradients):
     reps_rel: Number = 1e-6
     eps: Number = 0.0
 
-    def _step(self, distance: Any, squares: Any, square: Any) -> tuple[Any, Any]:
+    def _step(self, distance: Array, squares: Array, square: Array) -> tuple[Any, Any]:
         squares = squares + distance**2 * square
         return squares, ratio(distance**2, squares**0.5 + self.eps)

@@ -2,23 +2,25 @@
 
 from typing import Any
 
+from descend._control import select, unmoved
 from descend._tree import Tree
-from descend.optimizers._control import select, unmoved
-from descend.optimizers._modifier import Modifier, Own, Wrapped
-from descend.optimizers._rule import rule as setting
+from descend.optimizers import Modifier, Optimizer
+from descend.schedules import setting
 
 
 @setting
 class SkipUpdate(Modifier):
     """A step of which the loss tells that it is `passed_over` changes neither parameters nor the rule's state."""
 
-    rule: Wrapped
+    rule: Optimizer
 
     # Checkpoints tell of the optimizer by its repr, and go on with no other: this is the name that they know.
     def __repr__(self) -> str:
         return f"PassOver(rule={self.rule!r})"
 
-    def step(self, grads: Tree, inner: Any, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
+    def step(
+        self, grads: Tree, inner: Any, own: dict[str, Any], params: Tree, extra: dict[str, Any]
+    ) -> tuple[Tree, Any, dict[str, Any]]:
         updates, after = self.rule.update(grads, inner, params, **extra)
         updates, inner = select(extra["aux"]["passed_over"], (unmoved(grads), inner), (updates, after))
         return updates, inner, own

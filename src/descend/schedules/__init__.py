@@ -9,8 +9,9 @@ A schedule whose length, `steps`, is left open takes the descent's. Lengths insi
 numbers of steps, or numbers below 1: parts of the schedule's length, rounded down to whole steps.
 """
 
+from descend._arrays import Number
+from descend._hyperparameters import fixed, has, setting, switched
 from descend.schedules._schedule import Rate, Schedule
-from descend.schedules._settings import Number, fixed, has, setting, switched
 from descend.schedules.composed import Joined, Warmup, as_schedule
 from descend.schedules.cyclic import Cyclic, WarmRestarts
 from descend.schedules.decaying import Constant, Exponential, Factor, InverseTime, MultiStep, SquareRoot, Step

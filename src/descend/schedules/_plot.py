@@ -8,9 +8,11 @@ import plotly.graph_objects as go
 
 from descend.errors import InputError
 
-MOST_POINTS = 5000
-UNKNOWN = 1000  # so many steps are drawn of a schedule without a length
-DECADES = 3  # on a linear axis, nothing is to be seen of a thousandth
+MAX_POINTS = 5000
+# So many steps are drawn of a schedule without a length.
+UNKNOWN_LENGTH = 1000
+# On a linear axis, nothing is to be seen of a thousandth.
+DECADES = 3
 
 
 def figure(schedule: Any, steps: int | None) -> go.Figure:
@@ -18,8 +20,9 @@ def figure(schedule: Any, steps: int | None) -> go.Figure:
     if steps is not None and steps < 1:
         raise InputError(f"plot: steps must be at least 1, but is {steps}")
     whole = schedule.over(steps)
-    end = steps or whole.length or UNKNOWN
-    at = np.unique(np.linspace(0, end, min(end + 1, MOST_POINTS)).astype(int))
+    end = steps or whole.length or UNKNOWN_LENGTH
+    # Whole steps, of which no two are drawn at one place.
+    at = np.unique(np.linspace(0, end, min(end + 1, MAX_POINTS)).astype(int))
     rates = np.array([float(whole(int(step))) for step in at])
     drawn = go.Figure(go.Scatter(x=at, y=rates, mode="lines", line={"color": "#4c78a8", "width": 1.5}))
     drawn.update_layout(title={"text": escape(repr(whole), quote=False), "font": {"size": 13}}, template="plotly_white")

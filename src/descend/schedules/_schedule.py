@@ -2,10 +2,12 @@
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from descend._arrays import Number
+from descend._hyperparameters import require_whole
 from descend.errors import InputError
-from descend.schedules._settings import Number, in_steps, is_part, require_length, require_whole
+from descend.schedules._lengths import in_steps, is_part, require_length
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -16,13 +18,18 @@ Rate = Number
 class Schedule:
     """What all schedules share."""
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         """The learning rate of step number `step` (from 0)."""
         raise NotImplementedError
 
     def over(self, steps: int | None) -> "Schedule":
         """This schedule for a descent of `steps` steps: fills in a length that was left open."""
         del steps
+        return self
+
+    def begun_like(self, was: "Schedule") -> "Schedule":
+        """This schedule, its length still open, with its first stage as long as in `was`, the same for some length."""
+        del was
         return self
 
     @property
@@ -35,7 +42,8 @@ class Schedule:
 
         `steps`: how many; by default the schedule's own length, and 1000 if it has none.
         """
-        from descend.schedules._plot import figure  # plotly, which a descent has no need of
+        # Imported here: a descent has no need of Plotly.
+        from descend.schedules._plot import figure
 
         return figure(self, steps)
 
@@ -44,7 +52,8 @@ class Lasting(Schedule):
     """A schedule with a length, `steps`, which is the descent's if it is left open."""
 
     steps: int | None
-    stages: ClassVar[tuple[str, ...]] = ()  # the names of the settings that are lengths within `steps`
+    # The names of the settings that are lengths within `steps`.
+    stages: ClassVar[tuple[str, ...]] = ()
 
     @property
     def length(self) -> int | None:
@@ -57,6 +66,13 @@ class Lasting(Schedule):
         parts, whole = self._parts_and_whole()
         least = math.ceil(whole / (1 - parts)) if whole else 1
         return dataclasses.replace(self, steps=max(steps, least))  # type: ignore[type-var]  # all are dataclasses
+
+    def begun_like(self, was: Schedule) -> Schedule:
+        if not self.stages:
+            return self
+        first = self.stages[0]
+        steps = in_steps(getattr(self, first), was.length or 0)
+        return dataclasses.replace(self, **{first: steps})  # type: ignore[type-var]  # all are dataclasses
 
     def known_length(self) -> int:
         """The number of steps.
@@ -77,6 +93,7 @@ class Lasting(Schedule):
             if needed > self.steps:
                 raise InputError(f"{name}: {needed} steps for {stages} are more than steps, {self.steps}")
         parts, _ = self._parts_and_whole()
+        # Parts that are meant to be all of it may add up to a little more.
         if parts > 1 + 1e-9:
             raise InputError(f"{name}: {parts:g} of the length for {stages} are more than there is")
 

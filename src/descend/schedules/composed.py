@@ -2,21 +2,13 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
-from descend._arrays import namespace
+from descend._arrays import Number, namespace
+from descend._hyperparameters import fixed, setting
+from descend._numbers import warmed, where
 from descend.errors import InputError
-from descend.schedules._numbers import warmed, where
+from descend.schedules._lengths import ascending_in_steps, in_steps, is_part, require_ascending, require_length
 from descend.schedules._schedule import Rate, Schedule
-from descend.schedules._settings import (
-    ascending_in_steps,
-    fixed,
-    in_steps,
-    is_part,
-    require_ascending,
-    require_length,
-    setting,
-)
 from descend.schedules.decaying import Constant
 
 
@@ -52,7 +44,7 @@ class Warmup(Schedule):
         if self.length is not None and self.steps > self.length:
             raise InputError(f"Warmup: steps must be at most the schedule's length, {self.length}, but is {self.steps}")
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         if is_part(self.steps) and self.length is None:
             raise InputError(f"{self} does not know its length: give a number of steps, or a budget in steps or epochs")
         return warmed(self.schedule(step), step, in_steps(self.steps, self.length or 0))
@@ -66,6 +58,8 @@ class Warmup(Schedule):
         rise = in_steps(self.steps, length)
         return dataclasses.replace(self, schedule=self.schedule.over(max(length, rise)), steps=rise)
 
+    def begun_like(self, was: Schedule) -> Schedule:
+        return dataclasses.replace(self, steps=was.steps) if isinstance(was, Warmup) else self
     @property
     def length(self) -> int | None:
         return self.schedule.length
@@ -100,7 +94,7 @@ class Joined(Schedule):
             raise InputError(f"Joined: {len(self.schedules)} schedules join at {len(self.schedules) - 1} boundaries, "
                              f"not {len(self.boundaries)}")
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         if any(map(is_part, self.boundaries)):
             raise InputError(f"{self} does not know its length: give boundaries in steps, or a budget in steps "
                              "or epochs")

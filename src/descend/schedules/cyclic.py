@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from descend._arrays import is_array, namespace
+from descend._arrays import Number, is_array, namespace
+from descend._hyperparameters import POSITIVE, fixed, is_known_scalar, require, require_whole, setting
+from descend._numbers import mix, ramp, real, smooth, warmed
 from descend.errors import InputError
-from descend.schedules._numbers import mix, ramp, real, smooth, warmed
 from descend.schedules._schedule import Rate, Schedule
-from descend.schedules._settings import POSITIVE, fixed, is_known_scalar, require, require_whole, setting
 
-LAST_STEP = 2**31  # steps are counted in 32 bits
+# Steps are counted in 32 bits.
+LAST_STEP = 2**31
 
 
 @setting
@@ -44,19 +45,22 @@ class WarmRestarts(Schedule):
             raise InputError(f"WarmRestarts: warmup must be shorter than the first period of {self.period} steps, "
                              f"but is {self.warmup}")
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         number, start, length = self._period(step)
         peak = mix(self.final, self.initial, self.factor ** real(number))
         done = ramp(step - start - self.warmup, length - self.warmup)
         return warmed(mix(peak, self.final, smooth(done)), step - start, self.warmup)
 
-    def _period(self, step: Any) -> tuple[Any, Any, Any]:
+    def _period(self, step: Number) -> tuple[Any, Any, Any]:
         """The period that a step is in: its number, its first step and its length."""
         if self.growth == 1:
             return step // self.period, step - step % self.period, self.period
+        # Periods that grow are at most 31, whose starts are listed: a logarithm of the step would round across a
+        # boundary.
         starts = [0]
         while (start := starts[-1] * self.growth + self.period) < LAST_STEP:
             starts.append(start)
+        # Counted by comparisons, which numbers of every world have.
         number: Any = sum(step >= start for start in starts[1:])
         first = namespace(number).asarray(starts)[number] if is_array(number) else starts[number]
         return number, first, self.period * self.growth ** real(number)
@@ -95,10 +99,11 @@ class Cyclic(Schedule):
         if is_known_scalar(self.low) and is_known_scalar(self.high) and float(self.low) > float(self.high):
             raise InputError(f"Cyclic: high must be at least low, {self.low}, but is {self.high}")
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         fall = self.rise if self.fall is None else self.fall
         cycle = self.rise + fall
         since = real(step % cycle)
+        # The lower of both flanks is the triangle, without a choice that depends on the step.
         height = namespace(since).minimum(since / self.rise, (cycle - since) / fall)
         return self.low + (self.high - self.low) * (
             height * self.factor ** real(step // cycle) * self.gamma ** real(step)

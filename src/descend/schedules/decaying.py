@@ -1,22 +1,13 @@
 """Rates that need not know how long a descent is."""
 
 import dataclasses
-from typing import Any
 
-from descend._arrays import namespace
+from descend._arrays import Number, namespace
+from descend._hyperparameters import POSITIVE, fixed, require, require_whole, setting
+from descend._numbers import at_least, real
 from descend.errors import InputError
-from descend.schedules._numbers import at_least, real
+from descend.schedules._lengths import ascending_in_steps, is_part, require_ascending
 from descend.schedules._schedule import Rate, Schedule
-from descend.schedules._settings import (
-    POSITIVE,
-    ascending_in_steps,
-    fixed,
-    is_part,
-    require,
-    require_ascending,
-    require_whole,
-    setting,
-)
 
 
 @setting
@@ -40,7 +31,7 @@ class Constant(Schedule):
             raise InputError("a learning rate is a number or a Schedule, not a function: "
                              "give it as the __call__ of a subclass of Schedule")
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         del step
         return self.value
 
@@ -65,7 +56,7 @@ class Step(Schedule):
         require(self, initial=POSITIVE, factor=POSITIVE)
         require_whole(self, every=1)
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         return self.initial * self.factor ** real(step // self.every)
 
 
@@ -93,10 +84,11 @@ class MultiStep(Schedule):
         require(self, initial=POSITIVE, factor=POSITIVE)
         require_ascending(self, "milestones")
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         if any(map(is_part, self.milestones)):
             raise InputError(f"{self} does not know its length: give milestones in steps, or a budget in steps "
                              "or epochs")
+        # Milestones that are over, counted by comparisons: they may be traced, and an index may not.
         return self.initial * self.factor ** sum(real(step >= milestone) for milestone in self.milestones)
 
     def over(self, steps: int | None) -> "Schedule":
@@ -128,7 +120,7 @@ class Factor(Schedule):
         require(self, initial=POSITIVE, factor=POSITIVE, floor=POSITIVE)
         require_whole(self, every=1)
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         return at_least(self.initial * self.factor ** real(step // self.every), self.floor)
 
 
@@ -151,7 +143,7 @@ class Exponential(Schedule):
     def __post_init__(self) -> None:
         require(self, initial=POSITIVE, decay=POSITIVE)
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         exponent = -self.decay * real(step)
         return self.initial * namespace(exponent).exp(exponent)
 
@@ -174,7 +166,7 @@ class InverseTime(Schedule):
     def __post_init__(self) -> None:
         require(self, initial=POSITIVE, decay=POSITIVE)
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         return self.initial / (1 + self.decay * real(step))
 
 
@@ -196,5 +188,5 @@ class SquareRoot(Schedule):
     def __post_init__(self) -> None:
         require(self, initial=POSITIVE, decay=POSITIVE)
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         return self.initial / (1 + self.decay * real(step)) ** 0.5

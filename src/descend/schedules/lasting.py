@@ -1,11 +1,11 @@
 """Rates that end at a step: that of the descent, if it is left open."""
 
-from typing import Any
 
-from descend._arrays import namespace
-from descend.schedules._numbers import mix, ramp, smooth, warmed
+from descend._arrays import Number, namespace
+from descend._hyperparameters import POSITIVE, fixed, require, require_choice, setting
+from descend._numbers import mix, ramp, smooth, warmed
+from descend.schedules._lengths import in_steps
 from descend.schedules._schedule import Lasting, Rate
-from descend.schedules._settings import POSITIVE, fixed, in_steps, require, require_choice, setting
 
 
 @setting
@@ -34,9 +34,10 @@ class Cosine(Lasting):
         require(self, initial=POSITIVE, final=POSITIVE)
         self.require_room()
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         steps = self.known_length()
         warmup = in_steps(self.warmup, steps)
+        # While it warms up the cosine stands at its start: a ramp is 0 before it begins.
         return warmed(mix(self.initial, self.final, smooth(ramp(step - warmup, steps - warmup))), step, warmup)
 
 
@@ -67,7 +68,7 @@ class Polynomial(Lasting):
         require(self, initial=POSITIVE, power=POSITIVE, final=POSITIVE)
         self.require_room()
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         steps = self.known_length()
         warmup = in_steps(self.warmup, steps)
         left = (1 - ramp(step - warmup, steps - warmup)) ** self.power
@@ -115,11 +116,12 @@ class OneCycle(Lasting):
         require_choice(self, "shape", SHAPES)
         self.require_room()
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         steps, first, last = self.known_length(), self.peak / self.div, self.peak / self.div_final
         rise, fall = in_steps(self.rise, steps), in_steps(self.fall or 0, steps)
         goals = [(rise, self.peak), (fall, first), (steps - rise - fall, last)]
         rate, begin = first, 0
+        # Each stage begins at the rate that the one before has come to, so that one of no length is a jump.
         for length, goal in goals if self.fall is not None else (goals[0], goals[2]):
             rate = mix(rate, goal, SHAPES[self.shape](ramp(step - begin, length)))
             begin += length
@@ -165,8 +167,9 @@ class WarmupStableDecay(Lasting):
         require_choice(self, "shape", DECAYS)
         self.require_room()
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Number) -> Rate:
         steps = self.known_length()
         decay = in_steps(self.decay, steps)
+        # The decay is counted from the end, so that a longer descent has the same rates up to it.
         left = DECAYS[self.shape](ramp(step - (steps - decay), decay))
         return warmed(mix(self.final, self.peak, left), step, in_steps(self.warmup, steps))

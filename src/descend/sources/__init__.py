@@ -1,12 +1,14 @@
 """Where batches come from: nothing, all the data, mini-batches of it, or the host."""
 
-from descend.sources._base import Empty, Fed, Feed, Plan, Planned, Source, WholeSet, as_data
+from descend.sources._base import Batch, Cursor, Empty, Fed, Feed, Plan, Planned, Source, WholeSet, as_data
 from descend.sources._given import on_device, source_of
 from descend.sources.batches import MiniBatches, mini_batches
 from descend.sources.host import Drawn, HostArrays, HostSource, IterableBatches, draw_ahead
 from descend.sources.loaders import batches_of, is_loader
 
 __all__ = [
+    "Batch",
+    "Cursor",
     "Drawn",
     "Empty",
     "Fed",

@@ -11,8 +11,10 @@ from descend._tree import Tree, is_plain_list, named_leaves
 from descend.errors import InputError
 from descend.schedules import setting
 
-Cursor = Any  # a small pytree of arrays: where in its stream a source is
-Batch = Any  # a pytree of arrays, as the loss takes it
+# A small pytree of arrays: where in its stream a source is.
+Cursor = Any
+# A pytree of arrays, as the loss takes it.
+Batch = Any
 
 
 @runtime_checkable
@@ -56,7 +58,7 @@ class Planned(Source, Protocol):
     def plan(self, cursor: Cursor, params: Tree) -> Plan:
         """The next draws, at least one."""
 
-    def take(self, draw: Any, cursor: Cursor, params: Tree) -> tuple[Batch, Cursor]:
+    def take(self, draw: Tree, cursor: Cursor, params: Tree) -> tuple[Batch, Cursor]:
         """The batch of one draw of a plan, and the cursor as it is while the plan lasts."""
 
     def after(self, cursor: Cursor, draws: jax.Array) -> Cursor:
@@ -90,7 +92,7 @@ class Fed(Protocol):
     def feed(self, cursor: Cursor, params: Tree, most: int) -> Feed:
         """The next draws: at least one, and at most so many."""
 
-    def batch(self, draw: Any) -> Batch:
+    def batch(self, draw: Tree) -> Batch:
         """The batch of one draw; pure and traceable."""
 
 

@@ -13,7 +13,7 @@ from descend.sources.batches import MiniBatches, mini_batches
 from descend.sources.host import HostArrays, HostSource
 from descend.sources.loaders import batches_of, is_loader
 
-BATCH_SIZE = 64
+DEFAULT_BATCH_SIZE = 64
 
 
 def source_of(data: Any, batch_size: int | None) -> Source | HostSource | Fed:
@@ -33,7 +33,7 @@ def source_of(data: Any, batch_size: int | None) -> Source | HostSource | Fed:
     if is_loader(data):
         return batches_of(data)
     arrays, length = as_data(data)
-    size = min(BATCH_SIZE, length) if batch_size is None else index(batch_size)
+    size = min(DEFAULT_BATCH_SIZE, length) if batch_size is None else index(batch_size)
     if any(isinstance(array, np.memmap) for array in jax.tree.leaves(arrays)):
         return HostArrays(arrays, size)
     return on_device(WholeSet(arrays) if size == length else mini_batches(arrays, size))

@@ -7,15 +7,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend._arrays import namespace
+from descend._arrays import Array, namespace
+from descend._shuffle import permuted, round_keys, seed_of
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.schedules import fixed, setting
 from descend.sources._base import Batch, Feed, as_data
-from descend.sources._shuffle import permuted, round_keys, seed_of
 
-FED, STEPS = 2**18, 2**14  # the most examples, and the most steps, that a dispatch is given the numbers of
-PART, GATHERED = 2**14, 64  # examples at a time: numbered on the host, and gathered by a kernel
+# The most examples, and the most steps, that a dispatch is given the numbers of.
+MAX_FED_EXAMPLES, MAX_FED_STEPS = 2**18, 2**14
+# Examples at a time: numbered on the host, and gathered by a kernel.
+PART_SIZE, GATHER_SIZE = 2**14, 64
 
 
 class Place(NamedTuple):
@@ -61,13 +63,14 @@ class MiniBatches:
     def feed(self, cursor: Place, params: Tree, most: int) -> Feed:
         """The numbers of the examples in the next draws."""
         size, length = self.batch_size, self._length
-        room = max(1, min(STEPS, FED // size))
+        room = max(1, min(MAX_FED_STEPS, MAX_FED_EXAMPLES // size))
         count = min(most, room)
+        # As long as there is room, however few were asked for: one shape is one program.
         draws = np.zeros((room, size), np.uint32)
         draws[:count] = next_examples(cursor, count * size, length, self.shuffle).reshape(count, size)
         return Feed(draws, count, lambda made: place_after(cursor, made * size, length))
 
-    def batch(self, draw: Any) -> Batch:
+    def batch(self, draw: Tree) -> Batch:
         """The examples with these numbers."""
         return jax.tree.map(lambda array: rows(jnp.asarray(array), draw), self.data)
 
@@ -97,7 +100,8 @@ def check_batch_size(batch_size: int, length: int) -> None:
 def first_place(key: jax.Array) -> Place:
     """The beginning of the first epoch, with a seed made from `key`; in NumPy, unless the key is being traced."""
     words = jax.random.key_data(key)
-    with np.errstate(over="ignore"):  # the hash counts modulo 2³²
+    # The hash counts modulo 2³².
+    with np.errstate(over="ignore"):
         seed = seed_of(words if isinstance(words, jax.core.Tracer) else np.asarray(words))
     zero = namespace(seed).zeros((), dtype=np.uint32)
     return Place(seed, zero, zero)
@@ -119,18 +123,20 @@ def next_examples(place: Place, count: int, length: int, shuffle: bool) -> Any:
     return permuted(position, jnp.where(later > 0, then, now), length)
 
 
-@lru_cache(maxsize=4)  # those that are told ahead, while steps are made, are asked for again
+# Kept, as draws that are told ahead, while steps are made, are asked for again.
+@lru_cache(maxsize=4)
 def _next_on_host(seed: int, epoch: int, position: int, count: int, length: int, shuffle: bool) -> np.ndarray:
     """The same numbers, by parts that are small enough for the processor's nearest memory: a piece of an epoch, or as
     many whole ones as fit."""
     numbers, done = np.empty(count, np.uint32), 0
     while done < count:
-        size = min(count - done, length - position, PART)
-        whole = max(1, min(count - done, PART) // length) if position == 0 and size == length else 1
+        size = min(count - done, length - position, PART_SIZE)
+        whole = max(1, min(count - done, PART_SIZE) // length) if position == 0 and size == length else 1
         part = np.arange(position, position + size, dtype=np.uint32)
         epochs = np.arange(epoch, epoch + whole, dtype=np.uint64).astype(np.uint32)[:, None]
         if shuffle:
-            with np.errstate(over="ignore"):  # the hash counts modulo 2³²
+            # The hash counts modulo 2³².
+            with np.errstate(over="ignore"):
                 part = permuted(part, round_keys(epochs, np.uint32(seed), length), length)
         numbers[done : done + whole * size] = np.broadcast_to(part, (whole, size)).reshape(-1)
         done, position = done + whole * size, position + size
@@ -140,7 +146,7 @@ def _next_on_host(seed: int, epoch: int, position: int, count: int, length: int,
     return numbers
 
 
-def place_after(place: Place, count: Any, length: int) -> Place:
+def place_after(place: Place, count: int | Array, length: int) -> Place:
     """The place `count` examples further."""
     if namespace(place.position) is np:
         later, position = divmod(int(place.position) + int(count), length)
@@ -150,12 +156,12 @@ def place_after(place: Place, count: Any, length: int) -> Place:
     return Place(place.seed, place.epoch + epochs, end - epochs * jnp.uint32(length))
 
 
-def rows(array: jax.Array, index: Any) -> jax.Array:
+def rows(array: jax.Array, index: Array) -> jax.Array:
     """The rows of an array by number, without the bounds check that the numbers have no need of.
 
     A kernel that gathers many rows is split over threads on a CPU, which costs more than it saves: hence few at a time.
     """
-    if array.ndim == 1 or len(index) <= GATHERED or len(index) % GATHERED:
+    if array.ndim == 1 or len(index) <= GATHER_SIZE or len(index) % GATHER_SIZE:
         return array.at[index].get(mode="promise_in_bounds")
-    parts = jax.lax.map(lambda part: array.at[part].get(mode="promise_in_bounds"), index.reshape(-1, GATHERED))
+    parts = jax.lax.map(lambda part: array.at[part].get(mode="promise_in_bounds"), index.reshape(-1, GATHER_SIZE))
     return parts.reshape(len(index), *array.shape[1:])

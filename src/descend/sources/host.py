@@ -20,7 +20,8 @@ from descend.sources.batches import Place, check_batch_size, first_place, next_e
 
 AHEAD_BYTES = 32 * 2**20
 AHEAD_BATCHES = 256
-CHECKED = 256  # numbers of an array
+# Numbers of an array that go into a checksum.
+MAX_CHECKED = 256
 
 
 @runtime_checkable
@@ -93,8 +94,10 @@ class IterableBatches:
         self._open = open
         self.steps_per_epoch = steps_per_epoch
         self._live: Iterator[Batch] = iter(())
-        self._next: tuple[int, int] | None = None  # the number of the batch that `_live` gives next
-        self._last: tuple[tuple[int, int], Batch, Turn] | None = None  # the last draw: it may be asked for again
+        # The number of the batch that `_live` gives next.
+        self._next: tuple[int, int] | None = None
+        # The last draw, which may be asked for again.
+        self._last: tuple[tuple[int, int], Batch, Turn] | None = None
 
     def init(self, key: jax.Array) -> Turn:
         """The beginning of the first epoch."""
@@ -147,11 +150,11 @@ def _as_batch(batch: Any) -> Batch:
     return arrays
 
 
-def _with(checksum: Any, batch: Batch) -> np.uint32:
+def _with(checksum: int, batch: Batch) -> np.uint32:
     """The checksum with some numbers of every array in the batch: enough to tell another order."""
     for array in jax.tree.leaves(batch):
         flat = array.reshape(-1)
-        checksum = crc32(flat[:: max(1, flat.size // CHECKED)].tobytes(), int(checksum))
+        checksum = crc32(flat[:: max(1, flat.size // MAX_CHECKED)].tobytes(), int(checksum))
     return np.uint32(checksum)
 
 
@@ -186,9 +189,11 @@ def draw_ahead(source: HostSource, cursor: Cursor, params: Tree, wanted: int) ->
     room = max(1, min(most, AHEAD_BYTES // max(sum(leaf.nbytes for leaf in leaves), 1)))
     stacks = [np.zeros((room, *leaf.shape), leaf.dtype) for leaf in leaves]
     cursors = [cursor]
+    # Of one shape alone: an epoch's smaller last batch is for another program, and begins the next stack.
     while _kind(batch) == kind:
         for stack, leaf in zip(stacks, jax.tree.leaves(batch), strict=True):
-            stack[len(cursors) - 1] = leaf  # at once, because whoever made it may use its memory for the next
+            # Copied at once, because whoever made it may use its memory for the next.
+            stack[len(cursors) - 1] = leaf
         cursors.append(after)
         if len(cursors) > min(wanted, room) or looks(after):
             break

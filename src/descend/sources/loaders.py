@@ -11,7 +11,8 @@ from descend.errors import InputError
 from descend.sources._base import Batch
 from descend.sources.host import IterableBatches
 
-LIKE_ARRAYS = ("__array__", "__array_interface__", "__dlpack__", "toarray")  # the last: SciPy's sparse matrices
+# What arrays of any library have; the last is of SciPy's sparse matrices.
+LIKE_ARRAYS = ("__array__", "__array_interface__", "__dlpack__", "toarray")
 
 
 def is_loader(data: Any) -> bool:
@@ -45,7 +46,8 @@ def batches_of(loader: Iterable[Batch]) -> IterableBatches:
         try:
             generator.manual_seed((seed + epoch) % 2**63)
             live = iter(loader)
-            first = list(_first(live))  # drawn here, because the order is when the first batch is asked for
+            # Drawn here, under this seed, because the order is made when the first batch is asked for.
+            first = list(_first(live))
         finally:
             generator.set_state(before)
         return chain(first, live)
@@ -55,7 +57,8 @@ def batches_of(loader: Iterable[Batch]) -> IterableBatches:
 
 def _torch_generator(loader: Any) -> Any:
     """The generator that one of PyTorch's loaders takes its random numbers from."""
-    torch = sys.modules.get("torch")  # who has a loader of it has imported it
+    # It need not be imported here: whoever has a loader of it has done so.
+    torch = sys.modules.get("torch")
     if torch is None or not isinstance(loader, torch.utils.data.DataLoader):
         return None
     return torch.default_generator if loader.generator is None else loader.generator
@@ -71,5 +74,6 @@ def _first(batches: Iterator[Batch]) -> Iterator[Batch]:
 def _length(loader: Any) -> float | None:
     try:
         return float(len(loader))
-    except TypeError:  # there is none, or none that it knows
+    except TypeError:
+        # It has no length, or knows none.
         return None

@@ -53,7 +53,7 @@ def traced(rule: Rule, g: Tensor, p: Tensor, slots: Sequence[Tensor], shared: Se
     def stepped(arrays: list[Tensor], scalars: list[Tensor]) -> list[Tensor]:
         g, p, *slots = arrays
         t, lr, *others = scalars
-        u, new = rule.leaf(g, p, tuple(slots), t, lr, **dict(zip(shared, others, strict=True)))
+        u, new = rule.update_parameter(g, p, tuple(slots), t, lr, **dict(zip(shared, others, strict=True)))
         return [p + u, *new]
 
     arrays = [g.detach(), p.detach(), *slots]

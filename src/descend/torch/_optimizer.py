@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from descend.errors import InputError
-from descend.optimizers import Optimizer
-from descend.optimizers._optimizer import MissingExtraError
+from descend.optimizers import MissingExtraError, Optimizer
 from descend.torch._closures import evaluated, extra_of
 from descend.torch._loading import Kept, load
 from descend.torch._refusals import refuse_foreign, refuse_settings, why_fixed, without_loss

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from descend.errors import InputError
-from descend.optimizers import External, Optimizer
-from descend.optimizers._optimizer import MissingExtraError
+from descend.optimizers import External, MissingExtraError, Optimizer
 from descend.torch._rates import Rates
 
 

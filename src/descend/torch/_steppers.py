@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from descend._arrays import as_scalar
+from descend._checks import refuse_unmovable
 from descend.optimizers import Optimizer, Rule, RuleState
-from descend.optimizers._checks import refuse_unmovable
 from descend.torch._kernels import Kernels, Ready
 from descend.torch._named import ByName, Layout, owned
 from descend.torch._rates import Rates
@@ -57,7 +57,7 @@ class Stepper:
 def stepper(rule: Optimizer) -> Stepper:
     """What steps a group by this rule."""
     written_by_leaf = isinstance(rule, Rule) and all(
-        getattr(type(rule), name) is getattr(Rule, name) for name in ("init", "update", "step_leaves")
+        getattr(type(rule), name) is getattr(Rule, name) for name in ("init", "update", "update_parameters")
     )
     return ByLeaf(rule) if written_by_leaf else Whole(rule)
 
@@ -74,16 +74,16 @@ class ByLeaf(Stepper):
 
     def step(self, group: Group, state: State, names: Callable[[], Names], moving: Moving, extra: Own) -> None:
         rule, t, lr = self.rule, group["steps"] + 1, group["lr"]
-        taken = rule.taken(extra)
+        taken = rule.extra_scalars(extra)
         self._begin(names, moving)
         slot_names = rule.slots
         slots = [tuple([own[slot] for slot in slot_names]) for own in moving.owns]
         shared = group["shared"]
-        if t == 1 or taken or type(rule).across is not Rule.across:
+        if t == 1 or taken or type(rule).reduce is not Rule.reduce:
             xs = [p.detach() for p in moving.params]
             before = rule.shared_start(xs) if t == 1 else shared
             leaves: Any = list(zip(moving.grads, xs, slots, strict=True))
-            shared = rule.across(leaves, before | taken, torch.tensor(t, dtype=torch.int32), lr)
+            shared = rule.reduce(leaves, before | taken, torch.tensor(t, dtype=torch.int32), lr)
         group["steps"], group["shared"] = t, shared
         numbers, shared_names, changed = Numbers(lr, shared), tuple(shared), []
         for g, p, own, kept in zip(moving.grads, moving.params, moving.owns, slots, strict=True):
@@ -94,7 +94,7 @@ class ByLeaf(Stepper):
                 changed.append(p)
                 continue
             count, rate, by_name = numbers.plain(n, g)
-            update, new = rule.leaf(g, p.detach(), kept, count, rate, **by_name)
+            update, new = rule.update_parameter(g, p.detach(), kept, count, rate, **by_name)
             own.update(zip(slot_names, owned(new, (p, g)), strict=True))
             p.add_(update)
         torch.autograd.graph.increment_version(changed)  # as what PyTorch changes in place does by itself
@@ -156,7 +156,7 @@ class Whole(Stepper):
 
     def read_rate(self, group: Group, state: State, names: Names) -> float:
         kept, params = self.assembled(group, state, names)
-        return float(self.rule.readings(kept)["learning_rate"]) if params else super().read_rate(group, state, names)
+        return float(self.rule.metrics(kept)["learning_rate"]) if params else super().read_rate(group, state, names)
 
     def _begin(self, group: Group, state: State, names: Names, moving: Sequence[Tensor]) -> None:
         """Entries for parameters that are stepped for the first time; at the first step, for all that may be."""

@@ -13,7 +13,8 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import extending, njit, types
 from numba.core import cgutils
 
-intrinsic: Any = extending.intrinsic  # what it makes of a function has other arguments
+# What it makes of a function has other arguments.
+intrinsic: Any = extending.intrinsic
 Number = types.float64
 
 
@@ -32,7 +33,8 @@ def _call(context, builder, result, kinds, place, values):
 def number_at(_typing, place, arguments):
     """What the function there makes of these numbers."""
     if any(kind != Number for kind in arguments):
-        return None  # it would read them as what they are not
+        # It would read them as what they are not.
+        return None
 
     def generate(context, builder, signature, values):
         return _call(context, builder, Number, signature.args[1], values[0], cgutils.unpack_tuple(builder, values[1]))

@@ -3,11 +3,11 @@
 import numpy as np
 from numba import njit
 
-from descend.linear._kernels.judging import FAST
-from descend.linear._kernels.multinomial import PRODUCT, written
+from descend.linear._kernels.block_losses import FAST_MATH
+from descend.linear._kernels.multinomial import ONE_CORE_PRODUCT, written
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def scores_sparse(start, stop, data, indices, indptr, unit, V, Z):
     """Z = x̃ᵀV of sparse rows. Indices are read as unsigned numbers: there are no negative ones to look for."""
     last, columns = V.shape[0] - 1, V.shape[1]
@@ -22,11 +22,11 @@ def scores_sparse(start, stop, data, indices, indptr, unit, V, Z):
         Z[i] = z
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def scores_dense(start, stop, X, in_columns, centre, unit, V, Z):
     """The same for dense rows."""
     width, columns = V.shape
-    step = max(8, min(stop - start, PRODUCT // (width * columns)))
+    step = max(8, min(stop - start, ONE_CORE_PRODUCT // (width * columns)))
     block = np.empty((step, width))
     for first in range(start, stop, step):
         last = min(first + step, stop)
@@ -34,7 +34,7 @@ def scores_dense(start, stop, X, in_columns, centre, unit, V, Z):
         np.dot(block[: last - first], V, out=Z[first:last])
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def sums_sparse(start, stop, data, indices, indptr, unit, R):
     """Σ x̃ rᵀ of sparse rows."""
     columns = R.shape[1]
@@ -50,12 +50,12 @@ def sums_sparse(start, stop, data, indices, indptr, unit, R):
     return out
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def sums_dense(start, stop, X, in_columns, centre, unit, R):
     """The same for dense rows."""
     width, columns = unit.size + 1, R.shape[1]
     out = np.zeros((width, columns))
-    step = max(8, min(stop - start, PRODUCT // (width * columns)))
+    step = max(8, min(stop - start, ONE_CORE_PRODUCT // (width * columns)))
     block = np.empty((step, width))
     for first in range(start, stop, step):
         last = min(first + step, stop)

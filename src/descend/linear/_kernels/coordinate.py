@@ -3,11 +3,11 @@
 import numpy as np
 from numba import njit
 
-from descend.linear._kernels.judging import FAST
-from descend.linear._kernels.prefetching import AHEAD, prefetch
+from descend.linear._kernels.block_losses import FAST_MATH
+from descend.linear._kernels.prefetching import ROWS_AHEAD, prefetch
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def chosen_rows(start, stop, X, chosen, centre, unit, roots, out):
     """A one and the chosen columns, centred and in units, of each row times its root: for a Gram matrix."""
     for i in range(start, stop):
@@ -15,12 +15,12 @@ def chosen_rows(start, stop, X, chosen, centre, unit, roots, out):
         out[i - start, 0] = root
         for k in range(chosen.size):
             j = chosen[k]
-            if i + AHEAD < X.shape[0]:
-                prefetch(X, i + AHEAD, j)
+            if i + ROWS_AHEAD < X.shape[0]:
+                prefetch(X, i + ROWS_AHEAD, j)
             out[i - start, k + 1] = root * (X[i, j] - centre[j]) * unit[j]
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def gram(start, stop, data, indices, indptr, h, place, unit, size):
     """Σ h (1, x)(1, x)ᵀ over rows of the chosen columns in units; `place`: where each column goes, 0 if nowhere."""
     out = np.zeros((size, size))
@@ -51,7 +51,7 @@ def counts(indices, columns):
     return out
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def descend(H, g, v, threshold, still, cycles, enough):
     """Cycles of exact steps along one coordinate after another of gᵀ(·) + ½(·)ᵀH(·) + Σ threshold |v|, in place.
 

@@ -8,20 +8,22 @@ stays in the cache. Numbers of any precision are read; all sums are in float64.
 import numpy as np
 from numba import njit
 
-from descend.linear._kernels.judging import FAST, SUMS, judge, room, weight_of
+from descend.linear._kernels.block_losses import FAST_MATH, SUMS_OF_A_PASS, evaluate_rows, room, weight_of
 from descend.linear._kernels.prefetching import prefetch
 
-CACHE = 2**14  # numbers of a block of rows that stay in a core's nearest caches
-LINE = 64  # bytes of a line of memory
+# Numbers of a block of rows that stay in a core's nearest caches.
+CACHED_ENTRIES = 2**14
+# Bytes of a line of memory.
+LINE_BYTES = 64
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
-def sweep_rows(start, stop, X, w, b, place, p, mu, y, s, offset, z, foresee):
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
+def sweep_rows(start, stop, X, w, b, place, p, mu, y, s, offset, z, with_dual):
     """One pass over rows in C order: see `Matrix.sweep`."""
     columns = X.shape[1]
-    step = max(16, min(1024, CACHE // max(columns, 1)))
-    scores, (r, spare) = np.empty(step), room(step, foresee)
-    out, sums = np.zeros((r.shape[0], columns)), np.zeros(SUMS)
+    step = max(16, min(1024, CACHED_ENTRIES // max(columns, 1)))
+    scores, (r, spare) = np.empty(step), room(step, with_dual)
+    out, sums = np.zeros((r.shape[0], columns)), np.zeros(SUMS_OF_A_PASS)
     for first in range(start, stop, step):
         count = min(step, stop - first)
         for i in range(count):
@@ -29,12 +31,12 @@ def sweep_rows(start, stop, X, w, b, place, p, mu, y, s, offset, z, foresee):
             for j in range(columns):
                 score += X[first + i, j] * w[j]
             scores[i] = score
-        judge(place, first, count, p, mu, y, s, offset, scores, z, r, spare, sums)
+        evaluate_rows(place, first, count, p, mu, y, s, offset, scores, z, r, spare, sums)
         following = min(step, stop - first - count)
         last = count - count % 4
         for i in range(0, last, 4):
             ask_for(first + count + i, min(4, following - i), X)
-            if foresee:
+            if with_dual:
                 add_rows(first + i, X, r[0, i : i + 4], r[1, i : i + 4], r[2, i : i + 4], out[0], out[1], out[2])
             else:
                 add_rows_once(first + i, X, r[0, i : i + 4], out[0])
@@ -50,11 +52,11 @@ def sweep_rows(start, stop, X, w, b, place, p, mu, y, s, offset, z, foresee):
 def ask_for(first, count, X):
     """Ask for rows that follow, while those before are in the cache and memory is idle."""
     for i in range(first, first + count):
-        for j in range(0, X.shape[1], max(1, LINE // X.itemsize)):
+        for j in range(0, X.shape[1], max(1, LINE_BYTES // X.itemsize)):
             prefetch(X, i, j)
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def add_rows_once(i, X, r, out):
     """Add Xᵀr of four rows, so that sums are seldom stored."""
     a, b, c, d = r[0], r[1], r[2], r[3]
@@ -62,7 +64,7 @@ def add_rows_once(i, X, r, out):
         out[j] += a * X[i, j] + b * X[i + 1, j] + c * X[i + 2, j] + d * X[i + 3, j]
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def add_rows(i, X, r, q, t, one, low, high):
     """The same for three factors of each row."""
     for j in range(X.shape[1]):
@@ -72,23 +74,23 @@ def add_rows(i, X, r, q, t, one, low, high):
         high[j] += t[0] * x + t[1] * xx + t[2] * xxx + t[3] * xxxx
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
-def sweep_columns(start, stop, X, w, b, place, p, mu, y, s, offset, z, foresee):
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
+def sweep_columns(start, stop, X, w, b, place, p, mu, y, s, offset, z, with_dual):
     """The same for a matrix in Fortran's order; four columns at a time, so that what goes with rows is seldom read."""
     columns = X.shape[1]
-    step = max(16, min(4096, 2 * CACHE // max(columns, 1)))
-    scores, (r, spare) = np.empty(step), room(step, foresee)
-    out, sums = np.zeros((r.shape[0], columns)), np.zeros(SUMS)
+    step = max(16, min(4096, 2 * CACHED_ENTRIES // max(columns, 1)))
+    scores, (r, spare) = np.empty(step), room(step, with_dual)
+    out, sums = np.zeros((r.shape[0], columns)), np.zeros(SUMS_OF_A_PASS)
     for first in range(start, stop, step):
         count = min(step, stop - first)
         _scores_of_columns(first, count, X, w, b, scores)
-        judge(place, first, count, p, mu, y, s, offset, scores, z, r, spare, sums)
+        evaluate_rows(place, first, count, p, mu, y, s, offset, scores, z, r, spare, sums)
         for k in range(r.shape[0]):
             _add_columns(first, count, X, r[k], out[k])
     return sums, out
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def _scores_of_columns(first, count, X, w, b, scores):
     columns = X.shape[1]
     last = columns - columns % 4
@@ -104,7 +106,7 @@ def _scores_of_columns(first, count, X, w, b, scores):
             scores[k] += one * X[first + k, j]
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def _add_columns(first, count, X, r, out):
     columns = X.shape[1]
     last = columns - columns % 4
@@ -127,7 +129,7 @@ def _add_columns(first, count, X, r, out):
         out[j] += one
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def moments_rows(start, stop, X, s):
     """Of each column the weighted sum and sum of squares about its first row's number, and the greatest magnitude."""
     columns = X.shape[1]
@@ -143,7 +145,7 @@ def moments_rows(start, stop, X, s):
     return total, squares, greatest
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def moments_columns(start, stop, X, s):
     """The same for a matrix in Fortran's order."""
     columns = X.shape[1]
@@ -160,7 +162,7 @@ def moments_columns(start, stop, X, s):
     return total, squares, greatest
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def weighted_rows(start, stop, X, centre, unit, roots, out):
     """Rows centred, in units, with a column of ones, each times its root: what a Gram matrix is made of."""
     columns = X.shape[1]
@@ -171,7 +173,7 @@ def weighted_rows(start, stop, X, centre, unit, roots, out):
         out[i - start, columns] = root
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def weighted_columns(start, stop, X, centre, unit, roots, out):
     """The same for a matrix in Fortran's order."""
     columns = X.shape[1]

@@ -8,12 +8,17 @@ import numpy as np
 from numba import njit
 
 EXACT = {"contract", "nsz"}
-LEAST = -708.0  # of an exponent: beyond, exp is below all normal numbers, and taken for what it is here
-TINY = 1e-300  # of a logarithm's argument
+# Of an exponent: beyond, exp is below all normal numbers, and taken for what it is here.
+EXP_UNDERFLOW = -708.0
+# Of a logarithm's argument.
+LOG_FLOOR = 1e-300
 LOG2E, LN2_HIGH, LN2_LOW, LN2 = 1.4426950408889634, 6.93147180369123816490e-01, 1.90821492927058770002e-10, np.log(2.0)
-SHIFT = 6755399441055744.0  # 1.5 * 2**52: added to a number it leaves its integer in the last bits
-ONE, FRACTION = np.int64(1023 << 52), np.int64((1 << 52) - 1)  # bits of 1.0, and of what follows the exponent
-TWO52 = 4503599627370496.0  # 2**52, whose last bits count
+# 1.5 * 2**52: added to a number it leaves its integer in the last bits.
+SHIFT = 6755399441055744.0
+# Bits of 1.0, and of what follows the exponent.
+ONE, FRACTION = np.int64(1023 << 52), np.int64((1 << 52) - 1)
+# 2**52, whose last bits count.
+TWO52 = 4503599627370496.0
 BITS52 = np.int64((1023 + 52) << 52)
 ROOT2 = 1.4142135623730951
 
@@ -21,7 +26,7 @@ ROOT2 = 1.4142135623730951
 @njit(cache=True, nogil=True, fastmath=EXACT, error_model="numpy")
 def fast_exp(x):
     """exp(x) for x ≤ 0: 2ⁿ times Taylor's series of what is left, which is at most ln 2 / 2."""
-    x = max(x, LEAST)
+    x = max(x, EXP_UNDERFLOW)
     shifted = x * LOG2E + SHIFT
     n = shifted - SHIFT
     r = (x - n * LN2_HIGH) - n * LN2_LOW
@@ -71,7 +76,7 @@ def fast_log1p(x):
 
 @njit(cache=True, nogil=True, fastmath=EXACT, error_model="numpy")
 def fast_log(x):
-    """log(x) for x from `TINY` on."""
+    """log(x) for x from `LOG_FLOOR` on."""
     bits = np.float64(x).view(np.int64)
     part = np.int64((bits & FRACTION) | ONE).view(np.float64)
     power = np.int64((bits >> np.int64(52)) | BITS52).view(np.float64) - (TWO52 + 1023.0)

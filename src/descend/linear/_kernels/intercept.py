@@ -4,21 +4,21 @@ from math import inf
 
 from numba import njit
 
+from descend.linear._kernels.block_losses import weight_of
 from descend.linear._kernels.calling import number
-from descend.linear._kernels.judging import weight_of
 
-STEPS = 100
+NEWTON_STEPS = 100
 
 
 @njit(cache=True, nogil=True)
-def best_shift(slope, curvature, p, mu, y, s, z, tilt):
+def best_shift(slope, curvature, p, mu, y, s, z, linear_term):
     """The number that, added to all scores, minimises Σ s ℓ(z, y) + tilt·shift: Newton's steps between two bounds.
 
     `slope`, `curvature`: of a loss, by their addresses.
     """
     low, high, at, last = -1e300, 1e300, 0.0, inf
-    for _ in range(STEPS):
-        first, second, spread = tilt, 0.0, 0.0
+    for _ in range(NEWTON_STEPS):
+        first, second, spread = linear_term, 0.0, 0.0
         for i in range(z.size):
             weight = weight_of(s, i)
             r = number(slope, z[i] + at, y[i], p, mu)

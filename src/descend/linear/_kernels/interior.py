@@ -11,7 +11,7 @@ and `f`, `e` less the products of the steps that were foreseen with the goal 0 (
 
 from numba import njit
 
-from descend.linear._kernels.judging import weight_of
+from descend.linear._kernels.block_losses import weight_of
 
 
 @njit(cache=True, inline="always")
@@ -28,10 +28,10 @@ def moved(a, c, p, q, e, f, dt):
 
 
 @njit(cache=True, inline="always")
-def errors(a, c, p, q, foreseen, goal):
-    """`e` and `f` for a goal, corrected by the steps that `foreseen` (a change of the score) has with the goal 0."""
-    dr, dp, dq = moved(a, c, p, q, -p * c, -q * a, foreseen)
-    return goal - p * c + dp * dr, goal - q * a - dq * dr
+def errors(a, c, p, q, predictor, barrier):
+    """`e` and `f` for a goal, corrected by the steps that `predictor` (a change of the score) has with the goal 0."""
+    dr, dp, dq = moved(a, c, p, q, -p * c, -q * a, predictor)
+    return barrier - p * c + dp * dr, barrier - q * a - dq * dr
 
 
 @njit(cache=True, nogil=True)
@@ -70,14 +70,14 @@ def state(start, stop, lower, upper, kink, s, terms, r, h, pull):
 
 
 @njit(cache=True, nogil=True)
-def reach(start, stop, s, terms, foreseen, dt, goal, corrected):
+def reach(start, stop, s, terms, predictor, dt, barrier, corrected):
     """The longest step of p, q, a and c until one of them vanishes, or 1e300."""
     longest = 1e300
     for i in range(start, stop):
         if weight_of(s, i) == 0:
             continue
         a, c, p, q = terms[0, i], terms[1, i], terms[2, i], terms[3, i]
-        e, f = errors(a, c, p, q, foreseen[i], goal) if corrected else (-p * c, -q * a)
+        e, f = errors(a, c, p, q, predictor[i], barrier) if corrected else (-p * c, -q * a)
         dr, dp, dq = moved(a, c, p, q, e, f, dt[i])
         worst = max(dr / c, -dr / a, -dp / p, -dq / q)
         if worst * longest > 1:
@@ -97,24 +97,24 @@ def after(start, stop, s, terms, dt, step):
 
 
 @njit(cache=True, nogil=True)
-def pulled(start, stop, s, terms, foreseen, goal, pull):
+def pulled(start, stop, s, terms, predictor, barrier, pull):
     """Add h (f/a − e/c) to `pull`."""
     for i in range(start, stop):
         if weight_of(s, i) == 0:
             continue
         a, c, p, q = terms[0, i], terms[1, i], terms[2, i], terms[3, i]
-        e, f = errors(a, c, p, q, foreseen[i], goal)
+        e, f = errors(a, c, p, q, predictor[i], barrier)
         pull[i] += (f / a - e / c) / (p / c + q / a)
 
 
 @njit(cache=True, nogil=True)
-def advance(start, stop, s, terms, foreseen, dt, goal, step):
+def advance(start, stop, s, terms, predictor, dt, barrier, step):
     """Take the step."""
     for i in range(start, stop):
         if weight_of(s, i) == 0:
             continue
         a, c, p, q = terms[0, i], terms[1, i], terms[2, i], terms[3, i]
-        e, f = errors(a, c, p, q, foreseen[i], goal)
+        e, f = errors(a, c, p, q, predictor[i], barrier)
         dr, dp, dq = moved(a, c, p, q, e, f, dt[i])
         terms[0, i] += step * dr
         terms[1, i] -= step * dr

@@ -10,12 +10,13 @@ from math import exp, log
 import numpy as np
 from numba import njit
 
-from descend.linear._kernels.judging import FAST, weight_of
+from descend.linear._kernels.block_losses import FAST_MATH, weight_of
 
-PRODUCT = 2**18  # multiplications of one call of BLAS: so few it makes on one core, and threads do not wait for it
+# Multiplications of one call of BLAS: so few it makes on one core, and threads do not wait for it.
+ONE_CORE_PRODUCT = 2**18
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def softmax(z, p):
     """p ← exp(z)/Σ exp(z); gives log Σ exp(z)."""
     greatest, total = z.max(), 0.0
@@ -27,15 +28,15 @@ def softmax(z, p):
     return greatest + log(total)
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
-def judged(z, old, y, weight, foresee, r, f):
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
+def evaluated(z, old, y, weight, with_dual, r, f):
     """Loss of a row's scores z, Σ p log p of its dual point p, and the weighted slopes: r of z, f of p.
 
-    p are the probabilities of z, or with `foresee` those that were foreseen at the old scores:
+    p are the probabilities of z, or with `with_dual` those that were foreseen at the old scores:
     p(old) + (diag p − p pᵀ)(z − old), without what is below 0. z is kept in `old`.
     """
     conjugate, total = 0.0, 0.0
-    if foresee:
+    if with_dual:
         softmax(old, f)
         mean = 0.0
         for c in range(z.size):
@@ -45,7 +46,7 @@ def judged(z, old, y, weight, foresee, r, f):
             total += f[c]
     level = softmax(z, r)
     for c in range(z.size):
-        if foresee:
+        if with_dual:
             f[c] /= total
             conjugate += f[c] * log(f[c]) if f[c] > 0 else 0.0
             f[c] *= weight
@@ -58,11 +59,11 @@ def judged(z, old, y, weight, foresee, r, f):
     return weight * (level - z[y]), weight * conjugate
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
-def sweep_sparse(start, stop, data, indices, indptr, unit, V, y, s, foresee, z):
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
+def sweep_sparse(start, stop, data, indices, indptr, unit, V, y, s, with_dual, z):
     """One pass over sparse rows: see `MultinomialProblem`."""
     last, classes = V.shape[0] - 1, V.shape[1]
-    sums, G, Q = np.zeros(2), np.zeros(V.shape), np.zeros((V.shape[0] if foresee else 0, classes))
+    sums, G, Q = np.zeros(2), np.zeros(V.shape), np.zeros((V.shape[0] if with_dual else 0, classes))
     score, r, f = np.empty(classes), np.empty(classes), np.empty(classes)
     for i in range(start, stop):
         score[:] = V[last]
@@ -70,24 +71,24 @@ def sweep_sparse(start, stop, data, indices, indptr, unit, V, y, s, foresee, z):
             j, x = indices[k], data[k] * unit[indices[k]]
             for c in range(classes):
                 score[c] += x * V[j, c]
-        loss, conjugate = judged(score, z[i], y[i], weight_of(s, i), foresee, r, f)
+        loss, conjugate = evaluated(score, z[i], y[i], weight_of(s, i), with_dual, r, f)
         sums[0] += loss
         sums[1] += conjugate
         for k in range(indptr[i], indptr[i + 1]):
             j, x = indices[k], data[k] * unit[indices[k]]
             for c in range(classes):
                 G[j, c] += x * r[c]
-            if foresee:
+            if with_dual:
                 for c in range(classes):
                     Q[j, c] += x * f[c]
         for c in range(classes):
             G[last, c] += r[c]
-            if foresee:
+            if with_dual:
                 Q[last, c] += f[c]
     return sums, G, Q
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def written(start, stop, X, in_columns, centre, unit, out):
     """Dense rows centred, in units, with a one at their end."""
     columns = X.shape[1]
@@ -102,12 +103,12 @@ def written(start, stop, X, in_columns, centre, unit, out):
     out[: stop - start, columns] = 1.0
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
-def sweep_dense(start, stop, X, in_columns, centre, unit, V, y, s, foresee, z):
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
+def sweep_dense(start, stop, X, in_columns, centre, unit, V, y, s, with_dual, z):
     """The same for dense rows."""
     width, classes = V.shape
-    sums, G, Q = np.zeros(2), np.zeros(V.shape), np.zeros((width if foresee else 0, classes))
-    step = max(8, min(stop - start, PRODUCT // (width * classes)))
+    sums, G, Q = np.zeros(2), np.zeros(V.shape), np.zeros((width if with_dual else 0, classes))
+    step = max(8, min(stop - start, ONE_CORE_PRODUCT // (width * classes)))
     block, score = np.empty((step, width)), np.empty((step, classes))
     r, f = np.empty((step, classes)), np.empty((step, classes))
     for first in range(start, stop, step):
@@ -117,16 +118,16 @@ def sweep_dense(start, stop, X, in_columns, centre, unit, V, y, s, foresee, z):
         np.dot(rows, V, out=score[:count])
         for i in range(count):
             k = first + i
-            loss, conjugate = judged(score[i], z[k], y[k], weight_of(s, k), foresee, r[i], f[i])
+            loss, conjugate = evaluated(score[i], z[k], y[k], weight_of(s, k), with_dual, r[i], f[i])
             sums[0] += loss
             sums[1] += conjugate
         G += np.dot(rows.T, r[:count])
-        if foresee:
+        if with_dual:
             Q += np.dot(rows.T, f[:count])
     return sums, G, Q
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def class_sums_sparse(start, stop, data, indices, indptr, unit, y, s, classes):
     """Σ s x̃ of the rows of each class."""
     out = np.zeros((unit.size + 1, classes))
@@ -138,7 +139,7 @@ def class_sums_sparse(start, stop, data, indices, indptr, unit, y, s, classes):
     return out
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def class_sums_dense(start, stop, X, centre, unit, y, s, classes):
     """The same for dense rows."""
     out = np.zeros((unit.size + 1, classes))
@@ -150,7 +151,7 @@ def class_sums_dense(start, stop, X, centre, unit, y, s, classes):
     return out
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def probabilities(start, stop, y, s, z, p):
     """Loss of the scores, and their probabilities in p, which may be z."""
     loss = 0.0
@@ -160,7 +161,7 @@ def probabilities(start, stop, y, s, z, p):
     return (loss,)
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def tilted(start, stop, factor, s, p):
     """Of q, p times the factors of the classes and divided by its sum: Σ s log(that sum), Σ s q and Σ s q qᵀ."""
     classes = factor.size
@@ -181,7 +182,7 @@ def tilted(start, stop, factor, s, p):
     return level, first, second
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def tilt(start, stop, factor, p):
     """p ← p times the factors of the classes, divided by its sum."""
     for i in range(start, stop):
@@ -193,7 +194,7 @@ def tilt(start, stop, factor, p):
             p[i, c] /= total
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def sparse_rows(start, stop, data, indices, indptr, unit, out):
     """Sparse rows written out, in units, with a one at their end."""
     for i in range(start, stop):
@@ -203,7 +204,7 @@ def sparse_rows(start, stop, data, indices, indptr, unit, out):
         out[i - start, unit.size] = 1.0
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def curvatures(start, stop, s, z, out):
     """s (δₖₗ pₖ − pₖ pₗ) of each row, for pairs of a class with itself and those before it."""
     classes = z.shape[1]
@@ -219,7 +220,7 @@ def curvatures(start, stop, s, z, out):
             out[i - start, at - 1] += share
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def crossed(rows, begin, end, out):
     """Products of the columns from `begin` to `end` with themselves and those before them, of each row."""
     for i in range(rows.shape[0]):

@@ -6,9 +6,11 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import extending, types
 from numba.core import cgutils
 
-intrinsic: Any = extending.intrinsic  # what it makes of a function has other arguments
+# What it makes of a function has other arguments.
+intrinsic: Any = extending.intrinsic
 BYTE, NUMBER = ir.IntType(8), ir.IntType(32)
-AHEAD = 4  # rows, where some columns of each are read: the processor itself does not foresee which
+# Rows, where some columns of each are read: the processor itself does not foresee which.
+ROWS_AHEAD = 4
 TO_READ, TO_KEEP, DATA = NUMBER(0), NUMBER(3), NUMBER(1)
 
 

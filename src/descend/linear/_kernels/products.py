@@ -3,12 +3,12 @@
 import numpy as np
 from numba import njit
 
-from descend.linear._kernels.dense import CACHE
-from descend.linear._kernels.judging import FAST
+from descend.linear._kernels.block_losses import FAST_MATH
+from descend.linear._kernels.dense import CACHED_ENTRIES
 from descend.linear._kernels.sparse import add_row, score_rows
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def scores_rows(start, stop, X, w, b, centre, z):
     """z = (X − centre) w + b."""
     for i in range(start, stop):
@@ -18,7 +18,7 @@ def scores_rows(start, stop, X, w, b, centre, z):
         z[i] = score + b
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def sums_rows(start, stop, X, v, centre):
     """Σ v (x − centre), and Σ v."""
     g, total = np.zeros(centre.size), 0.0
@@ -30,10 +30,10 @@ def sums_rows(start, stop, X, v, centre):
     return g, total
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def scores_columns(start, stop, X, w, b, centre, z):
     """The same as `scores_rows` for a matrix in Fortran's order."""
-    step = max(16, min(4096, CACHE // max(w.size, 1)))
+    step = max(16, min(4096, CACHED_ENTRIES // max(w.size, 1)))
     for first in range(start, stop, step):
         last = min(first + step, stop)
         z[first:last] = b
@@ -43,7 +43,7 @@ def scores_columns(start, stop, X, w, b, centre, z):
                 z[i] += coefficient * (X[i, j] - middle)
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def sums_columns(start, stop, X, v, centre):
     """The same as `sums_rows` for a matrix in Fortran's order."""
     g, total = np.zeros(centre.size), 0.0

@@ -7,23 +7,24 @@ compiled without leave to make them. Indices are read as unsigned numbers: there
 import numpy as np
 from numba import njit
 
-from descend.linear._kernels.judging import FAST, SUMS, judge, room, weight_of
+from descend.linear._kernels.block_losses import FAST_MATH, SUMS_OF_A_PASS, evaluate_rows, room, weight_of
 
-ROWS = 1024  # of a block
+# Of a block.
+BLOCK_ROWS = 1024
 
 
 @njit(cache=True, nogil=True)
-def sweep(start, stop, data, indices, indptr, w, b, place, p, mu, y, s, offset, z, foresee):
+def sweep(start, stop, data, indices, indptr, w, b, place, p, mu, y, s, offset, z, with_dual):
     """One pass over rows: see `Matrix.sweep`."""
-    scores, (r, spare) = np.empty(ROWS), room(ROWS, foresee)
-    out, sums = np.zeros((r.shape[0], w.size)), np.zeros(SUMS)
-    for first in range(start, stop, ROWS):
-        count = min(ROWS, stop - first)
+    scores, (r, spare) = np.empty(BLOCK_ROWS), room(BLOCK_ROWS, with_dual)
+    out, sums = np.zeros((r.shape[0], w.size)), np.zeros(SUMS_OF_A_PASS)
+    for first in range(start, stop, BLOCK_ROWS):
+        count = min(BLOCK_ROWS, stop - first)
         score_rows(first, count, data, indices, indptr, w, b, scores)
-        judge(place, first, count, p, mu, y, s, offset, scores, z, r, spare, sums)
+        evaluate_rows(place, first, count, p, mu, y, s, offset, scores, z, r, spare, sums)
         for i in range(count):
             add_row(r[0, i], data, indices, indptr[first + i], indptr[first + i + 1], out[0])
-        if foresee:
+        if with_dual:
             for i in range(count):
                 side = 2 if r[2, i] > 0 else 1
                 add_row(r[side, i], data, indices, indptr[first + i], indptr[first + i + 1], out[side])
@@ -47,10 +48,11 @@ def add_row(factor, data, indices, first, last, out):
         out[np.uint64(indices[k])] += factor * data[k]
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def moments(start, stop, data, indices, indptr, s, columns):
     """Of each column the weighted sum and sum of squares, and the greatest magnitude."""
-    out = np.zeros((columns, 3))  # a column's numbers side by side, in one line of the cache
+    # A column's numbers side by side, in one line of the cache.
+    out = np.zeros((columns, 3))
     for i in range(start, stop):
         weight = weight_of(s, i)
         for k in range(indptr[i], indptr[i + 1]):
@@ -61,7 +63,7 @@ def moments(start, stop, data, indices, indptr, s, columns):
     return out[:, 0], out[:, 1], out[:, 2]
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def add_gram(start, stop, data, indices, indptr, h, out):
     """Add Σ h x xᵀ over rows x with a one at their end to the lower triangle of `out`."""
     last = np.uint64(out.shape[0] - 1)

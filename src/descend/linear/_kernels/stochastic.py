@@ -3,11 +3,11 @@
 import numpy as np
 from numba import njit
 
+from descend.linear._kernels.block_losses import FAST_MATH, weight_of
 from descend.linear._kernels.calling import number
-from descend.linear._kernels.judging import FAST, weight_of
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def longest_row(X, centre, unit, intercept):
     """The greatest Σ ((x − centre)·unit)² of a row, with the intercept's one."""
     longest = 0.0
@@ -19,7 +19,7 @@ def longest_row(X, centre, unit, intercept):
     return longest
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def longest_sparse_row(data, indices, indptr, unit, intercept):
     """The same of a sparse matrix, which is not centred."""
     longest = 0.0
@@ -31,7 +31,7 @@ def longest_sparse_row(data, indices, indptr, unit, intercept):
     return longest
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def epoch(order, X, centre, unit, intercept, slope, p, mu, y, s, z, u, pull, decay, rates, reduced, mean):
     """u ← u − η [n s (ℓ'(xu) − ℓ'(z)) x + pull + decay·u] for the rows in this order; `mean` of all u on the way.
 

@@ -16,8 +16,9 @@ import numba
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-PART = 2**18  # numbers of a matrix that one call goes over: some hundred microseconds of work
-MOST = 256
+# Numbers of a matrix that one call goes over: some hundred microseconds of work.
+PART_ENTRIES = 2**18
+PARTS_LIMIT = 256
 
 
 _here = threading.local()
@@ -30,7 +31,8 @@ def _pool() -> ThreadPoolExecutor:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not follow into a child
+    # Threads do not follow into a child.
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 @cache
@@ -45,14 +47,15 @@ def one_thread_each() -> Any:
 
 def parts(rows: int, numbers: int) -> list[tuple[int, int]]:
     """Ranges of rows of a matrix that holds so many numbers."""
-    count = max(1, min(MOST, rows, numbers // PART))
+    count = max(1, min(PARTS_LIMIT, rows, numbers // PART_ENTRIES))
     bounds = [rows * i // count for i in range(count + 1)]
     return list(pairwise(bounds))
 
 
 def each(work: Callable[..., Any], ranges: Sequence[tuple[int, int]]) -> list[Any]:
     """What `work(start, stop)` gives for each range, in order."""
-    if len(ranges) == 1 or getattr(_here, "in_pool", False):  # a thread that waits for others of its pool may for ever
+    # A thread that waits for others of its pool may for ever.
+    if len(ranges) == 1 or getattr(_here, "in_pool", False):
         return [work(*bounds) for bounds in ranges]
     return list(_pool().map(lambda bounds: work(*bounds), ranges))
 

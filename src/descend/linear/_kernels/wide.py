@@ -5,13 +5,14 @@ the gradient. A single pass would go over columns in pieces too short for vector
 import numpy as np
 from numba import njit
 
+from descend.linear._kernels.block_losses import FAST_MATH, SUMS_OF_A_PASS, evaluate_rows, room
 from descend.linear._kernels.dense import add_rows, add_rows_once
-from descend.linear._kernels.judging import FAST, SUMS, judge, room
 
-ROWS = 1024  # of a block
+# Of a block.
+BLOCK_ROWS = 1024
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def scores_rows(start, stop, X, chosen, w, b, out):
     """Scores of rows from the chosen columns and their coefficients."""
     for i in range(start, stop):
@@ -21,7 +22,7 @@ def scores_rows(start, stop, X, chosen, w, b, out):
         out[i] = score
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def scores_columns(start, stop, X, chosen, w, b, out):
     """The same for a matrix in Fortran's order."""
     out[start:stop] = b
@@ -33,16 +34,16 @@ def scores_columns(start, stop, X, chosen, w, b, out):
 
 @njit(cache=True, nogil=True)
 def slopes(start, stop, place, p, mu, y, s, offset, scores, z, r):
-    """Weighted slopes, and perhaps those foreseen below and above 0, as the rows of r; the sums of `judging.judge`."""
-    sums, (part, spare) = np.zeros(SUMS), room(ROWS, r.shape[0] > 1)
-    for first in range(start, stop, ROWS):
-        count = min(ROWS, stop - first)
-        judge(place, first, count, p, mu, y, s, offset, scores[first:stop], z, part, spare, sums)
+    """Weighted slopes, and perhaps those foreseen below and above 0, as the rows of r; and the sums of a pass."""
+    sums, (part, spare) = np.zeros(SUMS_OF_A_PASS), room(BLOCK_ROWS, r.shape[0] > 1)
+    for first in range(start, stop, BLOCK_ROWS):
+        count = min(BLOCK_ROWS, stop - first)
+        evaluate_rows(place, first, count, p, mu, y, s, offset, scores[first:stop], z, part, spare, sums)
         r[:, first : first + count] = part[:, :count]
     return sums
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def products_rows(start, stop, X, r):
     """Xᵀr of some rows, for the rows of r, of which there are three or one."""
     columns = X.shape[1]
@@ -61,7 +62,7 @@ def products_rows(start, stop, X, r):
     return out
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def products_columns(first, last, X, r, out):
     """Xᵀr of some columns, for a matrix in Fortran's order."""
     for j in range(first, last):

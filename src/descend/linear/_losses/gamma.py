@@ -36,10 +36,10 @@ def conjugate(r, y, p, mu):
     return np.inf if rest < 0 else r * log(y) + r + (rest * log(rest) if rest > 0 else 0.0)
 
 
-def _steepest(z: Array, y: Array, _p: float, _mu: float) -> float:
+def _local_curvature_bound(z: Array, y: Array, _p: float, _mu: float) -> float:
     with np.errstate(over="ignore"):
         return max(1.0, float(np.max(y * np.exp(-z))))
 
 
-KIND = Kind(__name__, steepest=_steepest, link=log, strict=True,
+KIND = Kind(__name__, local_curvature_bound=_local_curvature_bound, link=log, strictly_convex=True,
             in_jax=lambda z, y, _p, _mu: y * jnp.exp(-z) - 1 + z - jnp.log(y))

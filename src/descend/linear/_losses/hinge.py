@@ -50,5 +50,11 @@ def _ranges(y: Array, _p: float) -> list[Ranges]:
     return [Ranges(np.where(above, -1.0, 0.0), np.where(above, 0.0, 1.0), np.where(above, 1.0, -1.0))]
 
 
-KIND = Kind(__name__, classes=True, bend=lambda _p, mu: 1 / mu if mu > 0 else np.inf, corners=1, ranges=_ranges,
-            in_jax=lambda z, y, _p, _mu: losses.hinge(z, y))
+KIND = Kind(
+    __name__,
+    classes=True,
+    curvature_bound=lambda _p, mu: 1 / mu if mu > 0 else np.inf,
+    corners=1,
+    ranges=_ranges,
+    in_jax=lambda z, y, _p, _mu: losses.hinge(z, y),
+)

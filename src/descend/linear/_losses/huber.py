@@ -38,5 +38,11 @@ def conjugate(r, y, p, mu):
     return y * r if abs(r) <= 2 * p * (1 + 1e-15) else np.inf
 
 
-KIND = Kind(__name__, bend=lambda _p, mu: 2 / mu, scaled=True, most=lambda p: 2 * p, degree=1,
-            in_jax=lambda z, y, p, mu: mu + 2 * mu * losses.huber(z / mu, y / mu, p))
+KIND = Kind(
+    __name__,
+    curvature_bound=lambda _p, mu: 2 / mu,
+    concomitant_scale=True,
+    slope_bound=lambda p: 2 * p,
+    homogeneity=1,
+    in_jax=lambda z, y, p, mu: mu + 2 * mu * losses.huber(z / mu, y / mu, p),
+)

@@ -52,5 +52,12 @@ def _ranges(y: Array, p: float) -> list[Ranges]:
     return [Ranges(-one, none, y - p), Ranges(none, one, y + p)]
 
 
-KIND = Kind(__name__, bend=lambda _p, mu: 1 / mu if mu > 0 else np.inf, corners=2, ranges=_ranges, degree=1, width=True,
-            in_jax=lambda z, y, p, _mu: jnp.maximum(jnp.abs(z - y) - p, 0))
+KIND = Kind(
+    __name__,
+    curvature_bound=lambda _p, mu: 1 / mu if mu > 0 else np.inf,
+    corners=2,
+    ranges=_ranges,
+    homogeneity=1,
+    p_in_units=True,
+    in_jax=lambda z, y, p, _mu: jnp.maximum(jnp.abs(z - y) - p, 0),
+)

@@ -10,12 +10,13 @@ import jax
 import numpy as np
 from numba import njit
 
-from descend.linear._kernels.elementary import EXACT, TINY, fast_exp, fast_log, fast_log1p
-from descend.linear._kernels.judging import weight_of
-from descend.linear._losses.loss import Array, Kind, Recession
+from descend.linear._kernels.block_losses import weight_of
+from descend.linear._kernels.elementary import EXACT, LOG_FLOOR, fast_exp, fast_log, fast_log1p
+from descend.linear._losses.loss import Array, Kind, Separation
 
-NEWTON = 60  # steps at most for a slope, which takes two or three
-STEEP = 4.0
+# Steps at most for a slope, which takes two or three.
+NEWTON_STEPS = 60
+STEEP_SCORE = 4.0
 
 
 @njit(cache=True, nogil=True)
@@ -61,25 +62,26 @@ def best(c, y, p, a, z):
     low, high, t = -margin - a, -margin, -y * z
     if not low < t < high:
         t = 0.5 * (low + high)
-    for _ in range(NEWTON):
+    for _ in range(NEWTON_STEPS):
         share = 1 / (1 + exp(-t))
         error, bend = t + margin + a * share, 1 + a * share * (1 - share)
         if error > 0:
             high = t
         else:
             low = t
-        if a > STEEP and -margin > t:
+        if a > STEEP_SCORE and -margin > t:
             error, bend = log(a * share / (-margin - t)), 1 - share + 1 / (-margin - t)
         move = -error / bend
         if abs(move) <= 1e-4 or t + move == t:
             t += move
-            break  # the error that is left is of the move's square
+            # The error that is left is of the move's square.
+            break
         t = t + move if low < t + move < high else 0.5 * (low + high)
     return -y / (1 + exp(-t))
 
 
 @njit(cache=True, nogil=True, fastmath=EXACT, error_model="numpy")
-def foresee_block(first, count, y, scores, z, foreseen, conjugates):
+def predict_dual_block(first, count, y, scores, z, foreseen, conjugates):
     """The slopes that were foreseen, and their conjugates, entropies."""
     _foresee(first, count, y, scores, z, foreseen)
     _entropies(count, foreseen, conjugates)
@@ -101,11 +103,11 @@ def _entropies(count, slopes, out):
     for i in range(count):
         share = abs(slopes[i])
         rest = 1.0 - share
-        out[i] = share * fast_log(max(share, TINY)) + rest * fast_log(max(rest, TINY))
+        out[i] = share * fast_log(max(share, LOG_FLOOR)) + rest * fast_log(max(rest, LOG_FLOOR))
 
 
 @njit(cache=True, nogil=True)
-def judge_block(first, count, y, scores, slopes, values):
+def evaluate_block(first, count, y, scores, slopes, values):
     """Slopes and values."""
     _exponentials(count, scores, values)
     _slopes(first, count, y, scores, values, slopes)
@@ -140,7 +142,7 @@ def curvature_block(start, stop, s, z, out):
         out[i] = weight_of(s, start + i) * e / ((1.0 + e) * (1.0 + e))
 
 
-def _falls(z: Array, y: Array) -> tuple[Array, float]:
+def _separation_margins(z: Array, y: Array) -> tuple[Array, float]:
     """A direction separates the classes: y_i (x_i·d) ≥ 0 for all rows, and > 0 for some."""
     return y * z, 0.0
 
@@ -152,6 +154,7 @@ def separated(rows: int, border: int) -> str:
             "for ever as the coefficients grow; a penalty gives it a minimum")
 
 
-KIND = Kind(__name__, classes=True, bend=lambda _p, _mu: 0.25, strict=True,
-            rounding=float(np.finfo(float).eps),  # of entropies, which are sums of logarithms next to 0
-            recession=Recession(_falls, separated), in_jax=lambda z, y, _p, _mu: jax.nn.softplus(-y * z))
+# Of entropies, which are sums of logarithms next to 0.
+KIND = Kind(__name__, classes=True, curvature_bound=lambda _p, _mu: 0.25, strictly_convex=True,
+            rounding=float(np.finfo(float).eps),
+            separation=Separation(_separation_margins, separated), in_jax=lambda z, y, _p, _mu: jax.nn.softplus(-y * z))

@@ -15,12 +15,13 @@ import numpy as np
 from numba import njit, types
 
 from descend.errors import InputError
-from descend.linear._kernels import judging
+from descend.linear._kernels import block_losses
 from descend.linear._kernels.calling import Number, address
 from descend.linear._kernels.elementary import EXACT
 
 Array = np.ndarray
-FUNCTIONS = ("value", "slope", "curvature", "feasible", "conjugate")  # that each loss has
+# That each loss has.
+ROW_FUNCTIONS = ("value", "slope", "curvature", "feasible", "conjugate")
 Line = types.Array(Number, 1, "C")
 Table = types.Array(Number, 2, "C")
 
@@ -34,60 +35,72 @@ class Ranges(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Recession:
-    """How a loss may fall for ever. `falls`: how fast that of each row does along a change z of the scores, and by how
-    much z moves rows that are to stay. `told`: what that means, of so many rows, and so many that do not fall.
+class Separation:
+    """How a loss may have no minimum: there are scores along which it falls for ever.
+
+    `margins(z, y)`: how fast each row's loss falls along a change z of the scores, and by how much z moves rows that
+    are to stay. `explain(rows, border)`: what that means, of so many rows of which so many do not fall.
     """
 
-    falls: Callable[[Array, Array], tuple[Array, float]]
-    told: Callable[[int, int], str]
+    margins: Callable[[Array, Array], tuple[Array, float]]
+    explain: Callable[[int, int], str]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Kind:
-    """A loss ℓ(z, y) with parameters p and mu that are still open, and convex in z.
+    """A loss ℓ(z, y) with parameters p and mu that are still open, convex in the score z: what solvers may ask of it.
 
-    `module`: where its functions are, and this object, as `KIND`: compiled by Numba, of four numbers,
+    It belongs to a module, which has it as `KIND`, and beside it functions of four numbers that Numba compiles:
 
-        value(z, y, p, mu), slope(z, y, p, mu), curvature(z, y, p, mu): ℓ, ℓ', ℓ''
-        conjugate(r, y, p, mu): ℓ*(r) = max_z (r z − ℓ(z)); infinite outside its domain
-        feasible(r, y, p, mu): the slope nearest to r that the conjugate's domain has
+    | function | is |
+    | --- | --- |
+    | `value(z, y, p, mu)`, `slope`, `curvature` | ℓ, ℓ' and ℓ'' by z |
+    | `conjugate(r, y, p, mu)` | ℓ*(r) = max_z (r z − ℓ(z)), infinite outside its domain |
+    | `feasible(r, y, p, mu)` | the slope nearest to r that the conjugate's domain has |
+    | `best(c, y, p, a, z)` | argmin_r ℓ*(r) − c r + a r²/2, with c near z. Only with it is the dual ascended |
+    | `evaluate_block`, `predict_dual_block`, `curvature_block` | faster loops over rows, see `block_losses` |
 
-    and, where the dual is to be ascended row by row, best(c, y, p, a, z): argmin_r ℓ*(r) − c r + a r²/2, with c near z.
-    A loss may also bring `judge_block`, `foresee_block` and `curvature_block`: see `judging.judge_of`.
+    All but the last two rows of that table are a must. The contract: ℓ is convex in z and never below 0, and its slopes
+    are feasible. Nobody checks it: a bound is no truer than the conjugate is.
 
-    `classes`: targets are −1 and 1. `bend`: ℓ'' is at most this, by p and mu; `steepest`: where there is no such bound,
-    what it is at most between the rows' best scores and these, by scores, targets, p and mu. `strict`: it bends
-    everywhere. `quadratic`: ℓ'' = 1. `scaled`: mu is found with the coefficients, and the conjugate is that at mu = 0
-    (Huber's). `rounding`: of a conjugate, beside that of its terms. `degree`: by which power of a unit it changes with
-    targets and scores in that unit, `width`: and p with them; 0, where they have a unit of their own.
+    What else solvers may ask, each with a default that promises nothing:
 
-    `link`: the score at which a number that is not negative is expected.
-
-    `corners`: how many it has, smoothed by mu; `ranges`: what they are, by targets and p. `most`: a slope's magnitude,
-    of a loss with corners or a scale, by p. `recession`: how it may fall for ever. `in_jax`: the loss, not smoothed.
+    - `classes`: targets are −1 and 1.
+    - `curvature_bound(p, mu)`: ℓ'' is at most this.
+    - `local_curvature_bound(z, y, p, mu)`: of a loss without such a bound, what ℓ'' is at most between the rows' best
+      scores and these.
+    - `link(mean)`: the score at which a number that is not negative is expected.
+    - `strictly_convex`: ℓ'' > 0 everywhere. `quadratic`: ℓ'' = 1.
+    - `concomitant_scale`: mu is a scale that is found with the coefficients, and the conjugate is that at mu = 0.
+    - `corners`: how many the loss has, smoothed by mu; `ranges(y, p)`: what they are.
+    - `slope_bound(p)`: a slope's magnitude is at most this, of a loss with corners or a scale.
+    - `rounding`: of a conjugate, beside that of its terms.
+    - `homogeneity`: by which power of a unit ℓ changes with targets and scores in that unit; 0, where they have a unit
+      of their own. `p_in_units`: p changes with them.
+    - `separation`: how it may have no minimum.
+    - `in_jax(z, y, p, mu)`: ℓ, not smoothed, for an optimizer as solver.
     """
 
     module: str
     classes: bool = False
-    bend: Callable[[float, float], float] = lambda _p, _mu: math.inf
-    steepest: Callable[[Array, Array, float, float], float] | None = None
+    curvature_bound: Callable[[float, float], float] = lambda _p, _mu: math.inf
+    local_curvature_bound: Callable[[Array, Array, float, float], float] | None = None
     link: Callable[[float], float] | None = None
-    strict: bool = False
+    strictly_convex: bool = False
     quadratic: bool = False
-    scaled: bool = False
+    concomitant_scale: bool = False
     rounding: float = 0.0
-    degree: int = 0
-    width: bool = False
+    homogeneity: int = 0
+    p_in_units: bool = False
     corners: int = 0
     ranges: Callable[[Array, float], list[Ranges]] = lambda _y, _p: []
-    most: Callable[[float], float] = lambda _p: 1.0
-    recession: Recession | None = None
+    slope_bound: Callable[[float], float] = lambda _p: 1.0
+    separation: Separation | None = None
     in_jax: Callable[[Any, Any, float, float], Any] | None = None
-    _places: dict[Any, int] = field(default_factory=dict, repr=False)
+    _addresses: dict[Any, int] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        missing = [name for name in FUNCTIONS if not callable(getattr(self.functions, name, None))]
+        missing = [name for name in ROW_FUNCTIONS if not callable(getattr(self.functions, name, None))]
         if missing:
             raise InputError(f"the loss {self.module} has no {', '.join(missing)}: each is a compiled function of four "
                              "numbers")
@@ -112,29 +125,29 @@ class Kind:
         """Whether it brings a function that not every loss has."""
         return hasattr(self.functions, name)
 
-    def place(self, name: str) -> int:
+    def address_of(self, name: str) -> int:
         """The address of one of its functions of numbers."""
-        if name not in self._places:
+        if name not in self._addresses:
             function = getattr(self.functions, name)
-            self._places[name] = address(function, [Number] * (5 if name == "best" else 4))
-        return self._places[name]
+            self._addresses[name] = address(function, [Number] * (5 if name == "best" else 4))
+        return self._addresses[name]
 
-    def judge(self, y: Array, z: Array) -> int:
+    def block_evaluator(self, y: Array, z: Array) -> int:
         """The address of what it says of a block of rows with such targets and scores."""
         kinds = numba.typeof(y), numba.typeof(z)
-        if kinds not in self._places:
+        if kinds not in self._addresses:
             arguments = types.intp, types.intp, Number, Number, kinds[0], Line, kinds[1], Table, Table
-            self._places[kinds] = address(self._judge, arguments, types.void)
-        return self._places[kinds]
+            self._addresses[kinds] = address(self._block_evaluator, arguments, types.void)
+        return self._addresses[kinds]
 
     @cached_property
-    def _judge(self) -> Any:
-        return judging.judge_of(self.functions, self._compiled)
+    def _block_evaluator(self) -> Any:
+        return block_losses.block_evaluator_of(self.functions, self._compiled)
 
     @cached_property
     def curvatures(self) -> Any:
-        """Fill in the weighted second derivatives of rows: see `judging.curvatures_of`."""
-        return judging.curvatures_of(self.functions, partial(self._compiled, fastmath=EXACT, error_model="numpy"))
+        """Fill in the weighted second derivatives of rows: see `block_losses.curvatures_of`."""
+        return block_losses.curvatures_of(self.functions, partial(self._compiled, fastmath=EXACT, error_model="numpy"))
 
     def _compiled(self, function: Any, **options: Any) -> Any:
         """A function that is made of the loss's, compiled and kept on disk under a name that changes with them."""
@@ -157,24 +170,24 @@ class Loss(NamedTuple):
     mu: float = 0.0
 
     @property
-    def numbers(self) -> tuple[float, float]:
+    def parameters(self) -> tuple[float, float]:
         """Its parameters, as compiled functions take them."""
         return float(self.p), float(self.mu)
 
     @property
-    def bend(self) -> float:
+    def curvature_bound(self) -> float:
         """ℓ'' is at most this."""
-        return self.kind.bend(*self.numbers)
+        return self.kind.curvature_bound(*self.parameters)
 
     @property
-    def bend_beside_conjugate(self) -> float:
+    def unsmoothed_curvature_bound(self) -> float:
         """The same of the loss that the conjugate belongs to, which is not smoothed."""
-        return math.inf if self.kind.corners or self.kind.scaled else self.bend
+        return math.inf if self.kind.corners or self.kind.concomitant_scale else self.curvature_bound
 
     @property
     def smoothing(self) -> float:
         """How far the smoothed loss may lie below the loss."""
-        return 0.5 * self.mu * self.kind.most(self.p) ** 2 if self.kind.corners else 0.0
+        return 0.5 * self.mu * self.kind.slope_bound(self.p) ** 2 if self.kind.corners else 0.0
 
     @property
     def off_centre(self) -> float:
@@ -184,28 +197,28 @@ class Loss(NamedTuple):
 
     def value(self, z: SupportsFloat, y: SupportsFloat) -> float:
         """ℓ(z, y)."""
-        return float(self.kind.functions.value(float(z), float(y), *self.numbers))
+        return float(self.kind.functions.value(float(z), float(y), *self.parameters))
 
     def slope(self, z: SupportsFloat, y: SupportsFloat) -> float:
         """ℓ'(z, y), by z."""
-        return float(self.kind.functions.slope(float(z), float(y), *self.numbers))
+        return float(self.kind.functions.slope(float(z), float(y), *self.parameters))
 
     def curvature(self, z: SupportsFloat, y: SupportsFloat) -> float:
         """ℓ''(z, y), by z; where the slope has a corner, of one side."""
-        return float(self.kind.functions.curvature(float(z), float(y), *self.numbers))
+        return float(self.kind.functions.curvature(float(z), float(y), *self.parameters))
 
     def feasible(self, r: SupportsFloat, y: SupportsFloat) -> float:
         """The slope nearest to r that the conjugate's domain has."""
-        return float(self.kind.functions.feasible(float(r), float(y), *self.numbers))
+        return float(self.kind.functions.feasible(float(r), float(y), *self.parameters))
 
     def conjugate(self, r: SupportsFloat, y: SupportsFloat) -> float:
         """ℓ*(r, y) = max_z (r z − ℓ(z, y)) of the loss without smoothing; infinite outside its domain."""
-        return float(self.kind.functions.conjugate(float(r), float(y), *self.numbers))
+        return float(self.kind.functions.conjugate(float(r), float(y), *self.parameters))
 
     def curvatures(self, start: int, stop: int, y: Array, s: Array, z: Array, out: Array) -> None:
         """Fill in the weighted second derivatives of the losses of rows from `start` to `stop`."""
-        self.kind.curvatures(start, stop, *self.numbers, y, s, z, out)
+        self.kind.curvatures(start, stop, *self.parameters, y, s, z, out)
 
     def in_units(self, unit: float) -> "Loss":
         """The loss of targets and scores that are taken in this unit."""
-        return self._replace(p=self.p / unit if self.kind.width else self.p, mu=self.mu / unit)
+        return self._replace(p=self.p / unit if self.kind.p_in_units else self.p, mu=self.mu / unit)

@@ -44,6 +44,6 @@ def _ranges(y: Array, p: float) -> list[Ranges]:
     return [Ranges(np.full(y.size, -p), np.full(y.size, 1 - p), np.asarray(y, np.float64))]
 
 
-KIND = Kind(__name__, bend=lambda _p, mu: 1 / mu if mu > 0 else np.inf, corners=1, ranges=_ranges,
-            most=lambda p: max(p, 1 - p), degree=1,
+KIND = Kind(__name__, curvature_bound=lambda _p, mu: 1 / mu if mu > 0 else np.inf, corners=1, ranges=_ranges,
+            slope_bound=lambda p: max(p, 1 - p), homogeneity=1,
             in_jax=lambda z, y, p, _mu: jnp.maximum(p * (y - z), (1 - p) * (z - y)))

@@ -6,9 +6,10 @@ import numpy as np
 from numba import njit
 
 from descend import losses
-from descend.linear._losses.loss import Array, Kind, Recession
+from descend.linear._losses.loss import Array, Kind, Separation
 
-FAR = 700.0  # of a score: beyond, its exponential overflows
+# Of a score: beyond, its exponential overflows.
+EXP_OVERFLOW = 700.0
 
 
 @njit(cache=True, inline="always")
@@ -42,11 +43,11 @@ def conjugate(r, y, p, mu):
     return np.inf if rate < 0 else _entropy(rate) - rate - (_entropy(y) - y)
 
 
-def _steepest(z: Array, y: Array, _p: float, _mu: float) -> float:
-    return max(float(y.max()), exp(min(float(z.max()), FAR)))
+def _local_curvature_bound(z: Array, y: Array, _p: float, _mu: float) -> float:
+    return max(float(y.max()), exp(min(float(z.max()), EXP_OVERFLOW)))
 
 
-def falls(z: Array, y: Array) -> tuple[Array, float]:
+def separation_margins(z: Array, y: Array) -> tuple[Array, float]:
     """A direction leads rows whose count is 0 to ever lower rates, and leaves all others where they are."""
     return -z[y == 0], float(np.abs(z[y > 0]).max())
 
@@ -57,5 +58,11 @@ def without_logarithm(rows: int, border: int) -> str:
             "counts, so that their rate has no logarithm; a penalty gives it one")
 
 
-KIND = Kind(__name__, steepest=_steepest, link=log, strict=True, recession=Recession(falls, without_logarithm),
-            in_jax=lambda z, y, _p, _mu: losses.poisson(z, y))
+KIND = Kind(
+    __name__,
+    local_curvature_bound=_local_curvature_bound,
+    link=log,
+    strictly_convex=True,
+    separation=Separation(separation_margins, without_logarithm),
+    in_jax=lambda z, y, _p, _mu: losses.poisson(z, y),
+)

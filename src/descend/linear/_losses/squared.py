@@ -37,7 +37,7 @@ def best(c, y, p, a, z):
 
 
 @njit(cache=True, nogil=True)
-def foresee_block(first, count, y, scores, z, foreseen, conjugates):
+def predict_dual_block(first, count, y, scores, z, foreseen, conjugates):
     """The slopes of the scores, as a quadratic function foresees them, whatever the last ones were."""
     _errors(first, count, y, scores, foreseen)
     for i in range(count):
@@ -45,7 +45,7 @@ def foresee_block(first, count, y, scores, z, foreseen, conjugates):
 
 
 @njit(cache=True, nogil=True)
-def judge_block(first, count, y, scores, slopes, values):
+def evaluate_block(first, count, y, scores, slopes, values):
     """Slopes and values."""
     _errors(first, count, y, scores, slopes)
     for i in range(count):
@@ -58,5 +58,5 @@ def _errors(first, count, y, scores, out):
         out[i] = scores[i] - y[first + i]
 
 
-KIND = Kind(__name__, bend=lambda _p, _mu: 1.0, strict=True, quadratic=True, degree=2,
+KIND = Kind(__name__, curvature_bound=lambda _p, _mu: 1.0, strictly_convex=True, quadratic=True, homogeneity=2,
             in_jax=lambda z, y, _p, _mu: losses.squared(z, y))

@@ -39,5 +39,5 @@ def best(c, y, p, a, z):
     return -y * max(1 - y * c, 0.0) / (a + 0.5)
 
 
-KIND = Kind(__name__, classes=True, bend=lambda _p, _mu: 2.0,
+KIND = Kind(__name__, classes=True, curvature_bound=lambda _p, _mu: 2.0,
             in_jax=lambda z, y, _p, _mu: losses.squared_hinge(z, y))

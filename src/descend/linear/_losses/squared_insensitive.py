@@ -38,5 +38,5 @@ def best(c, y, p, a, z):
     return beyond(c - y, p) / (a + 0.5)
 
 
-KIND = Kind(__name__, bend=lambda _p, _mu: 2.0, degree=2, width=True,
+KIND = Kind(__name__, curvature_bound=lambda _p, _mu: 2.0, homogeneity=2, p_in_units=True,
             in_jax=lambda z, y, p, _mu: jnp.maximum(jnp.abs(z - y) - p, 0) ** 2)

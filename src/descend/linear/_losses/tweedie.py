@@ -15,10 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 from numba import njit
 
-from descend.linear._losses.loss import Array, Kind, Recession
-from descend.linear._losses.poisson import falls
+from descend.linear._losses.loss import Array, Kind, Separation
+from descend.linear._losses.poisson import separation_margins
 
-STEPS = 100
+NEWTON_STEPS = 100
 
 
 @njit(cache=True, nogil=True)
@@ -50,10 +50,11 @@ def conjugate(r, y, p, mu):
     q = 2 - p
     if y <= 0:
         return inf if r < 0 else (r * (log(r) - 1) / q if r > 0 else 0.0)
-    aim = r / y**q  # exp(qu) − exp(−(1 − q) u)
+    # exp(qu) − exp(−(1 − q) u).
+    aim = r / y**q
     low, high = (0.0, log1p(aim) / q) if aim > 0 else (-log1p(-aim) / (1 - q), 0.0)
     u = high if aim > 0 else low
-    for _ in range(STEPS):
+    for _ in range(NEWTON_STEPS):
         up, down = exp(q * u), exp(-(1 - q) * u)
         error = up - down - aim
         if error > 0:
@@ -68,7 +69,7 @@ def conjugate(r, y, p, mu):
     return r * (log(y) + u) - value(log(y) + u, y, p, mu)
 
 
-def _steepest(z: Array, y: Array, p: float, _mu: float) -> float:
+def _local_curvature_bound(z: Array, y: Array, p: float, _mu: float) -> float:
     with np.errstate(over="ignore"):
         there = (2 - p) * np.exp((2 - p) * z) + (p - 1) * np.where(y > 0, y * np.exp((1 - p) * z), 0.0)
         return max(float(np.max(y)) ** (2 - p), float(np.max(there)))
@@ -79,6 +80,13 @@ def _told(rows: int, border: int) -> str:
             "that what is expected of them has no logarithm; a penalty gives it one")
 
 
-KIND = Kind(__name__, steepest=_steepest, link=log, strict=True, recession=Recession(falls, _told),
-            in_jax=lambda z, y, p, _mu: (jnp.exp((2 - p) * z) / (2 - p) + y * jnp.exp((1 - p) * z) / (p - 1)
-                                         - y ** (2 - p) / ((2 - p) * (p - 1))))
+KIND = Kind(
+    __name__,
+    local_curvature_bound=_local_curvature_bound,
+    link=log,
+    strictly_convex=True,
+    separation=Separation(separation_margins, _told),
+    in_jax=lambda z, y, p, _mu: (
+        jnp.exp((2 - p) * z) / (2 - p) + y * jnp.exp((1 - p) * z) / (p - 1) - y ** (2 - p) / ((2 - p) * (p - 1))
+    ),
+)

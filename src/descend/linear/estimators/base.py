@@ -27,20 +27,23 @@ from descend.linear.estimators.validation import (
 from descend.linear.files import Blocks
 from descend.linear.problems.compact import compact
 from descend.linear.problems.matrix import Array, Matrix
-from descend.linear.problems.problem import Objective
-from descend.linear.problems.scalar import Among
+from descend.linear.problems.problem import Problem
+from descend.linear.problems.scalar import Support
 from descend.linear.problems.scores import scores_of
-from descend.linear.solvers.convergence import Solution, Watch
+from descend.linear.solvers.convergence import ConvergenceMonitor, Solution
 from descend.linear.solvers.least_squares import is_least_squares, least_squares
-from descend.linear.solvers.newton_decrement import in_precision, without_proof
-from descend.linear.solvers.separation import Recession
-from descend.linear.solvers.solve import SOLVERS, solve, solve_together
+from descend.linear.solvers.newton_decrement import accept_by_decrement, round_to_precision
+from descend.linear.solvers.separation import SeparationTest
+from descend.linear.solvers.solve import SOLVERS, solve, solve_batched
 from descend.linear.streaming.file import FileProblem, FileTargets, Survey, problem_of_file
 from descend.optimizers import Optimizer
 
-FROM_FILES = ("auto", "newton", "lbfgs", "accelerated")  # solvers that only ask for values, gradients and Hessians
-HANDFUL = 5  # columns that are named
-ENDS = ("converged", "interrupted", "plateau")  # these were asked for, or promise nothing
+# Solvers that only ask for values, gradients and Hessians.
+FILE_SOLVERS = ("auto", "newton", "lbfgs", "accelerated")
+# Columns that are named.
+NAMED_COLUMNS = 5
+# These were asked for, or promise nothing.
+SILENT_ENDS = ("converged", "interrupted", "plateau")
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -60,7 +63,8 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         if not isinstance(self.solver, Optimizer):
             check_choice("solver", self.solver, ("auto", *SOLVERS))
         for name in ("fit_intercept", "warm_start"):
-            check_flag(name, getattr(self, name, False))  # a kernel machine knows no warm start
+            # A kernel machine knows no warm start.
+            check_flag(name, getattr(self, name, False))
 
     def _keep(self, w: Array, b: Array) -> dict[str, Any]:
         """The attributes that say what was learnt, from a row of coefficients and an intercept for each problem."""
@@ -70,31 +74,32 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         """The same the other way."""
         return np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
 
-    def _solved(self, problem: Objective, watch: Watch, start: Array | None) -> Solution:
+    def _solved(self, problem: Problem, monitor: ConvergenceMonitor, start: Array | None) -> Solution:
         """The minimum of one problem."""
         if self.solver == "auto" and is_least_squares(problem):
-            return least_squares(problem, watch, start)
-        return solve(problem, watch, self.solver, start)
+            return least_squares(problem, monitor, start)
+        return solve(problem, monitor, self.solver, start)
 
-    def _solved_together(
-        self, problems: Sequence[Objective], starts: Sequence[Array | None], interrupted: Interruption
+    def _solved_batched(
+        self, problems: Sequence[Problem], starts: Sequence[Array | None], interrupted: Interruption
     ) -> list[Solution]:
         """The minima of all problems at once, if they can be had so, and no callback is to follow each."""
         if getattr(self, "_skl_callbacks", None):
             return []
-        watches = [Watch(self.tol, int(self.max_iter), interrupted=interrupted) for _ in problems]
-        solutions = solve_together(problems, watches, self.solver, starts)
-        return [_judged(*pair, self.tol) for pair in zip(problems, solutions, strict=False)]
+        monitors = [ConvergenceMonitor(self.tol, int(self.max_iter), interrupted=interrupted) for _ in problems]
+        solutions = solve_batched(problems, monitors, self.solver, starts)
+        return [_certified(*pair, self.tol) for pair in zip(problems, solutions, strict=False)]
 
-    def _minimised(self, problems: Sequence[Objective], data: Data) -> list[Solution]:
+    def _minimised(self, problems: Sequence[Problem], data: Data) -> list[Solution]:
         """Solve the problems, with callbacks, and set what was learnt and how it went as attributes; also when Ctrl-C
         ends it."""
         with interrupts() as interrupted:
             return self._learnt(problems, data, interrupted)
 
-    def _learnt(self, problems: Sequence[Objective], data: Data, interrupted: Interruption) -> list[Solution]:
+    def _learnt(self, problems: Sequence[Problem], data: Data, interrupted: Interruption) -> list[Solution]:
         """The same; `interrupted` is set to end it."""
-        self.__dict__.pop("_streams", None)  # what `partial_fit` has learnt
+        # What `partial_fit` has learnt.
+        self.__dict__.pop("_streams", None)
         several = len(problems) > 1
         context = self._init_callback_context(max_subtasks=len(problems) if several else self.max_iter)
         told = {"X": data.X, "y": data.y, "metadata": None if data.weight is None else {"sample_weight": data.weight}}
@@ -102,10 +107,10 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         starts = self._starts(problems)
         parts = [_in_users_units(problem, start) for problem, start in zip(problems, starts, strict=True)]
         solutions: list[Solution] = []
-        found = self._solved_together(problems, starts, interrupted)
+        found = self._solved_batched(problems, starts, interrupted)
         for number, (problem, start) in enumerate(zip(problems, starts, strict=True)):
 
-            def reached(u: Array, number: int = number, problem: Objective = problem) -> dict[str, Any]:
+            def reached(u: Array, number: int = number, problem: Problem = problem) -> dict[str, Any]:
                 parts[number] = _in_users_units(problem, u)
                 return self._keep(*_stacked(parts))
 
@@ -126,7 +131,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         context.call_on_fit_task_end(estimator=self, **told, reconstruction_attributes={})
         return solutions
 
-    def _starts(self, problems: Sequence[Objective]) -> list[Array | None]:
+    def _starts(self, problems: Sequence[Problem]) -> list[Array | None]:
         """Where to begin: at what was learnt before, if that is wanted and fits."""
         if getattr(self, "warm_start", False) and hasattr(self, "coef_"):
             w, b = self._kept()
@@ -137,41 +142,42 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
                 return [problem.from_user(row, float(one)) for problem, row, one in zip(problems, w, b, strict=True)]
         return [None] * len(problems)
 
-    def _followed(self, problem: Objective, start: Array | None, context: Any,
+    def _followed(self, problem: Problem, start: Array | None, context: Any,
                   reached: Callable[[Array], dict[str, Any]], told: dict[str, Any],
                   interrupted: Interruption) -> Solution:
         """One problem's solution; after each iteration the callbacks are asked whether to go on."""
-        recession = Recession(problem)
+        separation = SeparationTest(problem)
         heard = bool(getattr(self, "_skl_callbacks", None))
         unbounded = ""
 
         def each(number: int, _value: float, gap: float) -> bool:
             nonlocal unbounded
-            best: Any = watch.best  # it is there: the watch calls this once it has seen a point
+            # It is there: the watch calls this once it has seen a point.
+            best: Any = monitor.best
             asked = False
             if heard and 0 < number <= self.max_iter:
-                how_far = {"duality_gap_": gap, "loss_curve_": np.array(watch.curve)}
+                how_far = {"duality_gap_": gap, "loss_curve_": np.array(monitor.curve)}
                 attributes = lambda: reached(best.u) | how_far
                 step = context.subcontext("iteration").call_on_fit_task_begin(estimator=self, **told)
                 asked = step.call_on_fit_task_end(estimator=self, **told, reconstruction_attributes=attributes)
-            unbounded = recession.evidence(best.u) if number else ""
+            unbounded = separation.evidence(best.u) if number else ""
             return asked or bool(unbounded)
 
-        watch = Watch(self.tol, int(self.max_iter), each, interrupted)
-        solution = self._solved(problem, watch, start)
-        return _judged(problem, recession.judged(solution, unbounded), self.tol)
+        monitor = ConvergenceMonitor(self.tol, int(self.max_iter), each, interrupted)
+        solution = self._solved(problem, monitor, start)
+        return _certified(problem, separation.named(solution, unbounded), self.tol)
 
     def _report(self, solutions: Sequence[Solution]) -> None:
         """How it went: of several problems, the reason of the one that went worst."""
         curves = [solution.curve for solution in solutions]
-        worst = max(solutions, key=lambda solution: (solution.reason.name not in ENDS, solution.gap))
+        worst = max(solutions, key=lambda solution: (solution.reason.name not in SILENT_ENDS, solution.gap))
         reason = replace(worst.reason, evidence=worst.reason.evidence + self._named(worst))
         self.n_iter_ = max(1, *(solution.reason.step for solution in solutions))
         self.loss_curve_ = curves[0] if len(curves) == 1 else curves
         self.duality_gap_ = max(solution.gap for solution in solutions)
         self.stop_reason_ = reason
         self.solver_ = worst.how
-        if reason.name not in ENDS:
+        if reason.name not in SILENT_ENDS:
             warnings.warn(f"{type(self).__name__} did not reach tol={self.tol:g}; {reason}", ConvergenceWarning,
                           stacklevel=6)
 
@@ -183,8 +189,8 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         out = ""
         for what, places in told.items():
             if places.size:
-                few = [str(place if names is None else names[place]) for place in places[:HANDFUL]]
-                out += f"; {what}: {', '.join(few)}" + (", …" if places.size > HANDFUL else "")
+                few = [str(place if names is None else names[place]) for place in places[:NAMED_COLUMNS]]
+                out += f"; {what}: {', '.join(few)}" + (", …" if places.size > NAMED_COLUMNS else "")
         return out
 
     def _fit_blocks(self, blocks: Blocks, y: Any, sample_weight: Any) -> None:
@@ -192,11 +198,12 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         if y is not None or sample_weight is not None:
             raise InputError("X is a file with a target, and its rows have no weights: pass it alone, fit(Blocks(…))")
         self._check_parameters()
-        if isinstance(self.solver, Optimizer) or self.solver not in FROM_FILES:
-            raise InputError(f"solver is {self.solver!r}: a fit to a file knows {', '.join(map(repr, FROM_FILES))}")
+        if isinstance(self.solver, Optimizer) or self.solver not in FILE_SOLVERS:
+            raise InputError(f"solver is {self.solver!r}: a fit to a file knows {', '.join(map(repr, FILE_SOLVERS))}")
         problems = self._problems_of_file(blocks)
         self.n_features_in_ = blocks.hashed
-        self.__dict__.pop("feature_names_in_", None)  # hashed columns have none
+        # Hashed columns have none.
+        self.__dict__.pop("feature_names_in_", None)
         self._minimised(problems, Data(blocks, None, None))
 
     def _problems_of_file(self, blocks: Blocks) -> list[FileProblem]:
@@ -207,8 +214,9 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
                          weights: Array | None = None) -> FileProblem:
         """One of them; see `FileMatrix`. `total`: the sum of the weights."""
         kind, (l2, l1) = self._loss().kind, self._penalties(total)
-        endless = kind.recession is not None or math.isinf(self._loss().bend)  # without an l2 penalty, or beyond proof
-        if kind.corners or kind.scaled or l1 or (endless and not l2):
+        # Without an l2 penalty, or beyond proof.
+        endless = kind.separation is not None or math.isinf(self._loss().curvature_bound)
+        if kind.corners or kind.concomitant_scale or l1 or (endless and not l2):
             raise InputError(f"{type(self).__name__} as it is set is not fitted to files: that needs a loss without "
                              "corners and an l2 penalty alone; pass blocks to partial_fit, or rows to fit")
         return problem_of_file(found, total, self._loss(), l2, bool(self.fit_intercept), FileTargets(positive, weights))
@@ -217,7 +225,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         """The columns of which the model is linear, for a fit; for kernel machines not the features themselves."""
         return data.X
 
-    def _matrix(self, data: Data) -> tuple[Matrix, Among | None]:
+    def _matrix(self, data: Data) -> tuple[Matrix, Support | None]:
         """These columns, those left out that are 0 everywhere."""
         X = self._learnt_columns(data)
         return compact(X, data.moments if X is data.X else None, bool(self.fit_intercept))
@@ -252,16 +260,18 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         return tags
 
 
-def _judged(problem: Objective, solution: Solution, tol: float) -> Solution:
+def _certified(problem: Problem, solution: Solution, tol: float) -> Solution:
     """The solution with what can be said of it in the end, and of the user's columns."""
-    solution = in_precision(problem, without_proof(problem, solution, tol), tol)
-    among = getattr(problem, "among", None)
-    if among is None:
+    solution = round_to_precision(problem, accept_by_decrement(problem, solution, tol), tol)
+    support = getattr(problem, "support", None)
+    if support is None:
         return solution
-    return replace(solution, dependent=among.places[solution.dependent], separating=among.places[solution.separating])
+    return replace(
+        solution, dependent=support.indices[solution.dependent], separating=support.indices[solution.separating]
+    )
 
 
-def _in_users_units(problem: Objective, u: Array | None) -> tuple[Array, Any]:
+def _in_users_units(problem: Problem, u: Array | None) -> tuple[Array, Any]:
     """Coefficients and intercepts."""
     return problem.coefficients(np.zeros(problem.size) if u is None else u)
 

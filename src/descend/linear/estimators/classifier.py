@@ -9,10 +9,10 @@ from sklearn.base import ClassifierMixin
 from descend._sample_weight import checked_weights
 from descend.linear._losses import Loss
 from descend.linear.estimators.base import LinearModel, fitting
-from descend.linear.estimators.validation import Classes, Data, checked_classes, checked_data, judging_targets
+from descend.linear.estimators.validation import Classes, Data, checked_classes, checked_data, scoring_targets
 from descend.linear.files import Blocks
 from descend.linear.problems.matrix import Array, Matrix, Rows
-from descend.linear.problems.scalar import Among, Problem
+from descend.linear.problems.scalar import ScalarProblem, Support
 from descend.linear.streaming.file import FileProblem, survey
 
 
@@ -54,21 +54,22 @@ class LinearClassifier(ClassifierMixin, LinearModel):
 
     def _problems(self, data: Data, classes: Classes) -> list[Any]:
         """One problem for two classes; for more, each class against the others."""
-        matrix, among = self._matrix(data)
+        matrix, support = self._matrix(data)
         if len(classes.labels) == 2:
-            problem = self._binary(matrix, among, classes.signs(1), *data.shares(classes.factor()))
+            problem = self._binary(matrix, support, classes.signs(1), *data.shares(classes.factor()))
             return [replace(problem, offset=data.offset)]
         problems: list[Any] = []
         for one in range(len(classes.labels)):
-            problem = self._binary(matrix, among, classes.signs(one), *data.shares(classes.factor(one)))
-            if problems and classes.weights is None:  # the same columns with the same weights
-                problem = replace(problem, coordinates=problems[0].frame)
+            problem = self._binary(matrix, support, classes.signs(one), *data.shares(classes.factor(one)))
+            # The same columns with the same weights.
+            if problems and classes.weights is None:
+                problem = replace(problem, given_standardisation=problems[0].standardisation)
             problems.append(problem)
         return problems
 
-    def _binary(self, matrix: Matrix, among: Among | None, signs: Array, s: Array, total: float) -> Problem:
+    def _binary(self, matrix: Matrix, support: Support | None, signs: Array, s: Array, total: float) -> ScalarProblem:
         l2, l1 = (np.full(matrix.shape[1], float(penalty)) for penalty in self._penalties(total))
-        return Problem(matrix, Rows(signs, s), self._loss(), l2, l1, bool(self.fit_intercept), among=among)
+        return ScalarProblem(matrix, Rows(signs, s), self._loss(), l2, l1, bool(self.fit_intercept), support=support)
 
     def decision_function(self, X: Any) -> Array:
         """Scores: of two classes, that of the second (rows,); otherwise one for each class (rows, classes)."""
@@ -81,5 +82,5 @@ class LinearClassifier(ClassifierMixin, LinearModel):
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The share of labels that are predicted: of rows and their labels, or of a file, `Blocks`."""
-        y = judging_targets(X, y)
+        y = scoring_targets(X, y)
         return float(super().score(X, y, checked_weights(sample_weight, y)))

@@ -8,7 +8,7 @@ from descend.errors import InputError
 from descend.linear.estimators.base import LinearModel
 from descend.linear.estimators.classifier import LinearClassifier
 from descend.linear.estimators.regressor import LinearRegressor
-from descend.linear.estimators.validation import Data, checked_data, checked_labels, class_weights, numbers
+from descend.linear.estimators.validation import Data, checked_data, checked_labels, class_weights, numeric_targets
 from descend.linear.problems.matrix import Array
 from descend.linear.streaming.stream import Stream
 
@@ -24,7 +24,7 @@ class PartialRegressor(LinearRegressor):
         """
         self._check_parameters()
         data = checked_data(self, X, y, sample_weight, numeric=True, reset=not hasattr(self, "_streams"))
-        targets = numbers(data.y)
+        targets = numeric_targets(data.y)
         self._check_targets(targets)
         columns = columns_of_block(self, data)
         [stream] = streams_of(self, 1, columns)
@@ -76,11 +76,11 @@ def columns_of_block(model: LinearModel, data: Data) -> Any:
     return model._as_columns(data.X) if hasattr(model, "_streams") else model._learnt_columns(data)
 
 
-def streams_of(model: LinearModel, count: int, columns: Any, tilt: float | None = None) -> list[Stream]:
+def streams_of(model: LinearModel, count: int, columns: Any, linear_term: float | None = None) -> list[Stream]:
     """What the model has learnt so far; to begin with, nothing."""
     if not hasattr(model, "_streams"):
         width, intercept = columns.shape[1], bool(model.fit_intercept)
-        model._streams = [Stream(model._loss(), width, intercept, tilt) for _ in range(count)]
+        model._streams = [Stream(model._loss(), width, intercept, linear_term) for _ in range(count)]
     return model._streams
 
 

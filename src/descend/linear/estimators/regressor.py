@@ -8,10 +8,10 @@ from sklearn.base import RegressorMixin
 from descend._sample_weight import checked_weights
 from descend.linear._losses import Loss
 from descend.linear.estimators.base import LinearModel, fitting
-from descend.linear.estimators.validation import Data, checked_data, judging_targets, numbers
+from descend.linear.estimators.validation import Data, checked_data, numeric_targets, scoring_targets
 from descend.linear.files import Blocks
 from descend.linear.problems.matrix import Array, Rows
-from descend.linear.problems.scalar import Problem
+from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.streaming.file import FileProblem, survey
 
 
@@ -44,12 +44,20 @@ class LinearRegressor(RegressorMixin, LinearModel):
     def _check_targets(self, y: Array) -> None:
         """Refuse targets that the loss does not know."""
 
-    def _problem(self, data: Data) -> Problem:
+    def _problem(self, data: Data) -> ScalarProblem:
         s, total = data.shares()
-        matrix, among = self._matrix(data)
+        matrix, support = self._matrix(data)
         l2, l1 = (np.full(matrix.shape[1], float(penalty)) for penalty in self._penalties(total))
-        return Problem(matrix, Rows(numbers(data.y), s), self._loss(), l2, l1, bool(self.fit_intercept), among=among,
-                       offset=data.offset)
+        return ScalarProblem(
+            matrix,
+            Rows(numeric_targets(data.y), s),
+            self._loss(),
+            l2,
+            l1,
+            bool(self.fit_intercept),
+            support=support,
+            offset=data.offset,
+        )
 
     def _keep(self, w: Array, b: Array) -> dict[str, Any]:
         return {"coef_": w[0], "intercept_": float(b[0])}
@@ -60,5 +68,5 @@ class LinearRegressor(RegressorMixin, LinearModel):
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """R², the share of the variance that is explained: of rows and their targets, or of a file, `Blocks`."""
-        y = judging_targets(X, y)
+        y = scoring_targets(X, y)
         return float(super().score(X, y, checked_weights(sample_weight, y)))

@@ -14,24 +14,26 @@ from descend._sample_weight import checked_weights, weights_of_classes
 from descend.errors import InputError
 from descend.linear._kernels.threads import each, parts
 from descend.linear.files import Blocks
-from descend.linear.problems.matrix import NONE, Array, Matrix, Moments
+from descend.linear.problems.matrix import NO_OFFSET, Array, Matrix, Moments
 
-LARGEST = 1e150  # whose square is still a number
-COUNTED = 2**12  # labels
+# Whose square is still a number.
+LARGEST_NUMBER = 1e150
+# Labels.
+COUNTED_LABELS = 2**12
 
 
 class Data(NamedTuple):
     """Checked rows: features, targets as they were given, weights (None: all the same), and what looking at them found.
 
     `moments`: of the columns by rows of equal weight, where they are dense and all rows are there. `offset`: see
-    `Problem`.
+    `ScalarProblem`.
     """
 
     X: Any
     y: Any
     weight: Array | None
     moments: Moments | None = None
-    offset: Array = NONE
+    offset: Array = NO_OFFSET
 
     @property
     def total(self) -> float:
@@ -59,8 +61,9 @@ def checked_data(estimator: Any, X: Any, y: Any, sample_weight: Any, *, numeric:
     if isinstance(X, Blocks):
         raise InputError(f"{type(estimator).__name__} is not fitted to files here: pass the X and y of each block to "
                          "partial_fit, or rows in memory")
+    # Which `_checked_features` looks at, on all cores.
     checks: dict[str, Any] = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "reset": reset,
-                              "ensure_all_finite": False}  # which `_checked_features` looks at, on all cores
+                              "ensure_all_finite": False}
     if isinstance(y, str):
         X, y = validate_data(estimator, X, y, **checks), None
     else:
@@ -81,7 +84,7 @@ def checked_data(estimator: Any, X: Any, y: Any, sample_weight: Any, *, numeric:
 def checked_offset(offset: Any, rows: int) -> Array:
     """A number for each row that is added to its score; or nothing."""
     if offset is None:
-        return NONE
+        return NO_OFFSET
     given = np.asarray(offset)
     if given.dtype.kind not in "biuf" or given.shape != (rows,):
         raise InputError(f"offset has the shape {given.shape} and the type {given.dtype}: it must be a number for each "
@@ -104,7 +107,7 @@ def later_features(estimator: Any, X: Any) -> Any:
     return validate_data(estimator, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
 
 
-def judging_targets(X: Any, y: Any) -> Any:
+def scoring_targets(X: Any, y: Any) -> Any:
     """The targets to judge predictions for `X` by; a file brings its own."""
     if isinstance(X, Blocks):
         if y is not None:
@@ -121,7 +124,7 @@ def _checked_features(X: Any, name: str) -> tuple[Any, Moments | None]:
         X = _as_if_writable(X)
         with np.errstate(all="ignore"):
             moments = Matrix(X).moments(np.array([1 / len(X)]))
-        if not (np.isfinite(moments).all() and moments[2].max(initial=0.0) <= LARGEST):
+        if not (np.isfinite(moments).all() and moments[2].max(initial=0.0) <= LARGEST_NUMBER):
             _check_values(X if X.flags.c_contiguous else X.T, X, name)
         return X, moments
     if not X.has_canonical_format:
@@ -135,9 +138,11 @@ def _checked_features(X: Any, name: str) -> tuple[Any, Moments | None]:
 
 
 def _check_values(values: Array, X: Any, name: str) -> None:
-    if values.size and not greatest(values) <= LARGEST:
+    if values.size and not greatest(values) <= LARGEST_NUMBER:
         assert_all_finite(X, estimator_name=name, input_name="X")
-        raise InputError(f"X has numbers beyond {LARGEST:g}, too large to be squared: give its columns in other units")
+        raise InputError(
+            f"X has numbers beyond {LARGEST_NUMBER:g}, too large to be squared: give its columns in other units"
+        )
 
 
 def greatest(values: Array) -> float:
@@ -159,7 +164,7 @@ def _as_if_writable(X: Array) -> Array:
     return X if X.flags.writeable else np.asarray(_Window(X))
 
 
-def numbers(y: Any) -> Array:
+def numeric_targets(y: Any) -> Array:
     """Targets of a regression."""
     return np.array(y, np.float64)
 
@@ -187,7 +192,8 @@ def checked_classes(data: Data, class_weight: Any) -> Classes:
     """The classes among the targets."""
     try:
         labels, places = _told_apart(data.y)
-    except TypeError as error:  # bytes, or of several types
+    # Bytes, or of several types.
+    except TypeError as error:
         raise InputError(f"y has labels without an order ({error}): make strings or numbers of them") from error
     if len(labels) < 2:
         raise InputError(f"y holds {len(labels)} class ({labels.tolist()[0]!r}): a classifier needs rows of at least 2 "
@@ -197,9 +203,10 @@ def checked_classes(data: Data, class_weight: Any) -> Classes:
 
 def _told_apart(y: Array) -> tuple[Array, Array]:
     """The labels in order, and each row's place among them."""
-    if y.ndim == 1 and y.dtype.kind in "bui" and y.size:  # small numbers are counted, which is sooner done than sorting
+    # Small numbers are counted, which is sooner done than sorting.
+    if y.ndim == 1 and y.dtype.kind in "bui" and y.size:
         least = int(y.min())
-        if int(y.max()) - least < COUNTED and abs(least) < 2**62:
+        if int(y.max()) - least < COUNTED_LABELS and abs(least) < 2**62:
             away = y if y.dtype == np.intp and least == 0 else np.subtract(y, least, dtype=np.intp)
             there = np.bincount(away) > 0
             labels = np.flatnonzero(there) + least
@@ -212,7 +219,8 @@ def _told_apart(y: Array) -> tuple[Array, Array]:
 
 def checked_labels(data: Data, labels: Array) -> Classes:
     """The classes of targets that must be among some labels."""
-    if data.y.dtype.kind not in "biu":  # whole numbers are labels, whatever they are
+    # Whole numbers are labels, whatever they are.
+    if data.y.dtype.kind not in "biu":
         check_classification_targets(data.y)
     if len(labels) < 2:
         raise InputError(f"classes holds {len(labels)} class: a classifier needs at least 2 classes")

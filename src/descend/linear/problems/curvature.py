@@ -24,47 +24,55 @@ from scipy.linalg.lapack import dpocon, dpotrf, dpotrs
 from descend.linear._kernels.threads import one_thread_each
 from descend.linear.problems.matrix import Array
 
-DENSE_HESSIAN = 2000  # coefficients up to which a Hessian is summed up and factored
-CLEAR = 1e-8  # of the greatest curvature: above this the sums of products know it to many digits
-RANK = 1e-13  # of the greatest root of a curvature: below, it is rounding in the entries of the columns
-FAINT = 1e-6  # the same where there are only sums of products
-FEW = 48  # columns
-SURE = 3.0  # a factor by which estimates, of conditions and of rounding, may be too small
+# Coefficients up to which a Hessian is summed up and factored.
+DENSE_HESSIAN = 2000
+# Of the greatest curvature: above this the sums of products know it to many digits.
+CLEAR_CURVATURE = 1e-8
+# Of the greatest root of a curvature: below, it is rounding in the entries of the columns.
+RANK_TOL = 1e-13
+# The same where there are only sums of products.
+PRODUCT_RANK_TOL = 1e-6
+# Columns.
+ONE_THREAD_SIZE = 48
+# A factor by which estimates, of conditions and of rounding, may be too small.
+SAFETY = 3.0
 
 
 class Curvature:
-    """A Hessian, by its lower triangle. `triangle(V)` is an R with RᵀR = VᵀHV, made from the rows.
+    """A Hessian, by its lower triangle. `hessian_root(V)` is an R with RᵀR = VᵀHV, made from the rows.
 
     Where that is None, as the rows are gone, directions that the Hessian cannot tell are taken for those along which
     nothing changes. `clear`: a reciprocal condition number with which the Hessian is factored as it is; without a
-    `triangle` nothing else is done.
+    `hessian_root` nothing else is done.
     """
 
-    def __init__(self, hessian: Array, triangle: Callable[[Array], Array | None] | None, clear: float = CLEAR) -> None:
+    def __init__(
+        self, hessian: Array, hessian_root: Callable[[Array], Array | None] | None, clear: float = CLEAR_CURVATURE
+    ) -> None:
         diagonal = np.diag(hessian)
         self.size = diagonal.size
-        seen = diagonal > max(RANK**2 * float(diagonal.max()), np.finfo(float).tiny)
+        seen = diagonal > max(RANK_TOL**2 * float(diagonal.max()), np.finfo(float).tiny)
         self.scale = np.where(seen, 1 / np.sqrt(np.where(seen, diagonal, 1.0)), 0.0)
         scaled = hessian * self.scale * self.scale[:, None]
         self.factor = _factor(scaled, clear) if seen.all() else None
         self.null = np.zeros((self.size, 0))
-        if self.factor is None and triangle is not None:
-            self._look(scaled, triangle, seen)
+        if self.factor is None and hessian_root is not None:
+            self._look(scaled, hessian_root, seen)
 
-    def _look(self, scaled: Array, triangle: Callable[[Array], Array | None], seen: Array) -> None:
+    def _look(self, scaled: Array, hessian_root: Callable[[Array], Array | None], seen: Array) -> None:
         with one_thread_each():
             values, vectors = eigh(scaled[np.ix_(seen, seen)], lower=True)
         basis = np.zeros((self.size, values.size))
         basis[seen] = vectors
         roots = np.sqrt(np.maximum(values, 0.0))
         self.greatest = greatest = float(roots.max(initial=0.0))
-        faint = values <= CLEAR * greatest**2
-        rows = triangle(self.scale[:, None] * basis[:, faint]) if faint.any() else None
+        faint = values <= CLEAR_CURVATURE * greatest**2
+        rows = hessian_root(self.scale[:, None] * basis[:, faint]) if faint.any() else None
         if rows is not None:
-            _, found, turned = np.linalg.svd(rows)
-            basis[:, faint] = basis[:, faint] @ turned.T
-            roots[faint] = np.pad(found, (0, len(turned) - found.size))
-        there = roots > (RANK if rows is not None or not faint.any() else FAINT) * greatest
+            _, found, transformed_rows = np.linalg.svd(rows)
+            basis[:, faint] = basis[:, faint] @ transformed_rows.T
+            roots[faint] = np.pad(found, (0, len(transformed_rows) - found.size))
+        there = roots > (RANK_TOL if rows is not None or not faint.any() else PRODUCT_RANK_TOL) * greatest
         self.basis, self.roots = basis[:, there], roots[there]
         self.null = np.hstack([self.scale[:, None] * basis[:, ~there], np.eye(self.size)[:, ~seen]])
 
@@ -83,18 +91,18 @@ class Curvature:
         scaled, blurred = self.scale * gradient, self.scale * noise
         if self.factor is not None:
             known = float(np.sqrt(max(0.0, self.step(gradient) @ gradient)))
-            return 0.5 * (known + SURE * float(np.sqrt(blurred @ blurred / self.factor[1]))) ** 2
-        within = SURE * (abs(self.null.T) @ noise + RANK * slope * self.greatest)
+            return 0.5 * (known + SAFETY * float(np.sqrt(blurred @ blurred / self.factor[1]))) ** 2
+        within = SAFETY * (abs(self.null.T) @ noise + RANK_TOL * slope * self.greatest)
         if (abs(self.null.T @ gradient) > within).any():
             return float("inf")
-        along, about = abs(self.basis.T @ scaled), SURE * (abs(self.basis.T) @ blurred)
+        along, about = abs(self.basis.T @ scaled), SAFETY * (abs(self.basis.T) @ blurred)
         return 0.5 * float(np.sum(((along + about) / self.roots) ** 2))
 
     def left_out(self, gradient: Array, u: Array) -> float:
         """What a point `u` can gain along directions that are left out, going as far as it is long: what is rounding in
         the columns has slopes all the same, and its coefficients may lie in one column or in another."""
         length = np.linalg.norm(u / np.where(self.scale > 0, self.scale, 1.0))
-        return SURE * float(length * np.linalg.norm(self.null.T @ gradient))
+        return SAFETY * float(length * np.linalg.norm(self.null.T @ gradient))
 
     def nearest(self, u: Array, unit: Array) -> Array:
         """The least `unit`·u, but for the last, that is reached along directions in which nothing changes."""
@@ -117,7 +125,7 @@ class Curvature:
 def _factor(scaled: Array, clear: float) -> Any:
     """Cholesky's factor of a matrix whose diagonal is one, and its reciprocal condition number, if that is clear."""
     # On a busy machine the threads of a small factorisation mostly wait for each other; the smallest have only one.
-    with one_thread_each() if len(scaled) > FEW else nullcontext():
+    with one_thread_each() if len(scaled) > ONE_THREAD_SIZE else nullcontext():
         lower, failed = dpotrf(scaled, lower=1, clean=0)
     if failed:
         return None

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from descend.linear.problems.matrix import Array, triangle_of
-from descend.linear.problems.scalar import Point, Problem
+from descend.linear.problems.matrix import Array, blockwise_qr
+from descend.linear.problems.scalar import Iterate, ScalarProblem
 
-LEAST = 1e-12  # of the targets' spread: a scale of nothing would divide by 0
-YIELDING = 0.999  # of what the scale gives way; with all of it φ has no curvature towards a plane through all rows
+# Of the targets' spread: a scale of nothing would divide by 0.
+SCALE_FLOOR = 1e-12
+# Of what the scale gives way; with all of it φ has no curvature towards a plane through all rows.
+SCHUR_FACTOR = 0.999
 
 
 def best_scale(errors: Array, s: Array, p: float, least: float) -> float:
@@ -43,30 +45,37 @@ def best_scale(errors: Array, s: Array, p: float, least: float) -> float:
 
 
 @dataclass(frozen=True)
-class ScaledProblem(Problem):
+class ScaledProblem(ScalarProblem):
     """A problem whose loss is Huber's, with the best scale at each point."""
 
-    least: float = LEAST
+    least: float = SCALE_FLOOR
 
     def scale(self, z: Array) -> float:
         """The best scale for these scores."""
         return best_scale(z - self.rows.y, self.rows.s, self.loss.p, self.least)
 
-    def at(self, z: Array) -> Problem:
+    def at_best_scale(self, z: Array) -> ScalarProblem:
         """The problem at the best scale for these scores."""
-        return Problem(self.matrix, self.rows, self.loss._replace(mu=self.scale(z)), self.l2, self.l1, self.intercept,
-                       coordinates=self.frame)
+        return ScalarProblem(
+            self.matrix,
+            self.rows,
+            self.loss._replace(mu=self.scale(z)),
+            self.l2,
+            self.l1,
+            self.intercept,
+            given_standardisation=self.standardisation,
+        )
 
-    def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Point:
+    def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Iterate:
         w, b = self.to_user(u)
         scores = self.matrix.scores(w, b, np.zeros_like(w))
-        return self.at(scores).evaluate(u, z, bounded)
+        return self.at_best_scale(scores).evaluate(u, z, bounded)
 
-    def certified(self, point: Point, z: Array) -> Point:
-        return self.at(z).certified(point, z)
+    def certified(self, point: Iterate, z: Array) -> Iterate:
+        return self.at_best_scale(z).certified(point, z)
 
     def hessian(self, z: Array) -> Array:
-        fixed = self.at(z)
+        fixed = self.at_best_scale(z)
         out = np.tril(fixed.hessian(z))
         p, scale = fixed.loss.p, fixed.loss.mu
         errors = z - self.rows.y
@@ -74,30 +83,31 @@ class ScaledProblem(Problem):
         if scale <= self.least or not within.any():
             return out
         weights = within * (self.rows.s if self.rows.s.size > 1 else float(self.rows.s[0]))
-        centre, unit = self.frame
+        centre, unit = self.standardisation
         by_w, by_b = self.matrix.sums(weights * errors, centre)
         by_scale = -2 / scale**2 * np.append(by_w * unit, by_b * self.intercept)
         bend = 2 / scale**3 * float(weights @ errors**2)
-        return out - YIELDING * np.tril(np.outer(by_scale, by_scale)) / bend if bend > 0 else out
+        return out - SCHUR_FACTOR * np.tril(np.outer(by_scale, by_scale)) / bend if bend > 0 else out
 
-    def triangle(self, z: Array, V: Array) -> Array:
-        """See `Problem.triangle`. What the scale gives way is a first column, which the others are made orthogonal to:
+    def hessian_root(self, z: Array, V: Array) -> Array:
+        """See `ScalarProblem.hessian_root`.
 
+        What the scale gives way is a first column, which the others are made orthogonal to:
         a row within p scales bends its loss by 2/σ along (1, e/σ), of its score and of the scale.
         """
-        fixed = self.at(z)
+        fixed = self.at_best_scale(z)
         p, scale = fixed.loss.p, fixed.loss.mu
         if scale <= self.least:
-            return fixed.triangle(z, V)
+            return fixed.hessian_root(z, V)
         errors = z - self.rows.y
         ratios = np.where(np.abs(errors) <= p * scale, errors / scale, 0.0)
         V = V * np.append(np.ones(self.size - 1), float(self.intercept))[:, None]
 
         def beside() -> Iterator[Array]:
-            for first, last, turned in self.matrix.turned(*self.frame, V):
+            for first, last, transformed_rows in self.matrix.transformed_rows(*self.standardisation, V):
                 roots = np.empty(last - first)
                 fixed.loss.curvatures(first, last, *fixed.rows, z, roots)
-                yield np.sqrt(roots)[:, None] * np.column_stack([ratios[first:last], turned])
+                yield np.sqrt(roots)[:, None] * np.column_stack([ratios[first:last], transformed_rows])
             yield np.pad(np.sqrt(self.curvature_of_penalty)[:, None] * V, ((0, 0), (1, 0)))
 
-        return triangle_of(beside())[1:, 1:]
+        return blockwise_qr(beside())[1:, 1:]

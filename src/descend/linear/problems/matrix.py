@@ -12,11 +12,15 @@ from descend.linear._kernels import sparse as compressed
 from descend.linear._kernels.threads import each, one_thread_each, parts, total
 from descend.linear._losses import Loss
 
-BLOCK, LEAST = 2**15, 256  # numbers of a block of rows that is written out for a product; and rows, at least
-WIDE = 256  # columns of a matrix in Fortran's order from which two passes are faster than pieces of columns
-FEW = 0.25  # of the coefficients that are not 0, for which scores alone are soon found
+# Numbers of a block of rows that is written out for a product; and rows, at least.
+BLOCK_ENTRIES, BLOCK_MIN_ROWS = 2**15, 256
+# Columns of a matrix in Fortran's order from which two passes are faster than pieces of columns.
+WIDE_COLUMNS = 256
+# Of the coefficients that are not 0, for which scores alone are soon found.
+FEW_COEFFICIENTS = 0.25
 Array = np.ndarray
-NONE = np.zeros(0)  # no offsets of rows
+# No offsets of rows.
+NO_OFFSET = np.zeros(0)
 Moments = tuple[Array, Array, Array]
 
 
@@ -60,33 +64,37 @@ class Matrix:
         self.is_sparse = bool(sparse.issparse(X))
         self.in_columns = not self.is_sparse and X.flags.f_contiguous and not X.flags.c_contiguous
 
-    def memory(self) -> Array:
+    def score_buffer(self) -> Array:
         """Room for what a pass remembers: the scores of all rows."""
         return np.zeros(self.shape[0])
 
     @cached_property
-    def numbers(self) -> int:
+    def entries(self) -> int:
         """How many numbers it holds."""
         return int(self.X.nnz if self.is_sparse else self.X.size)
 
     @cached_property
     def _parts(self) -> list[tuple[int, int]]:
-        return parts(self.shape[0], self.numbers)
+        return parts(self.shape[0], self.entries)
 
     @property
     def _stored(self) -> tuple[Array, Array, Array]:
         return self.X.data, self.X.indices, self.X.indptr
 
-    def sweep(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array, foresee: bool = True,
-              offset: Array = NONE) -> Sums:
+    def sweep(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array, with_dual: bool = True,
+              offset: Array = NO_OFFSET) -> Sums:
         """Loss and gradient at `z = Xw + b + offset`, in one pass; `z` holds the last scores, and these afterwards.
 
-        `foresee`: whether a dual point is wanted; without it, what belongs to one is 0, or empty.
+        `with_dual`: whether a dual point is wanted; without it, what belongs to one is 0, or empty.
         """
-        judge = loss.kind.judge(rows.y, z), *loss.numbers
-        if not self.is_sparse and w.size >= WIDE and (self.in_columns or np.count_nonzero(w) <= FEW * w.size):
-            return _sums(*self._sweep_twice(w, b, judge, (*rows, offset), z, foresee))
-        about = (w, b, *judge, *rows, offset, z, foresee)
+        evaluator = loss.kind.block_evaluator(rows.y, z), *loss.parameters
+        if (
+            not self.is_sparse
+            and w.size >= WIDE_COLUMNS
+            and (self.in_columns or np.count_nonzero(w) <= FEW_COEFFICIENTS * w.size)
+        ):
+            return _sums(*self._sweep_twice(w, b, evaluator, (*rows, offset), z, with_dual))
+        about = (w, b, *evaluator, *rows, offset, z, with_dual)
         if self.is_sparse:
             work = lambda start, stop: compressed.sweep(start, stop, *self._stored, *about)
         else:
@@ -115,23 +123,23 @@ class Matrix:
         g, by_b = total(each(work, self._parts))
         return g, float(by_b)
 
-    def _sweep_twice(self, w: Array, b: float, judge: tuple[int, float, float], rows: tuple[Array, Array, Array],
-                     z: Array, foresee: bool) -> tuple[Array, Array]:
+    def _sweep_twice(self, w: Array, b: float, evaluator: tuple[int, float, float], rows: tuple[Array, Array, Array],
+                     z: Array, with_dual: bool) -> tuple[Array, Array]:
         """The same in a pass for the scores, over columns whose coefficient is not 0, and one for the gradient.
 
-        `judge`: the address of what the loss says of rows, and its parameters. `rows`: with offsets.
+        `evaluator`: the address of what the loss says of rows, and its parameters. `rows`: with offsets.
         """
-        chosen, count = np.flatnonzero(w), 3 if foresee else 1
+        chosen, count = np.flatnonzero(w), 3 if with_dual else 1
         scores, r, out = np.empty_like(z), np.empty((count, z.size)), np.empty((count, w.size))
         score = wide.scores_columns if self.in_columns else wide.scores_rows
 
-        def judged(start: int, stop: int) -> tuple[Array]:
+        def evaluated(start: int, stop: int) -> tuple[Array]:
             score(start, stop, self.X, chosen, w[chosen], b, scores)
-            return (wide.slopes(start, stop, *judge, *rows, scores, z, r),)
+            return (wide.slopes(start, stop, *evaluator, *rows, scores, z, r),)
 
-        sums = total(each(judged, parts(z.size, z.size * (chosen.size + 8))))[0]
+        sums = total(each(evaluated, parts(z.size, z.size * (chosen.size + 8))))[0]
         if self.in_columns:
-            each(lambda first, last: wide.products_columns(first, last, self.X, r, out), parts(w.size, self.numbers))
+            each(lambda first, last: wide.products_columns(first, last, self.X, r, out), parts(w.size, self.entries))
         else:
             out = total(each(lambda start, stop: (wide.products_rows(start, stop, self.X, r),), self._parts))[0]
         return sums, out
@@ -147,15 +155,17 @@ class Matrix:
             kernel = dense.moments_columns if self.in_columns else dense.moments_rows
             work = lambda start, stop: kernel(start, stop, self.X, s)
             first = np.asarray(self.X[0], np.float64)
-        if self.in_columns and self.shape[1] >= WIDE:  # columns are long, and not to be gone through in pieces
+        # Columns are long, and not to be gone through in pieces.
+        if self.in_columns and self.shape[1] >= WIDE_COLUMNS:
             columns = lambda start, stop: kernel(0, self.shape[0], self.X[:, start:stop], s)
-            results = each(columns, parts(self.shape[1], self.numbers))
+            results = each(columns, parts(self.shape[1], self.entries))
             away, squares, greatest = (np.concatenate(sums) for sums in zip(*results, strict=True))
         else:
             results = each(work, self._parts)
             away, squares = (np.sum([result[i] for result in results], axis=0) for i in (0, 1))
             greatest = np.max([result[2] for result in results], axis=0)
-        share = 1.0 if s.size > 1 else float(s[0]) * self.shape[0]  # the weights' sum, which is 1 but for rounding
+        # The weights' sum, which is 1 but for rounding.
+        share = 1.0 if s.size > 1 else float(s[0]) * self.shape[0]
         away, squares = away / share, squares / share
         return first + away, np.maximum(squares - away**2, 0.0), greatest
 
@@ -169,7 +179,8 @@ class Matrix:
                 compressed.add_gram(start, stop, *self._stored, h, part)
                 return (part,)
 
-            few = parts(self.shape[0], min(self.numbers, 8 * 2**18))  # each holds a Hessian of its own
+            # Each holds a Hessian of its own.
+            few = parts(self.shape[0], min(self.entries, 8 * 2**18))
             return _moved(total(each(work, few))[0], centre, unit)
         fill = lambda first, last, out: loss.curvatures(first, last, *rows, z, out)
         return self._gram(fill, centre, unit)
@@ -201,7 +212,7 @@ class Matrix:
         columns = self.shape[1] + 1 + (y is not None)
 
         def product(start: int, stop: int) -> tuple[Array]:
-            size = max(1, min(stop - start, max(BLOCK // columns, LEAST)))
+            size = max(1, min(stop - start, max(BLOCK_ENTRIES // columns, BLOCK_MIN_ROWS)))
             block, roots = np.empty((size, columns), order="F" if self.in_columns else "C"), np.empty(size)
             out, one = np.zeros((columns, columns)), np.empty((columns, columns))
             for first in range(start, stop, size):
@@ -216,22 +227,22 @@ class Matrix:
             return (out,)
 
         with one_thread_each():
-            return total(each(product, parts(self.shape[0], min(self.numbers, 8 * 2**18))))[0]
+            return total(each(product, parts(self.shape[0], min(self.entries, 8 * 2**18))))[0]
 
-    def triangle(self, loss: Loss, rows: Rows, z: Array, centre: Array, unit: Array, V: Array) -> Array:
+    def hessian_root(self, loss: Loss, rows: Rows, z: Array, centre: Array, unit: Array, V: Array) -> Array:
         """R with RᵀR = Vᵀ(Σ s ℓ''(z) x̃ x̃ᵀ)V with x̃ = ((x − centre)·unit, 1), by the QR decomposition of the rows."""
 
         def weighted() -> Iterator[Array]:
-            for first, last, turned in self.turned(centre, unit, V):
+            for first, last, transformed_rows in self.transformed_rows(centre, unit, V):
                 roots = np.empty(last - first)
                 loss.curvatures(first, last, *rows, z, roots)
-                yield np.sqrt(roots)[:, None] * turned
+                yield np.sqrt(roots)[:, None] * transformed_rows
 
-        return triangle_of(weighted())
+        return blockwise_qr(weighted())
 
-    def turned(self, centre: Array, unit: Array, V: Array) -> Iterator[tuple[int, int, Array]]:
+    def transformed_rows(self, centre: Array, unit: Array, V: Array) -> Iterator[tuple[int, int, Array]]:
         """x̃V for one range of rows after the other, where few of the rows are written out at a time."""
-        step = max(BLOCK // max(V.shape), 2 * V.shape[1], LEAST)
+        step = max(BLOCK_ENTRIES // max(V.shape), 2 * V.shape[1], BLOCK_MIN_ROWS)
         for first in range(0, self.shape[0], step):
             last = min(first + step, self.shape[0])
             part = self.X[first:last]
@@ -260,7 +271,7 @@ def _moved(gram: Array, centre: Array, unit: Array) -> Array:
     return gram * scale * scale[:, None]
 
 
-def triangle_of(blocks: Iterable[Array]) -> Array:
+def blockwise_qr(blocks: Iterable[Array]) -> Array:
     """R of the QR decomposition of rows that come in blocks."""
     out = np.zeros((0, 0))
     with one_thread_each():

@@ -11,7 +11,8 @@ the shares π if q = P + (π − P)/t, which is in the simplex for t = max (1 �
 holds, and t vanishes with the gradient. A class that no row has is merged with another before: of a share b of it the
 entropy loses at most b (1 − log b).
 
-Solvers see the coordinates of `Problem`; in u the classes of a column follow each other, and the intercepts come last.
+Solvers see the coordinates of `ScalarProblem`; in u the classes of a column follow each other, and the intercepts come
+last.
 Adding the same to the coefficients of all classes changes no probability. It is the penalty that chooses; of what is
 not penalised, and so of the intercepts, the mean over the classes never moves from where it was.
 """
@@ -30,16 +31,21 @@ from descend.linear._kernels import multinomial as kernels
 from descend.linear._kernels.threads import each, parts, total
 from descend.linear._losses import LOGISTIC, Loss
 from descend.linear.problems import multinomial_hessian as crossed
-from descend.linear.problems.matrix import Array, Matrix, Moments, Rows, triangle_of
-from descend.linear.problems.scalar import EPS, SUMMED, Frame, Point, frame_of
+from descend.linear.problems.matrix import Array, Matrix, Moments, Rows, blockwise_qr
+from descend.linear.problems.scalar import MACHINE_EPS, SUM_ROUNDINGS, Iterate, Standardisation, standardisation_of
 from descend.linear.problems.scores import scores_of
 
-FEW = 2000  # coefficients for which Newton's method is thought of, and slopes are foreseen for it
-BALANCED = 1e-15  # of all rows: so near the shares of classes come to what they must be
-ROUNDING = 1e-13  # of a class's share: as much as sums of many rows are uncertain by
-STEPS = 50
-AROUND = 2.0  # times the intercepts: where those of the minimum are taken to be
-FAR = 500.0  # of a shift: beyond, its exponential overflows
+# Coefficients for which Newton's method is thought of, and slopes are foreseen for it.
+PREDICTED_DUAL_SIZE = 2000
+# Of all rows: so near the shares of classes come to what they must be.
+SHARE_TOL = 1e-15
+# Of a class's share: as much as sums of many rows are uncertain by.
+SHARE_ROUNDING = 1e-13
+BALANCE_STEPS = 50
+# Times the intercepts: where those of the minimum are taken to be.
+INTERCEPT_REACH = 2.0
+# Of a shift: beyond, its exponential overflows.
+SHIFT_OVERFLOW = 500.0
 
 
 class _Pass(NamedTuple):
@@ -57,25 +63,28 @@ class MultinomialProblem:
 
     loss: ClassVar[Loss] = Loss(LOGISTIC)
     in_memory: ClassVar[bool] = True
-    tilt: ClassVar[float] = 0.0  # there is none
+    # There is none.
+    linear_term: ClassVar[float] = 0.0
     has_offset: ClassVar[bool] = False
-    unit: ClassVar[float] = 0.0  # its curvature has a bound
+    # Its curvature has a bound.
+    loss_scale: ClassVar[float] = 0.0
 
     matrix: Matrix
     rows: Rows
     classes: int
     l2: Array
     intercept: bool = True
-    coordinates: Frame | None = None  # of another problem, where they are to be the same
+    # Of another problem, where they are to be the same.
+    given_standardisation: Standardisation | None = None
 
     @cached_property
     def _moments(self) -> Moments:
         return self.matrix.moments(self.rows.s)
 
     @cached_property
-    def frame(self) -> Frame:
+    def standardisation(self) -> Standardisation:
         """Centre and unit by column."""
-        return self.coordinates or frame_of(self.matrix, self._moments, self.l2, self.intercept)
+        return self.given_standardisation or standardisation_of(self.matrix, self._moments, self.l2, self.intercept)
 
     @property
     def size(self) -> int:
@@ -100,7 +109,7 @@ class MultinomialProblem:
     @cached_property
     def penalty(self) -> Array:
         """Its second derivative by column in the coordinates of solvers, and 0 for the intercepts."""
-        return np.append(self.l2 * self.frame[1] ** 2, 0.0)
+        return np.append(self.l2 * self.standardisation[1] ** 2, 0.0)
 
     @cached_property
     def curvature_of_penalty(self) -> Array:
@@ -109,7 +118,7 @@ class MultinomialProblem:
 
     def to_user(self, u: Array) -> tuple[Array, Array]:
         """Coefficients (a row for each class) and intercepts in the user's units."""
-        centre, unit = self.frame
+        centre, unit = self.standardisation
         V = u.reshape(-1, self.classes)
         W = np.multiply(V[:-1].T, unit, order="C")
         return W, V[-1] - W @ centre
@@ -120,63 +129,63 @@ class MultinomialProblem:
         return self.matrix.shape[1]
 
     def coefficients(self, u: Array) -> tuple[Array, Array]:
-        """All coefficients and intercepts, as the user sees them; see `Problem.coefficients`."""
-        centre, unit = self.frame
+        """All coefficients and intercepts, as the user sees them; see `ScalarProblem.coefficients`."""
+        centre, unit = self.standardisation
         V = u.reshape(-1, self.classes)
         W = np.multiply(V[:-1].T, unit, order="C").astype(self.matrix.dtype)
         b = V[-1] - W.astype(np.float64) @ centre
         return W, b if self.matrix.shift is None else b - W @ self.matrix.shift
 
-    def origin(self) -> Array:
+    def default_start(self) -> Array:
         """Where a descent begins that is not told to begin elsewhere."""
         return np.zeros(self.size)
 
     def from_user(self, W: Array, b: Array) -> Array:
         """The coordinates of solvers."""
-        centre, unit = self.frame
+        centre, unit = self.standardisation
         W = np.asarray(W, np.float64)
         if self.matrix.shift is not None:
             b = b + W @ self.matrix.shift
         return np.vstack([(W / unit).T, (b + W @ centre) * self.intercept]).ravel()
 
-    def at(self, _z: Array) -> "MultinomialProblem":
+    def at_best_scale(self, z: Array) -> "MultinomialProblem":
         """The problem at these scores: its loss has nothing more to find."""
         return self
 
-    def scores(self) -> Array:
+    def score_buffer(self) -> Array:
         """Room for the scores of all rows; those of `evaluate` are kept in it."""
         return np.zeros((self.matrix.shape[0], self.classes))
 
-    def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Point:
+    def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Iterate:
         """The problem at u, in one pass over the matrix. `z` holds the last scores, and those of u afterwards.
 
         The dual point is that of the slopes foreseen at the last scores: after a step of Newton's it is quadratically
         near to the best. With so many coefficients that no such step is made there is none, nor where it is not wanted
         (`bounded`), and the bound is −∞.
         """
-        bounded = bounded and self.size <= FEW
-        return self._at(u, z, bounded, foresee=bounded)
+        bounded = bounded and self.size <= PREDICTED_DUAL_SIZE
+        return self._at(u, z, bounded, with_dual=bounded)
 
-    def certified(self, point: Point, z: Array) -> Point:
+    def certified(self, point: Iterate, z: Array) -> Iterate:
         """The same point with the bound that its own slopes give, the intercepts made the best for its scores first."""
         u = point.u
         if self.intercept:
             shift = self._best_shift(z)
             u = u.copy()
             u[-self.classes :] += shift
-        better = self._at(u, z, bounded=True, foresee=False)
+        better = self._at(u, z, bounded=True, with_dual=False)
         return better if better.value <= point.value else point._replace(lower=better.lower)
 
-    def _at(self, u: Array, z: Array, bounded: bool, foresee: bool) -> Point:
+    def _at(self, u: Array, z: Array, bounded: bool, with_dual: bool) -> Iterate:
         V = u.reshape(-1, self.classes)
-        done = self._pass(V, z, foresee)
+        done = self._pass(V, z, with_dual)
         lower = self.lower_bound(done.dual, done.conjugate, float(np.abs(V[-1]).max())) if bounded else -math.inf
         gradient = done.gradient
         pulled = self.penalty[:, None] * V
         gradient += pulled
         if not self.intercept:
             gradient[-1] = 0.0
-        return Point(u, done.value + 0.5 * float(np.vdot(pulled, V)), gradient.ravel(), lower)
+        return Iterate(u, done.value + 0.5 * float(np.vdot(pulled, V)), gradient.ravel(), lower)
 
     @property
     def stored(self) -> tuple[Array, Array, Array]:
@@ -186,39 +195,39 @@ class MultinomialProblem:
     @cached_property
     def ranges(self) -> list[tuple[int, int]]:
         """Ranges of rows for a pass; as each has a gradient of its own, no more than are soon added up."""
-        work = self.matrix.numbers * self.classes
-        return parts(self.matrix.shape[0], min(work, kernels.PRODUCT * max(2, work // (8 * self.size))))
+        work = self.matrix.entries * self.classes
+        return parts(self.matrix.shape[0], min(work, kernels.ONE_CORE_PRODUCT * max(2, work // (8 * self.size))))
 
-    def _pass(self, V: Array, z: Array, foresee: bool) -> _Pass:
-        centre, unit = self.frame
+    def _pass(self, V: Array, z: Array, with_dual: bool) -> _Pass:
+        centre, unit = self.standardisation
         if self.matrix.is_sparse:
             work = lambda start, stop: kernels.sweep_sparse(
-                start, stop, *self.stored, unit, V, *self.rows, foresee, z)
+                start, stop, *self.stored, unit, V, *self.rows, with_dual, z)
         else:
             work = lambda start, stop: kernels.sweep_dense(
-                start, stop, self.matrix.X, self.matrix.in_columns, centre, unit, V, *self.rows, foresee, z)
+                start, stop, self.matrix.X, self.matrix.in_columns, centre, unit, V, *self.rows, with_dual, z)
         (sums, G, Q), *others = each(work, self.ranges)
         for more, by_G, by_Q in others:
             sums += more
             G += by_G
             Q += by_Q
-        return _Pass(float(sums[0]), G, float(sums[1]), Q if foresee else G)
+        return _Pass(float(sums[0]), G, float(sums[1]), Q if with_dual else G)
 
     def scores_at(self, V: Array, out: Array | None = None) -> Array:
         """The scores of all rows, by the coordinates of solvers."""
-        centre, unit = self.frame
+        centre, unit = self.standardisation
         z = np.empty((self.matrix.shape[0], self.classes)) if out is None else out
         if self.matrix.is_sparse:
             work = lambda start, stop: columns.scores_sparse(start, stop, *self.stored, unit, V, z)
         else:
             work = lambda start, stop: columns.scores_dense(
                 start, stop, self.matrix.X, self.matrix.in_columns, centre, unit, V, z)
-        each(work, parts(len(z), self.matrix.numbers * self.classes))
+        each(work, parts(len(z), self.matrix.entries * self.classes))
         return z
 
     def sums(self, R: Array) -> Array:
         """Σ x̃ rᵀ over all rows."""
-        centre, unit = self.frame
+        centre, unit = self.standardisation
         if self.matrix.is_sparse:
             work = lambda start, stop: columns.sums_sparse(start, stop, *self.stored, unit, R)
         else:
@@ -232,7 +241,7 @@ class MultinomialProblem:
     @cached_property
     def _class_sums(self) -> Array:
         """Σ s x̃ of the rows of each class."""
-        centre, unit = self.frame
+        centre, unit = self.standardisation
         if self.matrix.is_sparse:
             work = lambda start, stop: kernels.class_sums_sparse(
                 start, stop, *self.stored, unit, *self.rows, self.classes)
@@ -249,21 +258,21 @@ class MultinomialProblem:
 
         It is less by what rounding may have added. `reach`: of the intercepts, which bear what shares are off by.
         """
-        rounding = EPS * (1 + abs(conjugate))
+        rounding = MACHINE_EPS * (1 + abs(conjugate))
         if self.intercept:
             wanted = self.class_shares
             dual, conjugate = self._merged(dual, conjugate, wanted == 0)
             shares = np.maximum(dual[-1] + wanted, 0.0)
             t = float(np.max(1 - wanted / np.where(shares > 0, shares, np.inf), where=shares > 0, initial=0.0))
-            if t > ROUNDING:
+            if t > SHARE_ROUNDING:
                 mixed = np.maximum(shares + (wanted - shares) / t, 0.0)
                 mixed /= mixed.sum()
                 sums = self._class_sums
                 dual = (1 - t) * dual + t * (np.outer(sums.sum(axis=1), mixed) - sums)
                 conjugate = (1 - t) * conjugate + t * float(np.sum(mixed * np.log(np.where(mixed > 0, mixed, 1.0))))
-            rounding += AROUND * reach * (float(np.abs(dual[-1]).sum()) + EPS)
+            rounding += INTERCEPT_REACH * reach * (float(np.abs(dual[-1]).sum()) + MACHINE_EPS)
         pull = self.penalty[:-1]
-        blurred = np.abs(dual[:-1]) + self.noise(1.0).reshape(-1, self.classes)[:-1] * (dual[:-1] != 0)
+        blurred = np.abs(dual[:-1]) + self.gradient_rounding(1.0).reshape(-1, self.classes)[:-1] * (dual[:-1] != 0)
         squares = np.einsum("jk,jk->j", blurred, blurred)
         if squares[pull == 0].any():
             return -math.inf
@@ -305,7 +314,7 @@ class MultinomialProblem:
         wanted = self.class_shares
 
         def at(shift: Array) -> tuple[float, Array, Array]:
-            factor = np.exp(np.minimum(shift, FAR))
+            factor = np.exp(np.minimum(shift, SHIFT_OVERFLOW))
             level, shares, products = total(each(
                 lambda start, stop: kernels.tilted(start, stop, factor, self.rows.s, p), ranges))
             return float(level - wanted @ shift), shares - wanted, np.diag(shares) - products
@@ -313,8 +322,8 @@ class MultinomialProblem:
         shift = np.zeros(self.classes)
         loss, first, second = at(shift)
         before = loss
-        for _ in range(STEPS):
-            if np.abs(first).max() <= BALANCED:
+        for _ in range(BALANCE_STEPS):
+            if np.abs(first).max() <= SHARE_TOL:
                 break
             step = -np.linalg.solve(second + 1 / self.classes + 1e-14 * np.eye(self.classes), first)
             after = at(shift + step)
@@ -322,14 +331,15 @@ class MultinomialProblem:
                 step = step / 4
                 after = at(shift + step)
             if np.abs(after[1]).max() >= np.abs(first).max() and after[0] >= loss:
-                break  # what is left is rounding
+                # What is left is rounding.
+                break
             shift, (loss, first, second) = shift + step, after
         if shift.any():
-            factor = np.exp(np.minimum(shift, FAR))
+            factor = np.exp(np.minimum(shift, SHIFT_OVERFLOW))
             each(lambda start, stop: kernels.tilt(start, stop, factor, p), ranges)
         return shift, loss - before
 
-    def falls(self, u: Array) -> tuple[Array, float]:
+    def separation_margins(self, u: Array) -> tuple[Array, float]:
         """By how much a row is on its own side of all planes between classes, along u; and that none has to stay."""
         w, b = self.to_user(u)
         z, y = scores_of(self.matrix.X, w, b), self.rows.y
@@ -345,10 +355,12 @@ class MultinomialProblem:
         given a curvature, so that Newton's step makes no such move rather than any.
         """
         classes = self.classes
-        products = crossed.products(self, z)  # of two columns and two classes
+        # Of two columns and two classes.
+        products = crossed.products(self, z)
         for i in np.flatnonzero(self.penalty == 0):
             products[i, i] += np.trace(products[i, i]) / classes**2
-        out = products.transpose(0, 2, 1, 3).reshape(self.size, self.size)  # in u: of a column and a class
+        # In u: of a column and a class.
+        out = products.transpose(0, 2, 1, 3).reshape(self.size, self.size)
         out[np.diag_indices(self.size)] += self.curvature_of_penalty
         if not self.intercept:
             out[-classes:] = 0.0
@@ -356,7 +368,7 @@ class MultinomialProblem:
             out[np.diag_indices(self.size)] += np.append(np.zeros(self.size - classes), np.ones(classes))
         return out
 
-    def triangle(self, z: Array, V: Array) -> Array:
+    def hessian_root(self, z: Array, V: Array) -> Array:
         """R with RᵀR = VᵀHV for the Hessian H at these scores, made from the rows: see `Curvature`."""
         classes, s = self.classes, self.rows.s
         kept = V.reshape(-1, classes, V.shape[1]).copy()
@@ -364,30 +376,32 @@ class MultinomialProblem:
 
         def rooted() -> Iterator[Array]:
             """Of each row a root of diag p − p pᵀ times what its scores change by: √pₖ (zₖ − Σ p z)."""
-            for first, last, turned in self.matrix.turned(*self.frame, kept.reshape(len(kept), -1)):
+            for first, last, transformed_rows in self.matrix.transformed_rows(
+                *self.standardisation, kept.reshape(len(kept), -1)
+            ):
                 p = softmax(z[first:last], axis=1)[..., None]
-                moved = turned.reshape(last - first, classes, -1)
+                moved = transformed_rows.reshape(last - first, classes, -1)
                 roots = np.sqrt(p * (s[first:last, None, None] if s.size > 1 else s[0]))
                 yield (roots * (moved - np.sum(p * moved, axis=1, keepdims=True))).reshape(-1, V.shape[1])
 
         penalty = np.sqrt(self.curvature_of_penalty)[:, None] * V
-        return triangle_of(block for blocks in (rooted(), [penalty]) for block in blocks)
+        return blockwise_qr(block for blocks in (rooted(), [penalty]) for block in blocks)
 
-    def noise(self, slope: float) -> Array:
+    def gradient_rounding(self, slope: float) -> Array:
         """By how much rounding may change the gradient; `slope`: the root of the mean square of the rows' slopes."""
-        far = self._moments[2] * self.frame[1] if self.matrix.is_sparse else np.ones(self.columns)
-        return np.repeat(SUMMED * EPS * slope * np.append(far, 1.0), self.classes)
+        far = self._moments[2] * self.standardisation[1] if self.matrix.is_sparse else np.ones(self.columns)
+        return np.repeat(SUM_ROUNDINGS * MACHINE_EPS * slope * np.append(far, 1.0), self.classes)
 
-    def blur(self, W: Array, b: Array) -> float:
-        """By how much rounding may move a score; see `Problem.blur`."""
-        return EPS * float((np.abs(W) @ self._moments[2] + np.abs(b)).max())
+    def score_rounding(self, W: Array, b: Array) -> float:
+        """By how much rounding may move a score; see `ScalarProblem.score_rounding`."""
+        return MACHINE_EPS * float((np.abs(W) @ self._moments[2] + np.abs(b)).max())
 
-    def bend(self, _z: Array) -> float:
+    def curvature_bound(self, _z: Array) -> float:
         """The greatest second derivative of a row's loss."""
         return 1.0
 
-    def slope(self, value: float, _z: Array) -> float:
-        """The root of the mean square of the rows' slopes, at most; see `Problem.slope`."""
+    def slope_bound(self, value: float, _z: Array) -> float:
+        """The root of the mean square of the rows' slopes, at most; see `ScalarProblem.slope_bound`."""
         return math.sqrt(2 * max(value, 0.0))
 
     def sample(self, count: int) -> "MultinomialProblem":
@@ -402,4 +416,4 @@ class MultinomialProblem:
         s = s[drawn] / s[drawn].sum() if s.size > 1 else np.array([1 / len(drawn)])
         share = len(y) / len(drawn)
         return replace(self, matrix=self.matrix.take(drawn), rows=Rows(y[drawn], s), l2=share * self.l2,
-                       coordinates=self.frame)
+                       given_standardisation=self.standardisation)

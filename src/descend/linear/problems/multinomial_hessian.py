@@ -14,14 +14,17 @@ from descend.linear._kernels import multinomial as kernels
 from descend.linear._kernels.threads import each, one_thread_each, parts
 from descend.linear.problems.matrix import Array
 
-BLOCK = 2**17  # numbers of a block of rows that is written out
-PAIRS = 256  # of columns, in such a block
+# Numbers of a block of rows that is written out.
+BLOCK_ENTRIES = 2**17
+# Of columns, in such a block.
+PAIR_COLUMNS = 256
 
 
 def products(problem: Any, z: Array) -> Array:
     """By two columns and two classes."""
     rows = problem.matrix.shape[0]
-    few = parts(rows, min(rows * problem.size, 8 * kernels.PRODUCT))  # each has sums of its own
+    # Each has sums of its own.
+    few = parts(rows, min(rows * problem.size, 8 * kernels.ONE_CORE_PRODUCT))
     with one_thread_each():
         out, *others = each(lambda start, stop: _of_part(problem, start, stop, z), few)
     for more in others:
@@ -31,10 +34,10 @@ def products(problem: Any, z: Array) -> Array:
 
 def _of_part(problem: Any, start: int, stop: int, z: Array) -> Array:
     """Of a part of the rows, which are written out block by block, and so are their pairs of columns."""
-    matrix, (centre, unit) = problem.matrix, problem.frame
+    matrix, (centre, unit) = problem.matrix, problem.standardisation
     width, bends = matrix.shape[1] + 1, _pairs(problem.classes)
-    step = max(32, min(stop - start, BLOCK // max(PAIRS, width, bends)))
-    block, curved, crossed = np.empty((step, width)), np.empty((step, bends)), np.empty(step * max(PAIRS, width))
+    step = max(32, min(stop - start, BLOCK_ENTRIES // max(PAIR_COLUMNS, width, bends)))
+    block, curved, crossed = np.empty((step, width)), np.empty((step, bends)), np.empty(step * max(PAIR_COLUMNS, width))
     out = np.zeros((_pairs(width), bends))
     for first in range(start, stop, step):
         last = min(first + step, stop)
@@ -46,9 +49,10 @@ def _of_part(problem: Any, start: int, stop: int, z: Array) -> Array:
             kernels.written(first, last, matrix.X, matrix.in_columns, centre, unit, rows)
         kernels.curvatures(first, last, problem.rows.s, z, curvatures)
         begin = 0
-        while begin < width:  # pairs of some columns with those before them
+        # Pairs of some columns with those before them.
+        while begin < width:
             end = begin + 1
-            while end < width and _pairs(end + 1) - _pairs(begin) <= PAIRS:
+            while end < width and _pairs(end + 1) - _pairs(begin) <= PAIR_COLUMNS:
                 end += 1
             pairs = crossed[: len(rows) * (_pairs(end) - _pairs(begin))].reshape(len(rows), -1)
             kernels.crossed(rows, begin, end, pairs)

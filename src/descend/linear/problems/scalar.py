@@ -16,15 +16,17 @@ import numpy as np
 
 from descend.linear._kernels.intercept import best_shift
 from descend.linear._losses import Loss
-from descend.linear.problems.matrix import NONE, Array, Matrix, Moments, Rows, Sums, triangle_of
+from descend.linear.problems.matrix import NO_OFFSET, Array, Matrix, Moments, Rows, Sums, blockwise_qr
 from descend.linear.problems.scores import scores_of
 
-EPS = float(np.finfo(float).eps)
-SUMMED = 1.0  # roundings of the terms' typical size, about as many as a sum over many rows is wrong by
-ROUNDING = 1e-14  # of the slopes' magnitude: so far their sum may be from what it must be
+MACHINE_EPS = float(np.finfo(float).eps)
+# Roundings of the terms' typical size, about as many as a sum over many rows is wrong by.
+SUM_ROUNDINGS = 1.0
+# Of the slopes' magnitude: so far their sum may be from what it must be.
+BALANCE_ROUNDING = 1e-14
 
 
-class Point(NamedTuple):
+class Iterate(NamedTuple):
     """The problem at `u`: its value, the gradient of all but the l1 penalty, and a bound from below to the minimum.
 
     `value` is that of the loss without smoothing, or above it. `lower` is −∞ where no dual point is at hand.
@@ -38,40 +40,45 @@ class Point(NamedTuple):
     rounding: float = 0.0
 
 
-Frame = tuple[Array, Array]  # centre and unit by column: see the module
+# Centre and unit by column: see the module.
+Standardisation = tuple[Array, Array]
 
 
-def frame_of(matrix: Matrix, moments: Moments, l2: Array, intercept: bool) -> Frame:
+def standardisation_of(matrix: Matrix, moments: Moments, l2: Array, intercept: bool) -> Standardisation:
     """The coordinates in which a matrix's columns are seen."""
     mean, variance, greatest = moments
     centred = intercept and not matrix.is_sparse
     centre = mean if centred else np.zeros_like(mean)
     spread = np.sqrt(variance if centred else variance + mean**2)
-    if matrix.shift is not None:  # a column is judged in the rounding of the user's numbers
+    # A column is judged in the rounding of the user's numbers.
+    if matrix.shift is not None:
         greatest = greatest + np.abs(matrix.shift)
-    still = spread <= 1e-13 * greatest  # constant but for rounding: it can only be taken for an intercept
+    # Constant but for rounding: it can only be taken for an intercept.
+    still = spread <= 1e-13 * greatest
     spread = np.where(still | (spread == 0), np.where(greatest > 0, greatest, 1.0), spread)
-    return centre, 1 / np.sqrt(spread**2 + l2)  # a strong penalty, too, is to be no steeper than the loss
+    # A strong penalty, too, is to be no steeper than the loss.
+    return centre, 1 / np.sqrt(spread**2 + l2)
 
 
-class Among(NamedTuple):
+class Support(NamedTuple):
     """Columns among a greater number of them: that number, and their places."""
 
     width: int
-    places: Array
+    indices: Array
 
 
 @dataclass(frozen=True)
-class Problem:
+class ScalarProblem:
     """A linear model of one score per row. `l2`, `l1`: by column, of the user's coefficients; see the module.
 
-    `among`: of which of the user's columns the matrix is, where it has not all of them; the others are 0 everywhere.
-    `coordinates`: the frame of another problem, where the solvers' coordinates are to be the same as there. `offset`:
-    o, by row, or nothing.
+    `support`: of which of the user's columns the matrix is, where it has not all of them; the others are 0 everywhere.
+    `given_standardisation`: that of another problem, where the solvers' coordinates are to be the same as there.
+    `offset`: o, by row, or nothing.
     """
 
     in_memory: ClassVar[bool] = True
-    outputs: ClassVar[int] = 1  # scores of a row
+    # Scores of a row.
+    outputs: ClassVar[int] = 1
 
     matrix: Matrix
     rows: Rows
@@ -79,15 +86,15 @@ class Problem:
     l2: Array
     l1: Array
     intercept: bool = True
-    tilt: float = 0.0
-    among: Among | None = None
-    coordinates: Frame | None = None
-    offset: Array = field(default_factory=lambda: NONE)
+    linear_term: float = 0.0
+    support: Support | None = None
+    given_standardisation: Standardisation | None = None
+    offset: Array = field(default_factory=lambda: NO_OFFSET)
 
     @cached_property
-    def frame(self) -> Frame:
+    def standardisation(self) -> Standardisation:
         """Centre and unit by column."""
-        return self.coordinates or frame_of(self.matrix, self._moments, self.l2, self.intercept)
+        return self.given_standardisation or standardisation_of(self.matrix, self._moments, self.l2, self.intercept)
 
     @cached_property
     def _moments(self) -> Moments:
@@ -106,49 +113,49 @@ class Problem:
     @cached_property
     def curvature_of_penalty(self) -> Array:
         """The l2 penalty's second derivative, in the coordinates of solvers."""
-        return np.append(self.l2 * self.frame[1] ** 2, 0.0)
+        return np.append(self.l2 * self.standardisation[1] ** 2, 0.0)
 
     @cached_property
     def threshold(self) -> Array:
         """The l1 penalty of each coordinate of solvers."""
-        return np.append(self.l1 * self.frame[1], 0.0)
+        return np.append(self.l1 * self.standardisation[1], 0.0)
 
     def to_user(self, u: Array) -> tuple[Array, float]:
         """Coefficients and intercept of the matrix's columns."""
-        centre, unit = self.frame
+        centre, unit = self.standardisation
         w = u[:-1] * unit
         return w, float(u[-1] if self.matrix.is_sparse else u[-1] - centre @ w)
 
     @property
     def columns(self) -> int:
         """How many coefficients the user sees."""
-        return self.matrix.shape[1] if self.among is None else self.among.width
+        return self.matrix.shape[1] if self.support is None else self.support.width
 
     def coefficients(self, u: Array) -> tuple[Array, float]:
         """All coefficients, and the intercept, as the user sees them.
 
         Coefficients are of the precision of `X`; the intercept is the one that goes with them when they are rounded.
         """
-        centre, unit = self.frame
+        centre, unit = self.standardisation
         w = (u[:-1] * unit).astype(self.matrix.dtype, copy=False)
         b = float(u[-1] if self.matrix.is_sparse else u[-1] - centre @ w.astype(np.float64, copy=False))
         if self.matrix.shift is not None:
             b -= float(self.matrix.shift @ w)
-        if self.among is None:
+        if self.support is None:
             return w, b
         everywhere = np.zeros(self.columns, w.dtype)
-        everywhere[self.among.places] = w
+        everywhere[self.support.indices] = w
         return everywhere, b
 
     def from_user(self, w: Array, b: float) -> Array:
         """The coordinates of solvers, of all the user's coefficients."""
-        centre, unit = self.frame
-        w = np.asarray(w if self.among is None else w[self.among.places], np.float64)
+        centre, unit = self.standardisation
+        w = np.asarray(w if self.support is None else w[self.support.indices], np.float64)
         if self.matrix.shift is not None:
             b += float(self.matrix.shift @ w)
         return np.append(w / unit, b + centre @ w if self.intercept else 0.0)
 
-    def origin(self) -> Array:
+    def default_start(self) -> Array:
         """Where a descent begins that is not told to begin elsewhere: at the intercept of the mean target, where scores
         of 0 may be so far from it that a quadratic model is none there.
         """
@@ -158,7 +165,7 @@ class Problem:
         return u
 
     @cached_property
-    def unit(self) -> float:
+    def loss_scale(self) -> float:
         """What a loss whose curvature has no bound is measured in, its curvature at the mean target: what it is at a
         start that may be the minimum says nothing of that. 0 for others.
         """
@@ -174,35 +181,35 @@ class Problem:
         s = self.rows.s
         return float(s @ numbers) if s.size > 1 else float(numbers.mean())
 
-    def at(self, z: Array) -> "Problem":
+    def at_best_scale(self, z: Array) -> "ScalarProblem":
         """The problem at these scores, where its loss has nothing more to find."""
         return self
 
-    def scores(self) -> Array:
+    def score_buffer(self) -> Array:
         """Room for the scores of all rows; those of `evaluate` are kept in it."""
-        return self.matrix.memory() + self.offset if self.has_offset else self.matrix.memory()
+        return self.matrix.score_buffer() + self.offset if self.has_offset else self.matrix.score_buffer()
 
     @property
     def has_offset(self) -> bool:
         """Whether a number that is given is added to each row's score."""
         return self.offset.size > 0
 
-    def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Point:
+    def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Iterate:
         """The problem at u, in one pass over the matrix. `z` holds the last scores, and those of u afterwards.
 
         `bounded`: whether a bound is wanted, for which a pass does three times the sums.
         """
         w, b = self.to_user(u)
         sums = self.matrix.sweep(w, b, self.loss, self.rows, z, bounded, self.offset)
-        centre, unit = self.frame
-        penalty = 0.5 * float(np.sum(self.l2 * w * w)) + float(np.sum(self.l1 * np.abs(w))) + self.tilt * b
-        by_b = sums.g_b + self.tilt if self.intercept else 0.0
-        gradient = np.append((sums.g + self.l2 * w - centre * (sums.g_b + self.tilt)) * unit, by_b)
+        centre, unit = self.standardisation
+        penalty = 0.5 * float(np.sum(self.l2 * w * w)) + float(np.sum(self.l1 * np.abs(w))) + self.linear_term * b
+        by_b = sums.g_b + self.linear_term if self.intercept else 0.0
+        gradient = np.append((sums.g + self.l2 * w - centre * (sums.g_b + self.linear_term)) * unit, by_b)
         lower = self.lower_bound(sums) if bounded else -math.inf
-        rounding = math.sqrt(sums.squares) * self.blur(w, b) * self.shaken if bounded else 0.0
-        return Point(u, sums.value + self.loss.smoothing + penalty, gradient, lower, rounding)
+        rounding = math.sqrt(sums.squares) * self.score_rounding(w, b) * self.rounding_share if bounded else 0.0
+        return Iterate(u, sums.value + self.loss.smoothing + penalty, gradient, lower, rounding)
 
-    def certified(self, point: Point, z: Array) -> Point:
+    def certified(self, point: Iterate, z: Array) -> Iterate:
         """The same point with the bound that its own slopes give.
 
         The intercept is first made the best for the scores, so that the slopes balance. For solvers whose steps do not
@@ -221,58 +228,63 @@ class Problem:
     def best_shift(self, z: Array) -> float:
         """The number that minimises the loss when it is added to these scores."""
         kind = self.loss.kind
-        places = kind.place("slope"), kind.place("curvature")
-        return float(best_shift(*places, *self.loss.numbers, *self.rows, z, float(self.tilt)))
+        places = kind.address_of("slope"), kind.address_of("curvature")
+        return float(best_shift(*places, *self.loss.parameters, *self.rows, z, float(self.linear_term)))
 
-    def falls(self, u: Array) -> tuple[Array, float]:
-        """How the loss falls for ever along u, if it may: see `Recession`."""
-        recession = self.loss.kind.recession
-        if recession is None:
+    def separation_margins(self, u: Array) -> tuple[Array, float]:
+        """How the loss falls for ever along u, if it may: see `Separation`."""
+        separation = self.loss.kind.separation
+        if separation is None:
             return np.zeros(0), 0.0
         w, b = self.to_user(u)
-        return recession.falls(scores_of(self.matrix.X, np.atleast_2d(w), b)[:, 0], self.rows.y)
+        return separation.margins(scores_of(self.matrix.X, np.atleast_2d(w), b)[:, 0], self.rows.y)
 
     def hessian(self, z: Array) -> Array:
         """The second derivative of all but the l1 penalty at these scores: the lower triangle."""
-        out = self.matrix.hessian(self.loss, self.rows, z, *self.frame)
+        out = self.matrix.hessian(self.loss, self.rows, z, *self.standardisation)
         if not self.intercept:
             out[-1], out[:, -1] = 0.0, 0.0
             out[-1, -1] = 1.0
         out[np.diag_indices(self.size)] += self.curvature_of_penalty
         return out
 
-    def triangle(self, z: Array, V: Array) -> Array:
+    def hessian_root(self, z: Array, V: Array) -> Array:
         """R with RᵀR = VᵀHV for the Hessian H at these scores, made from the rows: see `Curvature`."""
         V = V * np.append(np.ones(self.size - 1), float(self.intercept))[:, None]
-        rows = self.matrix.triangle(self.loss, self.rows, z, *self.frame, V)
-        return triangle_of([rows, np.sqrt(self.curvature_of_penalty)[:, None] * V])
+        rows = self.matrix.hessian_root(self.loss, self.rows, z, *self.standardisation, V)
+        return blockwise_qr([rows, np.sqrt(self.curvature_of_penalty)[:, None] * V])
 
-    def blur(self, w: Array, b: float) -> float:
+    def score_rounding(self, w: Array, b: float) -> float:
         """By how much rounding may move a score: columns far from 0 are summed up as they are, at last by the user."""
         far, shift = self._moments[2], self.matrix.shift
         if shift is not None:
             far, b = far + 2 * np.abs(shift), abs(b) + abs(float(np.sum(shift * w)))
         b = abs(b) + float(np.abs(self.offset).max(initial=0.0))
-        return EPS * (float(np.sum(far * np.abs(w))) + b)  # not by BLAS: it would wake up threads for this
+        # Not by BLAS: it would wake up threads for this.
+        return MACHINE_EPS * (float(np.sum(far * np.abs(w))) + b)
 
-    def noise(self, slope: float) -> Array:
+    def gradient_rounding(self, slope: float) -> Array:
         """By how much rounding may change the gradient; `slope`: the root of the mean square of the rows' slopes."""
-        return SUMMED * EPS * slope * np.append(self._size_of_numbers * self.frame[1], 1.0)
+        return SUM_ROUNDINGS * MACHINE_EPS * slope * np.append(self._size_of_numbers * self.standardisation[1], 1.0)
 
-    def bend(self, z: Array) -> float:
+    def curvature_bound(self, z: Array) -> float:
         """The greatest second derivative of a row's loss that there is between 0 and these scores."""
-        steepest = self.loss.kind.steepest
-        if steepest is not None and self.in_memory:
-            return steepest(z, self.rows.y, *self.loss.numbers)
-        return math.inf if self.loss.kind.corners else self.loss.bend
+        local_curvature_bound = self.loss.kind.local_curvature_bound
+        if local_curvature_bound is not None and self.in_memory:
+            return local_curvature_bound(z, self.rows.y, *self.loss.parameters)
+        return math.inf if self.loss.kind.corners else self.loss.curvature_bound
 
-    def slope(self, value: float, z: Array) -> float:
+    def slope_bound(self, value: float, z: Array) -> float:
         """The root of the mean square of the rows' slopes, at most: ℓ'² ≤ 2Lℓ, where ℓ'' ≤ L."""
         kind = self.loss.kind
-        return kind.most(self.loss.p) if kind.scaled else math.sqrt(2 * self.bend(z) * max(value, 0.0))
+        return (
+            kind.slope_bound(self.loss.p)
+            if kind.concomitant_scale
+            else math.sqrt(2 * self.curvature_bound(z) * max(value, 0.0))
+        )
 
     @property
-    def shaken(self) -> float:
+    def rounding_share(self) -> float:
         """How much of the rounding in scores is left in a loss, where its sum over the rows is 0; at corners all."""
         return 1.0 if self.loss.kind.corners else math.sqrt(self.rows.s.max())
 
@@ -286,28 +298,32 @@ class Problem:
         shares = np.ones(2)
         if self.intercept:
             below, above = -float(sums.q_b[0]), float(sums.q_b[1])
-            side = int(above + self.tilt > below)
-            have, wanted = (above, below - self.tilt) if side else (below, above + self.tilt)
-            if wanted < -ROUNDING * (below + above) or (have == 0 and wanted > 0):
+            side = int(above + self.linear_term > below)
+            have, wanted = (above, below - self.linear_term) if side else (below, above + self.linear_term)
+            if wanted < -BALANCE_ROUNDING * (below + above) or (have == 0 and wanted > 0):
                 return -math.inf
             shares[side] = max(wanted, 0.0) / have if have > 0 else 1.0
         slope = math.sqrt(sums.squares)
-        q = np.abs(shares[0] * sums.q[0] + shares[1] * sums.q[1]) + SUMMED * EPS * slope * self._size_of_numbers
+        q = (
+            np.abs(shares[0] * sums.q[0] + shares[1] * sums.q[1])
+            + SUM_ROUNDINGS * MACHINE_EPS * slope * self._size_of_numbers
+        )
         conjugates = float(shares @ sums.conjugates)
-        scale = min(1.0, 2 / math.sqrt(max(sums.squares, 1e-300))) if self.loss.kind.scaled else 1.0
+        scale = min(1.0, 2 / math.sqrt(max(sums.squares, 1e-300))) if self.loss.kind.concomitant_scale else 1.0
         free = self.l2 == 0
         beyond = scale * q[free] > self.l1[free]
         if beyond.any():
             scale = float((self.l1[free][beyond] / q[free][beyond]).min())
-        if scale == 0 or (scale < 1 and self.tilt):  # scaled down, the slopes do not balance the tilt any more
+        # Scaled down, the slopes do not balance the tilt any more.
+        if scale == 0 or (scale < 1 and self.linear_term):
             return -math.inf
         rest = np.maximum(scale * q[~free] - self.l1[~free], 0.0)
-        bend = self.loss.bend_beside_conjugate
+        bend = self.loss.unsmoothed_curvature_bound
         spared = 0.5 * scale * (1 - scale) * float(shares.min()) ** 2 * sums.squares / bend
-        rounding = SUMMED * EPS * float(np.abs(sums.conjugates).sum()) + self.loss.kind.rounding
+        rounding = SUM_ROUNDINGS * MACHINE_EPS * float(np.abs(sums.conjugates).sum()) + self.loss.kind.rounding
         return spared - scale * conjugates - float(np.sum(0.5 * rest**2 / self.l2[~free])) - rounding
 
-    def sample(self, count: int) -> "Problem":
+    def sample(self, count: int) -> "ScalarProblem":
         """The same problem on some of the rows, which are drawn anew in the same way each time.
 
         The penalty of a column weighs at most as much beside a row as before, without which columns that are rare among
@@ -318,9 +334,15 @@ class Problem:
         y, s = self.rows
         s = s[drawn] / s[drawn].sum() if s.size > 1 else np.array([1 / count])
         l2 = np.minimum(self.l2 * self.matrix.shape[0] / count, self.l2 + self._moments[2] ** 2 / count)
-        return replace(self, matrix=self.matrix.take(drawn), rows=Rows(y[drawn], s), l2=l2, coordinates=self.frame,
-                       offset=self.offset[drawn] if self.has_offset else self.offset)
+        return replace(
+            self,
+            matrix=self.matrix.take(drawn),
+            rows=Rows(y[drawn], s),
+            l2=l2,
+            given_standardisation=self.standardisation,
+            offset=self.offset[drawn] if self.has_offset else self.offset,
+        )
 
-    def smoothed(self, mu: float) -> "Problem":
+    def smoothed(self, mu: float) -> "ScalarProblem":
         """The same problem with another smoothing, or scale."""
-        return replace(self, loss=self.loss._replace(mu=mu), coordinates=self.frame)
+        return replace(self, loss=self.loss._replace(mu=mu), given_standardisation=self.standardisation)

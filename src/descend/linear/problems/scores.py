@@ -7,7 +7,8 @@ from scipy import sparse
 
 from descend.linear.problems.matrix import Array
 
-BLOCK = 2**20  # numbers of a block that is converted
+# Numbers of a block that is converted.
+CONVERTED_ENTRIES = 2**20
 
 
 def scores_of(X: Any, w: Array, b: Any) -> Array:
@@ -15,7 +16,7 @@ def scores_of(X: Any, w: Array, b: Any) -> Array:
     w = np.asarray(w, np.float64)
     if sparse.issparse(X) or X.dtype == np.float64:
         return np.asarray(X @ w.T) + b
-    size = max(1, BLOCK // max(X.shape[1], 1))
+    size = max(1, CONVERTED_ENTRIES // max(X.shape[1], 1))
     out = np.empty((X.shape[0], len(w)))
     for start in range(0, len(out), size):
         out[start : start + size] = X[start : start + size].astype(np.float64) @ w.T + b

@@ -11,46 +11,48 @@ import math
 import numpy as np
 
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.problem import Objective
-from descend.linear.problems.scalar import Point
-from descend.linear.solvers.convergence import Steps
+from descend.linear.problems.problem import Problem
+from descend.linear.problems.scalar import Iterate
+from descend.linear.solvers.convergence import Iterates
 
-GROW, SHRINK = 2.0, 0.9  # of the curvature L: where a step was too long, and after each
+# Of the curvature L: where a step was too long, and after each.
+CURVATURE_GROWTH, CURVATURE_DECAY = 2.0, 0.9
 
 
-def accelerated(problem: Objective, u: Array) -> Steps:
+def accelerated(problem: Problem, u: Array) -> Iterates:
     """Descend from u."""
-    z, threshold = problem.scores(), problem.threshold
+    z, threshold = problem.score_buffer(), problem.threshold
     point = problem.evaluate(u, z, bounded=False)
     yield point
     ahead, momentum, curvature = point, 1.0, 1.0
     while True:
         while True:
-            stepped = shrunk(ahead.u - ahead.gradient / curvature, threshold / curvature)
+            stepped = soft_thresholded(ahead.u - ahead.gradient / curvature, threshold / curvature)
             trial = problem.evaluate(stepped, z, bounded=False)
             move = stepped - ahead.u
             bound = smooth_part(ahead, threshold) + ahead.gradient @ move + 0.5 * curvature * move @ move
             if smooth_part(trial, threshold) <= bound + 1e-14 * abs(trial.value):
                 break
-            curvature *= GROW
+            curvature *= CURVATURE_GROWTH
             if curvature > 1e30:
                 return "no step along the gradient decreases the loss"
         yield problem.certified(trial, z)
         following = 0.5 * (1 + math.sqrt(1 + 4 * momentum**2))
-        if (ahead.u - trial.u) @ (trial.u - point.u) > 0:  # the momentum points uphill
+        # The momentum points uphill.
+        if (ahead.u - trial.u) @ (trial.u - point.u) > 0:
             following = momentum = 1.0
         beyond = trial.u + (momentum - 1) / following * (trial.u - point.u)
         if not np.any(trial.u != point.u):
             return "the coefficients do not change any more"
-        point, momentum, curvature = trial, following, SHRINK * curvature
+        point, momentum, curvature = trial, following, CURVATURE_DECAY * curvature
         ahead = problem.evaluate(beyond, z, bounded=False) if momentum > 1 else trial
 
 
-def shrunk(u: Array, by: Array) -> Array:
+def soft_thresholded(u: Array, by: Array) -> Array:
     """The proximal step of the l1 penalty: each number so much nearer to 0, and not beyond."""
     return np.sign(u) * np.maximum(np.abs(u) - by, 0.0)
 
 
-def smooth_part(point: Point, threshold: Array) -> float:
+def smooth_part(point: Iterate, threshold: Array) -> float:
     """The value without the l1 penalty."""
     return point.value - float(threshold @ np.abs(point.u))

@@ -8,7 +8,7 @@ from descend.linear.problems.matrix import Array
 REFINEMENTS = 3
 
 
-class Positive:
+class RegularisedCholesky:
     """A positive semidefinite matrix, by its lower triangle, factored with the least ridge that makes it possible."""
 
     def __init__(self, matrix: Array) -> None:

@@ -8,11 +8,13 @@ import numpy as np
 
 from descend.engine.interruption import Interruption
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.scalar import Point
+from descend.linear.problems.scalar import Iterate
 from descend.stopping import Reason
 
-Steps = Generator[Point, None, str]  # a solver: a point for each iteration; where it can go no further, why
-NEGLIGIBLE = 1e-13  # of the value at the start: a minimum of 0 is not approached in relative terms
+# A solver: a point for each iteration; where it can go no further, why.
+Iterates = Generator[Iterate, None, str]
+# Of the value at the start: a minimum of 0 is not approached in relative terms.
+NEGLIGIBLE_GAP = 1e-13
 
 
 @dataclass(frozen=True)
@@ -39,24 +41,24 @@ class Solution:
 
 
 @dataclass
-class Watch:
+class ConvergenceMonitor:
     """Keeps the best point and the best bound of a descent, and says when it is over.
 
-    `tol`: what the gap may be, relative to the minimum; `unit`: what the loss is measured in, where it is said by more
-    than where a descent starts: see `Problem.unit`. `each`: called after an iteration with its number, value and
-    gap; it ends the descent by returning True. `interrupted`: ends it, too, once there was an iteration.
+    `tol`: what the gap may be, relative to the minimum; `loss_scale`: what the loss is measured in, where it is said by
+    more than where a descent starts: see `Problem.loss_scale`. `each`: called after an iteration with its number, value
+    and gap; it ends the descent by returning True. `interrupted`: ends it, too, once there was an iteration.
     """
 
     tol: float
     max_iter: int
     each: Callable[[int, float, float], bool | None] = lambda *_: None
     interrupted: Interruption = field(default_factory=Interruption)
-    best: Point | None = None
+    best: Iterate | None = None
     lower: float = -math.inf
-    unit: float = 0.0
+    loss_scale: float = 0.0
     curve: list[float] = field(default_factory=list)
 
-    def see(self, point: Point) -> Reason | None:
+    def observe(self, point: Iterate) -> Reason | None:
         """Note a point; the reason to stop, if there is one."""
         self.lower = max(self.lower, point.lower)
         if self.best is None or point.value < self.best.value or math.isnan(self.best.value):
@@ -66,9 +68,13 @@ class Watch:
         asked = self.each(number, point.value, gap)
         if not math.isfinite(point.value):
             return Reason("diverged", f"the loss became {point.value} at iteration {number}", number)
-        if gap <= self.allowed:
-            size = "the loss at the start" if self.unit <= abs(self.curve[0]) else "the loss's unit"
-            share = f"{self.tol:g} of the minimum" if gap <= self.tol * self.least else f"{NEGLIGIBLE:g} of {size}"
+        if gap <= self.allowed_gap:
+            size = "the loss at the start" if self.loss_scale <= abs(self.curve[0]) else "the loss's unit"
+            share = (
+                f"{self.tol:g} of the minimum"
+                if gap <= self.tol * self.least_magnitude
+                else f"{NEGLIGIBLE_GAP:g} of {size}"
+            )
             return Reason("converged", f"the duality gap fell to {gap:.2g}, at most {share} (which is between "
                                        f"{self.lower:.6g} and {self.best.value:.6g})", number)
         if number and self.interrupted.is_set():
@@ -86,20 +92,20 @@ class Watch:
         return math.inf if self.best is None else max(self.best.value + self.best.rounding - self.lower, 0.0)
 
     @property
-    def least(self) -> float:
+    def least_magnitude(self) -> float:
         """What the minimum's magnitude is at least: it may be below 0, where a penalty rewards."""
         return 0.0 if self.best is None else max(self.lower, -self.best.value, 0.0)
 
     @property
-    def allowed(self) -> float:
+    def allowed_gap(self) -> float:
         """The gap that is small enough."""
-        return max(self.tol * self.least, NEGLIGIBLE * max(abs(self.curve[0]), self.unit))
+        return max(self.tol * self.least_magnitude, NEGLIGIBLE_GAP * max(abs(self.curve[0]), self.loss_scale))
 
-    def follow(self, steps: Steps) -> Solution:
+    def follow(self, steps: Iterates) -> Solution:
         """Take a solver's steps until it is enough."""
         while True:
             try:
-                reason = self.see(next(steps))
+                reason = self.observe(next(steps))
             except StopIteration as end:
                 reason = self.stalled(end.value)
             if reason is not None:
@@ -114,5 +120,6 @@ class Watch:
         """The best point that was seen."""
         if self.best is None:
             raise RuntimeError(f"a solver ended before its first point, which is to be its start: {reason.evidence}")
-        lower = self.lower - self.best.rounding  # so that it is below the value by the gap
+        # So that it is below the value by the gap.
+        lower = self.lower - self.best.rounding
         return Solution(self.best.u, self.best.value, lower, reason, np.array(self.curve))

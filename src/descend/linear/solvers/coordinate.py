@@ -26,51 +26,59 @@ from scipy.linalg import cho_factor, cho_solve
 from descend.linear._kernels import coordinate as kernels
 from descend.linear._kernels.threads import one_thread_each
 from descend.linear.problems.matrix import Array, Rows
-from descend.linear.problems.scalar import Point, Problem
+from descend.linear.problems.scalar import Iterate, ScalarProblem
 from descend.linear.solvers.accelerated import accelerated
-from descend.linear.solvers.convergence import Steps, Watch
-from descend.linear.solvers.newton import ENOUGH, ROUNDING, SHORTEST
-from descend.linear.solvers.working_set import Gram
+from descend.linear.solvers.convergence import ConvergenceMonitor, Iterates
+from descend.linear.solvers.newton import ARMIJO, SHORTEST_STEP, VALUE_ROUNDING
+from descend.linear.solvers.working_set import WorkingSet
 
-INNER, STEPS = 0.01, 30  # of the gap, which a descent on some columns leaves; and its steps at most
-STILL = 1e-24  # of the curvature of a column of unit spread: a column that is constant but for rounding
-CYCLES = 30  # of coordinate descent, before a Newton step
-ROUNDS = 30  # of both
-FORCING = 1e-2  # of how far a model's minimum is: so near it is found at least
-ROUNDED = 1e-15  # of the numbers that a gradient is a sum of
-MOST = 4096  # coefficients of a working set, of which there are a few Gram matrices; beyond, steps take no memory
-JITTER = 1e-12  # of the diagonal: it keeps the Hessian of columns that are much alike positive
+# Of the gap, which a descent on some columns leaves; and its steps at most.
+SUBPROBLEM_GAP, SUBPROBLEM_STEPS = 0.01, 30
+# Of the curvature of a column of unit spread: a column that is constant but for rounding.
+CONSTANT_CURVATURE = 1e-24
+# Of coordinate descent, before a Newton step.
+CYCLES = 30
+# Of both.
+CYCLE_ROUNDS = 30
+# Of how far a model's minimum is: so near it is found at least.
+FORCING = 1e-2
+# Of the numbers that a gradient is a sum of.
+GRADIENT_ROUNDING = 1e-15
+# Coefficients of a working set, of which there are a few Gram matrices; beyond, steps take no memory.
+GRAM_COLUMNS = 4096
+# Of the diagonal: it keeps the Hessian of columns that are much alike positive.
+JITTER = 1e-12
 
 
-def coordinate(problem: Problem, u: Array) -> Steps:
+def coordinate(problem: ScalarProblem, u: Array) -> Iterates:
     """Descend from u."""
-    z, threshold = problem.scores(), problem.threshold
-    point = started(problem, u, z)
+    z, threshold = problem.score_buffer(), problem.threshold
+    point = certified_start(problem, u, z)
     yield point
-    gram = Gram(problem)
-    forcing = 0.0 if gram.is_kept else FORCING
+    working_set = WorkingSet(problem)
+    forcing = 0.0 if working_set.is_kept else FORCING
     while True:
-        chosen = gram.working_set(point, threshold)
-        if (part := gram.part(chosen)) is not None:
-            trial = descended(problem, part, chosen, point, z)
+        chosen = working_set.select(point, threshold)
+        if (part := working_set.subproblem(chosen)) is not None:
+            trial = solved_subproblem(problem, part, chosen, point, z)
             yield trial
             if trial.value >= point.value and trial.lower <= point.lower:
                 return "the loss does not decrease any more"
             point = trial
             continue
-        if chosen.size > MOST:
+        if chosen.size > GRAM_COLUMNS:
             return (yield from accelerated(problem, point.u))
-        hessian = gram.at(z, chosen)
+        hessian = working_set.hessian(z, chosen)
         move = np.zeros_like(point.u)
         model = point.gradient[chosen], point.u[chosen], threshold[chosen]
-        move[chosen] = minimised(hessian, *model, forcing) - point.u[chosen]
-        step, promised = 1.0, rise(point, move, threshold)
+        move[chosen] = quadratic_model_minimum(hessian, *model, forcing) - point.u[chosen]
+        step, promised = 1.0, predicted_change(point, move, threshold)
         if not promised < 0:
             return "the conditions of optimality hold but for rounding"
         trial = problem.evaluate(point.u + move, z)
-        while not trial.value <= point.value + ENOUGH * step * promised + ROUNDING * abs(point.value):
+        while not trial.value <= point.value + ARMIJO * step * promised + VALUE_ROUNDING * abs(point.value):
             step /= 4
-            if step < SHORTEST:
+            if step < SHORTEST_STEP:
                 return "no step towards the minimum of a quadratic model decreases the loss"
             trial = problem.evaluate(point.u + step * move, z)
         yield trial
@@ -79,18 +87,18 @@ def coordinate(problem: Problem, u: Array) -> Steps:
         point = trial
 
 
-def started(problem: Problem, u: Array, z: Array) -> Point:
+def certified_start(problem: ScalarProblem, u: Array, z: Array) -> Iterate:
     """The first point, certified: with the best intercept."""
     if u[:-1].any():
         return problem.certified(problem.evaluate(u, z, bounded=False), z)
     u = u.copy()
     if problem.intercept:
-        u[-1] = counted(problem.at(z), z)
+        u[-1] = first_intercept(problem.at_best_scale(z), z)
         z += u[-1]
     return problem.evaluate(u, z)
 
 
-def counted(problem: Problem, z: Array) -> float:
+def first_intercept(problem: ScalarProblem, z: Array) -> float:
     """The best intercept where all scores are offsets or 0; of classes it is enough to have one row of each."""
     y, s = problem.rows
     if problem.has_offset or not problem.loss.kind.classes:
@@ -102,7 +110,7 @@ def counted(problem: Problem, z: Array) -> float:
     return replace(problem, rows=each).best_shift(np.zeros(2))
 
 
-def descended(problem: Problem, part: Problem, chosen: Array, point: Point, z: Array) -> Point:
+def solved_subproblem(problem: ScalarProblem, part: ScalarProblem, chosen: Array, point: Iterate, z: Array) -> Iterate:
     """Where a descent on the chosen columns alone leads, with the slopes that its last step foresaw.
 
     These balance the penalty of the chosen columns as nearly as the step's model was minimised, the slopes of the point
@@ -110,28 +118,28 @@ def descended(problem: Problem, part: Problem, chosen: Array, point: Point, z: A
     """
     columns = chosen[1:]
     gap = 1 - max(point.lower, 0.0) / point.value if point.value > 0 else 0.0
-    watch = Watch(INNER * gap, STEPS)
+    monitor = ConvergenceMonitor(SUBPROBLEM_GAP * gap, SUBPROBLEM_STEPS)
     steps = coordinate(part, np.append(point.u[columns], point.u[-1]))
     before = last = next(steps)
-    while watch.see(last) is None:
+    while monitor.observe(last) is None:
         following = next(steps, None)
         if following is None:
             break
         before, last = last, following
     u = np.zeros_like(point.u)
     u[columns], u[-1] = last.u[:-1], last.u[-1]
-    z[:] = part.matrix.scores(*part.to_user(before.u), part.frame[0])
+    z[:] = part.matrix.scores(*part.to_user(before.u), part.standardisation[0])
     if problem.has_offset:
         z += problem.offset
     return problem.evaluate(u, z)
 
 
-def rise(point: Point, move: Array, threshold: Array) -> float:
+def predicted_change(point: Iterate, move: Array, threshold: Array) -> float:
     """What a linear model of all but the penalty expects of a move."""
     return float(point.gradient @ move + threshold @ (np.abs(point.u + move) - np.abs(point.u)))
 
 
-def minimised(H: Array, g: Array, u: Array, threshold: Array, forcing: float) -> Array:
+def quadratic_model_minimum(H: Array, g: Array, u: Array, threshold: Array, forcing: float) -> Array:
     """The minimum of gᵀ(v − u) + ½ (v − u)ᵀH(v − u) + Σ threshold |v|, from v = u, to rounding.
 
     Where the model is one of Newton's method, only to a share of how far off it begins, at most `forcing`: so much
@@ -140,32 +148,32 @@ def minimised(H: Array, g: Array, u: Array, threshold: Array, forcing: float) ->
     v, g = u.copy(), g.copy()
     diagonal = np.diag(H)
     scale = float(np.abs(g).max() + threshold.max())
-    still, enough = STILL * float(diagonal[0]), ROUNDED * scale
+    still, enough = CONSTANT_CURVATURE * float(diagonal[0]), GRADIENT_ROUNDING * scale
     noise = 1e-10 * (scale + float((diagonal * np.abs(v)).max()))
     first = last = kernels.descend(H, g, v, threshold, still, 1, enough)
     enough = max(enough, first * min(forcing, first / scale) if forcing else 0.0)
     with one_thread_each():
-        for number in range(ROUNDS):
+        for number in range(CYCLE_ROUNDS):
             moved = kernels.descend(H, g, v, threshold, still, CYCLES, enough)
             if moved <= enough or (moved >= 0.5 * last and moved <= noise):
                 break
             last = moved
             for _ in range(1 + number):
-                if not along_signs(H, g, v, threshold):
+                if not orthant_step(H, g, v, threshold):
                     break
     return v
 
 
-def along_signs(H: Array, g: Array, v: Array, threshold: Array) -> bool:
+def orthant_step(H: Array, g: Array, v: Array, threshold: Array) -> bool:
     """A Newton step among the coordinates that are not 0, in place; whether one of them became 0 on the way.
 
     It goes as far as the first that would change its sign, or on, with all that would at 0, if that is better.
     """
     on = np.flatnonzero((v != 0) | (threshold == 0))
     signs = np.sign(v[on]) * threshold[on]
-    among, slope = H[np.ix_(on, on)], g[on] + signs
-    direction = -_solved(among, slope)
-    bend = float(direction @ among @ direction)
+    reduced, slope = H[np.ix_(on, on)], g[on] + signs
+    direction = -_solved(reduced, slope)
+    bend = float(direction @ reduced @ direction)
     if not bend > 0:
         return False
     full = min(-float(slope @ direction) / bend, 1e300) * direction
@@ -174,7 +182,7 @@ def along_signs(H: Array, g: Array, v: Array, threshold: Array) -> bool:
     if crossing.any():
         shares = np.where(crossing, -v[on] / np.where(crossing, full, 1.0), np.inf)
         moves.append(np.where(shares == shares.min(), -v[on], shares.min() * full))
-    decreases = [float(slope @ move + 0.5 * move @ among @ move) for move in moves]
+    decreases = [float(slope @ move + 0.5 * move @ reduced @ move) for move in moves]
     best = int(np.argmin(decreases))
     if not decreases[best] < 0:
         return False
@@ -186,7 +194,7 @@ def along_signs(H: Array, g: Array, v: Array, threshold: Array) -> bool:
 def _solved(H: Array, g: Array) -> Array:
     """H⁻¹g, of an H that may be singular but for rounding."""
     diagonal = np.diag(H)
-    scale = 1 / np.sqrt(np.maximum(diagonal, max(STILL * float(diagonal.max()), np.finfo(float).tiny)))
+    scale = 1 / np.sqrt(np.maximum(diagonal, max(CONSTANT_CURVATURE * float(diagonal.max()), np.finfo(float).tiny)))
     scaled = H * scale * scale[:, None]
     scaled[np.diag_indices(len(H))] += JITTER * len(H)
     factor = cho_factor(scaled, lower=True, overwrite_a=True, check_finite=False)

@@ -17,48 +17,59 @@ import numpy as np
 from descend.linear._losses import PINBALL, Loss
 from descend.linear.problems.huber_scale import ScaledProblem
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.scalar import Point, Problem
-from descend.linear.solvers.convergence import Steps
+from descend.linear.problems.scalar import Iterate, ScalarProblem
+from descend.linear.solvers.convergence import Iterates
 from descend.linear.solvers.interior import interior
 from descend.linear.solvers.newton import newton
 
-FIRST = 0.1  # of the targets' spread: the first bound
-LESS = 0.25
-NEAR = 1e-3  # of the bound: a step that decreases the loss by less than this is the last but for another bound
-INNER = 50  # steps at one bound
+# Of the targets' spread: the first bound.
+FIRST_BOUND = 0.1
+BOUND_FACTOR = 0.25
+# Of the bound: a step that decreases the loss by less than this is the last but for another bound.
+BOUND_DECREASE = 1e-3
+# Steps at one bound.
+STEPS_PER_BOUND = 50
 
 
-def bounded_newton(problem: ScaledProblem, u: Array) -> Steps:
+def bounded_newton(problem: ScaledProblem, u: Array) -> Iterates:
     """Descend from u, with a bound to the scale that is made ever less, until the best scale is above it."""
-    bound = max(FIRST * float(np.std(problem.rows.y)), 2 * problem.least)
-    z, last = problem.scores(), math.inf
+    bound = max(FIRST_BOUND * float(np.std(problem.rows.y)), 2 * problem.least)
+    z, last = problem.score_buffer(), math.inf
     while bound > problem.least:
-        bounded, before = replace(problem, least=bound, coordinates=problem.frame), math.inf
+        bounded, before = replace(problem, least=bound, given_standardisation=problem.standardisation), math.inf
         for number, point in enumerate(newton(bounded, u)):
             u = point.u
             if number or last == math.inf:
                 yield point
-            if before - point.value < NEAR * bound or number >= INNER:
+            if before - point.value < BOUND_DECREASE * bound or number >= STEPS_PER_BOUND:
                 bounded.evaluate(u, z, bounded=False)
                 if bounded.scale(z) <= bound:
-                    break  # the rest of the way is shorter than the bound matters
+                    # The rest of the way is shorter than the bound matters.
+                    break
             before = last = point.value
         else:
             bounded.evaluate(u, z, bounded=False)
             if bounded.scale(z) > bound:
                 return "the loss does not decrease any more"
-        bound *= LESS
+        bound *= BOUND_FACTOR
     return "the scale of errors cannot be bounded any less"
 
 
-def least_absolute(problem: ScaledProblem, u: Array) -> Steps:
+def least_absolute_deviations(problem: ScaledProblem, u: Array) -> Iterates:
     """Descend from u where p is 1: four times the pinball loss of the median."""
-    quarter = Problem(problem.matrix, problem.rows, Loss(PINBALL, 0.5), problem.l2 / 4, problem.l1, problem.intercept,
-                      coordinates=problem.frame)
+    quarter = ScalarProblem(
+        problem.matrix,
+        problem.rows,
+        Loss(PINBALL, 0.5),
+        problem.l2 / 4,
+        problem.l1,
+        problem.intercept,
+        given_standardisation=problem.standardisation,
+    )
     steps = interior(quarter, u)
     while True:
         try:
             point = next(steps)
         except StopIteration as end:
             return str(end.value)
-        yield Point(point.u, 4 * point.value, 4 * point.gradient, 4 * point.lower, 4 * point.rounding)
+        yield Iterate(point.u, 4 * point.value, 4 * point.gradient, 4 * point.lower, 4 * point.rounding)

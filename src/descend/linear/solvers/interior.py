@@ -28,19 +28,27 @@ from descend.linear._losses import SQUARED, Loss
 from descend.linear._losses.loss import Ranges
 from descend.linear.problems.curvature import Curvature
 from descend.linear.problems.matrix import Array, Rows
-from descend.linear.problems.scalar import EPS, SUMMED, Point, Problem
-from descend.linear.solvers.cholesky import Positive
-from descend.linear.solvers.convergence import Steps
+from descend.linear.problems.scalar import MACHINE_EPS, SUM_ROUNDINGS, Iterate, ScalarProblem
+from descend.linear.solvers.cholesky import RegularisedCholesky
+from descend.linear.solvers.convergence import Iterates
 
-SHORT = 0.995  # of the way to the nearest boundary
-ROUNDING = 1e-7  # of the slopes' magnitude: so much of them may not be orthogonal
-AROUND = 10.0  # times the scores: where those of the minimum are taken to be, for the bound to bear what is rounding
-PATIENCE = 10  # iterations that do not come nearer: the first ones may go back, and so may rounding
-LEAST = 1e-18  # of the first goal: beyond, it is all rounding
-EDGE = 1e-9  # of a range: so near to its ends slopes may begin
-WORSE = 3.0  # gaps: what coefficients that are exactly 0 may cost
-WORK = 32  # numbers of a matrix that are as much work as a term
-SQUARE = Loss(SQUARED)
+# Of the way to the nearest boundary.
+STEP_TO_BOUNDARY = 0.995
+# Of the slopes' magnitude: so much of them may not be orthogonal.
+ORTHOGONALITY = 1e-7
+# Times the scores: where those of the minimum are taken to be, for the bound to bear what is rounding.
+SCORE_REACH = 10.0
+# Iterations that do not come nearer: the first ones may go back, and so may rounding.
+IDLE_ITERATIONS = 10
+# Of the first goal: beyond, it is all rounding.
+BARRIER_FLOOR = 1e-18
+# Of a range: so near to its ends slopes may begin.
+RANGE_EDGE = 1e-9
+# Gaps: what coefficients that are exactly 0 may cost.
+SPARSE_GAPS = 3.0
+# Numbers of a matrix that are as much work as a term.
+ENTRIES_PER_TERM = 32
+SQUARED_LOSS = Loss(SQUARED)
 
 
 @dataclass
@@ -56,7 +64,7 @@ class Terms:
         """What `kernel` gives for parts of the terms; `corners`: whether it wants to know these."""
         about = (*self.ranges, self.s) if corners else (self.s,)
         count = self.state.shape[1]
-        return each(lambda a, b: kernel(a, b, *about, self.state, *values), parts(count, WORK * count))
+        return each(lambda a, b: kernel(a, b, *about, self.state, *values), parts(count, ENTRIES_PER_TERM * count))
 
     def own(self, rows: Array, u: Array) -> Array:
         """What the scores of these terms are, or change by, if those of rows and the coordinates are given."""
@@ -64,17 +72,17 @@ class Terms:
 
 
 @dataclass
-class Step:
+class Direction:
     """A change of the coordinates and of the rows' scores."""
 
     u: Array
     z: Array
 
 
-class Central:
+class CentralPath:
     """The way along the central path of a problem."""
 
-    def __init__(self, problem: Problem, u: Array) -> None:
+    def __init__(self, problem: ScalarProblem, u: Array) -> None:
         self.problem, self.u = problem, u.copy()
         self.z = self.forward(u)
         self.terms = list(self._terms())
@@ -91,7 +99,7 @@ class Central:
         for corner in corners:
             share = _shares(corner)
             if kind.classes and problem.intercept:
-                share = np.where(y > 0, *_balanced(y, s, problem.tilt)[::-1])
+                share = np.where(y > 0, *_balanced(y, s, problem.linear_term)[::-1])
             terms = Terms(corner, s, np.empty((4, y.size)))
             kernels.place(0, y.size, *corner, z, share, offset, terms.state)
             yield terms
@@ -105,14 +113,14 @@ class Central:
 
     def forward(self, du: Array) -> Array:
         """How the scores of rows change with the coordinates."""
-        centre, unit = self.problem.frame
+        centre, unit = self.problem.standardisation
         return self.problem.matrix.scores(du[:-1] * unit, float(du[-1]), centre)
 
-    def backward(self, v: Array, tilt: float = 0.0) -> Array:
+    def backward(self, v: Array, linear_term: float = 0.0) -> Array:
         """Σ s v x̃ over rows, and the tilt's part."""
-        centre, unit = self.problem.frame
+        centre, unit = self.problem.standardisation
         g, by_b = self.problem.matrix.sums(self.problem.rows.s * v, centre)
-        return np.append((g - tilt * centre) * unit, by_b + tilt if self.problem.intercept else 0.0)
+        return np.append((g - linear_term * centre) * unit, by_b + linear_term if self.problem.intercept else 0.0)
 
     def refresh(self) -> None:
         """What follows from the present state: slopes, value, bound, and the matrix of Newton's equations."""
@@ -128,15 +136,16 @@ class Central:
                 results = np.array(terms.each(kernels.state, *inside, corners=True))
                 columns[:, terms.columns] = inside * terms.s[0]
             sums += results[:, :4].sum(axis=0)
-        self.goal = sums[2] / self.count
-        curvature, q = problem.curvature_of_penalty, self.backward(rows[0], problem.tilt)
+        self.barrier = sums[2] / self.count
+        curvature, q = problem.curvature_of_penalty, self.backward(rows[0], problem.linear_term)
         self.residual = q + columns[0] + curvature * u
         self.pull = self.backward(rows[2]) + columns[2]
         weighted = Rows(problem.rows.y, rows[1] * problem.rows.s)
-        matrix = problem.matrix.hessian(SQUARE, weighted, self.z, *problem.frame)
-        self.value = float(sums[0]) + 0.5 * float(curvature @ (u * u)) + problem.tilt * problem.to_user(u)[1]
+        matrix = problem.matrix.hessian(SQUARED_LOSS, weighted, self.z, *problem.standardisation)
+        self.value = float(sums[0]) + 0.5 * float(curvature @ (u * u)) + problem.linear_term * problem.to_user(u)[1]
         conjugates = float(sums[1])
-        if problem.intercept:  # so many of the curvatures are added to the slopes that their sum is right
+        # So many of the curvatures are added to the slopes that their sum is right.
+        if problem.intercept:
             share = q[-1] / matrix[-1, -1]
             if abs(share) <= room:
                 q, conjugates = q - share * matrix[-1], conjugates - share * float(sums[3])
@@ -145,7 +154,7 @@ class Central:
             matrix[-1, -1] = 1.0
         self.lower = self._bound(q, conjugates, float(np.abs(rows[0]).mean()))
         matrix[np.diag_indices(problem.size)] += curvature + columns[1]
-        self.matrix = Positive(matrix)
+        self.matrix = RegularisedCholesky(matrix)
 
     def _bound(self, q: Array, conjugates: float, slope: float) -> float:
         """The dual's value at the slopes, −Σ s ℓ*(r) − Ω*(−q), or 0, which no loss is below.
@@ -153,19 +162,19 @@ class Central:
         It is less by what rounding may have added to it.
         """
         problem = self.problem
-        trivial = -math.inf if problem.tilt else 0.0
+        trivial = -math.inf if problem.linear_term else 0.0
         curvature, threshold = problem.curvature_of_penalty, problem.threshold
         free = (curvature == 0) & (threshold == 0)
-        noise = SUMMED * EPS * slope * self.typical
+        noise = SUM_ROUNDINGS * MACHINE_EPS * slope * self.typical
         charge = self._charge(np.where(free, q, 0.0), np.where(free, noise, 0.0), slope)
         q = np.abs(q) + noise
         hard = (curvature == 0) & (threshold > 0)
         scale = float((threshold[hard] / np.maximum(q[hard], threshold[hard])).min(initial=1.0))
-        if scale < 1 and problem.tilt:
+        if scale < 1 and problem.linear_term:
             return trivial
         soft = curvature > 0
         rest = np.maximum(scale * q[soft] - threshold[soft], 0.0)
-        charge += EPS * abs(conjugates)
+        charge += MACHINE_EPS * abs(conjugates)
         return max(trivial, -scale * conjugates - float(np.sum(0.5 * rest**2 / curvature[soft])) - charge)
 
     def _charge(self, q: Array, noise: Array, slope: float) -> float:
@@ -175,67 +184,74 @@ class Central:
         slopes that is not: the root of qᵀG⁻¹q for the columns' sums of products G.
         """
         part = float(q[-1]) ** 2 if not q[:-1].any() else 2 * self.products.decrement(q, noise, slope)
-        if not part <= (ROUNDING * slope) ** 2:
+        if not part <= (ORTHOGONALITY * slope) ** 2:
             return math.inf
         size = 1.0 if self.problem.loss.kind.classes else float(np.mean(self.problem.rows.y**2))
-        return AROUND * math.sqrt(part * max(float(np.mean(self.z**2)), size))
+        return SCORE_REACH * math.sqrt(part * max(float(np.mean(self.z**2)), size))
 
     @cached_property
     def products(self) -> Curvature:
         """The curvature of squares of all scores."""
         problem = self.problem
-        hessian = problem.matrix.hessian(SQUARE, problem.rows, self.z, *problem.frame)
-        return Curvature(hessian, lambda V: problem.matrix.triangle(SQUARE, problem.rows, self.z, *problem.frame, V))
+        hessian = problem.matrix.hessian(SQUARED_LOSS, problem.rows, self.z, *problem.standardisation)
+        return Curvature(
+            hessian,
+            lambda V: problem.matrix.hessian_root(SQUARED_LOSS, problem.rows, self.z, *problem.standardisation, V),
+        )
 
     @cached_property
     def typical(self) -> Array:
         """The size of numbers that the slopes are multiplied by: those of a dense matrix are centred before."""
-        return self.problem.noise(1.0) / EPS if self.problem.matrix.is_sparse else np.ones(self.problem.size)
+        return (
+            self.problem.gradient_rounding(1.0) / MACHINE_EPS
+            if self.problem.matrix.is_sparse
+            else np.ones(self.problem.size)
+        )
 
-    def towards(self, pull: Array) -> Step:
+    def towards(self, pull: Array) -> Direction:
         """The change that Newton's equations have as their solution."""
         u = self.matrix.solve(-self.residual - pull)
-        return Step(u, self.forward(u))
+        return Direction(u, self.forward(u))
 
-    def reach(self, foreseen: Step, step: Step, goal: float, corrected: bool) -> float:
+    def reach(self, predictor: Direction, step: Direction, barrier: float, corrected: bool) -> float:
         """How much of a step is possible."""
         return min(
             part
             for terms in self.terms
             for part in terms.each(
-                kernels.reach, terms.own(foreseen.z, foreseen.u), terms.own(step.z, step.u), goal, corrected
+                kernels.reach, terms.own(predictor.z, predictor.u), terms.own(step.z, step.u), barrier, corrected
             )
         )
 
     def iterate(self) -> None:
         """One predicted and corrected step."""
-        foreseen = self.towards(self.pull)
-        length = min(1.0, self.reach(foreseen, foreseen, 0.0, False))
+        predictor = self.towards(self.pull)
+        length = min(1.0, self.reach(predictor, predictor, 0.0, False))
         after = sum(
-            sum(terms.each(kernels.after, terms.own(foreseen.z, foreseen.u), length)) for terms in self.terms
+            sum(terms.each(kernels.after, terms.own(predictor.z, predictor.u), length)) for terms in self.terms
         )
-        goal = self.goal * (max(after, 0.0) / (self.count * self.goal)) ** 3
-        rows, columns = self.problem.scores(), np.zeros(self.problem.size)
+        barrier = self.barrier * (max(after, 0.0) / (self.count * self.barrier)) ** 3
+        rows, columns = self.problem.score_buffer(), np.zeros(self.problem.size)
         for terms in self.terms:
-            own = terms.own(foreseen.z, foreseen.u)
+            own = terms.own(predictor.z, predictor.u)
             if terms.columns is None:
-                terms.each(kernels.pulled, own, goal, rows)
+                terms.each(kernels.pulled, own, barrier, rows)
             else:
                 room = np.zeros(terms.columns.size)
-                terms.each(kernels.pulled, own, goal, room)
+                terms.each(kernels.pulled, own, barrier, room)
                 columns[terms.columns] = room * terms.s[0]
         step = self.towards(self.backward(rows) + columns)
-        length = min(1.0, SHORT * self.reach(foreseen, step, goal, True))
+        length = min(1.0, STEP_TO_BOUNDARY * self.reach(predictor, step, barrier, True))
         for terms in self.terms:
-            terms.each(kernels.advance, terms.own(foreseen.z, foreseen.u), terms.own(step.z, step.u), goal, length)
+            terms.each(kernels.advance, terms.own(predictor.z, predictor.u), terms.own(step.z, step.u), barrier, length)
         self.u, self.z = self.u + length * step.u, self.z + length * step.z
         self.refresh()
 
     @property
-    def point(self) -> Point:
+    def point(self) -> Iterate:
         """Where it is; coefficients that go to 0 are 0 there, if that costs little."""
-        rounding = self.problem.blur(*self.problem.to_user(self.u)) * self.problem.shaken
-        point, last = Point(self.u, self.value, self.residual, self.lower, rounding), self.terms[-1]
+        rounding = self.problem.score_rounding(*self.problem.to_user(self.u)) * self.problem.rounding_share
+        point, last = Iterate(self.u, self.value, self.residual, self.lower, rounding), self.terms[-1]
         if last.columns is None:
             return point
         a, c, p, q = last.state
@@ -243,33 +259,36 @@ class Central:
         u = self.u.copy()
         u[last.columns[vanishing]] = 0.0
         value = self.problem.evaluate(u, self.z.copy(), bounded=False).value
-        return point._replace(u=u, value=value) if value - self.value <= WORSE * (self.value - self.lower) else point
+        return (
+            point._replace(u=u, value=value) if value - self.value <= SPARSE_GAPS * (self.value - self.lower) else point
+        )
 
 
-def interior(problem: Problem, u: Array) -> Steps:
+def interior(problem: ScalarProblem, u: Array) -> Iterates:
     """Descend from u."""
     if not problem.loss.kind.corners:
         raise InputError("solver='interior' is for losses with corners (hinge, pinball, epsilon-insensitive): choose "
                          "another solver, or solver='auto'")
-    central, idle = Central(problem, u), 0
-    least = central.goal
-    floor = LEAST * least
-    while idle < PATIENCE and central.goal > 0:
+    central, idle = CentralPath(problem, u), 0
+    least = central.barrier
+    floor = BARRIER_FLOOR * least
+    while idle < IDLE_ITERATIONS and central.barrier > 0:
         yield central.point
-        idle = 0 if floor < central.goal < least else idle + 1
-        least = min(least, central.goal)
+        idle = 0 if floor < central.barrier < least else idle + 1
+        least = min(least, central.barrier)
         central.iterate()
     return "the products of slacks do not decrease any more"
 
 
-def _balanced(y: Array, s: Array, tilt: float) -> Array:
+def _balanced(y: Array, s: Array, linear_term: float) -> Array:
     """Shares of the ranges of the hinge's slopes, of rows of −1 and of 1, with which Σ s r = −tilt."""
     weights = s if s.size > 1 else np.full(y.size, float(s[0]))
     above = float(weights[y > 0].sum())
     below = float(weights.sum()) - above
-    total = 0.5 * (max(tilt, 0.0) + min(above, below + tilt))  # of slopes of rows of 1, less the sign
-    shares = np.array([(total - tilt) / below if below else 0.5, 1 - (total / above if above else 0.5)])
-    return np.clip(shares, EDGE, 1 - EDGE)
+    # Of slopes of rows of 1, less the sign.
+    total = 0.5 * (max(linear_term, 0.0) + min(above, below + linear_term))
+    shares = np.array([(total - linear_term) / below if below else 0.5, 1 - (total / above if above else 0.5)])
+    return np.clip(shares, RANGE_EDGE, 1 - RANGE_EDGE)
 
 
 def _shares(corner: Ranges) -> Array:
@@ -278,7 +297,7 @@ def _shares(corner: Ranges) -> Array:
     return np.where(within, -corner.lower / (corner.upper - corner.lower), 0.5)
 
 
-def _offset(problem: Problem, z: Array, corners: list[Ranges]) -> float:
+def _offset(problem: ScalarProblem, z: Array, corners: list[Ranges]) -> float:
     """The typical distance of scores from their kinks."""
     if problem.loss.kind.classes:
         return 1.0

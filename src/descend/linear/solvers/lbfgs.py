@@ -18,20 +18,26 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from descend.linear._kernels import pairs as kernels
+from descend.linear._kernels import lbfgs as kernels
 from descend.linear._kernels.threads import each, parts, total
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.scalar import Point
-from descend.linear.solvers.convergence import Steps
+from descend.linear.problems.scalar import Iterate
+from descend.linear.solvers.convergence import Iterates
 
-PAIRS = 10
-ELSEWHERE = 0.03  # of the curvature along the first gradient, which points to where it is greatest
-ENOUGH = 1e-4  # of the decrease that the slope promises (Armijo)
-ROUNDING = 1e-14  # of the loss: where changes are as small, slopes judge a step
-SHORTEST = 2.0**-40
-PATIENCE = 20  # steps that make neither the loss nor the gradient less
-LEAST = 1e-6  # curvature of a loss
-PROMISING = 0.5  # of the value: a foreseen gap for which a certificate is asked, and of the last that was
+MEMORY = 10
+# Of the curvature along the first gradient, which points to where it is greatest.
+TYPICAL_CURVATURE = 0.03
+# Of the decrease that the slope promises (Armijo).
+ARMIJO = 1e-4
+# Of the loss: where changes are as small, slopes judge a step.
+VALUE_ROUNDING = 1e-14
+SHORTEST_STEP = 2.0**-40
+# Steps that make neither the loss nor the gradient less.
+IDLE_STEPS = 20
+# Curvature of a loss.
+CURVATURE_FLOOR = 1e-6
+# Of the value: a foreseen gap for which a certificate is asked, and of the last that was.
+CERTIFICATE_GAP = 0.5
 
 
 @runtime_checkable
@@ -40,9 +46,9 @@ class Descended(Protocol):
 
     @property
     def curvature_of_penalty(self) -> Array: ...
-    def scores(self) -> Array: ...
-    def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Point: ...
-    def certified(self, point: Point, z: Array) -> Point: ...
+    def score_buffer(self) -> Array: ...
+    def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Iterate: ...
+    def certified(self, point: Iterate, z: Array) -> Iterate: ...
 
 
 class Pairs:
@@ -50,21 +56,26 @@ class Pairs:
 
     def __init__(self, diagonal: Array) -> None:
         self.root = np.sqrt(diagonal)
-        self.stored = np.zeros((2 * PAIRS, diagonal.size), np.float32)  # steps, then changes
-        self.along = np.zeros((PAIRS, PAIRS))  # products of steps with changes
-        self.across = np.zeros((PAIRS, PAIRS))  # products of changes with changes
-        self.seen = np.zeros(2 * PAIRS)  # products of all with the last gradient
-        self.order: list[int] = []  # places of pairs, the oldest first
+        # Steps, then changes.
+        self.stored = np.zeros((2 * MEMORY, diagonal.size), np.float32)
+        # Products of steps with changes.
+        self.along = np.zeros((MEMORY, MEMORY))
+        # Products of changes with changes.
+        self.across = np.zeros((MEMORY, MEMORY))
+        # Products of all with the last gradient.
+        self.seen = np.zeros(2 * MEMORY)
+        # Places of pairs, the oldest first.
+        self.order: list[int] = []
         self.is_new = False
         self._ranges = parts(diagonal.size, diagonal.size)
         self._scaled, self._added = np.empty_like(self.stored[0]), np.zeros_like(self.stored[0])
 
-    def add(self, point: Point, last: Point) -> None:
+    def add(self, point: Iterate, last: Iterate) -> None:
         """Keep a step in place of the oldest, if the gradient did change along it."""
-        place = self.order.pop(0) if len(self.order) == PAIRS else len(self.order)
+        place = self.order.pop(0) if len(self.order) == MEMORY else len(self.order)
         along, across = total(each(lambda start, stop: kernels.keep(
             start, stop, point.u, point.gradient, last.u, last.gradient, self.root,
-            self.stored[place], self.stored[PAIRS + place]), self._ranges))
+            self.stored[place], self.stored[MEMORY + place]), self._ranges))
         if along > 1e-12 * across:
             self.order.append(place)
             self.along[place, place], self.across[place, place] = along, across
@@ -89,7 +100,7 @@ class Pairs:
             *older, newest = self.order
             changes = seen - self.seen
             self.along[older, newest] = changes[older]
-            self.across[older, newest] = self.across[newest, older] = changes[PAIRS:][older]
+            self.across[older, newest] = self.across[newest, older] = changes[MEMORY:][older]
             self.is_new = False
         self.seen = seen
         return seen
@@ -101,21 +112,22 @@ class Pairs:
         triangle, across = np.triu(self.along[grid]), self.across[grid]
         first = float(self.along[last, last] / self.across[last, last])
         part = solve_triangular(triangle, seen[chosen], check_finite=False)
-        whole = np.diag(triangle) * part + first * (across @ part - seen[PAIRS + chosen])
-        shares = np.zeros(2 * PAIRS, np.float32)
+        whole = np.diag(triangle) * part + first * (across @ part - seen[MEMORY + chosen])
+        shares = np.zeros(2 * MEMORY, np.float32)
         shares[chosen] = solve_triangular(triangle, whole, trans="T", check_finite=False)
-        shares[PAIRS + chosen] = -first * part
+        shares[MEMORY + chosen] = -first * part
         return first, shares
 
 
-def lbfgs(problem: Descended, u: Array) -> Steps:
+def lbfgs(problem: Descended, u: Array) -> Iterates:
     """Descend from u."""
-    z, penalty = problem.scores(), problem.curvature_of_penalty
+    z, penalty = problem.score_buffer(), problem.curvature_of_penalty
     point = problem.evaluate(u, z)
     yield point
     pairs, foreseen, idle = Pairs(1.0 + penalty), math.inf, 0
-    value, square = point.value, math.inf  # the least that were seen, but for what is rounding
-    while idle < PATIENCE:
+    # The least that were seen, but for what is rounding.
+    value, square = point.value, math.inf
+    while idle < IDLE_STEPS:
         trial = searched(problem, point, *pairs.direction(point.gradient), z)
         if trial is None:
             if not pairs.order:
@@ -123,24 +135,24 @@ def lbfgs(problem: Descended, u: Array) -> Steps:
             pairs = Pairs(pairs.root**2)
             continue
         expected = foreseen_gap(trial.gradient, penalty)
-        if expected < PROMISING * min(abs(trial.value), foreseen):
+        if expected < CERTIFICATE_GAP * min(abs(trial.value), foreseen):
             foreseen, trial = expected, problem.certified(trial, z)
         if point.u is u:
             pairs = Pairs(typical_curvature(trial, point, penalty) + penalty)
         pairs.add(trial, point)
         yield trial
         point, idle = trial, idle + 1
-        if trial.value < value - ROUNDING * abs(value):
+        if trial.value < value - VALUE_ROUNDING * abs(value):
             value, idle = trial.value, 0
         if (now := float(trial.gradient @ trial.gradient)) < 0.9 * square:
             square, idle = now, 0
     return "the loss does not decrease any more"
 
 
-def typical_curvature(point: Point, start: Point, penalty: Array) -> float:
+def typical_curvature(point: Iterate, start: Iterate, penalty: Array) -> float:
     """Of the loss, in most directions: much less than along the first step, which goes where it is most curved."""
     step, change = point.u - start.u, point.gradient - start.gradient
-    return max(ELSEWHERE * float((change - penalty * step) @ step) / float(step @ step), LEAST)
+    return max(TYPICAL_CURVATURE * float((change - penalty * step) @ step) / float(step @ step), CURVATURE_FLOOR)
 
 
 def foreseen_gap(gradient: Array, penalty: Array) -> float:
@@ -150,16 +162,17 @@ def foreseen_gap(gradient: Array, penalty: Array) -> float:
     return float(gap) if gap > 0 else math.inf
 
 
-def searched(problem: Descended, point: Point, direction: Array, slope: float, z: Array) -> Point | None:
+def searched(problem: Descended, point: Iterate, direction: Array, slope: float, z: Array) -> Iterate | None:
     """A point in this direction that is enough lower, mostly the first that is tried."""
     step = 1.0
-    while slope < 0 and step > SHORTEST:
+    while slope < 0 and step > SHORTEST_STEP:
         trial = problem.evaluate(point.u + (direction if step == 1 else step * direction), z, bounded=False)
         after, rise = float(direction @ trial.gradient), trial.value - point.value
-        if rise <= ENOUGH * step * slope:
+        if rise <= ARMIJO * step * slope:
             return trial
-        if rise <= ROUNDING * abs(point.value) and after <= (2 * ENOUGH - 1) * slope:
+        if rise <= VALUE_ROUNDING * abs(point.value) and after <= (2 * ARMIJO - 1) * slope:
             return trial
-        nearer = slope / (slope - after) if math.isfinite(after) else 0.1  # where the slope's chord vanishes
+        # Where the slope's chord vanishes.
+        nearer = slope / (slope - after) if math.isfinite(after) else 0.1
         step *= min(max(nearer, 0.1), 0.5)
     return None

@@ -22,86 +22,93 @@ from typing import TypeGuard
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, lsqr
 
-from descend.linear.problems.curvature import DENSE_HESSIAN, SURE, Curvature
+from descend.linear.problems.curvature import DENSE_HESSIAN, SAFETY, Curvature
 from descend.linear.problems.matrix import Array, Rows
-from descend.linear.problems.problem import Objective
-from descend.linear.problems.scalar import EPS, SUMMED, Point, Problem
-from descend.linear.solvers.convergence import Solution, Steps, Watch
+from descend.linear.problems.problem import Problem
+from descend.linear.problems.scalar import MACHINE_EPS, SUM_ROUNDINGS, Iterate, ScalarProblem
+from descend.linear.solvers.convergence import ConvergenceMonitor, Iterates, Solution
 from descend.linear.solvers.newton_decrement import curvature_at, decrement, dependent, rounding_of_squares
 from descend.stopping import Reason
 
-LEFT = 1e-8  # of the targets' squares, from which on the rest is known from their sums to many digits
-DISTINCT = 1e-6  # reciprocal condition number of the sums, from which on coefficients are known to many digits
-SHARE = 1e-3  # of the tolerance, what rounding may take of it
-REFINED = 5  # steps at most
-LESS = 0.5  # of the last step: where it is not as much shorter, it is all rounding
+# Of the targets' squares, from which on the rest is known from their sums to many digits.
+RESIDUAL_SHARE = 1e-8
+# Reciprocal condition number of the sums, from which on coefficients are known to many digits.
+WELL_CONDITIONED = 1e-6
+# Of the tolerance, what rounding may take of it.
+ROUNDING_SHARE = 1e-3
+# Steps at most.
+REFINEMENT_STEPS = 5
+# Of the last step: where it is not as much shorter, it is all rounding.
+SHORTENING = 0.5
 
 
-def is_least_squares(problem: Objective) -> TypeGuard[Problem]:
+def is_least_squares(problem: Problem) -> TypeGuard[ScalarProblem]:
     """Whether a problem is one of these."""
     if not (problem.in_memory and problem.loss.kind.quadratic):
         return False
     return not problem.l1.any() and (problem.size <= DENSE_HESSIAN or not problem.l2.any())
 
 
-def least_squares(problem: Problem, watch: Watch, start: Array | None) -> Solution:
+def least_squares(problem: ScalarProblem, monitor: ConvergenceMonitor, start: Array | None) -> Solution:
     """Coefficients with the least squares, and among those with the least norm."""
     columns = problem.matrix.shape[1]
     u = np.zeros(problem.size) if start is None else start
     if problem.size > DENSE_HESSIAN:
-        return replace(_by_lsqr(problem, watch), how="closed form: squares without a penalty, the least norm by LSQR")
-    if not problem.matrix.is_sparse and (points := _by_sums(problem, u, watch.tol)):
-        return replace(watch.follow(_each(points)), how=f"closed form: squares, and {columns + 1:,} coefficients")
-    z = problem.scores()
+        return replace(_by_lsqr(problem, monitor), how="closed form: squares without a penalty, the least norm by LSQR")
+    if not problem.matrix.is_sparse and (points := _by_sums(problem, u, monitor.tol)):
+        return replace(monitor.follow(_each(points)), how=f"closed form: squares, and {columns + 1:,} coefficients")
+    z = problem.score_buffer()
     first = problem.evaluate(u, z, bounded=False)
     curvature = curvature_at(problem, z)
-    solution = watch.follow(_by_steps(problem, first, z, curvature))
+    solution = monitor.follow(_by_steps(problem, first, z, curvature))
     what = "of the least norm" if curvature.null.size else "independent columns"
     return replace(solution, how=f"closed form: squares, {what}", dependent=dependent(problem, curvature))
 
 
-def _by_sums(problem: Problem, u: Array, tol: float) -> list[Point]:
+def _by_sums(problem: ScalarProblem, u: Array, tol: float) -> list[Iterate]:
     """The start and the minimum, from sums over the rows alone; none, where these do not tell enough."""
     y, s = problem.rows
     mean = float(s @ y if s.size > 1 else y.mean()) if problem.intercept else 0.0
-    M = problem.matrix.squares(Rows(y - mean, s), *problem.frame)
+    M = problem.matrix.squares(Rows(y - mean, s), *problem.standardisation)
     H, g, square = M[:-1, :-1], M[:-1, -1], float(M[-1, -1])
     if not problem.intercept:
         H[-1], H[:, -1], g[-1] = 0.0, 0.0, 0.0
         H[-1, -1] = 1.0
     H[np.diag_indices(problem.size)] += problem.curvature_of_penalty
-    curvature = Curvature(H, None, DISTINCT)
+    curvature = Curvature(H, None, WELL_CONDITIONED)
     if curvature.factor is None:
         return []
-    rounding = square * (SURE * SUMMED * EPS / curvature.factor[1]) ** 2
+    rounding = square * (SAFETY * SUM_ROUNDINGS * MACHINE_EPS / curvature.factor[1]) ** 2
     shift = np.zeros(problem.size)
     shift[-1] = mean
 
-    def at(u: Array) -> Point:
+    def at(u: Array) -> Iterate:
         v = u - shift
         slope = H @ v - g
         value = 0.5 * float(square - g @ v + slope @ v)
         below = max(0.0, 0.5 * float(curvature.step(slope) @ slope)) + rounding
-        return Point(u, value, slope, value - below, rounding_of_squares(problem, u, value))
+        return Iterate(u, value, slope, value - below, rounding_of_squares(problem, u, value))
 
     best = at(shift + curvature.step(g))
-    return [at(u), best] if best.value > LEFT * square and rounding <= SHARE * tol * best.value else []
+    return (
+        [at(u), best] if best.value > RESIDUAL_SHARE * square and rounding <= ROUNDING_SHARE * tol * best.value else []
+    )
 
 
-def _each(points: list[Point]) -> Steps:
+def _each(points: list[Iterate]) -> Iterates:
     yield from points
     return "rounding"
 
 
-def _by_steps(problem: Problem, point: Point, z: Array, curvature: Curvature) -> Steps:
+def _by_steps(problem: ScalarProblem, point: Iterate, z: Array, curvature: Curvature) -> Iterates:
     """Steps of Newton's method from a point; where columns are nearly alike, until they are all rounding."""
-    unit = problem.frame[1]
+    unit = problem.standardisation[1]
     yield point
-    last, exact = np.inf, curvature.factor is not None and curvature.factor[1] > DISTINCT
-    for _ in range(REFINED):
+    last, exact = np.inf, curvature.factor is not None and curvature.factor[1] > WELL_CONDITIONED
+    for _ in range(REFINEMENT_STEPS):
         step = curvature.step(point.gradient)
         length = float(np.abs(step).max(initial=0.0))
-        if not length < LESS * last:
+        if not length < SHORTENING * last:
             break
         point = problem.evaluate(curvature.nearest(point.u - step, unit), z, bounded=False)
         last = length
@@ -112,39 +119,39 @@ def _by_steps(problem: Problem, point: Point, z: Array, curvature: Curvature) ->
     return "the precision of float64 is used up"
 
 
-def _bounded(problem: Problem, point: Point, z: Array, curvature: Curvature) -> Point:
+def _bounded(problem: ScalarProblem, point: Iterate, z: Array, curvature: Curvature) -> Iterate:
     """The point with its bound; no squares are less than 0."""
     lower = max(0.0, point.value - decrement(problem, curvature, point, z))
     return point._replace(lower=lower, rounding=rounding_of_squares(problem, point.u, point.value))
 
 
-def _by_lsqr(problem: Problem, watch: Watch) -> Solution:
+def _by_lsqr(problem: ScalarProblem, monitor: ConvergenceMonitor) -> Solution:
     """LSQR from 0, and once more from where it leads, in units of the columns' spread: what more that finds is all that
     is known of the minimum.
     """
-    z, points = problem.scores(), [problem.evaluate(np.zeros(problem.size), np.zeros(len(problem.rows.y)), False)]
-    for unit in (np.ones(problem.size - 1), problem.frame[1]):
+    z, points = problem.score_buffer(), [problem.evaluate(np.zeros(problem.size), np.zeros(len(problem.rows.y)), False)]
+    for unit in (np.ones(problem.size - 1), problem.standardisation[1]):
         last = points[-1]
         problem.evaluate(last.u, z, False)
         more, shift = _lsqr(problem, problem.rows.y - z, unit)
-        u = last.u + np.append(more / problem.frame[1], shift)
+        u = last.u + np.append(more / problem.standardisation[1], shift)
         points.append(problem.evaluate(u, z, False))
     gain = max(0.0, points[1].value - points[2].value)
-    solution = watch.follow(_each([point._replace(lower=0.0) for point in points]))
-    if solution.reason.name == "stalled" and gain <= watch.tol * solution.value:
-        evidence = (f"LSQR, begun anew where it ended, finds {gain:.2g} more, at most {watch.tol:g} of the loss; an "
+    solution = monitor.follow(_each([point._replace(lower=0.0) for point in points]))
+    if solution.reason.name == "stalled" and gain <= monitor.tol * solution.value:
+        evidence = (f"LSQR, begun anew where it ended, finds {gain:.2g} more, at most {monitor.tol:g} of the loss; an "
                     f"estimate, as {problem.size:,} coefficients are too many for a Hessian")
         return replace(solution, reason=Reason("converged", evidence, solution.reason.step))
     return solution
 
 
-def _lsqr(problem: Problem, y: Array, unit: Array) -> tuple[Array, float]:
+def _lsqr(problem: ScalarProblem, y: Array, unit: Array) -> tuple[Array, float]:
     """The coefficients that explain y with the least squares, and the least norm in these units; and what to add to the
     intercept beside those of columns about the frame's centre.
     """
     matrix, (s, roots) = problem.matrix, (problem.rows.s, np.sqrt(problem.rows.s))
     share = s if s.size > 1 else np.full(len(y), 1 / len(y))
-    centre = problem.frame[0]
+    centre = problem.standardisation[0]
     rest = (problem.matrix.moments(s)[0] - centre) * problem.intercept
     mean = float(share @ y) * problem.intercept
 

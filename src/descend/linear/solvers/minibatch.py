@@ -13,24 +13,24 @@ import numpy as np
 from descend.engine.run import advance
 from descend.errors import InputError
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.problem import Objective
-from descend.linear.solvers.convergence import Steps
+from descend.linear.problems.problem import Problem
+from descend.linear.solvers.convergence import Iterates
 from descend.minimize import minimize
 from descend.optimizers import Optimizer
 from descend.sources import HostArrays
 
-BATCH = 256
+BATCH_ROWS = 256
 
-def through_engine(problem: Objective, u: Array, rule: Optimizer, epochs: int) -> Steps:
+def minibatch(problem: Problem, u: Array, rule: Optimizer, epochs: int) -> Iterates:
     """Descend from u by this rule; schedules that end with the budget end after so many epochs."""
     rows = problem.matrix.shape[0]
-    batch = min(BATCH, rows)
+    batch = min(BATCH_ROWS, rows)
     each = -(-rows // batch)
     source = (_SparseRows if problem.matrix.is_sparse else HostArrays)(_data(problem), batch)
     fit = minimize(
         _loss(problem), u, source, optimizer=rule.over(each * epochs), steps=1, stop=[], dtype=np.float64
     )
-    run, z = fit.run, problem.scores()
+    run, z = fit.run, problem.score_buffer()
     yield problem.certified(problem.evaluate(u, z, bounded=False), z)
     for epoch in range(1, epochs + 1):
         while run.step < epoch * each:
@@ -42,19 +42,19 @@ def through_engine(problem: Objective, u: Array, rule: Optimizer, epochs: int) -
     return f"{epochs} epochs were made"
 
 
-def _data(problem: Objective) -> Any:
+def _data(problem: Problem) -> Any:
     y, s = problem.rows
     count = problem.matrix.shape[0]
     return problem.matrix.X, np.asarray(y, np.float64), np.broadcast_to(s * count, (count,))
 
 
-def _loss(problem: Objective) -> Callable[[Any, Any], Any]:
+def _loss(problem: Problem) -> Callable[[Any, Any], Any]:
     """The problem on a batch of rows, differentiable by JAX."""
-    (kind, *_), (p, mu) = problem.loss, problem.loss.numbers
+    (kind, *_), (p, mu) = problem.loss, problem.loss.parameters
     row_loss = kind.in_jax
     if row_loss is None:
         raise InputError(f"an optimizer as solver needs the loss in JAX, too ({kind.name}): choose solver='auto'")
-    centre, unit = problem.frame
+    centre, unit = problem.standardisation
     l2, l1 = problem.curvature_of_penalty, problem.threshold
     with_intercept = 1.0 if problem.intercept else 0.0
 
@@ -63,8 +63,8 @@ def _loss(problem: Objective) -> Callable[[Any, Any], Any]:
         w, b = u[:-1] * unit, u[-1] * with_intercept
         # Of a sparse matrix a batch has the columns and values of each row.
         z = b + ((w[X[0]] * X[1]).sum(1) if isinstance(X, tuple) else (X - centre) @ w)
-        tilt = problem.tilt * (b - centre @ w)
-        return (weights * row_loss(z, y, p, mu)).mean() + 0.5 * l2 @ u**2 + l1 @ jnp.abs(u) + tilt
+        linear_term = problem.linear_term * (b - centre @ w)
+        return (weights * row_loss(z, y, p, mu)).mean() + 0.5 * l2 @ u**2 + l1 @ jnp.abs(u) + linear_term
 
     return loss
 

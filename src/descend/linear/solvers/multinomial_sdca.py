@@ -20,23 +20,26 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from descend.errors import InputError
-from descend.linear._kernels import dual as visits
-from descend.linear._kernels import simplex
+from descend.linear._kernels import multinomial_sdca as simplex
+from descend.linear._kernels import sdca as visits
 from descend.linear._kernels.threads import each, parts, total
 from descend.linear.problems.matrix import Array
 from descend.linear.problems.multinomial import MultinomialProblem
-from descend.linear.problems.problem import Objective
-from descend.linear.problems.scalar import Point
-from descend.linear.solvers.convergence import Steps
+from descend.linear.problems.problem import Problem
+from descend.linear.problems.scalar import Iterate
+from descend.linear.solvers.convergence import Iterates
 
-LESS = 0.03  # of the last certificate's ascent by epoch: when the next is made
-OFTEN = 10  # epochs without a certificate at most
-LEAST = 1e-30  # of the greatest ascent: beyond, it is all rounding
-SEED = 0x9E3779B97F4A7C15
+# Of the last certificate's ascent by epoch: when the next is made.
+CERTIFICATE_ASCENT = 0.03
+# Epochs without a certificate at most.
+EPOCHS_PER_CERTIFICATE = 10
+# Of the greatest ascent: beyond, it is all rounding.
+ASCENT_FLOOR = 1e-30
+SHUFFLE_SEED = 0x9E3779B97F4A7C15
 
 
 @dataclass
-class Ascent:
+class SimplexState:
     """A point of the simplex for each row, and the coefficients and intercepts that they give."""
 
     problem: MultinomialProblem
@@ -62,9 +65,9 @@ class Ascent:
         if matrix.is_sparse:
             work = lambda start, stop: visits.norms_sparse(start, stop, *problem.stored, self.inverse, out)
         else:
-            centre = problem.frame[0]
+            centre = problem.standardisation[0]
             work = lambda start, stop: visits.norms_dense(start, stop, matrix.X, centre, self.inverse, out)
-        each(work, parts(len(out), matrix.numbers))
+        each(work, parts(len(out), matrix.entries))
         return out
 
     def epoch(self, rows: Array) -> float:
@@ -77,9 +80,9 @@ class Ascent:
         about = (problem.rows.s, self.inverse, self.bias, self.norms, rows, self.P, self.W, self.b)
         if problem.matrix.is_sparse:
             return float(simplex.epoch_sparse(*problem.stored, *about))
-        return float(simplex.epoch_dense(problem.matrix.X, problem.frame[0], *about))
+        return float(simplex.epoch_dense(problem.matrix.X, problem.standardisation[0], *about))
 
-    def point(self) -> Point:
+    def point(self) -> Iterate:
         """Where it is, with the bound; the points' shares are made right first."""
         problem = self.problem
         if problem.intercept:
@@ -90,7 +93,7 @@ class Ascent:
         dual = problem.sums(R)
         lower = problem.lower_bound(dual, float(conjugate), float(np.abs(self.b).max()))
         V = np.divide(dual, -problem.penalty[:, None], out=dual, where=problem.penalty[:, None] > 0)
-        np.multiply(V[:-1], problem.frame[1][:, None], out=self.W)
+        np.multiply(V[:-1], problem.standardisation[1][:, None], out=self.W)
         V[-1] = self.b
         z = problem.scores_at(V, out=R)
         loss = problem.probabilities(z, z)
@@ -99,41 +102,41 @@ class Ascent:
             V[-1] += shift
             loss += change
         penalty = 0.5 * float(np.einsum("jk,jk,j", V, V, problem.penalty))
-        return Point(V.ravel(), loss + penalty, np.zeros(problem.size), max(lower, 0.0))
+        return Iterate(V.ravel(), loss + penalty, np.zeros(problem.size), max(lower, 0.0))
 
 
-def ascendable(problem: Objective) -> bool:
+def has_simplex_dual(problem: Problem) -> bool:
     """Whether the dual is of the kind that is ascended here."""
     return bool((problem.l2 > 0).all())
 
 
-def ascent(problem: MultinomialProblem, u: Array) -> Steps:
+def multinomial_sdca(problem: MultinomialProblem, u: Array) -> Iterates:
     """Ascend from the probabilities that u gives; from 0, from points at the rows' classes."""
-    if not ascendable(problem):
+    if not has_simplex_dual(problem):
         raise InputError("solver='dual' needs an l2 penalty on all columns: choose another solver, or solver='auto'")
     classes, (y, _) = problem.classes, problem.rows
     V = u.reshape(-1, classes)
     if u.any():
         P = problem.scores_at(V)
         problem.probabilities(P, P)
-        state = Ascent(problem, P, V[:-1] * problem.frame[1][:, None], V[-1].copy())
+        state = SimplexState(problem, P, V[:-1] * problem.standardisation[1][:, None], V[-1].copy())
         yield state.point()
     else:
-        P = problem.scores()
+        P = problem.score_buffer()
         P[np.arange(len(y)), y] = 1.0
         shares = problem.class_shares
         levels = np.log(np.maximum(shares, 1 / len(y))) if problem.intercept else np.zeros(classes)
-        state = Ascent(problem, P, np.zeros(V[:-1].shape), levels - levels.mean())
+        state = SimplexState(problem, P, np.zeros(V[:-1].shape), levels - levels.mean())
         b = state.b
-        yield Point(np.append(u[:-classes], b), float(np.log(np.exp(b).sum()) - shares @ b), u, 0.0)
-    rows, order = np.arange(len(y)), np.array([SEED], np.uint64)
+        yield Iterate(np.append(u[:-classes], b), float(np.log(np.exp(b).sum()) - shares @ b), u, 0.0)
+    rows, order = np.arange(len(y)), np.array([SHUFFLE_SEED], np.uint64)
     least, last, gain = 0.0, 0.0, math.inf
     while gain > least:
-        for _ in range(OFTEN):
+        for _ in range(EPOCHS_PER_CERTIFICATE):
             visits.shuffle(rows, len(rows), order)
             gain = state.epoch(rows)
-            last, least = last or gain, max(least, LEAST * gain)
-            if gain <= LESS * last:
+            last, least = last or gain, max(least, ASCENT_FLOOR * gain)
+            if gain <= CERTIFICATE_ASCENT * last:
                 break
         last = gain
         yield state.point()

@@ -11,19 +11,27 @@ from typing import Protocol, runtime_checkable
 
 from descend.linear.problems.curvature import Curvature
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.problem import Objective
-from descend.linear.problems.scalar import Point
-from descend.linear.solvers.convergence import Steps, Watch
+from descend.linear.problems.problem import Problem
+from descend.linear.problems.scalar import Iterate
+from descend.linear.solvers.convergence import ConvergenceMonitor, Iterates
 
-ENOUGH = 1e-4  # of the decrease that the slope promises (Armijo)
-ROUNDING = 1e-15  # of the loss: so far it may rise
-LEVELLED = 0.5  # of the slope, what may be left of it after a step that is judged by it
-NOISE = 1e-8  # of the loss: of a change that is promised to be less, its slope tells more than its value
-SHARE, TYPICAL = 16, 50  # the last sample: of the rows one in so many, but so many for each number that is sought
-GROWTH = 8  # of a sample
-LARGE = 2**20  # numbers of a matrix from which on a sample saves time
-SHORTEST = 2.0**-40
-ALIKE = 1e-12  # reciprocal condition number
+# Of the decrease that the slope promises (Armijo).
+ARMIJO = 1e-4
+# Of the loss: so far it may rise.
+VALUE_ROUNDING = 1e-15
+# Of the slope, what may be left of it after a step that is judged by it.
+SLOPE_LEFT = 0.5
+# Of the loss: of a change that is promised to be less, its slope tells more than its value.
+VALUE_NOISE = 1e-8
+# The last sample: of the rows one in so many, but so many for each number that is sought.
+SAMPLE_SHARE, ROWS_PER_COEFFICIENT = 16, 50
+# Of a sample.
+SAMPLE_GROWTH = 8
+# Numbers of a matrix from which on a sample saves time.
+SAMPLED_ENTRIES = 2**20
+SHORTEST_STEP = 2.0**-40
+# Reciprocal condition number.
+STEP_CONDITION = 1e-12
 
 
 @runtime_checkable
@@ -32,29 +40,32 @@ class Smooth(Protocol):
 
     @property
     def size(self) -> int: ...
-    def scores(self) -> Array: ...
-    def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Point: ...
+    def score_buffer(self) -> Array: ...
+    def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Iterate: ...
     def hessian(self, z: Array) -> Array: ...
-    def triangle(self, z: Array, V: Array) -> Array | None: ...
+    def hessian_root(self, z: Array, V: Array) -> Array | None: ...
 
 
-def sampled_newton(problem: Objective, u: Array) -> Steps:
+def sampled_newton(problem: Problem, u: Array) -> Iterates:
     """Descend from u on samples of the rows, each greater than the last, and from where that leads, on all of them."""
     rows, columns = problem.matrix.shape
-    count, goal = TYPICAL * (columns + 1), min(max(rows // SHARE, TYPICAL * problem.size), rows // 4)
-    count, is_near = goal if count <= goal < GROWTH // 2 * count else count, False
-    while count <= goal and problem.matrix.numbers * problem.outputs >= LARGE:
-        watch = Watch(tol=0.1 * problem.size / count, max_iter=20)
-        u, is_near = watch.follow(newton(problem.sample(count), u)).u, True
+    count, goal = (
+        ROWS_PER_COEFFICIENT * (columns + 1),
+        min(max(rows // SAMPLE_SHARE, ROWS_PER_COEFFICIENT * problem.size), rows // 4),
+    )
+    count, is_near = goal if count <= goal < SAMPLE_GROWTH // 2 * count else count, False
+    while count <= goal and problem.matrix.entries * problem.outputs >= SAMPLED_ENTRIES:
+        monitor = ConvergenceMonitor(tol=0.1 * problem.size / count, max_iter=20)
+        u, is_near = monitor.follow(newton(problem.sample(count), u)).u, True
         if count == goal:
             break
-        count = min(GROWTH * count, goal)
+        count = min(SAMPLE_GROWTH * count, goal)
     return (yield from newton(problem, u, bounded=not is_near))
 
 
-def newton(problem: Smooth, u: Array, bounded: bool = True) -> Steps:
+def newton(problem: Smooth, u: Array, bounded: bool = True) -> Iterates:
     """Descend from u; `bounded`: whether a bound is wanted before the first step."""
-    z = problem.scores()
+    z = problem.score_buffer()
     point = problem.evaluate(u, z, bounded)
     yield point
     while True:
@@ -63,10 +74,12 @@ def newton(problem: Smooth, u: Array, bounded: bool = True) -> Steps:
         if not slope < 0:
             return "the gradient vanishes"
         step, trial = 1.0, problem.evaluate(point.u + direction, z)
-        while not (trial.value <= point.value + ENOUGH * step * slope + ROUNDING * abs(point.value)
-                   or (-slope <= NOISE * abs(point.value) and abs(trial.gradient @ direction) <= -LEVELLED * slope)):
+        while not (
+            trial.value <= point.value + ARMIJO * step * slope + VALUE_ROUNDING * abs(point.value)
+            or (-slope <= VALUE_NOISE * abs(point.value) and abs(trial.gradient @ direction) <= -SLOPE_LEFT * slope)
+        ):
             step /= 4
-            if step < SHORTEST:
+            if step < SHORTEST_STEP:
                 return "no step along Newton's direction decreases the loss"
             trial = problem.evaluate(point.u + step * direction, z)
         yield trial
@@ -77,4 +90,4 @@ def newton(problem: Smooth, u: Array, bounded: bool = True) -> Steps:
 
 def _curvature(problem: Smooth, z: Array) -> Curvature:
     """At these scores. Steps need not be exact, so that the rows are looked at only where columns are nearly alike."""
-    return Curvature(problem.hessian(z), lambda V: problem.triangle(z, V), ALIKE)
+    return Curvature(problem.hessian(z), lambda V: problem.hessian_root(z, V), STEP_CONDITION)

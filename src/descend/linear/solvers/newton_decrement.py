@@ -17,51 +17,51 @@ import numpy as np
 
 from descend.linear.problems.curvature import DENSE_HESSIAN, Curvature
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.problem import Objective
-from descend.linear.problems.scalar import Point
-from descend.linear.solvers.convergence import NEGLIGIBLE, Solution
+from descend.linear.problems.problem import Problem
+from descend.linear.problems.scalar import Iterate
+from descend.linear.solvers.convergence import NEGLIGIBLE_GAP, Solution
 from descend.stopping import Reason
 
 
-def curvature_at(problem: Objective, z: Array) -> Curvature:
+def curvature_at(problem: Problem, z: Array) -> Curvature:
     """Of a problem at these scores, along all directions."""
-    return Curvature(problem.hessian(z), lambda V: problem.triangle(z, V))
+    return Curvature(problem.hessian(z), lambda V: problem.hessian_root(z, V))
 
 
-def decrement(problem: Objective, curvature: Curvature, point: Point, z: Array) -> float:
+def decrement(problem: Problem, curvature: Curvature, point: Iterate, z: Array) -> float:
     """How far a quadratic function with this gradient is above its minimum, at most; infinite, where that is not known.
 
     It is not of slopes whose size is not, as those of rates in a file.
     """
-    fixed = problem.at(z)
-    slope, blur = fixed.slope(point.value, z), problem.blur(*problem.to_user(point.u))
+    fixed = problem.at_best_scale(z)
+    slope, blur = fixed.slope_bound(point.value, z), problem.score_rounding(*problem.to_user(point.u))
     if not np.isfinite(slope):
         return float("inf")
-    seen = curvature.decrement(point.gradient, problem.noise(slope), slope)
-    return seen + curvature.left_out(point.gradient, point.u) + 0.5 * fixed.bend(z) * blur**2
+    seen = curvature.decrement(point.gradient, problem.gradient_rounding(slope), slope)
+    return seen + curvature.left_out(point.gradient, point.u) + 0.5 * fixed.curvature_bound(z) * blur**2
 
 
-def rounding_of_squares(problem: Objective, u: Array, value: float) -> float:
+def rounding_of_squares(problem: Problem, u: Array, value: float) -> float:
     """By how much squares may be more than it seems: errors of scores are squared, too, and beside an intercept, which
     takes their mean, nothing else comes of them; without one they add to the errors.
     """
-    blur = problem.blur(*problem.to_user(u))
+    blur = problem.score_rounding(*problem.to_user(u))
     errors = 0.0 if problem.intercept and value > blur**2 else float(np.sqrt(2 * max(value, 0.0)))
     return float((0.5 * blur + errors) * blur)
 
 
-def without_proof(problem: Objective, solution: Solution, tol: float) -> Solution:
+def accept_by_decrement(problem: Problem, solution: Solution, tol: float) -> Solution:
     """The solution, with the weaker guarantee if there can be no other, and it is met."""
     rough = problem.l1.any() or bool(problem.loss.kind.corners)
     if solution.reason.name != "stalled" or rough or problem.size > DENSE_HESSIAN or not np.isfinite(solution.value):
         return solution
-    z = problem.scores()
+    z = problem.score_buffer()
     point = problem.evaluate(solution.u, z, bounded=False)
     curvature = curvature_at(problem, z)
     is_exact = problem.loss.kind.quadratic
     away = (1 if is_exact else 2) * decrement(problem, curvature, point, z)
     away += rounding_of_squares(problem, point.u, point.value) if is_exact else 0.0
-    if not away <= max(tol * abs(solution.value), NEGLIGIBLE * max(abs(solution.curve[0]), problem.unit)):
+    if not away <= max(tol * abs(solution.value), NEGLIGIBLE_GAP * max(abs(solution.curve[0]), problem.loss_scale)):
         return solution
     evidence = f"by Newton's decrement the loss is {away:.2g} above its minimum, at most {tol:g} of it"
     if not is_exact:
@@ -71,7 +71,7 @@ def without_proof(problem: Objective, solution: Solution, tol: float) -> Solutio
                    dependent=dependent(problem, curvature))
 
 
-def in_precision(problem: Objective, solution: Solution, tol: float) -> Solution:
+def round_to_precision(problem: Problem, solution: Solution, tol: float) -> Solution:
     """The solution with its coefficients as the user gets them, in the precision of the matrix.
 
     Rounded, they may be above the minimum by more; mostly it is seen without a pass over the rows that they are not.
@@ -82,11 +82,11 @@ def in_precision(problem: Objective, solution: Solution, tol: float) -> Solution
     if np.array_equal(u[:-1], solution.u[:-1]):
         return solution
     gap = solution.gap if np.isfinite(solution.gap) else 0.0
-    allowed = max(tol * (abs(solution.value) - gap), NEGLIGIBLE * max(abs(solution.curve[0]), problem.unit))
+    allowed = max(tol * (abs(solution.value) - gap), NEGLIGIBLE_GAP * max(abs(solution.curve[0]), problem.loss_scale))
     rise = _rise(problem, u - solution.u, allowed)
     if solution.reason.name == "converged" and gap + rise <= allowed:
         return replace(solution, u=u, lower=solution.lower - rise)
-    rise = max(0.0, problem.evaluate(u, problem.scores(), bounded=False).value - solution.value)
+    rise = max(0.0, problem.evaluate(u, problem.score_buffer(), bounded=False).value - solution.value)
     found = replace(solution, u=u, value=solution.value + rise)
     if gap + rise <= allowed or solution.reason.name != "converged":
         return found
@@ -95,16 +95,17 @@ def in_precision(problem: Objective, solution: Solution, tol: float) -> Solution
     return replace(found, reason=Reason("stalled", evidence, solution.reason.step))
 
 
-def _rise(problem: Objective, move: Array, gap: float) -> float:
+def _rise(problem: Problem, move: Array, gap: float) -> float:
     """How much a loss of bounded curvature rises at most by a small move from so near to its minimum."""
-    bend = problem.loss.bend_beside_conjugate
-    length = float(np.abs(move).sum())  # of scores, as columns have unit spread
+    bend = problem.loss.unsmoothed_curvature_bound
+    # Of scores, as columns have unit spread.
+    length = float(np.abs(move).sum())
     straight = float(np.abs(problem.threshold) @ np.abs(move))
     return float(np.sqrt(2 * (bend + 1) * gap)) * length + 0.5 * (bend + 1) * length**2 + 2 * straight
 
 
-def dependent(problem: Objective, curvature: Curvature) -> Array:
+def dependent(problem: Problem, curvature: Curvature) -> Array:
     """The columns of the matrix that depend on each other: of losses that bend everywhere, those that H cannot tell."""
-    if not problem.loss.kind.strict:
+    if not problem.loss.kind.strictly_convex:
         return np.zeros(0, int)
     return np.unique(curvature.dependent() // problem.outputs)

@@ -20,22 +20,27 @@ from dataclasses import InitVar, dataclass, field
 import numpy as np
 
 from descend.errors import InputError
-from descend.linear._kernels import dual as kernels
+from descend.linear._kernels import sdca as kernels
 from descend.linear._kernels.threads import each, parts
 from descend.linear.problems.matrix import Array, Matrix
-from descend.linear.problems.problem import Objective
-from descend.linear.problems.scalar import Point, Problem
-from descend.linear.solvers.convergence import Steps
+from descend.linear.problems.problem import Problem
+from descend.linear.problems.scalar import Iterate, ScalarProblem
+from descend.linear.solvers.convergence import Iterates
 
-LESS = 0.1  # of the last certificate's ascent by epoch: when the next is made
-OFTEN = 10.0  # as many passes over the rows without a certificate at most
-LEAST = 1e-30  # of the greatest ascent: beyond, it is all rounding
-ROUNDING = 1e-14  # of the slopes' magnitude: so far their sum may be from what it must be
-SEED = 0x9E3779B97F4A7C15
-DRIFT = 1e-12  # of ‖w‖²: so far sums of rounding errors may carry the coefficients from the slopes
+# Of the last certificate's ascent by epoch: when the next is made.
+CERTIFICATE_ASCENT = 0.1
+# As many passes over the rows without a certificate at most.
+EPOCHS_PER_CERTIFICATE = 10.0
+# Of the greatest ascent: beyond, it is all rounding.
+ASCENT_FLOOR = 1e-30
+# Of the slopes' magnitude: so far their sum may be from what it must be.
+BALANCE_ROUNDING = 1e-14
+SHUFFLE_SEED = 0x9E3779B97F4A7C15
+# Of ‖w‖²: so far sums of rounding errors may carry the coefficients from the slopes.
+COEFFICIENT_DRIFT = 1e-12
 
 
-def solvable(problem: Objective) -> bool:
+def has_dual_steps(problem: Problem) -> bool:
     """Whether the dual of a problem is of the kind that is ascended here."""
     if problem.outputs > 1 or problem.has_offset or not problem.loss.kind.has("best"):
         return False
@@ -43,27 +48,27 @@ def solvable(problem: Objective) -> bool:
 
 
 @dataclass
-class Ascent:
+class DualState:
     """Slopes, and the coefficients and intercept that they give."""
 
-    problem: Problem
+    problem: ScalarProblem
     r: Array
     w: Array
     b: float = 0.0
-    other: InitVar["Ascent | None"] = None
+    other: InitVar["DualState | None"] = None
     inverse: Array = field(init=False)
     centre: Array = field(init=False)
     norms: Array = field(init=False)
     bias: float = 0.0
 
-    def __post_init__(self, other: "Ascent | None") -> None:
+    def __post_init__(self, other: "DualState | None") -> None:
         if other is not None:
             self.inverse, self.centre, self.norms, self.bias = other.inverse, other.centre, other.norms, other.bias
             return
         problem = self.problem
         inverse = 1 / problem.l2
         self.inverse = inverse[:1] if np.ptp(inverse) == 0 else inverse
-        self.centre = np.zeros_like(self.w) if problem.tilt else problem.frame[0]
+        self.centre = np.zeros_like(self.w) if problem.linear_term else problem.standardisation[0]
         self.norms = self._norms()
         if problem.intercept:
             self.bias = max(float(self.norms.mean()), _reach(problem))
@@ -71,12 +76,12 @@ class Ascent:
 
     def _norms(self) -> Array:
         """The rows' squares in the dual's metric."""
-        matrix, out = self.problem.matrix, self.problem.scores()
+        matrix, out = self.problem.matrix, self.problem.score_buffer()
         if matrix.is_sparse:
             work = lambda a, b: kernels.norms_sparse(a, b, *_stored(matrix), self.inverse, out)
         else:
             work = lambda a, b: kernels.norms_dense(a, b, matrix.X, self.centre, self.inverse, out)
-        each(work, parts(matrix.shape[0], matrix.numbers))
+        each(work, parts(matrix.shape[0], matrix.entries))
         return out
 
     def scores(self) -> Array:
@@ -97,7 +102,8 @@ class Ascent:
         if problem.intercept:
             excess = self.excess
             to_come = self.bias * excess**2
-            if to_come >= gain:  # the slopes are near enough to the best for this b₀
+            # The slopes are near enough to the best for this b₀.
+            if to_come >= gain:
                 self.b -= self.bias * excess
                 gain, greatest = to_come, max(greatest, abs(self.bias * excess))
         return count, gain, greatest
@@ -106,29 +112,31 @@ class Ascent:
     def excess(self) -> float:
         """Σ s r + tilt, which is to vanish."""
         s = self.problem.rows.s
-        return float(self.r @ s if s.size > 1 else self.r.sum() * s[0]) + self.problem.tilt
+        return float(self.r @ s if s.size > 1 else self.r.sum() * s[0]) + self.problem.linear_term
 
     def restore(self) -> None:
         """Coefficients from the slopes."""
         g, _ = self.problem.matrix.sums(self.problem.rows.s * self.r, self.centre)
         self.w[:] = -g * self.inverse
 
-    def point(self, z: Array) -> Point:
+    def point(self, z: Array) -> Iterate:
         """Where it is, with the bound; the slopes' gradient is 0."""
         problem = self.problem
-        kind, (p, _) = problem.loss.kind, problem.loss.numbers
-        places = kind.place("value"), kind.place("conjugate")
-        loss, sums = kernels.judged(*places, p, *problem.rows, self.norms - self.bias, z, self.r, self.b)
-        squares = float(kernels.squared_norm(self.w, problem.l2))  # not by BLAS: it would wake up threads for this
-        if abs(sums[2].sum() + squares) > DRIFT * squares:
+        kind, (p, _) = problem.loss.kind, problem.loss.parameters
+        places = kind.address_of("value"), kind.address_of("conjugate")
+        loss, sums = kernels.evaluated(*places, p, *problem.rows, self.norms - self.bias, z, self.r, self.b)
+        # Not by BLAS: it would wake up threads for this.
+        squares = float(kernels.squared_norm(self.w, problem.l2))
+        if abs(sums[2].sum() + squares) > COEFFICIENT_DRIFT * squares:
             self.restore()
-        centre, unit = problem.frame
+        centre, unit = problem.standardisation
         u = np.append(self.w / unit, self.b)
-        if problem.tilt:  # nothing is centred here
+        # Nothing is centred here.
+        if problem.linear_term:
             u[-1] += centre @ self.w
-        value = float(loss) + 0.5 * squares + problem.tilt * self.b
-        rounding = problem.blur(self.w, self.b) * problem.shaken
-        return Point(u, value, np.zeros(problem.size), self._bound(sums, squares), rounding)
+        value = float(loss) + 0.5 * squares + problem.linear_term * self.b
+        rounding = problem.score_rounding(self.w, self.b) * problem.rounding_share
+        return Iterate(u, value, np.zeros(problem.size), self._bound(sums, squares), rounding)
 
     def _bound(self, sums: Array, squares: float) -> float:
         """The dual's value at slopes of which those of one side are scaled down, so that their sum is right.
@@ -137,39 +145,40 @@ class Ascent:
         """
         problem, (conjugates, (below, above), products, norms) = self.problem, sums
         share, side = 1.0, 0
-        if problem.intercept and abs(above - below + problem.tilt) > ROUNDING * (above + below):
-            side = int(above + problem.tilt > below)
-            have, wanted = (above, below - problem.tilt) if side else (below, above + problem.tilt)
+        if problem.intercept and abs(above - below + problem.linear_term) > BALANCE_ROUNDING * (above + below):
+            side = int(above + problem.linear_term > below)
+            have, wanted = (above, below - problem.linear_term) if side else (below, above + problem.linear_term)
             if wanted < 0 or (have == 0 and wanted > 0):
-                return -math.inf if problem.tilt else 0.0
+                return -math.inf if problem.linear_term else 0.0
             share = wanted / have if have > 0 else 1.0
         drop = 1 - share
         penalty = squares + 2 * drop * products[side] + (drop * norms[side]) ** 2
         bound = -float(conjugates.sum() - drop * conjugates[side]) - 0.5 * float(penalty)
-        return bound if problem.tilt else max(bound, 0.0)
+        return bound if problem.linear_term else max(bound, 0.0)
 
 
-def begun(problem: Problem, u: Array, other: Ascent | None = None) -> Ascent:
+def dual_start(problem: ScalarProblem, u: Array, other: DualState | None = None) -> DualState:
     """The ascent at the slopes that the scores at u give; `other`: one whose rows have the same norms."""
-    ascent = Ascent(problem, problem.scores(), np.zeros(problem.size - 1), other=other)
+    ascent = DualState(problem, problem.score_buffer(), np.zeros(problem.size - 1), other=other)
     if u.any():
         w, b = problem.to_user(u)
         ascent.b = b + float(ascent.centre @ w)
         z = problem.matrix.scores(w, ascent.b, ascent.centre)
-        place, (p, _) = problem.loss.kind.place("slope"), problem.loss.numbers
+        place, (p, _) = problem.loss.kind.address_of("slope"), problem.loss.parameters
         kernels.guess(place, p, *problem.rows, ascent.norms, z, ascent.r)
         ascent.restore()
     return ascent
 
 
-def dual(problem: Problem, u: Array) -> Steps:
+def sdca(problem: ScalarProblem, u: Array) -> Iterates:
     """Ascend from the slopes that the scores at u give."""
-    if not solvable(problem):
+    if not has_dual_steps(problem):
         raise InputError("solver='dual' needs an l2 penalty on all columns, no l1 penalty, no offset, and a loss that "
                          "knows a row's best slope, unlike Huber's and Poisson's: choose solver='auto', or another")
-    ascent = begun(problem, u)
-    rows, state, margin = np.empty(len(ascent.r), np.int64), np.array([SEED], np.uint64), math.inf
-    least, last, gain = 0.0, 0.0, math.inf  # ascents of an epoch: what is all rounding, before the last bound, now
+    ascent = dual_start(problem, u)
+    rows, state, margin = np.empty(len(ascent.r), np.int64), np.array([SHUFFLE_SEED], np.uint64), math.inf
+    # Ascents of an epoch: what is all rounding, before the last bound, now.
+    least, last, gain = 0.0, 0.0, math.inf
     while True:
         z = ascent.scores()
         yield ascent.point(z)
@@ -177,23 +186,23 @@ def dual(problem: Problem, u: Array) -> Steps:
             return "the slopes do not change any more"
         count = kernels.unsettled(*_renewing(problem), *problem.rows, ascent.norms, z, ascent.r, margin, rows)
         gain, work = math.inf, 0.0
-        while gain > LESS * last and work < OFTEN:
+        while gain > CERTIFICATE_ASCENT * last and work < EPOCHS_PER_CERTIFICATE:
             kernels.shuffle(rows, count, state)
             work += count / len(rows)
             count, gain, margin = ascent.epoch(rows, count, margin)
-            last, least = last or gain, max(least, LEAST * gain)
+            last, least = last or gain, max(least, ASCENT_FLOOR * gain)
             if count == 0:
                 break
         last = gain
 
 
-def _renewing(problem: Problem) -> tuple[int, bool, float]:
-    """What kernels renew slopes by: see `_kernels.dual`."""
+def _renewing(problem: ScalarProblem) -> tuple[int, bool, float]:
+    """What kernels renew slopes by: see `_kernels.sdca`."""
     kind = problem.loss.kind
-    return kind.place("best"), not kind.strict, problem.loss.numbers[0]
+    return kind.address_of("best"), not kind.strictly_convex, problem.loss.parameters[0]
 
 
-def _reach(problem: Problem) -> float:
+def _reach(problem: ScalarProblem) -> float:
     """How far the intercept may have to go."""
     y = problem.rows.y
     return 1.0 if problem.loss.kind.classes else float(np.abs(y - np.median(y)).mean())

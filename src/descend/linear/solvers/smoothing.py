@@ -11,28 +11,31 @@ Reference: Nesterov (2005), "Smooth minimization of non-smooth functions".
 import numpy as np
 
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.scalar import Problem
+from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.solvers.accelerated import accelerated
-from descend.linear.solvers.convergence import Steps
+from descend.linear.solvers.convergence import Iterates
 
-LESS = 0.25
-LEAST = 1e-12  # of the first smoothing
-NEAR = 1.5  # of the smoothing: a gap with which it is made less
-INNER = 1000  # steps at one smoothing
+SMOOTHING_FACTOR = 0.25
+# Of the first smoothing.
+SMOOTHING_FLOOR = 1e-12
+# Of the smoothing: a gap with which it is made less.
+GAP_PER_SMOOTHING = 1.5
+# Steps at one smoothing.
+STEPS_PER_SMOOTHING = 1000
 
 
-def smoothing(problem: Problem, u: Array) -> Steps:
+def smoothing(problem: ScalarProblem, u: Array) -> Iterates:
     """Descend from u."""
     y = problem.rows.y
     first = mu = 1.0 if problem.loss.kind.classes else float(np.abs(y - np.median(y)).mean()) or 1.0
     lower = -np.inf
-    while mu > LEAST * first:
+    while mu > SMOOTHING_FLOOR * first:
         smooth = problem.smoothed(mu)
         for number, point in enumerate(accelerated(smooth, u)):
             u, lower = point.u, max(lower, point.lower)
             if number or mu == first:
                 yield point
-            if point.value - lower <= NEAR * smooth.loss.smoothing or number >= INNER:
+            if point.value - lower <= GAP_PER_SMOOTHING * smooth.loss.smoothing or number >= STEPS_PER_SMOOTHING:
                 break
-        mu *= LESS
+        mu *= SMOOTHING_FACTOR
     return "the smoothing cannot be made any less"

@@ -9,59 +9,62 @@ import numpy as np
 from descend.errors import InputError
 from descend.linear.problems.curvature import DENSE_HESSIAN
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.problem import Objective
+from descend.linear.problems.problem import Problem
 from descend.linear.solvers.accelerated import accelerated
-from descend.linear.solvers.batched_sdca import alike, solved_together
-from descend.linear.solvers.convergence import Solution, Steps, Watch
+from descend.linear.solvers.batched_sdca import batched_sdca, can_batch
+from descend.linear.solvers.convergence import ConvergenceMonitor, Iterates, Solution
 from descend.linear.solvers.coordinate import coordinate
 from descend.linear.solvers.interior import interior
 from descend.linear.solvers.lbfgs import lbfgs
-from descend.linear.solvers.minibatch import through_engine
-from descend.linear.solvers.multinomial_sdca import ascendable, ascent
+from descend.linear.solvers.minibatch import minibatch
+from descend.linear.solvers.multinomial_sdca import has_simplex_dual, multinomial_sdca
 from descend.linear.solvers.newton import sampled_newton
-from descend.linear.solvers.sdca import dual, solvable
+from descend.linear.solvers.sdca import has_dual_steps, sdca
 from descend.linear.solvers.smoothing import smoothing
 from descend.linear.solvers.stochastic import sgd, svrg
 from descend.optimizers import Optimizer
 
-SOON = 1000.0  # epochs of the dual's ascent, at about which it falls behind
+# Epochs of the dual's ascent, at about which it falls behind.
+SDCA_EPOCHS = 1000.0
 
 
-def solve(problem: Objective, watch: Watch, solver: str | Optimizer = "auto", start: Array | None = None) -> Solution:
+def solve(
+    problem: Problem, monitor: ConvergenceMonitor, solver: str | Optimizer = "auto", start: Array | None = None
+) -> Solution:
     """Minimise `problem` from `start` (in the coordinates of solvers; by default its origin).
 
     `solver`: "auto", a name among `SOLVERS`, or an optimizer of `descend`, which sees mini-batches of rows.
 
     **Raises** `InputError` for a solver that there is none of, or that cannot solve this problem.
     """
-    u, watch.unit = problem.origin() if start is None else start, problem.unit
+    u, monitor.loss_scale = problem.default_start() if start is None else start, problem.loss_scale
     if isinstance(solver, Optimizer):
         if problem.outputs > 1:
             raise InputError("an optimizer as solver knows no multinomial loss: pass multi_class='ovr'")
         if problem.has_offset:
             raise InputError("an optimizer as solver knows no offset: choose solver='auto'")
-        steps = through_engine(problem, u, solver, watch.max_iter)
-        return replace(watch.follow(steps), how=f"{type(solver).__name__}: it was asked for")
+        steps = minibatch(problem, u, solver, monitor.max_iter)
+        return replace(monitor.follow(steps), how=f"{type(solver).__name__}: it was asked for")
     if solver not in ("auto", *SOLVERS):
         raise InputError(f"there is no solver {solver!r}: choose 'auto', one of {', '.join(SOLVERS)}, "
                          "or an optimizer of descend")
     chosen, why = choice(problem) if solver == "auto" else (solver, "it was asked for")
-    return replace(watch.follow(SOLVERS[chosen](problem, u)), how=f"{chosen}: {why}")
+    return replace(monitor.follow(SOLVERS[chosen](problem, u)), how=f"{chosen}: {why}")
 
 
-def solve_together(problems: Sequence[Objective], watches: Sequence[Watch], solver: str | Optimizer,
+def solve_batched(problems: Sequence[Problem], monitors: Sequence[ConvergenceMonitor], solver: str | Optimizer,
                    starts: Sequence[Array | None]) -> list[Solution]:
     """The solutions of problems that are best solved side by side; none, if these are not."""
     if len(problems) < 2 or isinstance(solver, Optimizer):
         return []
     chosen, why = choice(problems[0]) if solver == "auto" else (solver, "it was asked for")
-    if chosen != "dual" or not alike(problems):
+    if chosen != "dual" or not can_batch(problems):
         return []
-    origins = [problem.origin() if u is None else u for problem, u in zip(problems, starts, strict=True)]
-    return [replace(solution, how=f"dual: {why}") for solution in solved_together(problems, origins, watches)]
+    origins = [problem.default_start() if u is None else u for problem, u in zip(problems, starts, strict=True)]
+    return [replace(solution, how=f"dual: {why}") for solution in batched_sdca(problems, origins, monitors)]
 
 
-def choice(problem: Objective) -> tuple[str, str]:
+def choice(problem: Problem) -> tuple[str, str]:
     """The solver for a problem, and why."""
     if problem.l1.any() and not problem.loss.kind.corners:
         return "coordinate", "an l1 penalty, for which most coefficients are 0"
@@ -74,37 +77,38 @@ def choice(problem: Objective) -> tuple[str, str]:
     return "lbfgs", f"{problem.size:,} coefficients, too many for a Hessian"
 
 
-def _cornered(problem: Objective) -> tuple[str, str]:
+def _cornered(problem: Problem) -> tuple[str, str]:
     """The solver for a loss with corners."""
     if problem.size <= DENSE_HESSIAN:
         return "interior", f"a loss with corners, and {problem.size:,} coefficients, so that a Hessian is soon factored"
-    if solvable(problem):
+    if has_dual_steps(problem):
         return "dual", f"a loss with corners and an l2 penalty, and {problem.size:,} coefficients"
     return "smoothing", f"a loss with corners, and {problem.size:,} coefficients, too many for a Hessian"
 
 
-def _has_dual(problem: Objective) -> bool:
+def _has_dual(problem: Problem) -> bool:
     """Whether the dual's ascent can solve a problem, and soon."""
-    if _reach(problem) > SOON:
+    if _reach(problem) > SDCA_EPOCHS:
         return False
-    if problem.outputs > 1:  # whose rows are renewed one by one, while passes are side by side
-        return ascendable(problem) and problem.matrix.shape[0] < problem.size
-    return solvable(problem)
+    # Whose rows are renewed one by one, while passes are side by side.
+    if problem.outputs > 1:
+        return has_simplex_dual(problem) and problem.matrix.shape[0] < problem.size
+    return has_dual_steps(problem)
 
 
-def _reach(problem: Objective) -> float:
+def _reach(problem: Problem) -> float:
     """The rows' mean square beside the penalty: about as many epochs does the dual's ascent take."""
     X, weakest = problem.matrix.X, float(problem.l2.min())
     square = float(np.vdot(X.data, X.data)) / X.shape[0]
     return square / (weakest * X.shape[0]) if weakest > 0 else np.inf
 
 
-def _ascended(problem: Any, u: Array) -> Steps:
+def _ascended(problem: Any, u: Array) -> Iterates:
     """The dual's ascent for either kind of problem."""
-    return ascent(problem, u) if problem.outputs > 1 else dual(problem, u)
+    return multinomial_sdca(problem, u) if problem.outputs > 1 else sdca(problem, u)
 
 
-SOLVERS: dict[str, Callable[[Any, Array], Steps]] = {
+SOLVERS: dict[str, Callable[[Any, Array], Iterates]] = {
     "accelerated": accelerated,
     "lbfgs": lbfgs,
     "dual": _ascended,

@@ -17,39 +17,47 @@ import numpy as np
 from descend.errors import InputError
 from descend.linear._kernels import stochastic
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.scalar import Problem
-from descend.linear.solvers.convergence import Steps
+from descend.linear.problems.scalar import ScalarProblem
+from descend.linear.solvers.convergence import Iterates
 
 
-def sgd(problem: Problem, u: Array) -> Steps:
+def sgd(problem: ScalarProblem, u: Array) -> Iterates:
     """Descend from u by plain steps; near the minimum it only creeps."""
     return _epochs(problem, u, reduced=False)
 
 
-def svrg(problem: Problem, u: Array) -> Steps:
+def svrg(problem: ScalarProblem, u: Array) -> Iterates:
     """Descend from u by steps whose variance vanishes at the minimum."""
     return _epochs(problem, u, reduced=True)
 
 
-def _epochs(problem: Problem, u: Array, reduced: bool) -> Steps:
+def _epochs(problem: ScalarProblem, u: Array, reduced: bool) -> Iterates:
     if problem.has_offset:
         raise InputError("stochastic steps know no offset here: choose solver='auto'")
     if problem.l1.any():
         raise InputError("stochastic steps have no l1 penalty here: choose solver='auto', or 'coordinate'")
-    matrix, rows, (centre, unit) = problem.matrix, problem.rows, problem.frame
+    matrix, rows, (centre, unit) = problem.matrix, problem.rows, problem.standardisation
     rng, count, decay = np.random.default_rng(0), matrix.shape[0], problem.curvature_of_penalty[:-1]
     rate = _rate(problem, reduced)
-    z, number = problem.scores(), 0
+    z, number = problem.score_buffer(), 0
     while True:
         point = problem.certified(problem.evaluate(u, z, bounded=False), z)
         yield point
         u, order = point.u.copy(), rng.permutation(count)
         pull = point.gradient.copy()
-        pull[:-1] -= decay * u[:-1]  # which is added for u as it moves
-        pull = pull if reduced else np.append(np.zeros(len(unit)), problem.tilt)
+        # Which is added for u as it moves.
+        pull[:-1] -= decay * u[:-1]
+        pull = pull if reduced else np.append(np.zeros(len(unit)), problem.linear_term)
         eta = rate if reduced else rate / math.sqrt(1 + number)
         weights = rows.s
-        common = (problem.intercept, problem.loss.kind.place("slope"), *problem.loss.numbers, rows.y, weights, z)
+        common = (
+            problem.intercept,
+            problem.loss.kind.address_of("slope"),
+            *problem.loss.parameters,
+            rows.y,
+            weights,
+            z,
+        )
         if matrix.is_sparse:
             X = matrix.X
             stochastic.sparse_epoch(order, X.data, X.indices, X.indptr, unit, *common, u, pull, decay, eta, reduced)
@@ -64,15 +72,15 @@ def _epochs(problem: Problem, u: Array, reduced: bool) -> Steps:
             return "a step along a row's gradient left all finite numbers"
 
 
-def _rate(problem: Problem, reduced: bool) -> float:
+def _rate(problem: ScalarProblem, reduced: bool) -> float:
     """The inverse of the greatest curvature that a row's loss can have, of its weight and of its penalty."""
-    bend = problem.loss.bend
+    bend = problem.loss.curvature_bound
     if problem.loss.kind.corners:
         bend = bend if math.isfinite(bend) else 1.0
     elif math.isinf(bend):
         raise InputError(f"the loss has no greatest curvature to choose a rate by ({problem.loss.kind.name}): choose "
                          "solver='auto'")
-    matrix, (centre, unit), s = problem.matrix, problem.frame, problem.rows.s
+    matrix, (centre, unit), s = problem.matrix, problem.standardisation, problem.rows.s
     if matrix.is_sparse:
         X = matrix.X
         longest = stochastic.longest_sparse_row(X.data, X.indices, X.indptr, unit, problem.intercept)

@@ -18,16 +18,19 @@ from descend.errors import InputError
 from descend.linear._kernels.sparse import moments
 from descend.linear._losses import Loss
 from descend.linear.files import Blocks
-from descend.linear.problems.compact import far
+from descend.linear.problems.compact import far_means
 from descend.linear.problems.curvature import DENSE_HESSIAN
-from descend.linear.problems.matrix import NONE, Array, Matrix, Moments, Rows, Sums, shifted, triangle_of
-from descend.linear.problems.scalar import Among, Point, Problem
-from descend.linear.solvers.convergence import Watch
+from descend.linear.problems.matrix import NO_OFFSET, Array, Matrix, Moments, Rows, Sums, blockwise_qr, shifted
+from descend.linear.problems.scalar import Iterate, ScalarProblem, Support
+from descend.linear.solvers.convergence import ConvergenceMonitor
 from descend.linear.solvers.solve import solve
 
-SAMPLE = 2**17  # rows that are kept at most; of a longer file at least half as many
-MOST = 1000  # labels
-NEAR = 1e-3  # of the minimum on the sample, which itself is only near to that on all rows
+# Rows that are kept at most; of a longer file at least half as many.
+SAMPLE_ROWS = 2**17
+# Labels.
+LABEL_LIMIT = 1000
+# Of the minimum on the sample, which itself is only near to that on all rows.
+SAMPLE_TOL = 1e-3
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def survey(blocks: Blocks, check: Callable[[Array], None] | None = None, interce
     if blocks.target is None:
         raise InputError("the blocks have no target: a fit needs Blocks(path, target)")
     found = _looked_over(blocks, check, None if intercept else np.zeros(blocks.hashed))
-    rest = far(*found.moments[:2])
+    rest = far_means(*found.moments[:2])
     if not (intercept and rest.any()):
         return found
     shift = np.zeros(blocks.hashed)
@@ -92,13 +95,13 @@ def _looked_over(blocks: Blocks, check: Callable[[Array], None] | None, shift: A
     counts: dict[Any, int] = {}
     totals, used = np.zeros((3, blocks.hashed)), np.zeros(blocks.hashed, bool)
     kept: list[tuple[Any, Array]] = []
-    for given, y in ahead(blocks):
+    for given, y in prefetched(blocks):
         if check is None:
             _count(y, counts, blocks)
         else:
             check(_numbers(y, blocks))
         if shift is None:
-            shift = far(*Matrix(given).moments(np.array([1 / len(y)]))[:2])
+            shift = far_means(*Matrix(given).moments(np.array([1 / len(y)]))[:2])
         used[given.indices[given.data != 0]] = True
         X = shifted(given, shift)
         sums, squares, greatest = moments(0, len(y), X.data, X.indices, X.indptr, np.ones(1), blocks.hashed)
@@ -107,7 +110,7 @@ def _looked_over(blocks: Blocks, check: Callable[[Array], None] | None, shift: A
         chosen = slice(-rows % stride, None, stride)
         kept.append((X[chosen], y[chosen]))
         rows += len(y)
-        while sum(len(part) for _, part in kept) > SAMPLE:
+        while sum(len(part) for _, part in kept) > SAMPLE_ROWS:
             kept = [(X[::2], y[::2]) for X, y in [_joined(kept)]]
             stride *= 2
     if not rows or shift is None:
@@ -123,9 +126,11 @@ def _count(y: Array, counts: dict[Any, int], blocks: Blocks) -> None:
     """Add the labels of a block to their counts."""
     for label, count in zip(*np.unique(y, return_counts=True), strict=True):
         counts[label] = counts.get(label, 0) + int(count)
-    if len(counts) > MOST:
-        raise InputError(f"the target {blocks.target!r} has more than {MOST:,} different values: for numbers take a "
-                         "regression")
+    if len(counts) > LABEL_LIMIT:
+        raise InputError(
+            f"the target {blocks.target!r} has more than {LABEL_LIMIT:,} different values: for numbers take a "
+            "regression"
+        )
 
 
 def _numbers(y: Array, blocks: Blocks) -> Array:
@@ -141,7 +146,7 @@ def _joined(kept: list[tuple[Any, Array]]) -> tuple[Any, Array]:
     return sparse.vstack([X for X, _ in kept], format="csr"), np.concatenate([y for _, y in kept])
 
 
-def ahead(blocks: Blocks) -> Iterator[Any]:
+def prefetched(blocks: Blocks) -> Iterator[Any]:
     """The blocks, each read while the one before is worked on."""
     source = iter(blocks)
     with ThreadPoolExecutor(1) as reader:
@@ -154,7 +159,8 @@ def ahead(blocks: Blocks) -> Iterator[Any]:
 class FileMatrix(Matrix):
     """The columns of a file that are not 0 everywhere. What a pass remembers are not scores but coefficients."""
 
-    numbers = 0  # that are held in memory
+    # That are held in memory.
+    entries = 0
 
     def __init__(self, found: Survey, targets: FileTargets) -> None:
         self.found, self.targets = found, targets
@@ -165,7 +171,7 @@ class FileMatrix(Matrix):
         self._place[found.columns] = np.arange(found.columns.size)
         self._at, self._summed = np.array([]), np.zeros((0, 0))
 
-    def memory(self) -> Array:
+    def score_buffer(self) -> Array:
         """Room for coefficients and intercept."""
         return np.zeros(self.shape[1] + 1)
 
@@ -182,8 +188,8 @@ class FileMatrix(Matrix):
         s = np.array([share]) if weights is None else weights[places] * share
         return Rows(np.where(places == positive, 1, -1).astype(np.int8), s)
 
-    def sweep(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array, foresee: bool = True,
-              offset: Array = NONE) -> Sums:
+    def sweep(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array, with_dual: bool = True,
+              offset: Array = NO_OFFSET) -> Sums:
         """See `Matrix.sweep`; z holds the coefficients and intercept of the last pass, and these afterwards."""
         before, z[:] = z.copy(), np.append(w, b)
         still, unit = np.zeros_like(w), np.ones_like(w)
@@ -191,8 +197,8 @@ class FileMatrix(Matrix):
         gram: Any = 0.0
         for matrix, y in self._blocks():
             part = self.rows_of(y, float(rows.s[0]))
-            scores = matrix.scores(before[:-1], float(before[-1]), still) if foresee else matrix.memory()
-            found = matrix.sweep(w, b, loss, part, scores, foresee)
+            scores = matrix.scores(before[:-1], float(before[-1]), still) if with_dual else matrix.score_buffer()
+            found = matrix.sweep(w, b, loss, part, scores, with_dual)
             sums = [one + other for one, other in zip(sums, found, strict=True)]
             if w.size < DENSE_HESSIAN:
                 gram = gram + matrix.hessian(loss, part, scores, still, unit)
@@ -206,19 +212,19 @@ class FileMatrix(Matrix):
         scale = np.append(unit, 1.0)
         return self._summed * scale * scale[:, None]
 
-    def triangle(self, loss: Loss, rows: Rows, z: Array, centre: Array, unit: Array, V: Array) -> Array:
-        """See `Matrix.triangle`; z holds the coefficients and intercept of the scores."""
+    def hessian_root(self, loss: Loss, rows: Rows, z: Array, centre: Array, unit: Array, V: Array) -> Array:
+        """See `Matrix.hessian_root`; z holds the coefficients and intercept of the scores."""
 
         def of_blocks() -> Iterator[Array]:
             for matrix, y in self._blocks():
                 scores = matrix.scores(z[:-1], float(z[-1]), centre)
-                yield matrix.triangle(loss, self.rows_of(y, float(rows.s[0])), scores, centre, unit, V)
+                yield matrix.hessian_root(loss, self.rows_of(y, float(rows.s[0])), scores, centre, unit, V)
 
-        return triangle_of(of_blocks())
+        return blockwise_qr(of_blocks())
 
     def _blocks(self) -> Iterator[tuple[Matrix, Array]]:
         seen = 0
-        for X, y in ahead(self.found.blocks):
+        for X, y in prefetched(self.found.blocks):
             where = self._place[X.indices]
             if where.size and where.min() < 0:
                 break
@@ -230,7 +236,7 @@ class FileMatrix(Matrix):
 
 
 @dataclass(frozen=True)
-class FileProblem(Problem):
+class FileProblem(ScalarProblem):
     """A problem whose rows are in a file."""
 
     in_memory: ClassVar[bool] = False
@@ -239,22 +245,29 @@ class FileProblem(Problem):
     def _file(self) -> Any:
         return self.matrix
 
-    def certified(self, point: Point, z: Array) -> Point:
+    def certified(self, point: Iterate, z: Array) -> Iterate:
         """The same point with the bound that its own slopes give; the intercept is left where it is."""
         return self.evaluate(point.u, z)
 
-    def origin(self) -> Array:
+    def default_start(self) -> Array:
         """The minimum on the sample."""
-        return solve(self.sampled(), Watch(NEAR, 100)).u
+        return solve(self.sampled(), ConvergenceMonitor(SAMPLE_TOL, 100)).u
 
-    def sampled(self) -> Problem:
-        """The same problem on the sample; see `Problem.sample`."""
+    def sampled(self) -> ScalarProblem:
+        """The same problem on the sample; see `ScalarProblem.sample`."""
         matrix, count = self._file, len(self._file.found.y)
         rows = matrix.rows_of(matrix.found.y, 1.0)
         weight = float(rows.s.sum()) if rows.s.size > 1 else float(count)
         l2 = matrix.shape[0] / count * self.l2
-        return Problem(Matrix(matrix.found.X), rows._replace(s=rows.s / weight), self.loss, l2, self.l1, self.intercept,
-                       coordinates=self.frame)
+        return ScalarProblem(
+            Matrix(matrix.found.X),
+            rows._replace(s=rows.s / weight),
+            self.loss,
+            l2,
+            self.l1,
+            self.intercept,
+            given_standardisation=self.standardisation,
+        )
 
 
 def problem_of_file(found: Survey, total: float, loss: Loss, l2: float, intercept: bool,
@@ -263,5 +276,5 @@ def problem_of_file(found: Survey, total: float, loss: Loss, l2: float, intercep
     matrix = FileMatrix(found, targets)
     penalty = np.full(matrix.shape[1], float(l2))
     rows = Rows(np.array([]), np.array([1 / total]))
-    among = Among(found.blocks.hashed, found.columns)
-    return FileProblem(matrix, rows, loss, penalty, np.zeros_like(penalty), intercept, among=among)
+    support = Support(found.blocks.hashed, found.columns)
+    return FileProblem(matrix, rows, loss, penalty, np.zeros_like(penalty), intercept, support=support)

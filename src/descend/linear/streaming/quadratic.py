@@ -15,15 +15,20 @@ from scipy.linalg.blas import dsymv
 
 from descend.linear._losses import Loss
 from descend.linear.problems.matrix import Array, Matrix, Rows
-from descend.linear.problems.scalar import Point
-from descend.linear.solvers.coordinate import minimised, rise
+from descend.linear.problems.scalar import Iterate
+from descend.linear.solvers.coordinate import predicted_change, quadratic_model_minimum
 from descend.linear.solvers.newton import newton
 
-STEPS = 30  # of Newton's method, at most, for a block
-HALVINGS = 30  # of a step, at most
-DAMPING = 1e-4  # of the greatest curvature that a smoothed loss can have
-NEAR = 1e-9  # of the value: a decrease after which there are no more steps
-CLOSE = 1e-2  # the same of losses for which the next is about its square
+# Of Newton's method, at most, for a block.
+NEWTON_STEPS = 30
+# Of a step, at most.
+HALVINGS = 30
+# Of the greatest curvature that a smoothed loss can have.
+DAMPING = 1e-4
+# Of the value: a decrease after which there are no more steps.
+LAST_DECREASE = 1e-9
+# The same of losses for which the next is about its square.
+LAST_DECREASE_OF_NEWTON = 1e-2
 
 
 class Quadratic:
@@ -32,7 +37,8 @@ class Quadratic:
     def __init__(self, size: int, intercept: bool, centred: bool) -> None:
         self.intercept, self.centred, self.l2 = intercept, centred, 0.0
         self.hessian, self.gradient = np.zeros((size, size)), np.zeros(size)
-        self.room = np.empty_like(self.hessian)  # for those of steps
+        # For those of steps.
+        self.room = np.empty_like(self.hessian)
 
     def grow(self, size: int) -> None:
         """Make room for columns of which nothing was seen; the intercept remains the last."""
@@ -43,11 +49,14 @@ class Quadratic:
         grown.hessian.flat[old * (size + 1) : -1 : size + 1] = self.l2
         self.hessian, self.gradient, self.room = grown.hessian, grown.gradient, grown.room
 
-    def learn(self, loss: Loss, u: Array, X: Any, rows: Rows, l2: float, l1: float, tilt: float) -> Array:
+    def learn(self, loss: Loss, u: Array, X: Any, rows: Rows, l2: float, l1: float, linear_term: float) -> Array:
         """The minimum with these rows added."""
-        block = _Block(self, loss, u, Matrix(X), rows, l2 - self.l2, tilt)
-        value, near = np.inf, 1.0 if loss.kind.quadratic else CLOSE if loss.kind.strict else NEAR
-        for point in islice(_descent(block, u, l1), STEPS):
+        block = _Block(self, loss, u, Matrix(X), rows, l2 - self.l2, linear_term)
+        value, near = (
+            np.inf,
+            1.0 if loss.kind.quadratic else LAST_DECREASE_OF_NEWTON if loss.kind.strictly_convex else LAST_DECREASE,
+        )
+        for point in islice(_descent(block, u, l1), NEWTON_STEPS):
             u = point.u
             if value - point.value <= near * abs(point.value):
                 break
@@ -56,34 +65,35 @@ class Quadratic:
         block.add_curvature(self.hessian)
         return u
 
-    def weigh(self, factor: float) -> None:
+    def rescale(self, factor: float) -> None:
         """Count all that has been seen by this factor."""
         self.hessian, self.gradient, self.l2 = factor * self.hessian, factor * self.gradient, factor * self.l2
 
 
 class _Block:
-    """A block of rows beside what was seen before, for Newton's method; `l2`, `tilt`: what is added of them."""
+    """A block of rows beside what was seen before, for Newton's method; `l2`, `linear_term`: what is added of them."""
 
     def __init__(self, before: Quadratic, loss: Loss, u: Array, matrix: Matrix, rows: Rows, l2: float,
-                 tilt: float) -> None:
+                 linear_term: float) -> None:
         self.before, self.loss, self.start, self.matrix, self.rows = before, loss, u, matrix, rows
         self.size, self.shift = len(u), loss.off_centre if before.centred else 0.0
         self.l2 = np.append(np.full(self.size - 1, l2), 0.0)
-        self.tilt = np.append(np.zeros(self.size - 1), tilt)
+        self.linear_term = np.append(np.zeros(self.size - 1), linear_term)
         self._scores = np.zeros(matrix.shape[0])
         self.ridge = self._ridge() if loss.kind.corners else np.zeros(self.size)
 
-    def scores(self) -> Array:
+    def score_buffer(self) -> Array:
         return self._scores
 
-    def evaluate(self, u: Array, z: Array, bounded: bool = False) -> Point:  # for the rows before there is no bound
-        sums = self.matrix.sweep(u[:-1], float(u[-1]) + self.shift, self.loss, self.rows, z, foresee=False)
+    # For the rows before there is no bound.
+    def evaluate(self, u: Array, z: Array, bounded: bool = False) -> Iterate:
+        sums = self.matrix.sweep(u[:-1], float(u[-1]) + self.shift, self.loss, self.rows, z, with_dual=False)
         away = u - self.start
         pull = dsymv(1.0, self.before.hessian.T, away)
-        value = away @ (self.before.gradient + 0.5 * pull) + u @ (0.5 * self.l2 * u + self.tilt)
-        gradient = self.before.gradient + pull + self.l2 * u + self.tilt + np.append(sums.g, sums.g_b)
+        value = away @ (self.before.gradient + 0.5 * pull) + u @ (0.5 * self.l2 * u + self.linear_term)
+        gradient = self.before.gradient + pull + self.l2 * u + self.linear_term + np.append(sums.g, sums.g_b)
         gradient[-1] *= self.before.intercept
-        self._last = Point(u, sums.value + float(value), gradient, -np.inf)
+        self._last = Iterate(u, sums.value + float(value), gradient, -np.inf)
         return self._last
 
     def gradient_at(self, u: Array) -> Array:
@@ -108,7 +118,7 @@ class _Block:
             out.flat[:: self.size + 1] += self.ridge
         return out
 
-    def triangle(self, z: Array, V: Array) -> None:
+    def hessian_root(self, z: Array, V: Array) -> None:
         """The rows that were seen before are gone."""
 
     def add_curvature(self, out: Array) -> None:
@@ -125,13 +135,13 @@ def _descent(block: _Block, u: Array, l1: float) -> Any:
         yield from newton(block, u)
         return
     threshold = np.append(np.full(block.size - 1, l1), 0.0)
-    z = block.scores()
+    z = block.score_buffer()
     point = block.evaluate(u, z)
     while True:
         penalised = point.value + threshold @ np.abs(point.u)
         yield point._replace(value=penalised)
         move = _model_minimum(block.hessian(z), point.gradient, point.u, threshold) - point.u
-        promised = rise(point, move, threshold)
+        promised = predicted_change(point, move, threshold)
         for halving in range(HALVINGS):
             trial = block.evaluate(point.u + move / 2**halving, z)
             value = trial.value + threshold @ np.abs(trial.u)
@@ -150,7 +160,9 @@ def _model_minimum(hessian: Array, gradient: Array, u: Array, threshold: Array) 
     unit = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
     scaled = hessian[np.ix_(order, order)] * unit * unit[:, None]
     v = u.copy()
-    v[order] = unit * minimised(scaled, gradient[order] * unit, u[order] / unit, threshold[order] * unit, 0.0)
+    v[order] = unit * quadratic_model_minimum(
+        scaled, gradient[order] * unit, u[order] / unit, threshold[order] * unit, 0.0
+    )
     return v
 
 

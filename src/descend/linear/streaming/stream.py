@@ -24,34 +24,42 @@ from descend.linear.problems.scores import scores_of
 from descend.linear.streaming.quadratic import Quadratic
 from descend.linear.streaming.row_by_row import RowByRow
 
-FEW = 2**10  # columns for which what has been seen is kept as a quadratic function
-BLOCK = 2**14  # rows of a block
-LEAST = 1e-9  # of the targets: the scale of no errors at all
-ROUNDS = 8  # over the first block, for its width and its coefficients to agree
-SHARPER = 0.2  # power of the rows seen by which smoothing decreases
-MOST = 0.2  # of the margin, the smoothing of a hinge by which few rows are told from most
-MARGIN = 1.5  # the smoothing of a classifier's hinge, whose margin is the unit of scores: 0 has curvature, too
+# Columns for which what has been seen is kept as a quadratic function.
+QUADRATIC_COLUMNS = 2**10
+# Rows of a block.
+BLOCK_ROWS = 2**14
+# Of the targets: the scale of no errors at all.
+SCALE_FLOOR = 1e-9
+# Over the first block, for its width and its coefficients to agree.
+FIRST_BLOCK_ROUNDS = 8
+# Power of the rows seen by which smoothing decreases.
+SMOOTHING_DECAY = 0.2
+# Of the margin, the smoothing of a hinge by which few rows are told from most.
+HINGE_SMOOTHING_LIMIT = 0.2
+# The smoothing of a classifier's hinge, whose margin is the unit of scores: 0 has curvature, too.
+CLASSIFIER_SMOOTHING = 1.5
 
 
 class Stream:
     """A linear model of so many columns that learns from blocks of rows.
 
-    `tilt`: see `Problem`, beside the mean loss; None for a loss of classes that tells two from each other. What has
-    been learnt are `coef` and `intercept`; `u` has the coefficients of columns that were seen, and the intercept.
+    `linear_term`: see `ScalarProblem`, beside the mean loss; None for a loss of classes that tells two from each other.
+    What has been learnt are `coef` and `intercept`; `u` has the coefficients of columns that were seen, and the
+    intercept.
     """
 
-    def __init__(self, loss: Loss, columns: int, intercept: bool = True, tilt: float | None = None) -> None:
-        self.loss, self.with_intercept, self.tilt, self.columns = loss, intercept, tilt, columns
+    def __init__(self, loss: Loss, columns: int, intercept: bool = True, linear_term: float | None = None) -> None:
+        self.loss, self.with_intercept, self.linear_term, self.columns = loss, intercept, linear_term, columns
         self.seen = 0.0
         self.width = 0.0
         self._learner: Any = None
-        self._among = Among(columns, FEW) if columns > FEW else None
-        self.u = np.zeros(columns + 1 if self._among is None else 1)
+        self._seen_columns = SeenColumns(columns, QUADRATIC_COLUMNS) if columns > QUADRATIC_COLUMNS else None
+        self.u = np.zeros(columns + 1 if self._seen_columns is None else 1)
 
     @property
     def coef(self) -> Array:
         """The coefficients, in the columns' units."""
-        return self.u[:-1] if self._among is None else self._among.spread(self.u[:-1])
+        return self.u[:-1] if self._seen_columns is None else self._seen_columns.spread(self.u[:-1])
 
     @property
     def intercept(self) -> float:
@@ -64,9 +72,9 @@ class Stream:
         `l2`, `l1`: the penalties beside the sum of all rows' losses so far, these included.
         """
         with one_thread_each():
-            for start in range(0, X.shape[0], BLOCK):
-                part = slice(start, start + BLOCK)
-                here = X if X.shape[0] <= BLOCK else X[part]
+            for start in range(0, X.shape[0], BLOCK_ROWS):
+                part = slice(start, start + BLOCK_ROWS)
+                here = X if X.shape[0] <= BLOCK_ROWS else X[part]
                 self._learn(here, Rows(y[part], s[part] if s.size > 1 else s), l2, l1)
 
     def _learn(self, X: Any, rows: Rows, l2: float, l1: float) -> None:
@@ -74,28 +82,31 @@ class Stream:
         if weight == 0:
             return
         is_first = self._learner is None
-        X = X if self._among is None else self._of_those_seen(X, rows)
+        X = X if self._seen_columns is None else self._seen_part(X, rows)
         if self._learner is None:
             self._learner = self._new_learner()
         self.seen += weight
-        about = l2, l1, (self.tilt or 0.0) * weight
-        if not (self.loss.kind.corners or self.loss.kind.scaled):
+        about = l2, l1, (self.linear_term or 0.0) * weight
+        if not (self.loss.kind.corners or self.loss.kind.concomitant_scale):
             self.u = self._learner.learn(self.loss, self.u, X, rows, *about)
         elif is_first and isinstance(self._learner, Quadratic):
-            self._agree(X, rows, about)
+            self._learn_first_block(X, rows, about)
         else:
-            self._go_on(X, rows, about, weight / self.seen)
+            self._learn_next_block(X, rows, about, weight / self.seen)
 
-    def _of_those_seen(self, X: Any, rows: Rows) -> Any:
+    def _seen_part(self, X: Any, rows: Rows) -> Any:
         """The columns that were seen so far, for which room is made; or, if they are too many, all columns."""
-        among: Any = self._among
-        found = among.of(X) if sparse.issparse(X) else None
+        seen_columns: Any = self._seen_columns
+        found = seen_columns.of(X) if sparse.issparse(X) else None
         if found is None:
-            before, self.u = self._learner, np.append(among.spread(self.u[:-1]), self.u[-1])
-            self._among, self._learner = None, RowByRow(self.loss, self.u.size, self.with_intercept, rows)
+            before, self.u = self._learner, np.append(seen_columns.spread(self.u[:-1]), self.u[-1])
+            self._seen_columns, self._learner = None, RowByRow(self.loss, self.u.size, self.with_intercept, rows)
             if before is not None:
-                places = among.columns[: len(before.gradient) - 1], among.greatest[: len(before.gradient) - 1]
-                self._learner.follow(before, *places, self.seen, self._sharpened(), self.u, X, rows)
+                places = (
+                    seen_columns.columns[: len(before.gradient) - 1],
+                    seen_columns.greatest[: len(before.gradient) - 1],
+                )
+                self._learner.continue_from(before, *places, self.seen, self._smoothed_loss(), self.u, X, rows)
             return X
         if found.shape[1] >= self.u.size:
             self.u = np.insert(self.u, -1, np.zeros(found.shape[1] + 1 - self.u.size))
@@ -103,23 +114,25 @@ class Stream:
                 self._learner.grow(self.u.size)
         return found
 
-    def _go_on(self, X: Any, rows: Rows, about: tuple[float, float, float], share: float) -> None:
+    def _learn_next_block(self, X: Any, rows: Rows, about: tuple[float, float, float], share: float) -> None:
         """Learn a block with the width of all errors so far, of which the later count more."""
         found = self._width(rows, scores_of(X, self.u[None, :-1], self.intercept)[:, 0])
         before = self.width
         self.width += min(1.0, 2 * share) * (found - before)
-        if self.loss.kind.scaled and self.width > 0:
-            self._learner.weigh(before / self.width)  # rows count by the inverse of the scale, also those before
-        self.u = self._learner.learn(self._sharpened(), self.u, X, rows, *about)
+        if self.loss.kind.concomitant_scale and self.width > 0:
+            # Rows count by the inverse of the scale, also those before.
+            self._learner.rescale(before / self.width)
+        self.u = self._learner.learn(self._smoothed_loss(), self.u, X, rows, *about)
 
-    def _agree(self, X: Any, rows: Rows, about: tuple[float, float, float]) -> None:
+    def _learn_first_block(self, X: Any, rows: Rows, about: tuple[float, float, float]) -> None:
         """Learn the first block anew with the errors' width that its coefficients give."""
         self.width = most = self._width(rows, np.zeros(X.shape[0]))
-        for _ in range(ROUNDS):
+        for _ in range(FIRST_BLOCK_ROUNDS):
             self._learner = self._new_learner()
-            self.u = self._learner.learn(self._sharpened(), self.u, X, rows, *about)
+            self.u = self._learner.learn(self._smoothed_loss(), self.u, X, rows, *about)
             found = self._width(rows, scores_of(X, self.u[None, :-1], self.intercept)[:, 0])
-            free = 1 - self.u.size / X.shape[0]  # the share of the errors that coefficients have not taken up
+            # The share of the errors that coefficients have not taken up.
+            free = 1 - self.u.size / X.shape[0]
             found = found / free**0.5 if free > 0.5 else most
             if abs(found - self.width) <= 1e-3 * found:
                 break
@@ -130,30 +143,30 @@ class Stream:
         weights = rows.s if rows.s.size > 1 else np.full(len(scores), 1 / len(scores))
         weights = weights / weights.sum()
         errors = scores if self.loss.kind.classes else scores - rows.y
-        if self.loss.kind.scaled:
+        if self.loss.kind.concomitant_scale:
             away = errors if self.seen and self.u.any() else errors - np.median(errors)
-            return best_scale(away, weights, self.loss.p, LEAST * (float(np.abs(rows.y).max()) or 1.0))
+            return best_scale(away, weights, self.loss.p, SCALE_FLOOR * (float(np.abs(rows.y).max()) or 1.0))
         return float(weights @ np.abs(errors - np.median(errors)))
 
-    def _sharpened(self) -> Loss:
+    def _smoothed_loss(self) -> Loss:
         """The loss with the width that it has by now."""
-        if self.loss.kind.scaled:
+        if self.loss.kind.concomitant_scale:
             return self.loss._replace(mu=self.width)
-        if self.loss.kind.classes and self.tilt is None:
-            return self.loss._replace(mu=MARGIN)
-        mu = self.width * max(self.seen, 1.0) ** -SHARPER or 1.0
-        return self.loss._replace(mu=min(mu, MOST) if self.loss.kind.classes else mu)
+        if self.loss.kind.classes and self.linear_term is None:
+            return self.loss._replace(mu=CLASSIFIER_SMOOTHING)
+        mu = self.width * max(self.seen, 1.0) ** -SMOOTHING_DECAY or 1.0
+        return self.loss._replace(mu=min(mu, HINGE_SMOOTHING_LIMIT) if self.loss.kind.classes else mu)
 
     @property
     def _is_centred(self) -> bool:
         """Whether a smoothed corner is to stay where it is: a share of the rows depends on it."""
-        return self.loss.kind.corners == 1 and not (self.loss.kind.classes and self.tilt is None)
+        return self.loss.kind.corners == 1 and not (self.loss.kind.classes and self.linear_term is None)
 
     def _new_learner(self) -> Quadratic:
         return Quadratic(self.u.size, self.with_intercept, self._is_centred)
 
 
-class Among:
+class SeenColumns:
     """The columns of sparse blocks that were not 0 everywhere, in the order in which they came, while there is room."""
 
     def __init__(self, width: int, room: int) -> None:

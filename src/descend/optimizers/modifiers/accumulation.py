@@ -7,10 +7,10 @@ from typing import Any
 import jax
 
 from descend._arrays import as_scalar, namespace
+from descend._checks import refuse_other_structure
+from descend._control import choose, unmoved
 from descend._tree import Tree, named_leaves
 from descend.errors import InputError
-from descend.optimizers._checks import refuse_other_structure
-from descend.optimizers._control import choose, unmoved
 from descend.optimizers._modifier import Modifier, ModifierState, Own, Wrapped, scalar, wide_dtype
 from descend.optimizers._optimizer import needed
 from descend.optimizers._rule import rule as setting
@@ -30,7 +30,7 @@ class Accumulate(Modifier):
 
     The rule gets the mean of the losses and the sum of the weights, too, and counts its own steps: a schedule for n
     steps of a descent is one for n/k of the rule. A sum that is not complete when a descent ends is not stepped.
-    Reading: `accumulated`, the batches that wait for a step.
+    Metric: `accumulated`, the batches that wait for a step.
 
     What looks at other points (`SAM`) belongs around `Accumulate`, because of the batches before the last nothing is
     left to evaluate; and so does `SkipNonfinite`, which then leaves single batches out.
@@ -65,7 +65,7 @@ class Accumulate(Modifier):
             "gradient": jax.tree.map(lambda p: namespace(p).zeros_like(p, dtype=wide_dtype(p)), params),
         }
 
-    def step(self, grads: Tree, inner: Any, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
+    def step(self, grads: Tree, inner: Tree, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
         refuse_other_structure(grads, own["gradient"], "the gradients before them")
         weight = as_scalar(self._weight(extra), own["weight"])
         value = extra.get("value")
@@ -77,7 +77,9 @@ class Accumulate(Modifier):
         }
 
         def stepped() -> tuple[Tree, Any, Own]:
-            total = namespace(weight).where(sums["weight"] == 0, 1, sums["weight"])  # of no items the mean is 0
+            # Of no items the mean is 0, and not 0/0.
+            total = namespace(weight).where(sums["weight"] == 0, 1, sums["weight"])
+            # Of k batches the last alone is at hand here: its loss at other points would not be that of the mean.
             known = extra | {name: _gone for name in ("value_fn", "value_and_grad") if name in extra}
             if value is not None:
                 known["value"] = sums["value"] / total
@@ -88,12 +90,13 @@ class Accumulate(Modifier):
 
         return choose(sums["count"] == self.batches, stepped, lambda: (unmoved(grads), inner, sums))
 
-    def readings(self, state: ModifierState) -> dict[str, Any]:
-        return {**self.rule.readings(state.rule), "accumulated": state.own["count"]}
+    def metrics(self, state: ModifierState) -> dict[str, Any]:
+        return {**self.rule.metrics(state.rule), "accumulated": state.own["count"]}
 
-    def passed_over(self, state: ModifierState) -> Any:
-        said = self.rule.passed_over(state.rule)
-        return said if said is False else said & (state.own["count"] == 0)  # it tells of the last step, not of a batch
+    def skipped_update(self, state: ModifierState) -> Any:
+        said = self.rule.skipped_update(state.rule)
+        # The rule tells of its own last step, and not of a batch since.
+        return said if said is False else said & (state.own["count"] == 0)
 
     def over(self, steps: int | None) -> "Accumulate":
         return dataclasses.replace(self, rule=self.rule.over(None if steps is None else max(1, steps // self.batches)))

@@ -4,16 +4,15 @@ from typing import Any
 
 import jax
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import Array, as_scalar, namespace
+from descend._hyperparameters import FRACTION, POSITIVE, is_known_scalar, plain, require, require_whole
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import FRACTION, POSITIVE, is_known_scalar, plain, require
 from descend.optimizers._modifier import Modifier, ModifierState, Own, Wrapped, scalar, wide_dtype
 from descend.optimizers._rule import bias_correction, copy_of
 from descend.optimizers._rule import rule as setting
 from descend.optimizers._sums import as_sum
 from descend.schedules import Number, fixed
-from descend.schedules._settings import require_whole
 
 
 class _Average(Modifier):
@@ -27,14 +26,14 @@ class _Average(Modifier):
 
     needs_params = True
 
-    def weight(self, n: Any) -> Any:
+    def weight(self, n: Array) -> Any:
         """The weight w of the last of n parameters; 1 for the first."""
         raise NotImplementedError
 
     def own_start(self, params: Tree) -> Own:
         return {"count": scalar(params, 0, "int32"), "average": jax.tree.map(_wide_copy, params)}
 
-    def step(self, grads: Tree, inner: Any, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
+    def step(self, grads: Tree, inner: Tree, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
         updates, inner = self.rule.update(grads, inner, params, **extra)
         return updates, inner, {"count": own["count"] + 1, "average": self._average(own, params)}
 
@@ -42,12 +41,14 @@ class _Average(Modifier):
         return self._average(state.own, params)
 
     def _average(self, own: Own, params: Tree) -> Tree:
-        n = namespace(own["count"]).clip(own["count"], 1, None)  # the start is not averaged, as θ₁ takes its place
+        # The start is not averaged: θ₁ takes its place.
+        n = namespace(own["count"]).clip(own["count"], 1, None)
         weight = self.weight(as_sum(n, jax.tree.leaves(own["average"])))
 
-        def averaged(x: Any, p: Any) -> Any:
+        def averaged(x: Array, p: Array) -> Any:
             new = as_scalar(p, x)
-            return new - (1 - as_scalar(weight, x)) * (new - x)  # exactly θ where w is 1
+            # From the new one, and so exactly θ where w is 1.
+            return new - (1 - as_scalar(weight, x)) * (new - x)
 
         return jax.tree.map(averaged, own["average"], params)
 
@@ -88,7 +89,7 @@ class EMA(_Average):
         super().__post_init__()
         require(self, decay=FRACTION)
 
-    def weight(self, n: Any) -> Any:
+    def weight(self, n: Array) -> Any:
         if self.debias:
             return (1 - self.decay) / bias_correction(self.decay, n)
         return namespace(n).where(n == 1, n, 1 - self.decay)
@@ -128,7 +129,7 @@ class PolyakAverage(_Average):
         require(self, gamma=POSITIVE)
         require_whole(self, start=0)
 
-    def weight(self, n: Any) -> Any:
+    def weight(self, n: Array) -> Any:
         return (1 + self.gamma) / (namespace(n).clip(n - self.start, 1, None) + self.gamma)
 
 
@@ -174,11 +175,12 @@ class Lookahead(Modifier):
     def own_start(self, params: Tree) -> Own:
         return {"count": scalar(params, 0, "int32"), "slow": jax.tree.map(copy_of, params)}
 
-    def step(self, grads: Tree, inner: Any, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
+    def step(self, grads: Tree, inner: Tree, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
         slow, count = self._slow(own, params), own["count"] + 1
         updates, inner = self.rule.update(grads, inner, params, **extra)
 
-        def called_back(u: Any, p: Any, s: Any) -> Any:
+        def called_back(u: Array, p: Array, s: Array) -> Any:
+            # As an update from θ: the optimizer is asked what to add, not where to go.
             back = s + as_scalar(self.fraction, s) * (p + u - s) - p
             return namespace(p).where(count % self.every == 0, back, u)
 
@@ -196,6 +198,6 @@ class Lookahead(Modifier):
         return jax.tree.map(lambda s, p: namespace(p).where(here, p, s), own["slow"], params)
 
 
-def _wide_copy(p: Any) -> Any:
+def _wide_copy(p: Array) -> Any:
     """The parameter, at least in float32, in memory of its own: a caller may give both away."""
     return namespace(p).asarray(p, dtype=wide_dtype(p), copy=True)

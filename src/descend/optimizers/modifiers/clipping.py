@@ -6,10 +6,10 @@ from typing import Any
 
 import jax
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import Array, as_scalar, namespace
+from descend._hyperparameters import POSITIVE, is_known_scalar, require
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import POSITIVE, is_known_scalar, require
 from descend.optimizers._modifier import Modifier, ModifierState, Own, Wrapped, scalar
 from descend.optimizers._rule import rule as setting
 from descend.optimizers._sums import norm
@@ -34,14 +34,14 @@ class _Clip(Modifier):
     def own_start(self, params: Tree) -> Own:
         return {"clip_rate": scalar(params, 0.0, "float32")}
 
-    def step(self, grads: Tree, inner: Any, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
+    def step(self, grads: Tree, inner: Tree, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
         treedef: Any = jax.tree.structure(grads)
         clipped, share = self.clipped(jax.tree.leaves(grads), jax.tree.leaves(params))
         updates, inner = self.rule.update(treedef.unflatten(clipped), inner, params, **extra)
         return updates, inner, {"clip_rate": as_scalar(share, own["clip_rate"])}
 
-    def readings(self, state: ModifierState) -> dict[str, Any]:
-        return {**self.rule.readings(state.rule), **state.own}
+    def metrics(self, state: ModifierState) -> dict[str, Any]:
+        return {**self.rule.metrics(state.rule), **state.own}
 
 
 @setting
@@ -50,14 +50,14 @@ class ClipByValue(_Clip):
 
         g ← min(max(g, −c), c)
 
-    `limit`: c. The reading `clip_rate` is the share of the numbers that this step clipped.
+    `limit`: c. The metric `clip_rate` is the share of the numbers that this step clipped.
 
     >>> import numpy as np
     >>> from descend.optimizers import SGD
     >>> rule = ClipByValue(SGD(1.0), 0.5)
     >>> g = np.array([0.2, -3.0])
     >>> update, state = rule.update(g, rule.init(g))
-    >>> update, rule.readings(state)["clip_rate"]
+    >>> update, rule.metrics(state)["clip_rate"]
     (array([-0.2,  0.5]), array(0.5, dtype=float32))
 
     Reference: Mikolov, "Statistical language models based on neural networks", 2012.
@@ -79,7 +79,7 @@ class ClipByNorm(_Clip):
         g ← g · min(1, c / ‖g‖)
 
     `limit`: c. This is Optax's and Keras's global norm; PyTorch divides by ‖g‖ + 1e-6 instead, so that what it clips is
-    a little shorter than c. The reading `clip_rate` is 1 for a step that was clipped, else 0: its mean over steps is
+    a little shorter than c. The metric `clip_rate` is 1 for a step that was clipped, else 0: its mean over steps is
     their share.
 
     >>> import numpy as np
@@ -98,7 +98,8 @@ class ClipByNorm(_Clip):
 
     def clipped(self, grads: list[Any], params: list[Any]) -> tuple[list[Any], Any]:
         size = norm(grads)
-        factor = self.limit / namespace(size).clip(size, self.limit, None)  # exactly 1 where nothing is to be clipped
+        # Written so that it is exactly 1 where nothing is to be clipped.
+        factor = self.limit / namespace(size).clip(size, self.limit, None)
         return [g * as_scalar(factor, g) for g in grads], size > self.limit
 
 
@@ -112,7 +113,7 @@ class AdaptiveClip(_Clip):
     first, (out, in, ...), as in PyTorch and Equinox; -1 for (..., in, out), as in Flax, Keras and Optax (which for
     arrays with three axes takes the first axis alone as inputs). An array with one axis or none is one unit.
 
-    `limit`: c. `eps`: ε, so that weights that begin at zero can leave it. The reading `clip_rate` is the share of the
+    `limit`: c. `eps`: ε, so that weights that begin at zero can leave it. The metric `clip_rate` is the share of the
     units that this step clipped. The authors leave the last layer out: `PerGroup` can.
 
     >>> import numpy as np
@@ -140,13 +141,14 @@ class AdaptiveClip(_Clip):
         pairs = [self._unitwise(g, p) for g, p in zip(grads, params, strict=True)]
         return [g for g, _ in pairs], _share([beyond for _, beyond in pairs])
 
-    def _unitwise(self, g: Any, p: Any) -> tuple[Any, Any]:
+    def _unitwise(self, g: Array, p: Array) -> tuple[Any, Any]:
         xp, size = namespace(g), self._norms(g)
+        # Beside the weights' own size, because a gradient is large or small only beside what it moves.
         allowed = as_scalar(self.limit, g) * xp.clip(self._norms(p), as_scalar(self.eps, p), None)
         beyond = size > allowed
         return xp.where(beyond, g * (allowed / xp.where(beyond, size, 1)), g), beyond
 
-    def _norms(self, x: Any) -> Any:
+    def _norms(self, x: Array) -> Any:
         """The norm of each unit, along axes that are kept."""
         axes = tuple(range(x.ndim)) if x.ndim <= 1 else tuple(set(range(x.ndim)) - {self.unit_axis % x.ndim})
         xp = namespace(x)

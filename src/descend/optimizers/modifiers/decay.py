@@ -5,11 +5,11 @@ from typing import Any
 
 import jax
 
-from descend._arrays import as_scalar
+from descend._arrays import Array, as_scalar
+from descend._hyperparameters import POSITIVE, require
+from descend._paths import Patterns, matches, refuse_unmatched
 from descend._tree import Tree, named_leaves, path_name
-from descend.optimizers._checks import POSITIVE, require
 from descend.optimizers._modifier import Modifier, ModifierState, Own, Wrapped
-from descend.optimizers._paths import Patterns, matches, refuse_unmatched
 from descend.optimizers._rule import rule as setting
 from descend.schedules import Number, fixed
 
@@ -53,16 +53,18 @@ class WeightDecay(Modifier):
         refuse_unmatched("WeightDecay", self.where, named_leaves(params))
         return super().init(params)
 
-    def step(self, grads: Tree, inner: Any, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
+    def step(self, grads: Tree, inner: Tree, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
+        # Into the gradient, so that the rule's averages and divisions act on the decay, too.
         if not self.decoupled:
             return *self.rule.update(self._plus(grads, params, lambda _: self.decay), inner, params, **extra), own
         updates, inner = self.rule.update(grads, inner, params, **extra)
-        rates = named_leaves(self.rule.rates(inner, params))  # those of frozen parameters are not among them
+        # Frozen parameters have no rates, and do not decay.
+        rates = named_leaves(self.rule.rates(inner, params))
         decays = {path: -self.decay * rate for path, rate in rates.items()}
         return self._plus(updates, params, decays.get), inner, own
 
-    def readings(self, state: ModifierState) -> dict[str, Any]:
-        return {**self.rule.readings(state.rule), "weight_decay": self.decay}
+    def metrics(self, state: ModifierState) -> dict[str, Any]:
+        return {**self.rule.metrics(state.rule), "weight_decay": self.decay}
 
     def stability_limit(self) -> float | None:
         """That of the rule, if λ is added to the curvature; unknown for the decoupled form."""
@@ -71,7 +73,7 @@ class WeightDecay(Modifier):
     def _plus(self, tree: Tree, params: Tree, factor: Callable[[str], Any]) -> Tree:
         """`tree + factor · params`, for the parameters that decay."""
 
-        def decayed(path: tuple[Any, ...], leaf: Any, p: Any) -> Any:
+        def decayed(path: tuple[Any, ...], leaf: Any, p: Array) -> Any:
             name = path_name(path)
             if not matches(self.where, name) or (by := factor(name)) is None:
                 return leaf

@@ -4,12 +4,13 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from descend._arrays import Array
+from descend._paths import Patterns, as_tuple, matches, refuse_unmatched
 from descend._tree import Tree, named_leaves
 from descend.errors import InputError
 from descend.optimizers._modifier import Wrapped, refuse_foreign, refuse_searches
 from descend.optimizers._optimizer import Optimizer
 from descend.optimizers._partition import Partition, PartitionState
-from descend.optimizers._paths import Patterns, as_tuple, matches, refuse_unmatched
 from descend.optimizers._rule import rule as setting
 from descend.schedules import fixed
 
@@ -53,7 +54,8 @@ class PerGroup(Partition):
     """
 
     default: Wrapped
-    groups: Any  # a mapping, kept as `Groups`
+    # A mapping, kept as `Groups`.
+    groups: Any
 
     def __post_init__(self) -> None:
         if isinstance(self.groups, Mapping):
@@ -68,7 +70,8 @@ class PerGroup(Partition):
     def parts(self) -> Mapping[str, Optimizer | None]:
         return {REST: self.default, **dict(zip(map(_name, self.groups.patterns), self.groups.rules, strict=True))}
 
-    def part_of(self, path: str, leaf: Any) -> str:
+    def part_of(self, path: str, leaf: Array) -> str:
+        # In their order, so that an exception may stand before the rule that it is from.
         fitting = (patterns for patterns in self.groups.patterns if matches(patterns, path))
         return next(map(_name, fitting), REST)
 
@@ -114,15 +117,15 @@ class Freeze(Partition):
     def parts(self) -> Mapping[str, Optimizer | None]:
         return {MOVING: self.rule, FROZEN: None}
 
-    def part_of(self, path: str, leaf: Any) -> str:
+    def part_of(self, path: str, leaf: Array) -> str:
         return FROZEN if matches(self.where, path) else MOVING
 
     def init(self, params: Tree) -> PartitionState:
         refuse_unmatched("Freeze", self.where, named_leaves(params))
         return super().init(params)
 
-    def readings(self, state: PartitionState) -> dict[str, Any]:
-        return self.rule.readings(state.parts[MOVING])
+    def metrics(self, state: PartitionState) -> dict[str, Any]:
+        return self.rule.metrics(state.parts[MOVING])
 
     def stability_limit(self) -> float | None:
         """That of the rule, for the curvature along the parameters that move."""

@@ -5,16 +5,15 @@ from typing import Any
 import jax
 from jax.tree_util import GetAttrKey, tree_leaves_with_path
 
-from descend._arrays import as_scalar, namespace
+from descend._arrays import Array, as_scalar, namespace
+from descend._hyperparameters import FRACTION, POSITIVE, require, require_whole
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.optimizers._checks import FRACTION, POSITIVE, require
 from descend.optimizers._modifier import Modifier, ModifierState, Own, Wrapped, scalar
 from descend.optimizers._optimizer import Optimizer, needed
 from descend.optimizers._partition import Partition
 from descend.optimizers._rule import rule as setting
 from descend.schedules import Number, Rate, Schedule, as_schedule, fixed, has, switched
-from descend.schedules._settings import require_whole
 
 RATE = GetAttrKey("learning_rate")
 
@@ -42,7 +41,7 @@ class ReduceOnPlateau(Modifier):
     >>> state, read = rule.init(g), []
     >>> for loss in (2.0, 1.0, 1.0, 1.0, 1.0):
     ...     update, state = rule.update(g, state, value=loss)
-    ...     read.append(float(rule.readings(state)["learning_rate"]))
+    ...     read.append(float(rule.metrics(state)["learning_rate"]))
     >>> read
     [1.0, 1.0, 1.0, 1.0, 0.5]
 
@@ -71,16 +70,17 @@ class ReduceOnPlateau(Modifier):
             name: scalar(params, start, "int32") for name, start in counts.items()
         }
 
-    def step(self, grads: Tree, inner: Any, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
+    def step(self, grads: Tree, inner: Tree, own: Own, params: Tree, extra: dict[str, Any]) -> tuple[Tree, Any, Own]:
         value = as_scalar(needed(self, extra, "value"), own["total"])
+        # With the factor that losses up to the last step have given: this one counts from the next on.
         updates, inner = self._slowed(own["scale"]).update(grads, inner, params, **extra)
         own = own | {"used": own["scale"], "total": own["total"] + value, "seen": own["seen"] + 1}
         where, judged = namespace(value).where, self._judged(own)
         return updates, inner, {name: where(own["seen"] == self.every, judged[name], own[name]) for name in own}
 
-    def readings(self, state: ModifierState) -> dict[str, Any]:
+    def metrics(self, state: ModifierState) -> dict[str, Any]:
         used = state.own["used"]
-        return {**self._slowed(used).readings(state.rule), "rate_scale": used}
+        return {**self._slowed(used).metrics(state.rule), "rate_scale": used}
 
     def rates(self, state: ModifierState, params: Tree) -> Tree:
         return self._slowed(state.own["used"]).rates(state.rule, params)
@@ -88,24 +88,27 @@ class ReduceOnPlateau(Modifier):
     def _judged(self, own: Own) -> Own:
         """What is remembered once a mean of losses is complete; PyTorch's algorithm."""
         xp, mean, best = namespace(own["total"]), own["total"] / self.every, own["best"]
+        # PyTorch multiplies a best below 0 by 1 − threshold, too, so that a loss that rises counts as better: hence the
+        # sign.
         better = mean < best * (1 - self.threshold * xp.sign(best))
         cooling = own["cooling"] > 0
         bad = xp.where(better | cooling, 0, own["bad"] + 1)
-        reduce = bad > self.patience
+        reduces = bad > self.patience
         return {
-            "scale": xp.where(reduce, as_scalar(self.factor, mean) * own["scale"], own["scale"]),
+            "scale": xp.where(reduces, as_scalar(self.factor, mean) * own["scale"], own["scale"]),
             "used": own["used"],
             "best": xp.where(better, mean, best),
-            "total": xp.zeros_like(own["total"]),  # which may not be finite
+            # A new zero, as the old total may not be finite.
+            "total": xp.zeros_like(own["total"]),
             "seen": xp.zeros_like(own["seen"]),
-            "bad": xp.where(reduce, 0, bad),
-            "cooling": xp.where(reduce, self.cooldown, xp.clip(own["cooling"] - 1, 0, None)),
+            "bad": xp.where(reduces, 0, bad),
+            "cooling": xp.where(reduces, self.cooldown, xp.clip(own["cooling"] - 1, 0, None)),
         }
 
-    def _slowed(self, scale: Any) -> Optimizer:
+    def _slowed(self, scale: Array) -> Optimizer:
         """The rule with its learning rates multiplied."""
 
-        def slow(path: tuple[Any, ...], node: Any) -> Any:
+        def slow(path: tuple[Any, ...], node: object) -> Any:
             if isinstance(node, Optimizer):
                 if has(self, "floor"):
                     raise InputError(f"ReduceOnPlateau: {type(node).__name__} has no learning rate that could be held "
@@ -124,7 +127,7 @@ class _Reduced(Schedule):
     scale: Rate
     floor: Number
 
-    def __call__(self, step: Any) -> Rate:
+    def __call__(self, step: Array) -> Rate:
         rate = self.schedule(step)
         reduced = as_scalar(rate, self.scale) * self.scale
         xp = namespace(reduced)
@@ -138,15 +141,15 @@ class _Slowed(Optimizer):
     rule: Optimizer
     scale: Rate
 
-    def update(self, grads: Tree, state: Any, params: Tree = None, **extra: Any) -> tuple[Tree, Any]:
+    def update(self, grads: Tree, state: Tree, params: Tree = None, **extra: Any) -> tuple[Tree, Any]:
         updates, state = self.rule.update(grads, state, params, **extra)
         return jax.tree.map(lambda u: u * as_scalar(self.scale, u), updates), state
 
-    def readings(self, state: Any) -> dict[str, Any]:
-        return self.rule.readings(state)
+    def metrics(self, state: Tree) -> dict[str, Any]:
+        return self.rule.metrics(state)
 
 
-def _is_leaf(node: Any) -> bool:
+def _is_leaf(node: object) -> bool:
     """Schedules, and optimizers in which there is no learning rate."""
     whole = isinstance(node, Optimizer) and not isinstance(node, Modifier | Partition)
     return isinstance(node, Schedule) or (whole and not any(RATE in path for path, _ in tree_leaves_with_path(node)))

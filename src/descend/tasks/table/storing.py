@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from descend._facts import MOST, Facts, refuse_nonfinite
+from descend._facts import MAX_COUNT, Facts, refuse_nonfinite
 from descend.engine.storing import write_arrays
 from descend.errors import CheckpointError
 from descend.tasks.common.folder import FILE, RunFolder, read_model
@@ -60,7 +60,7 @@ def load_model(path: Path) -> Model:
 def _task(told: Facts) -> Task:
     """What the file says that is to be predicted."""
     kind, classes = told.choice("kind", get_args(TaskKind)), told.texts("classes")
-    least, most = {"regression": (0, 0), "binary": (2, 2), "multiclass": (3, MOST)}[kind]
+    least, most = {"regression": (0, 0), "binary": (2, 2), "multiclass": (3, MAX_COUNT)}[kind]
     if not least <= len(classes) <= most:
         told.refuse("classes", f"as many as there are of a {kind} task", classes)
     return Task(kind, classes, told.text("reason"))

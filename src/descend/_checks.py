@@ -1,35 +1,12 @@
-"""Refusing what cannot be stepped: settings out of range, parameters that no gradient moves, trees that differ."""
+"""Refusing what cannot be stepped: parameters that no gradient moves, trees that differ."""
 
 from typing import Any
 
 import jax
 
-from descend._arrays import is_array, namespace
+from descend._arrays import Array, is_array, namespace
 from descend._tree import Tree, named_leaves
 from descend.errors import InputError
-from descend.schedules._settings import FRACTION, POSITIVE, is_known_scalar, plain, require
-
-__all__ = [
-    "FRACTION",
-    "POSITIVE",
-    "described",
-    "is_known_scalar",
-    "plain",
-    "refuse_misfits",
-    "refuse_other_shapes",
-    "refuse_other_structure",
-    "refuse_unmovable",
-    "refuse_zeros",
-    "require",
-]
-
-
-def refuse_zeros(owner: Any, name: str) -> None:
-    """Refuse an array with a 0, where 0 takes another formula than the other numbers."""
-    value = getattr(owner, name)
-    if is_array(value) and not isinstance(value, jax.core.Tracer) and bool((value == 0).any()):
-        raise InputError(f"{type(owner).__name__}: {name} is 0 in an array of numbers, but takes another formula there "
-                         "than for the others: give 0 by itself, as a number")
 
 
 def refuse_unmovable(name: str, params: Tree) -> None:
@@ -66,7 +43,7 @@ def refuse_other_structure(grads: Tree, tree: Tree, what: str) -> list[Any]:
                          (f", at {', '.join(sorted(differ)[:5])}" if differ else "")) from None
 
 
-def refuse_other_shapes(name: str, before: Any, after: Any) -> None:
+def refuse_other_shapes(name: str, before: Tree, after: Tree) -> None:
     """Refuse a state that was made for arrays of other shapes: stepping has broadcast it."""
     for old, new in zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True):
         if tuple(old.shape) != tuple(new.shape):
@@ -74,7 +51,7 @@ def refuse_other_shapes(name: str, before: Any, after: Any) -> None:
                              f"{list(new.shape)}: it belongs to other parameters")
 
 
-def described(array: Any) -> str:
+def described(array: Array) -> str:
     """An array's world, dtype and shape in a few characters."""
     return f"{namespace(array).__name__}'s {str(array.dtype).removeprefix('torch.')}{list(array.shape)}"
 

@@ -8,12 +8,12 @@ from scipy.special import entr, logsumexp
 from sklearn.linear_model import LogisticRegression
 
 from descend.errors import InputError
-from descend.linear._kernels import simplex as kernels
+from descend.linear._kernels import multinomial_sdca as kernels
 from descend.linear.problems.curvature import DENSE_HESSIAN
 from descend.linear.problems.matrix import Matrix, Rows
 from descend.linear.problems.multinomial import MultinomialProblem
-from descend.linear.solvers.convergence import Watch
-from descend.linear.solvers.multinomial_sdca import Ascent, ascent
+from descend.linear.solvers.convergence import ConvergenceMonitor
+from descend.linear.solvers.multinomial_sdca import SimplexState, multinomial_sdca
 from descend.linear.solvers.solve import choice, solve
 
 LAYOUTS = {
@@ -58,7 +58,9 @@ def minimum(X, y, l2, intercept, s=None, K=4):
 
 
 def ascended(problem, tol, most=2000, start=None):
-    return Watch(tol, most).follow(ascent(problem, np.zeros(problem.size) if start is None else start))
+    return ConvergenceMonitor(tol, most).follow(
+        multinomial_sdca(problem, np.zeros(problem.size) if start is None else start)
+    )
 
 
 @pytest.mark.parametrize("a", [1e-6, 0.3, 1.0, 30.0, 1e6])
@@ -88,13 +90,13 @@ def test_it_comes_to_scipys_minimum_and_its_bounds_hold(layout, intercept):
     X, y = table()
     problem = problem_of(LAYOUTS[layout](X), y, 0.05, intercept)
     least = minimum(X, y, 0.05, intercept)
-    points = [point for point, _ in zip(ascent(problem, np.zeros(problem.size)), range(60), strict=False)]
+    points = [point for point, _ in zip(multinomial_sdca(problem, np.zeros(problem.size)), range(60), strict=False)]
     assert max(point.lower for point in points) <= least * (1 + 1e-12)
     assert min(point.value for point in points) >= least * (1 - 1e-12)
     solution = ascended(problem, 1e-9)
     assert solution.reason.name == "converged"
     assert solution.value <= least * (1 + 1e-9)
-    z = problem.scores()
+    z = problem.score_buffer()
     assert problem.evaluate(solution.u, z).value == pytest.approx(solution.value, rel=1e-12)
 
 
@@ -125,7 +127,7 @@ def test_classes_that_no_row_has_and_a_small_one():
 def test_next_to_no_penalty_it_is_slow_but_its_bounds_hold():
     X, y = table()
     problem, least = problem_of(X, y, 1e-6), minimum(X, y, 1e-6, True)
-    for point, _ in zip(ascent(problem, np.zeros(problem.size)), range(30), strict=False):
+    for point, _ in zip(multinomial_sdca(problem, np.zeros(problem.size)), range(30), strict=False):
         assert point.lower <= least * (1 + 1e-9)
         assert point.value >= least * (1 - 1e-9)
 
@@ -140,7 +142,7 @@ def test_from_the_minimum_it_is_there_at_once():
 def test_it_ends_where_rounding_does():
     X, y = table()
     problem = problem_of(X, y)
-    points = list(ascent(problem, np.zeros(problem.size)))
+    points = list(multinomial_sdca(problem, np.zeros(problem.size)))
     assert len(points) < 500
     assert points[-1].value - points[-1].lower <= 3e-14  # the bound leaves room for what rounding adds to sums
 
@@ -148,7 +150,7 @@ def test_it_ends_where_rounding_does():
 def test_balanced_points_have_the_rows_shares_and_lose_little():
     X, y = table()
     problem = problem_of(X, y)
-    state = Ascent(problem, problem.scores() + 0.25, np.zeros((9, 4)), np.zeros(4))
+    state = SimplexState(problem, problem.score_buffer() + 0.25, np.zeros((9, 4)), np.zeros(4))
     state.P = np.random.default_rng(0).dirichlet(np.ones(4), len(y))
     before = state.P.copy()
     shift, change = problem.balance(state.P)
@@ -172,7 +174,7 @@ def test_it_is_chosen_for_sparse_rows_fewer_than_coefficients_and_agrees_with_sc
     problem = problem_of(X, y, 1 / 300, K=5)
     assert problem.size > DENSE_HESSIAN
     assert choice(problem)[0] == "dual"
-    solution = solve(problem, Watch(1e-11, 500))
+    solution = solve(problem, ConvergenceMonitor(1e-11, 500))
     assert solution.how.startswith("dual: ")
     W, _ = problem.to_user(solution.u)
     peer = LogisticRegression(C=1.0, tol=1e-10, max_iter=2000).fit(X, y)
@@ -182,7 +184,7 @@ def test_it_is_chosen_for_sparse_rows_fewer_than_coefficients_and_agrees_with_sc
     unpenalised = problem_of(X, y, 0.0, K=5)
     assert choice(unpenalised)[0] == "lbfgs"
     with pytest.raises(InputError, match="needs an l2 penalty on all columns"):
-        solve(unpenalised, Watch(1e-4, 10), "dual")
+        solve(unpenalised, ConvergenceMonitor(1e-4, 10), "dual")
 
 
 def test_an_epoch_costs_what_a_gradient_does_and_a_few_are_enough():

@@ -6,7 +6,8 @@ from fnmatch import fnmatchcase
 
 from descend.errors import InputError
 
-Patterns = str | tuple[str, ...]  # as in a shell: `*` stands for anything, also for `/`; `?` for one character
+# As in a shell: `*` stands for anything, also for `/`, and `?` for one character.
+Patterns = str | tuple[str, ...]
 
 
 def matches(patterns: Patterns, path: str) -> bool:

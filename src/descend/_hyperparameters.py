@@ -4,18 +4,17 @@ import dataclasses
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, TypeGuard, TypeVar, dataclass_transform
 
 import jax
 import numpy as np
 from jax.tree_util import GetAttrKey
 
-from descend._arrays import is_array
+from descend._arrays import Array, is_array
 from descend._flags import settle_flags
 from descend.errors import InputError
 
 S = TypeVar("S")
-Number = Any  # a float, or a 0-d array of NumPy or JAX; under `vmap` it stands for many
 
 POSITIVE = (0.0, math.inf)
 FRACTION = (0.0, 1.0)
@@ -46,7 +45,8 @@ def setting(cls: type[S]) -> type[S]:
     constants = [f.name for f in fields if f.metadata.get("fixed")]
     frozen._switched = tuple(f.name for f in fields if f.metadata.get("switched"))
 
-    def flatten(self: Any) -> tuple[list[Any], tuple[Any, ...]]:  # at every dispatch, so it should be quick
+    # Called at every dispatch, so it should be quick.
+    def flatten(self: Any) -> tuple[list[Any], tuple[Any, ...]]:
         values, off = vars(self), _switched_off(self)
         return [None if name in off else values[name] for name in numbers], (off, *[values[name] for name in constants])
 
@@ -92,10 +92,7 @@ def _switched_off(owner: Any) -> tuple[str, ...]:
     return tuple([name for name in switched if _is_plain(value := values[name]) and value == 0])
 
 
-# ------------------------------------------------------------------------------------------------- numbers in a range
-
-
-def require(owner: Any, **ranges: tuple[float, float]) -> None:
+def require(owner: object, **ranges: tuple[float, float]) -> None:
     """Refuse settings outside `[low, high)`, and keep the others as `plain` numbers.
 
     A setting that is no number (a schedule, an array that is being traced, many rates in an array) is left to its user.
@@ -110,7 +107,15 @@ def require(owner: Any, **ranges: tuple[float, float]) -> None:
     plain(owner, *ranges)
 
 
-def plain(owner: Any, *names: str) -> None:
+def refuse_zeros(owner: object, name: str) -> None:
+    """Refuse an array with a 0, where 0 takes another formula than the other numbers."""
+    value = getattr(owner, name)
+    if is_array(value) and not isinstance(value, jax.core.Tracer) and bool((value == 0).any()):
+        raise InputError(f"{type(owner).__name__}: {name} is 0 in an array of numbers, but takes another formula there "
+                         "than for the others: give 0 by itself, as a number")
+
+
+def plain(owner: object, *names: str) -> None:
     """Keep settings that are whole numbers, or NumPy's, as Python's floats.
 
     NumPy promotes a float32 array that is multiplied by its own float64, and a program that was compiled for a whole
@@ -122,87 +127,34 @@ def plain(owner: Any, *names: str) -> None:
             object.__setattr__(owner, name, float(value))
 
 
-def is_known_scalar(value: Any) -> bool:
+def is_known_scalar(value: object) -> TypeGuard[Array | float]:
     """Whether this is one number whose value can be looked at."""
     if isinstance(value, jax.core.Tracer):
         return False
     return isinstance(value, (int, float, np.number)) or (is_array(value) and tuple(value.shape) == ())
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     return isinstance(value, (int, float, np.integer, np.floating))
 
 
-def require_choice(owner: Any, name: str, choices: Collection[str]) -> None:
+def require_choice(owner: object, name: str, choices: Collection[str]) -> None:
     """Refuse a setting that is none of the choices."""
     if getattr(owner, name) not in choices:
         raise InputError(f"{type(owner).__name__}: {name} must be one of {', '.join(map(repr, choices))}, "
                          f"but is {getattr(owner, name)!r}")
 
 
-# ------------------------------------------------------------------------------------------------- lengths in steps
-
-
-def require_whole(owner: Any, **least: int) -> None:
+def require_whole(owner: object, **least: int) -> None:
     """Refuse settings that are not whole numbers of at least so many; keep the others as Python's integers."""
     for name, low in least.items():
         value = getattr(owner, name)
-        if not _is_whole(value) or value < low:
+        if not is_whole(value) or value < low:
             raise InputError(f"{type(owner).__name__}: {name} must be a whole number of at least {low}, "
                              f"but is {value!r}")
         object.__setattr__(owner, name, int(value))
 
 
-def require_length(owner: Any, *names: str) -> None:
-    """Refuse settings that are neither a number of steps nor a part, below 1, of a schedule's length."""
-    for name in names:
-        value = getattr(owner, name)
-        if not _is_length(value):
-            raise InputError(f"{type(owner).__name__}: {name} must be a number of steps, or a part of the length below "
-                             f"1, but is {value!r}")
-        object.__setattr__(owner, name, _normal(value))
-
-
-def require_ascending(owner: Any, name: str) -> None:
-    """Refuse a sequence of steps that does not ascend, or is not all in steps or all in parts of the length."""
-    values = getattr(owner, name)
-    if not isinstance(values, (tuple, list)) or not all(map(_is_length, values)):
-        raise InputError(f"{type(owner).__name__}: {name} must be numbers of steps, or parts of the length below 1, "
-                         f"but are {values!r}")
-    values = tuple(map(_normal, values))
-    if list(values) != sorted(set(values)):
-        raise InputError(f"{type(owner).__name__}: {name} must ascend, but are {values}")
-    if len(set(map(is_part, values))) > 1:
-        raise InputError(f"{type(owner).__name__}: {name} must be all in steps, or all in parts of the length, "
-                         f"but are {values}")
-    object.__setattr__(owner, name, values)
-
-
-def is_part(length: float) -> bool:
-    """Whether a length is a part of the schedule's, rather than a number of steps."""
-    return 0 < length < 1
-
-
-def in_steps(length: float, steps: int) -> int:
-    """A length in steps: itself, or that part of `steps`, rounded down."""
-    return int(length * steps + 1e-9) if is_part(length) else int(length)  # 100 · 0.29 is a little less than 29
-
-
-def ascending_in_steps(lengths: tuple[float, ...], steps: int) -> tuple[int, ...]:
-    """Ascending lengths in steps, kept apart also where a descent is so short that they would fall together."""
-    whole: list[int] = []
-    for length in lengths:
-        whole.append(max(in_steps(length, steps), whole[-1] + 1 if whole else 0))
-    return tuple(whole)
-
-
-def _is_whole(value: Any) -> bool:
+def is_whole(value: object) -> TypeGuard[Array | float]:
+    """Whether this is one whole number, of any type."""
     return is_known_scalar(value) and float(value).is_integer()
-
-
-def _is_length(value: Any) -> bool:
-    return is_known_scalar(value) and float(value) >= 0 and (float(value) < 1 or _is_whole(value))
-
-
-def _normal(length: Any) -> float:
-    return int(length) if _is_whole(length) else float(length)

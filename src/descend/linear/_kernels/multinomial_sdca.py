@@ -13,15 +13,17 @@ from math import exp, log
 import numpy as np
 from numba import njit
 
-from descend.linear._kernels.judging import FAST, weight_of
+from descend.linear._kernels.block_losses import FAST_MATH, weight_of
 from descend.linear._kernels.multinomial import softmax
 
-NEWTON = 50  # steps at most for a row's point, which takes one to five
-NEAR = 1e-6  # a step's square, times the number it led to: about the error that is left in that
-TINY = 1e-290
+# Steps at most for a row's point, which takes one to five.
+NEWTON_STEPS = 50
+# A step's square, times the number it led to: about the error that is left in that.
+STEP_TOL = 1e-6
+LOG_FLOOR = 1e-290
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def renewed(z, a, p, t, q):
     """The best point, in q, where it is p and the scores are z: Newton's steps for t = log q and the multiplier of Σ q.
 
@@ -29,9 +31,9 @@ def renewed(z, a, p, t, q):
     """
     softmax(z, q)
     for c in range(z.size):
-        q[c] = max((q[c] + a * p[c]) / (1 + a), TINY)
+        q[c] = max((q[c] + a * p[c]) / (1 + a), LOG_FLOOR)
         t[c] = log(q[c])
-    for _ in range(NEWTON):
+    for _ in range(NEWTON_STEPS):
         top, bottom = -1.0, 0.0
         for c in range(z.size):
             share = q[c] / (1 + a * q[c])
@@ -41,9 +43,9 @@ def renewed(z, a, p, t, q):
         for c in range(z.size):
             move = (z[c] - t[c] + a * (p[c] - q[c]) - level) / (1 + a * q[c])
             t[c] += min(max(move, -4.0), 2.0)
-            q[c] = max(exp(t[c]), TINY)
+            q[c] = max(exp(t[c]), LOG_FLOOR)
             longest = max(longest, move * move * q[c])
-        if longest <= NEAR:
+        if longest <= STEP_TOL:
             break
     total = 0.0
     for c in range(z.size):
@@ -52,7 +54,7 @@ def renewed(z, a, p, t, q):
         q[c] /= total
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def moved(a, weight, bias, p, q, b):
     """Put the new point q in the place of p, and its weighted change, negated, into q; gives s a Σ (change)²."""
     gain = 0.0
@@ -65,7 +67,7 @@ def moved(a, weight, bias, p, q, b):
     return weight * a * gain
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def epoch_sparse(data, indices, indptr, s, inverse, bias, norms, rows, P, W, b):
     """Renew the points of `rows`, one after the other, and with them W and b; gives Σ s a (change)².
 
@@ -91,7 +93,7 @@ def epoch_sparse(data, indices, indptr, s, inverse, bias, norms, rows, P, W, b):
     return gain
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def epoch_dense(X, centre, s, inverse, bias, norms, rows, P, W, b):
     """The same for dense rows, which are centred."""
     classes, gain = b.size, 0.0
@@ -113,7 +115,7 @@ def epoch_dense(X, centre, s, inverse, bias, norms, rows, P, W, b):
     return gain
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def slopes(start, stop, y, s, P, R):
     """The weighted slopes s (p − e_y) of rows; gives Σ s Σ p log p."""
     conjugate = 0.0

@@ -9,25 +9,26 @@ from typing import Any
 
 import jax
 
-from descend._arrays import namespace
+from descend._arrays import Array, namespace
 from descend._tree import Tree
 
 
-def choose(condition: Any, then: Callable[..., Any], otherwise: Callable[..., Any], *operands: Any) -> Any:
+def choose(condition: bool | Array, then: Callable[..., Any], otherwise: Callable[..., Any], *operands: Any) -> Any:
     """`then(*operands)` where the condition holds, else `otherwise(*operands)`; both give trees of one structure."""
+    # Only what is traced has no truth yet: then both are compiled.
     if isinstance(condition, jax.core.Tracer):
         return jax.lax.cond(condition, then, otherwise, *operands)
     return then(*operands) if condition else otherwise(*operands)
 
 
-def select(condition: Any, then: Tree, otherwise: Tree) -> Tree:
+def select(condition: bool | Array, then: Tree, otherwise: Tree) -> Tree:
     """One of two trees that are there already."""
     if isinstance(condition, jax.Array):
         return jax.tree.map(lambda a, b: jax.numpy.where(condition, a, b), then, otherwise)
     return then if condition else otherwise
 
 
-def repeat(test: Callable[[Any], Any], body: Callable[[Any], Any], carry: Any) -> Any:
+def repeat(test: Callable[[Any], Any], body: Callable[[Any], Any], carry: Tree) -> Any:
     """`body` again and again, for as long as the test holds."""
     if isinstance(test(carry), jax.Array):
         return jax.lax.while_loop(test, body, carry)

@@ -3,11 +3,13 @@
 import numpy as np
 from numba import njit
 
+from descend.linear._kernels.block_losses import weight_of
 from descend.linear._kernels.calling import number
-from descend.linear._kernels.judging import weight_of
 
-TRIES = 6  # at the slope where a step ends
-NEAR = 1e-3  # of the longest step: so near to the right length it is
+# At the slope where a step ends.
+NEWTON_STEPS = 6
+# Of the longest step: so near to the right length it is.
+STEP_TOL = 1e-3
 
 
 @njit(cache=True, nogil=True)
@@ -19,7 +21,7 @@ def _length(loss, p, mu, score, y, r, reach):
     _, slope, curvature = loss
     low, high = min(0.0, -reach * r), max(0.0, -reach * r)
     d = -reach * r / (1 + reach * number(curvature, score, y, p, mu))
-    for _ in range(TRIES):
+    for _ in range(NEWTON_STEPS):
         excess = d + reach * number(slope, score + d, y, p, mu)
         if excess > 0:
             high = d
@@ -28,7 +30,7 @@ def _length(loss, p, mu, score, y, r, reach):
         after = d - excess / (1 + reach * number(curvature, score + d, y, p, mu))
         if not low < after < high:
             after = 0.5 * (low + high)
-        if abs(after - d) <= NEAR * abs(after):
+        if abs(after - d) <= STEP_TOL * abs(after):
             return after
         d = after
     return d
@@ -48,7 +50,8 @@ def step_rows(data, indices, indptr, loss, p, mu, y, s, rates, w, squares, great
     value, slope, _ = loss
     count, last = rates.size, w.shape[0] - 1
     scores, slopes, reach = np.empty(count), np.empty(count), np.empty(count)
-    steps = np.empty((max(1, np.max(np.diff(indptr))), count))  # of a row's coefficients, for a slope of one
+    # Of a row's coefficients, for a slope of one.
+    steps = np.empty((max(1, np.max(np.diff(indptr))), count))
     for i in range(indptr.size - 1):
         weight = weight_of(s, i)
         if weight == 0:

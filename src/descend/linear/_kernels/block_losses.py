@@ -1,6 +1,6 @@
 """What losses say of a block of scores: their sums, slopes, and the slopes that were foreseen, with their conjugates.
 
-A loss has a block judged in loops of its own, made of its functions or brought by it: each writes one array, or a
+A loss has a block evaluated in loops of its own, made of its functions or brought by it: each writes one array, or a
 compiler would have to know that they do not overlap. Kernels find them by their address.
 """
 
@@ -12,8 +12,10 @@ from numba import njit
 
 from descend.linear._kernels.calling import run
 
-FAST = {"reassoc", "contract", "arcp", "nsz"}  # sums in any order, for vector instructions; NaN and infinity stay
-SUMS = 7  # loss, slope; of foreseen slopes below and above 0: conjugates, sums; and squares
+# Sums in any order, for vector instructions; NaN and infinity stay.
+FAST_MATH = {"reassoc", "contract", "arcp", "nsz"}
+# Loss, slope; of foreseen slopes below and above 0: conjugates, sums; and squares.
+SUMS_OF_A_PASS = 7
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -23,18 +25,18 @@ def weight_of(s, i):
 
 
 @njit(cache=True, nogil=True)
-def room(count, foresee):
-    """Arrays for the judgement of so many rows: weighted slopes, and foreseen ones below and above 0; three more."""
-    return np.empty((3 if foresee else 1, count)), np.empty((3, count))
+def room(count, with_dual):
+    """Arrays for the losses of so many rows: weighted slopes, and foreseen ones below and above 0; three more."""
+    return np.empty((3 if with_dual else 1, count)), np.empty((3, count))
 
 
 @njit(cache=True, nogil=True)
-def judge(place, first, count, p, mu, y, s, offset, scores, z, r, spare, sums):
-    """Judge `count` rows from `first` on by their scores: fill `r`, add to `sums`, and keep the scores in `z`.
+def evaluate_rows(place, first, count, p, mu, y, s, offset, scores, z, r, spare, sums):
+    """Evaluate the losses of `count` rows from `first` on: fill `r`, add to `sums`, and keep the scores in `z`.
 
-    `place`: of what `judge_of` makes for a loss. `offset`: is added to the scores, if there is one; ℓ(z + o) has the
-    conjugate ℓ*(r) − r o. `z` holds the last scores, at which the slopes of these were foreseen, where `r` has room for
-    them: see `Matrix.sweep`.
+    `place`: of what `block_evaluator_of` makes for a loss. `offset`: is added to the scores, if there is one; ℓ(z + o)
+    has the conjugate ℓ*(r) − r o. `z` holds the last scores, at which the slopes of these were foreseen, where `r` has
+    room for them: see `Matrix.sweep`.
     """
     for i in range(count):
         spare[2, i] = weight_of(s, first + i)
@@ -57,23 +59,23 @@ def judge(place, first, count, p, mu, y, s, offset, scores, z, r, spare, sums):
     sums[1] += _weigh(count, weights, slopes)
 
 
-def judge_of(loss: Any, compiled: Callable[[Any], Any]) -> Any:
+def block_evaluator_of(loss: Any, compiled: Callable[[Any], Any]) -> Any:
     """What a loss, the module of its functions, says of a block of rows: slopes `r[0]`, losses `spare[0]`, and where
     there is room for them the slopes that were foreseen, `r[1]`, and their conjugates, `spare[1]`.
     """
-    if hasattr(loss, "judge_block"):
+    if hasattr(loss, "evaluate_block"):
 
         @compiled
-        def judge_by_blocks(first, count, p, mu, y, scores, z, r, spare):
+        def evaluate_by_blocks(first, count, p, mu, y, scores, z, r, spare):
             slopes, losses, conjugates = r[0], spare[0], spare[1]
             if r.shape[0] > 1:
-                loss.foresee_block(first, count, y, scores, z, r[1], conjugates)
-            loss.judge_block(first, count, y, scores, slopes, losses)
+                loss.predict_dual_block(first, count, y, scores, z, r[1], conjugates)
+            loss.evaluate_block(first, count, y, scores, slopes, losses)
 
-        return judge_by_blocks
+        return evaluate_by_blocks
 
     @compiled
-    def judge(first, count, p, mu, y, scores, z, r, spare):
+    def evaluate(first, count, p, mu, y, scores, z, r, spare):
         slopes, losses, conjugates = r[0], spare[0], spare[1]
         if r.shape[0] > 1:
             foreseen = r[1]
@@ -88,7 +90,7 @@ def judge_of(loss: Any, compiled: Callable[[Any], Any]) -> Any:
         for i in range(count):
             losses[i] = loss.value(scores[i], np.float64(y[first + i]), p, mu)
 
-    return judge
+    return evaluate
 
 
 def curvatures_of(loss: Any, compiled: Callable[[Any], Any]) -> Any:
@@ -109,7 +111,7 @@ def curvatures_of(loss: Any, compiled: Callable[[Any], Any]) -> Any:
     return curvatures
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def _total(count, weights, numbers):
     total = 0.0
     for i in range(count):
@@ -117,7 +119,7 @@ def _total(count, weights, numbers):
     return total
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def _total_of_side(count, weights, numbers, slopes, above):
     total = 0.0
     for i in range(count):
@@ -125,7 +127,7 @@ def _total_of_side(count, weights, numbers, slopes, above):
     return total
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def _squares(count, weights, numbers):
     total = 0.0
     for i in range(count):
@@ -133,7 +135,7 @@ def _squares(count, weights, numbers):
     return total
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def _weigh(count, weights, numbers):
     total = 0.0
     for i in range(count):
@@ -142,7 +144,7 @@ def _weigh(count, weights, numbers):
     return total
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def _above(count, weights, slopes, out):
     total = 0.0
     for i in range(count):
@@ -151,7 +153,7 @@ def _above(count, weights, slopes, out):
     return total
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def _below(count, weights, slopes):
     total = 0.0
     for i in range(count):

@@ -13,9 +13,9 @@ from descend.linear import OneClassSVM
 from descend.linear._losses import HINGE, LOGISTIC, SQUARED_HINGE, Loss
 from descend.linear.problems.curvature import Curvature
 from descend.linear.problems.matrix import Matrix, Rows, Sums
-from descend.linear.problems.scalar import Point, Problem
-from descend.linear.solvers.convergence import Solution, Watch
-from descend.linear.solvers.newton_decrement import without_proof
+from descend.linear.problems.scalar import Iterate, ScalarProblem
+from descend.linear.solvers.convergence import ConvergenceMonitor, Solution
+from descend.linear.solvers.newton_decrement import accept_by_decrement
 from descend.linear.solvers.solve import solve
 
 U = np.zeros(2)
@@ -24,12 +24,12 @@ U = np.zeros(2)
 def followed(pairs: list[tuple[float, float]], tol: float, most: int = 100) -> Solution:
     """What a watch makes of these values and bounds."""
 
-    def steps() -> Iterator[Point]:
+    def steps() -> Iterator[Iterate]:
         for value, lower in pairs:
-            yield Point(U, value, U, lower)
+            yield Iterate(U, value, U, lower)
         return "there are no more"
 
-    return Watch(tol, most).follow(steps())
+    return ConvergenceMonitor(tol, most).follow(steps())
 
 
 @pytest.mark.parametrize(("pairs", "number"), [
@@ -77,13 +77,13 @@ def test_a_machine_of_one_class_converges_though_its_minimum_is_negative(nu: flo
     assert model.n_iter_ < OneClassSVM(nu=nu, tol=1e-10).fit(X).n_iter_  # a promise of less is sooner kept
 
 
-def one_class(l2: float = 0.5, l1: float = 0.0) -> Problem:
+def one_class(l2: float = 0.5, l1: float = 0.0) -> ScalarProblem:
     X = np.array([[1.0], [2.0], [4.0]])
     rows = Rows(np.ones(3), np.full(3, 1 / 3))
-    return Problem(Matrix(X), rows, Loss(HINGE), np.array([l2]), np.array([l1]), tilt=0.5)
+    return ScalarProblem(Matrix(X), rows, Loss(HINGE), np.array([l2]), np.array([l1]), linear_term=0.5)
 
 
-def sums_of(problem: Problem, r: Any) -> Sums:
+def sums_of(problem: ScalarProblem, r: Any) -> Sums:
     weighted = r * problem.rows.s
     below, above = weighted * (r <= 0), weighted * (r > 0)
     X = problem.matrix.X
@@ -93,13 +93,13 @@ def sums_of(problem: Problem, r: Any) -> Sums:
 
 
 @pytest.mark.parametrize("rounding", [0.0, 2.3e-16, -2.3e-16])
-@pytest.mark.parametrize("tilt", [0.5, 0.0])
-def test_slopes_that_balance_but_for_rounding_bound_the_minimum(tilt: float, rounding: float) -> None:
+@pytest.mark.parametrize("linear_term", [0.5, 0.0])
+def test_slopes_that_balance_but_for_rounding_bound_the_minimum(linear_term: float, rounding: float) -> None:
     """Σ s r = −tilt: what is wanted of the slopes above 0 is nothing, or less than that by rounding."""
-    problem = replace(one_class(), tilt=tilt * (1 + rounding))
-    r = np.full(3, -tilt)
+    problem = replace(one_class(), linear_term=linear_term * (1 + rounding))
+    r = np.full(3, -linear_term)
     q = float(problem.matrix.X[:, 0] @ (r / 3))
-    assert problem.lower_bound(sums_of(problem, r)) == pytest.approx(tilt - q**2 / (2 * 0.5), rel=1e-12)
+    assert problem.lower_bound(sums_of(problem, r)) == pytest.approx(linear_term - q**2 / (2 * 0.5), rel=1e-12)
 
 
 def test_slopes_that_cannot_balance_bound_nothing() -> None:
@@ -126,8 +126,8 @@ def test_columns_without_a_penalty_beside_others(loss: Loss) -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(80, 3))
     y = np.where(X @ [1.0, -1.0, 0.5] + rng.normal(size=80) > 0, 1.0, -1.0)
-    problem = Problem(Matrix(X), Rows(y, np.array([1 / 80])), loss, np.array([0.1, 0.0, 0.1]), np.zeros(3))
-    solution = without_proof(problem, solve(problem, Watch(1e-8, 100)), 1e-8)
+    problem = ScalarProblem(Matrix(X), Rows(y, np.array([1 / 80])), loss, np.array([0.1, 0.0, 0.1]), np.zeros(3))
+    solution = accept_by_decrement(problem, solve(problem, ConvergenceMonitor(1e-8, 100)), 1e-8)
     assert solution.reason.name == "converged"
     if solution.gap > 1e-8 * solution.value:
         assert "an estimate, as no dual bound comes as near" in solution.reason.evidence
@@ -137,6 +137,8 @@ def test_columns_without_a_penalty_beside_an_l1_penalty_have_no_proof_and_say_so
     rng = np.random.default_rng(0)
     X = rng.normal(size=(80, 3))
     y = np.where(X @ [1.0, -1.0, 0.5] + rng.normal(size=80) > 0, 1.0, -1.0)
-    problem = Problem(Matrix(X), Rows(y, np.array([1 / 80])), Loss(LOGISTIC), np.zeros(3), np.array([0.01, 0.0, 0.01]))
-    solution = without_proof(problem, solve(problem, Watch(1e-8, 100)), 1e-8)
+    problem = ScalarProblem(
+        Matrix(X), Rows(y, np.array([1 / 80])), Loss(LOGISTIC), np.zeros(3), np.array([0.01, 0.0, 0.01])
+    )
+    solution = accept_by_decrement(problem, solve(problem, ConvergenceMonitor(1e-8, 100)), 1e-8)
     assert solution.reason.name == "stalled" or solution.gap <= 1e-8 * solution.value

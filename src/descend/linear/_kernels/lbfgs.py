@@ -2,10 +2,10 @@
 
 from numba import njit
 
-from descend.linear._kernels.judging import FAST
+from descend.linear._kernels.block_losses import FAST_MATH
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def keep(start, stop, u, g, old_u, old_g, root, step, change):
     """√D (u − old u) and (g − old g)/√D, kept as they are stored; their product, and the square of the latter."""
     along, across = 0.0, 0.0
@@ -17,14 +17,14 @@ def keep(start, stop, u, g, old_u, old_g, root, step, change):
     return along, across
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def scaled(start, stop, g, root, out):
     """out ← g/√D."""
     for i in range(start, stop):
         out[i] = g[i] / root[i]
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def gap(start, stop, g, penalty):
     """Σ g²/(2 penalty) where there is a penalty."""
     total = 0.0
@@ -33,7 +33,7 @@ def gap(start, stop, g, penalty):
     return (total,)
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def back(start, stop, g, root, first, added, out):
     """out ← −(first g/√D + added)/√D; gives its product with g."""
     slope = 0.0

@@ -11,8 +11,8 @@ stay as they are for a while. See `descend.linear.solvers.sdca`.
 import numpy as np
 from numba import njit
 
+from descend.linear._kernels.block_losses import FAST_MATH, weight_of
 from descend.linear._kernels.calling import number, number_at
-from descend.linear._kernels.judging import FAST, weight_of
 
 
 @njit(cache=True, inline="always")
@@ -41,7 +41,7 @@ def shuffle(rows, count, state):
     state[0] = drawn
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def epoch_sparse(data, indices, indptr, best, flat, p, y, s, inverse, bias, norms, margin, rows, count, r, w, b):
     """Renew the slopes of the first `count` of `rows`.
 
@@ -80,7 +80,7 @@ def epoch_sparse(data, indices, indptr, best, flat, p, y, s, inverse, bias, norm
     return count, b, gain, greatest
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def epoch_dense(X, centre, best, flat, p, y, s, inverse, bias, norms, margin, rows, count, r, w, b):
     """The same for a dense matrix, with its columns centred."""
     gain, greatest, k = 0.0, 0.0, 0
@@ -123,7 +123,7 @@ def unsettled(best, flat, p, y, s, norms, z, r, margin, rows):
 
 
 @njit(cache=True, nogil=True)
-def judged(value, conjugate, p, y, s, norms, z, r, b):
+def evaluated(value, conjugate, p, y, s, norms, z, r, b):
     """Σ s ℓ(z), and of slopes below and above 0: Σ s ℓ*(r), Σ s abs(r), Σ s r (z − b), Σ s abs(r) √norm."""
     loss, sums = 0.0, np.zeros((4, 2))
     for i in range(z.size):
@@ -140,7 +140,7 @@ def judged(value, conjugate, p, y, s, norms, z, r, b):
     return loss, sums
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def squared_norm(w, l2):
     """Σ l2 w²."""
     total = 0.0
@@ -157,7 +157,7 @@ def guess(slope, p, y, s, norms, z, r):
         r[i] = number(slope, z[i], y[i], p, a)
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def norms_sparse(start, stop, data, indices, indptr, inverse, out):
     """Σ x² / l2 by row."""
     for i in range(start, stop):
@@ -167,7 +167,7 @@ def norms_sparse(start, stop, data, indices, indptr, inverse, out):
         out[i] = total
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def norms_dense(start, stop, X, centre, inverse, out):
     """Σ (x − centre)² / l2 by row."""
     for i in range(start, stop):

@@ -6,28 +6,31 @@ numbers. Written on operators of 32-bit integers: NumPy and JAX give the same or
 
 from collections.abc import Callable
 from math import isqrt
+from types import ModuleType
 from typing import Any
 
 import jax
 import numpy as np
 
-from descend._arrays import namespace
+from descend._arrays import Array, Number, namespace
 
 
-def shuffled(position: Any, epoch: Any, seed: Any, length: int) -> Any:
+def shuffled(position: Array, epoch: Array, seed: Number, length: int) -> Any:
     """Where the examples at `position` of an epoch are in the data: a bijection of 0 … length − 1 for each epoch."""
     return permuted(position, round_keys(epoch, seed, length), length)
 
 
-def round_keys(epoch: Any, seed: Any, length: int) -> Any:
+def round_keys(epoch: Array, seed: Number, length: int) -> Any:
     """The keys of an epoch's order: 32 random bits for each round, along the first axis."""
     xp = namespace(epoch)
-    key = _mixed(xp.asarray(seed, dtype=xp.uint32) + _mixed(epoch.astype(xp.uint32)))
+    # Hashed twice, so that seeds and epochs which are near each other have orders that are not.
+    key = _mixed(xp.asarray(seed, dtype=xp.uint32) + _mixed(xp.asarray(epoch, dtype=xp.uint32)))
+    # Multiples of the golden ratio's bits are spread evenly over 32 bits: no two rounds have keys that are alike.
     numbers = np.arange(1, _rounds(length) + 1, dtype=np.uint64) * 0x9E3779B9 & 0xFFFFFFFF
     return _mixed(key[None] + xp.asarray(numbers.astype(np.uint32)).reshape(-1, *[1] * key.ndim))
 
 
-def permuted(position: Any, keys: Any, length: int) -> Any:
+def permuted(position: Array, keys: Array, length: int) -> Any:
     """The positions in the order that the keys give.
 
     A Feistel network on the positions below a·b ≥ length, written as pairs of digits: each digit in turn is moved by a
@@ -39,7 +42,7 @@ def permuted(position: Any, keys: Any, length: int) -> Any:
     xp = namespace(position)
     rows, cols = _digits(length)
 
-    def network(index: Any, keys: Any) -> Any:
+    def network(index: Array, keys: Array) -> Any:
         def two_rounds(number: Any, digits: tuple[Any, Any]) -> tuple[Any, Any]:
             high, low = digits
             high = _moved(xp, high, low ^ keys[2 * number], rows)
@@ -50,7 +53,7 @@ def permuted(position: Any, keys: Any, length: int) -> Any:
         high, low = _repeat(xp, len(keys) // 2, two_rounds, (high, index - high * xp.uint32(cols)))
         return high * xp.uint32(cols) + low
 
-    index = network(position.astype(xp.uint32), keys)
+    index = network(xp.asarray(position, dtype=xp.uint32), keys)
     if rows * cols == length:
         return index
     if xp is np:
@@ -62,7 +65,7 @@ def permuted(position: Any, keys: Any, length: int) -> Any:
     )
 
 
-def _walked(network: Callable[[Any, Any], Any], index: np.ndarray, keys: Any, length: int) -> np.ndarray:
+def _walked(network: Callable[[Any, Any], Any], index: np.ndarray, keys: Array, length: int) -> np.ndarray:
     """The positions, those past the end sent through the network again: in NumPy, these alone."""
     while (past := np.nonzero(index >= length))[0].size:
         index[past] = network(index[past], [np.broadcast_to(key, index.shape)[past] for key in keys])
@@ -89,22 +92,23 @@ def _rounds(length: int) -> int:
     return 24 if length < 64 else 10 if length < 1024 else 8
 
 
-def _moved(xp: Any, digit: Any, key: Any, base: int) -> Any:
+def _moved(xp: ModuleType, digit: Array, key: Array, base: int) -> Any:
     """`digit` plus a hash of `key`, modulo `base`: 16 random bits, multiplied into the range without a division."""
     key = key * xp.uint32(0x7FEB352D)
     key = (key ^ (key >> xp.uint32(15))) * xp.uint32(0x846CA68B)
     digit = digit + ((key >> xp.uint32(16)) * xp.uint32(base) >> xp.uint32(16))
-    return xp.minimum(digit, digit - xp.uint32(base))  # below 0, the difference wraps around to more than any digit
+    # Below 0 the difference wraps around to more than any digit, so that the least of both is the remainder.
+    return xp.minimum(digit, digit - xp.uint32(base))
 
 
-def _mixed(x: Any) -> Any:
+def _mixed(x: Array) -> Any:
     """A 32-bit integer hash in which every bit of the input moves every bit of the output."""
     x = (x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D)
     x = (x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B)
     return x ^ (x >> np.uint32(16))
 
 
-def _repeat(xp: Any, times: int, step: Callable[[Any, Any], Any], value: Any) -> Any:
+def _repeat(xp: ModuleType, times: int, step: Callable[[Any, Any], Any], value: Any) -> Any:
     """Apply `step(number, value)` `times` times: in JAX as a loop, because unrolled it is computed over and over."""
     if xp is jax.numpy:
         return jax.lax.fori_loop(0, times, step, value)

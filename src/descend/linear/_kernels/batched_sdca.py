@@ -13,10 +13,11 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import extending, njit, types
 from numba.core import cgutils
 
-from descend.linear._kernels.dual import renewed
-from descend.linear._kernels.judging import FAST, weight_of
+from descend.linear._kernels.block_losses import FAST_MATH, weight_of
+from descend.linear._kernels.sdca import renewed
 
-intrinsic: Any = extending.intrinsic  # what it makes of a function has other arguments
+# What it makes of a function has other arguments.
+intrinsic: Any = extending.intrinsic
 LANES = 8
 VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 INDEX = ir.IntType(32)
@@ -82,11 +83,11 @@ def add_row(_typing, data, indices, _first, _last, W, change):
     return types.void(data, indices, types.intp, types.intp, W, change), generate
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def epoch(data, indices, indptr, best, p, y, s, inverse, bias, norms, rows, going, r, W, b):
     """Renew the slopes r (rows, lanes) of the lanes that are going, row by row; gives Σ s a Δr² of each lane.
 
-    `inverse`: of the l2 penalty, one number; see `dual.epoch_sparse` for the others.
+    `inverse`: of the l2 penalty, one number; see `sdca.epoch_sparse` for the others.
     """
     gain, change = np.zeros(LANES), np.zeros(LANES)
     for k in range(rows.size):
@@ -113,7 +114,7 @@ def epoch(data, indices, indptr, best, p, y, s, inverse, bias, norms, rows, goin
     return gain
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def scores(data, indices, indptr, W, b, out):
     """The scores (lanes, rows) of all rows."""
     for i in range(indptr.size - 1):

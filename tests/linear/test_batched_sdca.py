@@ -9,15 +9,15 @@ from scipy.optimize import minimize
 from sklearn.svm import LinearSVC as Liblinear
 
 from descend.linear import LinearSVC, LogisticRegression
-from descend.linear._kernels.lanes import LANES, scores
+from descend.linear._kernels.batched_sdca import LANES, scores
 from descend.linear._kernels.threads import each
 from descend.linear._losses import HINGE, LOGISTIC, SQUARED, SQUARED_HINGE, Loss
 from descend.linear.problems.matrix import Matrix, Rows
-from descend.linear.problems.scalar import Problem
-from descend.linear.solvers.batched_sdca import alike, solved_together
-from descend.linear.solvers.convergence import Watch
-from descend.linear.solvers.sdca import dual
-from descend.linear.solvers.solve import solve_together
+from descend.linear.problems.scalar import ScalarProblem
+from descend.linear.solvers.batched_sdca import batched_sdca, can_batch
+from descend.linear.solvers.convergence import ConvergenceMonitor
+from descend.linear.solvers.sdca import sdca
+from descend.linear.solvers.solve import solve_batched
 
 CLASSES = LANES + 3  # more than one group
 
@@ -39,8 +39,17 @@ def problems_of(X, labels, loss, weighted=False, intercept=True, l2=0.02):
     s = np.random.default_rng(1).integers(0, 4, rows) + 1e-3 if weighted else np.ones(1) / rows
     s = s / s.sum() if weighted else s
     matrix = Matrix(X)
-    return [Problem(matrix, Rows(np.where(labels == one, 1, -1).astype(np.int8), s), Loss(loss), np.full(columns, l2),
-                    np.zeros(columns), intercept) for one in range(labels.max() + 1)]
+    return [
+        ScalarProblem(
+            matrix,
+            Rows(np.where(labels == one, 1, -1).astype(np.int8), s),
+            Loss(loss),
+            np.full(columns, l2),
+            np.zeros(columns),
+            intercept,
+        )
+        for one in range(labels.max() + 1)
+    ]
 
 
 def objective(problem, w, b):
@@ -55,9 +64,9 @@ def objective(problem, w, b):
 
 
 def solved(problems, tol=1e-8, starts=None, max_iter=1000):
-    watches = [Watch(tol, max_iter) for _ in problems]
-    starts = [problem.origin() for problem in problems] if starts is None else starts
-    return solved_together(problems, starts, watches)
+    monitors = [ConvergenceMonitor(tol, max_iter) for _ in problems]
+    starts = [problem.default_start() for problem in problems] if starts is None else starts
+    return batched_sdca(problems, starts, monitors)
 
 
 @pytest.mark.parametrize("intercept", [True, False])
@@ -79,7 +88,7 @@ def test_minima_are_those_of_scipy(loss, weighted, intercept):
 def test_each_is_as_by_itself(loss):
     problems = problems_of(*table(), loss)
     for problem, solution in zip(problems, solved(problems), strict=True):
-        alone = Watch(1e-8, 1000).follow(dual(problem, problem.origin()))
+        alone = ConvergenceMonitor(1e-8, 1000).follow(sdca(problem, problem.default_start()))
         assert solution.reason.name == "converged"
         assert solution.value == pytest.approx(alone.value, rel=2e-8)
         assert max(solution.lower, alone.lower) <= min(solution.value, alone.value)
@@ -89,10 +98,10 @@ def test_all_bounds_hold_on_the_way():
     problems = problems_of(*table(), SQUARED_HINGE)
     best = [solution.value for solution in solved(problems, 1e-12)]
     bounds = [[] for _ in problems]
-    watches = [Watch(1e-9, 1000) for _ in problems]
-    for watch, seen in zip(watches, bounds, strict=True):
-        watch.each = lambda *_, watch=watch, seen=seen: seen.append(watch.lower)
-    solved_together(problems, [problem.origin() for problem in problems], watches)
+    monitors = [ConvergenceMonitor(1e-9, 1000) for _ in problems]
+    for monitor, seen in zip(monitors, bounds, strict=True):
+        monitor.each = lambda *_, monitor=monitor, seen=seen: seen.append(monitor.lower)
+    batched_sdca(problems, [problem.default_start() for problem in problems], monitors)
     for seen, value_ in zip(bounds, best, strict=True):
         assert len(seen) > 2
         assert max(seen) <= value_ * (1 + 1e-14)
@@ -155,7 +164,7 @@ def test_budget_and_stall_are_named():
 def test_only_problems_that_differ_in_their_targets_are_solved_together():
     problems = problems_of(*table(), SQUARED_HINGE)
     weights = problems_of(*table(), SQUARED_HINGE, weighted=True)[0].rows.s
-    assert alike(problems)
+    assert can_batch(problems)
     for other in (
         replace(problems[1], l2=2 * problems[1].l2),
         replace(problems[1], intercept=False),
@@ -163,16 +172,16 @@ def test_only_problems_that_differ_in_their_targets_are_solved_together():
         replace(problems[1], rows=Rows(problems[1].rows.y, weights)),
         replace(problems[1], matrix=Matrix(problems[1].matrix.X)),
         replace(problems[1], l1=problems[1].l2),
-        replace(problems[1], tilt=0.1),
+        replace(problems[1], linear_term=0.1),
     ):
-        assert not alike([problems[0], other])
+        assert not can_batch([problems[0], other])
     dense = Matrix(problems[0].matrix.X.toarray())
-    assert not alike([replace(problem, matrix=dense) for problem in problems])
+    assert not can_batch([replace(problem, matrix=dense) for problem in problems])
     uneven = np.linspace(1, 2, problems[0].size - 1)
-    assert not alike([replace(problem, l2=uneven) for problem in problems])
-    watches = [Watch(1e-4, 10) for _ in problems]
-    assert solve_together(problems, watches, "lbfgs", [None] * len(problems)) == []
-    assert solve_together(problems[:1], watches[:1], "dual", [None]) == []
+    assert not can_batch([replace(problem, l2=uneven) for problem in problems])
+    monitors = [ConvergenceMonitor(1e-4, 10) for _ in problems]
+    assert solve_batched(problems, monitors, "lbfgs", [None] * len(problems)) == []
+    assert solve_batched(problems[:1], monitors[:1], "dual", [None]) == []
 
 
 def test_work_within_work_does_not_wait_for_itself():

@@ -21,10 +21,10 @@ from descend.linear._losses import (
     Loss,
 )
 from descend.linear.problems.matrix import Matrix, Rows
-from descend.linear.problems.scalar import Problem
-from descend.linear.solvers.convergence import Watch
+from descend.linear.problems.scalar import ScalarProblem
+from descend.linear.solvers.convergence import ConvergenceMonitor
 from descend.linear.solvers.interior import interior
-from descend.linear.solvers.sdca import dual
+from descend.linear.solvers.sdca import sdca
 
 SMOOTH = {
     "squared": Loss(SQUARED),
@@ -52,7 +52,7 @@ def problem_of(loss, X, z, l2=0.1, weighted=False, **options):
     weights = np.random.default_rng(1).integers(0, 4, size=n) + (np.arange(n) < 2)
     y = np.where(z > np.quantile(z, 0.3), 1, -1).astype(np.int8) if loss.kind.classes else z
     s = weights / weights.sum() if weighted else np.array([1 / n])
-    return Problem(Matrix(X), Rows(y, s), loss, np.full(d, l2), np.zeros(d), **options)
+    return ScalarProblem(Matrix(X), Rows(y, s), loss, np.full(d, l2), np.zeros(d), **options)
 
 
 def objective(problem, X, w, b):
@@ -61,8 +61,8 @@ def objective(problem, X, w, b):
     s = np.broadcast_to(s, len(z))
     losses = [problem.loss.value(*pair) for pair in zip(z, y, strict=True)]
     slopes = s * [problem.loss.slope(*pair) for pair in zip(z, y, strict=True)]
-    by_b = (slopes.sum() + problem.tilt) * problem.intercept
-    total = s @ losses + 0.5 * problem.l2 @ w**2 + problem.tilt * b
+    by_b = (slopes.sum() + problem.linear_term) * problem.intercept
+    total = s @ losses + 0.5 * problem.l2 @ w**2 + problem.linear_term * b
     return total, np.append(X.T @ slopes + problem.l2 * w, by_b)
 
 
@@ -70,7 +70,7 @@ def minimum(problem, X):
     """Of a smooth problem, by SciPy; of one with corners, between certified bounds 1e-10 apart."""
     size = problem.size
     if problem.loss.kind in (HINGE, INSENSITIVE, PINBALL):
-        solution = Watch(1e-10, 300).follow(interior(problem, np.zeros(size)))
+        solution = ConvergenceMonitor(1e-10, 300).follow(interior(problem, np.zeros(size)))
         assert solution.reason.name == "converged"
         return solution.lower
     result = minimize(lambda u: objective(problem, X, u[:-1], u[-1]), np.zeros(size), jac=True, method="BFGS",
@@ -81,9 +81,9 @@ def minimum(problem, X):
 
 def check(problem, X, optimum, tol=1e-6, exact=1e-9):
     """`exact`: how near to the minimum `optimum` is, relative to it."""
-    bounds, watch = [], Watch(tol, 3000)
-    watch.each = lambda *_: bounds.append(watch.lower)
-    solution = watch.follow(dual(problem, np.zeros(problem.size)))
+    bounds, monitor = [], ConvergenceMonitor(tol, 3000)
+    monitor.each = lambda *_: bounds.append(monitor.lower)
+    solution = monitor.follow(sdca(problem, np.zeros(problem.size)))
     found = objective(problem, X, *problem.to_user(solution.u))[0]
     error = exact * abs(optimum) + 1e-12
     assert solution.reason.name == "converged", solution.reason
@@ -143,9 +143,9 @@ def test_another_penalty_for_each_column(name, intercept):
 def test_one_class():
     X = table()[0] + 1
     rows = Rows(np.ones(70), np.array([1 / 70]))
-    problem = Problem(Matrix(X), rows, EVERY["hinge"], np.full(6, 0.3), np.zeros(6), tilt=0.3)
-    optimum = Watch(1e-10, 300).follow(interior(problem, np.zeros(7)))
-    found = Watch(0.0, 300).follow(dual(problem, np.zeros(7)))
+    problem = ScalarProblem(Matrix(X), rows, EVERY["hinge"], np.full(6, 0.3), np.zeros(6), linear_term=0.3)
+    optimum = ConvergenceMonitor(1e-10, 300).follow(interior(problem, np.zeros(7)))
+    found = ConvergenceMonitor(0.0, 300).follow(sdca(problem, np.zeros(7)))
     assert found.lower <= optimum.value + 1e-12
     assert found.value == pytest.approx(optimum.value, rel=1e-7)
     assert found.value - found.lower < 1e-6 * abs(optimum.value)
@@ -159,7 +159,8 @@ def test_every_kind_of_matrix_is_the_same_problem(name, kind):
     if kind == "int64":
         other.indices, other.indptr = other.indices.astype(np.int64), other.indptr.astype(np.int64)
     first, second = (
-        Watch(1e-7, 1000).follow(dual(problem_of(EVERY[name], matrix, z), np.zeros(7))) for matrix in (X, other)
+        ConvergenceMonitor(1e-7, 1000).follow(sdca(problem_of(EVERY[name], matrix, z), np.zeros(7)))
+        for matrix in (X, other)
     )
     assert second.reason.name == "converged"
     assert first.value == pytest.approx(second.value, rel=3e-7)
@@ -168,8 +169,8 @@ def test_every_kind_of_matrix_is_the_same_problem(name, kind):
 def test_a_start_is_taken_up():
     X, z = table()
     problem = problem_of(EVERY["logistic"], X, z)
-    cold = Watch(1e-6, 1000).follow(dual(problem, np.zeros(7)))
-    warm = Watch(1e-6, 1000).follow(dual(problem, cold.u))
+    cold = ConvergenceMonitor(1e-6, 1000).follow(sdca(problem, np.zeros(7)))
+    warm = ConvergenceMonitor(1e-6, 1000).follow(sdca(problem, cold.u))
     assert warm.curve[0] < cold.curve[0]
     assert len(warm.curve) < len(cold.curve)
 
@@ -177,7 +178,7 @@ def test_a_start_is_taken_up():
 def test_the_same_every_time():
     X, z = table()
     problem = problem_of(EVERY["hinge"], X, z)
-    first, second = (Watch(1e-6, 1000).follow(dual(problem, np.zeros(7))) for _ in range(2))
+    first, second = (ConvergenceMonitor(1e-6, 1000).follow(sdca(problem, np.zeros(7))) for _ in range(2))
     np.testing.assert_array_equal(first.u, second.u)
 
 
@@ -212,4 +213,4 @@ def test_what_it_cannot_solve_is_an_error():
         replace(problem_of(Loss(SQUARED), X, z), l1=np.ones(6)),
     ):
         with pytest.raises(InputError, match="solver='dual'"):
-            next(dual(wrong, np.zeros(7)))
+            next(sdca(wrong, np.zeros(7)))
