@@ -77,10 +77,11 @@ class Plane:
         many = rows // size
         with precision(self.around.numbers):
             stacked = lambda leaf: leaf[: many * size].reshape(many, size, *leaf.shape[1:])
-            parts = jax.tree.map(stacked, batch), jax.tree.map(lambda leaf: leaf[many * size :], batch)
-        parts = parts if rows % size else (parts[0], None)
+            rest = jax.tree.map(lambda leaf: leaf[many * size :], batch) if rows % size else None
+            parts = jax.tree.map(stacked, batch), rest
         corners = (np.zeros(len(self.axes)), np.ones(len(self.axes)))
-        each = [[self._evaluated(at, *batch, self.around.numbers) for at in corners] for batch in (parts, whole)]
+        each = [[self._evaluated(at, stack, rest, self.around.numbers) for at in corners]
+                for stack, rest in (parts, whole)]
         return parts if np.allclose(each[0], each[1], rtol=NEAR, atol=0.0) else whole
 
 
