@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from descend.insight.probe.findings import Activation, DeadUnits, Reason, SymmetricUnits, ZeroGradient
-from descend.insight.probe.flow import LAYERS, ZERO_SLOPE, moved
+from descend.insight.probe.flow import LAYERS, ZERO_SLOPE, before, moved
 from descend.insight.probe.graph import Op, Value
 from descend.insight.probe.program import Program
 from descend.insight.probe.sites import Site
@@ -51,7 +51,7 @@ def _reason(
             others = [moved(operand) for operand in op.operands if moved(operand) is not value]
             if any(zeros.get(other) for other in others):
                 return None
-            if any(other in zeros for other in others):
+            if any(weights in zeros for other in others for weights in before(other)):
                 return "zeros", program.sites[op]
     return "", None
 
