@@ -305,7 +305,7 @@ def test_each_member_is_the_run_advanced_alone(kind, count):
 
 
 def test_within_a_context_members_are_still_the_runs_alone(monkeypatch):
-    monkeypatch.setattr("descend.engine.many.LONG", 0.0)  # as if threads were worth it
+    monkeypatch.setattr("descend.engine.many.THREAD_SECONDS", 0.0)  # as if threads were worth it
     run = begin(lambda p, batch: 3.0 * loss(p, batch), START, (X, Y), optimizer=SGD(0.01), batch_size=8)
     forks = [run.fork(seed=seed) for seed in range(5)]
     with jax.default_matmul_precision("highest"), programs() as compiled:

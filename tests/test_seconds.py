@@ -18,7 +18,7 @@ from descend.engine.rate_search import RateSearch
 from descend.neural import LanguageModel, MLPClassifier
 from descend.sources import IterableBatches
 from descend.stopping import Reason
-from descend.tasks.table.linear.progress import Follower
+from descend.tasks.table.linear.progress import ProgressCallback
 
 DATA = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 
@@ -55,7 +55,7 @@ def loss(w, batch):
 @pytest.fixture
 def slow(clock, monkeypatch):
     """A batch for each dispatch, in half a second."""
-    monkeypatch.setattr("descend.engine.pace.TARGET", 0.0)
+    monkeypatch.setattr("descend.engine.pace.DISPATCH_SECONDS", 0.0)
     return batches(clock, 0.5)
 
 
@@ -126,7 +126,7 @@ def test_so_it_does_for_ctrl_c(clock, slow):
 def test_a_search_is_the_same_however_it_is_divided(monkeypatch):
     found = []
     for target in (0.0, 10.0):
-        monkeypatch.setattr("descend.engine.pace.TARGET", target)
+        monkeypatch.setattr("descend.engine.pace.DISPATCH_SECONDS", target)
         run = Trainer.begin(loss, np.zeros(3), DATA, batch_size=10, steps=300).run
         found.append(RateSearch(300)(run, lambda: False, lambda *_: None))
     assert found[0] == found[1]
@@ -134,7 +134,7 @@ def test_a_search_is_the_same_however_it_is_divided(monkeypatch):
 
 def test_a_linear_model_leaves_room_for_its_last_iterations(clock):
     """Those of a second each, of which one, and one and a half as long on all rows, are still to come."""
-    follower = Follower((), 10.0, Interruption())
+    follower = ProgressCallback((), 10.0, Interruption())
     follower.ahead = 1.5
     fitted, context = SimpleNamespace(duality_gap_=0.1, loss_curve_=[1.0]), SimpleNamespace(task_name="iteration")
     asked = []

@@ -73,8 +73,9 @@ class Array(Protocol):  # noqa: PLW1641  # arrays have no hash
         def reshape(self) -> Callable[..., Any]: ...
 
 
-def namespace(array: Array) -> ModuleType:
-    """The module whose functions act on `array`: `torch` for its tensors, `jax.numpy` for JAX, else NumPy."""
+def namespace(array: object) -> ModuleType:
+    """The module whose functions act on `array`: `torch` for its tensors, `jax.numpy` for JAX, else NumPy, as for plain
+    numbers."""
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(array, torch.Tensor):
         return torch

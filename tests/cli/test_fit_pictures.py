@@ -126,7 +126,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(descend, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(ProgressBar, "__call__", tell)
-        patch.setattr("descend.engine.pace.TARGET", 0.0)  # a step a dispatch
+        patch.setattr("descend.engine.pace.DISPATCH_SECONDS", 0.0)  # a step a dispatch
         said = descend("fit", "photos", *BRIEF, "--out", "run")
     metrics = json.loads(Path("run/metrics.json").read_text())
     assert (said.code, metrics["reason"]) == (130, "interrupted")

@@ -96,7 +96,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(descend, table, monkeypatch)
 
     with monkeypatch.context() as patch:
         patch.setattr(ProgressBar, "__call__", tell)
-        patch.setattr("descend.engine.pace.TARGET", 0.0)  # a step a dispatch
+        patch.setattr("descend.engine.pace.DISPATCH_SECONDS", 0.0)  # a step a dispatch
         assert descend("fit", table, "--target", "label", "--out", "run").code == 130
     assert json.loads(Path("run/metrics.json").read_text())["reason"] == "interrupted"
     model = lambda folder: Path(folder, "model.safetensors").read_bytes()

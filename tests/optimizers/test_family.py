@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from descend import optimizers, schedules
 from descend.optimizers import External, Modifier, Optimizer, Rule, family
-from descend.optimizers._family import KINDS, OF_ITS_RULE, UNKNOWN, Family, Member
+from descend.optimizers._family import KINDS, NONE_KNOWN, OF_ITS_RULE, Family, Member
 from descend.schedules import Schedule
 
 MEMBERS = family()
@@ -58,7 +58,7 @@ def test_what_searches_is_a_search(monkeypatch):
     monkeypatch.setattr(optimizers, "Bisection", Bisection, raising=False)
     monkeypatch.setattr(optimizers, "__all__", [*optimizers.__all__, "Bisection"])
     (member,) = (member for member in family() if member.name == "Bisection")
-    assert member == Member("Bisection", "search", "Halves", "", UNKNOWN, Bisection)
+    assert member == Member("Bisection", "search", "Halves", "", NONE_KNOWN, Bisection)
 
 
 # ---------------------------------------------------------------------------------------------- documentation
@@ -109,8 +109,8 @@ def test_external_is_not_among_them():
 
 @pytest.mark.parametrize(
     ("name", "limit"),
-    [("SGD", 2.0), ("RMSprop", 2.0), ("Adam", 38.0), ("Lion", UNKNOWN), ("EMA", OF_ITS_RULE), ("WeightDecay", UNKNOWN),
-     ("Cosine", "")],
+    [("SGD", 2.0), ("RMSprop", 2.0), ("Adam", 38.0), ("Lion", NONE_KNOWN), ("EMA", OF_ITS_RULE),
+     ("WeightDecay", NONE_KNOWN), ("Cosine", "")],
 )
 def test_stability_limit(name, limit):
     found = BY_NAME[name].stability_limit
@@ -120,7 +120,7 @@ def test_stability_limit(name, limit):
 @each
 def test_stability_limit_is_a_number_or_said_to_be_none(member):
     limit = member.stability_limit
-    assert limit in {"schedule": ("",), "modifier": (UNKNOWN, OF_ITS_RULE)}.get(member.kind, (UNKNOWN, limit))
+    assert limit in {"schedule": ("",), "modifier": (NONE_KNOWN, OF_ITS_RULE)}.get(member.kind, (NONE_KNOWN, limit))
     if isinstance(limit, float):
         assert limit == member.cls().stability_limit() > 0
 
