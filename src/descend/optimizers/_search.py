@@ -63,8 +63,8 @@ class Search(Optimizer):
     A trial whose loss or gradient is not finite was too long. When a search fails, the next is along the negative
     gradient, and memory begins anew; when that fails too, no step lowers the loss: the search has `stalled`.
 
-    A search gives its `line_search` and `direction_at`; it may keep a memory (of what it `remembers`, by name), and begin
-    with a length of its own.
+    A search gives its `line_search` and `direction_at`. It may keep a memory (of what it `remembers`, by name), and
+    begin with a length of its own.
     """
 
     remembers: ClassVar[tuple[str, ...]] = ()
