@@ -30,7 +30,7 @@ def round_keys(epoch: Array, seed: Number, length: int) -> Any:
     return _mixed(key[None] + xp.asarray(numbers.astype(np.uint32)).reshape(-1, *[1] * key.ndim))
 
 
-def permuted(position: Array, keys: Array | Sequence[Array], length: int) -> Any:
+def permuted(position: Array, keys: Array, length: int) -> Any:
     """The positions in the order that the keys give.
 
     A Feistel network on the positions below a·b ≥ length, written as pairs of digits: each digit in turn is moved by a
@@ -65,7 +65,7 @@ def permuted(position: Array, keys: Array | Sequence[Array], length: int) -> Any
     )
 
 
-def _walked(network: Callable[[Any, Any], Any], index: np.ndarray, keys: Array | Sequence[Array], length: int) -> np.ndarray:
+def _walked(network: Callable[[Any, Any], Any], index: np.ndarray, keys: Any, length: int) -> np.ndarray:
     """The positions, those past the end sent through the network again: in NumPy, these alone."""
     while (past := np.nonzero(index >= length))[0].size:
         index[past] = network(index[past], [np.broadcast_to(key, index.shape)[past] for key in keys])

@@ -57,7 +57,7 @@ class LineSearch:
         """The most evaluations along a direction."""
         return 20
 
-    def begin(self, slope: Array, step: Array, limit: Array) -> Line:
+    def begin(self, slope: Array, step: Number, limit: Number) -> Line:
         """The search along a direction with the slope `φ′(0)`: the first length to try, and the longest."""
         xp = namespace(slope)
         zero, infinite = as_scalar(0.0, slope), as_scalar(float("inf"), slope)
