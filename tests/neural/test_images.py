@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 from descend import AdamW
 from descend.errors import InputError
 from descend.neural import ConvClassifier
-from descend.neural._augment import Augment, is_mirrorable
+from descend.neural._augment import Augment
 from descend.neural._lenet import LeNet
 from descend.neural._residual import EPS, MOMENTUM, Residual, Running, in_channels, normalised
 from descend.schedules import Cosine
@@ -276,13 +276,3 @@ def test_augmentation_moves_and_mirrors():
     assert kinds.tolist() == list(range(18))
     assert new.dtype == np.uint8
     assert (abs(times - 200) < 5 * np.sqrt(200)).all()  # five standard deviations
-
-
-def test_pictures_of_what_looks_the_same_in_a_mirror_are_told_from_digits():
-    digits = load_digits()
-    assert not is_mirrorable(digits.images, digits.target)
-    symmetric = digits.images + digits.images[:, :, ::-1]
-    assert is_mirrorable(symmetric, digits.target)
-    mostly = np.where(digits.target[:, None, None] < 3, digits.images, symmetric)
-    assert is_mirrorable(mostly[..., None].astype(np.uint8), digits.target)
-    assert not is_mirrorable(np.full((4, 5, 5), 7, np.uint8), np.array([0, 0, 1, 1]))

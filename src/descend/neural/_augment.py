@@ -5,10 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array
-
-ALIKE = 0.9  # correlation of two pictures: of clothes' means with their mirror images it is .98, of digits' .76
 
 
 @dataclass(frozen=True)
@@ -39,11 +36,3 @@ class Augment:
         """Where along an axis each of an image's new pixels comes from."""
         moved = jax.random.randint(key, (count, 1), -self.shift, self.shift + 1)
         return jnp.clip(jnp.arange(length) + moved, 0, length - 1)
-
-
-def is_mirrorable(images: np.ndarray, classes: np.ndarray) -> bool:
-    """Whether the mean picture of most classes is nearly its own mirror image, as of clothes, and not of letters."""
-    means = (images[classes == chosen].mean(axis=0, dtype=np.float64) for chosen in np.unique(classes))
-    with np.errstate(invalid="ignore"):  # of a picture of one tone: nothing can be said of it, and NaN is not alike
-        alike = [np.corrcoef(mean.ravel(), mean[:, ::-1].ravel())[0, 1] for mean in means]
-    return bool(np.median(alike) > ALIKE)

@@ -23,10 +23,6 @@ class LinearClassifier(ClassifierMixin, LinearModel):
         """The loss of a row, whose target is −1 or 1."""
         raise NotImplementedError
 
-    def _penalties(self, total: float) -> tuple[float, float]:
-        """l2 and l1, beside the mean loss; `total`: the sum of the weights."""
-        raise NotImplementedError
-
     @fitting
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "LinearClassifier":
         """Fit to rows `X` with labels `y`; rows may have weights. Or to a file beyond memory: `fit(Blocks(…))`."""
@@ -68,8 +64,9 @@ class LinearClassifier(ClassifierMixin, LinearModel):
         return problems
 
     def _binary(self, matrix: Matrix, support: Support | None, signs: Array, s: Array, total: float) -> ScalarProblem:
-        l2, l1 = (np.full(matrix.shape[1], float(penalty)) for penalty in self._penalties(total))
-        return ScalarProblem(matrix, Rows(signs, s), self._loss(), l2, l1, bool(self.fit_intercept), support=support)
+        penalties = self._penalties_by_column(total, matrix.shape[1], support)
+        return ScalarProblem(matrix, Rows(signs, s), self._loss(), *penalties, bool(self.fit_intercept),
+                             support=support, positive=self._is_positive)
 
     def decision_function(self, X: Any) -> Array:
         """Scores: of two classes, that of the second (rows,); otherwise one for each class (rows, classes)."""

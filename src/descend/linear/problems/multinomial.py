@@ -34,6 +34,7 @@ from descend.linear.problems import multinomial_hessian as crossed
 from descend.linear.problems.matrix import Array, Matrix, Moments, Rows, blockwise_qr
 from descend.linear.problems.scalar import MACHINE_EPS, SUM_ROUNDINGS, Iterate, Standardisation, standardisation_of
 from descend.linear.problems.scores import scores_of
+from descend.linear.problems.subdifferential import Subdifferential
 
 # Coefficients for which Newton's method is thought of, and slopes are foreseen for it.
 PREDICTED_DUAL_SIZE = 2000
@@ -66,6 +67,7 @@ class MultinomialProblem:
     # There is none.
     linear_term: ClassVar[float] = 0.0
     has_offset: ClassVar[bool] = False
+    positive: ClassVar[bool] = False
     # Its curvature has a bound.
     loss_scale: ClassVar[float] = 0.0
 
@@ -105,6 +107,11 @@ class MultinomialProblem:
     def threshold(self) -> Array:
         """There is no such penalty."""
         return np.zeros(self.size)
+
+    @cached_property
+    def subdifferential(self) -> Subdifferential:
+        """There is no such penalty."""
+        return Subdifferential(self.threshold, self.threshold)
 
     @cached_property
     def penalty(self) -> Array:

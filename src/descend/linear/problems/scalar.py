@@ -1,6 +1,6 @@
 """What is minimised, at a point: its value, its gradient, and a bound below which no model can come.
 
-    F(w, b) = Σ s ℓ(Xw + b + o, y) + Σ (l2 w²/2 + l1 |w|) + tilt b
+    F(w, b) = Σ s ℓ(Xw + b + o, y) + Σ (l2 w²/2 + l1 |w|) + tilt b,  w ≥ 0 where coefficients must not be negative
 
 Solvers see other coordinates of the same problem, in which columns are centred (if there is an intercept, and they are
 dense) and have unit spread, or less under a strong penalty: u = (w / unit, b + centre·w). So it does not matter in
@@ -18,6 +18,7 @@ from descend.linear._kernels.intercept import best_shift
 from descend.linear._losses import Loss
 from descend.linear.problems.matrix import NO_OFFSET, Array, Matrix, Moments, Rows, Sums, blockwise_qr
 from descend.linear.problems.scores import scores_of
+from descend.linear.problems.subdifferential import Subdifferential
 
 MACHINE_EPS = float(np.finfo(float).eps)
 # Roundings of the terms' typical size, about as many as a sum over many rows is wrong by.
@@ -73,7 +74,7 @@ class ScalarProblem:
 
     `support`: of which of the user's columns the matrix is, where it has not all of them; the others are 0 everywhere.
     `given_standardisation`: that of another problem, where the solvers' coordinates are to be the same as there.
-    `offset`: o, by row, or nothing.
+    `offset`: o, by row, or nothing. `positive`: whether coefficients must not be negative.
     """
 
     in_memory: ClassVar[bool] = True
@@ -90,6 +91,7 @@ class ScalarProblem:
     support: Support | None = None
     given_standardisation: Standardisation | None = None
     offset: Array = field(default_factory=lambda: NO_OFFSET)
+    positive: bool = False
 
     @cached_property
     def standardisation(self) -> Standardisation:
@@ -119,6 +121,14 @@ class ScalarProblem:
     def threshold(self) -> Array:
         """The l1 penalty of each coordinate of solvers."""
         return np.append(self.l1 * self.standardisation[1], 0.0)
+
+    @cached_property
+    def subdifferential(self) -> Subdifferential:
+        """Of the l1 penalty and the bound, in the coordinates of solvers."""
+        lower = -self.threshold
+        if self.positive:
+            lower[:-1] = -math.inf
+        return Subdifferential(lower, self.threshold)
 
     def to_user(self, u: Array) -> tuple[Array, float]:
         """Coefficients and intercept of the matrix's columns."""
@@ -304,10 +314,9 @@ class ScalarProblem:
                 return -math.inf
             shares[side] = max(wanted, 0.0) / have if have > 0 else 1.0
         slope = math.sqrt(sums.squares)
-        q = (
-            np.abs(shares[0] * sums.q[0] + shares[1] * sums.q[1])
-            + SUM_ROUNDINGS * MACHINE_EPS * slope * self._size_of_numbers
-        )
+        q = shares[0] * sums.q[0] + shares[1] * sums.q[1]
+        # A coefficient that must not be negative is moved by slopes of one sign alone: Ω* is 0 along the other.
+        q = (-q if self.positive else np.abs(q)) + SUM_ROUNDINGS * MACHINE_EPS * slope * self._size_of_numbers
         conjugates = float(shares @ sums.conjugates)
         scale = min(1.0, 2 / math.sqrt(max(sums.squares, 1e-300))) if self.loss.kind.concomitant_scale else 1.0
         free = self.l2 == 0

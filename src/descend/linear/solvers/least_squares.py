@@ -46,7 +46,7 @@ def is_least_squares(problem: Problem) -> TypeGuard[ScalarProblem]:
     """Whether a problem is one of these."""
     if not (problem.in_memory and problem.loss.kind.quadratic):
         return False
-    return not problem.l1.any() and (problem.size <= DENSE_HESSIAN or not problem.l2.any())
+    return not (problem.l1.any() or problem.positive) and (problem.size <= DENSE_HESSIAN or not problem.l2.any())
 
 
 def least_squares(problem: ScalarProblem, monitor: ConvergenceMonitor, start: Array | None) -> Solution:

@@ -24,6 +24,8 @@ from descend.linear.solvers.smoothing import smoothing
 from descend.linear.solvers.stochastic import sgd, svrg
 from descend.optimizers import Optimizer
 
+# Solvers whose steps keep coefficients from being negative.
+CONSTRAINED = ("accelerated", "coordinate")
 # Epochs of the dual's ascent, at about which it falls behind.
 SDCA_EPOCHS = 1000.0
 
@@ -38,6 +40,11 @@ def solve(
     **Raises** `InputError` for a solver that there is none of, or that cannot solve this problem.
     """
     u, monitor.loss_scale = problem.default_start() if start is None else start, problem.loss_scale
+    if problem.positive:
+        if solver not in ("auto", *CONSTRAINED):
+            raise InputError("coefficients that must not be negative are found by solver='auto', "
+                             f"{' or '.join(map(repr, CONSTRAINED))}: choose one of these")
+        u = np.append(np.maximum(u[:-1], 0.0), u[-1])
     if isinstance(solver, Optimizer):
         if problem.outputs > 1:
             raise InputError("an optimizer as solver knows no multinomial loss: pass multi_class='ovr'")
@@ -68,6 +75,8 @@ def choice(problem: Problem) -> tuple[str, str]:
     """The solver for a problem, and why."""
     if problem.l1.any() and not problem.loss.kind.corners:
         return "coordinate", "an l1 penalty, for which most coefficients are 0"
+    if problem.positive:
+        return "coordinate", "coefficients that must not be negative, of which many are 0"
     if problem.loss.kind.corners:
         return _cornered(problem)
     if problem.size <= DENSE_HESSIAN:

@@ -270,11 +270,10 @@ class FileProblem(ScalarProblem):
         )
 
 
-def problem_of_file(found: Survey, total: float, loss: Loss, l2: float, intercept: bool,
+def problem_of_file(found: Survey, total: float, loss: Loss, l2: Array, intercept: bool,
                     targets: FileTargets) -> FileProblem:
-    """The problem of a file's rows, with an l2 penalty; `total`: the sum of their weights."""
+    """The problem of a file's rows, with an l2 penalty by column; `total`: the sum of their weights."""
     matrix = FileMatrix(found, targets)
-    penalty = np.full(matrix.shape[1], float(l2))
     rows = Rows(np.array([]), np.array([1 / total]))
     support = Support(found.blocks.hashed, found.columns)
-    return FileProblem(matrix, rows, loss, penalty, np.zeros_like(penalty), intercept, support=support)
+    return FileProblem(matrix, rows, loss, l2, np.zeros_like(l2), intercept, support=support)
