@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from descend.neural._augmentation import Augment
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -12,6 +11,7 @@ from sklearn.model_selection import train_test_split
 from descend import AdamW
 from descend.errors import InputError
 from descend.neural import ConvClassifier
+from descend.neural._augmentation import Augment
 from descend.neural._lenet import LeNet
 from descend.neural._residual import (
     BATCH_NORM_EPS,
