@@ -34,10 +34,18 @@ class Task:
     source: Any = None
     activation: str = "relu"
 
+    def begun(self) -> descend.Run:
+        """The run that it begins with."""
+        data, size = self._data
+        return descend.begin(self.loss, self.params, data, optimizer=self.optimizer, batch_size=size)
+
+    @property
+    def _data(self) -> tuple[Any, int | None]:
+        return (self.train, self.batch_size) if self.source is None else (self.source, None)
+
     def descended(self) -> descend.Result:
         """The result of it."""
-        data = self.source if self.source is not None else self.train
-        size = None if self.source is not None else self.batch_size
+        data, size = self._data
         return descend.minimize(
             self.loss,
             self.params,

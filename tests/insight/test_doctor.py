@@ -100,6 +100,7 @@ def test_a_target_that_is_not_scaled_is_judged_in_its_own_units():
     assert found[0].replay.after.mean() < 0.01 * found[0].replay.before.mean()
 
 
+@pytest.mark.slow
 def test_examples_in_order(digits):
     (train, labels), held_out = digits
     order = np.argsort(labels, kind="stable")
@@ -109,11 +110,13 @@ def test_examples_in_order(digits):
     assert found.proved[0].name == "examples not shuffled"
 
 
+@pytest.mark.slow
 def test_what_helps_no_more_is_explained(digits):
     """Weights that are all alike: drawn anew, no other rate is any help."""
     train, held_out = digits
     start = {name: np.full_like(array, 0.1) for name, array in perceptron_start().items()}
-    result = minimize(perceptron, start, train, optimizer=Adam(0.003), batch_size=32, steps=300, snapshots=True, stop=[])
+    settings = {"batch_size": 32, "steps": 300, "snapshots": True, "stop": []}
+    result = minimize(perceptron, start, train, optimizer=Adam(0.003), **settings)
     found = examine(result, held_out, seconds=40)
     assert [diagnosis.name for diagnosis in found.proved] == ["constant initial weights"]
 

@@ -11,7 +11,17 @@ import numpy as np
 import pytest
 from sklearn import linear_model as scikit
 
-from descend.linear import GammaRegressor, LogisticRegression, PoissonRegressor, TweedieRegressor
+from descend.linear import (
+    ElasticNet,
+    GammaRegressor,
+    Lasso,
+    LinearRegression,
+    LogisticRegression,
+    LossRegressor,
+    PoissonRegressor,
+    TweedieRegressor,
+)
+from descend.linear._losses import GAMMA, POISSON
 
 glum = pytest.importorskip("glum", reason="pip install 'descend[peers]' brings glum")
 statsmodels = pytest.importorskip("statsmodels.api", reason="pip install 'descend[peers]' brings statsmodels")
@@ -210,3 +220,52 @@ def spector() -> Table:
 @pytest.mark.parametrize("table", [scotland, randhie, affairs, insurance, ships, spector], ids=lambda one: one.__name__)
 def test_minima_on_published_data_are_those_of_peers(table: Any) -> None:
     check(table())
+
+
+CONSTRAINED = [("poisson", 0.0), ("gamma", 0.3), ("binomial", 1.0), ("binomial", 0.5), ("poisson", 1.0), ("gamma", 1.0)]
+
+
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_penalties_by_column_and_bounds_are_those_of_glum(seed: int, positive: bool) -> None:
+    """Which calls them P1, P2 and lower_bounds."""
+    family, l1_ratio = CONSTRAINED[seed]
+    table = next(one for one in map(drawn, range(seed, 99)) if one.family == family)
+    columns, alpha = table.X.shape[1], 0.02
+    weights = np.random.default_rng(seed).uniform(0.1, 3, columns)
+    weights[0] = 0.0
+    theirs = glum.GeneralizedLinearRegressor(
+        alpha=alpha, l1_ratio=l1_ratio, P1=weights, P2=weights, family=family, gradient_tol=1e-12, max_iter=1000,
+        lower_bounds=np.zeros(columns) if positive else None, link="logit" if family == "binomial" else "log")
+    given = {"penalty_weights": weights, "positive": positive, "tol": 1e-12}
+    if family == "binomial":
+        model: Any = LogisticRegression(C=1 / (alpha * table.s.sum()), l1_ratio=l1_ratio, **given)
+    else:
+        kind = POISSON if family == "poisson" else GAMMA
+        model = LossRegressor(kind, alpha=alpha, l1_ratio=l1_ratio, **given)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs.fit(table.X, table.y, sample_weight=table.s)
+    model.fit(table.X, table.y, table.s)
+    assert model.stop_reason_.name == "converged"
+    unpenalised = table._replace(offset=None)
+
+    def value(w: Any, b: Any) -> Any:
+        penalty = alpha * weights @ (l1_ratio * np.abs(w) + (1 - l1_ratio) * w**2 / 2)
+        return objective(unpenalised, w, b) - table.alpha * w @ w / 2 + penalty
+
+    mine = np.ravel(model.coef_), float(np.ravel(model.intercept_)[0])
+    assert abs(value(*mine) / value(theirs.coef_, theirs.intercept_) - 1) <= NEAR
+    np.testing.assert_allclose(mine[0] * table.X.std(axis=0), theirs.coef_ * table.X.std(axis=0), atol=1e-5)
+    assert not positive or (mine[0] >= 0).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_positive_regressions_are_those_of_scikit_learn(seed: int) -> None:
+    table = drawn(seed)
+    for mine, theirs in ((Lasso(0.05), scikit.Lasso(0.05)), (ElasticNet(0.1), scikit.ElasticNet(0.1)),
+                         (LinearRegression(), scikit.LinearRegression())):
+        mine.set_params(positive=True, tol=1e-13).fit(table.X, table.y, table.s)
+        theirs.set_params(positive=True, tol=1e-13).fit(table.X, table.y, table.s)
+        np.testing.assert_allclose(mine.coef_ * table.X.std(axis=0), theirs.coef_ * table.X.std(axis=0), atol=1e-7)
+        assert mine.intercept_ == pytest.approx(theirs.intercept_, abs=1e-6)

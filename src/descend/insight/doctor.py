@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -41,6 +41,7 @@ class Diagnosis:
     replay: Replay | None = None
     line: str = ""
     change: Change | None = field(default=None, repr=False)
+    judged: Callable[[Judge], Judge] = field(default=lambda judge: judge, repr=False)
 
     def __str__(self) -> str:
         shown = f"\n    {self.replay}" if self.replay else ""
@@ -63,6 +64,10 @@ class Examination:
     def proved(self) -> list[Diagnosis]:
         """The diagnoses that were proved, the one that matters most first."""
         return [diagnosis for diagnosis in self.diagnoses if diagnosis.verdict == "proved"]
+
+    def judged_by(self, diagnosis: Diagnosis) -> Judge:
+        """By what the descents of a diagnosis were judged; on held-out examples, if there are any."""
+        return diagnosis.judged(self.case.judge)
 
     def mended(self) -> Run:
         """The run from which replays began, with all that was proved seen to: advance it to have the better descent.
@@ -280,7 +285,7 @@ def _fact(suspicion: Suspicion) -> Diagnosis:
 
 def _diagnosis(suspicion: Suspicion, verdict: Outcome, made: Replay, change: Change) -> Diagnosis:
     sentence = suspicion.says if verdict == "proved" else f"{suspicion.name}: {verdict} by a replay"
-    return Diagnosis(suspicion.name, verdict, sentence, suspicion.symptoms, made, change.line, change)
+    return Diagnosis(suspicion.name, verdict, sentence, suspicion.symptoms, made, change.line, change, suspicion.judged)
 
 
 def _unproved(one: Screened) -> Diagnosis:

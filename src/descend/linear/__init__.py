@@ -5,13 +5,15 @@ in the units of `X` and in its precision. `X` is read where it lies, dense (eith
 precision, and never copied; but for the numbers of a sparse matrix that has columns whose mean is more than thirty
 times their spread.
 
-What all estimators share:
+What all estimators share (`penalty_weights` and `positive` those that have them):
 
 | parameter | meaning |
 | --- | --- |
 | `tol` | a promise: how far above the minimum the objective may be, relative to it. Kept by the duality gap |
 | `max_iter` | how many iterations a solver may make |
 | `solver` | "auto" picks; otherwise a name that `solver_` may show, or an optimizer of `descend.optimizers` |
+| `penalty_weights` | how much the penalties of each column count, a number for each; 0: it is not penalised |
+| `positive` | whether no coefficient may be negative; the intercept may |
 | `fit_intercept` | whether to seek an intercept; it is never penalised |
 | `warm_start` | whether to begin at what was learnt before |
 

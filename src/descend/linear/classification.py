@@ -1,5 +1,6 @@
 """Logistic regression and the perceptron; see `descend.linear` for what all estimators share."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from descend.linear.files import Blocks
 from descend.linear.problems.compact import centred
 from descend.linear.problems.matrix import Array, Matrix, Rows
 from descend.linear.problems.multinomial import MultinomialProblem
+from descend.linear.problems.problem import Problem
+from descend.linear.problems.scalar import scalar
 from descend.linear.solvers.convergence import ConvergenceMonitor, Solution
 from descend.linear.solvers.perceptron import perceptron
 from descend.linear.streaming.file import FileProblem
@@ -43,7 +46,8 @@ class LogisticRegression(PartialClassifier):
         multi_class: "multinomial" or "ovr", for more than two classes.
         class_weight: a dict of weights by label, or "balanced": each class counts as much. With "ovr" a class's weight
             is that of its own rows, against the others at weight 1.
-        fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
+        penalty_weights, fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
+        positive: see `descend.linear`; of more than two classes only with "ovr".
 
     Attributes:
         classes_: the labels, in order.
@@ -64,12 +68,14 @@ class LogisticRegression(PartialClassifier):
     """
 
     def __init__(self, *, C: Any = 1.0, l1_ratio: Any = 0.0, multi_class: Any = "multinomial", class_weight: Any = None,
-                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
-                 warm_start: Any = False) -> None:
+                 penalty_weights: Any = None, positive: Any = False, fit_intercept: Any = True, tol: Any = 1e-4,
+                 max_iter: Any = 1000, solver: Any = "auto", warm_start: Any = False) -> None:
         self.C = C
         self.l1_ratio = l1_ratio
         self.multi_class = multi_class
         self.class_weight = class_weight
+        self.penalty_weights = penalty_weights
+        self.positive = positive
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
@@ -105,13 +111,15 @@ class LogisticRegression(PartialClassifier):
     def _penalties(self, total: float) -> tuple[float, float]:
         return (1 - self.l1_ratio) / (self.C * total), self.l1_ratio / (self.C * total)
 
-    def _problems(self, data: Data, classes: Classes) -> list[Any]:
+    def _problems(self, data: Data, classes: Classes) -> Sequence[Problem]:
         count = len(classes.labels)
         if count == 2 or self.multi_class == "ovr":
             return super()._problems(data, classes)
         s, total = data.shares(classes.factor())
-        l2, l1 = self._penalties(total)
-        if l1:
+        if self.positive:
+            raise InputError(f"positive is True with {count} classes: the multinomial loss has no bounds, as only what "
+                             'classes differ by counts in it; pass multi_class="ovr"')
+        if self._penalties(total)[1]:
             raise InputError(f"l1_ratio is {self.l1_ratio} with {count} classes: the multinomial loss has no l1 "
                              'penalty; pass multi_class="ovr" or l1_ratio=0')
         X = self._learnt_columns(data)
@@ -119,7 +127,8 @@ class LogisticRegression(PartialClassifier):
         if matrix.is_sparse and self.fit_intercept:
             matrix = centred(X)
         rows = Rows(classes.places.astype(np.int64), s)
-        return [MultinomialProblem(matrix, rows, count, np.full(matrix.shape[1], l2), bool(self.fit_intercept))]
+        penalty = self._penalty(total, matrix.shape[1], None)
+        return [MultinomialProblem(matrix, rows, count, penalty, bool(self.fit_intercept))]
 
     def _problems_of_file(self, blocks: Blocks) -> list[FileProblem]:
         problems = super()._problems_of_file(blocks)
@@ -208,5 +217,5 @@ class Perceptron(PartialClassifier):
     def _penalties(self, total: float) -> tuple[float, float]:
         return 0.0, 0.0
 
-    def _solved(self, problem: Any, monitor: ConvergenceMonitor, start: Array | None) -> Solution:
-        return perceptron(problem, monitor, start)
+    def _solved(self, problem: Problem, monitor: ConvergenceMonitor, start: Array | None) -> Solution:
+        return perceptron(scalar(problem, "perceptron"), monitor, start)

@@ -88,7 +88,7 @@ class PoissonRegressor(LogRegressor):
     Args:
         alpha: the penalty, at least 0. Without one there is no minimum where a direction leads rows of count 0 to ever
             lower rates and leaves the others where they are, and `stop_reason_` is "unbounded".
-        fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
+        penalty_weights, positive, fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
 
     Attributes:
         coef_ (columns,), intercept_: the minimum, in the units of `X`.
@@ -104,9 +104,12 @@ class PoissonRegressor(LogRegressor):
 
     what = "a count or a rate"
 
-    def __init__(self, *, alpha: Any = 1.0, fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000,
-                 solver: Any = "auto", warm_start: Any = False) -> None:
+    def __init__(self, *, alpha: Any = 1.0, penalty_weights: Any = None, positive: Any = False,
+                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
+                 warm_start: Any = False) -> None:
         self.alpha = alpha
+        self.penalty_weights = penalty_weights
+        self.positive = positive
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
@@ -126,7 +129,7 @@ class GammaRegressor(LogRegressor):
 
     Args:
         alpha: the penalty, at least 0. There is a minimum without one, too.
-        fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
+        penalty_weights, positive, fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
 
     Attributes:
         coef_ (columns,), intercept_: the minimum, in the units of `X`.
@@ -142,9 +145,12 @@ class GammaRegressor(LogRegressor):
 
     what = "a gamma target"
 
-    def __init__(self, *, alpha: Any = 1.0, fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000,
-                 solver: Any = "auto", warm_start: Any = False) -> None:
+    def __init__(self, *, alpha: Any = 1.0, penalty_weights: Any = None, positive: Any = False,
+                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
+                 warm_start: Any = False) -> None:
         self.alpha = alpha
+        self.penalty_weights = penalty_weights
+        self.positive = positive
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
@@ -171,7 +177,7 @@ class TweedieRegressor(LogRegressor):
         alpha: the penalty, at least 0. Below a power of 2 there is no minimum without one where a direction leads rows
             whose target is 0 to ever lower ones and leaves the others where they are: `stop_reason_` is "unbounded".
         link: "log", what is linear of what is expected.
-        fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
+        penalty_weights, positive, fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
 
     Attributes:
         coef_ (columns,), intercept_: the minimum, in the units of `X`.
@@ -187,11 +193,14 @@ class TweedieRegressor(LogRegressor):
 
     what = "a Tweedie target"
 
-    def __init__(self, *, power: Any = 1.5, alpha: Any = 1.0, link: Any = "log", fit_intercept: Any = True,
-                 tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto", warm_start: Any = False) -> None:
+    def __init__(self, *, power: Any = 1.5, alpha: Any = 1.0, link: Any = "log", penalty_weights: Any = None,
+                 positive: Any = False, fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000,
+                 solver: Any = "auto", warm_start: Any = False) -> None:
         self.power = power
         self.alpha = alpha
         self.link = link
+        self.penalty_weights = penalty_weights
+        self.positive = positive
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter

@@ -22,7 +22,7 @@ class LossRegressor(LinearRegressor):
         p: the loss's parameter, if it has one.
         alpha: the penalties' weight, at least 0.
         l1_ratio: the l1 penalty's share of it, from 0 to 1.
-        fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
+        penalty_weights, positive, fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
 
     Attributes:
         coef_ (columns,), intercept_: the minimum, in the units of `X` and `y`.
@@ -36,12 +36,14 @@ class LossRegressor(LinearRegressor):
     """
 
     def __init__(self, loss: Any = None, *, p: Any = 0.0, alpha: Any = 1.0, l1_ratio: Any = 0.0,
-                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
-                 warm_start: Any = False) -> None:
+                 penalty_weights: Any = None, positive: Any = False, fit_intercept: Any = True, tol: Any = 1e-4,
+                 max_iter: Any = 1000, solver: Any = "auto", warm_start: Any = False) -> None:
         self.loss = loss
         self.p = p
         self.alpha = alpha
         self.l1_ratio = l1_ratio
+        self.penalty_weights = penalty_weights
+        self.positive = positive
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter

@@ -19,12 +19,13 @@ class LinearRegression(_SquaredLoss, PartialRegressor):
     """Ordinary least squares: minimises the weighted mean of (y − x·w − b)²/2.
 
     The solution is found in closed form. Where columns depend on each other there are many minima, and this is the one
-    whose coefficients have the least norm; the columns are named in `stop_reason_`. As the loss is a quadratic
-    function, the certificate is exact, but for the rounding that it counts.
+    whose coefficients have the least norm; the columns are named in `stop_reason_`. With `positive` it is found by
+    coordinate descent, and is one of them. As the loss is a quadratic function, the certificate is exact, but for the
+    rounding that it counts.
 
     Args:
         fit_intercept: whether to seek b; otherwise it is 0.
-        tol, max_iter, solver, warm_start: see `descend.linear`.
+        positive, tol, max_iter, solver, warm_start: see `descend.linear`.
 
     Attributes:
         coef_ (columns,), intercept_: the minimum, in the units of `X` and `y`.
@@ -36,13 +37,16 @@ class LinearRegression(_SquaredLoss, PartialRegressor):
     (array([2.]), 1.0)
     >>> model.stop_reason_.name
     'converged'
+    >>> LinearRegression(positive=True).fit([[0.0, 1.0], [1.0, 1.0], [2.0, 0.0]], [1.0, 3.0, 5.0]).coef_.round(6)
+    array([2., 0.])
 
     Reference: Gauss (1809), *Theoria motus corporum coelestium*; for the least norm, Penrose (1956), "On best
     approximate solutions of linear matrix equations".
     """
 
-    def __init__(self, *, fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
-                 warm_start: Any = False) -> None:
+    def __init__(self, *, positive: Any = False, fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000,
+                 solver: Any = "auto", warm_start: Any = False) -> None:
+        self.positive = positive
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
@@ -60,22 +64,26 @@ class Ridge(_SquaredLoss, PartialRegressor):
 
     Args:
         alpha: the penalty, at least 0.
-        fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
+        penalty_weights, positive, fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
 
     Attributes:
         coef_ (columns,), intercept_: the minimum, in the units of `X` and `y`.
         n_iter_, loss_curve_, duality_gap_, stop_reason_, solver_: see `descend.linear`.
 
     >>> from descend.linear import Ridge
-    >>> Ridge(alpha=2.0).fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]).coef_.round(6)
-    array([1.])
+    >>> X, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
+    >>> Ridge(alpha=2.0).fit(X, y).coef_.round(6), Ridge(alpha=2.0, penalty_weights=[0.0]).fit(X, y).coef_.round(6)
+    (array([1.]), array([2.]))
 
     Reference: Hoerl and Kennard (1970), "Ridge regression: biased estimation for nonorthogonal problems".
     """
 
-    def __init__(self, alpha: Any = 1.0, *, fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000,
-                 solver: Any = "auto", warm_start: Any = False) -> None:
+    def __init__(self, alpha: Any = 1.0, *, penalty_weights: Any = None, positive: Any = False,
+                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
+                 warm_start: Any = False) -> None:
         self.alpha = alpha
+        self.penalty_weights = penalty_weights
+        self.positive = positive
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
@@ -97,7 +105,7 @@ class ElasticNet(_SquaredLoss, PartialRegressor):
     Args:
         alpha: the penalties' weight, at least 0.
         l1_ratio: the l1 penalty's share of it, from 0 to 1.
-        fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
+        penalty_weights, positive, fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
 
     Attributes:
         coef_ (columns,), intercept_: the minimum, in the units of `X` and `y`.
@@ -111,10 +119,13 @@ class ElasticNet(_SquaredLoss, PartialRegressor):
     Reference: Zou and Hastie (2005), "Regularization and variable selection via the elastic net".
     """
 
-    def __init__(self, alpha: Any = 1.0, *, l1_ratio: Any = 0.5, fit_intercept: Any = True, tol: Any = 1e-4,
-                 max_iter: Any = 1000, solver: Any = "auto", warm_start: Any = False) -> None:
+    def __init__(self, alpha: Any = 1.0, *, l1_ratio: Any = 0.5, penalty_weights: Any = None, positive: Any = False,
+                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
+                 warm_start: Any = False) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
+        self.penalty_weights = penalty_weights
+        self.positive = positive
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
@@ -136,7 +147,7 @@ class Lasso(_SquaredLoss, PartialRegressor):
 
     Args:
         alpha: the penalty, at least 0.
-        fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
+        penalty_weights, positive, fit_intercept, tol, max_iter, solver, warm_start: see `descend.linear`.
 
     Attributes:
         coef_ (columns,), intercept_: the minimum, in the units of `X` and `y`.
@@ -150,9 +161,12 @@ class Lasso(_SquaredLoss, PartialRegressor):
     Reference: Tibshirani (1996), "Regression shrinkage and selection via the lasso".
     """
 
-    def __init__(self, alpha: Any = 1.0, *, fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000,
-                 solver: Any = "auto", warm_start: Any = False) -> None:
+    def __init__(self, alpha: Any = 1.0, *, penalty_weights: Any = None, positive: Any = False,
+                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
+                 warm_start: Any = False) -> None:
         self.alpha = alpha
+        self.penalty_weights = penalty_weights
+        self.positive = positive
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter

@@ -52,8 +52,9 @@ def counts(indices, columns):
 
 
 @njit(cache=True, nogil=True, fastmath=FAST_MATH)
-def descend(H, g, v, threshold, still, cycles, enough):
-    """Cycles of exact steps along one coordinate after another of gᵀ(·) + ½(·)ᵀH(·) + Σ threshold |v|, in place.
+def descend(H, g, v, lower, upper, still, cycles, enough):
+    """Cycles of exact steps along one coordinate after another of gᵀ(·) + ½(·)ᵀH(·) and penalties, in place; `lower`,
+    `upper`: the penalties' slopes at 0.
 
     Coordinates of a curvature of at most `still` stay where they are. It ends when no gradient in a cycle changes by
     more than `enough` by its own coordinate's step; the greatest of these in the last cycle is returned.
@@ -65,8 +66,8 @@ def descend(H, g, v, threshold, still, cycles, enough):
             curvature = H[j, j]
             if curvature <= still:
                 continue
-            aim, by = v[j] - g[j] / curvature, threshold[j] / curvature
-            after = aim - min(max(aim, -by), by)
+            aim = v[j] - g[j] / curvature
+            after = aim - min(max(aim, lower[j] / curvature), upper[j] / curvature)
             step = after - v[j]
             if step == 0:
                 continue

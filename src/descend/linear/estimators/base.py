@@ -21,14 +21,15 @@ from descend.linear.estimators.validation import (
     check_flag,
     check_number,
     checked_offset,
+    checked_penalty_weights,
     later_features,
     refuse_offset,
 )
 from descend.linear.files import Blocks
 from descend.linear.problems.compact import compact
 from descend.linear.problems.matrix import Array, Matrix
-from descend.linear.problems.problem import Problem
-from descend.linear.problems.scalar import Support
+from descend.linear.problems.penalty import Penalty
+from descend.linear.problems.problem import Problem, Support
 from descend.linear.problems.scores import scores_of
 from descend.linear.solvers.convergence import ConvergenceMonitor, Solution
 from descend.linear.solvers.least_squares import is_least_squares, least_squares
@@ -62,9 +63,28 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         check_count("max_iter", self.max_iter)
         if not isinstance(self.solver, Optimizer):
             check_choice("solver", self.solver, ("auto", *SOLVERS))
-        for name in ("fit_intercept", "warm_start"):
-            # A kernel machine knows no warm start.
+        for name in ("fit_intercept", "warm_start", "positive"):
+            # Not all know each of them.
             check_flag(name, getattr(self, name, False))
+
+    def _penalties(self, total: float) -> tuple[float, float]:
+        """l2 and l1, beside the mean loss; `total`: the sum of the weights."""
+        raise NotImplementedError
+
+    def _penalty(self, total: float, columns: int, support: Support | None) -> Penalty:
+        """The same for each column of a matrix, by `penalty_weights` and `positive`, which not all know."""
+        given = getattr(self, "penalty_weights", None)
+        if support is None:
+            weights = checked_penalty_weights(given, columns)
+        else:
+            weights = checked_penalty_weights(given, support.width)[support.indices]
+        l2, l1 = self._penalties(total)
+        return Penalty(l2 * weights, l1 * weights, self._is_positive)
+
+    @property
+    def _is_positive(self) -> bool:
+        """Whether coefficients must not be negative."""
+        return bool(getattr(self, "positive", False))
 
     def _keep(self, w: Array, b: Array) -> dict[str, Any]:
         """The attributes that say what was learnt, from a row of coefficients and an intercept for each problem."""
@@ -200,6 +220,9 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         self._check_parameters()
         if isinstance(self.solver, Optimizer) or self.solver not in FILE_SOLVERS:
             raise InputError(f"solver is {self.solver!r}: a fit to a file knows {', '.join(map(repr, FILE_SOLVERS))}")
+        if self._is_positive:
+            raise InputError("positive is True: the columns of a file are hashed, some with a negative sign; give rows "
+                             "in memory")
         problems = self._problems_of_file(blocks)
         self.n_features_in_ = blocks.hashed
         # Hashed columns have none.
@@ -213,13 +236,15 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
     def _problem_of_file(self, found: Survey, total: float, positive: Any = None,
                          weights: Array | None = None) -> FileProblem:
         """One of them; see `FileMatrix`. `total`: the sum of the weights."""
-        kind, (l2, l1) = self._loss().kind, self._penalties(total)
+        support = Support(found.blocks.hashed, found.columns)
+        kind, penalty = self._loss().kind, self._penalty(total, found.columns.size, support)
         # Without an l2 penalty, or beyond proof.
         endless = kind.separation is not None or math.isinf(self._loss().curvature_bound)
-        if kind.corners or kind.concomitant_scale or l1 or (endless and not l2):
+        if kind.corners or kind.concomitant_scale or not penalty.is_smooth or (endless and not penalty.is_strict):
             raise InputError(f"{type(self).__name__} as it is set is not fitted to files: that needs a loss without "
                              "corners and an l2 penalty alone; pass blocks to partial_fit, or rows to fit")
-        return problem_of_file(found, total, self._loss(), l2, bool(self.fit_intercept), FileTargets(positive, weights))
+        targets = FileTargets(positive, weights)
+        return problem_of_file(found, total, self._loss(), penalty, bool(self.fit_intercept), targets)
 
     def _learnt_columns(self, data: Data) -> Any:
         """The columns of which the model is linear, for a fit; for kernel machines not the features themselves."""
@@ -263,7 +288,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
 def _certified(problem: Problem, solution: Solution, tol: float) -> Solution:
     """The solution with what can be said of it in the end, and of the user's columns."""
     solution = round_to_precision(problem, accept_by_decrement(problem, solution, tol), tol)
-    support = getattr(problem, "support", None)
+    support = problem.support
     if support is None:
         return solution
     return replace(

@@ -23,6 +23,7 @@ class PartialRegressor(LinearRegressor):
         near to it, or slowly nearer. It begins anew after a `fit`.
         """
         self._check_parameters()
+        refuse_constraints(self)
         data = checked_data(self, X, y, sample_weight, numeric=True, reset=not hasattr(self, "_streams"))
         targets = numeric_targets(data.y)
         self._check_targets(targets)
@@ -43,6 +44,7 @@ class PartialClassifier(LinearClassifier):
         told from all others. It begins anew after a `fit`.
         """
         self._check_parameters()
+        refuse_constraints(self)
         if isinstance(self.class_weight, str):
             raise InputError(f"class_weight is {self.class_weight!r}: how many rows a class has is not known before "
                              "all of them are seen; pass a dict of weights by label")
@@ -63,6 +65,14 @@ class PartialClassifier(LinearClassifier):
             teach(self, stream, columns, known.signs(1 if binary else one), _weights(data, factor))
         learnt(self)
         return self
+
+
+def refuse_constraints(model: LinearModel) -> None:
+    """Refuse what is not known where rows are gone."""
+    for name, usual in (("positive", False), ("penalty_weights", None)):
+        given = getattr(model, name, usual)
+        if given is not usual and given is not np.False_:
+            raise InputError(f"{name} is given, which partial_fit does not know: fit to all rows at once")
 
 
 def _weights(data: Data, factor: Array | None = None) -> Array:

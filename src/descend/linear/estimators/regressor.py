@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 from sklearn.base import RegressorMixin
 
 from descend._sample_weight import checked_weights
@@ -20,10 +19,6 @@ class LinearRegressor(RegressorMixin, LinearModel):
 
     def _loss(self) -> Loss:
         """The loss of a row."""
-        raise NotImplementedError
-
-    def _penalties(self, total: float) -> tuple[float, float]:
-        """l2 and l1, beside the mean loss; `total`: the sum of the weights."""
         raise NotImplementedError
 
     @fitting
@@ -47,13 +42,11 @@ class LinearRegressor(RegressorMixin, LinearModel):
     def _problem(self, data: Data) -> ScalarProblem:
         s, total = data.shares()
         matrix, support = self._matrix(data)
-        l2, l1 = (np.full(matrix.shape[1], float(penalty)) for penalty in self._penalties(total))
         return ScalarProblem(
             matrix,
             Rows(numeric_targets(data.y), s),
             self._loss(),
-            l2,
-            l1,
+            self._penalty(total, matrix.shape[1], support),
             bool(self.fit_intercept),
             support=support,
             offset=data.offset,

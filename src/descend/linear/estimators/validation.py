@@ -238,6 +238,22 @@ def class_weights(data: Data, labels: Array, class_weight: Any) -> Array | None:
     return None if class_weight is None else weights_of_classes(class_weight, labels, data.y, data.weight)
 
 
+def checked_penalty_weights(given: Any, columns: int) -> Array:
+    """How much the penalties of each column count: a number for each, or 1."""
+    if given is None:
+        return np.ones(columns)
+    weights = np.asarray(given)
+    if weights.dtype.kind not in "biuf" or weights.shape != (columns,):
+        raise InputError(f"penalty_weights has the shape {weights.shape} and the type {weights.dtype}: it must be a "
+                         f"number for each of the {columns} columns")
+    strange = ~(np.isfinite(weights) & (weights >= 0))
+    if strange.any():
+        column = int(strange.argmax())
+        raise InputError(f"penalty_weights is {weights[column]} for column {column}: it must be a finite number of at "
+                         "least 0; leave out a column that is to have no coefficient")
+    return weights.astype(np.float64)
+
+
 def check_number(name: str, value: Any, low: float = 0.0, high: float = math.inf, *, above: bool = False) -> None:
     """Refuse a parameter that is not a number from `low` (`above`: which it must exceed) to `high`."""
     if isinstance(value, Real) and low <= float(value) <= high and not (above and float(value) == low):

@@ -1,4 +1,4 @@
-"""Accelerated gradient descent with a line search and restarts, and proximal steps for the l1 penalty.
+"""Accelerated gradient descent with a line search and restarts, and proximal steps for the l1 penalty and the bound.
 
     u⁺ = prox(v − ∇F(v)/L),  v⁺ = u⁺ + β (u⁺ − u)
 
@@ -11,8 +11,7 @@ import math
 import numpy as np
 
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.problem import Problem
-from descend.linear.problems.scalar import Iterate
+from descend.linear.problems.problem import Iterate, Problem
 from descend.linear.solvers.convergence import Iterates
 
 # Of the curvature L: where a step was too long, and after each.
@@ -21,13 +20,13 @@ CURVATURE_GROWTH, CURVATURE_DECAY = 2.0, 0.9
 
 def accelerated(problem: Problem, u: Array) -> Iterates:
     """Descend from u."""
-    z, threshold = problem.score_buffer(), problem.threshold
+    z, threshold, held = problem.score_buffer(), problem.threshold, problem.subdifferential
     point = problem.evaluate(u, z, bounded=False)
     yield point
     ahead, momentum, curvature = point, 1.0, 1.0
     while True:
         while True:
-            stepped = soft_thresholded(ahead.u - ahead.gradient / curvature, threshold / curvature)
+            stepped = held.proximal(ahead.u - ahead.gradient / curvature, 1 / curvature)
             trial = problem.evaluate(stepped, z, bounded=False)
             move = stepped - ahead.u
             bound = smooth_part(ahead, threshold) + ahead.gradient @ move + 0.5 * curvature * move @ move
@@ -46,11 +45,6 @@ def accelerated(problem: Problem, u: Array) -> Iterates:
             return "the coefficients do not change any more"
         point, momentum, curvature = trial, following, CURVATURE_DECAY * curvature
         ahead = problem.evaluate(beyond, z, bounded=False) if momentum > 1 else trial
-
-
-def soft_thresholded(u: Array, by: Array) -> Array:
-    """The proximal step of the l1 penalty: each number so much nearer to 0, and not beyond."""
-    return np.sign(u) * np.maximum(np.abs(u) - by, 0.0)
 
 
 def smooth_part(point: Iterate, threshold: Array) -> float:

@@ -1,4 +1,5 @@
-"""Coordinate descent for an l1 penalty: on the few columns that matter, and on their Gram matrix.
+"""Coordinate descent for an l1 penalty, or coefficients that must not be negative: on the few columns that matter, and
+on their Gram matrix.
 
 Most coefficients of a minimum are 0. So a working set of columns is kept, those whose gradient exceeds the penalty by
 most among them, and on these the quadratic model of the problem is minimised,
@@ -26,7 +27,9 @@ from scipy.linalg import cho_factor, cho_solve
 from descend.linear._kernels import coordinate as kernels
 from descend.linear._kernels.threads import one_thread_each
 from descend.linear.problems.matrix import Array, Rows
-from descend.linear.problems.scalar import Iterate, ScalarProblem
+from descend.linear.problems.problem import Iterate, Problem
+from descend.linear.problems.scalar import ScalarProblem, scalar
+from descend.linear.problems.subdifferential import Subdifferential
 from descend.linear.solvers.accelerated import accelerated
 from descend.linear.solvers.convergence import ConvergenceMonitor, Iterates
 from descend.linear.solvers.newton import ARMIJO, SHORTEST_STEP, VALUE_ROUNDING
@@ -50,15 +53,16 @@ GRAM_COLUMNS = 4096
 JITTER = 1e-12
 
 
-def coordinate(problem: ScalarProblem, u: Array) -> Iterates:
+def coordinate(problem: Problem, u: Array) -> Iterates:
     """Descend from u."""
-    z, threshold = problem.score_buffer(), problem.threshold
+    problem = scalar(problem, "coordinate")
+    z, threshold, held = problem.score_buffer(), problem.threshold, problem.subdifferential
     point = certified_start(problem, u, z)
     yield point
     working_set = WorkingSet(problem)
     forcing = 0.0 if working_set.is_kept else FORCING
     while True:
-        chosen = working_set.select(point, threshold)
+        chosen = working_set.select(point, held)
         if (part := working_set.subproblem(chosen)) is not None:
             trial = solved_subproblem(problem, part, chosen, point, z)
             yield trial
@@ -70,7 +74,7 @@ def coordinate(problem: ScalarProblem, u: Array) -> Iterates:
             return (yield from accelerated(problem, point.u))
         hessian = working_set.hessian(z, chosen)
         move = np.zeros_like(point.u)
-        model = point.gradient[chosen], point.u[chosen], threshold[chosen]
+        model = point.gradient[chosen], point.u[chosen], held.of(chosen)
         move[chosen] = quadratic_model_minimum(hessian, *model, forcing) - point.u[chosen]
         step, promised = 1.0, predicted_change(point, move, threshold)
         if not promised < 0:
@@ -139,45 +143,45 @@ def predicted_change(point: Iterate, move: Array, threshold: Array) -> float:
     return float(point.gradient @ move + threshold @ (np.abs(point.u + move) - np.abs(point.u)))
 
 
-def quadratic_model_minimum(H: Array, g: Array, u: Array, threshold: Array, forcing: float) -> Array:
-    """The minimum of gᵀ(v − u) + ½ (v − u)ᵀH(v − u) + Σ threshold |v|, from v = u, to rounding.
+def quadratic_model_minimum(H: Array, g: Array, u: Array, held: Subdifferential, forcing: float) -> Array:
+    """The minimum of gᵀ(v − u) + ½ (v − u)ᵀH(v − u) and penalties with these slopes at 0, from v = u, to rounding.
 
     Where the model is one of Newton's method, only to a share of how far off it begins, at most `forcing`: so much
     of what is found will hold.
     """
     v, g = u.copy(), g.copy()
     diagonal = np.diag(H)
-    scale = float(np.abs(g).max() + threshold.max())
+    scale = float(np.abs(g).max() + held.upper.max())
     still, enough = CONSTANT_CURVATURE * float(diagonal[0]), GRADIENT_ROUNDING * scale
     noise = 1e-10 * (scale + float((diagonal * np.abs(v)).max()))
-    first = last = kernels.descend(H, g, v, threshold, still, 1, enough)
-    enough = max(enough, first * min(forcing, first / scale) if forcing else 0.0)
+    first = last = kernels.descend(H, g, v, *held, still, 1, enough)
+    enough = max(enough, first * min(forcing, first / scale) if forcing and first else 0.0)
     with one_thread_each():
         for number in range(CYCLE_ROUNDS):
-            moved = kernels.descend(H, g, v, threshold, still, CYCLES, enough)
+            moved = kernels.descend(H, g, v, *held, still, CYCLES, enough)
             if moved <= enough or (moved >= 0.5 * last and moved <= noise):
                 break
             last = moved
             for _ in range(1 + number):
-                if not orthant_step(H, g, v, threshold):
+                if not orthant_step(H, g, v, held):
                     break
     return v
 
 
-def orthant_step(H: Array, g: Array, v: Array, threshold: Array) -> bool:
+def orthant_step(H: Array, g: Array, v: Array, held: Subdifferential) -> bool:
     """A Newton step among the coordinates that are not 0, in place; whether one of them became 0 on the way.
 
     It goes as far as the first that would change its sign, or on, with all that would at 0, if that is better.
     """
-    on = np.flatnonzero((v != 0) | (threshold == 0))
-    signs = np.sign(v[on]) * threshold[on]
-    reduced, slope = H[np.ix_(on, on)], g[on] + signs
+    free = held.lower == held.upper
+    on = np.flatnonzero((v != 0) | free)
+    reduced, slope = H[np.ix_(on, on)], g[on] + held.slopes(v)[on]
     direction = -_solved(reduced, slope)
     bend = float(direction @ reduced @ direction)
     if not bend > 0:
         return False
     full = min(-float(slope @ direction) / bend, 1e300) * direction
-    crossing = (v[on] * (v[on] + full) < 0) & (threshold[on] > 0)
+    crossing = (v[on] * (v[on] + full) < 0) & ~free[on]
     moves = [np.where(crossing, -v[on], full)]
     if crossing.any():
         shares = np.where(crossing, -v[on] / np.where(crossing, full, 1.0), np.inf)

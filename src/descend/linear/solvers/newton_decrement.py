@@ -8,6 +8,9 @@ exponential, it is half of the distance.
 It is worth what is known of the Hessian along every direction (`Curvature`), and what of the gradient is rounding is
 counted to it, by the curvature that there is.
 
+Of penalties with a corner at 0, and of coefficients that must not be negative, ∇F is the subgradient nearest to 0: each
+subgradient e has F(v) ≥ F(u) + eᵀ(v − u) + ½ (v − u)ᵀ∇²F(v − u) for a quadratic loss.
+
 Reference: Boyd and Vandenberghe (2004), *Convex optimization*, section 9.5.
 """
 
@@ -17,8 +20,7 @@ import numpy as np
 
 from descend.linear.problems.curvature import DENSE_HESSIAN, Curvature
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.problem import Problem
-from descend.linear.problems.scalar import Iterate
+from descend.linear.problems.problem import Iterate, Problem
 from descend.linear.solvers.convergence import NEGLIGIBLE_GAP, Solution
 from descend.stopping import Reason
 
@@ -37,8 +39,9 @@ def decrement(problem: Problem, curvature: Curvature, point: Iterate, z: Array) 
     slope, blur = fixed.slope_bound(point.value, z), problem.score_rounding(*problem.to_user(point.u))
     if not np.isfinite(slope):
         return float("inf")
-    seen = curvature.decrement(point.gradient, problem.gradient_rounding(slope), slope)
-    return seen + curvature.left_out(point.gradient, point.u) + 0.5 * fixed.curvature_bound(z) * blur**2
+    gradient = problem.subdifferential.least_subgradient(point.u, point.gradient)
+    seen = curvature.decrement(gradient, problem.gradient_rounding(slope), slope)
+    return seen + curvature.left_out(gradient, point.u) + 0.5 * fixed.curvature_bound(z) * blur**2
 
 
 def rounding_of_squares(problem: Problem, u: Array, value: float) -> float:
@@ -52,7 +55,7 @@ def rounding_of_squares(problem: Problem, u: Array, value: float) -> float:
 
 def accept_by_decrement(problem: Problem, solution: Solution, tol: float) -> Solution:
     """The solution, with the weaker guarantee if there can be no other, and it is met."""
-    rough = problem.l1.any() or bool(problem.loss.kind.corners)
+    rough = bool(problem.loss.kind.corners)
     if solution.reason.name != "stalled" or rough or problem.size > DENSE_HESSIAN or not np.isfinite(solution.value):
         return solution
     z = problem.score_buffer()
@@ -60,7 +63,9 @@ def accept_by_decrement(problem: Problem, solution: Solution, tol: float) -> Sol
     curvature = curvature_at(problem, z)
     is_exact = problem.loss.kind.quadratic
     away = (1 if is_exact else 2) * decrement(problem, curvature, point, z)
-    away += rounding_of_squares(problem, point.u, point.value) if is_exact else 0.0
+    if is_exact:
+        # No squares are less than 0.
+        away = min(away, point.value) + rounding_of_squares(problem, point.u, point.value)
     if not away <= max(tol * abs(solution.value), NEGLIGIBLE_GAP * max(abs(solution.curve[0]), problem.loss_scale)):
         return solution
     evidence = f"by Newton's decrement the loss is {away:.2g} above its minimum, at most {tol:g} of it"

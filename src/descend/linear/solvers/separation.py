@@ -35,8 +35,10 @@ class SeparationTest:
         self.columns = np.zeros(0, int)
         self.last: Array | None = None
         # A penalty holds what would go on for ever.
+        free = problem.penalty.free
+        self.free = np.append(np.repeat(free, problem.outputs), np.ones(problem.outputs, bool))
         self.separation = problem.loss.kind.separation
-        self.looks = bool(self.separation and problem.in_memory and not (problem.l2.any() or problem.l1.any()))
+        self.looks = bool(self.separation and problem.in_memory and free.any())
 
     def evidence(self, u: Array) -> str:
         """Why there is no minimum, if the way to `u` shows it; otherwise nothing."""
@@ -46,7 +48,8 @@ class SeparationTest:
         last, self.last = self.last, u.copy()
         if self.calls < FIRST_TEST:
             return ""
-        for direction in (u, u if last is None else u - last):
+        for way in (u, u if last is None else u - last):
+            direction = self._open(way)
             margins, still = self.problem.separation_margins(direction)
             greatest = margins.max(initial=0.0)
             if greatest > 0 and margins.min() >= -BORDER_MARGIN * greatest and still <= BORDER_MARGIN * greatest:
@@ -54,6 +57,13 @@ class SeparationTest:
                 border = int(np.count_nonzero(margins <= BORDER_MARGIN * greatest))
                 return self.separation.explain(len(margins), border)
         return ""
+
+    def _open(self, way: Array) -> Array:
+        """What of a way may be gone for ever."""
+        direction = np.where(self.free, way, 0.0)
+        if self.problem.penalty.positive:
+            direction[:-1] = np.maximum(direction[:-1], 0.0)
+        return direction
 
     def _columns(self, direction: Array) -> Array:
         """Those of the matrix that the direction is mostly made of, the greatest shares first."""

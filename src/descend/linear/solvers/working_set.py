@@ -1,4 +1,4 @@
-"""Working sets of an l1 penalty: which columns are in, their Gram matrix, and the problem that they alone state."""
+"""Working sets of penalties that hold coefficients at 0: which columns are in, their Gram matrix, and their problem."""
 
 from dataclasses import replace
 from functools import cached_property
@@ -8,7 +8,9 @@ import numpy as np
 from descend.linear._kernels import coordinate as kernels
 from descend.linear._kernels.threads import each, one_thread_each, parts, total
 from descend.linear.problems.matrix import BLOCK_ENTRIES, Array, Matrix
-from descend.linear.problems.scalar import Iterate, ScalarProblem
+from descend.linear.problems.problem import Iterate, Standardisation
+from descend.linear.problems.scalar import ScalarProblem
+from descend.linear.problems.subdifferential import Subdifferential
 
 # Columns of a working set.
 SET_COLUMNS = 100
@@ -30,13 +32,13 @@ class WorkingSet:
         self.held = np.array([problem.size - 1])
         self.sums = np.zeros((0, 0))
 
-    def select(self, point: Iterate, threshold: Array) -> Array:
+    def select(self, point: Iterate, held: Subdifferential) -> Array:
         """The intercept, coefficients that are not 0, and those whose gradient exceeds the penalty by most."""
         columns = self.problem.size - 1
         on = point.u[:-1] != 0
         within = on.copy()
         within[self.held[1:]] = True
-        excess = np.where(within, -np.inf, (np.abs(point.gradient) - threshold)[:-1])
+        excess = np.where(within, -np.inf, held.excess(point.gradient)[:-1])
         root, size, missing = columns**0.5, int(within.sum()), int(np.sum(excess > 0))
         if self.is_kept:
             limit = max(int(on.sum()), max(SET_ROOTS * root, SET_COLUMNS) - size, root)
@@ -56,13 +58,13 @@ class WorkingSet:
         return kernels.counts(self.problem.matrix.X.indices, self.problem.size - 1)
 
     def subproblem(self, chosen: Array) -> ScalarProblem | None:
-        """The problem of the chosen columns alone, if these are worth a copy."""
+        """The problem of the chosen columns alone, if these are worth a copy; one without numbers has no part."""
         problem, columns = self.problem, chosen[1:]
         matrix, (centre, unit) = problem.matrix, problem.standardisation
-        if self.is_kept or not matrix.is_sparse or self.counts[columns].sum() > COPIED_SHARE * matrix.entries:
+        if self.is_kept or not matrix.is_sparse or self.counts[columns].sum() >= COPIED_SHARE * matrix.entries:
             return None
-        return replace(problem, matrix=Matrix(matrix.X[:, columns]), l2=problem.l2[columns], l1=problem.l1[columns],
-                       given_standardisation=(centre[columns], unit[columns]))
+        return replace(problem, matrix=Matrix(matrix.X[:, columns]), penalty=problem.penalty.of_columns(columns),
+                       given_standardisation=Standardisation(centre[columns], unit[columns]))
 
     def hessian(self, z: Array, chosen: Array) -> Array:
         """The Hessian at these scores among the chosen coordinates, the first of which is the intercept."""

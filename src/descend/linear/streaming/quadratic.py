@@ -15,7 +15,8 @@ from scipy.linalg.blas import dsymv
 
 from descend.linear._losses import Loss
 from descend.linear.problems.matrix import Array, Matrix, Rows
-from descend.linear.problems.scalar import Iterate
+from descend.linear.problems.problem import Iterate
+from descend.linear.problems.subdifferential import Subdifferential
 from descend.linear.solvers.coordinate import predicted_change, quadratic_model_minimum
 from descend.linear.solvers.newton import newton
 
@@ -160,8 +161,9 @@ def _model_minimum(hessian: Array, gradient: Array, u: Array, threshold: Array) 
     unit = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
     scaled = hessian[np.ix_(order, order)] * unit * unit[:, None]
     v = u.copy()
+    by = threshold[order] * unit
     v[order] = unit * quadratic_model_minimum(
-        scaled, gradient[order] * unit, u[order] / unit, threshold[order] * unit, 0.0
+        scaled, gradient[order] * unit, u[order] / unit, Subdifferential(-by, by), 0.0
     )
     return v
 
