@@ -106,7 +106,8 @@ def rows() -> Iterator[Row]:
     yield Row(f"{len(sound)} without", "the bar", "false alarms", "loss", alarms, len(sound) / 15)
     better = sum(mended) / max(len(mended), 1)
     yield Row(f"{len(mended)} mended", "the bar", "better held out", "share", better, 0.9)
-    yield Row(f"{len(done)} descents", "the bar", "median time", "s", statistics.median(one.seconds for one in done), 30)
+    median = statistics.median(one.seconds for one in done)
+    yield Row(f"{len(done)} descents", "the bar", "median time", "s", median, 30)
 
 
 def _recall(done: list[Examined]) -> float:

@@ -152,7 +152,7 @@ def what_if(
     >>> import numpy as np
     >>> from descend import SGD, begin
     >>> run = begin(lambda x: 0.5 * (x**2).sum(), np.array([4.0, -2.0]), optimizer=SGD(1.9))
-    >>> replay = what_if(run, steps=20, learning_rate=0.5)
+    >>> replay = what_if(run, steps=10, learning_rate=0.5)
     >>> replay.verdict, replay.gain > 1
     ('proved', True)
     """
