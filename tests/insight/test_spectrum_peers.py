@@ -1,4 +1,8 @@
-"""Spectra of a LeNet's loss, beside those of curvlinops and hessian-eigenthings on PyTorch's twin of it."""
+"""Spectra of a LeNet's loss, beside those of curvlinops and hessian-eigenthings on PyTorch's twin of it.
+
+curvlinops is not among the extra `peers`, because it asks for torchvision, with which Transformers may then fail: the
+test of it runs where somebody has installed `curvlinops-for-pytorch` (3.0.1 agreed), and is skipped elsewhere.
+"""
 
 import jax
 import jax.numpy as jnp
