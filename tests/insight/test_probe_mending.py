@@ -91,6 +91,7 @@ def test_losses_that_are_random_and_keep_a_state():
     kept = X * np.asarray(jax.random.bernoulli(run.state.carried.for_a_step()[0].key, 0.8, X.shape))
     expected = -np.log(np.maximum(kept @ W, 1e-6)).mean()
     assert trace.columns["loss"][0] == pytest.approx(expected, rel=1e-4)
+    assert probe(other, (X, CLASSES)).loss == pytest.approx(other.loss((X, CLASSES)))  # on data, nothing is random
     assert other.loss((X, CLASSES)) == pytest.approx(-np.log(np.maximum(X @ W, 1e-6)).mean(), rel=1e-4)
 
 
