@@ -11,7 +11,7 @@ from typing import Any
 from descend.cli._console import Console, say, write
 from descend.cli._summary import end_as_asked, in_a_grid
 from descend.observers import Observer
-from descend.observers.progress import Board, ProgressBar
+from descend.observers.progress import LiveLines, ProgressBar
 from descend.stopping import Reason
 from descend.tasks.common.folder import claimed
 from descend.tasks.common.task import Task
@@ -23,7 +23,7 @@ def fit_task(task: Task[Any, Any], out: Path | None, resume: bool, console: Cons
     # What cannot be learnt is refused before anything is written.
     prepared = task.prepare()
     folder.begin()
-    board = Board(console)
+    board = LiveLines(console)
 
     def looks_on(title: str) -> Sequence[Observer]:
         return () if console.quiet else (ProgressBar(title, console, board=board),)

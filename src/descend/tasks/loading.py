@@ -1,13 +1,14 @@
 """Stored models, of whatever kind of task."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from descend._facts import Facts
 from descend.tasks.common.folder import MODEL_FILE, read_model
 from descend.tasks.common.predicting import Predictions
 
 
+@runtime_checkable
 class Model(Protocol):
     """A model that was fitted, and says something of what it is given."""
 

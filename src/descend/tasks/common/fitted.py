@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from descend.tasks.common.target import Target
 P = TypeVar("P", bound=Prepared)
 
 
+@runtime_checkable
 class Predictor(Protocol):
     """What a training leaves: it predicts, can be said in words, and can be taken apart to be stored."""
 

@@ -1,9 +1,10 @@
 """A section of a report."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
+@runtime_checkable
 class Figure(Protocol):
     """A figure of Plotly's, which takes half a second to import."""
 

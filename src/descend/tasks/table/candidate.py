@@ -6,7 +6,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -55,6 +55,7 @@ class Findings:
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
+@runtime_checkable
 class Candidate(Protocol):
     """A kind of model for tables. Those that inherit from it need `name`, `title`, `fit` and `load` alone.
 
