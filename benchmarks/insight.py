@@ -1,10 +1,10 @@
 """What it costs to look into a run.
 
-LeNet on 2,000 pictures of Fashion-MNIST, after 100 steps: its loss on a plane of 41×41 points, beside a bare loop over a
-jitted function (of 99 points, the seconds multiplied), and by how much memory grows meanwhile, beside the pictures
-themselves. 30 products of Lanczos's method on 256 pictures, beside hessian-eigenthings on PyTorch's twin of the network,
-on as many threads as there are cores. `watch=`: a step of a perceptron 64-32-10 and of LeNet, on batches of 64, that
-records the norms of all parameters, beside one that does not.
+LeNet on 2,000 pictures of Fashion-MNIST, after 100 steps: its loss on a plane of 41×41 points, beside a bare loop over
+a jitted function (of 99 points, the seconds multiplied), and by how much memory grows meanwhile, beside the pictures
+themselves. 30 products of Lanczos's method on 256 pictures, beside hessian-eigenthings on PyTorch's twin of the
+network, on as many threads as there are cores. `watch=`: a step of a perceptron 64-32-10 and of LeNet, on batches of
+64, that records the norms of all parameters, beside one that does not.
 """
 
 import os
