@@ -23,7 +23,7 @@ from descend.linear.files import Blocks
 from descend.linear.problems.compact import centred
 from descend.linear.problems.matrix import Array, Matrix, Rows
 from descend.linear.problems.multinomial import MultinomialProblem
-from descend.linear.solvers.convergence import ConvergenceMonitor, Solution
+from descend.linear.solvers.convergence import NEGLIGIBLE_GAP, ConvergenceMonitor, Solution
 from descend.linear.solvers.perceptron import perceptron
 from descend.linear.streaming.file import FileProblem
 
@@ -198,7 +198,7 @@ class Perceptron(PartialClassifier):
     Reference: Rosenblatt (1958), "The perceptron"; Gallant (1990), "Perceptron-based learning algorithms".
     """
 
-    tol = 0.0
+    tol = NEGLIGIBLE_GAP
     solver = "auto"
 
     def __init__(self, *, class_weight: Any = None, fit_intercept: Any = True, max_iter: Any = 1000,

@@ -60,7 +60,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
     def _check_parameters(self) -> None:
         """Refuse parameters that mean nothing; those of all estimators."""
         check_number("tol", self.tol)
-        check_count("max_iter", self.max_iter)
+        check_count("max_iter", self.max_iter, 0)
         if not isinstance(self.solver, Optimizer):
             check_choice("solver", self.solver, ("auto", *SOLVERS))
         for name in ("fit_intercept", "warm_start", "positive"):
@@ -192,7 +192,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         curves = [solution.curve for solution in solutions]
         worst = max(solutions, key=lambda solution: (solution.reason.name not in SILENT_ENDS, solution.gap))
         reason = replace(worst.reason, evidence=worst.reason.evidence + self._named(worst))
-        self.n_iter_ = max(1, *(solution.reason.step for solution in solutions))
+        self.n_iter_ = max(min(1, int(self.max_iter)), *(solution.reason.step for solution in solutions))
         self.loss_curve_ = curves[0] if len(curves) == 1 else curves
         self.duality_gap_ = max(solution.gap for solution in solutions)
         self.stop_reason_ = reason
@@ -264,7 +264,9 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         return self._as_columns(later_features(self, X))
 
     def _scores(self, X: Any, offset: Any = None) -> Array:
-        """A score for each row and problem, or for each row if there is one problem; of a file, block by block."""
+        """A score for each row and problem, or for each row if there is one problem, in the precision of `X`; of a
+        file, block by block.
+        """
         if isinstance(X, Blocks):
             refuse_offset(offset)
             parts = [self._scores(part) for part in X.features()]
@@ -276,6 +278,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         scores = scores_of(X, w, b)
         if offset is not None:
             scores += checked_offset(offset, len(scores))[:, None]
+        scores = scores.astype(X.dtype, copy=False)
         return scores[:, 0] if len(w) == 1 else scores
 
     def __sklearn_tags__(self) -> Any:

@@ -263,10 +263,10 @@ def check_number(name: str, value: Any, low: float = 0.0, high: float = math.inf
     raise InputError(f"{name} is {value!r}: it must be a number {kind}{upper}")
 
 
-def check_count(name: str, value: Any) -> None:
-    """Refuse a parameter that is not a whole number above 0."""
-    if not (isinstance(value, Integral) and int(value) >= 1):
-        raise InputError(f"{name} is {value!r}: it must be a whole number of at least 1")
+def check_count(name: str, value: Any, low: int = 1) -> None:
+    """Refuse a parameter that is not a whole number of at least `low`."""
+    if not (isinstance(value, Integral) and int(value) >= low):
+        raise InputError(f"{name} is {value!r}: it must be a whole number of at least {low}")
 
 
 def check_flag(name: str, value: Any) -> None:
