@@ -9,7 +9,7 @@ What all estimators share (`penalty_weights` and `positive` those that have them
 
 | parameter | meaning |
 | --- | --- |
-| `tol` | a promise: how far above the minimum the objective may be, relative to it. Kept by the duality gap |
+| `tol` | a promise: how far above the minimum the objective may be, relative to it. Kept by the duality gap; 0: all that float64 tells |
 | `max_iter` | how many iterations a solver may make |
 | `solver` | "auto" picks; otherwise a name that `solver_` may show, or an optimizer of `descend.optimizers` |
 | `penalty_weights` | how much the penalties of each column count, a number for each; 0: it is not penalised |

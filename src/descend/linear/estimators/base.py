@@ -57,6 +57,9 @@ def fitting(method: Method) -> Method:
 class LinearModel(CallbackSupportMixin, BaseEstimator):
     """A linear model that is the minimum of one problem, or of one for each class."""
 
+    # Whether a number may be given for each row that is added to its score.
+    _takes_offset = False
+
     def _check_parameters(self) -> None:
         """Refuse parameters that mean nothing; those of all estimators."""
         check_number("tol", self.tol)
@@ -220,6 +223,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         self._check_parameters()
         if isinstance(self.solver, Optimizer) or self.solver not in FILE_SOLVERS:
             raise InputError(f"solver is {self.solver!r}: a fit to a file knows {', '.join(map(repr, FILE_SOLVERS))}")
+        self._check_file_offset(blocks)
         if self._is_positive:
             raise InputError("positive is True: the columns of a file are hashed, some with a negative sign; give rows "
                              "in memory")
@@ -228,6 +232,12 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         # Hashed columns have none.
         self.__dict__.pop("feature_names_in_", None)
         self._minimised(problems, Data(blocks, None, None))
+
+    def _check_file_offset(self, blocks: Blocks) -> None:
+        """Refuse a file's offset, where none is known."""
+        if blocks.offset is not None and not self._takes_offset:
+            raise InputError(f"the file has an offset, {blocks.offset!r}, which {type(self).__name__} does not know: "
+                             "leave it out")
 
     def _problems_of_file(self, blocks: Blocks) -> list[FileProblem]:
         """The problems that a file states."""
@@ -269,10 +279,12 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         """
         if isinstance(X, Blocks):
             refuse_offset(offset)
+            self._check_file_offset(X)
             parts = [self._scores(part) for part in X.features()]
             if not parts:
                 raise InputError(f"{str(X.path)!r} has no rows: give a file that has some")
-            return np.concatenate(parts)
+            scores = np.concatenate(parts)
+            return scores if X.offset is None else scores + X.offsets()
         X = self._features(X)
         w, b = self._kept()
         scores = scores_of(X, w, b)

@@ -99,7 +99,13 @@ def checked_offset(offset: Any, rows: int) -> Array:
 def refuse_offset(offset: Any) -> None:
     """Refuse an offset beside a file."""
     if offset is not None:
-        raise InputError("offset is given beside a file, whose rows have none: give rows in memory")
+        raise InputError("offset is given beside a file: name the column that has it, Blocks(…, offset=…)")
+
+
+def refuse_offset_of_many(offset: Any, labels: Array) -> None:
+    """Refuse an offset where there is more than one score."""
+    if offset is not None and len(labels) > 2:
+        raise InputError(f"offset is given with {len(labels)} classes: it is added to the score of the second of two")
 
 
 def later_features(estimator: Any, X: Any) -> Any:
