@@ -11,7 +11,7 @@ from flax import linen
 from flax.training.train_state import TrainState
 
 from benchmarks._learners import RATE, Problem
-from descend.neural._gpt import EPS, GPT
+from descend.neural._gpt import GPT, LAYER_NORM_EPS
 
 
 class Flax:
@@ -84,7 +84,7 @@ class Model(linen.Module):
         shape, normal = self.shape, linen.initializers.normal
         small = normal(0.02 / np.sqrt(2 * shape.layers))
         table = linen.Embed(shape.vocabulary, shape.width, embedding_init=normal(0.02))
-        norm = partial(linen.LayerNorm, epsilon=EPS, use_bias=False)
+        norm = partial(linen.LayerNorm, epsilon=LAYER_NORM_EPS, use_bias=False)
         dense = partial(linen.Dense, use_bias=False)
         x = table(tokens) + self.param("positions", normal(0.02), (shape.context, shape.width))
         seen = linen.make_causal_mask(tokens)

@@ -10,7 +10,7 @@ import numpy as np
 from keras import layers
 
 from benchmarks._learners import RATE, Problem
-from descend.neural._gpt import EPS, GPT, Shape
+from descend.neural._gpt import GPT, LAYER_NORM_EPS, Shape
 
 AT_ONCE = 32  # steps
 
@@ -71,7 +71,7 @@ def _layered(problem: Problem) -> Any:
 def _gpt(shape: Shape) -> Any:
     """Our GPT, with weights of its own from the same distributions."""
     normal = lambda small=1.0: keras.initializers.RandomNormal(stddev=0.02 * small)
-    norm = lambda: layers.LayerNormalization(epsilon=EPS, center=False)
+    norm = lambda: layers.LayerNormalization(epsilon=LAYER_NORM_EPS, center=False)
     less = (2 * shape.layers) ** -0.5
     tokens = keras.Input((shape.context,), dtype="int32")
     table = layers.ReversibleEmbedding(shape.vocabulary, shape.width, embeddings_initializer=normal())

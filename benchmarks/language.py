@@ -26,25 +26,25 @@ from benchmarks._austen import austen
 from benchmarks._rows import PAUSE, Row, alternately
 from benchmarks._torch_gpt import Model
 from descend.engine.run import advance
-from descend.neural._corpus import Windows, divided
 from descend.neural._gpt import GPT, Shape
-from descend.neural._next_token import MATRICES, NextToken, mean_loss
+from descend.neural._next_token import DECAYED, NextToken, mean_loss
 from descend.neural._tokens import Characters
+from descend.neural.corpus import Windows, split_tokens
 from descend.optimizers.modifiers import ClipByNorm, WeightDecay
 from descend.schedules import Cosine
 
 PACKAGES = ("descend", "jax", "torch", "numpy")
 BATCH, CONTEXT, LAYERS, HEADS, WIDTH = 12, 64, 4, 4, 128
-STEPS, WARMUP, RATE, LEAST = 2000, 100, 1e-3, 1e-4
+STEPS, WARMUP_SHARE, RATE, MIN_SIDE = 2000, 100, 1e-3, 1e-4
 SECONDS, TURN, AT_ONCE = 60.0, 5.0, 10  # of training for each; of a turn; steps between two looks at the clock
-JUDGED = 2**16  # tokens
+VALIDATION_TOKENS = 2**16  # tokens
 
 
 def rows() -> Iterator[Row]:
     """Both, in turns, for the same time."""
     text = austen().encode()
     tokenizer = Characters.of(text)
-    learnt, held_out = divided(tokenizer.encode(text), 0.1, CONTEXT)
+    learnt, held_out = split_tokens(tokenizer.encode(text), 0.1, CONTEXT)
     assert held_out is not None
     start = GPT.drawn(Shape(tokenizer.size, CONTEXT, LAYERS, HEADS, WIDTH, "learned"), np.random.default_rng(0))
     learners: list[Any] = [Ours(start, learnt), Theirs(start, learnt)]
@@ -55,7 +55,7 @@ def rows() -> Iterator[Row]:
             spent[number] += _turn(learner)
     workload, peer = f"GPT on Austen, {BATCH} × {CONTEXT} characters", learners[1].name
     rates = [learner.made / seconds for learner, seconds in zip(learners, spent, strict=True)]
-    losses = [mean_loss(learner.network(), held_out, JUDGED) for learner in learners]
+    losses = [mean_loss(learner.network(), held_out, VALIDATION_TOKENS) for learner in learners]
     limits = alternately([_ours_products, _theirs_products], 9, PAUSE)
     yield Row(workload, peer, "speed", "tokens/s", *(BATCH * CONTEXT * rate for rate in rates))
     yield Row(workload, peer, f"validation after {SECONDS:g} s", "loss", *losses)
@@ -74,8 +74,8 @@ class Ours:
     """`minimize`'s own run, advanced."""
 
     def __init__(self, start: GPT, tokens: np.ndarray):
-        adam = descend.Adam(Cosine(RATE, STEPS, LEAST, WARMUP), beta2=0.99)
-        rule = ClipByNorm(WeightDecay(adam, 0.1, where=MATRICES), 1.0)
+        adam = descend.Adam(Cosine(RATE, STEPS, MIN_SIDE, WARMUP_SHARE), beta2=0.99)
+        rule = ClipByNorm(WeightDecay(adam, 0.1, where=DECAYED), 1.0)
         source = Windows(tokens, CONTEXT, BATCH)
         self._run = descend.minimize(NextToken(), start, source, optimizer=rule, steps=1, stop=[]).run
         self.made = 0
@@ -134,10 +134,10 @@ class Theirs:
 
 
 def _rate(step: int) -> float:
-    if step < WARMUP:
-        return RATE * (step + 1) / WARMUP
-    part = min((step - WARMUP) / (STEPS - WARMUP), 1.0)
-    return LEAST + (RATE - LEAST) * (1 + float(np.cos(np.pi * part))) / 2
+    if step < WARMUP_SHARE:
+        return RATE * (step + 1) / WARMUP_SHARE
+    part = min((step - WARMUP_SHARE) / (STEPS - WARMUP_SHARE), 1.0)
+    return MIN_SIDE + (RATE - MIN_SIDE) * (1 + float(np.cos(np.pi * part))) / 2
 
 
 SIZES = [(3 * WIDTH, WIDTH), (WIDTH, WIDTH), (4 * WIDTH, WIDTH), (WIDTH, 4 * WIDTH)]  # of each layer's matrices

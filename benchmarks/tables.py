@@ -13,11 +13,11 @@ import numpy as np
 from sklearn.linear_model import LogisticRegressionCV, RidgeCV
 
 from benchmarks._rows import Row
+from descend.tasks.common.fitted import score_of
 from descend.tasks.common.reading import Table, read_table
 from descend.tasks.common.settings import Settings
-from descend.tasks.table.outcome import score_of
-from descend.tasks.table.preparing import Prepared
-from descend.tasks.table.training import fit_table
+from descend.tasks.table.preparing import TablePrepared
+from descend.tasks.table.task import fit_table
 
 PACKAGES = ("descend", "jax", "scikit-learn")
 
@@ -35,22 +35,23 @@ def _row(table: Table, target: str, seeds: int) -> Row:
     for seed in range(seeds):
         fitted = fit_table(table, Settings(target, seed=seed))
         prepared = fitted.prepared
-        truth = prepared.task.encode(prepared.held_out_target)
-        ours.append(score_of(fitted.model.predict(prepared.held_out_rows), truth, prepared.task))
-        theirs.append(score_of(_peer(prepared), truth, prepared.task))
-    kind = prepared.task.kind
+        held_out, predicted = prepared.held_out, prepared.target
+        ours.append(score_of(fitted.model.predict(held_out.inputs), held_out.targets, predicted))
+        theirs.append(score_of(_peer(prepared), held_out.targets, predicted))
+    kind = predicted.kind
     peer = "RidgeCV" if kind == "regression" else "LogisticRegressionCV"
     quantity = "R²" if kind == "regression" else "accuracy"
     workload = f"{table.name}, seeds 0-{seeds - 1}" if seeds > 1 else f"{table.name}, seed 0"
     return Row(workload, peer, quantity, "score", float(np.mean(ours)), float(np.mean(theirs)))
 
 
-def _peer(prepared: Prepared) -> np.ndarray:
-    if prepared.task.kind == "regression":
-        model = RidgeCV(np.logspace(-3, 3, 13)).fit(prepared.rows, prepared.targets)
-        return model.predict(prepared.held_out_rows) * prepared.scale.unit + prepared.scale.centre
+def _peer(prepared: TablePrepared) -> np.ndarray:
+    training, held_out, scale = prepared.training, prepared.held_out, prepared.scale
+    if prepared.target.kind == "regression":
+        model = RidgeCV(np.logspace(-3, 3, 13)).fit(training.inputs, training.targets)
+        return model.predict(held_out.inputs) * scale.unit + scale.centre
     model = LogisticRegressionCV(max_iter=1000, l1_ratios=(0,), use_legacy_attributes=False)
-    return model.fit(prepared.rows, prepared.targets).predict_proba(prepared.held_out_rows)
+    return model.fit(training.inputs, training.targets).predict_proba(held_out.inputs)
 
 
 def _diamonds() -> Table:

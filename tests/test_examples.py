@@ -2,8 +2,10 @@
 
 import re
 import runpy
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -21,7 +23,9 @@ def shown(capsys):
 
 def test_they_are_short():
     for file in EXAMPLES.glob("*.py"):
-        assert len([line for line in file.read_text().splitlines() if line.strip()]) <= 40, file.name
+        # A model, its data and its training are two screens.
+        most = 120 if file.name == "gpt.py" else 40
+        assert len([line for line in file.read_text().splitlines() if line.strip()]) <= most, file.name
 
 
 def test_a_rate_between_wins_the_race(shown):
@@ -44,3 +48,43 @@ def test_the_largest_curvature_is_found(shown):
     products = [float(re.findall(r"sharpness ([\d.]+)", row)[0]) for row in rows]
     assert all(0 < product < 3.8 for product in products)
     assert products[-1] > products[0]  # progressive sharpening (Cohen et al., arXiv 2103.00065)
+
+
+@pytest.fixture(scope="module")
+def gpt():
+    """The names of the GPT in one file."""
+    return runpy.run_path(str(EXAMPLES / "gpt.py"))
+
+
+def test_a_gpt_learns_what_follows_and_goes_on_where_it_was_stopped(gpt, tmp_path):
+    # Four of five letters follow from the one before, and the fifth from the two before.
+    settings = {"steps": 120, "every": 60, "layers": 1, "width": 32, "context": 16, "batch_size": 16}
+    trained = lambda name: gpt["train"]("ab cd " * 500, tmp_path / name, **settings)
+    first, last = trained("whole")
+    assert (first[0].step, last[0].step) == (60, 120)
+    assert last[2] < 0.1 < first[2]
+    assert len(last[3]) == 200
+    assert np.mean(["".join(pair) in "ab cd ab" for pair in pairwise(last[3])]) > 0.8  # by chance .24
+    next(trained("stopped"))
+    (again,) = trained("stopped")
+    assert [again[0].step, *again[1:]] == [120, *last[1:]]
+
+
+def test_a_gpt_does_not_look_ahead(gpt):
+    weights = gpt["first_weights"](5, 2, 16, 8, np.random.default_rng(0))
+    letters = np.array([[0, 1, 2, 3, 4, 0, 1, 2]])
+    changed = np.where(np.arange(8) < 5, letters, 4)
+    scores, others = (np.asarray(gpt["gpt"](weights, each)) for each in (letters, changed))
+    assert np.array_equal(scores[:, :5], others[:, :5])
+    assert not np.allclose(scores[:, 5:], others[:, 5:])
+
+
+def test_the_page_shows_what_is_in_the_file():
+    page, file = (EXAMPLES.parent / "docs" / "gpt-in-one-file.md").read_text(), (EXAMPLES / "gpt.py").read_text()
+    snippets = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(snippets) == 8
+    assert [snippet for snippet in snippets if snippet not in file] == []
+
+
+def test_python_carries_a_text(gpt):
+    assert len(gpt["manual"]()) > 300_000

@@ -15,10 +15,12 @@ from descend.neural import ConvClassifier, MLPClassifier, MLPRegressor
 from descend.optimizers import SGD
 from descend.rl._moments import Moments
 from descend.tasks.common.columns import describe_columns
+from descend.tasks.common.examples import hold_out
 from descend.tasks.common.reading import Table
 from descend.tasks.common.settings import Settings
+from descend.tasks.common.target import Target
 from descend.tasks.table.encoding import Encoder
-from descend.tasks.table.preparing import prepare
+from descend.tasks.table.task import table_task
 
 ROWS = 150
 RNG = np.random.default_rng(0)
@@ -80,9 +82,9 @@ def test_constant_targets_and_pixels():
 
 def test_a_target_of_a_table_that_is_constant_where_it_is_learnt_from():
     frame = pd.DataFrame({"x": np.arange(100.0), "y": np.full(100, 0.1)})
-    learnt = prepare(Table(frame.assign(y=np.arange(100.0)), "t", ""), Settings("y"))
-    frame.loc[learnt.held_out.index, "y"] = np.linspace(0, 1, len(learnt.held_out.index))
-    scale = prepare(Table(frame, "t", ""), Settings("y")).scale
+    _, held_out = hold_out(100, Target("regression", (), ""), None, Settings("y"), "rows")
+    frame.loc[held_out, "y"] = np.linspace(0, 1, len(held_out))
+    scale = table_task(Table(frame, "t", ""), Settings("y")).prepare().scale
     assert (scale.centre, scale.unit) == (pytest.approx(0.1), 1.0)
 
 

@@ -18,7 +18,7 @@ from descend.engine.rate_search import RateSearch
 from descend.neural import LanguageModel, MLPClassifier
 from descend.sources import IterableBatches
 from descend.stopping import Reason
-from descend.tasks.table.linear.progress import Follower
+from descend.tasks.table.linear.progress import ProgressCallback
 
 DATA = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 
@@ -134,7 +134,7 @@ def test_a_search_is_the_same_however_it_is_divided(monkeypatch):
 
 def test_a_linear_model_leaves_room_for_its_last_iterations(clock):
     """Those of a second each, of which one, and one and a half as long on all rows, are still to come."""
-    follower = Follower((), 10.0, Interruption())
+    follower = ProgressCallback((), 10.0, Interruption())
     follower.ahead = 1.5
     fitted, context = SimpleNamespace(duality_gap_=0.1, loss_curve_=[1.0]), SimpleNamespace(task_name="iteration")
     asked = []

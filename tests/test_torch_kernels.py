@@ -224,7 +224,7 @@ def test_without_a_compiler_steps_are_eager(monkeypatch):
 
 def test_large_models_are_compiled_by_themselves(monkeypatch):
     assert not stepped(Adam(0.01), [(6, 4)], None)[0].compiled
-    monkeypatch.setattr(_optimizer, "WORTH", 24)
+    monkeypatch.setattr(_optimizer, "MIN_COMPILED_NUMBERS", 24)
     assert stepped(Adam(0.01), [(6, 4)], None)[0].compiled
 
 

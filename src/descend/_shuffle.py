@@ -4,7 +4,7 @@ Nothing is stored and nothing is sorted, so an epoch costs the same to begin as 
 numbers. Written on operators of 32-bit integers: NumPy and JAX give the same order.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isqrt
 from types import ModuleType
 from typing import Any
@@ -42,7 +42,7 @@ def permuted(position: Array, keys: Array, length: int) -> Any:
     xp = namespace(position)
     rows, cols = _digits(length)
 
-    def network(index: Array, keys: Array) -> Any:
+    def network(index: Array, keys: Array | Sequence[Array]) -> Any:
         def two_rounds(number: Any, digits: tuple[Any, Any]) -> tuple[Any, Any]:
             high, low = digits
             high = _moved(xp, high, low ^ keys[2 * number], rows)
@@ -65,7 +65,7 @@ def permuted(position: Array, keys: Array, length: int) -> Any:
     )
 
 
-def _walked(network: Callable[[Any, Any], Any], index: np.ndarray, keys: Array, length: int) -> np.ndarray:
+def _walked(network: Callable[[Any, Any], Any], index: np.ndarray, keys: Any, length: int) -> np.ndarray:
     """The positions, those past the end sent through the network again: in NumPy, these alone."""
     while (past := np.nonzero(index >= length))[0].size:
         index[past] = network(index[past], [np.broadcast_to(key, index.shape)[past] for key in keys])

@@ -128,7 +128,7 @@ def small(dtype: np.dtype) -> float:
 
 @dataclass(frozen=True)
 class Plateau:
-    """Stopped when the validation loss has not improved for `patience` evaluations.
+    """Early stopping: when the validation loss has not improved for `patience` evaluations.
 
     An improvement is a fall by more than `min_improvement` of the best value so far. The best parameters are returned,
     not the last.

@@ -68,6 +68,7 @@ def test_no_table(descend, table, part):
         ("--hold-out nan", "must be between 0 and 1, but is nan"),
         ("--hold-out 0.99", "12 rows are too few to hold out 12"),
         ("--seed -1", "the seed must be a whole number from 0"),
+        ("--model deep", "there is no model 'deep': choose one of auto, linear, mlp"),
         ("--optimizer magic", "there is no optimizer 'magic': choose one of sgd, adagrad, rmsprop, adam, adamw"),
         ("--out t.csv", "t.csv exists already"),
         ("--out t.csv/run", "cannot write to t.csv/run: Not a directory"),
@@ -80,7 +81,7 @@ def test_settings(descend, options, part):
     assert Path("t.csv").read_text() == ROWS
 
 
-@pytest.mark.parametrize("words", ["--target t --model deep", "--target t --epochs many"])
+@pytest.mark.parametrize("words", ["--target t --seed many", "--target t --epochs many"])
 def test_the_command_line_itself(descend, words):
     said = descend("fit", "t.csv", *words.split())
     assert said.code == 2

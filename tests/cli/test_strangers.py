@@ -49,7 +49,8 @@ ATTACKS = {
     "long words": (long_words, "the saved encoder is damaged (words of type '<U1000000000')"),
     "a scale": (lambda facts, arrays: facts["scale"].update(unit="1"), "scale: unit must be a finite number"),
     "classes": (lambda facts, arrays: facts["task"].update(kind="binary"), "task: classes must be"),
-    "a predictor": (lambda facts, arrays: facts.update(kind="os.system"), "kind must be 'networks' or 'linear'"),
+    "a predictor": (lambda facts, arrays: facts.update(kind="os.system"),
+                    "has a model of the kind 'os.system', which is none that is registered here"),
     "an encoder": (lambda facts, arrays: facts.update(encoder=None), "the saved encoder: it must be named facts"),
 }
 

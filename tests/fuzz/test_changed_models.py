@@ -21,18 +21,16 @@ from descend.neural.language import LanguageModel
 from descend.rl import ActorCritic, Policy
 from descend.rl._moments import Moments
 from descend.rl.environments import Box
-from descend.tasks.common.folder import RunFolder, read_model
-from descend.tasks.common.network.storing import classifier_from, save_classifier
-from descend.tasks.common.network.training import Classifier
-from descend.tasks.common.target import Task
-from descend.tasks.table.encoding import Encoder
+from descend.tasks.common.examples import Scale
+from descend.tasks.common.target import Target
+from descend.tasks.images.task import ImageModel
+from descend.tasks.loading import load_model
+from descend.tasks.table.model import TableModel
 from descend.tasks.table.networks.ensemble import Shape, build
 from descend.tasks.table.networks.training import Networks
-from descend.tasks.table.predicting import predict_frame
-from descend.tasks.table.preparing import Scale
-from descend.tasks.table.storing import load_model, save_model
-from descend.tasks.table.training import Model
+from descend.tasks.text.task import TextModel
 from descend.tasks.text.texts import texts_in
+from encoders import encoder_of
 
 SECONDS, KIB = 5.0, 2**20
 ROWS = 24
@@ -59,32 +57,35 @@ def frame():
 
 def predictions(folder, inputs):
     """What `descend predict` makes of a model, whatever kind of it the file says that it is."""
-    model = classifier_from(*read_model(folder))
-    if model is None:
-        return predict_frame(load_model(folder), inputs)
+    model = load_model(folder)
+    if isinstance(model, TableModel):
+        return model.predict_frame(inputs)
     return model.predict(texts_in(inputs, model.column) if isinstance(inputs, pd.DataFrame) else inputs)
 
 
+def save(folder, model):
+    facts, arrays = model.to_parts()
+    write_arrays(folder / "model.safetensors", arrays, facts)
+    return folder / "model.safetensors"
+
+
 def table(folder):
-    encoder = Encoder().fit(frame())
-    shape = Shape("mlp", "multiclass", len(encoder.features), 3, 2, 4)
-    model = Model(encoder, Networks(shape, build(shape, 0)), Task("multiclass", ("a", "b", "c"), ""), Scale())
-    save_model(RunFolder(folder, {}), model)
-    return folder / "model.safetensors", lambda: predictions(folder, frame())
+    encoder = encoder_of(frame())
+    shape = Shape("mlp", 2, "multiclass", len(encoder.features), 3, 2, 4)
+    model = TableModel(encoder, Networks(shape, build(shape, 0)), Target("multiclass", ("a", "b", "c"), ""), Scale())
+    return save(folder, model), lambda: predictions(folder, frame())
 
 
 def texts(folder):
     inputs, classes = ["the cat sat", "a dog", "stock fell", "bond markets"] * 4, [0, 0, 1, 1] * 4
     network = TextClassifier(epochs=1, random_state=0).fit(inputs, classes)
-    save_classifier(folder, Classifier("texts", network, ("pets", "money"), "note"))
-    return folder / "model.safetensors", lambda: predictions(folder, frame())
+    return save(folder, TextModel(network, ("pets", "money"), "note")), lambda: predictions(folder, frame())
 
 
 def pictures(folder):
     pixels = np.random.default_rng(0).integers(0, 256, (16, 5, 5)).astype(np.uint8)
     network = ConvClassifier(width=2, epochs=1, random_state=0).fit(pixels, np.arange(16) % 2)
-    save_classifier(folder, Classifier("pictures", network, ("a", "b")))
-    return folder / "model.safetensors", lambda: predictions(folder, pixels)
+    return save(folder, ImageModel(network, ("a", "b"))), lambda: predictions(folder, pixels)
 
 
 def language(folder):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from amounts import times
-from descend.neural._hashing import Grams
+from descend.neural._hashing import NGrams
 from descend.neural._words import words
 from fuzz.scripts import EMOJI, SPACED, UNSPACED, hostile_text
 
@@ -99,6 +99,6 @@ def test_long_repetitions_take_no_longer_than_their_length(piece):
 
 def test_a_text_is_known_again_in_the_other_form():
     texts = [hostile_text(seed) for seed in range(1, 40)]
-    known, rows = Grams.learned([normalize("NFD", text) for text in texts], 2, 1000, 100)
+    known, rows = NGrams.learned([normalize("NFD", text) for text in texts], 2, 1000, 100)
     for one, other in zip(rows, known.rows([normalize("NFC", text) for text in texts]), strict=True):
         np.testing.assert_array_equal(one, other)

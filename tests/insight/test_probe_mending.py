@@ -46,9 +46,9 @@ def stopped(w, batch):
 ], ids=lambda value: getattr(value, "__name__", ""))  # fmt: skip
 def test_it_is_the_loss_that_was_meant(loss, meant, kind, data):
     changed = mended(loss, of_kind(probe(run_of(loss, W, (X, data))), kind))
-    batch = (X[:20], data[:20])  # of another size than the one that was looked at
+    batch = (jnp.asarray(X[:20]), jnp.asarray(data[:20]))  # of another size than the one that was looked at
     value, gradient = jax.jit(jax.value_and_grad(changed))(W, batch)
-    expected, slope = jax.value_and_grad(meant)(W, batch)
+    expected, slope = jax.jit(jax.value_and_grad(meant))(W, batch)
     np.testing.assert_allclose(value, expected, rtol=1e-5)
     np.testing.assert_allclose(gradient, slope, atol=1e-6)
 
@@ -56,9 +56,10 @@ def test_it_is_the_loss_that_was_meant(loss, meant, kind, data):
 def test_it_can_be_mapped_and_looped_over():
     changed = mended(doubled, of_kind(probe(run_of(doubled, W)), DoubleSoftmax))
     many = np.stack([W, 2 * W])
-    expected = [float(cross_entropy(w, (X, CLASSES))) for w in many]
-    mapped = jax.vmap(changed, in_axes=(0, None))(many, (X, CLASSES))
-    _, looped = jax.lax.scan(lambda _, w: (None, changed(w, (X, CLASSES))), None, many)
+    batch = (jnp.asarray(X), jnp.asarray(CLASSES))
+    expected = [jax.jit(cross_entropy)(w, batch) for w in many]
+    mapped = jax.jit(jax.vmap(changed, in_axes=(0, None)))(many, batch)
+    _, looped = jax.lax.scan(lambda _, w: (None, changed(w, batch)), None, many)
     np.testing.assert_allclose(mapped, expected, rtol=1e-5)
     np.testing.assert_allclose(looped, expected, rtol=1e-5)
 
@@ -103,7 +104,7 @@ def test_what_cannot_be_mended_or_looked_into():
     with pytest.raises(InputError, match="value_and_grad"):
         mended(Own(), finding)
     with pytest.raises(InputError, match="no div any more"):
-        mended(cross_entropy, finding)(W, (X, CLASSES))
+        mended(cross_entropy, finding)(W, (jnp.asarray(X), jnp.asarray(CLASSES)))
     with pytest.raises(InputError, match="no one change"):
         mended(doubled, ZeroGradient(None, ("w",), "unused"))
 

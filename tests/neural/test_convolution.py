@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from descend.neural._convolution import convolved, pooled
+from descend.neural._convolution import conv2d, max_pool
 
 RNG = np.random.default_rng(0)
 # Height, width, channels in and out, side of the kernel, padding: the layers of our networks, and odd ones.
@@ -36,7 +36,7 @@ def test_convolution_is_that_of_loops(case):
     *shape, padding = case
     x, kernel = drawn(*shape)
     with jax.enable_x64(True):
-        y = jax.jit(convolved, static_argnums=2)(jnp.asarray(x), jnp.asarray(kernel), padding)
+        y = jax.jit(conv2d, static_argnums=2)(jnp.asarray(x), jnp.asarray(kernel), padding)
     np.testing.assert_allclose(y, by_loops(x, kernel, padding), rtol=1e-12, atol=1e-12)
 
 
@@ -54,7 +54,7 @@ def test_convolution_and_its_gradients_are_pytorchs(case):
     (y * torch.tensor(weight)).sum().backward()
 
     def loss(x, kernel):
-        return (convolved(x, kernel, padding) * weight.transpose(0, 2, 3, 1)).sum()
+        return (conv2d(x, kernel, padding) * weight.transpose(0, 2, 3, 1)).sum()
 
     with jax.enable_x64(True):
         grads = jax.jit(jax.grad(loss, (0, 1)))(jnp.asarray(x), jnp.asarray(kernel))
@@ -68,7 +68,7 @@ SIZES = [(4, 6, 3), (5, 7, 2), (2, 2, 1)]
 @pytest.mark.parametrize("shape", SIZES)
 def test_pooling_is_the_largest_of_each_square(shape):
     x = RNG.normal(size=(3, *shape))
-    y = pooled(jnp.asarray(x, jnp.float32))
+    y = max_pool(jnp.asarray(x, jnp.float32))
     for r in range(shape[0] // 2):
         for c in range(shape[1] // 2):
             largest = x[:, 2 * r : 2 * r + 2, 2 * c : 2 * c + 2].max((1, 2))
@@ -85,5 +85,5 @@ def test_pooling_and_its_gradient_are_pytorchs(shape):
     weight = RNG.normal(size=y.shape)
     (y * torch.tensor(weight)).sum().backward()
     with jax.enable_x64(True):
-        grad = jax.grad(lambda x: (pooled(x) * weight.transpose(0, 2, 3, 1)).sum())(jnp.asarray(x))
+        grad = jax.grad(lambda x: (max_pool(x) * weight.transpose(0, 2, 3, 1)).sum())(jnp.asarray(x))
     np.testing.assert_array_equal(grad, theirs.grad.numpy().transpose(0, 2, 3, 1))

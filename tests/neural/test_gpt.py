@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from descend.neural import _gpt
-from descend.neural._gpt import GPT, Shape, attention, embedded, gelu, normed, token_losses, turned
+from descend.neural._gpt import GPT, Shape, attention, embedded, gelu, layer_norm, rotated, token_losses
 
 SHAPES = {positions: Shape(11, 6, 2, 2, 8, positions) for positions in ("learned", "rotary")}
 
@@ -98,7 +98,7 @@ SEEN = np.arange(5)[:, None] <= np.arange(5)
     ("ours", "plain", "arguments"),
     [
         (gelu, lambda x: jax.nn.gelu(x, approximate=False), [RNG.normal(0, 2, (4, 2, 3))]),
-        (normed, plain_norm, [RNG.normal(size=(4, 2, 3)), RNG.normal(size=4)]),
+        (layer_norm, plain_norm, [RNG.normal(size=(4, 2, 3)), RNG.normal(size=4)]),
         (lambda *qkv: attention(*qkv, jnp.asarray(SEEN)), lambda *qkv: plain_attention(*qkv, SEEN),
          list(RNG.normal(size=(3, 2, 2, 4, 5)))),
         (lambda table: embedded(table, jnp.array([[1, 0, 1], [2, 1, 0]])),
@@ -154,7 +154,7 @@ def test_later_tokens_get_no_gradient_from_a_loss_before_them():
 def test_turned_products_know_of_distances_alone():
     q, k = np.random.default_rng(0).normal(size=(2, 1, 1, 8, 1)).astype(np.float32)
     network = GPT.drawn(Shape(11, 6, 1, 1, 8, "rotary"), None)
-    at = lambda x, place: np.asarray(turned(jnp.asarray(x), network._turns(place, 1))).ravel()
+    at = lambda x, place: np.asarray(rotated(jnp.asarray(x), network._angles(place, 1))).ravel()
     products = [at(q, 3 + shift) @ at(k, 1 + shift) for shift in (0, 1, 40)]
     np.testing.assert_allclose(products, products[0], rtol=1e-4)
     assert abs(at(q, 4) @ at(k, 1) - products[0]) > 1e-3

@@ -11,7 +11,7 @@ from descend._tree import join, split
 from descend.errors import InputError
 from descend.neural import ConvClassifier, LanguageModel, MLPClassifier, MLPRegressor, TextClassifier
 from descend.neural._gpt import GPT, Shape
-from descend.neural._half import in_half, is_half
+from descend.neural._half_precision import in_half, is_half
 from descend.neural._lenet import LeNet
 from descend.neural._next_token import NextToken
 from descend.neural._objective import Objective, RandomObjective

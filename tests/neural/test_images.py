@@ -11,9 +11,16 @@ from sklearn.model_selection import train_test_split
 from descend import AdamW
 from descend.errors import InputError
 from descend.neural import ConvClassifier
-from descend.neural._augment import Augment, is_mirrorable
+from descend.neural._augmentation import Augment
 from descend.neural._lenet import LeNet
-from descend.neural._residual import EPS, MOMENTUM, Residual, Running, in_channels, normalised
+from descend.neural._residual import (
+    BATCH_NORM_EPS,
+    BATCH_NORM_MOMENTUM,
+    Residual,
+    RunningStatistics,
+    batch_norm,
+    space_to_depth,
+)
 from descend.schedules import Cosine
 
 RNG = np.random.default_rng(0)
@@ -173,16 +180,16 @@ def test_settings_that_mean_nothing(settings, message):
 def test_normalisation_by_hand():
     x = RNG.normal(3, 2, (4, 5, 6, 2))
     gain, bias = np.array([0.5, 2.0]), np.array([1.0, -1.0])
-    before = Running(np.array([9.0, 8.0]), np.array([7.0, 6.0]))
+    before = RunningStatistics(np.array([9.0, 8.0]), np.array([7.0, 6.0]))
     flat = x.reshape(-1, 2)
     mean, var, unbiased = flat.mean(0), flat.var(0), flat.var(0, ddof=1)
     with jax.enable_x64(True):
-        y, after = normalised(*map(jnp.asarray, (x, gain, bias)), before, training=True)
-        used, unchanged = normalised(*map(jnp.asarray, (x, gain, bias)), before, training=False)
-    np.testing.assert_allclose(y, gain * (x - mean) / np.sqrt(var + EPS) + bias, rtol=1e-12, atol=1e-12)
+        y, after = batch_norm(*map(jnp.asarray, (x, gain, bias)), before, training=True)
+        used, unchanged = batch_norm(*map(jnp.asarray, (x, gain, bias)), before, training=False)
+    np.testing.assert_allclose(y, gain * (x - mean) / np.sqrt(var + BATCH_NORM_EPS) + bias, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(after.mean, 0.9 * before.mean + 0.1 * mean, rtol=1e-12)
     np.testing.assert_allclose(after.var, 0.9 * before.var + 0.1 * unbiased, rtol=1e-12)
-    expected = gain * (x - before.mean) / np.sqrt(before.var + EPS) + bias
+    expected = gain * (x - before.mean) / np.sqrt(before.var + BATCH_NORM_EPS) + bias
     np.testing.assert_allclose(used, expected, rtol=1e-12, atol=1e-12)
     assert unchanged is before
 
@@ -191,19 +198,19 @@ def test_normalisation_by_hand():
 def test_normalisation_is_pytorchs():
     """Values, gradients and running statistics of three batches in float64, and what comes of them after training."""
     torch = pytest.importorskip("torch", reason="needs PyTorch")
-    theirs = torch.nn.BatchNorm2d(3, eps=EPS, momentum=MOMENTUM, dtype=torch.float64)
+    theirs = torch.nn.BatchNorm2d(3, eps=BATCH_NORM_EPS, momentum=BATCH_NORM_MOMENTUM, dtype=torch.float64)
     gain, bias = RNG.normal(size=(2, 3))
     with torch.no_grad():
         theirs.weight.copy_(torch.tensor(gain))
         theirs.bias.copy_(torch.tensor(bias))
 
     def loss(x, gain, bias, running, weight):
-        y, after = normalised(x, gain, bias, running, training=True)
+        y, after = batch_norm(x, gain, bias, running, training=True)
         return (y * weight).sum(), after
 
     ours = jax.jit(jax.grad(loss, (0, 1, 2), has_aux=True))
     with jax.enable_x64(True):
-        running = Running(jnp.zeros(3), jnp.ones(3))
+        running = RunningStatistics(jnp.zeros(3), jnp.ones(3))
         for _ in range(3):
             x, weight = RNG.normal(1, 3, (2, 4, 5, 6, 3))
             batch = torch.tensor(x.transpose(0, 3, 1, 2), requires_grad=True)
@@ -217,7 +224,7 @@ def test_normalisation_is_pytorchs():
             np.testing.assert_allclose(running.mean, theirs.running_mean.numpy(), rtol=1e-12)
             np.testing.assert_allclose(running.var, theirs.running_var.numpy(), rtol=1e-12)
         theirs.eval()
-        y, _ = normalised(jnp.asarray(x), jnp.asarray(gain), jnp.asarray(bias), running, training=False)
+        y, _ = batch_norm(jnp.asarray(x), jnp.asarray(gain), jnp.asarray(bias), running, training=False)
         np.testing.assert_allclose(y, theirs(batch).detach().numpy().transpose(0, 2, 3, 1), rtol=1e-11, atol=1e-12)
 
 
@@ -257,7 +264,7 @@ def test_the_residual_network_fits_the_size_of_images(shape, blocks, squares):
 
 def test_squares_become_channels():
     x = RNG.normal(size=(2, 5, 6, 3)).astype(np.float32)
-    y = np.asarray(in_channels(jnp.asarray(x)))
+    y = np.asarray(space_to_depth(jnp.asarray(x)))
     assert y.shape == (2, 2, 3, 12)
     for r in range(2):
         for c in range(3):
@@ -276,13 +283,3 @@ def test_augmentation_moves_and_mirrors():
     assert kinds.tolist() == list(range(18))
     assert new.dtype == np.uint8
     assert (abs(times - 200) < 5 * np.sqrt(200)).all()  # five standard deviations
-
-
-def test_pictures_of_what_looks_the_same_in_a_mirror_are_told_from_digits():
-    digits = load_digits()
-    assert not is_mirrorable(digits.images, digits.target)
-    symmetric = digits.images + digits.images[:, :, ::-1]
-    assert is_mirrorable(symmetric, digits.target)
-    mostly = np.where(digits.target[:, None, None] < 3, digits.images, symmetric)
-    assert is_mirrorable(mostly[..., None].astype(np.uint8), digits.target)
-    assert not is_mirrorable(np.full((4, 5, 5), 7, np.uint8), np.array([0, 0, 1, 1]))

@@ -13,8 +13,8 @@ import pytest
 from descend.engine.storing import read_arrays, write_arrays
 from descend.errors import CheckpointError, InputError
 from descend.neural import LanguageModel
-from descend.neural._corpus import Windows, divided, read_text, tiled
-from descend.neural._tokens import Bytes, Characters, Pairs, from_facts, smallest_type
+from descend.neural._tokens import BytePairs, Bytes, Characters, from_facts, smallest_type
+from descend.neural.corpus import Windows, read_text, split_tokens, validation_windows
 
 TEXT = "pack my box with five dozen jugs. " * 42  # any four letters tell which comes next
 SMALL = {"layers": 1, "heads": 2, "width": 32, "context": 8, "batch_size": 16}
@@ -158,13 +158,13 @@ def test_tokens_and_back():
 def test_pairs():
     pytest.importorskip("tokenizers", reason="what merges them")
     text = (STRANGE + "low lower lowest\n" * 9000).encode()
-    tokenizer = Pairs.of(text, 300)
+    tokenizer = BytePairs.of(text, 300)
     tokens = tokenizer.encode(text)
     assert tokenizer.decode(tokens) == text.decode()
     assert tokenizer.size == 300 or tokenizer.size < 300
     assert tokens.dtype == np.uint16
     assert len(tokens) < len(text) / 3
-    assert Pairs.of(text, 300).facts() == tokenizer.facts()
+    assert BytePairs.of(text, 300).facts() == tokenizer.facts()
     unseen = "Ωmega zebra".encode()
     assert from_facts(json.loads(json.dumps(tokenizer.facts()))).decode(tokenizer.encode(unseen)) == unseen.decode()
 
@@ -195,7 +195,7 @@ def test_windows_see_every_token_once_an_epoch():
 @pytest.mark.parametrize("count", [2, 5, 8, 9, 10, 13, 16, 17, 40])
 def test_every_token_is_judged_once(count):
     stream = np.arange(count)
-    inputs, targets, counts = tiled(stream, 8)
+    inputs, targets, counts = validation_windows(stream, 8)
     assert sorted(targets[counts > 0].tolist()) == list(range(1, count))
     within = counts > 0
     np.testing.assert_array_equal(inputs[within] + 1, targets[within])
@@ -203,10 +203,10 @@ def test_every_token_is_judged_once(count):
 
 
 def test_the_end_is_held_out():
-    learnt, held_out = divided(np.arange(100), 0.2, 8)
+    learnt, held_out = split_tokens(np.arange(100), 0.2, 8)
     assert learnt.tolist() == list(range(80))
     assert held_out.tolist() == list(range(80, 100))
-    assert divided(np.arange(100), 0.05, 8)[1] is None
+    assert split_tokens(np.arange(100), 0.05, 8)[1] is None
 
 
 @pytest.mark.parametrize(

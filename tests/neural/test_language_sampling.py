@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from descend.neural._gpt import GPT, Shape
-from descend.neural._sampling import chosen, generate, read, step
+from descend.neural._sampling import decode_step, generate, prefill, sample_token
 
 CONTEXT = 7
 
@@ -51,7 +51,7 @@ def anew(choose, scores_after, prompt, length):
 def test_tokens_with_what_is_kept(network, scores_after, length_of_prompt):
     prompt = np.random.default_rng(length_of_prompt).integers(0, 13, length_of_prompt)
     key = jax.random.key(length_of_prompt)
-    drawn = jax.jit(lambda scores, number: chosen(scores, jax.random.fold_in(key, number), 3.0, None))
+    drawn = jax.jit(lambda scores, number: sample_token(scores, jax.random.fold_in(key, number), 3.0, None))
     written = generate(network, prompt, 30, key, temperature=3.0)
     assert written.tolist() == anew(drawn, scores_after, prompt, 30)
     assert len(set(written.tolist())) > 3
@@ -61,8 +61,8 @@ def test_scores_with_what_is_kept(network, scores_after):
     tokens = np.random.default_rng(0).integers(0, 13, CONTEXT)
     window = np.zeros((1, CONTEXT), np.int32)
     window[0, :2] = tokens[:2]
-    on = eqx.filter_jit(step)
-    seen = eqx.filter_jit(read)(network, jnp.asarray(window), jnp.asarray(2))
+    on = eqx.filter_jit(decode_step)
+    seen = eqx.filter_jit(prefill)(network, jnp.asarray(window), jnp.asarray(2))
     np.testing.assert_allclose(seen.scores, scores_after(tokens[:2]), rtol=1e-4, atol=1e-5)
     for count in range(3, CONTEXT + 1):
         seen = on(network, seen, jnp.asarray(tokens[count - 1], jnp.int32))
@@ -87,7 +87,7 @@ def test_nothing_but_the_best(network, scores_after, settings):
 def test_tokens_come_by_their_probability(temperature, top_k):
     scores = np.array([0.3, -1.0, 1.2, 0.0, 0.9])
     count = 20_000
-    draw = jax.vmap(lambda key: chosen(jnp.asarray(scores, jnp.float32), key, temperature, top_k))
+    draw = jax.vmap(lambda key: sample_token(jnp.asarray(scores, jnp.float32), key, temperature, top_k))
     drawn = np.bincount(draw(jax.random.split(jax.random.key(0), count)), minlength=5) / count
     odds = np.exp(scores / temperature) * (np.argsort(np.argsort(-scores)) < (top_k or 5))
     expected = odds / odds.sum()

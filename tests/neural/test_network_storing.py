@@ -8,7 +8,7 @@ import pytest
 from descend import AdamW
 from descend.errors import CheckpointError
 from descend.neural import ConvClassifier, TextClassifier
-from descend.neural._words import RULE
+from descend.neural._words import WORD_RULE_VERSION
 from descend.neural.storing import from_parts, to_parts
 
 RNG = np.random.default_rng(0)
@@ -49,14 +49,14 @@ def test_what_comes_back_predicts_the_same(train):
 def test_damaged_parts():
     facts, arrays = to_parts(TRAINED["bag"]())
     for change in ({"kind": "Pickle"}, {"settings": {"__reduce__": 1}}, {"classes": "two"},
-                   {"vocabulary": {"rule": RULE}}):
+                   {"vocabulary": {"rule": WORD_RULE_VERSION}}):
         with pytest.raises(CheckpointError, match=r"the saved network: .* the file is damaged"):
             from_parts(facts | change, arrays)
     with pytest.raises(CheckpointError, match="the saved network: weights must be"):
         from_parts(facts, {name: array for name, array in arrays.items() if not name.endswith("bias")})
 
 
-@pytest.mark.parametrize("rule", [None, RULE - 1, RULE + 1])
+@pytest.mark.parametrize("rule", [None, WORD_RULE_VERSION - 1, WORD_RULE_VERSION + 1])
 def test_models_whose_words_were_others_are_refused(rule):
     """They would be used on hashes that they have never seen. Those without a rule are of before there were several."""
     facts, arrays = to_parts(TRAINED["bag"]())
@@ -83,7 +83,7 @@ def test_sizes_are_those_of_the_networks(train):
                                   "dropout": None}}, "weights must be"),
     ("residual", {"shape": [10**6, 10**6, 1]}, "shape must be height, width and channels"),
     ("residual", {"settings": {"model": "residual", "width": 10**6, "dropout": 0.0}}, "weights must be"),
-    ("bag", {"vocabulary": {"rule": RULE, "longest": 2, "length": 10**9}},
+    ("bag", {"vocabulary": {"rule": WORD_RULE_VERSION, "longest": 2, "length": 10**9}},
      "length must be a whole number from 1 to 256"),
     ("bag", {"settings": {"model": "bag", "ngrams": 10**6, "width": 1, "heads": 1, "depth": 1, "dropout": None}},
      "ngrams must be a whole number from 1 to 64"),

@@ -27,7 +27,7 @@ from descend import AdamW, minimize
 from descend.engine.trainer import Checkpoint
 from descend.neural._network import Network
 from descend.neural._objective import RandomObjective, Validation
-from descend.neural.mlp import dropped_out
+from descend.neural.mlp import apply_dropout
 from descend.optimizers import Accumulate
 from descend.schedules import Cosine
 
@@ -45,7 +45,7 @@ class Normalised(Network):
         mean, var = (x.mean(0), x.var(0)) if key is not None else state
         after = jax.tree.map(lambda old, new: 0.9 * old + 0.1 * new, state, (mean, var)) if key is not None else state
         x = jax.nn.relu((x - mean) / jnp.sqrt(var + 1e-5) * self.scale + self.shift)
-        x = x if key is None else dropped_out(x, 0.3, key)
+        x = x if key is None else apply_dropout(x, 0.3, key)
         return x @ self.last, after
 
 

@@ -12,11 +12,11 @@ from sklearn.preprocessing import normalize
 
 from descend.errors import InputError
 from descend.neural import TextClassifier
-from descend.neural._hashing import PADDING, UNKNOWN, Grams, Words
+from descend.neural._hashing import PADDING, UNKNOWN, NGrams, Words
 from descend.neural._objective import Objective
 from descend.neural._transformer import Encoder
 from descend.neural._words import words
-from descend.neural.text import GAIN, Bag, curvature
+from descend.neural.text import BAG_GAIN, Bag, curvature
 
 PETS = ["the cat sat on the mat", "a cat and a dog", "dogs bark, cats do not!", "my dog ate the mat"]
 MONEY = ["the stock fell again", "stock and bond markets", "bonds: up 3 %", "markets fell, bonds did not"]
@@ -55,7 +55,7 @@ def test_weights_are_those_of_scikit_learn_with_rare_words_weighing_more(longest
         width = min(ours.shape[1], theirs.shape[1])
         np.testing.assert_allclose(np.sort(ours)[:, -width:], np.sort(theirs)[:, -width:], atol=1e-6)
 
-    known, (numbers, weights) = Grams.learned(texts, longest, most=1000, length=1000)
+    known, (numbers, weights) = NGrams.learned(texts, longest, most=1000, length=1000)
     assert len(known.hashes) == len(weigh.idf_)
     compare(weights, expected(texts))
     assert all(len(set(row[weight > 0])) == (weight > 0).sum() for row, weight in zip(numbers, weights, strict=True))
@@ -65,7 +65,7 @@ def test_weights_are_those_of_scikit_learn_with_rare_words_weighing_more(longest
 
 def test_what_is_in_few_texts_or_weighs_little_is_left_out():
     texts = ["common rare", "common other"] + ["common"] * 8 + ["common other"]
-    _, (numbers, weights) = Grams.learned(texts, 1, most=2, length=1)
+    _, (numbers, weights) = NGrams.learned(texts, 1, most=2, length=1)
     assert numbers.shape == (11, 1)
     common, other = numbers[0, 0], numbers[1, 0]  # of "common rare", and of "common other", which has a rarer one
     assert common != other
@@ -124,17 +124,19 @@ def test_gradient_of_texts_that_are_filled_up_is_that_of_each_by_itself(make):
 def test_curvature_is_that_of_the_texts_and_of_a_batch():
     numbers, weights = bag()[1]
     dense = np.zeros((4, 10))
-    np.add.at(dense, (np.arange(4)[:, None], numbers), GAIN * weights)
+    np.add.at(dense, (np.arange(4)[:, None], numbers), BAG_GAIN * weights)
     dense[:, 9] = 1
     largest = np.linalg.eigvalsh(dense.T @ dense / 4)[-1]
-    assert curvature(numbers, weights, 7) == pytest.approx(0.5 * (largest + (GAIN**2 + 1) / 7), rel=0.01)  # four powers
+    assert curvature(numbers, weights, 7) == pytest.approx(
+        0.5 * (largest + (BAG_GAIN**2 + 1) / 7), rel=0.01
+    )  # of four powers
 
 
 def test_bag_is_a_product_with_the_table():
     network, (numbers, weights) = bag()
     dense = np.zeros((4, 9))
     np.add.at(dense, (np.arange(4)[:, None], numbers), weights)
-    expected = GAIN * dense @ np.asarray(network.table) + np.asarray(network.bias)
+    expected = BAG_GAIN * dense @ np.asarray(network.table) + np.asarray(network.bias)
     scores, _ = network((jnp.asarray(numbers), jnp.asarray(weights)), None, None)
     np.testing.assert_allclose(scores, expected, atol=1e-4)
 

@@ -12,6 +12,7 @@ from toy_worlds import Counter, Walk
 
 from descend import InputError
 from descend.rl import PPO
+from enforced import without_types
 
 QUICK = PPO(num_envs=2, num_steps=8, epochs=2, minibatches=2)
 
@@ -59,7 +60,7 @@ def test_an_unknown_id(asked, hint):
 
 
 def test_what_is_no_environment():
-    with pytest.raises(InputError, match=r"an environment is an id .* but this is a int"):
+    with without_types(), pytest.raises(InputError, match=r"an environment is an id .* but this is a int"):
         trained(5)
     with pytest.raises(InputError, match="was expected, but it made a int"):
         trained(lambda: 5)

@@ -56,4 +56,4 @@ def test_vectors_are_cut_down_to_their_bounds():
     box = Box((-1.0, 0.0), (1.0, np.inf))
     far = np.array([[-3.0, -3.0], [3.0, 3.0]], np.float32)
     assert environment_action(box, far).tolist() == [[-1.0, 0.0], [1.0, 3.0]]
-    assert environment_action(Discrete(3), 2) == 2
+    assert environment_action(Discrete(3), np.array(2)) == 2

@@ -1,16 +1,19 @@
 """`descend fit`: train a model on a table, on pictures, or on texts."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
 from descend.cli._console import Console, say
 from descend.errors import InputError
+from descend.tasks.common.settings import AUTO
 
 if TYPE_CHECKING:
-    from descend.tasks.common.collection import Collection
+    from descend.tasks.common.network.collection import Collection
     from descend.tasks.common.reading import Table
+    from descend.tasks.common.settings import Settings
+    from descend.tasks.common.task import Task
 
 SOURCE = ("A CSV, TSV, Parquet or Feather file, or sample:NAME of scikit-learn's; a folder with a folder of pictures "
           "for each class, or with a table of their labels, in the columns file and label; or IDX files of images.")
@@ -24,8 +27,8 @@ def fit(
     source: Annotated[str, Argument(help=SOURCE)],
     target: Annotated[str | None, Option(help="The column to predict. Pictures have their classes.")] = None,
     model: Annotated[
-        Literal["auto", "linear", "mlp"], Option(help="Of tables: auto tries both, and says why it chose.")
-    ] = "auto",
+        str, Option(help="Of tables: a model by its name; auto tries all that there are, and says why it chose.")
+    ] = AUTO,
     optimizer: Annotated[str | None, Option(help=DESCENT)] = None,
     learning_rate: Annotated[float | None, Option(help="The highest of a cosine schedule.")] = None,
     batch_size: Annotated[int | None, Option(help="Rows per step.")] = None,
@@ -45,10 +48,12 @@ def fit(
     console = Console(quiet=quiet or as_json)
     say(console, f"reading {source}")  # before what takes a second to import
 
-    from descend.tasks.common.collection import CLASS
     from descend.tasks.common.settings import Settings
-    from descend.tasks.images.pictures import LABEL, has_pictures, labelled_by, read_collection
+    from descend.tasks.images.labels import LABEL
+    from descend.tasks.images.pictures import CLASS, has_pictures, labelled_by, read_collection
+    from descend.tasks.table.registry import refuse_unknown_model
 
+    refuse_unknown_model(model)
     predicted, share = CLASS if target is None else target, HELD_OUT if hold_out is None else hold_out
     settings = Settings(predicted, model, optimizer, learning_rate, batch_size, epochs, seconds, seed, share)
     how = (out, resume, console, as_json)
@@ -56,43 +61,53 @@ def fit(
         collection = read_collection(source, skip_damaged)
         if target is not None:
             raise InputError(f"--target is for tables: the pictures in {source} have their classes already")
-        _fit_pictures(collection, model, hold_out, settings, *how)
+        _fit(_of_pictures(collection, settings, hold_out), *how)
         return
     from descend.tasks.common.reading import read_table
-    from descend.tasks.text.texts import as_texts
 
     table = read_table(source)
     pictures = labelled_by(table, source, skip_damaged) if target is None or target.casefold() == LABEL else None
     if pictures is not None:
-        _fit_pictures(pictures, model, hold_out, settings, *how)
+        _fit(_of_pictures(pictures, settings, hold_out), *how)
         return
     if skip_damaged:
         raise InputError(f"--skip-damaged is for pictures, and {table.name} is a table without them")
     if target is None:
         raise InputError(f"{table.name} is a table: say with --target which column to predict, one of "
                          f"{_columns(table)}")
-    texts = as_texts(table, target) if model == "auto" else None
-    if texts is not None:
-        _fit_collection(texts, settings, *how)
-        return
-    from descend.cli._fit_table import fit_table
-
-    fit_table(table, settings, *how)
+    _fit(_of_table(table, settings), *how)
 
 
-def _fit_pictures(collection: "Collection", model: str, hold_out: float | None, *how: Any) -> None:
-    """Learn from pictures; refused is what only tables have."""
-    if model != "auto":
-        raise InputError(f"--model {model} is for tables: pictures have a network of their own")
+def _fit(task: "Task", *how: Any) -> None:
+    from descend.cli._fit import fit_task  # what draws progress takes a moment to import
+
+    fit_task(task, *how)
+
+
+def _of_pictures(collection: "Collection", settings: "Settings", hold_out: float | None) -> "Task":
+    """The task of pictures; refused is what only tables have."""
+    from descend.tasks.images.task import ImageTask  # networks of pictures take a second to import
+
+    if settings.model != AUTO:
+        raise InputError(f"--model {settings.model} is for tables: pictures have a network of their own")
     if collection.test is not None and hold_out is not None:
         raise InputError(f"--hold-out is for what is not divided yet: {collection.name} has its own test set")
-    _fit_collection(collection, *how)
+    return ImageTask(collection, settings)
 
 
-def _fit_collection(*how: Any) -> None:
-    from descend.cli._fit_labelled import fit_labelled  # networks of pictures and texts take a second to import
+def _of_table(table: "Table", settings: "Settings") -> "Task":
+    """The task of a table: of texts, where it has nothing else to learn from, and nobody asks for another model."""
+    from descend.tasks.common.typed_table import type_table
+    from descend.tasks.text.texts import is_of_texts
 
-    fit_labelled(*how)
+    typed = type_table(table, settings.target)
+    if settings.model == AUTO and is_of_texts(typed):
+        from descend.tasks.text.task import text_task  # networks of texts take a second to import
+
+        return text_task(typed, settings)
+    from descend.tasks.table.task import TableTask
+
+    return TableTask(typed, settings)
 
 
 def _columns(table: "Table") -> str:

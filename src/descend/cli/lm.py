@@ -17,10 +17,10 @@ from typer import Argument, Option
 from descend._facts import Facts
 from descend._figures import training_curves
 from descend._files import write_atomically
-from descend.cli._closing import end_as_asked
 from descend.cli._console import Console, say
+from descend.cli._summary import end_as_asked
 from descend.errors import CheckpointError, reading
-from descend.neural._corpus import read_text
+from descend.neural.corpus import read_text
 from descend.neural.language import LanguageModel
 from descend.observers import Progress
 from descend.observers.progress import ProgressBar, duration

@@ -41,7 +41,7 @@ class Trace:
         return Trace(self.start, {name: column[:-1] for name, column in self.columns.items()})
 
 
-def begun(descent: Descent, params: Tree, key: jax.Array, state: Tree = None) -> State:
+def initial_state(descent: Descent, params: Tree, key: jax.Array, state: Tree = None) -> State:
     """The state before the first step; `params` are the trainable numbers alone, `state` what the loss keeps."""
     with precision(params):
         zero = np.zeros((), np.int32)

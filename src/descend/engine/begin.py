@@ -9,7 +9,7 @@ import numpy as np
 
 from descend._arrays import precision
 from descend._tree import Tree, as_parameters, floating, split
-from descend.engine.advancing import begun
+from descend.engine.advancing import initial_state
 from descend.engine.checks import random_key, refuse_tracers, state_arrays
 from descend.engine.descent import Descent, Static
 from descend.engine.loss import AuxiliaryState, LossSignature, shapes_of, signature_of
@@ -113,7 +113,7 @@ class Setup:
         # Within jax.jit, a new key has no value either.
         refuse_tracers("minimize and begin", optimizer=rule, seed=key)
         descent, convolves = _inspected(descent, self.numbers, key, self.state)
-        return Run(begun(descent, self.numbers, key, self.state), descent), convolves
+        return Run(initial_state(descent, self.numbers, key, self.state), descent), convolves
 
 
 def _inspected(descent: Descent, numbers: Tree, key: jax.Array, state: Tree) -> tuple[Descent, bool]:

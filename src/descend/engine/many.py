@@ -130,7 +130,7 @@ def _may_share(run: Run) -> bool:
 
 
 @dataclass(frozen=True)
-class Together:
+class StackedDispatch:
     """A dispatch of stacked runs, as a program; `axes`: along which each leaf of their descents is, or `None`."""
 
     axes: tuple[int | None, ...]
@@ -190,7 +190,7 @@ def _dispatched(runs: list[Run], n: int) -> list[tuple[Run, Trace]]:
     with precision(runs[0].state.params):
         descent, axes = _one_of([run.descent for run in runs])
         states = jax.tree.map(lambda *leaves: np.stack(leaves), *(for_programs(run.state) for run in runs))
-        states, status, made, recorded = descent.run(Together(axes), states, np.int32(n))
+        states, status, made, recorded = descent.run(StackedDispatch(axes), states, np.int32(n))
         states, status, made = jax.tree.map(np.asarray, (states, status, made))
         structure: Any = jax.tree.structure(states)
         leaves = jax.tree.leaves(states)

@@ -1,7 +1,27 @@
 """What is seen of a run beside its numbers: how its loss curves, what it looks like, and what went wrong."""
 
 from descend.insight.edge import Edge, edge
+from descend.insight.interpolation import Interpolation, interpolation
+from descend.insight.landscape import Landscape, landscape
 from descend.insight.noise import NoiseScale, noise_scale
+from descend.insight.norms import Norms, norms
+from descend.insight.range_test import RangeTest, range_test
 from descend.insight.spectrum import Eigenvalue, Spectrum, spectrum
 
-__all__ = ["Edge", "Eigenvalue", "NoiseScale", "Spectrum", "edge", "noise_scale", "spectrum"]
+__all__ = [
+    "Edge",
+    "Eigenvalue",
+    "Interpolation",
+    "Landscape",
+    "NoiseScale",
+    "Norms",
+    "RangeTest",
+    "Spectrum",
+    "edge",
+    "interpolation",
+    "landscape",
+    "noise_scale",
+    "norms",
+    "range_test",
+    "spectrum",
+]

@@ -9,7 +9,7 @@ What all estimators share (`penalty_weights` and `positive` those that have them
 
 | parameter | meaning |
 | --- | --- |
-| `tol` | a promise: how far above the minimum the objective may be, relative to it. Kept by the duality gap; 0: all that float64 tells |
+| `tol` | a promise: how far above the minimum the objective may be, relative to it. Kept by the duality gap |
 | `max_iter` | how many iterations a solver may make |
 | `solver` | "auto" picks; otherwise a name that `solver_` may show, or an optimizer of `descend.optimizers` |
 | `penalty_weights` | how much the penalties of each column count, a number for each; 0: it is not penalised |
@@ -30,6 +30,8 @@ other if a combination of them, in units of their spread, is no more than the ro
 `stop_reason_` names such columns, by `feature_names_in_` or their places, and so it does those along which a loss falls
 for ever ("unbounded"). Combinations that are more than that are solved for, and bounded, by the rows themselves. Where
 float64 does not tell enough for the promise, or float32 not of coefficients, `fit` says so, and does not claim it.
+
+With `tol=0` a fit goes on as long as float64 tells anything, and converges at 1e-13 of the loss at the start.
 
 The objective is the one in the estimator's docstring, divided by the sum of the weights (and by `C`, where there is
 one): a mean loss, and penalties beside it. `sample_weight` may be 0, which is the same as a row that is not there. If

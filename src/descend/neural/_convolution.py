@@ -8,40 +8,42 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-NARROW = 32  # numbers in a row of a window, below which a product with so short rows is slow
-WASTE = 6  # times the arithmetic, for products with long rows
+# Numbers in a row of a window, below which a product with so short rows is slow.
+NARROW_ROW = 32
+# Times the arithmetic that is needed, up to which a product with long rows is still the faster one.
+MAX_EXTRA_ARITHMETIC = 6
 
 
-def convolved(x: Array, kernel: Array, padding: int = 0) -> Array:
-    """Images `(count, height, width, channels)` convolved with a kernel `(side, side, channels, outputs)`.
+def conv2d(x: Array, kernel: Array, padding: int = 0) -> Array:
+    """Images `(count, height, width, channels)` conv2d with a kernel `(side, side, channels, outputs)`.
 
         y[n, r, s] = Σᵢⱼ x[n, r + i, s + j] · kernel[i, j]          x with `padding` zeros around it
 
     >>> image = jnp.arange(9.0).reshape(1, 3, 3, 1)
-    >>> convolved(image, jnp.ones((2, 2, 1, 1)))[0, :, :, 0].tolist()
+    >>> conv2d(image, jnp.ones((2, 2, 1, 1)))[0, :, :, 0].tolist()
     [[8.0, 12.0], [20.0, 24.0]]
     """
     side, _, channels, _ = kernel.shape
     columns = x.shape[2] + 2 * padding - side + 1
-    how = _by_rows if side * channels <= NARROW and columns <= WASTE * side else _by_shifts
+    how = _by_rows if side * channels <= NARROW_ROW and columns <= MAX_EXTRA_ARITHMETIC * side else _by_shifts
     return how(x, kernel, padding, columns)
 
 
-def pooled(x: Array) -> Array:
+def max_pool(x: Array) -> Array:
     """The largest number in each square of 2×2; an odd last row or column is left out.
 
-    >>> pooled(jnp.arange(16.0).reshape(1, 4, 4, 1))[0, :, :, 0].tolist()
+    >>> max_pool(jnp.arange(16.0).reshape(1, 4, 4, 1))[0, :, :, 0].tolist()
     [[5.0, 7.0], [13.0, 15.0]]
     """
-    return _in_squares(x).max((2, 4))
+    return _as_squares(x).max((2, 4))
 
 
-def halved(x: Array) -> Array:
+def mean_pool(x: Array) -> Array:
     """The mean of each square of 2×2; an odd last row or column is left out."""
-    return _in_squares(x).mean((2, 4))
+    return _as_squares(x).mean((2, 4))
 
 
-def _in_squares(x: Array) -> Array:
+def _as_squares(x: Array) -> Array:
     count, height, width, channels = x.shape
     rows, columns = height // 2, width // 2
     return x[:, : 2 * rows, : 2 * columns].reshape(count, rows, 2, columns, 2, channels)
@@ -55,13 +57,17 @@ def _by_rows(x: Array, kernel: Array, padding: int, columns: int) -> Array:
     """
     side, _, channels, outputs = kernel.shape
     count, height, _, _ = x.shape
+    # 1. Cut the rows of the image into halves that overlap by what a window reaches over.
     parts = 2 if columns % 2 == 0 else 1
     length, reach = columns // parts, columns // parts + side - 1
     x = jnp.pad(x, ((0, 0), (0, 0), (padding, padding), (0, 0)))
     cut = jnp.stack([x[:, :, i * length : i * length + reach] for i in range(parts)], axis=2)
-    under = _under_each_other(cut.reshape(count, height, parts, reach * channels), side, padding)
+    under = _stacked_rows(cut.reshape(count, height, parts, reach * channels), side, padding)
+    # 2. A matrix that has the kernel's numbers wherever a column of the image lies in the window of a column of the
+    #    outputs.
     place = np.arange(reach)[:, None, None] == np.arange(length)[:, None] + np.arange(side)
     matrix = jnp.einsum("wsj,ijco->iwcso", jnp.asarray(place, kernel.dtype), kernel)
+    # 3. One product for all of it.
     y = under.reshape(-1, side * reach * channels) @ matrix.reshape(-1, length * outputs)
     return y.reshape(count, -1, columns, outputs)
 
@@ -73,9 +79,11 @@ def _by_shifts(x: Array, kernel: Array, padding: int, columns: int) -> Array:
     """
     side, _, channels, outputs = kernel.shape
     count, _, width, _ = x.shape
+    # 1. Every number's product with every column of the kernel, before it is known which of them belong together.
     matrix = kernel.transpose(0, 2, 1, 3).reshape(side * channels, side * outputs)
-    under = _under_each_other(x, side, padding)
+    under = _stacked_rows(x, side, padding)
     parts = (under.reshape(-1, side * channels) @ matrix).reshape(count, -1, width, side, outputs)
+    # 2. Added up, each column of the kernel shifted to where it belongs.
     y = jnp.zeros((), x.dtype)
     for j in range(side):
         shift = j - padding
@@ -86,7 +94,7 @@ def _by_shifts(x: Array, kernel: Array, padding: int, columns: int) -> Array:
     return y
 
 
-def _under_each_other(x: Array, side: int, padding: int) -> Array:
+def _stacked_rows(x: Array, side: int, padding: int) -> Array:
     """The rows of the images that windows lie on, along the last axis; zeros beyond the border."""
     x = jnp.pad(x, ((0, 0), (padding, padding), *[(0, 0)] * (x.ndim - 2)))
     rows = x.shape[1] - side + 1

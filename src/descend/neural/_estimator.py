@@ -18,18 +18,19 @@ from descend._flags import as_flag
 from descend._sample_weight import checked_weights, weights_of_classes
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.neural._half import check_precision, is_half
-from descend.neural._network import BLOCK, Network, scores_of
-from descend.neural._objective import Examples, Kind, Objective, RandomObjective, Validation, counted
+from descend.neural._half_precision import check_precision, is_half
+from descend.neural._network import SCORING_BLOCK, Network, scores_of
+from descend.neural._objective import Examples, Kind, Objective, RandomObjective, Validation, with_unit_mean_weights
 from descend.neural._seed import seed_of
 from descend.stopping import Plateau
 from descend.training import Trainer
 
-LEAST_HELD_OUT = 20  # examples: fewer say nothing, and are better trained on
+# Fewer examples say nothing, and are better trained on.
+MIN_HELD_OUT = 20
 
 
 @dataclass(frozen=True)
-class Start:
+class NetworkInit:
     """A network before training, the state it begins with, and what is done to its inputs in training alone."""
 
     network: Network
@@ -45,8 +46,9 @@ class NeuralEstimator(BaseEstimator):
     """
 
     _kind: Kind
-    _epochs = 50  # where nobody says
-    _block = BLOCK
+    # Where nobody says.
+    _epochs = 50
+    _block = SCORING_BLOCK
 
     optimizer: Any
     batch_size: Any
@@ -65,11 +67,11 @@ class NeuralEstimator(BaseEstimator):
         """Data as a pytree of arrays with a row for each example; learns what it must if `reset`."""
         raise NotImplementedError
 
-    def _start(self, inputs: Any, outputs: int, rng: np.random.Generator) -> Start:
+    def _start(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
         """The network to be trained on such inputs."""
         raise NotImplementedError
 
-    def _rule(self, inputs: Any, batch_size: int) -> Any:
+    def _rule(self, inputs: Tree, batch_size: int) -> Any:
         """What to train with, on such inputs."""
         return self.optimizer
 
@@ -107,11 +109,15 @@ class NeuralEstimator(BaseEstimator):
         """Train the network, and keep it with what is known of its training, whose time is that since `begin`; without
         a `validation`, hold some out."""
         seed = seed_of(self.random_state, self.checkpoint)
-        trained_on, held_out = self._divided(examples, seed) if validation is None else (examples, validation)
-        start = self._begin(trained_on[0], outputs, seed)
+        # 1. What to train on, and what to judge by.
+        trained_on, held_out = self._split(examples, seed) if validation is None else (examples, validation)
+        # 2. The network and its loss. Whether anything in it is random is asked first: keys that nobody uses would be
+        #    drawn at each step.
+        start = self._initial(trained_on[0], outputs, seed)
         count = len(trained_on[1])
         make = RandomObjective if start.network.is_random or start.augment is not None else Objective
         judge = None if held_out is None else Validation(self._kind, held_out, self._block)
+        # 3. The descent, whose time is counted from where `fit` began: `seconds=` is of all that somebody waits for.
         prepared = time.perf_counter() - begin
         trainer = Trainer.begin(
             make(self._kind, smoothing, start.augment, is_half(self.precision)),
@@ -132,6 +138,7 @@ class NeuralEstimator(BaseEstimator):
         )
         trainer.seconds += prepared
         result = trainer.to_the_end()
+        # 4. What scikit-learn's users look for, in attributes that end with an underscore.
         self.network_, self.state_ = result.params, result.state
         self.history_, self.stop_reason_ = result.history, result.reason
         self.rule_, self.training_seconds_ = result.run.descent.optimizer, result.seconds
@@ -139,7 +146,7 @@ class NeuralEstimator(BaseEstimator):
         self.validation_scores_ = list(result.history.validation.get("score", []))
         self.n_iter_ = max(1, math.ceil(result.reason.step * self._batch_size(count) / count))
 
-    def _begin(self, inputs: Any, outputs: int, seed: int) -> Start:
+    def _initial(self, inputs: Tree, outputs: int, seed: int) -> NetworkInit:
         """A new network, or the one there is if training is to go on."""
         fresh = self._start(inputs, outputs, np.random.default_rng(seed))
         if not self.warm_start or not hasattr(self, "network_"):
@@ -148,15 +155,16 @@ class NeuralEstimator(BaseEstimator):
         if shapes(fresh.network) != shapes(self.network_):
             raise InputError("warm_start=True goes on with the network there is, but these data or settings need "
                              "another one: fit a new estimator")
-        return Start(self.network_, self.state_, fresh.augment)
+        return NetworkInit(self.network_, self.state_, fresh.augment)
 
-    def _divided(self, examples: Examples, seed: int) -> tuple[Examples, Examples | None]:
+    def _split(self, examples: Examples, seed: int) -> tuple[Examples, Examples | None]:
         """The examples to train on, and those held out, if they are enough to say something."""
         inputs, targets, weights = examples
         held = int(self.validation_fraction * len(targets))
         classes = len(np.unique(targets)) if self._kind == "classification" else 1
-        if held < max(LEAST_HELD_OUT, classes):
+        if held < max(MIN_HELD_OUT, classes):
             return examples, None
+        # Each class in both parts in its own share, which needs two examples of it.
         common = self._kind == "classification" and np.bincount(targets).min() > 1
         rows = train_test_split(
             np.arange(len(targets)), test_size=held, random_state=seed, stratify=targets if common else None
@@ -199,13 +207,15 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
             label = self.classes_.tolist()[0]
             raise InputError(f"y holds 1 class ({label!r}): a classifier needs examples of 2 or more")
         weights = self._weights(y, sample_weight)
-        examples = counted((inputs, targets.astype(np.int32), weights))
+        examples = with_unit_mean_weights((inputs, targets.astype(np.int32), weights))
         validation = self._validation(X_val, y_val, self._numbers)
         self._train(begin, examples, len(self.classes_), self.label_smoothing, validation)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class, in the order of `classes_`."""
+        # In double precision, so that each row sums to 1 for those who compare it with 1. The largest score is taken
+        # away first, and no exponential overflows.
         scores = self._scores(X).astype(np.float64)
         odds = np.exp(scores - scores.max(axis=1, keepdims=True))
         return odds / odds.sum(axis=1, keepdims=True)

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 from scipy import sparse
 from sklearn.feature_extraction import FeatureHasher
 from sklearn.utils import murmurhash3_32
@@ -14,9 +15,12 @@ from sklearn.utils import murmurhash3_32
 from descend.errors import InputError
 from descend.neural._words import words
 
-HASHES = 2**31 - 1  # as many as there can be: so few n-grams share one that it does not matter
-RARITY = 1.5  # the power of how rare an n-gram is: on held-out texts better than the usual 1
-SHARE = 95  # per cent of the texts that rows are long enough for
+# As many as there can be: so few n-grams share one that it does not matter.
+HASH_BUCKETS = 2**31 - 1
+# The power of how rare an n-gram is: on held-out texts better than the usual 1.
+IDF_POWER = 1.5
+# Per cent of the texts that rows are long enough for. The longest text would set the length of all rows.
+LENGTH_PERCENTILE = 95
 
 
 def as_texts(X: Any) -> list[str]:
@@ -39,7 +43,7 @@ def as_texts(X: Any) -> list[str]:
     return texts
 
 
-def counted(texts: list[str], longest: int) -> sparse.csr_matrix:
+def count_ngrams(texts: list[str], longest: int) -> sparse.csr_matrix:
     """How often each n-gram of up to `longest` words is in each text; the columns are the hashes."""
 
     def grams(text: str) -> Iterator[str]:
@@ -47,12 +51,13 @@ def counted(texts: list[str], longest: int) -> sparse.csr_matrix:
         return chain(found, *(map(" ".join, zip(*(found[i:] for i in range(n)), strict=False))
                               for n in range(2, longest + 1)))
 
-    hasher = FeatureHasher(HASHES, input_type="string", alternate_sign=False, dtype=np.float32)
+    # With alternating signs, scikit-learn's default, counts could be negative, and there would be no logarithm of them.
+    hasher = FeatureHasher(HASH_BUCKETS, input_type="string", alternate_sign=False, dtype=np.float32)
     return hasher.transform(map(grams, texts))
 
 
 @dataclass(frozen=True)
-class Grams:
+class NGrams:
     """The n-grams that are known: `hashes`, in order, and `rarity`, of how few texts each is in.
 
     `longest`: how many words they have, at most. `length`: how many n-grams of a text are looked at, at most.
@@ -64,11 +69,11 @@ class Grams:
     length: int
 
     @classmethod
-    def learned(cls, texts: list[str], longest: int, most: int, length: int) -> tuple["Grams", Any]:
+    def learned(cls, texts: list[str], longest: int, most: int, length: int) -> tuple["NGrams", Any]:
         """The `most` n-grams that are in the most texts, and the rows of these texts."""
-        counts = counted(texts, longest)
-        hashes, count = commonest(counts.indices, most, len(texts))
-        rarity = (1 + np.log((1 + len(texts)) / (1 + count))) ** RARITY
+        counts = count_ngrams(texts, longest)
+        hashes, count = most_common(counts.indices, most, len(texts))
+        rarity = (1 + np.log((1 + len(texts)) / (1 + count))) ** IDF_POWER
         known = cls(hashes, rarity.astype(np.float32), longest, row_length(np.diff(counts.indptr), length))
         return known, known._rows(counts)
 
@@ -79,20 +84,23 @@ class Grams:
 
         What is not known has no weight, nor has what fills a row up. Of a text with too many, the heaviest are kept.
         """
-        return self._rows(counted(texts, self.longest))
+        return self._rows(count_ngrams(texts, self.longest))
 
     def _rows(self, counts: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-        number, is_known = numbers_of(self.hashes, counts.indices)
+        number, is_known = indices_of(self.hashes, counts.indices)
         weight = np.where(is_known, (1 + np.log(counts.data)) * self.rarity[number], 0)
         table = sparse.csr_matrix((weight, number, counts.indptr.copy()), (counts.shape[0], len(self.hashes)))
         table.eliminate_zeros()
+        # The lightest of what is too much go; a row at a time, as few texts are so long.
         for row in np.flatnonzero(np.diff(table.indptr) > self.length):
             of_row = table.data[table.indptr[row] : table.indptr[row + 1]]
             of_row[np.argpartition(of_row, -self.length)[: -self.length]] = 0
         table.eliminate_zeros()
         count = np.diff(table.indptr)
-        numbers = filled_up(table.indices, count, self.length, np.int32)
-        weights = filled_up(table.data, count, self.length, np.float32)
+        numbers = padded_rows(table.indices, count, self.length, np.int32)
+        weights = padded_rows(table.data, count, self.length, np.float32)
+        # Rows of length one, so that long texts do not step further than short ones; one without a known n-gram stays
+        # 0.
         norm = np.sqrt(np.square(weights).sum(axis=1, keepdims=True))
         return numbers, weights / np.where(norm > 0, norm, 1)
 
@@ -110,8 +118,8 @@ class Words:
     @classmethod
     def learned(cls, texts: list[str], most: int, length: int) -> tuple["Words", Any]:
         """The `most` commonest words, and the rows of these texts."""
-        hashes, counts = hashed(texts)
-        known = cls(commonest(hashes, most, len(texts))[0], row_length(counts, length))
+        hashes, counts = word_hashes(texts)
+        known = cls(most_common(hashes, most, len(texts))[0], row_length(counts, length))
         return known, known._rows(hashes, counts)
 
     @property
@@ -121,31 +129,33 @@ class Words:
 
     def rows(self, texts: list[str]) -> np.ndarray:
         """The first words of each text as numbers: `UNKNOWN` for what is not known, `PADDING` behind the last one."""
-        return self._rows(*hashed(texts))
+        return self._rows(*word_hashes(texts))
 
     def _rows(self, hashes: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        number, is_known = numbers_of(self.hashes, hashes)
-        return filled_up(np.where(is_known, number + 2, UNKNOWN), counts, self.length, np.int32)
+        number, is_known = indices_of(self.hashes, hashes)
+        return padded_rows(np.where(is_known, number + 2, UNKNOWN), counts, self.length, np.int32)
 
 
-def hashed(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def word_hashes(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """The hashes of all words in their order, and how many each text has."""
     each = [words(text) for text in texts]
-    of_word = cache(lambda word: murmurhash3_32(word, positive=True))  # few words make up most of a text
+    # Few words make up most of a text.
+    of_word = cache(lambda word: murmurhash3_32(word, positive=True))
     counts = np.array([len(found) for found in each])
     return np.fromiter(map(of_word, chain.from_iterable(each)), np.int64, counts.sum()), counts
 
 
-def commonest(hashes: np.ndarray, most: int, texts: int) -> tuple[np.ndarray, np.ndarray]:
+def most_common(hashes: np.ndarray, most: int, texts: int) -> tuple[np.ndarray, np.ndarray]:
     """The hashes that are there most often, in order, and how often."""
     if not len(hashes):
         raise InputError(f"all {texts} texts are empty: there is not one word to learn from")
     found, counts = np.unique(hashes, return_counts=True)
+    # A stable sort, so that of hashes that are equally common the same are known on every machine.
     chosen = np.sort(np.argsort(-counts, kind="stable")[:most])
     return found[chosen], counts[chosen]
 
 
-def numbers_of(known: np.ndarray, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def indices_of(known: np.ndarray, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where the hashes are among those known, and whether they are."""
     number = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
     return number, known[number] == hashes
@@ -153,10 +163,10 @@ def numbers_of(known: np.ndarray, hashes: np.ndarray) -> tuple[np.ndarray, np.nd
 
 def row_length(counts: np.ndarray, longest: int) -> int:
     """How long rows must be to hold nearly all texts, and no longer than is asked for."""
-    return int(np.clip(np.percentile(counts, SHARE), 1, longest))
+    return int(np.clip(np.percentile(counts, LENGTH_PERCENTILE), 1, longest))
 
 
-def filled_up(values: np.ndarray, counts: np.ndarray, length: int, dtype: Any) -> np.ndarray:
+def padded_rows(values: np.ndarray, counts: np.ndarray, length: int, dtype: DTypeLike) -> np.ndarray:
     """A row for each text with its values, of which it has `counts`, as far as they fit, and zeros behind them."""
     row = np.repeat(np.arange(len(counts)), counts)
     place = np.arange(len(values)) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -1,6 +1,5 @@
 """LeNet, as "Dive into Deep Learning" trains it."""
 
-from typing import Any
 
 import jax
 import numpy as np
@@ -8,12 +7,13 @@ from jaxtyping import Array
 
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.neural._convolution import convolved, pooled
+from descend.neural._convolution import conv2d, max_pool
 from descend.neural._network import Network
 from descend.neural._weights import filled, weights
-from descend.neural.mlp import dropped_out
+from descend.neural.mlp import apply_dropout
 
-LEAST = 12  # pixels along each axis
+# Pixels along each axis, of which the two convolutions and maxima leave one.
+MIN_SIDE = 12
 
 
 class LeNet(Network):
@@ -43,9 +43,9 @@ class LeNet(Network):
         **Raises** `InputError` for images that are too small for it.
         """
         height, width, channels = shape
-        if min(height, width) < LEAST:
-            raise InputError(f"LeNet needs images of at least {LEAST}×{LEAST} pixels, but these are {height}×{width}: "
-                             'take model="residual"')
+        if min(height, width) < MIN_SIDE:
+            raise InputError(f"LeNet needs images of at least {MIN_SIDE}×{MIN_SIDE} pixels, but these are "
+                             f'{height}×{width}: take model="residual"')
         flat = (height // 2 - 4) // 2 * ((width // 2 - 4) // 2) * 16
         kernels = [_glorot((5, 5, channels, 6), rng), _glorot((5, 5, 6, 16), rng)]
         matrices = [_glorot((m, n), rng) for m, n in ((flat, 120), (120, 84), (84, outputs))]
@@ -59,17 +59,17 @@ class LeNet(Network):
         layers = ((25 * shape[2], 6), (25 * 6, 16), (flat, 120), (120, 84), (84, outputs))
         return sum((m + 1) * n for m, n in layers)
 
-    def __call__(self, inputs: Array, state: Tree, key: Any) -> tuple[Array, Tree]:
+    def __call__(self, inputs: Array, state: Tree, key: jax.Array | None) -> tuple[Array, Tree]:
         first, second = self.kernels
         x = (inputs.astype(first.dtype) - self.centre) * self.rescale
         # The rectifier after the maximum, which is the same, on a quarter of the numbers.
-        x = jax.nn.relu(pooled(convolved(x, first, padding=2)) + self.biases[0])
-        x = jax.nn.relu(pooled(convolved(x, second)) + self.biases[1])
+        x = jax.nn.relu(max_pool(conv2d(x, first, padding=2)) + self.biases[0])
+        x = jax.nn.relu(max_pool(conv2d(x, second)) + self.biases[1])
         x = x.reshape(len(x), -1)
         for i, (W, b) in enumerate(zip(self.matrices[:-1], self.biases[2:-1], strict=True)):
             x = jax.nn.relu(x @ W + b)
             if self.dropout and key is not None:
-                x = dropped_out(x, self.dropout, jax.random.fold_in(key, i))
+                x = apply_dropout(x, self.dropout, jax.random.fold_in(key, i))
         return x @ self.matrices[-1] + self.biases[-1], state
 
     @property
@@ -80,5 +80,6 @@ class LeNet(Network):
 
 def _glorot(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     *window, m, n = shape
+    # Glorot and Bengio's: variances are kept on the way forward and on the way back, as far as one number can do both.
     bound = np.sqrt(6 / ((m + n) * np.prod(window)))
     return weights(rng.uniform(-bound, bound, shape))

@@ -10,7 +10,8 @@ from jaxtyping import Array
 
 from descend._tree import Tree
 
-BLOCK = 1024  # examples to score at a time, where a network does not say
+# Examples to score at a time, where a network does not say.
+SCORING_BLOCK = 1024
 
 
 class Network(eqx.Module):
@@ -21,7 +22,7 @@ class Network(eqx.Module):
     training, such as dropout; `None` after training, when nothing is random and the state is used, but not changed.
     """
 
-    def __call__(self, inputs: Any, state: Tree, key: Any) -> tuple[Array, Tree]:
+    def __call__(self, inputs: Tree, state: Tree, key: jax.Array | None) -> tuple[Array, Tree]:
         """The scores, one row for each example, and the state after the batch."""
         raise NotImplementedError
 
@@ -31,9 +32,10 @@ class Network(eqx.Module):
         return False
 
 
-def scores_of(network: Network, state: Tree, inputs: Any, block: int = BLOCK) -> np.ndarray:
+def scores_of(network: Network, state: Tree, inputs: Tree, block: int = SCORING_BLOCK) -> np.ndarray:
     """The scores of all examples, computed in blocks of one size, so that one program serves them all."""
     length = len(jax.tree.leaves(inputs)[0])
+    # A power of two, so that few examples need little, and any number of them finds one of a few programs.
     block = min(block, 2 ** (max(length, 1) - 1).bit_length())
     return np.concatenate([
         np.asarray(_scores(network, state, padded(inputs, start, block)))[: length - start]
@@ -41,10 +43,10 @@ def scores_of(network: Network, state: Tree, inputs: Any, block: int = BLOCK) ->
     ])
 
 
-def padded(inputs: Any, start: int, block: int) -> Any:
+def padded(inputs: Tree, start: int, block: int) -> Any:
     """The examples from `start`, as many as a block has; the last of all again where there are not enough."""
 
-    def part(array: Any) -> Any:
+    def part(array: np.ndarray | Array) -> Any:
         rows = array[start : start + block]
         missing = block - len(rows)
         return np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]) if missing else rows
@@ -53,5 +55,5 @@ def padded(inputs: Any, start: int, block: int) -> Any:
 
 
 @eqx.filter_jit
-def _scores(network: Network, state: Tree, inputs: Any) -> Array:
+def _scores(network: Network, state: Tree, inputs: Tree) -> Array:
     return network(jax.tree.map(jnp.asarray, inputs), state, None)[0]

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -13,20 +12,27 @@ from jaxtyping import Array
 
 from descend._numbers import mix, ramp, real, smooth
 from descend.engine.run import Run, advance
-from descend.neural._corpus import tiled
 from descend.neural._gpt import GPT, token_losses
-from descend.neural._half import in_half
+from descend.neural._half_precision import in_half
 from descend.neural._network import padded
+from descend.neural.corpus import validation_windows
 from descend.optimizers import Adam, Optimizer
 from descend.optimizers.modifiers import ClipByNorm, WeightDecay
 from descend.schedules import Rate, Schedule, setting
 
-JUDGED = 2**15  # tokens at the most, between which a validation's windows are spread
-AT_A_TIME = 2**12  # tokens
-MATRICES = ("tokens", "positions", "*/qkv", "*/out", "*/up", "*/down")
-WARMUP, FLOOR = 0.05, 0.1  # of the steps, in which the rate rises; of the highest rate, at the end
-CLEAR = 0.7  # seconds of steps, from which their pace is known
-SPARE = 0.92  # of the time, for which steps are planned: the rest is for validation, and for a machine with other work
+# At the most, between which a validation's windows are spread. Losses of tokens spread by some 2 nats, so that the mean
+# of so many is known to about .01.
+VALIDATION_TOKENS = 2**15
+# How many are judged at a time, so that one program serves texts of any length, and in little memory.
+BLOCK_TOKENS = 2**12
+# What weight decay is for: matrices. To pull the scales of norms to 0 would be to take the layers away.
+DECAYED = ("tokens", "positions", "*/qkv", "*/out", "*/up", "*/down")
+# Of the steps, in which the rate rises; and of the highest rate, at the end.
+WARMUP_SHARE, FINAL_RATE_SHARE = 0.05, 0.1
+# So many seconds of steps tell their pace: single ones differ, and the first are slower.
+TIMING_SECONDS = 0.7
+# Of the time, for which steps are planned: the rest is for validation, and for a machine with other work.
+PLANNED_SHARE = 0.92
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class NextToken:
         """The loss of a batch of windows."""
         return self.value(network, batch, None)
 
-    def value(self, network: GPT, batch: tuple[Array, Array], key: Any) -> Array:
+    def value(self, network: GPT, batch: tuple[Array, Array], key: jax.Array | None) -> Array:
         """The loss of a batch in training."""
         inputs, targets = batch
         if self.half:
@@ -51,7 +57,7 @@ class NextToken:
 class RandomNextToken(NextToken):
     """The same for networks with dropout."""
 
-    def __call__(self, network: GPT, batch: tuple[Array, Array], key: Any = None) -> Array:
+    def __call__(self, network: GPT, batch: tuple[Array, Array], key: jax.Array | None = None) -> Array:
         """The loss of a batch of windows."""
         return self.value(network, batch, key)
 
@@ -59,8 +65,8 @@ class RandomNextToken(NextToken):
 def mean_loss(network: GPT, tokens: np.ndarray, most: int | None = None) -> float:
     """The mean loss of each token in a stream, from those in a window before it; of `most` of them, spread evenly."""
     length = network.shape.context
-    inputs, targets, counts = tiled(tokens, length, most)
-    block = max(1, min(AT_A_TIME // length, len(inputs)))
+    inputs, targets, counts = validation_windows(tokens, length, most)
+    block = max(1, min(BLOCK_TOKENS // length, len(inputs)))
     total = 0.0
     for start in range(0, len(inputs), block):
         i, t, c = padded((inputs, targets, counts), start, block)
@@ -82,26 +88,28 @@ class Annealed(Schedule):
     initial: Rate
     steps: Rate
 
-    def __call__(self, step: Any) -> Rate:
-        warmup = WARMUP * self.steps
-        rate = mix(self.initial, FLOOR * self.initial, smooth(ramp(step - warmup, self.steps - warmup)))
+    def __call__(self, step: Rate) -> Rate:
+        warmup = WARMUP_SHARE * self.steps
+        rate = mix(self.initial, FINAL_RATE_SHARE * self.initial, smooth(ramp(step - warmup, self.steps - warmup)))
         return rate * jnp.minimum((real(step) + 1) / warmup, 1.0)
 
 
-def recipe(learning_rate: float, steps: float, learned_positions: bool) -> Optimizer:
+def default_optimizer(learning_rate: float, steps: float, learned_positions: bool) -> Optimizer:
     """AdamW for matrices, Adam for the rest, in steps that one bad batch cannot make long."""
-    where = tuple(name for name in MATRICES if learned_positions or name != "positions")
+    where = tuple(name for name in DECAYED if learned_positions or name != "positions")
+    # β₂ of .99, as nanoGPT has it for characters, between the .95 of large GPTs and Adam's .999.
     rule = Adam(Annealed(learning_rate, float(steps)), beta2=0.99)
     return ClipByNorm(WeightDecay(rule, 0.1, where), 1.0)
 
 
 def planned_steps(run: Run, left: Callable[[], float]) -> int:
     """How many steps to make in the seconds that are left, by the time that some take on a copy of the run."""
-    jax.block_until_ready(advance(run, 1)[0].state)  # compiles
+    # The first step compiles, and is not timed. Then twice as many each time, until they take long enough to tell.
+    jax.block_until_ready(advance(run, 1)[0].state)
     count, took = 1, 0.0
-    while took < min(CLEAR, left()):
+    while took < min(TIMING_SECONDS, left()):
         count *= 2
         begin = time.perf_counter()
         jax.block_until_ready(advance(run, count)[0].state)
         took = time.perf_counter() - begin
-    return max(1, round(SPARE * left() * count / took)) if took else 1
+    return max(1, round(PLANNED_SHARE * left() * count / took)) if took else 1

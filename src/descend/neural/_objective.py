@@ -12,14 +12,15 @@ from jaxtyping import Array
 from descend import losses
 from descend._tree import Tree
 from descend.errors import InputError
-from descend.neural._half import in_half
+from descend.neural._half_precision import in_half
 from descend.neural._network import Network, scores_of
 
 Kind = Literal["classification", "regression"]
-Examples = tuple[Any, Any, Any]  # inputs, targets, weights (or None, for weights that are all one)
+# Inputs, targets, and weights, or `None` for weights that are all one.
+Examples = tuple[Any, Any, Any]
 
 
-def counted(examples: Examples) -> Examples:
+def with_unit_mean_weights(examples: Examples) -> Examples:
     """The examples with a weight above 0, and weights with a mean of one.
 
     One of weight 0 is as one that is not there; were they divided, a part might have no weight at all.
@@ -50,13 +51,16 @@ def row_losses(kind: Kind, scores: Array, targets: Array, smoothing: float = 0.0
         raise InputError(f"the network gives scores of shape {scores.shape}, but classes of shape {targets.shape} "
                          f"need scores of shape {(*targets.shape, 'classes')}")
     hard = losses.softmax_cross_entropy(scores, targets)
+    # Cross-entropy is linear in the target: that of a smoothed one is a mean of two, and no target has to be spread
+    # out.
     if not smoothing:
         return hard
     spread = -jax.nn.log_softmax(scores).mean(-1)
     return (1 - smoothing) * hard + smoothing * spread
 
 
-_compiled_row_losses = jax.jit(row_losses, static_argnums=0)  # one program starts sooner than many small ones
+# One program starts sooner than many small ones.
+_compiled_row_losses = jax.jit(row_losses, static_argnums=0)
 
 
 @dataclass(frozen=True)
@@ -76,10 +80,10 @@ class Objective:
         """The loss, and the state if there is one."""
         return self.value(network, batch, state, None)
 
-    def value(self, network: Network, batch: Examples, state: Tree, key: Any) -> Any:
+    def value(self, network: Network, batch: Examples, state: Tree, key: jax.Array | None) -> Any:
         """The loss of a batch in training."""
         inputs, targets, weights = batch
-        if self.augment is not None:
+        if self.augment is not None and key is not None:
             now, key = jax.random.split(key)
             inputs = self.augment(inputs, now)
         scores, after = self._scores(network, inputs, state, key)
@@ -87,7 +91,7 @@ class Objective:
         loss = jnp.mean(each if weights is None else weights * each)
         return loss if state is None else (loss, after)
 
-    def _scores(self, network: Network, inputs: Any, state: Tree, key: Any) -> tuple[Array, Tree]:
+    def _scores(self, network: Network, inputs: Tree, state: Tree, key: jax.Array | None) -> tuple[Array, Tree]:
         if not self.half:
             return network(inputs, state, key)
         small, inputs = in_half((network, inputs))
@@ -98,7 +102,7 @@ class Objective:
 class RandomObjective(Objective):
     """The same for networks that are random in training, or whose inputs are: for `key`, by which `minimize` knows."""
 
-    def __call__(self, network: Network, batch: Examples, state: Tree = None, key: Any = None) -> Any:
+    def __call__(self, network: Network, batch: Examples, state: Tree = None, key: jax.Array | None = None) -> Any:
         """The loss, and the state if there is one."""
         return self.value(network, batch, state, key)
 
@@ -121,5 +125,7 @@ class Validation:
             score = np.average(scores.argmax(-1) == targets, weights=w)
         else:
             spread = np.average((targets - np.average(targets, axis=0, weights=w)) ** 2, axis=0, weights=w)
+            # R² over all outputs together, in units in which they spread alike: a target without a spread does not
+            # divide.
             score = 1 - np.average((scores - targets) ** 2, axis=0, weights=w).mean() / max(spread.mean(), 1e-12)
         return float(np.average(each, weights=w)), {"score": float(score)}

@@ -9,7 +9,7 @@ from sklearn.base import RegressorMixin
 from descend._sample_weight import checked_weights
 from descend._scaling import centre_and_unit
 from descend.neural._estimator import NeuralEstimator
-from descend.neural._objective import Kind, counted
+from descend.neural._objective import Kind, with_unit_mean_weights
 
 
 class NeuralRegressor(RegressorMixin, NeuralEstimator):
@@ -28,7 +28,8 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         self._is_flat = targets.ndim == 1
         targets = targets.reshape(len(targets), -1).astype(np.float64)
         weights = checked_weights(sample_weight, targets)
-        inputs, targets, weights = counted((inputs, targets, weights))
+        inputs, targets, weights = with_unit_mean_weights((inputs, targets, weights))
+        # In units of their spread, the loss of any target begins near ½, and one learning rate suits all of them.
         self.centre_, self.unit_ = centre_and_unit(targets, weights)
         examples, outputs = (inputs, self._scaled(targets), weights), targets.shape[1]
         self._train(begin, examples, outputs, validation=self._validation(X_val, y_val, self._scaled))

@@ -9,24 +9,28 @@ import numpy as np
 from jaxtyping import Array
 
 from descend._tree import Tree
-from descend.neural._convolution import convolved, halved
+from descend.neural._convolution import conv2d, mean_pool
 from descend.neural._network import Network
 from descend.neural._weights import filled, weights
-from descend.neural.mlp import dropped_out
+from descend.neural.mlp import apply_dropout
 
-MOMENTUM, EPS = 0.1, 1e-5  # PyTorch's
-LARGE, SMALL = 20, 8  # pixels along the shorter side: from here on, there are squares of 2×2, and another block
-WIDEST = 8  # times the first width
+# PyTorch's. Of the momentum there are two meanings: here it is the share of the new batch, as there, and not of the
+# old.
+BATCH_NORM_MOMENTUM, BATCH_NORM_EPS = 0.1, 1e-5
+# Pixels along the shorter side: from here on, there are squares of 2×2, and another block.
+MIN_SQUARES_SIDE, MIN_BLOCK_SIDE = 20, 8
+# Times the first width: further doubling would put most weights where the image is smallest.
+MAX_WIDENING = 8
 
 
-class Running(NamedTuple):
+class RunningStatistics(NamedTuple):
     """The running mean and variance of a layer's channels."""
 
     mean: Array
     var: Array
 
 
-class Layer(eqx.Module):
+class ConvBatchNorm(eqx.Module):
     """A convolution, and its outputs in units of their spread over the batch: `gain · (y − mean) / √(var + ε) + bias`.
 
     After training, mean and variance are the running ones, which each batch moves a tenth of the way to its own.
@@ -39,39 +43,49 @@ class Layer(eqx.Module):
     bias: Array
 
     @classmethod
-    def drawn(cls, side: int, channels: int, outputs: int, rng: np.random.Generator, gain: float = 1.0) -> "Layer":
+    def drawn(
+        cls, side: int, channels: int, outputs: int, rng: np.random.Generator, gain: float = 1.0
+    ) -> "ConvBatchNorm":
         """One with weights drawn for rectifiers (He et al., arXiv 1502.01852)."""
         kernel = rng.normal(0, np.sqrt(2 / (side * side * channels)), (side, side, channels, outputs))
         return cls(weights(kernel), filled(outputs, gain), filled(outputs))
 
-    def __call__(self, x: Array, running: Running, training: bool) -> tuple[Array, Running]:
+    def __call__(self, x: Array, running: RunningStatistics, training: bool) -> tuple[Array, RunningStatistics]:
         """The outputs, and the running statistics after the batch."""
-        y = convolved(x, self.kernel, padding=len(self.kernel) // 2)
-        return normalised(y, self.gain, self.bias, running, training)
+        y = conv2d(x, self.kernel, padding=len(self.kernel) // 2)
+        return batch_norm(y, self.gain, self.bias, running, training)
 
     @property
-    def fresh(self) -> Running:
+    def fresh(self) -> RunningStatistics:
         """The running statistics before the first batch."""
-        return Running(filled(len(self.bias)), filled(len(self.bias), 1.0))
+        return RunningStatistics(filled(len(self.bias)), filled(len(self.bias), 1.0))
 
 
-def normalised(x: Array, gain: Array, bias: Array, running: Running, training: bool) -> tuple[Array, Running]:
+def batch_norm(
+    x: Array, gain: Array, bias: Array, running: RunningStatistics, training: bool
+) -> tuple[Array, RunningStatistics]:
     """Each channel of `x` in units of its spread, and the running statistics, which take the variance without bias.
 
     In training, the spread is that of the batch, else the running one. In half precision, sums are in single.
     """
     mean, var = running
     if training:
+        # 1. The batch's own mean and variance, in two passes: the mean of squares minus the squared mean would lose all
+        #    digits of channels that are far from 0.
         count = x.size // x.shape[-1]
         mean = _mean(x, mean.dtype)
         var = _mean(jnp.square(x - mean.astype(x.dtype)), mean.dtype)
-        now = Running(mean, var * (count / max(count - 1, 1)))
-        running = jax.tree.map(lambda old, new: old + MOMENTUM * (new - old), running, jax.lax.stop_gradient(now))
-    scale = gain / jnp.sqrt(var + EPS)
+        # 2. What is kept for use after training is the variance without bias, as in PyTorch, though what the batch
+        #    itself is divided by has it: Ioffe and Szegedy do so, too. No gradient flows through what is kept.
+        now = RunningStatistics(mean, var * (count / max(count - 1, 1)))
+        moved = lambda old, new: old + BATCH_NORM_MOMENTUM * (new - old)
+        running = jax.tree.map(moved, running, jax.lax.stop_gradient(now))
+    # 3. One product and one sum for each number, instead of four operations.
+    scale = gain / jnp.sqrt(var + BATCH_NORM_EPS)
     return x * scale.astype(x.dtype) + (bias - mean * scale).astype(x.dtype), running
 
 
-def _mean(x: Array, dtype: Any) -> Array:
+def _mean(x: Array, dtype: np.dtype) -> Array:
     """The mean of each channel; first over pixels, so that several threads can share the work."""
     return x.astype(dtype).reshape(len(x), -1, x.shape[-1]).mean(1).mean(0)
 
@@ -82,17 +96,20 @@ class Block(eqx.Module):
     `shortcut`: a layer of 1×1, where there are to be more channels than came in.
     """
 
-    first: Layer
-    second: Layer
-    shortcut: Layer | None
+    first: ConvBatchNorm
+    second: ConvBatchNorm
+    shortcut: ConvBatchNorm | None
 
     @classmethod
     def drawn(cls, channels: int, outputs: int, rng: np.random.Generator) -> "Block":
         """One that begins with what came in, because the gain of its second layer is zero (Goyal, arXiv 1706.02677)."""
-        first, second = Layer.drawn(3, channels, outputs, rng), Layer.drawn(3, outputs, outputs, rng, gain=0.0)
-        return cls(first, second, None if channels == outputs else Layer.drawn(1, channels, outputs, rng))
+        first = ConvBatchNorm.drawn(3, channels, outputs, rng)
+        second = ConvBatchNorm.drawn(3, outputs, outputs, rng, gain=0.0)
+        return cls(first, second, None if channels == outputs else ConvBatchNorm.drawn(1, channels, outputs, rng))
 
-    def __call__(self, x: Array, running: list[Running], training: bool) -> tuple[Array, list[Running]]:
+    def __call__(
+        self, x: Array, running: list[RunningStatistics], training: bool
+    ) -> tuple[Array, list[RunningStatistics]]:
         """The outputs, and the running statistics of all layers after the batch."""
         y, one = self.first(x, running[0], training)
         y, two = self.second(jax.nn.relu(y), running[1], training)
@@ -102,7 +119,7 @@ class Block(eqx.Module):
         return jax.nn.relu(x + y), [one, two, three]
 
     @property
-    def fresh(self) -> list[Running]:
+    def fresh(self) -> list[RunningStatistics]:
         """The running statistics before the first batch."""
         return [layer.fresh for layer in (self.first, self.second, self.shortcut) if layer is not None]
 
@@ -116,7 +133,7 @@ class Residual(Network):
     Reference: He et al., "Deep residual learning for image recognition", arXiv 1512.03385.
     """
 
-    stem: Layer
+    stem: ConvBatchNorm
     blocks: list[Block]
     weight: Array
     bias: Array
@@ -131,13 +148,14 @@ class Residual(Network):
         rng: np.random.Generator,
     ) -> tuple["Residual", list[Any]]:
         """One for images of a shape, and the state that it begins with."""
+        # Squares of 2×2 as channels: the first layers are those that cost most, and so see a quarter of the places.
         side, channels = min(shape[:2]), shape[2]
-        squares = side >= LARGE
+        squares = side >= MIN_SQUARES_SIDE
         side, channels = (side // 2, 4 * channels) if squares else (side, channels)
-        stem, blocks = Layer.drawn(3, channels, width, rng), [Block.drawn(width, width, rng)]
+        stem, blocks = ConvBatchNorm.drawn(3, channels, width, rng), [Block.drawn(width, width, rng)]
         features = width
-        while side >= SMALL:
-            wider = min(2 * features, WIDEST * width)
+        while side >= MIN_BLOCK_SIDE:
+            wider = min(2 * features, MAX_WIDENING * width)
             blocks.append(Block.drawn(features, wider, rng))
             side, features = side // 2, wider
         weight = weights(rng.normal(0, np.sqrt(1 / features), (features, outputs)))
@@ -149,27 +167,27 @@ class Residual(Network):
         """How many weights one for images of a shape has."""
         layer = lambda side, channels, outputs: (side * side * channels + 2) * outputs
         side, channels = min(shape[:2]), shape[2]
-        side, channels = (side // 2, 4 * channels) if side >= LARGE else (side, channels)
+        side, channels = (side // 2, 4 * channels) if side >= MIN_SQUARES_SIDE else (side, channels)
         size, features = layer(3, channels, width) + 2 * layer(3, width, width), width
-        while side >= SMALL:
-            wider = min(2 * features, WIDEST * width)
+        while side >= MIN_BLOCK_SIDE:
+            wider = min(2 * features, MAX_WIDENING * width)
             size += layer(3, features, wider) + layer(3, wider, wider)
             size += 0 if wider == features else layer(1, features, wider)
             side, features = side // 2, wider
         return size + (features + 1) * outputs
 
-    def __call__(self, inputs: Array, state: Tree, key: Any) -> tuple[Array, Tree]:
+    def __call__(self, inputs: Array, state: Tree, key: jax.Array | None) -> tuple[Array, Tree]:
         training = key is not None
         x = (inputs.astype(self.weight.dtype) - self.centre) * self.rescale
-        x, first = self.stem(in_channels(x) if self.begins_with_squares else x, state[0], training)
+        x, first = self.stem(space_to_depth(x) if self.begins_with_squares else x, state[0], training)
         x = jax.nn.relu(x)
         after: list[Any] = [first]
         for number, (block, before) in enumerate(zip(self.blocks, state[1:], strict=True)):
-            x, ran = block(halved(x) if number else x, before, training)
+            x, ran = block(mean_pool(x) if number else x, before, training)
             after.append(ran)
         x = x.mean((1, 2))
-        if self.dropout and training:
-            x = dropped_out(x, self.dropout, key)
+        if self.dropout and key is not None:
+            x = apply_dropout(x, self.dropout, key)
         return x @ self.weight + self.bias, after
 
     @property
@@ -178,7 +196,7 @@ class Residual(Network):
         return True
 
 
-def in_channels(x: Array) -> Array:
+def space_to_depth(x: Array) -> Array:
     """Images with each square of 2×2 as four times the channels; an odd last row or column is left out."""
     count, height, width, channels = x.shape
     rows, columns = height // 2, width // 2

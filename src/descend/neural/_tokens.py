@@ -10,7 +10,8 @@ import numpy as np
 from descend._facts import Facts
 from descend.errors import InputError
 
-PIECE = 2**16  # characters that are encoded at a time, where a line begins near there
+# So many are encoded at a time, where a line begins near there.
+PIECE_CHARACTERS = 2**16
 
 
 @runtime_checkable
@@ -83,7 +84,7 @@ class Characters:
         return {"name": self.name, "alphabet": self.alphabet}
 
 
-class Pairs:
+class BytePairs:
     """Bytes, and the common sequences of them that a text has: byte-pair encoding, by the package `tokenizers`.
 
     Reference: Sennrich, Haddow and Birch, "Neural machine translation of rare words with subword units",
@@ -97,12 +98,13 @@ class Pairs:
         self._encoder = _library().Tokenizer.from_str(model)
 
     @classmethod
-    def of(cls, text: bytes, size: int) -> "Pairs":
+    def of(cls, text: bytes, size: int) -> "BytePairs":
         """The `size` tokens with which a text is short: all bytes, and sequences by how common they are."""
         library = _library()
         encoder = library.Tokenizer(library.models.BPE())
         encoder.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
         encoder.decoder = library.decoders.ByteLevel()
+        # All bytes from the start, so that there is no text that could not be encoded.
         alphabet = library.pre_tokenizers.ByteLevel.alphabet()
         trainer = library.trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
         encoder.train_from_iterator(_pieces(decoded(text)), trainer)
@@ -132,10 +134,10 @@ def tokenizer_for(name: str, text: bytes, vocabulary: int) -> Tokenizer:
         return Bytes()
     if name == Characters.name:
         return Characters.of(text)
-    if name == Pairs.name:
+    if name == BytePairs.name:
         if vocabulary < Bytes.size + 1:
             raise InputError(f"vocabulary must be more than the {Bytes.size} bytes, but is {vocabulary}")
-        return Pairs.of(text, vocabulary)
+        return BytePairs.of(text, vocabulary)
     raise InputError(f"tokenizer must be bytes, characters or bpe, but is {name!r}")
 
 
@@ -145,22 +147,23 @@ def from_facts(facts: Any, where: str = "the saved model") -> Tokenizer:
     **Raises** `CheckpointError` if none did.
     """
     told = Facts(facts, f"{where}: tokenizer")
-    name = told.choice("name", (Bytes.name, Characters.name, Pairs.name))
+    name = told.choice("name", (Bytes.name, Characters.name, BytePairs.name))
     if name == Bytes.name:
         return Bytes()
-    if name == Pairs.name:
-        return Pairs(_pairs_in(told))
+    if name == BytePairs.name:
+        return BytePairs(_byte_pairs_in(told))
     alphabet = told.text("alphabet")
     if not alphabet or "".join(sorted(set(alphabet))) != alphabet:
         told.refuse("alphabet", "different characters in the order of Unicode", alphabet)
     return Characters(alphabet)
 
 
-def _pairs_in(told: Facts) -> str:
-    """The text that byte pairs are made of: the tokens and the merges of its own, and the rest as `Pairs.of` has it,
+def _byte_pairs_in(told: Facts) -> str:
+    """The text that byte pairs are made of: its own tokens and merges, and the rest as `BytePairs.of` has it,
     because there may be patterns that take without end to look for."""
     text, wanted = told.text("model"), "byte pairs, as this version of tokenizers writes them"
-    expected = json.loads(Pairs.of(b"a", Bytes.size).facts()["model"])
+    # A tokenizer's file may hold patterns of anybody's: all of it but tokens and merges must be what is written here.
+    expected = json.loads(BytePairs.of(b"a", Bytes.size).facts()["model"])
     try:
         found = json.loads(text)
         known, merges = found["model"]["vocab"], found["model"]["merges"]
@@ -200,7 +203,7 @@ def _pieces(text: str) -> list[str]:
     """The text in pieces that begin with a line, so that all cores have some, and none is too long."""
     starts = [0]
     for line in re.finditer(r"\n(?=\S)", text):
-        if line.end() - starts[-1] >= PIECE:
+        if line.end() - starts[-1] >= PIECE_CHARACTERS:
             starts.append(line.end())
     return [text[i:j] for i, j in pairwise([*starts, len(text)])]
 

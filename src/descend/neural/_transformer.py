@@ -10,37 +10,38 @@ from descend._tree import Tree
 from descend.neural._hashing import PADDING
 from descend.neural._network import Network
 from descend.neural._weights import filled, weights
-from descend.neural.mlp import dropped_out
+from descend.neural.mlp import apply_dropout
 
 
-class Norm(eqx.Module):
+class LayerNorm(eqx.Module):
     """`γ (x − mean x) / spread x + β`, over the last axis.
 
-    Reference: Ba et al., "Layer normalization", arXiv 1607.06450.
+    Reference: Ba et al., "TransformerLayer normalization", arXiv 1607.06450.
     """
 
     scale: Array
     shift: Array
 
     @classmethod
-    def plain(cls, width: int) -> "Norm":
+    def plain(cls, width: int) -> "LayerNorm":
         """One that leaves what it has normalised as it is."""
         return cls(filled(width, 1.0), filled(width))
 
     def __call__(self, x: Array) -> Array:
-        exact = x.astype(jnp.float32)  # sums of squares are too much for half precision
+        # Sums of squares are too much for half precision.
+        exact = x.astype(jnp.float32)
         centred = exact - exact.mean(-1, keepdims=True)
         normal = centred * jax.lax.rsqrt(jnp.square(centred).mean(-1, keepdims=True) + 1e-5)
         return (normal * self.scale + self.shift).astype(x.dtype)
 
 
-class Layer(eqx.Module):
+class TransformerLayer(eqx.Module):
     """`x ← x + attention(norm(x))`, then `x ← x + W₂ gelu(W₁ norm(x))`."""
 
-    before_attention: Norm
+    before_attention: LayerNorm
     queries_keys_values: Array
     together: Array
-    before_widening: Norm
+    before_widening: LayerNorm
     widen: Array
     widen_bias: Array
     narrow: Array
@@ -48,13 +49,14 @@ class Layer(eqx.Module):
     heads: int = eqx.field(static=True)
 
     @classmethod
-    def drawn(cls, width: int, heads: int, depth: int, rng: np.random.Generator) -> "Layer":
+    def drawn(cls, width: int, heads: int, depth: int, rng: np.random.Generator) -> "TransformerLayer":
         """One whose additions are the smaller, the more layers add to `x` (Radford et al., GPT-2, 2019)."""
         draw = lambda m, n, gain=1.0: weights(rng.normal(0, gain / np.sqrt(m), (m, n)))
+        # Two additions to `x` in each layer: with them made smaller by this, its size does not grow with the depth.
         less = 1 / np.sqrt(2 * depth)
         return cls(
-            Norm.plain(width), draw(width, 3 * width), draw(width, width, less),
-            Norm.plain(width), draw(width, 4 * width), filled(4 * width),
+            LayerNorm.plain(width), draw(width, 3 * width), draw(width, width, less),
+            LayerNorm.plain(width), draw(width, 4 * width), filled(4 * width),
             draw(4 * width, width, less), filled(width), heads,
         )
 
@@ -63,11 +65,12 @@ class Layer(eqx.Module):
         first, second = (None, None) if key is None else jax.random.split(key)
         projected = (self.before_attention(x) @ self.queries_keys_values).reshape(batch, length, 3, self.heads, -1)
         queries, keys, values = (projected[:, :, i] for i in range(3))
-        looked_at = is_word[:, None, None, :]  # by every head, from every place
+        # By every head, from every place. A text is read as a whole: no word hides from those before it.
+        looked_at = is_word[:, None, None, :]
         seen = jax.nn.dot_product_attention(queries, keys, values, mask=looked_at)
-        x = x + _dropped(seen.reshape(batch, length, width) @ self.together, dropout, first)
+        x = x + _dropout(seen.reshape(batch, length, width) @ self.together, dropout, first)
         wide = jax.nn.gelu(self.before_widening(x) @ self.widen + self.widen_bias)
-        return x + _dropped(wide @ self.narrow + self.narrow_bias, dropout, second)
+        return x + _dropout(wide @ self.narrow + self.narrow_bias, dropout, second)
 
 
 class Encoder(Network):
@@ -79,8 +82,8 @@ class Encoder(Network):
 
     words: Array
     places: Array
-    layers: list[Layer]
-    after: Norm
+    layers: list[TransformerLayer]
+    after: LayerNorm
     weight: Array
     bias: Array
     dropout: float = eqx.field(static=True)
@@ -94,8 +97,8 @@ class Encoder(Network):
         draw = lambda m, n, size: weights(rng.normal(0, size, (m, n)))
         return cls(
             draw(kinds, width, 0.1), draw(length, width, 0.02),
-            [Layer.drawn(width, heads, depth, rng) for _ in range(depth)],
-            Norm.plain(width), draw(width, outputs, 1 / np.sqrt(width)), filled(outputs), dropout,
+            [TransformerLayer.drawn(width, heads, depth, rng) for _ in range(depth)],
+            LayerNorm.plain(width), draw(width, outputs, 1 / np.sqrt(width)), filled(outputs), dropout,
         )
 
     @staticmethod
@@ -105,13 +108,14 @@ class Encoder(Network):
 
     def __call__(self, inputs: Array, state: Tree, key: jax.Array | None) -> tuple[Array, Tree]:
         keys = [None] * (len(self.layers) + 2) if key is None else list(jax.random.split(key, len(self.layers) + 2))
+        # Texts are filled up to one length. What fills them up is not looked at, nor in the mean.
         is_word = inputs != PADDING
         x = self.words[inputs] + self.places[: inputs.shape[1]]
-        x = _dropped(x, self.dropout, keys[0])
+        x = _dropout(x, self.dropout, keys[0])
         for layer, of_layer in zip(self.layers, keys[2:], strict=True):
             x = layer(x, is_word, self.dropout, of_layer)
         mean = self._mean(self.after(x), is_word)
-        return _dropped(mean, self.dropout, keys[1]) @ self.weight + self.bias, state
+        return _dropout(mean, self.dropout, keys[1]) @ self.weight + self.bias, state
 
     @staticmethod
     def _mean(x: Array, is_word: Array) -> Array:
@@ -125,5 +129,5 @@ class Encoder(Network):
         return self.dropout > 0
 
 
-def _dropped(x: Array, share: float, key: jax.Array | None) -> Array:
-    return x if key is None or share == 0 else dropped_out(x, share, key)
+def _dropout(x: Array, share: float, key: jax.Array | None) -> Array:
+    return x if key is None or share == 0 else apply_dropout(x, share, key)

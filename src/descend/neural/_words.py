@@ -12,8 +12,10 @@ from functools import cache
 from itertools import groupby
 from unicodedata import category, normalize
 
-RULE = 2  # to be raised with each change of what the words are: models know their words by hashes of them
-MARKS_IN_A_ROW = 30  # at most: to order them takes as long as the square of their number (UAX #15 has this limit, too)
+# To be raised with each change of what the words are: models know their words by hashes of them.
+WORD_RULE_VERSION = 2
+# At most: to order them takes as long as the square of their number (UAX #15 has this limit, too).
+MARKS_IN_A_ROW = 30
 GRAPHEME_JOINER = "\u034f"  # parts marks without a trace
 ZERO_WIDTH_SPACE = "\u200b"  # parts words where nothing is to be seen
 
@@ -27,7 +29,8 @@ _VOWELS_AFTER = "\u0e30\u0e32\u0e33\u0e45\u0eb0\u0eb2\u0eb3"
 _STACKERS = "\u1039\u17d2\u1a60"  # put the letter behind them under the one before
 _TONES_OF_SKIN = "\U0001f3fb-\U0001f3ff"
 _FLAG = "[\U0001f1e6-\U0001f1ff]{2}"
-_OF_ASCII = re.compile(r"\w+|[^\s]")  # the same there, in a fraction of the time
+# The same for texts that are ASCII, in a fraction of the time.
+_OF_ASCII = re.compile(r"\w+|[^\s]")
 
 
 def words(text: str) -> list[str]:
@@ -39,6 +42,7 @@ def words(text: str) -> list[str]:
     if text.isascii():
         return _OF_ASCII.findall(text.lower())
     of_all, too_many = _patterns()
+    # Composed twice: to take capitals away may leave letters and marks apart that compose.
     composed = normalize("NFC", too_many.sub(rf"\g<0>{GRAPHEME_JOINER}", text))
     return of_all.findall(normalize("NFC", composed.casefold()))
 

@@ -3,8 +3,8 @@
 import gzip
 import math
 import zlib
+from io import BufferedReader
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,11 @@ from descend._packed import most_of, refuse_larger
 from descend.errors import InputError
 
 GZIP = b"\x1f\x8b"
-TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}  # by the third byte of a file
-MOST_AXES = 8
-NAMES = (("images-idx3", "labels-idx1"), ("images.idx3", "labels.idx1"))  # of files that belong together
+# By the third byte of a file.
+TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+MAX_AXES = 8
+# Of files that belong together.
+NAMES = (("images-idx3", "labels-idx1"), ("images.idx3", "labels.idx1"))
 
 
 def read_idx(path: str | Path) -> np.ndarray:
@@ -33,6 +35,8 @@ def read_idx(path: str | Path) -> np.ndarray:
             size, packed = math.prod(shape) * kind.itemsize, path.stat().st_size
             if isinstance(file, gzip.GzipFile):
                 refuse_larger(size, packed, str(path))
+            # One byte more than there should be, which tells of a file that goes on; and never more than such a file
+            # can unpack to, whatever size its header claims.
             content = file.read(min(size, most_of(packed)) + 1)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
@@ -89,15 +93,15 @@ def is_idx(path: str | Path) -> bool:
     return True
 
 
-def _opened(path: Path) -> Any:
+def _opened(path: Path) -> BufferedReader | gzip.GzipFile:
     with path.open("rb") as file:
         is_gzip = file.read(2) == GZIP
     return gzip.open(path) if is_gzip else path.open("rb")
 
 
-def _header(file: Any, path: Path) -> tuple[np.dtype, tuple[int, ...]]:
+def _header(file: BufferedReader | gzip.GzipFile, path: Path) -> tuple[np.dtype, tuple[int, ...]]:
     start = file.read(4)
-    if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or not 1 <= start[3] <= MOST_AXES:
+    if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or not 1 <= start[3] <= MAX_AXES:
         raise InputError(f"{path} is no IDX file: it does not begin as one")
     lengths = file.read(4 * start[3])
     if len(lengths) < 4 * start[3]:

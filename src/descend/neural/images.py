@@ -1,23 +1,30 @@
 """Convolutional networks for images."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from descend._flags import as_flag
 from descend._scaling import centre_and_unit
+from descend._tree import Tree
+from descend.engine.trainer import Checkpoint
 from descend.errors import InputError
-from descend.neural._augment import Augment
-from descend.neural._estimator import NeuralClassifier, Start
+from descend.neural._augmentation import Augment
+from descend.neural._estimator import NetworkInit, NeuralClassifier
 from descend.neural._lenet import LeNet
 from descend.neural._residual import Residual
+from descend.observers import Observer
 
 MODELS = ("residual", "lenet")
-SHIFTED = 28  # by default, images move by up to one part in so many of their shorter side
-SEEN, FEWEST, MOST = 6e8, 14, 100  # by default, so many pixels are seen; in no fewer and no more epochs
-MANY, FEW_IN_BATCH, MANY_IN_BATCH = 20_000, 64, 128  # images; where there are more, batches are larger
+# By default, images move by up to one part in so many of their shorter side: by a pixel, of MNIST's 28.
+SHIFT_DIVISOR = 28
+# By default, so many pixels are seen, which is what a training costs; in no fewer and no more epochs.
+PIXELS_SEEN, MIN_EPOCHS, MAX_EPOCHS = 6e8, 14, 100
+# Images; where there are more, batches are larger, and of fewer images there would be too few steps in an epoch.
+LARGE_SET, SMALL_BATCH, LARGE_BATCH = 20_000, 64, 128
 
 
 class ConvClassifier(NeuralClassifier):
@@ -53,23 +60,23 @@ class ConvClassifier(NeuralClassifier):
         model: str = "residual",
         *,
         width: int = 32,
-        shift: Any = "auto",
+        shift: float | str = "auto",
         flip: bool = False,
         dropout: float = 0.0,
         optimizer: Any = "auto",
-        batch_size: Any = "auto",
+        batch_size: int | str = "auto",
         epochs: float | None = None,
         seconds: float | None = None,
-        class_weight: Any = None,
+        class_weight: Mapping[Any, float] | str | None = None,
         label_smoothing: float = 0.0,
         validation_fraction: float = 0.1,
         patience: int = 10,
         ema: float | None = None,
         precision: str = "auto",
-        random_state: Any = None,
+        random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
-        observers: Sequence[Any] = (),
-        checkpoint: Any = None,
+        observers: Sequence[Observer] = (),
+        checkpoint: str | Path | Checkpoint | None = None,
     ):
         self.model = model
         self.width = width
@@ -103,9 +110,10 @@ class ConvClassifier(NeuralClassifier):
     def _inputs(self, X: Any, reset: bool) -> np.ndarray:
         images = as_images(X)
         are_bytes = images.dtype == np.uint8
+        # Bytes stay bytes until a step takes them: as numbers of single precision they would be four times as large.
         if reset:
             self.image_shape_, self.are_bytes_ = images.shape[1:], are_bytes
-            self._epochs = int(np.clip(SEEN / math.prod(images.shape[:3]), FEWEST, MOST))
+            self._epochs = int(np.clip(PIXELS_SEEN / math.prod(images.shape[:3]), MIN_EPOCHS, MAX_EPOCHS))
             self.centre_, self.scale_ = _units(images)
         elif images.shape[1:] != self.image_shape_:
             ours, theirs = ("×".join(map(str, shape)) for shape in (self.image_shape_, images.shape[1:]))
@@ -116,19 +124,19 @@ class ConvClassifier(NeuralClassifier):
                              "give them in the same units")
         return images
 
-    def _start(self, inputs: Any, outputs: int, rng: np.random.Generator) -> Start:
+    def _start(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
         shape, units = inputs.shape[1:], (self.centre_, 1 / self.scale_)
-        shift = round(min(shape[:2]) / SHIFTED) if self.shift == "auto" else int(self.shift)
+        shift = round(min(shape[:2]) / SHIFT_DIVISOR) if self.shift == "auto" else int(self.shift)
         augment = Augment(shift, self.flip) if shift or self.flip else None
         if self.model == "lenet":
-            return Start(LeNet.drawn(shape, outputs, *units, self.dropout, rng), augment=augment)
+            return NetworkInit(LeNet.drawn(shape, outputs, *units, self.dropout, rng), augment=augment)
         network, state = Residual.drawn(shape, outputs, *units, self.dropout, self.width, rng)
-        return Start(network, state, augment)
+        return NetworkInit(network, state, augment)
 
     def _batch_size(self, count: int) -> int:
         if self.batch_size != "auto":
             return super()._batch_size(count)
-        return min(FEW_IN_BATCH if count <= MANY else MANY_IN_BATCH, count)
+        return min(SMALL_BATCH if count <= LARGE_SET else LARGE_BATCH, count)
 
     def _check_settings(self) -> None:
         super()._check_settings()
@@ -175,6 +183,7 @@ def as_images(X: Any) -> np.ndarray:
 
 def _units(images: np.ndarray) -> tuple[float, float]:
     """What networks subtract from pixels, and what they divide them by."""
+    # Of bytes it is known what they range over, and pictures that come later are in the same units for certain.
     if images.dtype == np.uint8:
         return 0.0, 255.0
     centre, unit = centre_and_unit(images.reshape(-1, 1))

@@ -18,23 +18,34 @@ from descend._facts import Facts, refuse, refuse_nonfinite, refuse_other_size
 from descend._files import write_atomically
 from descend._tree import join, split
 from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
+from descend.engine.trainer import Checkpoint
 from descend.errors import CheckpointError, InputError, reading
 from descend.minimize import minimize
-from descend.neural._corpus import Text, Windows, divided, read_text
 from descend.neural._gpt import GPT, Positions, Shape
-from descend.neural._half import check_precision, is_half
-from descend.neural._next_token import JUDGED, NextToken, RandomNextToken, mean_loss, planned_steps, recipe
+from descend.neural._half_precision import check_precision, is_half
+from descend.neural._next_token import (
+    VALIDATION_TOKENS,
+    NextToken,
+    RandomNextToken,
+    default_optimizer,
+    mean_loss,
+    planned_steps,
+)
 from descend.neural._sampling import generate
 from descend.neural._seed import seed_of
 from descend.neural._tokens import Tokenizer, from_facts, tokenizer_for
-from descend.observers import Progress
+from descend.neural.corpus import Text, Windows, read_text, split_tokens
+from descend.observers import Observer, Progress
 from descend.stopping import Plateau
 from descend.training import Trainer
 
-FILE, KIND, VERSION = "model.safetensors", "language model", 1
-MOST_SEEN = 2**27  # numbers: keys, values, and which token looks at which
-STEPS = 5000  # where nobody gives a budget
-VALIDATION_SHARE = 20  # a step of validation costs a third of one of training: this many times fewer tokens are judged
+MODEL_FILE, KIND, MODEL_VERSION = "model.safetensors", "language model", 1
+# Keys, values, and which token looks at which: a file that asks for more is refused before any memory is.
+MAX_CACHE_NUMBERS = 2**27
+# Where nobody gives a budget.
+STEPS_WITHOUT_BUDGET = 5000
+# A step of validation costs a third of one of training: this many times fewer tokens are judged.
+VALIDATION_SHARE = 20
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,7 @@ def _shape_in(facts: dict[str, Any], arrays: dict[str, np.ndarray], where: str) 
     if width % (2 * heads if positions == "rotary" else heads):
         told.refuse("width", f"even for each of {heads} heads", width)
     refuse_other_size(arrays, "network", shape.size, where)
-    if context * (2 * layers * width + context) > MOST_SEEN:
+    if context * (2 * layers * width + context) > MAX_CACHE_NUMBERS:
         told.refuse("context", "such that what is seen of it is less than a gigabyte", context)
     refuse_nonfinite(arrays, where)
     return shape
@@ -129,7 +140,7 @@ class LanguageModel(BaseEstimator):
         positions: str = "rotary",
         dropout: float = 0.0,
         optimizer: Any = "auto",
-        batch_size: Any = "auto",
+        batch_size: int | str = "auto",
         epochs: float | None = None,
         steps: int | None = None,
         seconds: float | None = None,
@@ -138,9 +149,9 @@ class LanguageModel(BaseEstimator):
         ema: float | None = None,
         precision: str = "auto",
         samples: int = 0,
-        random_state: Any = None,
-        observers: Sequence[Any] = (),
-        checkpoint: Any = None,
+        random_state: int | np.random.RandomState | None = None,
+        observers: Sequence[Observer] = (),
+        checkpoint: str | Path | Checkpoint | None = None,
     ):
         self.size = size
         self.tokenizer = tokenizer
@@ -171,7 +182,7 @@ class LanguageModel(BaseEstimator):
         raw = read_text(text)
         self.tokenizer_: Tokenizer = tokenizer_for(self.tokenizer, raw, self.vocabulary)
         tokens = self.tokenizer_.encode(raw)
-        learnt, held_out = divided(tokens, self.validation_fraction, size.context)
+        learnt, held_out = split_tokens(tokens, self.validation_fraction, size.context)
         seed = seed_of(self.random_state, self.checkpoint)
         shape = Shape(self.tokenizer_.size, size.context, size.layers, size.heads, size.width, self.positions,  # type: ignore[arg-type]  # checked
                       self.dropout)
@@ -197,6 +208,7 @@ class LanguageModel(BaseEstimator):
         compares models with different tokenizers."""
         check_is_fitted(self)
         tokens = self._two_or_more(text)
+        # The first token is given, and not predicted: neither are its bytes.
         first = len(self.tokenizer_.decode(tokens[:1]).encode())
         length = len(read_text(text)) - first
         return mean_loss(self.network_, tokens) * (len(tokens) - 1) / max(length, 1) / math.log(2)
@@ -225,9 +237,9 @@ class LanguageModel(BaseEstimator):
     def save(self, folder: str | Path) -> None:
         """Write the model to a folder: weights, shape and tokenizer, as numbers and JSON."""
         check_is_fitted(self)
-        facts = {"kind": KIND, "version": VERSION, "shape": asdict(self.network_.shape),
+        facts = {"kind": KIND, "version": MODEL_VERSION, "shape": asdict(self.network_.shape),
                  "tokenizer": self.tokenizer_.facts()}
-        write_arrays(Path(folder) / FILE, tree_to_arrays(split(self.network_)[0], "network"), facts)
+        write_arrays(Path(folder) / MODEL_FILE, tree_to_arrays(split(self.network_)[0], "network"), facts)
 
     @classmethod
     def load(cls, folder: str | Path) -> "LanguageModel":
@@ -235,7 +247,7 @@ class LanguageModel(BaseEstimator):
 
         **Raises** `InputError` if there is none, `CheckpointError` if it is damaged.
         """
-        file = Path(folder) / FILE
+        file = Path(folder) / MODEL_FILE
         if not file.parent.is_dir():
             raise InputError(f"there is no folder {folder}: give the folder that `descend lm` wrote")
         if not file.exists():
@@ -244,7 +256,7 @@ class LanguageModel(BaseEstimator):
         arrays, facts = read_arrays(file)
         if facts.get("kind") != KIND:
             raise InputError(f"{folder} has a model, but no language model: give a folder that `descend lm` wrote")
-        if facts.get("version") != VERSION:
+        if facts.get("version") != MODEL_VERSION:
             raise CheckpointError(f"{file} was written by another version of descend: train again with `descend lm`")
         shape, tokenizer = _shape_in(facts, arrays, str(file)), from_facts(facts.get("tokenizer"), str(file))
         if tokenizer.size > shape.vocabulary:
@@ -259,13 +271,15 @@ class LanguageModel(BaseEstimator):
     def _train(self, network: GPT, size: Size, learnt: np.ndarray, held_out: np.ndarray | None, seed: int,
                begin: float) -> None:
         source = Windows(learnt, size.context, size.batch_size)
-        watch = _Watch(self, learnt[:0] if held_out is None else held_out)
+        watch = _ValidationSamples(self, learnt[:0] if held_out is None else held_out)
         settings: dict[str, Any] = {
             "loss": (RandomNextToken if network.is_random else NextToken)(is_half(self.precision)), "params": network,
             "data": source, "ema": self.ema, "stop": [], "seed": seed,
         }
+        # 1. How many steps, as the rate comes down over all of them.
         steps = self._steps(settings, size, source, begin)
         self.samples_, planned = watch.samples, time.perf_counter() - begin
+        # 2. How often to validate, so that it costs a twentieth of the training.
         per_validation = watch.tokens / (size.batch_size * size.context) / 3
         trainer = Trainer.begin(
             **settings | {"stop": [] if held_out is None else Plateau(self.patience)},
@@ -274,7 +288,7 @@ class LanguageModel(BaseEstimator):
             seconds=self.seconds,
             validation=None if held_out is None else watch.judge,
             validate_every=max(50, math.ceil(VALIDATION_SHARE * per_validation)),
-            observers=[watch, *self.observers, _Planned(self._plan, steps)],
+            observers=[watch, *self.observers, _PlanWriter(self._plan, steps)],
             checkpoint=self.checkpoint,
             resume=self.checkpoint is not None,
         )
@@ -288,7 +302,7 @@ class LanguageModel(BaseEstimator):
 
     def _rule(self, size: Size, steps: int) -> Any:
         if isinstance(self.optimizer, str) and self.optimizer == "auto":
-            return recipe(size.learning_rate, steps, self.positions == "learned")
+            return default_optimizer(size.learning_rate, steps, self.positions == "learned")
         return self.optimizer
 
     def _steps(self, settings: dict[str, Any], size: Size, source: Windows, begin: float) -> int:
@@ -300,18 +314,20 @@ class LanguageModel(BaseEstimator):
         limits += [math.ceil(round(self.epochs * source.steps_per_epoch, 6))] if self.epochs is not None else []
         seconds = self.seconds
         if limits or seconds is None:
-            return min(limits, default=STEPS)
+            return min(limits, default=STEPS_WITHOUT_BUDGET)
         plan = self._plan
         if plan and plan.exists():
             with reading(f"{plan} is damaged, begin anew with another folder", CheckpointError):
                 return Facts(json.loads(plan.read_bytes()), str(plan)).whole("steps", 1)
-        run = minimize(**settings, optimizer=self._rule(size, STEPS), steps=1).run
+        # Timed on the very descent that is to be made: the rate's length is a leaf, so that the program is the same
+        # one.
+        run = minimize(**settings, optimizer=self._rule(size, STEPS_WITHOUT_BUDGET), steps=1).run
         return planned_steps(run, lambda: begin + seconds - time.perf_counter())
 
     @property
     def _plan(self) -> Path | None:
         """The file beside the checkpoint that has the number of steps, which a training that goes on must know."""
-        saved = getattr(self.checkpoint, "path", self.checkpoint)
+        saved: Any = getattr(self.checkpoint, "path", self.checkpoint)
         return None if saved is None else Path(saved).with_suffix(".plan.json")
 
     def _checked(self) -> Size:
@@ -348,12 +364,12 @@ class LanguageModel(BaseEstimator):
         return tokens
 
 
-class _Watch:
+class _ValidationSamples:
     """Judges a network on what was held out, has it write something, and remembers after which step that was."""
 
     def __init__(self, model: LanguageModel, held_out: np.ndarray):
         self.samples: list[Sample] = []
-        self.tokens = min(len(held_out) * 2, JUDGED)
+        self.tokens = min(len(held_out) * 2, VALIDATION_TOKENS)
         self._model, self._held_out = model, held_out
         self._pending: str | None = None
 
@@ -362,7 +378,7 @@ class _Watch:
         if self._model.samples:
             written = generate(network, self._held_out[:1], self._model.samples, jax.random.key(0))
             self._pending = self._model.tokenizer_.decode(written)
-        return mean_loss(network, self._held_out, JUDGED)
+        return mean_loss(network, self._held_out, VALIDATION_TOKENS)
 
     def __call__(self, progress: Progress) -> None:
         """Note the step that a validation belongs to: the next report is made after it."""
@@ -371,13 +387,13 @@ class _Watch:
             self._pending = None
 
 
-class _Planned:
+class _PlanWriter:
     """Writes down how many steps are to be made, once the other observers are there: they may still refuse it."""
 
     def __init__(self, plan: Path | None, steps: int):
         self._plan, self._steps = plan, steps
 
-    def __enter__(self) -> "_Planned":
+    def __enter__(self) -> "_PlanWriter":
         if self._plan:
             try:
                 write_atomically(self._plan, json.dumps({"steps": self._steps}).encode())

@@ -1,7 +1,8 @@
 """Multi-layer perceptrons for tables of numbers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -13,11 +14,13 @@ from sklearn.utils.validation import validate_data
 
 from descend._scaling import centre_and_unit
 from descend._tree import Tree
+from descend.engine.trainer import Checkpoint
 from descend.errors import InputError
-from descend.neural._estimator import NeuralClassifier, NeuralEstimator, Start
+from descend.neural._estimator import NetworkInit, NeuralClassifier, NeuralEstimator
 from descend.neural._network import Network
 from descend.neural._regressor import NeuralRegressor
 from descend.neural._weights import filled, weights
+from descend.observers import Observer
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": jax.nn.relu, "tanh": jnp.tanh, "logistic": jax.nn.sigmoid, "gelu": jax.nn.gelu, "identity": jnp.asarray,
@@ -36,18 +39,19 @@ class Perceptron(Network):
     def drawn(cls, sizes: Sequence[int], activation: str, dropout: float, rng: np.random.Generator) -> "Perceptron":
         """One with weights drawn for rectifiers (He et al., arXiv 1502.01852), and biases of zero."""
         shapes = list(pairwise(sizes))
+        # A rectifier lets half of the variance through; the others let all of it through near 0.
         gain = 2.0 if activation in ("relu", "gelu") else 1.0
         matrices = [weights(rng.normal(0, np.sqrt(gain / m), (m, n))) for m, n in shapes]
         return cls(matrices, [filled(n) for _, n in shapes], activation, dropout)
 
-    def __call__(self, inputs: Array, state: Tree, key: Any) -> tuple[Array, Tree]:
+    def __call__(self, inputs: Array, state: Tree, key: jax.Array | None) -> tuple[Array, Tree]:
         x, last = inputs, len(self.weights) - 1
         for i, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
             x = x @ W + b
             if i < last:
                 x = ACTIVATIONS[self.activation](x)
                 if self.dropout and key is not None:
-                    x = dropped_out(x, self.dropout, jax.random.fold_in(key, i))
+                    x = apply_dropout(x, self.dropout, jax.random.fold_in(key, i))
         return x, state
 
     @property
@@ -56,16 +60,17 @@ class Perceptron(Network):
         return self.dropout > 0
 
 
-def dropped_out(x: Array, share: float, key: Any) -> Array:
+def apply_dropout(x: Array, share: float, key: jax.Array) -> Array:
     """`x` with a random share of its numbers set to zero, and the others made larger for it.
 
     Reference: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014.
     """
+    # Larger in training, so that nothing is to be done in use, when all of them are there.
     kept = jax.random.bernoulli(key, 1 - share, x.shape)
     return jnp.where(kept, x / (1 - share), 0)
 
 
-class _OnTables(NeuralEstimator):
+class _TabularNetwork(NeuralEstimator):
     """A perceptron on rows of numbers, which are centred and scaled for it."""
 
     hidden_layer_sizes: Any
@@ -78,9 +83,9 @@ class _OnTables(NeuralEstimator):
             self.mean_, self.scale_ = centre_and_unit(X)
         return ((X - self.mean_) / self.scale_).astype(np.float32)
 
-    def _start(self, inputs: Any, outputs: int, rng: np.random.Generator) -> Start:
+    def _start(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
         sizes = (inputs.shape[1], *map(int, self._widths), outputs)
-        return Start(Perceptron.drawn(sizes, self.activation, self.dropout, rng))
+        return NetworkInit(Perceptron.drawn(sizes, self.activation, self.dropout, rng))
 
     @property
     def _widths(self) -> tuple[Any, ...]:
@@ -99,7 +104,7 @@ class _OnTables(NeuralEstimator):
             raise InputError(f"dropout must be at least 0 and less than 1, but is {self.dropout}")
 
 
-class MLPClassifier(NeuralClassifier, _OnTables):
+class MLPClassifier(NeuralClassifier, _TabularNetwork):
     """A multi-layer perceptron that tells classes apart, trained to lower the cross-entropy.
 
     Columns may have any units. `descend.neural` says what the settings and attributes are that all estimators share;
@@ -118,23 +123,23 @@ class MLPClassifier(NeuralClassifier, _OnTables):
     def __init__(
         self,
         hidden_layer_sizes: Any = (256, 128),
-        activation: Any = "relu",
+        activation: str = "relu",
         *,
-        dropout: Any = 0.0,
+        dropout: float = 0.0,
         optimizer: Any = "auto",
-        batch_size: Any = "auto",
-        epochs: Any = None,
-        seconds: Any = None,
-        class_weight: Any = None,
-        label_smoothing: Any = 0.0,
-        validation_fraction: Any = 0.1,
-        patience: Any = 10,
-        ema: Any = None,
-        precision: Any = "auto",
-        random_state: Any = None,
-        warm_start: Any = False,
-        observers: Any = (),
-        checkpoint: Any = None,
+        batch_size: int | str = "auto",
+        epochs: float | None = None,
+        seconds: float | None = None,
+        class_weight: Mapping[Any, float] | str | None = None,
+        label_smoothing: float = 0.0,
+        validation_fraction: float = 0.1,
+        patience: int = 10,
+        ema: float | None = None,
+        precision: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        observers: Sequence[Observer] = (),
+        checkpoint: str | Path | Checkpoint | None = None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -155,7 +160,7 @@ class MLPClassifier(NeuralClassifier, _OnTables):
         self.checkpoint = checkpoint
 
 
-class MLPRegressor(NeuralRegressor, _OnTables):
+class MLPRegressor(NeuralRegressor, _TabularNetwork):
     """A multi-layer perceptron that predicts numbers, one or several, trained to lower the squared error.
 
     Columns and targets may have any units. Settings and attributes are those of `MLPClassifier`, but for those that
@@ -173,21 +178,21 @@ class MLPRegressor(NeuralRegressor, _OnTables):
     def __init__(
         self,
         hidden_layer_sizes: Any = (256, 128),
-        activation: Any = "relu",
+        activation: str = "relu",
         *,
-        dropout: Any = 0.0,
+        dropout: float = 0.0,
         optimizer: Any = "auto",
-        batch_size: Any = "auto",
-        epochs: Any = None,
-        seconds: Any = None,
-        validation_fraction: Any = 0.1,
-        patience: Any = 10,
-        ema: Any = None,
-        precision: Any = "auto",
-        random_state: Any = None,
-        warm_start: Any = False,
-        observers: Any = (),
-        checkpoint: Any = None,
+        batch_size: int | str = "auto",
+        epochs: float | None = None,
+        seconds: float | None = None,
+        validation_fraction: float = 0.1,
+        patience: int = 10,
+        ema: float | None = None,
+        precision: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        observers: Sequence[Observer] = (),
+        checkpoint: str | Path | Checkpoint | None = None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation

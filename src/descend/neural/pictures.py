@@ -18,12 +18,16 @@ from descend.errors import InputError
 
 T = TypeVar("T")
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-HEIF = frozenset({".heic", ".heif", ".hif"})  # what telephones write; Pillow reads it with the package HEIF_READER
+# What telephones write; Pillow reads it with the package HEIF_READER.
+HEIF = frozenset({".heic", ".heif", ".hif"})
 HEIF_READER = "pillow_heif"
-GREY = frozenset({"1", "L", "LA", "La", "I;16", "I;16B", "I;16L"})  # Pillow's modes of one channel, or with opacity
-TURNED = frozenset({5, 6, 7, 8})  # EXIF's orientations of pictures that lie on their side
-ORIENTATION = 0x0112  # its tag
-REASONED, NAMED, LONGEST = 5, 3, 160  # files told of with a reason, and by name alone; letters of each
+# Pillow's modes of one channel, or with opacity.
+GREY = frozenset({"1", "L", "LA", "La", "I;16", "I;16B", "I;16L"})
+# EXIF's tag, and its orientations of pictures that lie on their side.
+ORIENTATION_TAG = 0x0112
+SIDEWAYS = frozenset({5, 6, 7, 8})
+# Of a message on one line: files told of with a reason, and by name alone; letters of each.
+FILES_WITH_REASON, FILES_NAMED, MAX_LETTERS = 5, 3, 160
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,11 @@ class Unreadable:
 
     def refusal(self, total: int, others: str = "") -> InputError:
         """All of them on one line, of which a few are named. `others`: what else can be done about them."""
-        told = [f"{shortened(shown(path))} {shortened(why)}" for path, why in list(self.reasons.items())[:REASONED]]
+        first = list(self.reasons.items())[:FILES_WITH_REASON]
+        told = [f"{shortened(shown(path))} {shortened(why)}" for path, why in first]
         if len(self.reasons) == 1:
             return InputError(f"{told[0]}: mend it or take it away{others}")
-        more = f"; and {len(self.reasons) - REASONED:,} more" if len(self.reasons) > REASONED else ""
+        more = f"; and {len(self.reasons) - FILES_WITH_REASON:,} more" if len(self.reasons) > FILES_WITH_REASON else ""
         return InputError(f"{len(self.reasons):,} of {total:,} pictures cannot be read: {'; '.join(told)}{more}: mend "
                           f"them or take them away{others}")
 
@@ -102,7 +107,7 @@ def shown(path: Path | str) -> str:
 
 def shortened(text: str) -> str:
     """The text, without its middle if it is long."""
-    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]}…{text[-LONGEST // 2 :]}"
+    return text if len(text) <= MAX_LETTERS else f"{text[: MAX_LETTERS // 2]}…{text[-MAX_LETTERS // 2 :]}"
 
 
 def counted(things: Sized, name: str) -> str:
@@ -113,13 +118,14 @@ def counted(things: Sized, name: str) -> str:
 def listed(paths: Iterable[Path | str]) -> str:
     """The first few of them, and how many more there are."""
     names = [shortened(shown(path)) for path in paths]
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
+    others = len(names) - FILES_NAMED
+    return ", ".join(names[:FILES_NAMED]) + (f" and {others:,} more" if others > 0 else "")
 
 
 def _header(picture: Image.Image) -> Header:
     width, height = picture.size
     # Of TIFF files, Pillow turns the picture itself.
-    on_its_side = picture.format != "TIFF" and picture.getexif().get(ORIENTATION) in TURNED
+    on_its_side = picture.format != "TIFF" and picture.getexif().get(ORIENTATION_TAG) in SIDEWAYS
     return Header((width, height) if on_its_side else (height, width), picture.mode in GREY)
 
 

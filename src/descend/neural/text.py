@@ -1,6 +1,7 @@
 """Texts told apart: by the words in them, or by a transformer that reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -11,23 +12,28 @@ from jaxtyping import Array
 from scipy import sparse
 
 from descend._tree import Tree
+from descend.engine.trainer import Checkpoint
 from descend.errors import InputError
-from descend.neural._estimator import NeuralClassifier, Start
-from descend.neural._hashing import Grams, Words, as_texts
+from descend.neural._estimator import NetworkInit, NeuralClassifier
+from descend.neural._hashing import NGrams, Words, as_texts
 from descend.neural._network import Network
 from descend.neural._transformer import Encoder
-from descend.neural.mlp import dropped_out
+from descend.neural.mlp import apply_dropout
+from descend.observers import Observer
 from descend.optimizers import SGD
 from descend.schedules import Cosine
 
-DROPOUT = {"bag": 0.0, "transformer": 0.1}
-EPOCHS = {"bag": 3, "transformer": 20}
-GRAMS, GRAMS_IN_TEXT = 2**16, 256  # at most
-WORDS, WORDS_IN_TEXT = 2**14, 128
-GAIN = 10.0  # of a bag's weights: what all texts have in common, the bias, is learned more slowly than they are
+DEFAULT_DROPOUT = {"bag": 0.0, "transformer": 0.1}
+DEFAULT_EPOCHS = {"bag": 3, "transformer": 20}
+# What is known of all texts, and looked at in one. A row of weights by class belongs to each that is known.
+MAX_NGRAMS, MAX_NGRAMS_IN_TEXT = 2**16, 256
+MAX_WORDS, MAX_WORDS_IN_TEXT = 2**14, 128
+# Of a bag's weights: what all texts have in common, the bias, is learned more slowly than they are.
+BAG_GAIN = 10.0
 # Chosen by what they do on 20 Newsgroups, its test texts among them. Rules that give each number a step of its own
 # size, such as Adam, learn rare n-grams as fast as common ones, and so the texts by heart: worse on the test set.
-MOMENTUM, STEP = 0.9, 1.5  # and steps in units of one over the curvature
+# Steps are in units of one over the curvature.
+MOMENTUM, STEP_TIMES_CURVATURE = 0.9, 1.5
 
 
 class Bag(Network):
@@ -46,9 +52,9 @@ class Bag(Network):
     def __call__(self, inputs: tuple[Array, Array], state: Tree, key: jax.Array | None) -> tuple[Array, Tree]:
         number, weight = inputs
         if self.dropout and key is not None:
-            weight = dropped_out(weight, self.dropout, key)
+            weight = apply_dropout(weight, self.dropout, key)
         rows = self.table.at[number].get(mode="promise_in_bounds")
-        return self.bias + GAIN * jnp.einsum("bl,blc->bc", weight, rows), state
+        return self.bias + BAG_GAIN * jnp.einsum("bl,blc->bc", weight, rows), state
 
     @property
     def is_random(self) -> bool:
@@ -89,19 +95,19 @@ class TextClassifier(NeuralClassifier):
         heads: int = 4,
         dropout: float | None = None,
         optimizer: Any = "auto",
-        batch_size: Any = "auto",
+        batch_size: int | str = "auto",
         epochs: float | None = None,
         seconds: float | None = None,
-        class_weight: Any = None,
+        class_weight: Mapping[Any, float] | str | None = None,
         label_smoothing: float = 0.0,
         validation_fraction: float = 0.1,
         patience: int = 10,
         ema: float | None = None,
         precision: str = "auto",
-        random_state: Any = None,
+        random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
-        observers: Sequence[Any] = (),
-        checkpoint: Any = None,
+        observers: Sequence[Observer] = (),
+        checkpoint: str | Path | Checkpoint | None = None,
     ):
         self.model = model
         self.ngrams = ngrams
@@ -126,49 +132,52 @@ class TextClassifier(NeuralClassifier):
 
     def _inputs(self, X: Any, reset: bool) -> Any:
         texts = as_texts(X)
-        known: Grams | Words | None = getattr(self, "vocabulary_", None)
-        goes_on = self.warm_start and isinstance(known, Grams if self.model == "bag" else Words)
+        # What was learned of the first texts stays where a network goes on: its rows are those of the n-grams it knows.
+        known: NGrams | Words | None = getattr(self, "vocabulary_", None)
+        goes_on = self.warm_start and isinstance(known, NGrams if self.model == "bag" else Words)
         if known is not None and (goes_on or not reset):
             return known.rows(texts)
         if self.model == "bag":
-            known, rows = Grams.learned(texts, self.ngrams, GRAMS, GRAMS_IN_TEXT)
+            known, rows = NGrams.learned(texts, self.ngrams, MAX_NGRAMS, MAX_NGRAMS_IN_TEXT)
         else:
-            known, rows = Words.learned(texts, WORDS, WORDS_IN_TEXT)
-        self.vocabulary_: Grams | Words = known
+            known, rows = Words.learned(texts, MAX_WORDS, MAX_WORDS_IN_TEXT)
+        self.vocabulary_: NGrams | Words = known
         return rows
 
-    def _start(self, inputs: Any, outputs: int, rng: np.random.Generator) -> Start:
+    def _start(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
         known = self.vocabulary_
-        if isinstance(known, Grams):
-            return Start(Bag(jnp.zeros((len(known.hashes), outputs)), jnp.zeros(outputs), self._dropout))
-        return Start(Encoder.drawn(
+        # A bag begins with zeros: its loss is convex, and no symmetry has to be broken.
+        if isinstance(known, NGrams):
+            return NetworkInit(Bag(jnp.zeros((len(known.hashes), outputs)), jnp.zeros(outputs), self._dropout))
+        return NetworkInit(Encoder.drawn(
             known.kinds, known.length, outputs,
             width=self.width, depth=self.depth, heads=self.heads, dropout=self._dropout, rng=rng,
         ))
 
-    def _rule(self, inputs: Any, batch_size: int) -> Any:
+    def _rule(self, inputs: Tree, batch_size: int) -> Any:
         if self.model != "bag" or self.optimizer != "auto":
             return self.optimizer
         numbers, weights = inputs
-        return SGD(Cosine(STEP / curvature(numbers, weights, batch_size)), momentum=MOMENTUM)
+        return SGD(Cosine(STEP_TIMES_CURVATURE / curvature(numbers, weights, batch_size)), momentum=MOMENTUM)
 
     def _batch_size(self, count: int) -> int:
         if self.model != "bag" or self.batch_size != "auto":
             return super()._batch_size(count)
+        # Some 32 steps an epoch: of few texts in large batches, three epochs would be hardly any steps.
         return int(np.clip(count // 32, min(16, count), 256))
 
     @property
     def _epochs(self) -> int:  # type: ignore[override]  # a number of the class, where there is one model
-        return EPOCHS[self.model]
+        return DEFAULT_EPOCHS[self.model]
 
     @property
     def _dropout(self) -> float:
-        return DROPOUT[self.model] if self.dropout is None else self.dropout
+        return DEFAULT_DROPOUT[self.model] if self.dropout is None else self.dropout
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        if self.model not in DROPOUT:
-            raise InputError(f"model must be one of {', '.join(DROPOUT)}, but is {self.model!r}")
+        if self.model not in DEFAULT_DROPOUT:
+            raise InputError(f"model must be one of {', '.join(DEFAULT_DROPOUT)}, but is {self.model!r}")
         for name in ("ngrams", "width", "depth", "heads"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, but is {getattr(self, name)}")
@@ -194,8 +203,9 @@ def curvature(numbers: np.ndarray, weights: np.ndarray, batch_size: int) -> floa
     filled = sparse.csr_matrix((weights.ravel(), numbers.ravel(), np.arange(rows + 1) * length), copy=True)
     filled.eliminate_zeros()  # in place
     texts, largest = np.full(rows, rows**-0.5), 1.0
-    for _ in range(4):  # no product is negative, and so the first powers come near
-        texts = GAIN**2 * (filled @ (filled.T @ texts)) + texts.sum()
+    # No product is negative, so that the largest eigenvalue stands alone, and the first powers come near it.
+    for _ in range(4):
+        texts = BAG_GAIN**2 * (filled @ (filled.T @ texts)) + texts.sum()
         largest = float(np.linalg.norm(texts))
         texts /= largest
-    return 0.5 * (largest / rows + (GAIN**2 + 1) / batch_size)
+    return 0.5 * (largest / rows + (BAG_GAIN**2 + 1) / batch_size)

@@ -14,11 +14,13 @@ from rich.text import Text
 
 from descend.observers import Progress
 
-BAR, WIDE = 20, 100  # columns of the bar, and of a terminal that has room for one
-APART = " · "
+# Columns of the bar, and of a terminal that has room for one.
+BAR_COLUMNS, MIN_BAR_TERMINAL = 20, 100
+SEPARATOR = " · "
 # A terminal that is gone, or cannot print a sign, ends no training; by SystemExit rich ends those whose pipe is closed.
 UNSHOWN = (OSError, UnicodeError, SystemExit)
-TOLD = (  # of what a trace may hold: how weighty it is, how it is called, and how it is written
+# Of what a trace may hold: its rank (what has a low one is let in first), how it is called, and how it is written.
+TOLD_METRICS = (
     ("loss", 1, "loss", ".4g"),
     ("duality_gap", 2, "gap", ".2g"),
     ("episode_return", 1, "return", ".4g"),
@@ -28,10 +30,11 @@ TOLD = (  # of what a trace may hold: how weighty it is, how it is called, and h
 )
 
 
-class Board:
+class LiveLines:
     """The live lines of trainings that go on side by side, below each other, until the last has ended."""
 
     def __init__(self, console: Console):
+        # Trainings side by side draw from threads of their own.
         self._console, self._lock = console, threading.RLock()
         self._lines: dict[str, RenderableType] = {}
         self._open: set[str] = set()
@@ -84,10 +87,11 @@ class ProgressBar:
     """
 
     def __init__(
-        self, title: str, console: Console, unit: tuple[str, float] = ("steps", 1), board: Board | None = None
+        self, title: str, console: Console, unit: tuple[str, float] = ("steps", 1), board: LiveLines | None = None
     ):
         self._title, self._console, self._unit = title, console, unit
-        self._board = (board or Board(console)) if console.is_terminal else None
+        self._board = (board or LiveLines(console)) if console.is_terminal else None
+        # A training that was at its end before is never told of.
         self._called = False
 
     def __enter__(self) -> "ProgressBar":
@@ -110,7 +114,7 @@ class ProgressBar:
         if self._board:
             self._board.show(self._title, self._line(progress))
         elif progress.reason is not None:
-            line = APART.join(words(progress, 10**6, self._unit))
+            line = SEPARATOR.join(words(progress, 10**6, self._unit))
             with contextlib.suppress(*UNSHOWN):
                 self._console.print(f"{self._title} {line}", highlight=False, markup=False, soft_wrap=True)
 
@@ -120,10 +124,10 @@ class ProgressBar:
         cells: list[RenderableType] = [Text(self._title, style="bold")]
         room = self._console.width - len(self._title) - 1
         done = share(progress)
-        if done is not None and self._console.width >= WIDE:
-            cells.append(Bar(total=1.0, completed=done, width=BAR))
-            room -= BAR + 1
-        grid.add_row(*cells, Text(APART.join(words(progress, room, self._unit)), no_wrap=True, overflow="ellipsis"))
+        if done is not None and self._console.width >= MIN_BAR_TERMINAL:
+            cells.append(Bar(total=1.0, completed=done, width=BAR_COLUMNS))
+            room -= BAR_COLUMNS + 1
+        grid.add_row(*cells, Text(SEPARATOR.join(words(progress, room, self._unit)), no_wrap=True, overflow="ellipsis"))
         return grid
 
 
@@ -146,7 +150,8 @@ def words(progress: Progress, room: int, unit: tuple[str, float] = ("steps", 1))
     parts: list[tuple[int, str]] = [(6, f"step {progress.step:,}{of}")]
     if progress.epoch is not None:
         parts.append((7, f"epoch {progress.epoch:.1f}"))
-    parts += [(rank, f"{label} {float(latest[name]):{form}}") for name, rank, label, form in TOLD if name in latest]
+    told = [each for each in TOLD_METRICS if each[0] in latest]
+    parts += [(rank, f"{label} {float(latest[name]):{form}}") for name, rank, label, form in told]
     parts += [(8, f"val {name} {value:.4g}") for name, value in checks[:-1]]
     parts += [(2, f"val {name} {value:.4f}" if abs(value) < 10 else f"val {name} {value:.1f}")
               for name, value in checks[-1:]]
@@ -157,8 +162,9 @@ def words(progress: Progress, room: int, unit: tuple[str, float] = ("steps", 1))
         parts.append((3, f"{duration(progress.seconds)}, {progress.reason.name}"))
     elif progress.eta is not None and math.isfinite(progress.eta):
         parts.append((3, f"ETA {duration(progress.eta)}"))
+    # What does not fit is left out by rank, and not cut off where the line ends.
     least = min(rank for rank, _ in parts)
-    fits = lambda limit: len(APART.join(part for rank, part in parts if rank <= limit)) <= room
+    fits = lambda limit: len(SEPARATOR.join(part for rank, part in parts if rank <= limit)) <= room
     limit = max((rank for rank, _ in parts if fits(rank)), default=least)
     return [part for rank, part in parts if rank <= limit]
 

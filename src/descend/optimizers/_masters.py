@@ -129,7 +129,7 @@ def _given(state: Mastered, params: Tree) -> Tree:
     return treedef.unflatten([p if m is None else m for m, p in zip(masters, leaves, strict=True)])
 
 
-def _present(master: Array, p: Array) -> Any:
+def _present(master: Array | None, p: Array | None) -> Any:
     """The master of a parameter; where that is not its rounding, somebody else has moved the parameter, and it begins
     there."""
     if master is None or p is None:

@@ -63,8 +63,8 @@ class Search(Optimizer):
     A trial whose loss or gradient is not finite was too long. When a search fails, the next is along the negative
     gradient, and memory begins anew; when that fails too, no step lowers the loss: the search has `stalled`.
 
-    A search gives its `line_search` and `ahead`; it may keep a memory (of what it `remembers`, by name), and begin with
-    a length of its own.
+    A search gives its `line_search` and `direction_at`. It may keep a memory (of what it `remembers`, by name), and
+    begin with a length of its own.
     """
 
     remembers: ClassVar[tuple[str, ...]] = ()
@@ -74,7 +74,7 @@ class Search(Optimizer):
         """How lengths are tried."""
         raise NotImplementedError
 
-    def ahead(
+    def direction_at(
         self, state: SearchState, there: Iterate, memory: dict[str, Tree], extra: dict[str, Any]
     ) -> tuple[Tree, Any]:
         """The direction from `there`, a point that is accepted now, and whether it is that of the negative gradient.
@@ -92,26 +92,26 @@ class Search(Optimizer):
         del state, slope, steepest
         return unit
 
-    def downhill(self, state: SearchState) -> Tree:
+    def steepest_descent(self, state: SearchState) -> Tree:
         """The direction from the last point in which the loss falls whatever is remembered: the negative gradient."""
         return times(-1, state.here.grads)
 
-    def farthest(self, here: Iterate, direction: Tree) -> Any:
+    def max_step(self, here: Iterate, direction: Tree) -> Any:
         """The longest step to try from a point in a direction: squares must be within the range of numbers."""
         del here
         return _farthest(direction)
 
-    def memory_start(self, params: Tree) -> dict[str, Any]:
+    def initial_memory(self, params: Tree) -> dict[str, Any]:
         """What is remembered of earlier points before there are any."""
         del params
         return {}
 
-    def remembering(self, state: SearchState, there: Iterate, accepted: Array) -> dict[str, Any]:
+    def updated_memory(self, state: SearchState, there: Iterate, accepted: Array) -> dict[str, Any]:
         """The memory after a trial, which may have been accepted."""
         del there, accepted
         return state.memory
 
-    def forgetting(self, memory: dict[str, Any], all_of_it: Array) -> dict[str, Any]:
+    def cleared_memory(self, memory: dict[str, Any], all_of_it: Array) -> dict[str, Any]:
         """The memory, or none of it."""
         del all_of_it
         return memory
@@ -124,7 +124,8 @@ class Search(Optimizer):
         # The first point is accepted as one is to which a search goes back: if only it is finite.
         line = suited(self, [zero]).line_search.begin(zero, zero, zero)._replace(settling=~no)
         records = Records(zero + 1, zero, zero + 1, zero + math.inf, zero + math.inf, count)
-        return SearchState(count, Iterate(params, zero, zeros), zeros, no, line, self.memory_start(params), records, no)
+        here = Iterate(params, zero, zeros)
+        return SearchState(count, here, zeros, no, line, self.initial_memory(params), records, no)
 
     def update(self, grads: Tree, state: Tree, params: Tree = None, **extra: Any) -> tuple[Tree, SearchState]:
         value = needed(self, extra, "value")
@@ -148,7 +149,7 @@ class Search(Optimizer):
         # `where` copies, so that a caller may move its parameters in place.
         after = state._replace(
             accepted=state.accepted + accepted, here=where(accepted, there, state.here), line=line,
-            memory=self.remembering(state, there, accepted),
+            memory=self.updated_memory(state, there, accepted),
             records=where(accepted, _recorded(state, there), state.records),
         )
         # 3. From a new point, or after a failure, set out anew; else go on along the line.
@@ -158,7 +159,7 @@ class Search(Optimizer):
             lambda: (state.direction, state.steepest, line, state.stalled),
         )
         # 4. Where the direction is the gradient alone, what was remembered has misled, or is none.
-        memory = self.forgetting(after.memory, steepest)
+        memory = self.cleared_memory(after.memory, steepest)
         return after._replace(direction=direction, steepest=steepest, line=line, memory=memory, stalled=stalled)
 
     def _judged(self, there: Iterate, state: SearchState) -> tuple[Any, Line]:
@@ -175,10 +176,10 @@ class Search(Optimizer):
     ) -> tuple[Tree, Any, Line, Any]:
         """The direction from where the search is now, whether it is the negative gradient, the line along it, and
         whether nothing is to be found there: then the line is one that stays."""
-        records, downhill = state.records, self.downhill(state)
+        records, downhill = state.records, self.steepest_descent(state)
         xp, gradient = namespace(records.scale), times(records.scale, state.here.grads)
         direction, steepest = choose(
-            accepted, lambda: self.ahead(before, state.here, state.memory, extra),
+            accepted, lambda: self.direction_at(before, state.here, state.memory, extra),
             lambda: (downhill, before.steepest | True),
         )
         # A negation, so that a slope that is no number fails, too.
@@ -189,7 +190,7 @@ class Search(Optimizer):
         hopeless = ~((slope < 0) & (trial > 0) & xp.isfinite(trial))
         # Along the negative gradient every smooth loss falls. Where even that search failed, only rounding is left.
         stalled = hopeless | (~accepted & before.steepest) | (records.idle >= MAX_IDLE)
-        line = self.line_search.begin(slope, xp.where(stalled, 0, trial), self.farthest(state.here, direction))
+        line = self.line_search.begin(slope, xp.where(stalled, 0, trial), self.max_step(state.here, direction))
         return direction, steepest, line._replace(settling=stalled), stalled
 
     def eval_params(self, state: SearchState, params: Tree) -> Tree:

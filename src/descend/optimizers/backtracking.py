@@ -51,7 +51,7 @@ class Backtracking(Search):
     def line_search(self) -> Armijo:
         return Armijo(self.decrease, self.shrink)
 
-    def ahead(
+    def direction_at(
         self, state: SearchState, there: Iterate, memory: dict[str, Tree], extra: dict[str, Any]
     ) -> tuple[Tree, Any]:
         return times(-1, there.grads), state.steepest | True

@@ -72,7 +72,7 @@ class LBFGSB(LBFGS):
     def free(self, state: SearchState, params: Tree) -> Tree:
         return self._free(state.here._replace(params=params))
 
-    def ahead(
+    def direction_at(
         self, state: SearchState, there: Iterate, memory: dict[str, Tree], extra: dict[str, Any]
     ) -> tuple[Tree, Any]:
         # 1. The active set A: what a bound holds back is no variable here.
@@ -81,18 +81,18 @@ class LBFGSB(LBFGS):
         # 2. The pairs without A. What they tell of held variables would be mixed into the free ones.
         pairs = {name: jax.tree.map(lambda f, x: as_scalar(f, x) * x, free, memory[name]) for name in ("s", "y")}
         pairs["rho"] = _products(pairs, memory["rho"])
-        direction, steepest = super().ahead(state, masked, memory | pairs, extra)
+        direction, steepest = super().direction_at(state, masked, memory | pairs, extra)
         # 3. Projected as a whole, so that many bounds may be come to at once. One at a time would take a step for each.
         target = self.feasible(plus(there.params, 1, _masked(free, direction)))
         return plus(target, -1, there.params), steepest
 
-    def downhill(self, state: SearchState) -> Tree:
+    def steepest_descent(self, state: SearchState) -> Tree:
         here, records = state.here, state.records
         length = records.moved / (tree_norm(here.grads) + as_scalar(np.finfo(np.float32).tiny, records.moved))
         return plus(self.feasible(plus(here.params, -length, here.grads)), -1, here.params)
 
-    def farthest(self, here: Iterate, direction: Tree) -> Any:
-        unbounded = super().farthest(here, direction)
+    def max_step(self, here: Iterate, direction: Tree) -> Any:
+        unbounded = super().max_step(here, direction)
         # The line ends at the first bound on the way: beyond it the loss may not even be defined.
         ways = jax.tree.map(_way, here.params, direction, *self._bounds(here.params))
         to_bounds = [as_scalar(way.min(), unbounded) for way in jax.tree.leaves(ways) if math.prod(way.shape)]

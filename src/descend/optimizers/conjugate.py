@@ -57,7 +57,7 @@ class NonlinearCG(Search):
     def line_search(self) -> StrongWolfe:
         return StrongWolfe(self.decrease, self.curvature)
 
-    def ahead(
+    def direction_at(
         self, state: SearchState, there: Iterate, memory: dict[str, Tree], extra: dict[str, Any]
     ) -> tuple[Tree, Any]:
         scale = state.records.scale

@@ -85,7 +85,7 @@ class Newton(Search):
         step = unflatten(-jnp.linalg.solve(hessian, g))
         return times(eta, step), state._replace(accepted=state.accepted + 1, records=records)
 
-    def ahead(
+    def direction_at(
         self, state: SearchState, there: Iterate, memory: dict[str, Tree], extra: dict[str, Any]
     ) -> tuple[Tree, Any]:
         g, hessian, unflatten = _derivatives(there.params, there.grads, needed(self, extra, "value_fn"))

@@ -65,7 +65,7 @@ class LBFGS(Search):
     def line_search(self) -> StrongWolfe:
         return StrongWolfe(self.decrease, self.curvature)
 
-    def memory_start(self, params: Tree) -> dict[str, Any]:
+    def initial_memory(self, params: Tree) -> dict[str, Any]:
         """Pairs, in a ring whose newest is at `newest`; those that are not there have ρ = 0, and change nothing."""
 
         def ring(p: Array) -> Any:
@@ -76,7 +76,7 @@ class LBFGS(Search):
         rho, newest = xp.zeros((self.history,), dtype=zero.dtype), xp.zeros((), dtype=xp.int32)
         return {"s": jax.tree.map(ring, params), "y": jax.tree.map(ring, params), "rho": rho, "newest": newest}
 
-    def remembering(self, state: SearchState, there: Iterate, accepted: Array) -> dict[str, Any]:
+    def updated_memory(self, state: SearchState, there: Iterate, accepted: Array) -> dict[str, Any]:
         memory, scale = state.memory, state.records.scale
         s = plus(there.params, -1, state.here.params)
         y = times(scale, plus(there.grads, -1, state.here.grads))
@@ -89,10 +89,10 @@ class LBFGS(Search):
         pair, rings = {"s": s, "y": y, "rho": 1 / sy}, {name: memory[name] for name in self.remembers[:3]}
         return jax.tree.map(lambda x, ring: _put(x, ring, newest, keeps), pair, rings) | {"newest": newest}
 
-    def forgetting(self, memory: dict[str, Any], all_of_it: Array) -> dict[str, Any]:
+    def cleared_memory(self, memory: dict[str, Any], all_of_it: Array) -> dict[str, Any]:
         return memory | {"rho": namespace(memory["rho"]).where(all_of_it, 0, memory["rho"])}
 
-    def ahead(
+    def direction_at(
         self, state: SearchState, there: Iterate, memory: dict[str, Tree], extra: dict[str, Any]
     ) -> tuple[Tree, Any]:
         s, y = jax.tree.leaves(memory["s"]), jax.tree.leaves(memory["y"])

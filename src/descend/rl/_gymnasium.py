@@ -7,17 +7,23 @@ from typing import Any
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 
 from descend.errors import InputError
 from descend.rl._distributions import environment_action
+from descend.rl._host import HostEnvironment
 from descend.rl._host_rollouts import HostRollouts
 from descend.rl._moments import Moments, normalized
-from descend.rl._network import Actor, ActorCritic, actor_of
+from descend.rl._network import Actor, ActorCritic, Network, actor_of
+from descend.rl._types import Array
 from descend.rl.environments import Box, Discrete
 from descend.rl.evaluation import EPISODES, MAX_EPISODE_STEPS, MAX_REWARD, Episodes
 
-PARALLEL_EPISODES = 10  # episodes of an evaluation
-HOPELESS_ERRORS = 2.0  # standard errors below what is aimed at, from where an evaluation is not completed
+# Of an evaluation: a network costs little more for ten observations than for one.
+PARALLEL_EPISODES = 10
+# Standard errors below what is aimed at, from where an evaluation is not completed: on the host it takes as long as
+# the training.
+HOPELESS_ERRORS = 2.0
 
 
 def gymnasium() -> Any:
@@ -25,7 +31,7 @@ def gymnasium() -> Any:
 
     **Raises** `InputError` if it is not installed.
     """
-    # Or pygame, which draws what is played, greets on the standard output, where others look for JSON.
+    # Without this pygame, which draws what is played, greets on the standard output, where others look for JSON.
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "hide")
     try:
         import gymnasium as package
@@ -42,7 +48,7 @@ def known_ids() -> Iterable[str]:
         return ()
 
 
-def host_actor(network: Any) -> Actor:
+def host_actor(network: Network) -> Actor:
     """What a network does, of NumPy's arrays: for a few small layers, NumPy is faster than a dispatch."""
     if isinstance(network, ActorCritic):
         return jax.tree.map(np.asarray, network).actor()
@@ -68,7 +74,7 @@ class GymnasiumBackend:
         self.solved_at = None if spec is None else spec.reward_threshold
         self.observation_shape = tuple(first.observation_space.shape)
         self.actions = _actions(space, self.name)
-        self.to_space = _to_space(space)
+        self._to_space = _to_space(space)
         self._evaluated_in = [first]
 
     @property
@@ -98,7 +104,7 @@ class GymnasiumBackend:
         """Rollouts that are played between dispatches."""
         return HostRollouts(self, **settings)
 
-    def evaluate(self, network: Any, moments: Moments | None, seed: int, in_full: bool) -> Episodes:
+    def evaluate(self, network: Network, moments: Moments | None, seed: int, in_full: bool) -> Episodes:
         """100 episodes; on the way fewer, as soon as they are clearly below what is aimed at, or 10, if nothing is."""
         while len(self._evaluated_in) < PARALLEL_EPISODES:
             self._evaluated_in.append(self.new())
@@ -107,12 +113,16 @@ class GymnasiumBackend:
         for turn in range(EPISODES // PARALLEL_EPISODES):
             played += self._episodes(act, moments, np.random.SeedSequence([seed, turn]))
             returns = np.array([earned for earned, _, _ in played])
+            # What is clearly below the threshold needs no hundred episodes, and without a threshold nothing hangs on
+            # it.
             error = returns.std() / np.sqrt(len(returns))
             if not in_full and (self.solved_at is None or returns.mean() + HOPELESS_ERRORS * error < self.solved_at):
                 break
         return Episodes(returns, np.array([length for _, length, _ in played]), sum(cut for _, _, cut in played))
 
-    def _episodes(self, act: Actor, moments: Moments | None, seeds: Any) -> list[tuple[float, int, bool]]:
+    def _episodes(
+        self, act: Actor, moments: Moments | None, seeds: np.random.SeedSequence
+    ) -> list[tuple[float, int, bool]]:
         """An episode in each environment: what it earned, how long it was, and whether it was cut off here."""
         environments = self._evaluated_in
         numbers = seeds.generate_state(len(environments)).tolist()
@@ -121,7 +131,7 @@ class GymnasiumBackend:
         cut_off = np.zeros(len(environments), bool)
         under_way = list(range(len(environments)))
         while under_way:
-            choices = self.to_space(np.asarray(environment_action(self.actions, act(normalized(moments, seen)).mode())))
+            choices = self.to_space(environment_action(self.actions, act(normalized(moments, seen)).mode()))
             for i in tuple(under_way):
                 seen[i], reward, terminated, truncated = self.step(environments[i], choices[i], int(lengths[i]))
                 earned[i] += reward
@@ -131,17 +141,26 @@ class GymnasiumBackend:
                     under_way.remove(i)
         return list(zip(earned.tolist(), lengths.tolist(), cut_off.tolist(), strict=True))
 
-    actor_of = staticmethod(host_actor)
+    def actor_of(self, network: Network) -> Actor:
+        """What a network does, of NumPy's arrays."""
+        return host_actor(network)
 
-    def reset(self, environment: Any, seed: int | None) -> np.ndarray:
+    def to_space(self, actions: Array) -> list[int] | np.ndarray:
+        """Actions, in rows, as the environments take them."""
+        return self._to_space(np.asarray(actions))
+
+    def reset(self, environment: HostEnvironment, seed: int | None) -> np.ndarray:
         """What is seen at the beginning of an episode."""
         return self._checked(environment.reset(seed=seed)[0])
 
-    def step(self, environment: Any, action: Any, number: int) -> tuple[np.ndarray, float, bool, bool]:
+    def step(
+        self, environment: HostEnvironment, action: int | np.ndarray, number: int
+    ) -> tuple[np.ndarray, float, bool, bool]:
         """What a step leads to: what is seen, the reward, whether the episode terminated, or was cut off.
 
         **Raises** `InputError` if the environment raises, or shows something of another shape.
         """
+        # Of anybody's code any error may come; which environment it was, and in which step, is what helps to mend it.
         try:
             seen, reward, terminated, truncated, _ = environment.step(action)
         except Exception as error:
@@ -158,7 +177,7 @@ class GymnasiumBackend:
             raise InputError(f"{where}, which is beyond ±{MAX_REWARD:g}: divide the rewards, as they are squared")
         return float(reward)
 
-    def _checked(self, seen: Any) -> np.ndarray:
+    def _checked(self, seen: ArrayLike) -> np.ndarray:
         seen = np.asarray(seen)
         if seen.shape != self.observation_shape:
             raise InputError(f"{self.name} showed an observation of shape {seen.shape}, but its observation_space has "
@@ -177,6 +196,7 @@ def imported(name: str) -> str:
     **Raises** `InputError` if there is no such module, or it does not.
     """
     module, _, own = name.rpartition(":")
+    # Importing a module runs its code, so this is for names that a person gives: see `descend.rl.playing` for files.
     gymnasium()
     try:
         import_module(module)
@@ -215,7 +235,7 @@ def _actions(space: Any, name: str) -> Discrete | Box:
                      "environment")
 
 
-def _to_space(space: Any) -> Callable[[np.ndarray], Any]:
+def _to_space(space: Any) -> Callable[[np.ndarray], list[int] | np.ndarray]:
     """From actions, in rows, to those that the environments take."""
     if isinstance(space, gymnasium().spaces.Discrete):
         return lambda actions: (actions + space.start).tolist()

@@ -8,7 +8,9 @@ import numpy as np
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.rl._distributions import environment_action, host_noise_for
+from descend.rl._host import HostBackend, HostEnvironment
 from descend.rl._moments import Moments, normalized
+from descend.rl._network import Network
 from descend.rl._rollouts import Transition, with_advantages
 from descend.rl._steps import EpisodeStatistics, Rollout, Steps, flat
 from descend.rl.environments import Discrete
@@ -19,6 +21,8 @@ _with_advantages = jax.jit(with_advantages)
 
 class HostCursor(NamedTuple):
     """Where a source of rollouts on the host is: a `Cursor` without the environments, which cannot be saved."""
+
+    # Checkpoints know these fields by their names.
 
     iteration: Any
     position: Any
@@ -49,23 +53,27 @@ class HostRollouts:
     on_host = True
 
     def __init__(
-        self, backend: Any, *, gamma: float, gae_lambda: float, num_envs: int, num_steps: int, epochs: int,
+        self, backend: HostBackend, *, gamma: float, gae_lambda: float, num_envs: int, num_steps: int, epochs: int,
         minibatches: int, normalize_observations: bool, normalize_rewards: bool,
     ):  # fmt: skip
         self._backend, self._gamma, self._lambda = backend, gamma, gae_lambda
         told = (backend.name, gamma, gae_lambda, num_envs, num_steps, epochs, minibatches, normalize_observations,
                 normalize_rewards)  # fmt: skip
-        self.identity = f"Played{told}"  # what a checkpoint must agree with: the word is that of those there are
+        # What a checkpoint must agree with. The word is that of the checkpoints that there are.
+        self.identity = f"Played{told}"
         self._shape = (num_steps, num_envs)
         self._epochs, self._minibatches = epochs, minibatches
         self._normalizes = (normalize_observations, normalize_rewards)
         self.size, self.draws = num_envs * num_steps, epochs * minibatches
         self.ahead = self.draws
         self.batch_size = self.size // minibatches
-        self._environments: list[Any] = []
+        self._environments: list[HostEnvironment] = []
         self._live: HostEnvironmentState | None = None
-        self._last: HostCursor | None = None  # with the rollout that was played last: it may be asked for again
-        self._order: tuple[int, np.ndarray] | None = None  # of the steps in the batches of a rollout, by its number
+        # With the rollout that was played last. A dispatch that is replayed asks for it again, and the environments,
+        # which have gone on, could not play it twice.
+        self._last: HostCursor | None = None
+        # Of the steps in the batches of a rollout, with its number: shuffled once for all of its batches.
+        self._order: tuple[int, np.ndarray] | None = None
 
     def init(self, key: jax.Array) -> HostCursor:
         """Before the first rollout."""
@@ -104,14 +112,17 @@ class HostRollouts:
         number = int(cursor.iteration)
         if self._order is None or self._order[0] != number:
             place = Place(cursor.seed, np.uint32(number * self._epochs), np.uint32(0))
-            with np.errstate(over="ignore"):  # the shuffle's hash counts modulo 2³²
+            # The shuffle's hash counts modulo 2³².
+            with np.errstate(over="ignore"):
                 index = next_examples(place, self._epochs * self.size, self.size, shuffle=True)
             self._order = number, index.reshape(self.draws, self.batch_size)
         return self._order[1]
 
-    def _with_rollout(self, cursor: HostCursor, network: Any) -> HostCursor:
+    def _with_rollout(self, cursor: HostCursor, network: Network) -> HostCursor:
         number = int(cursor.iteration) + 1
         if self._last is None or int(self._last.iteration) != number:
+            # Another rollout than the one after the last is that of a training that was resumed: its environments are
+            # not those of before, and begin anew, by a seed of this place in the training.
             goes_on = self._last is not None and int(self._last.iteration) == number - 1
             if self._live is None or not goes_on:
                 self._live = self._begun(cursor)
@@ -127,8 +138,9 @@ class HostRollouts:
         zeros = np.zeros(count, np.float32)
         return HostEnvironmentState(np.stack(seen), np.zeros(count, np.int32), zeros, zeros.copy())
 
-    def _play_rollout(self, cursor: HostCursor, network: Any, live: HostEnvironmentState) -> HostCursor:
+    def _play_rollout(self, cursor: HostCursor, network: Network, live: HostEnvironmentState) -> HostCursor:
         """The cursor with a new rollout."""
+        # The same four steps as of `Rollouts`, of NumPy's arrays.
         transitions = self._play(cursor, network, live)
         self._refuse_nonfinite(transitions, int(cursor.iteration))
         rewards, scale = transitions.reward, cursor.scale
@@ -142,9 +154,10 @@ class HostRollouts:
         after = HostCursor(number, first, cursor.seed, steps, watch, cursor.seen, seen, scale)
         return jax.tree.map(np.asarray, after)
 
-    def _play(self, cursor: HostCursor, network: Any, live: HostEnvironmentState) -> Transition:
+    def _play(self, cursor: HostCursor, network: Network, live: HostEnvironmentState) -> Transition:
         """Take the environments further, and tell of it; arrays by time and environment."""
         backend, (time, count) = self._backend, self._shape
+        # What is random comes from (seed, number of the rollout), so that a rollout is the same whatever was before it.
         rng = np.random.default_rng([int(cursor.seed), int(cursor.iteration), 1])
         noise = host_noise_for(backend.actions, rng, self._shape)
         act, moments = self._backend.actor_of(network), cursor.seen
@@ -160,6 +173,7 @@ class HostRollouts:
             for i, environment in enumerate(self._environments):
                 number = int(cursor.iteration) * time + t
                 after[t, i], reward[t, i], terminated[t, i], cut = backend.step(environment, choices[i], number)
+                # A new episode begins at once, but `after` keeps what the old one ended with: its value is needed.
                 done[t, i] = terminated[t, i] or cut
                 live.observation[i] = backend.reset(environment, None) if done[t, i] else after[t, i]
             elapsed[t], earned[t] = live.elapsed + 1, live.earned + reward[t]

@@ -3,13 +3,18 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from descend.rl._moments import Moments
+from descend.rl._network import Network
 from descend.rl._steps import Rollout, Steps
+from descend.rl._types import Array
 
-ADVANTAGE_EPS = 1e-8  # beside the spread of advantages
-KL_MARGIN = 1.5  # of the KL divergence that is aimed at, as OpenAI's Spinning Up stops at
+# Beside the spread of advantages, which may all be alike.
+ADVANTAGE_EPS = 1e-8
+# How many times the KL divergence that is aimed at ends the use of a rollout, as in OpenAI's Spinning Up.
+KL_MARGIN = 1.5
 
 
 @dataclass(frozen=True)
@@ -39,13 +44,19 @@ class PolicyLoss:
     clip: float | None = None
     value_clip: float | None = None
 
-    def __call__(self, network: Any, batch: Rollout) -> tuple[Any, dict[str, Any]]:
+    def __call__(self, network: Network, batch: Rollout) -> tuple[jax.Array, dict[str, Any]]:
+        # 1. What the policy says now of the actions that were taken, and the critic of the observations.
         steps = batch.steps
         distribution, value = network(steps.observation)
         log_prob = distribution.log_prob(steps.action)
+        # 2. How much more probable each action has become. As the exponential of a difference: probabilities of vectors
+        #    are so small that their quotient would be 0 / 0.
         log_ratio = log_prob - steps.log_prob
         ratio = jnp.exp(log_ratio)
+        # 3. Normalised in each batch, as PPO's authors' code does; the paper does not speak of it.
         advantage = self._advantage(steps.advantage)
+        # 4. The parts of the loss, and `approx_kl` by an estimate that has no bias and is never negative: the obvious
+        #    one, −log r, is negative for half of the steps.
         each = {
             "policy_loss": -self._gain(advantage, log_prob, ratio),
             "value_loss": self._error(steps, value),
@@ -54,27 +65,32 @@ class PolicyLoss:
         }
         if self.clip is not None:
             each["clip_fraction"] = (jnp.abs(ratio - 1) > self.clip).astype(jnp.float32)
-        # One mean of all, as each by itself would be some more kernels to compile.
+        # 5. One mean of all, as each by itself would be some more kernels to compile.
         told = dict(zip(each, jnp.stack(list(each.values())).mean(axis=1), strict=True))
         loss = told["policy_loss"] + self.value_coefficient * told["value_loss"] - self.entropy * told["entropy"]
         return loss, told | batch.watch._asdict()
 
-    def _advantage(self, advantage: Any) -> Any:
+    def _advantage(self, advantage: Array) -> Array:
         if not self.normalize_advantage:
             return advantage
         return (advantage - advantage.mean()) / (advantage.std() + ADVANTAGE_EPS)
 
-    def _gain(self, advantage: Any, log_prob: Any, ratio: Any) -> Any:
+    def _gain(self, advantage: Array, log_prob: Array, ratio: Array) -> Array:
         """What is gained by making each action more probable."""
         if self.clip is None:
             return log_prob * advantage
+        # A good action gains nothing above 1 + ε, and a bad one nothing below 1 − ε. The other way both keep their full
+        # gradient: what was made worse than it was may always be mended.
         # The smaller product, chosen by its factor: a choice has a simpler derivative than a minimum.
         end = jnp.where(advantage > 0, 1 + self.clip, 1 - self.clip)
         is_within = (advantage > 0) == (ratio < end)
         return jnp.where(is_within, ratio, end) * advantage
 
-    def _error(self, steps: Steps, value: Any) -> Any:
-        error = (value - steps.target) ** 2
+    def _error(self, steps: Steps, value: Array) -> Array:
+        error: Array = (value - steps.target) ** 2
+        # In PPO's first implementation, and not in the paper. Engstrom et al., arXiv 2005.12729, count it among what
+        # makes that code good; Andrychowicz et al., arXiv 2006.05990, found that it harms. So it is off unless asked
+        # for.
         if self.value_clip is not None:
             kept = steps.value + jnp.clip(value - steps.value, -self.value_clip, self.value_clip)
             error = jnp.maximum(error, (kept - steps.target) ** 2)
@@ -105,9 +121,12 @@ class StatefulPolicyLoss:
     def __repr__(self) -> str:
         return f"Keeping(loss={self.loss!r}, target_kl={self.target_kl!r})"
 
-    def __call__(self, network: Any, batch: Rollout, state: LossState) -> tuple[Any, LossState, dict[str, Any]]:
+    def __call__(self, network: Network, batch: Rollout, state: LossState) -> tuple[Any, LossState, dict[str, Any]]:
+        # The moments are the batch's own: they go with the policy because whoever uses it later must use them, too.
         value, told = self.loss(network, batch)
         if self.target_kl is None:
             return value, LossState(batch.moments, None), told
+        # Once beyond, the rest of the rollout is not learned from, whatever a later batch of it measures: it is of
+        # another policy. The first batch of the next one begins anew.
         is_beyond = state.is_beyond & ~batch.is_first | (told["approx_kl"] > KL_MARGIN * self.target_kl)
         return value, LossState(batch.moments, is_beyond), told | {"passed_over": is_beyond}

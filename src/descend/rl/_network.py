@@ -12,20 +12,23 @@ from jaxtyping import Array
 
 from descend._arrays import namespace
 from descend.rl._distributions import Categorical, Distribution, Gaussian
+from descend.rl._types import Array as EitherArray
 from descend.rl.environments import Box, Discrete
 
 HIDDEN = (64, 64)
-ACTOR_OUTPUT_GAIN = 0.01  # the gain of the actor's last layer: all actions are about as probable at first
+# Of the actor's last layer: all actions are about as probable at first. Andrychowicz et al. found that this matters,
+# and how the other weights are drawn does little.
+ACTOR_OUTPUT_GAIN = 0.01
 
 Layers = list[tuple[Any, Any]]
-Actor = Callable[[Any], Distribution]
+Actor = Callable[[EitherArray], Distribution]
 
 
 @runtime_checkable
 class Network(Protocol):
     """What a network of one's own meets: a pytree that is called with observations, one in each row."""
 
-    def __call__(self, observations: Any) -> tuple[Distribution, Any]:
+    def __call__(self, observations: EitherArray) -> tuple[Distribution, EitherArray]:
         """What to do after each observation, and the value of each: the discounted rewards that are expected."""
 
 
@@ -50,6 +53,7 @@ class ActorCritic(eqx.Module):
     @classmethod
     def drawn(cls, observation_shape: tuple[int, ...], actions: Discrete | Box, seed: int) -> "ActorCritic":
         """One whose weights are drawn for these observations and actions."""
+        # In NumPy, as each shape drawn by JAX would be a program of its own to compile.
         rng = np.random.default_rng(seed)
         parts: list[np.ndarray] = []
         for (m, n), gain in zip(*_shapes(observation_shape, actions), strict=True):
@@ -64,7 +68,7 @@ class ActorCritic(eqx.Module):
         shapes, _ = _shapes(observation_shape, actions)
         return sum((m + 1) * n for m, n in shapes) + (len(actions.low) if isinstance(actions, Box) else 0)
 
-    def __call__(self, observations: Any) -> tuple[Distribution, Any]:
+    def __call__(self, observations: EitherArray) -> tuple[Distribution, EitherArray]:
         actor, critic, log_std = self.layers()
         return _distribution(actor, log_std, observations), _perceptron(critic, observations)[..., 0]
 
@@ -83,8 +87,10 @@ class ActorCritic(eqx.Module):
         return layers[:half], layers[half:], log_std if isinstance(self.actions, Box) else None
 
 
-def actor_of(network: Any) -> Actor:
+def actor_of(network: Network) -> Actor:
     """What a network does, without what it thinks that is worth, where it can tell the one from the other."""
+    # A network of one's own need not have an `actor`: then the critic is evaluated with it, and not looked at. XLA
+    # leaves it out of what it compiles.
     actor = getattr(network, "actor", None)
     return (lambda observations: network(observations)[0]) if actor is None else actor()
 
@@ -101,17 +107,18 @@ def _shapes(observation_shape: tuple[int, ...], actions: Discrete | Box) -> tupl
 
 def _orthogonal(rng: np.random.Generator, m: int, n: int) -> np.ndarray:
     """A matrix with orthonormal rows or columns, all of them as probable: Q of QR, with the signs of R's diagonal."""
+    # Q alone is not evenly distributed: QR by reflections settles the signs of R's diagonal in its own way.
     q, r = np.linalg.qr(rng.normal(size=(max(m, n), min(m, n))))
     q = q * np.sign(np.diag(r))
     return q if m >= n else q.T
 
 
-def _distribution(actor: Layers, log_std: Any, observations: Any) -> Distribution:
+def _distribution(actor: Layers, log_std: EitherArray | None, observations: EitherArray) -> Distribution:
     scores = _perceptron(actor, observations)
     return Categorical(scores) if log_std is None else Gaussian(scores, log_std)
 
 
-def _perceptron(layers: Layers, x: Any) -> Any:
+def _perceptron(layers: Layers, x: EitherArray) -> EitherArray:
     xp = namespace(x)
     x = x.reshape(len(x), -1)
     for W, b in layers[:-1]:

@@ -21,7 +21,8 @@ from descend.rl.backends import JaxBackend
 from descend.training import Result as Descended
 from descend.training import Trainer
 
-POLL_SECONDS = 0.5  # seconds, after which a member looks whether it was interrupted
+# How long after another one failed, or Ctrl-C, a training may go on.
+POLL_SECONDS = 0.5
 
 
 def train_population(
@@ -32,6 +33,9 @@ def train_population(
     numbers = _distinct(training, seeds)
     board = PopulationProgress(len(numbers), observers)
     members = [dataclasses.replace(training, seed=number) for number in numbers]
+    # All begin before one goes on: what is refused, is refused before anything was trained. They share a program, as
+    # their losses and rules are equal, and take it further on threads, which XLA's computations let run beside each
+    # other.
     trainers = [member.begin(observers=[partial(board.tell, i)], checkpoint=_own(checkpoint, member.seed), **asked)
                 for i, member in enumerate(members)]  # fmt: skip
     with ExitStack() as stack:
@@ -50,7 +54,8 @@ def train_population(
             try:
                 return member.finish(trainer, drive)
             except BaseException:
-                interrupted.set()  # of the others
+                # What one cannot do, the others need not go on with: there would be no result of all.
+                interrupted.set()
                 raise
 
         return Result.of(on_threads(ended, members, trainers))
@@ -71,6 +76,7 @@ class PopulationProgress:
             told = [each for each in self._told if each is not None]
             going = [each for each in told if each.reason is None]
             last = min(going, key=lambda each: each.step, default=progress)
+            # The one that is least far speaks for all, so that progress and the time that is left never jump back.
             if len(told) == len(self._told) and last is progress:
                 of = lambda what, name: np.array([getattr(each, what).get(name, np.nan) for each in told])
                 latest = {name: of("latest", name) for name in progress.latest}

@@ -11,9 +11,13 @@ from PIL import Image, ImageDraw
 
 from descend.rl.environments import Acrobot, CartPole, Environment, MountainCar, MountainCarContinuous, Pendulum
 
-SUPERSAMPLING = 3  # pixels beside each other that become one, so that edges are smooth
-COLOURS = 32  # of a moving picture
-MAX_FRAMES_PER_SECOND, MAX_FRAMES = 25, 300  # pictures a second, and in all
+# Pixels beside each other that become one: Pillow draws without smooth edges.
+SUPERSAMPLING = 3
+# Of a moving picture. Its size goes with their number, and what is drawn here has six and their shades.
+COLOURS = 32
+# Browsers show GIF's pictures at 50 a second at the most, and many more slowly. So many in all are a report that opens
+# at once.
+MAX_FRAMES_PER_SECOND, MAX_FRAMES = 25, 300
 INK, GREY, BODY, LINK, GOAL = "#222222", "#bbbbbb", "#4c78a8", "#f58518", "#54a24b"
 Point = tuple[float, float]
 
@@ -97,7 +101,8 @@ def _pendulum(_: Pendulum, state: np.ndarray) -> Image.Image:
     return sheet.image()
 
 
-_RENDERERS: dict[type, tuple[Any, float]] = {  # how to draw a state, and how many steps to show in a second
+# How to draw a state, and how many steps to show in a second.
+_RENDERERS: dict[type, tuple[Any, float]] = {
     CartPole: (_cart_pole, 50),
     Acrobot: (_acrobot, 15),
     MountainCar: (_mountain_car, 30),
@@ -122,6 +127,7 @@ class Film:
         if self._steps % self._every == 0:
             self._pictures.append(draw())
         self._steps += 1
+        # How long the episode will be, nobody knows: when there are too many pictures every second one goes.
         if len(self._pictures) > MAX_FRAMES:
             self._pictures, self._every = self._pictures[::2], 2 * self._every
 

@@ -9,23 +9,27 @@ from descend._tree import Tree
 from descend.rl._advantages import advantages
 from descend.rl._distributions import environment_action, noise_for
 from descend.rl._moments import Moments, normalized
-from descend.rl._network import actor_of
+from descend.rl._network import Network, actor_of
 from descend.rl._steps import EpisodeStatistics, Rollout, Steps, flat
+from descend.rl._types import Array
 from descend.rl.environments import Discrete, Environment
-from descend.schedules import fixed, setting
+from descend.schedules import Rate, fixed, setting
 from descend.sources import Plan
 from descend.sources.batches import Place, next_examples, rows
 
-# What is random comes from the generator that costs least to compile. Under `vmap` it draws for all by the first key.
-GENERATOR, KEY_WORDS = "unsafe_rbg", 4
+# What is random comes from the generator that costs least to compile, whose keys have four words. Under `vmap` it draws
+# for all by the first key.
+KEY_IMPLEMENTATION, KEY_WORDS = "unsafe_rbg", 4
 
 
 class EnvironmentState(NamedTuple):
     """Environments under way, side by side: states, what is seen of them, and what happened in their episodes so far.
 
-    `earned`: rewards. `discounted`: rewards, each later one counting less by γ, as they are scaled by.
+    `earned`: rewards. `discounted`: rewards, each earlier one counting less by γ, as they are scaled by.
     """
 
+    # Checkpoints know these fields by their names, as they do those of `Cursor`: one that is called otherwise is
+    # another.
     state: Any
     observation: Any
     elapsed: Any
@@ -34,7 +38,10 @@ class EnvironmentState(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """What a step in the environments was, and what it led to."""
+    """What a step in the environments was, and what it led to.
+
+    `after`: the observation before any new beginning. `elapsed`, `earned`, `discounted`: of the episode so far.
+    """
 
     observation: Any
     action: Any
@@ -111,10 +118,11 @@ class Rollouts:
 
     def init(self, key: jax.Array) -> Cursor:
         """Environments at the beginning of an episode, and no rollout yet."""
-        return _first(self, key)  # at once, because to compile its many small parts would take longer
+        # As one program, because to compile its many small parts one by one would take longer.
+        return _first(self, key)
 
     def _first(self, key: jax.Array) -> Cursor:
-        key = jax.random.wrap_key_data(jax.random.bits(key, (KEY_WORDS,)), impl=GENERATOR)
+        key = jax.random.wrap_key_data(jax.random.bits(key, (KEY_WORDS,)), impl=KEY_IMPLEMENTATION)
         key, _, _, of_episodes = self._keys(key)
         live = self._begun(jax.vmap(self.environment.reset)(of_episodes[0]))
         zeros = lambda *shape, dtype=jnp.float32: jnp.zeros((self.size, *shape), dtype)
@@ -135,12 +143,14 @@ class Rollouts:
 
     def plan(self, cursor: Cursor, params: Tree) -> Plan:
         """The batches that are left of the last rollout, or those of a new one."""
+        # What is played is kept in the cursor, and not in the plan: a dispatch may end in the middle of a rollout, and
+        # be gone on from in another process.
         is_used_up = cursor.position >= self.draws
         cursor = jax.lax.cond(is_used_up, self._play_rollout, lambda cursor, _: cursor, cursor, params)
         number = cursor.position + jnp.arange(self.draws, dtype=jnp.int32)
         return Plan((self._shuffled(cursor), number == 0), self.draws - cursor.position, cursor)
 
-    def take(self, draw: Any, cursor: Cursor, params: Tree) -> tuple[Rollout, Cursor]:
+    def take(self, draw: tuple[jax.Array | None, jax.Array], cursor: Cursor, params: Tree) -> tuple[Rollout, Cursor]:
         """The steps of one batch."""
         index, is_first = draw
         steps = cursor.steps if index is None else jax.tree.map(lambda array: rows(array, index), cursor.steps)
@@ -155,6 +165,7 @@ class Rollouts:
 
     def _shuffled(self, cursor: Cursor) -> Any:
         """The numbers of the steps in the batches from the cursor on; nothing, where a batch is all of them."""
+        # The order of steps makes no difference to a mean over all of them.
         if self.minibatches == 1:
             return None
         epoch = (cursor.iteration * self.epochs + cursor.position // self.minibatches).astype(jnp.uint32)
@@ -162,22 +173,28 @@ class Rollouts:
         place = Place(jax.random.key_data(cursor.key)[0], epoch, begin)
         return next_examples(place, self.epochs * self.size, self.size, shuffle=True).reshape(self.draws, -1)
 
-    def _play_rollout(self, cursor: Cursor, network: Any) -> Cursor:
+    def _play_rollout(self, cursor: Cursor, network: Network) -> Cursor:
         """The cursor with a new rollout."""
         key, *keys = self._keys(cursor.key)
+        # 1. The policy plays, with the moments of what was seen before: were they changed on the way, the probabilities
+        #    of the first and the last action would be those of two policies.
         live, transitions = self._play(cursor, network, *keys)
+        # 2. Rewards in units of the spread of their discounted sums. They are not centred: a mean taken away would make
+        #    an episode worth more or less by its length.
         rewards, scale = transitions.reward, cursor.scale
         if scale is not None:
             scale = scale.merged(transitions.discounted.reshape(-1))
             rewards = scale.scaled(rewards)
+        # 3. What is told of the episodes that ended, and the moments with the new observations taken in, for the next.
         watch = cursor.watch.after(transitions.done, transitions.earned, transitions.elapsed)
         seen = None if cursor.seen is None else cursor.seen.merged(flat(transitions.observation))
+        # 4. Advantages, once for all epochs over this rollout, by the critic as it was when it began.
         steps = with_advantages(transitions._replace(reward=rewards), network, cursor.seen, self.gamma, self.gae_lambda)
         return Cursor(cursor.iteration + 1, jnp.int32(0), key, live, steps, watch, cursor.seen, seen, scale)
 
     def _keys(self, key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
         """Keys of the next rollout, of the noise, and of each step and of each new episode; at once."""
-        wrap = lambda words: jax.random.wrap_key_data(words, impl=GENERATOR)
+        wrap = lambda words: jax.random.wrap_key_data(words, impl=KEY_IMPLEMENTATION)
         # The first two words are the generator's key, the others where it begins to count, which must not overlap.
         first, second, *begin = jax.random.key_data(key)
         number = jnp.arange(2 * self.size + 1, dtype=jnp.uint32)
@@ -188,14 +205,18 @@ class Rollouts:
         return wrap(later), wrap(of_noise[0]), wrap(of_steps.reshape(shape)), wrap(of_episodes.reshape(shape))
 
     def _play(
-        self, cursor: Cursor, network: Any, of_noise: jax.Array, of_steps: jax.Array, of_episodes: jax.Array
+        self, cursor: Cursor, network: Network, of_noise: jax.Array, of_steps: jax.Array, of_episodes: jax.Array
     ) -> tuple[EnvironmentState, Transition]:
         """Take the environments further, and tell of it; arrays by time and environment."""
         noise = noise_for(self.environment.actions, of_noise, of_steps.shape)
+        # A new beginning for each step of each environment, of which few are used. They are drawn side by side, which
+        # is cheap; one drawn where an episode ends would be a branch, and under `vmap` both sides of it are computed.
         begun = jax.vmap(self._begun)(jax.vmap(jax.vmap(self.environment.reset))(of_episodes))
         act = actor_of(network)
 
-        def step(live: EnvironmentState, given: Any) -> tuple[EnvironmentState, Transition]:
+        def step(
+            live: EnvironmentState, given: tuple[jax.Array, jax.Array, EnvironmentState]
+        ) -> tuple[EnvironmentState, Transition]:
             noise, key, begun = given
             action = act(normalized(cursor.seen, live.observation)).sample(noise)
             transitions, gone_on = self._step(live, action, key)
@@ -204,7 +225,7 @@ class Rollouts:
 
         return jax.lax.scan(step, cursor.live, (noise, of_steps, begun))
 
-    def _step(self, live: EnvironmentState, action: jax.Array, keys: jax.Array) -> tuple[Transition, EnvironmentState]:
+    def _step(self, live: EnvironmentState, action: Array, keys: jax.Array) -> tuple[Transition, EnvironmentState]:
         """One step of all environments, and where it leads without a new beginning."""
         environment = self.environment
         chosen = environment_action(environment.actions, action)
@@ -217,23 +238,26 @@ class Rollouts:
         transitions = Transition(live.observation, action, reward, terminated, done, after, elapsed, earned, discounted)
         return transitions, EnvironmentState(state, after, elapsed, earned, discounted)
 
-    def _begun(self, states: Any) -> EnvironmentState:
+    def _begun(self, states: Tree) -> EnvironmentState:
         """Environments at the beginning of an episode."""
         observation = jax.vmap(self.environment.observe)(states)
         none = jnp.zeros(self.num_envs)
         return EnvironmentState(states, observation, none.astype(jnp.int32), none, none)
 
 
+# One program for all sources alike, found again by every run: a `jit` of its own in each would compile it anew.
 _first = jax.jit(Rollouts._first)
 
 
 def with_advantages(
-    transitions: Transition, network: Any, moments: Moments | None, gamma: Any, gae_lambda: Any
+    transitions: Transition, network: Network, moments: Moments | None, gamma: Rate, gae_lambda: Rate
 ) -> Steps:
     """A rollout's steps with what the network thinks of them, and what they turned out to be worth; in rows.
 
     All at once, because a network costs little more for many observations than for one.
     """
+    # The observations that steps led to are evaluated by themselves, although most of them are the next step's own:
+    # where an episode was cut off, the next step's is of another one.
     observation, after = (normalized(moments, flat(x)) for x in (transitions.observation, transitions.after))
     distribution = network(observation)[0]
     value, next_value = jnp.split(network(jnp.concatenate([observation, after]))[1], 2)
@@ -246,5 +270,5 @@ def with_advantages(
     return Steps(observation, action, distribution.log_prob(action), value, advantage, advantage + value)
 
 
-def _choose(condition: jax.Array, new: Any, old: Any) -> Any:
+def _choose(condition: jax.Array, new: jax.Array, old: jax.Array) -> jax.Array:
     return jnp.where(condition.reshape(condition.shape + (1,) * (new.ndim - condition.ndim)), new, old)

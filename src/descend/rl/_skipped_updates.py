@@ -1,4 +1,4 @@
-"""Steps that a loss says are not to be made."""
+"""Updates that a loss says are not to be made."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from descend.schedules import setting
 
 @setting
 class SkipUpdate(Modifier):
-    """A step of which the loss tells that it is `passed_over` changes neither parameters nor the rule's state."""
+    """An update of which the loss tells that it is `passed_over` changes neither parameters nor the rule's state."""
 
     rule: Optimizer
 
@@ -19,8 +19,10 @@ class SkipUpdate(Modifier):
         return f"PassOver(rule={self.rule!r})"
 
     def step(
-        self, grads: Tree, inner: Any, own: dict[str, Any], params: Tree, extra: dict[str, Any]
+        self, grads: Tree, inner: Tree, own: dict[str, Any], params: Tree, extra: dict[str, Any]
     ) -> tuple[Tree, Any, dict[str, Any]]:
+        # The step is made and then not used: the gradient is there in any case, as it comes with the loss that says so,
+        # and a branch in the compiled program would save the rule's arithmetic alone.
         updates, after = self.rule.update(grads, inner, params, **extra)
         updates, inner = select(extra["aux"]["passed_over"], (unmoved(grads), inner), (updates, after))
         return updates, inner, own

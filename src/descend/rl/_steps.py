@@ -5,9 +5,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from descend._tree import Tree
 from descend.rl._moments import Moments
+from descend.rl._types import Array
 
-EPISODES = 100  # the length of memory, for what is told of the episodes in training
+# A task of Gym's counted as solved by the mean of so many episodes in a row: what is told can be read beside that.
+AVERAGED_EPISODES = 100
 
 
 class Steps(NamedTuple):
@@ -38,13 +41,15 @@ class EpisodeStatistics(NamedTuple):
         """Before the first episode."""
         return cls(jnp.float32(jnp.nan), jnp.float32(jnp.nan), jnp.float32(0), jnp.float32(0))
 
-    def after(self, done: Any, earned: Any, elapsed: Any) -> "EpisodeStatistics":
+    def after(self, done: Array, earned: Array, elapsed: Array) -> "EpisodeStatistics":
         """With the episodes that ended where `done`, having `earned` so much after `elapsed` steps."""
         count = done.sum().astype(jnp.float32)
-        share = count / jnp.maximum(jnp.minimum(self.episodes + count, EPISODES), 1)
+        share = count / jnp.maximum(jnp.minimum(self.episodes + count, AVERAGED_EPISODES), 1)
         share = jnp.minimum(share, 1)
 
-        def mean(before: Any, of: Any) -> Any:
+        # A mean that forgets, as a checkpoint is not to hold the last 100 returns for what is told in passing. Until
+        # there were 100 episodes it is the plain mean, and before the first nothing is known, which NaN says.
+        def mean(before: Array, of: Array) -> Array:
             lately = jnp.sum(jnp.where(done, of, 0)) / jnp.maximum(count, 1)
             begun = jnp.where(jnp.isnan(before), lately, before + share * (lately - before))
             return jnp.where(count > 0, begun, before)
@@ -68,6 +73,6 @@ class Rollout(NamedTuple):
     is_first: Any
 
 
-def flat(tree: Any) -> Any:
+def flat(tree: Tree) -> Tree:
     """Arrays whose first two axes, time and environment, are made one."""
     return jax.tree.map(lambda a: a.reshape(a.shape[0] * a.shape[1], *a.shape[2:]), tree)

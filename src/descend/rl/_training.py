@@ -10,39 +10,47 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from descend._tree import Tree
 from descend.engine.run import Run
 from descend.errors import InputError
 from descend.optimizers import Optimizer
-from descend.rl._losses import LossState, StatefulPolicyLoss
+from descend.rl._algorithm import OnPolicyAlgorithm
+from descend.rl._losses import LossState, PolicyLoss, StatefulPolicyLoss
 from descend.rl._moments import Moments
-from descend.rl._network import ActorCritic
+from descend.rl._network import ActorCritic, Network
 from descend.rl._result import Result
 from descend.rl._skipped_updates import SkipUpdate
-from descend.rl._tuned import BUDGETS, STEPS
-from descend.rl.backends import EnvironmentBackend, JaxBackend, backend_for
+from descend.rl._tuned import BUDGETS, DEFAULT_BUDGET
+from descend.rl.backends import EnvironmentBackend, EnvironmentLike, JaxBackend, backend_for
 from descend.rl.evaluation import MAX_REWARD, Episodes
 from descend.rl.policy import Policy, refuse_images
 from descend.stopping import Target
 from descend.training import Result as Descended
 from descend.training import Trainer
 
-EVALUATIONS_PER_TRAINING = 30  # within the budget
-VALIDATION_SEED, FINAL_SEED = 1, 2  # of which evaluation what is random is: nothing is chosen by the last
+# Within the budget, where nobody says how often.
+EVALUATIONS_PER_TRAINING = 30
+# Evaluations on the way and the last one are of other episodes: the policy is chosen by the first ones, and what it is
+# said to earn is to be of episodes that it was not chosen by.
+VALIDATION_SEED, FINAL_SEED = 1, 2
+# Standard errors that a return must be above a threshold by.
 # One of thirty evaluations is easily lucky, and it is the first lucky one that would count.
 SURE_ERRORS = 2.0
 
 
 @dataclass(frozen=True)
 class Training:
-    """An algorithm (`descend.rl.algorithms`) in a world, with a network of one's own, if there is one."""
+    """An algorithm in an environment, with a network of one's own, if there is one."""
 
-    algorithm: Any
+    algorithm: OnPolicyAlgorithm
     backend: EnvironmentBackend
-    network: Any
+    network: Network | None
     seed: int
 
     @classmethod
-    def of(cls, algorithm: Any, environment: Any, network: Any, seed: int) -> "Training":
+    def of(
+        cls, algorithm: OnPolicyAlgorithm, environment: EnvironmentLike, network: Network | None, seed: int
+    ) -> "Training":
         """The training that was asked for, if it can be made."""
         backend = backend_for(environment)
         if network is None:
@@ -69,8 +77,9 @@ class Training:
             epochs=chosen.passes.epochs, minibatches=chosen.passes.minibatches,
             normalize_observations=chosen.normalize_observations, normalize_rewards=chosen.normalize_rewards,
         )  # fmt: skip
-        budget = BUDGETS.get(self.backend.name, STEPS) if steps is None else steps
+        budget = BUDGETS.get(self.backend.name, DEFAULT_BUDGET) if steps is None else steps
         often = math.ceil(budget / EVALUATIONS_PER_TRAINING) if evaluate_every is None else evaluate_every
+        # The engine counts updates of the network, and people steps in the environment; rollouts are not divided.
         updates = lambda steps: math.ceil(steps / rollouts.size) * rollouts.draws
         return Trainer.begin(
             self._loss(),
@@ -99,7 +108,7 @@ class Training:
         finally:
             source.close()
 
-    def _network(self) -> Any:
+    def _network(self) -> Network:
         if self.network is not None:
             return self.network
         return ActorCritic.drawn(self.backend.observation_shape, self.backend.actions, self.seed)
@@ -115,7 +124,7 @@ class Training:
         moments = Moments.none(self.backend.observation_shape) if self.algorithm.normalize_observations else None
         return LossState(moments, None if self.algorithm.passes.target_kl is None else jnp.bool_(False))
 
-    def _loss(self) -> Any:
+    def _loss(self) -> PolicyLoss | StatefulPolicyLoss:
         if not self._has_loss_state:
             return self.algorithm.loss
         return StatefulPolicyLoss(self.algorithm.loss, self.algorithm.passes.target_kl)
@@ -124,14 +133,15 @@ class Training:
         rule = self.algorithm.rule
         return rule if self.algorithm.passes.target_kl is None else SkipUpdate(rule)
 
-    def _evaluated(self, network: Any, kept: LossState | None, purpose: int) -> Episodes:
-        moments = None if kept is None else kept.moments
+    def _evaluated(self, network: Network, state: LossState | None, purpose: int) -> Episodes:
+        moments = None if state is None else state.moments
         seed = int(np.random.SeedSequence([self.seed, purpose]).generate_state(1)[0])
         return self.backend.evaluate(network, moments, seed, purpose == FINAL_SEED)
 
-    def _validation(self, network: Any, kept: LossState | None = None) -> tuple[float, dict[str, float]]:
+    def _validation(self, network: Network, state: LossState | None = None) -> tuple[float, dict[str, float]]:
         """What is validated by: the mean return, negative."""
-        returns, lengths, _ = self._evaluated(network, kept, VALIDATION_SEED)
+        returns, lengths, _ = self._evaluated(network, state, VALIDATION_SEED)
+        # The engine keeps the parameters with the lowest validation, and stops by what is recorded beside it.
         mean = float(returns.mean())
         sure = mean - SURE_ERRORS * float(returns.std()) / math.sqrt(len(returns))
         return -mean, {"return": mean, "sure_return": sure, "length": float(lengths.mean()),
@@ -140,6 +150,7 @@ class Training:
     def _refuse_nonfinite(self, run: Run) -> None:
         """Refuse an environment that returns what is not finite to a network whose weights are."""
         if isinstance(self.backend, JaxBackend) and _is_finite(run.params):
+            # The rollout that the descent ended at is played once more: it is a function of the cursor and the network.
             source: Any = run.descent.source
             steps = source.draw(run.state.cursor, run.params)[0].steps
             for what, part in (("an observation", steps.observation), ("a reward", steps.advantage)):
@@ -165,5 +176,5 @@ class Training:
         return Result((policy,), last.returns, reason, fit.history, fit.run, fit.seconds, made, cut_off=last.cut_off)
 
 
-def _is_finite(tree: Any) -> bool:
+def _is_finite(tree: Tree) -> bool:
     return all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(tree))

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-STEPS = 1_000_000  # in an environment, where nobody says
+# Steps in an environment that neither a caller nor the table below says more of.
+DEFAULT_BUDGET = 1_000_000
 
 BUDGETS = {
     "CartPole-v1": 300_000,

@@ -13,13 +13,15 @@ from descend.engine.trainer import Checkpoint
 from descend.errors import InputError
 from descend.observers import Observer
 from descend.optimizers import Adam, ClipByNorm, Optimizer, RMSprop
+from descend.rl._algorithm import Passes
 from descend.rl._losses import PolicyLoss
 from descend.rl._network import Network
 from descend.rl._population import train_population
 from descend.rl._result import Result
-from descend.rl._settings import Passes, refuse_settings
+from descend.rl._settings import refuse_settings
 from descend.rl._training import Training
 from descend.rl._tuned import TUNED
+from descend.rl.backends import EnvironmentLike
 from descend.schedules import Polynomial, Rate, Schedule
 
 
@@ -64,6 +66,8 @@ class Algorithm:
     @property
     def rule(self) -> Optimizer:
         """What descends."""
+        # Adam's usual ε of 1e-8 would make steps of full length of the smallest gradients, such as those of the actor's
+        # hidden layers, which come through a last layer with weights of about .01.
         return self._clipped(Adam(self.learning_rate, eps=1e-5))
 
     def _clipped(self, rule: Optimizer) -> Optimizer:
@@ -76,7 +80,7 @@ class Algorithm:
 
     def train(
         self,
-        environment: Any,
+        environment: EnvironmentLike,
         *,
         steps: int | None = None,
         seconds: float | None = None,
@@ -190,6 +194,8 @@ class A2C(Algorithm):
     learning_rate: Rate | Schedule = dataclasses.field(default_factory=lambda: Polynomial(7e-4))
     normalize_advantage: bool = False
 
+    # The paper adds ε below the root, as TensorFlow does; here it is beside the root, as in PyTorch. At 1e-5, the one
+    # shortens the steps of gradients below .003, and the other of those below .00001.
     @property
     def rule(self) -> Optimizer:
         return self._clipped(RMSprop(self.learning_rate, eps=1e-5))

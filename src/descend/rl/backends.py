@@ -1,6 +1,6 @@
 """Where a policy is trained: in an environment that JAX compiles, or in one of Gymnasium's on the host."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any, Protocol, runtime_checkable
 
@@ -8,9 +8,13 @@ import jax
 
 from descend.errors import InputError
 from descend.rl._moments import Moments
+from descend.rl._network import Network
 from descend.rl._rollouts import Rollouts
 from descend.rl.environments import Box, Discrete, Environment, ids, make
 from descend.rl.evaluation import Episodes, evaluate
+
+# An id, an environment that is written in JAX, or a function that makes one of Gymnasium's.
+EnvironmentLike = str | Environment | Callable[[], Any]
 
 
 @runtime_checkable
@@ -26,7 +30,7 @@ class EnvironmentBackend(Protocol):
     def source(self, **settings: Any) -> Any:
         """Rollouts of a policy, as a source of batches."""
 
-    def evaluate(self, network: Any, moments: Moments | None, seed: int, in_full: bool) -> Episodes:
+    def evaluate(self, network: Network, moments: Moments | None, seed: int, in_full: bool) -> Episodes:
         """100 episodes in which the policy does what it thinks best.
 
         If not `in_full`, there may be fewer, where these show that the task is not solved, or nothing says when it is.
@@ -37,7 +41,7 @@ class EnvironmentBackend(Protocol):
 
 
 class JaxBackend:
-    """The world of an environment that is written in JAX.
+    """An environment that is written in JAX, and compiled with the step.
 
     **Raises** `InputError` for an environment whose functions do not fit together.
     """
@@ -52,7 +56,7 @@ class JaxBackend:
         """Rollouts that are compiled with the step."""
         return Rollouts(environment=self.environment, **settings)
 
-    def evaluate(self, network: Any, moments: Moments | None, seed: int, in_full: bool) -> Episodes:
+    def evaluate(self, network: Network, moments: Moments | None, seed: int, in_full: bool) -> Episodes:
         """Episodes side by side, always all of them."""
         return evaluate(self.environment, network, moments, seed)
 
@@ -60,11 +64,13 @@ class JaxBackend:
         """There is nothing to let go of."""
 
 
-def backend_for(environment: Any) -> EnvironmentBackend:
-    """The world that was meant; of `module:id`, the module is imported.
+def backend_for(environment: EnvironmentLike) -> EnvironmentBackend:
+    """What an environment is played by; of `module:id`, the module is imported.
 
     **Raises** `InputError` for an id that nobody knows, with those that are most like it.
     """
+    # Those of descend's own come first: they have Gymnasium's ids, and are much faster. Gymnasium is imported only
+    # where it is asked for, as it is an extra, and takes long.
     if isinstance(environment, str) and ":" in environment:
         from descend.rl._gymnasium import imported  # an extra
 
@@ -102,6 +108,8 @@ def _refuse_misfits(environment: Environment) -> None:
     action = jax.ShapeDtypeStruct((), "int32") if isinstance(actions, Discrete) else jax.ShapeDtypeStruct(
         actions.shape, "float32"
     )
+    # A state of other shapes or types after a step than before could not be the carry of a compiled loop, and JAX's own
+    # message would show neither.
     before = jax.eval_shape(environment.reset, key)
     after, reward, terminated = jax.eval_shape(environment.step, before, action, key)
     kinds = lambda tree: jax.tree.map(lambda x: (x.shape, x.dtype), tree)

@@ -13,12 +13,13 @@ from descend.errors import InputError
 from descend.rl._distributions import environment_action
 from descend.rl._moments import normalized
 from descend.rl._rendering import Film, filmed
-from descend.rl.backends import EnvironmentBackend, JaxBackend, backend_for
+from descend.rl.backends import EnvironmentBackend, EnvironmentLike, JaxBackend, backend_for
 from descend.rl.environments import Environment
 from descend.rl.evaluation import MAX_EPISODE_STEPS
 from descend.rl.policy import Policy
 
-WIDEST = 480  # of a picture, in pixels
+# In pixels: an animation of 300 pictures is then some megabytes at the most, and not a hundred.
+MAX_FRAME_SIDE = 480
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Episode:
     film: Film | None = None
 
 
-def play(policy: Policy, episodes: int = 1, seed: int = 0, environment: Any = None) -> list[Episode]:
+def play(policy: Policy, episodes: int = 1, seed: int = 0, environment: EnvironmentLike | None = None) -> list[Episode]:
     """Play episodes by doing what the policy thinks best; the first one is filmed, if its environment can be drawn.
 
     `environment`: what to play in, as for a training; by default what the policy was trained in, or, if it was loaded,
@@ -82,7 +83,8 @@ def _walk(policy: Policy, environment: Environment, limit: int, key: jax.Array) 
     """All states of an episode, and behind its end what is left of the time; the rewards; and whether it went on."""
     beginning, key = jax.random.split(key)
 
-    def step(carry: Any, key: jax.Array) -> Any:
+    def step(carry: tuple[Any, jax.Array], key: jax.Array) -> tuple[Any, Any]:
+        # A loop of one length for all episodes, as they are played side by side; what comes after an end is cut off.
         state, under_way = carry
         row = normalized(policy.moments, environment.observe(state)[None])
         action = environment_action(policy.actions, policy.network(row)[0].mode())[0]
@@ -119,5 +121,5 @@ def _one_hosted(policy: Policy, backend: Any, environment: Any, seed: int, is_fi
 
 def _small(pixels: np.ndarray) -> Image.Image:
     image = Image.fromarray(pixels)
-    image.thumbnail((WIDEST, WIDEST))
+    image.thumbnail((MAX_FRAME_SIDE, MAX_FRAME_SIDE))
     return image

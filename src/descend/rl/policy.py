@@ -1,12 +1,14 @@
 """A trained policy: from an observation to what to do."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from descend._facts import Facts, checked_array, refuse_nonfinite, refuse_other_size
 from descend._tree import join, split
@@ -39,7 +41,7 @@ class Policy:
     moments: Moments | None = None
     origin: Any = field(default=None, repr=False, compare=False)
 
-    def __call__(self, observation: Any) -> Any:
+    def __call__(self, observation: ArrayLike | Sequence[Any]) -> Any:
         observation = np.asarray(observation)
         shape = observation.shape
         is_one = shape == self.observation_shape
@@ -78,11 +80,13 @@ class Policy:
         told = Facts(facts["policy"], str(path))
         refuse_nonfinite(arrays, str(path))
         shape, actions = told.wholes("observation_shape"), _actions_in(told.inner("actions"))
-        own = "own" in facts["policy"] and told.truth("own")  # which was not told before there were such files
+        # Files that were written before a network could be one's own do not tell.
+        own = "own" in facts["policy"] and told.truth("own")
         if own != (network is not None):
             hint = "give network=, one like that which was trained" if own else "leave out network="
             whose = "a network of one's own" if own else "a network of descend's"
             raise InputError(f"{path} holds a policy of {whose}: {hint}")
+        # The size is compared with the file before a network of that size is made: a file of anybody's may ask for any.
         if network is None:
             refuse_other_size(arrays, "network", ActorCritic.size(shape, actions), str(path))
             network = ActorCritic.drawn(shape, actions, 0)

@@ -1,7 +1,7 @@
 """What a closure tells an optimizer: the loss here, and the loss and its gradient at other points of the same batch."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -12,20 +12,25 @@ Closure = Callable[[], Any]
 
 
 def extra_of(
-    closure: Closure, loss: Any, moving: Sequence[Tensor], names: Any, every: Sequence[Tensor]
+    closure: Closure, loss: object, moving: Sequence[Tensor], names: Mapping[Tensor, str], every: Sequence[Tensor]
 ) -> dict[str, Any]:
     """The extra arguments of `Optimizer.update`; `every`: all parameters whose gradients a closure may change."""
 
     def value_and_grad(there: ByName) -> tuple[Tensor, ByName]:
+        # 1. Remember where the parameters are, and all gradients that the closure may write over: it zeroes those of
+        #    the whole model, as loops do.
         held = [(p, p.grad) for p in every]
         here = [p.detach().clone() for p in moving]
         try:
             for p, _ in held:
-                p.grad = None  # so that the closure, which may zero them in place, leaves the gradients here alone
+                # Or the closure, which may zero them in place, would write into the gradients that are remembered.
+                p.grad = None
+            # 2. Go there, and evaluate.
             for p in moving:
                 p.copy_(there[names[p]])
             value = number(evaluated(closure))
             grads = ByName((names[p], torch.zeros_like(p) if p.grad is None else p.grad.detach()) for p in moving)
+        # 3. Come back, also from a closure that raises.
         finally:
             for p, x in zip(moving, here, strict=True):
                 p.copy_(x)
@@ -33,7 +38,7 @@ def extra_of(
                 p.grad = g
         return value, grads
 
-    if not is_number(loss):
+    if not is_loss(loss):
         return {}
     return {
         "value": number(loss),
@@ -48,11 +53,11 @@ def evaluated(closure: Closure) -> Any:
         return closure()
 
 
-def is_number(loss: Any) -> bool:
+def is_loss(loss: object) -> TypeGuard[Tensor | float]:
     """Whether this can be a loss: PyTorch lets closures return anything."""
     return isinstance(loss, (int, float)) or (isinstance(loss, Tensor) and loss.numel() == 1)
 
 
-def number(loss: Any) -> Tensor:
+def number(loss: Tensor | float) -> Tensor:
     """The loss as a scalar of its own."""
     return loss.detach().clone().reshape(()) if isinstance(loss, Tensor) else torch.tensor(float(loss))

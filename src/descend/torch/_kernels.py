@@ -19,10 +19,14 @@ from torch.nn import Parameter
 
 from descend.optimizers import Rule
 
-PARALLEL = 2**15  # numbers from which on threads are worth their start; PyTorch's own grain
-SAMPLES = {False: 2**12 + 3, True: 2**20 + 3}  # lengths to trace with, by whether the kernel is parallel
+# From which on threads are worth their start; PyTorch's own grain.
+MIN_PARALLEL_NUMBERS = 2**15
+# Lengths to trace with, by whether the kernel is parallel, which Inductor settles by the example. They are no round
+# numbers, so that nothing about them but their size is special.
+TRACED_LENGTHS = {False: 2**12 + 3, True: 2**20 + 3}
+# Besides what PyTorch tags as pointwise, these give arrays of the same shape.
 COPIES = {"detach", "alias", "clone", "_to_copy"}
-ALIKE = COPIES | {"zeros_like", "ones_like", "full_like"}  # besides what PyTorch tags as pointwise: of the same shape
+SAME_SHAPE = COPIES | {"zeros_like", "ones_like", "full_like"}
 
 Kernel = Callable[..., Any]
 
@@ -48,7 +52,8 @@ class Program(NamedTuple):
 
 def traced(rule: Rule, g: Tensor, p: Tensor, slots: Sequence[Tensor], shared: Sequence[str]) -> Program | None:
     """The program for arrays like these; `None` unless all of it is pointwise."""
-    from torch.fx.experimental.proxy_tensor import make_fx  # takes long to import
+    # Takes long to import.
+    from torch.fx.experimental.proxy_tensor import make_fx
 
     def stepped(arrays: list[Tensor], scalars: list[Tensor]) -> list[Tensor]:
         g, p, *slots = arrays
@@ -57,7 +62,8 @@ def traced(rule: Rule, g: Tensor, p: Tensor, slots: Sequence[Tensor], shared: Se
         return [p + u, *new]
 
     arrays = [g.detach(), p.detach(), *slots]
-    scalars = [torch.zeros((), dtype=g.dtype) for _ in range(2 + len(shared))]  # no two the same, or they would be one
+    # No two the same object, or the trace would take them for one input.
+    scalars = [torch.zeros((), dtype=g.dtype) for _ in range(2 + len(shared))]
     return _split(make_fx(stepped, tracing_mode="fake")(arrays, scalars), len(arrays), p.shape)
 
 
@@ -66,7 +72,8 @@ def _split(program: GraphModule, arrays: int, shape: torch.Size) -> Program | No
     whole, parts = list(program.graph.nodes), (Graph(), Graph())
     placeholders = [node for node in whole if node.op == "placeholder"]
     result: list[Node] = next(node.args[0] for node in whole if node.op == "output")
-    inside = set(placeholders[:arrays])  # the nodes of the body
+    # 1. The body is what depends on an array, all of it pointwise; the rest is numbers, which are computed once a step.
+    inside = set(placeholders[:arrays])
     for node in whole:
         if node.op == "call_function":
             if inside & set(node.all_input_nodes):
@@ -76,10 +83,13 @@ def _split(program: GraphModule, arrays: int, shape: torch.Size) -> Program | No
             elif node.meta["val"].dim():
                 return None
         elif node.op not in ("placeholder", "output"):
-            return None  # for constants, by whose values programs would have to be told apart
+            # A constant: programs would have to be told apart by its values.
+            return None
+    # 2. In place, a result must not be written where another one is still to be read.
     if not inside.issuperset(result) or any(_is_anothers(node, placeholders[1 + i], placeholders[1:arrays])
                                             for i, node in enumerate(result)):
         return None
+    # 3. Two graphs: numbers that the body uses go out of the first and into the second.
     crossing = [node for node in whole if node not in inside and inside & node.users.keys()]
     copies: tuple[dict[Node, Node], dict[Node, Node]] = ({}, {})
     for node in placeholders[:arrays] + crossing:
@@ -105,7 +115,7 @@ def _is_anothers(node: Node, own: Node, all_of_them: Sequence[Node]) -> bool:
 def _is_pointwise(node: Node, shape: torch.Size) -> bool:
     target, value = node.target, node.meta.get("val")
     known = isinstance(target, torch._ops.OpOverload) and (
-        torch.Tag.pointwise in target.tags or str(target).split(".")[1] in ALIKE
+        torch.Tag.pointwise in target.tags or str(target).split(".")[1] in SAME_SHAPE
     )
     return known and isinstance(value, Tensor) and value.shape == shape
 
@@ -117,7 +127,8 @@ def kernel(program: Program, dtypes: Sequence[torch.dtype], device: torch.device
     gradient need not be flat: to make it so would take as long as a step of a small array. For the same reason,
     Inductor's innermost door is used.
     """
-    from torch._inductor import config  # all of these take long to import
+    # All of these take long to import.
+    from torch._inductor import config
     from torch._inductor.compile_fx import compile_fx_inner
     from torch._inductor.decomposition import select_decomp_table
     from torch.fx.experimental.proxy_tensor import make_fx
@@ -128,21 +139,24 @@ def kernel(program: Program, dtypes: Sequence[torch.dtype], device: torch.device
             changing[i].copy_(value)
         return ()
 
-    arrays = [torch.zeros(SAMPLES[large], dtype=dtype, device=device) for dtype in (*dtypes[1:], dtypes[0])]
+    arrays = [torch.zeros(TRACED_LENGTHS[large], dtype=dtype, device=device) for dtype in (*dtypes[1:], dtypes[0])]
     numbers = [torch.zeros((), dtype=kind) for kind in program.kinds]
     graph = make_fx(in_place, select_decomp_table(), tracing_mode="symbolic")(*arrays, *numbers)
     examples = [node.meta["val"] for node in graph.graph.nodes if node.op == "placeholder"]
+    # No checks of sizes at each call, as arrays of any length are right; and one thread where threads cost more than
+    # work.
     options = {"size_asserts": False} | ({} if large else {"cpp.threads": 1})
     tracing = torch._guards.tracing(torch._guards.TracingContext(examples[0].fake_mode))
     with tracing, config.patch(options):
         compiled: Any = compile_fx_inner(graph, examples)
     length = examples[0].shape[0]
     if not isinstance(length, torch.SymInt) or length.node.maybe_as_int() is not None:
-        raise RuntimeError("the length of the example was taken for that of all arrays")  # and nothing checks it later
+        # Nothing would check it later, and numbers of longer arrays would be left as they are.
+        raise RuntimeError("the length of the example was taken for that of all arrays")
     return getattr(compiled, "current_callable", compiled)
 
 
-class Ready(NamedTuple):
+class PreparedParameter(NamedTuple):
     """A parameter and its slots as flat arrays, with the kernel for them; without one, if it is to be run eagerly."""
 
     p: Tensor
@@ -155,6 +169,7 @@ class Ready(NamedTuple):
 
     def run(self, g: Tensor, numbers: Sequence[Tensor]) -> None:
         """Step the parameter and its slots in place."""
+        # Numbers are stepped in the order in which they are in memory, which must be that of the parameter's.
         if not (self.contiguous and g.is_contiguous()) and g.stride() != self.p.stride():
             g = torch.empty_like(self.p).copy_(g)  # its numbers in the order in which the parameter's are in memory
         self.kernel([*self.flat, g, *numbers])
@@ -166,16 +181,17 @@ class Kernels:
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.failed = False
-        self._programs: dict[Any, Program | None] = {}  # by shapes and dtypes
+        # By shapes and dtypes. Arrays of several shapes may have one program, and programs of several dtypes kernels.
+        self._programs: dict[Any, Program | None] = {}
         self._kernels: dict[Any, Kernel] = {}
-        self._ready: dict[int, Ready] = {}
+        self._ready: dict[int, PreparedParameter] = {}
 
     @property
     def used(self) -> bool:
         """Whether any parameter is stepped by a kernel."""
         return bool(self._kernels)
 
-    def ready(self, g: Tensor, p: Tensor, slots: Sequence[Any], shared: Sequence[str]) -> Ready | None:
+    def ready(self, g: Tensor, p: Tensor, slots: Sequence[Any], shared: Sequence[str]) -> PreparedParameter | None:
         """What steps this parameter; `None` if that is left to the rule as it is written."""
         if type(g) is not Tensor:
             return None
@@ -185,9 +201,11 @@ class Kernels:
             if self.failed:
                 return None
             try:
-                with warnings.catch_warnings(action="ignore"):  # the compiler's are not the caller's
+                # The compiler's warnings are not the caller's.
+                with warnings.catch_warnings(action="ignore"):
                     kept = self._ready[id(p)] = self._made(g, p, slots, shared)
-            except Exception as error:  # a compiler may fail in any way, and no step depends on it
+            # A compiler may fail in any way, and no step depends on it.
+            except Exception as error:
                 self.failed = True
                 warnings.warn(f"the steps of {type(self.rule).__name__} could not be compiled, and are made eagerly, "
                               f"which is slower ({type(error).__name__}: {_first_line(error)}); "
@@ -195,8 +213,8 @@ class Kernels:
                 return None
         return kept if kept.kernel is not None and g.dtype is p.dtype else None
 
-    def _made(self, g: Tensor, p: Tensor, slots: Sequence[Any], shared: Sequence[str]) -> Ready:
-        eager = Ready(p, p.data_ptr(), (), p.is_contiguous())
+    def _made(self, g: Tensor, p: Tensor, slots: Sequence[Any], shared: Sequence[str]) -> PreparedParameter:
+        eager = PreparedParameter(p, p.data_ptr(), (), p.is_contiguous())
         if type(p) not in (Tensor, Parameter) or not _is_dense(p):
             return eager
         if not all(type(x) is Tensor and x.shape == p.shape and x.stride() == p.stride() for x in slots):
@@ -205,7 +223,7 @@ class Kernels:
         signature = p.shape, dtypes, tuple(shared)
         if signature not in self._programs:
             self._programs[signature] = self._known(traced(self.rule, g, p, slots, shared))
-        program, large = self._programs[signature], p.numel() >= PARALLEL
+        program, large = self._programs[signature], p.numel() >= MIN_PARALLEL_NUMBERS
         if program is None:
             return eager
         key = program, dtypes, p.device, large, torch.get_num_threads()

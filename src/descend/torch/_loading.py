@@ -11,9 +11,11 @@ from torch import Tensor
 from descend.errors import InputError
 from descend.torch._steppers import TRAINING, Group, Stepper
 
-Entry = Mapping[str, Any]  # what is remembered of a parameter
+# What is remembered of a parameter.
+Entry = Mapping[str, Any]
 
-MOST = 5  # names in a message
+# In a message on one line.
+MAX_NAMES = 5
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Match(NamedTuple):
     saved_id: Any
 
 
-class Kept(NamedTuple):
+class Current(NamedTuple):
     """What an optimizer has now: its groups, what steps each, the names in each, and the parameters' state."""
 
     groups: Sequence[Group]
@@ -62,7 +64,7 @@ class Kept(NamedTuple):
     state: Mapping[Tensor, Entry]
 
 
-def load(saved: Mapping[str, Any], kept: Kept, strict: bool) -> tuple[Loaded, dict[Tensor, Entry], list[Group]]:
+def load(saved: Mapping[str, Any], kept: Current, strict: bool) -> tuple[Loaded, dict[Tensor, Entry], list[Group]]:
     """What a saved state is loaded for, the state of all parameters then, and the settings of each group.
 
     **Raises** `InputError` if it is of another optimizer; if `strict`, also if it is of other parameters.
@@ -74,10 +76,14 @@ def load(saved: Mapping[str, Any], kept: Kept, strict: bool) -> tuple[Loaded, di
                          "load_state_dict(..., strict=False) loads what matches by name")
     if strict:
         _refuse_other_rule(groups, others)
+    # 1. Which saved entry is which parameter's: by name where both sides have names, as orders change with a model.
     by_name = all("param_names" in group for group in (*groups, *others))
     ours, theirs = _numbered(groups, by_name), _numbered(others, by_name)
     found = {name: Match(p, i, *theirs[name]) for name, (i, p) in ours.items() if name in theirs}
+    # A group that is another one has other settings: what was remembered under those is not taken over.
     misfits = [name for name, match in found.items() if alike and match.saved_group != match.group]
+    # 2. For each group, what would be remembered of its parameters had they just begun: what is saved must be like
+    #    that.
     state, settings = dict(kept.state), []
     for i, each in enumerate(kept.steppers):
         here = {name: match for name, match in found.items() if match.group == i}
@@ -92,6 +98,7 @@ def load(saved: Mapping[str, Any], kept: Kept, strict: bool) -> tuple[Loaded, di
             else:
                 misfits.append(name)
         settings.append(_settings(others[i], shared, each) if alike and mine else {})
+    # 3. What was loaded is told in full, and nothing was changed yet that a refusal would have to undo.
     loaded = Loaded(
         tuple(name for name in found if name not in misfits),
         tuple(name for name in ours if name not in theirs),
@@ -146,18 +153,19 @@ def _refuse_other_rule(groups: Sequence[Group], saved: Sequence[Group]) -> None:
             raise InputError(f"this state is of {theirs['rule']}, but the optimizer is {ours['rule']}")
 
 
-def _name(rule: Any) -> str:
+def _name(rule: object) -> str:
     return str(rule).partition("(")[0]
 
 
-def _copied(like: Any, value: Any) -> Any:
-    both = isinstance(like, Tensor) and isinstance(value, Tensor)
-    return torch.empty_like(like, requires_grad=False).copy_(value) if both else value
+def _copied(like: object, value: object) -> Any:
+    if isinstance(like, Tensor) and isinstance(value, Tensor):
+        return torch.empty_like(like, requires_grad=False).copy_(value)
+    return value
 
 
-def _shape(value: Any) -> Any:
+def _shape(value: object) -> tuple[int, ...] | None:
     return tuple(value.shape) if isinstance(value, Tensor) else None
 
 
 def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:MOST]) + (", ..." if len(names) > MOST else "") or "none"
+    return ", ".join(names[:MAX_NAMES]) + (", ..." if len(names) > MAX_NAMES else "") or "none"

@@ -7,7 +7,7 @@ import jax
 from jax.tree_util import DictKey
 from torch import Tensor
 
-from descend._tree import path_name
+from descend._tree import Tree, path_name
 
 
 @jax.tree_util.register_pytree_with_keys_class
@@ -34,7 +34,7 @@ class Layout(NamedTuple):
     labels: tuple[Mapping[str, str] | str, ...]
 
     @classmethod
-    def of(cls, tree: Any) -> "Layout":
+    def of(cls, tree: Tree) -> "Layout":
         """The layout of a state: an entry is called by the end of its path, as much as tells it from others."""
         places, treedef = jax.tree_util.tree_flatten_with_path(tree, is_leaf=_is_by_name)
         paths = [path_name(path).split("/") for path, _ in places]
@@ -52,7 +52,7 @@ class Layout(NamedTuple):
             for path, held in zip(paths, holders, strict=True)
         ))
 
-    def split(self, tree: Any) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    def split(self, tree: Tree) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
         """The entries of each parameter, and those that all share."""
         own: dict[str, dict[str, Any]] = {}
         shared: dict[str, Any] = {}
@@ -74,28 +74,31 @@ class Layout(NamedTuple):
         ])
 
 
-def owned(tree: Any, others: Sequence[Tensor]) -> Any:
+def owned(tree: Tree, others: Sequence[Tensor]) -> Tree:
     """A state whose tensors share no memory with parameters or gradients, which are changed in place."""
+    # By the memory itself: a view, or a tensor that was detached, is another object with the same numbers.
     taken = {other.untyped_storage().data_ptr() for other in others}
 
-    def own(leaf: Any) -> Any:
-        shares = isinstance(leaf, Tensor) and leaf.untyped_storage().data_ptr() in taken
-        return leaf.detach().clone() if shares else leaf
+    def own(leaf: object) -> object:
+        if isinstance(leaf, Tensor) and leaf.untyped_storage().data_ptr() in taken:
+            return leaf.detach().clone()
+        return leaf
 
     return jax.tree.map(own, tree)
 
 
-def _is_by_name(node: Any) -> bool:
+def _is_by_name(node: object) -> bool:
     return isinstance(node, ByName)
 
 
-def _holders(value: Any) -> list[str] | None:
+def _holders(value: object) -> list[str] | None:
     """The parameters with an entry in this place; `None` if it is no place for parameters' entries."""
     return [name for name, held in value.items() if held is not None] if isinstance(value, ByName) else None
 
 
 def _told_apart(path: list[str], others: list[list[str]]) -> str:
     """The shortest end of the path that is no other's, beginning with a name rather than with a number."""
+    # Short labels are what people read in `optimizer.state`, and what other rules call the same thing by.
     for length in range(1, len(path)):
         end = path[-length:]
         if not end[0].isdigit() and sum(other[-length:] == end for other in others) == 1:

@@ -8,15 +8,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.optimizer import ParamsT
 
 from descend.errors import InputError
 from descend.optimizers import MissingExtraError, Optimizer
-from descend.torch._closures import evaluated, extra_of
-from descend.torch._loading import Kept, load
+from descend.torch._closures import Closure, evaluated, extra_of
+from descend.torch._loading import Current, load
 from descend.torch._refusals import refuse_foreign, refuse_settings, why_fixed, without_loss
-from descend.torch._steppers import STEPS, TRAINING, ByLeaf, Group, Moving, Stepper, stepper
+from descend.torch._steppers import STEPS, TRAINING, Group, Moving, PerParameter, Stepper, stepper
 
-WORTH = 2**20  # numbers from which on compiling, which takes seconds, pays within a thousand steps
+# From which on compiling, which takes seconds, pays within a thousand steps.
+MIN_COMPILED_NUMBERS = 2**20
 
 
 class TorchOptimizer(torch.optim.Optimizer):
@@ -62,17 +64,18 @@ class TorchOptimizer(torch.optim.Optimizer):
 
     state: defaultdict[Any, Any]  # by parameter, as PyTorch has it
 
-    def __init__(self, params: Any, rule: Optimizer | Any, *, compiled: bool | None = None) -> None:
+    def __init__(self, params: ParamsT, rule: Optimizer, *, compiled: bool | None = None) -> None:
         refuse_foreign(rule)
-        self.rules: list[Optimizer] = []  # of each group
+        # Of each group, as are the steppers.
+        self.rules: list[Optimizer] = []
         self._default, self._wish = rule, compiled
-        self._steppers: list[Stepper] = []  # of each group
+        self._steppers: list[Stepper] = []
         super().__init__(params, {})
 
     @property
     def compiled(self) -> bool:
         """Whether steps are made by compiled kernels; it is decided at the first step."""
-        return any(isinstance(each, ByLeaf) and each.kernels.used for each in self._steppers)
+        return any(isinstance(each, PerParameter) and each.kernels.used for each in self._steppers)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group of parameters, which may have an `lr` or a `rule` of its own.
@@ -89,32 +92,36 @@ class TorchOptimizer(torch.optim.Optimizer):
         self._steppers.append(made)
         self._decide()
 
-    def step(self, closure: Any = None) -> Any:
+    def step(self, closure: Closure | None = None) -> Any:
         """Make a step; the loss, if there is a closure that returns it.
 
         **Raises** `InputError` for sparse gradients, for an optimizer that needs a closure and has none, and between
         `eval()` and `train()`.
         """
+        # With gradients on, which steps themselves are made without.
         loss = None if closure is None else evaluated(closure)
         with torch.no_grad():
             self._step(closure, loss)
         return loss
 
-    @torch._disable_dynamo  # type: ignore  # private, as in PyTorch's own: what is worth it is compiled here
-    def _step(self, closure: Any, loss: Any) -> None:
+    # Private, as in PyTorch's own optimizers: what is worth compiling is compiled here.
+    @torch._disable_dynamo  # type: ignore
+    def _step(self, closure: Closure | None, loss: object) -> None:
         every = [self._moving(group) for group in self.param_groups]
         alone = sum(bool(group["params"]) for group in self.param_groups) == 1
         for i, (group, moving, each) in enumerate(zip(self.param_groups, every, self._steppers, strict=True)):
             if not moving.params:
                 continue
             self._show_rate(i, group, each)
-            names, known = partial(self._names, i), closure is not None and alone
-            extra = extra_of(closure, loss, moving.params, names(), group["params"]) if known else {}
+            # The loss is of all parameters: what looks at it elsewhere must move them all, and so have one group.
+            names, extra = partial(self._names, i), {}
+            if closure is not None and alone:
+                extra = extra_of(closure, loss, moving.params, names(), group["params"])
             try:
                 each.step(group, self.state, names, moving, extra)
             except MissingExtraError as error:
                 raise InputError(without_loss(error, alone, closure is not None)) from None
-            if each.rates.scheduled and not isinstance(each, ByLeaf):
+            if each.rates.scheduled and not isinstance(each, PerParameter):
                 group["lr"] = each.shown = each.read_rate(group, self.state, names())
 
     def _moving(self, group: Group) -> Moving:
@@ -168,7 +175,7 @@ class TorchOptimizer(torch.optim.Optimizer):
             if not before:
                 self.train()
 
-    def load_state_dict(self, state_dict: Any, strict: bool = True) -> Any:
+    def load_state_dict(self, state_dict: dict[str, Any], strict: bool = True) -> Any:
         """Load a state, by the names of the parameters if both sides have them; copies of it, exact to the bit.
 
         `strict=False` loads what belongs together, and leaves the rest as it is. What was loaded is returned: a
@@ -184,7 +191,7 @@ class TorchOptimizer(torch.optim.Optimizer):
         names = [self._names(i) for i in range(len(self.param_groups))]
         with torch.no_grad():
             loaded, state, settings = load(
-                state_dict, Kept(self.param_groups, self._steppers, names, self.state), strict
+                state_dict, Current(self.param_groups, self._steppers, names, self.state), strict
             )
         self.state = defaultdict(dict, state)
         for group, own, each in zip(self.param_groups, settings, self._steppers, strict=True):
@@ -208,9 +215,9 @@ class TorchOptimizer(torch.optim.Optimizer):
     def _decide(self) -> None:
         """Whether kernels are to be made."""
         every = [p for group in self.param_groups for p in group["params"]]
-        worth = sum(p.numel() for p in every) >= WORTH and all(p.device.type == "cpu" for p in every)
+        worth = sum(p.numel() for p in every) >= MIN_COMPILED_NUMBERS and all(p.device.type == "cpu" for p in every)
         for each in self._steppers:
-            if isinstance(each, ByLeaf):
+            if isinstance(each, PerParameter):
                 each.compiled = worth if self._wish is None else self._wish
 
     def _names(self, i: int) -> dict[Tensor, str]:
@@ -233,5 +240,5 @@ class TorchOptimizer(torch.optim.Optimizer):
             raise InputError(f"the learning rate of group {i} was set from outside, but the group has "
                              f"{why_fixed(each.rates)}: set no lr and use no scheduler of PyTorch's, or give the rule "
                              "a number")
-        if each.rates.scheduled and isinstance(each, ByLeaf):
+        if each.rates.scheduled and isinstance(each, PerParameter):
             group["lr"] = each.shown = each.rates.at(group["steps"])

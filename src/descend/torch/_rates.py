@@ -7,7 +7,7 @@ from jax.tree_util import GetAttrKey
 
 from descend.errors import InputError
 from descend.optimizers import Optimizer
-from descend.schedules import Schedule
+from descend.schedules import Rate, Schedule
 
 
 class Rates:
@@ -31,13 +31,15 @@ class Rates:
             return 1.0
         return float(self._first(step) if isinstance(self._first, Schedule) else self._first)
 
-    def set_to(self, rate: Any) -> Optimizer:
+    def set_to(self, rate: Rate) -> Optimizer:
         """The optimizer with another first rate, and the others in proportion."""
         if not self.settable or rate is self._first or rate == self._first:
             return self.rule
+        # A group has one `lr`, which PyTorch's schedulers set. Of several rates the first is that one; the others
+        # follow it.
         first: Any = self._first
 
-        def changed(path: Any, leaf: Any) -> Any:
+        def changed(path: tuple[Any, ...], leaf: Any) -> Any:
             if not _is_rate(path):
                 return leaf
             if leaf != first and first == 0:
@@ -51,5 +53,5 @@ def _is_rate(path: tuple[Any, ...]) -> bool:
     return bool(path) and path[-1] == GetAttrKey("learning_rate")
 
 
-def _is_schedule(node: Any) -> bool:
+def _is_schedule(node: object) -> bool:
     return isinstance(node, Schedule)

@@ -9,7 +9,7 @@ from descend.optimizers import External, MissingExtraError, Optimizer
 from descend.torch._rates import Rates
 
 
-def refuse_foreign(rule: Any) -> None:
+def refuse_foreign(rule: object) -> None:
     """Refuse what is no optimizer of ours; what Optax has computes with JAX."""
     if not isinstance(rule, Optimizer) or isinstance(rule, External):
         raise InputError(f"TorchOptimizer takes an optimizer of descend's, but this is a {type(rule).__name__}: write "

@@ -9,15 +9,19 @@ from torch import Tensor
 from descend._arrays import as_scalar
 from descend._checks import refuse_unmovable
 from descend.optimizers import Optimizer, Rule, RuleState
-from descend.torch._kernels import Kernels, Ready
+from descend.schedules import Rate
+from descend.torch._kernels import Kernels, PreparedParameter
 from descend.torch._named import ByName, Layout, owned
 from descend.torch._rates import Rates
 
 Group = dict[str, Any]
-State = Any  # `Optimizer.state`: entries by parameter
+# `Optimizer.state`: entries by parameter.
+State = Any
 Names = Mapping[Tensor, str]
-Own = dict[str, Any]  # entries of one parameter
-STEPS, TRAINING = "steps", "training"  # entries of a parameter besides its rule's: how many; its value while away
+# Entries of one parameter.
+Own = dict[str, Any]
+# Entries of a parameter besides its rule's: how many steps; its value while that for evaluation is in its place.
+STEPS, TRAINING = "steps", "training"
 
 
 class Moving(NamedTuple):
@@ -35,7 +39,8 @@ class Stepper:
 
     def __init__(self, rule: Optimizer) -> None:
         self.rule, self.rates = rule, Rates(rule)
-        self.shown: Any = self.rates.at(0)  # the learning rate that the group was told
+        # The learning rate that the group was told: another one there was set by somebody else.
+        self.shown: Any = self.rates.at(0)
 
     def step(self, group: Group, state: State, names: Callable[[], Names], moving: Moving, extra: Own) -> None:
         """Step the parameters that move; `extra` is `Optimizer.update`'s."""
@@ -56,28 +61,34 @@ class Stepper:
 
 def stepper(rule: Optimizer) -> Stepper:
     """What steps a group by this rule."""
-    written_by_leaf = isinstance(rule, Rule) and all(
+    # A rule that has its own way with whole trees may look at all arrays together, and is given them so.
+    if isinstance(rule, Rule) and all(
         getattr(type(rule), name) is getattr(Rule, name) for name in ("init", "update", "update_parameters")
-    )
-    return ByLeaf(rule) if written_by_leaf else Whole(rule)
+    ):
+        return PerParameter(rule)
+    return WholeTree(rule)
 
 
-class ByLeaf(Stepper):
+class PerParameter(Stepper):
     """The arrays of a rule one by one: each counts its own steps, so that one that joins late is at its first."""
 
     rule: Rule
 
-    def __init__(self, rule: Any) -> None:
+    def __init__(self, rule: Rule) -> None:
         super().__init__(rule)
         self.kernels = Kernels(rule)
-        self.compiled = False  # whether to make kernels
+        # Whether to make kernels.
+        self.compiled = False
 
     def step(self, group: Group, state: State, names: Callable[[], Names], moving: Moving, extra: Own) -> None:
+        # 1. What each parameter remembers; one that has a gradient for the first time begins here.
         rule, t, lr = self.rule, group["steps"] + 1, group["lr"]
         taken = rule.extra_scalars(extra)
         self._begin(names, moving)
         slot_names = rule.slots
+        # A list in the tuple, as a generator would be slower: for small arrays this loop is what a step costs.
         slots = [tuple([own[slot] for slot in slot_names]) for own in moving.owns]
+        # 2. What arrays must know of each other, where a rule asks for that.
         shared = group["shared"]
         if t == 1 or taken or type(rule).reduce is not Rule.reduce:
             xs = [p.detach() for p in moving.params]
@@ -85,6 +96,7 @@ class ByLeaf(Stepper):
             leaves: Any = list(zip(moving.grads, xs, slots, strict=True))
             shared = rule.reduce(leaves, before | taken, torch.tensor(t, dtype=torch.int32), lr)
         group["steps"], group["shared"] = t, shared
+        # 3. The arrays, each with its own count of steps.
         numbers, shared_names, changed = Numbers(lr, shared), tuple(shared), []
         for g, p, own, kept in zip(moving.grads, moving.params, moving.owns, slots, strict=True):
             own[STEPS] = n = own[STEPS] + 1
@@ -97,7 +109,8 @@ class ByLeaf(Stepper):
             update, new = rule.update_parameter(g, p.detach(), kept, count, rate, **by_name)
             own.update(zip(slot_names, owned(new, (p, g)), strict=True))
             p.add_(update)
-        torch.autograd.graph.increment_version(changed)  # as what PyTorch changes in place does by itself
+        # As what PyTorch changes in place does by itself: autograd refuses to go back through what has changed since.
+        torch.autograd.graph.increment_version(changed)
 
     def _begin(self, names: Callable[[], Names], moving: Moving) -> None:
         late = {p: own for p, own in zip(moving.params, moving.owns, strict=True) if STEPS not in own}
@@ -121,12 +134,13 @@ class ByLeaf(Stepper):
         return {p: {STEPS: 0} | {slot: owned(make(p.detach()), [p]) for slot, make in start.items()} for p in names}
 
 
-class Whole(Stepper):
+class WholeTree(Stepper):
     """All parameters of a group as one tree: for what looks further than at one array after the other."""
 
     def __init__(self, rule: Optimizer) -> None:
         super().__init__(rule)
-        self._layout: Any = None  # names of parameters, and the layout of their state
+        # Names of parameters, and the layout of their state.
+        self._layout: Any = None
 
     def step(self, group: Group, state: State, names: Callable[[], Names], moving: Moving, extra: Own) -> None:
         every = names()
@@ -181,7 +195,7 @@ class Whole(Stepper):
 class Numbers:
     """The numbers of a step as tensors, made once for each dtype."""
 
-    def __init__(self, lr: Any, shared: Mapping[str, Any]) -> None:
+    def __init__(self, lr: Rate, shared: Mapping[str, Any]) -> None:
         self._lr, self._shared = lr, shared
         self._plain: dict[Any, tuple[Tensor, Tensor, dict[str, Tensor]]] = {}
         self._by_program: dict[Any, Sequence[Tensor]] = {}
@@ -194,7 +208,7 @@ class Numbers:
             self._plain[key] = as_scalar(t, like), as_scalar(self._lr, like), shared
         return self._plain[key]
 
-    def of(self, t: int, ready: Ready, like: Tensor) -> Sequence[Tensor]:
+    def of(self, t: int, ready: PreparedParameter, like: Tensor) -> Sequence[Tensor]:
         """What the body of a program takes."""
         key = t, id(ready.program), like.dtype
         numbers = self._by_program.get(key)

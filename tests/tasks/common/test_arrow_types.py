@@ -12,8 +12,8 @@ from pyarrow import parquet
 
 from descend.tasks.common.columns import Kind
 from descend.tasks.common.reading import read_table
-from descend.tasks.common.target import find_task, split_target
-from descend.tasks.table.encoding import Encoder
+from descend.tasks.common.target import find_target, split_target
+from encoders import encoder_of
 
 HUNDREDTHS = np.random.default_rng(0).integers(100, 90_000, 300)
 BEGIN, LATER = datetime(2020, 1, 1), datetime(2600, 1, 1)  # nanoseconds since 1970 end in 2262
@@ -34,7 +34,7 @@ def table_of(path: Path, **columns: Any) -> Any:
 ])
 def test_features_are_the_standardised_values(tmp_path: Path, column: Any, feature: str, reason: str) -> None:
     frame = table_of(tmp_path, x=column).frame
-    encoder = Encoder().fit(frame)
+    encoder = encoder_of(frame)
     assert encoder.columns[0].reason == reason
     found = encoder.transform(frame)[:, encoder.feature_names.index(feature)]
     np.testing.assert_allclose(found, (HUNDREDTHS - HUNDREDTHS.mean()) / HUNDREDTHS.std(), atol=1e-5)
@@ -49,7 +49,7 @@ def test_times_in_whole_seconds_stay_whole(tmp_path: Path) -> None:
 
 def test_missing_decimals_are_missing_numbers(tmp_path: Path) -> None:
     frame = table_of(tmp_path, x=pa.array([Decimal("1.50"), None, Decimal("3.00")])).frame
-    encoder = Encoder().fit(frame)
+    encoder = encoder_of(frame)
     assert encoder.columns[0].kind is Kind.number
     assert encoder.feature_names == ["x", "x is missing"]
 
@@ -57,4 +57,4 @@ def test_missing_decimals_are_missing_numbers(tmp_path: Path) -> None:
 def test_whole_decimals_name_classes_as_whole_numbers_do(tmp_path: Path) -> None:
     labels = [Decimal("3.00"), Decimal("7.00")] * 20
     split = split_target(table_of(tmp_path, x=list(range(40)), y=labels), "y")
-    assert find_task(split.target).classes == ("3", "7")
+    assert find_target(split.target).classes == ("3", "7")

@@ -13,11 +13,11 @@ import pytest
 from descend._locks import release_all
 from descend.engine.storing import write_arrays
 from descend.errors import CheckpointError, InputError
-from descend.tasks.common.folder import find_folder
+from descend.tasks.common.folder import claimed
 from descend.tasks.common.reading import Table
 from descend.tasks.common.settings import Settings
-from descend.tasks.table.storing import load_model, save_model
-from descend.tasks.table.training import fit_table
+from descend.tasks.loading import load_model
+from descend.tasks.table.task import fit_table
 from locking import locked_by
 
 RNG = np.random.default_rng(0)
@@ -26,6 +26,17 @@ FRAME = pd.DataFrame(
 )
 TABLE = Table(FRAME, "my table/1", "0")
 SETTINGS = Settings("n")
+
+
+def find_folder(path, table, settings, resume):
+    """The folder of a fit, as the command finds it."""
+    asked = {"table": table.name, "digest": table.digest, "settings": vars(settings)}
+    return claimed(path, table.name, asked, resume)
+
+
+def save_model(folder, model):
+    facts, arrays = model.to_parts()
+    write_arrays(folder.path / "model.safetensors", arrays, facts)
 
 
 @pytest.fixture
@@ -44,7 +55,7 @@ def test_a_saved_model_predicts_the_same_bits(here, architecture, epochs, target
     loaded = load_model(folder.path)
     assert type(loaded.predictor) is type(model.predictor)
     assert loaded.predictor.to_parts()[0] == model.predictor.to_parts()[0]
-    assert (loaded.task, loaded.scale) == (model.task, model.scale)
+    assert (loaded.target, loaded.scale) == (model.target, model.scale)
     rows = model.encoder.transform(FRAME)
     np.testing.assert_array_equal(loaded.predict(loaded.encoder.transform(FRAME)), model.predict(rows))
 

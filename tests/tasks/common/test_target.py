@@ -4,7 +4,7 @@ import pytest
 
 from descend.errors import InputError
 from descend.tasks.common.reading import Table, read_table
-from descend.tasks.common.target import find_task, split_target
+from descend.tasks.common.target import find_target, split_target
 
 
 def table(**columns):
@@ -28,7 +28,7 @@ def table(**columns):
     ],
 )
 def test_tasks(values, kind, classes):
-    task = find_task(pd.Series(values))
+    task = find_target(pd.Series(values))
     assert (task.kind, task.classes) == (kind, classes)
     assert f"different values in {len(values)} rows" in task.reason
 
@@ -45,7 +45,7 @@ def test_tasks(values, kind, classes):
 )
 def test_samples(name, kind, count):
     features, target, dropped = split_target(read_table(f"sample:{name}"), "target")
-    task = find_task(target)
+    task = find_target(target)
     assert (task.kind, len(task.classes), dropped) == (kind, count, 0)
     assert "target" not in features.columns
     encoded = task.encode(target)
@@ -56,11 +56,11 @@ def test_samples(name, kind, count):
 
 def test_a_target_may_be_settled_by_the_caller():
     ratings = pd.Series([1, 2, 3, 4, 5] * 20, name="stars")
-    assert find_task(ratings).kind == "multiclass"
-    assert find_task(ratings, "regression").kind == "regression"
-    assert find_task(pd.Series(list(range(30)) * 4), "classes").classes[:3] == ("0", "1", "2")
+    assert find_target(ratings).kind == "multiclass"
+    assert find_target(ratings, "regression").kind == "regression"
+    assert find_target(pd.Series(list(range(30)) * 4), "classes").classes[:3] == ("0", "1", "2")
     with pytest.raises(InputError, match="target 'color' holds labels such as 'red': they name classes"):
-        find_task(pd.Series(["red", "red", "blue"], name="color"), "regression")
+        find_target(pd.Series(["red", "red", "blue"], name="color"), "regression")
 
 
 def test_rows_without_a_target_are_dropped_and_counted():
@@ -72,7 +72,7 @@ def test_rows_without_a_target_are_dropped_and_counted():
 
 def test_numbers_written_as_text_are_measured():
     _, target, dropped = split_target(table(a=range(40), y=[f"{n},{n:03}" for n in range(1, 40)] + ["NA"]), "y")
-    task = find_task(target)
+    task = find_target(target)
     assert (task.kind, dropped) == ("regression", 1)
     assert task.encode(target)[:2].tolist() == [1001, 2002]
 
@@ -114,15 +114,15 @@ def test_targets_that_cannot_be_learnt(columns, message):
 )
 def test_classes_of_one_row_are_refused(values, message):
     with pytest.raises(InputError, match=message):
-        find_task(pd.Series(values, name="y"))
+        find_target(pd.Series(values, name="y"))
 
 
 def test_labels_met_later_must_be_known():
-    task = find_task(pd.Series(["a", "b"] * 3, name="y"))
+    task = find_target(pd.Series(["a", "b"] * 3, name="y"))
     with pytest.raises(InputError, match="target 'y' is 'c' in row 2: expected one of the classes a, b"):
         task.encode(pd.Series(["a", "c"], name="y"))
     with pytest.raises(InputError, match="target 'y' is missing in row 1: expected one of the classes a, b"):
         task.encode(pd.Series([None, "a"], name="y"))
-    measured = find_task(pd.Series(np.linspace(0, 1, 9), name="y"))
+    measured = find_target(pd.Series(np.linspace(0, 1, 9), name="y"))
     with pytest.raises(InputError, match="target 'y' is 'x' in row 2: expected a number"):
         measured.encode(pd.Series(["1", "x"], name="y"))

@@ -7,8 +7,7 @@ import pytest
 from descend.tasks.common.reading import Table
 from descend.tasks.common.settings import Settings
 from descend.tasks.table.linear.coefficients import as_frame, coefficients
-from descend.tasks.table.predicting import predict_frame
-from descend.tasks.table.training import fit_table
+from descend.tasks.table.task import fit_table
 
 ROWS = 240
 ROW = 7  # whose cells are changed
@@ -39,18 +38,18 @@ def found(request):
     """The coefficients by class and feature, and what the model says of the row with some cells changed."""
     frame = frame_of(request.param)
     fitted = fit_table(Table(frame, "t", "0"), Settings("t", "linear"))
-    classes = fitted.prepared.task.classes
+    classes = fitted.prepared.target.classes
 
     def said(**cells):
         row = frame.drop(columns="t").iloc[[ROW]].assign(**{name: [cell] for name, cell in cells.items()})
-        out = predict_frame(fitted.model, row)
+        out = fitted.model.predict_frame(row).frame
         if not classes:
             return {"": float(out["prediction"].iloc[0])}
         logs = np.log([out[f"probability of {name}"].iloc[0] for name in classes])
         odds = logs[1:] - logs[0] if len(classes) == 2 else logs - logs.mean()
         return dict(zip(classes[-len(odds) :], odds, strict=True))
 
-    all_of_them = coefficients(fitted.linear, fitted.prepared)
+    all_of_them = coefficients(fitted.chosen.predictor, fitted.prepared)
     by_label = {}
     for one in all_of_them:
         by_label.setdefault(one.label, {})[one.feature.name] = one
@@ -79,7 +78,7 @@ def test_levels_against_their_mean(found):
         more = lambda those, other=other: those[f"city={other}"].effect - those["city=Bern"].effect
         expected = {label: more(those) for label, those in by_label.items()}
         assert_changes(said, {"city": "Bern"}, {"city": other}, expected)
-    encoder, rows = fitted.prepared.encoder, fitted.prepared.rows
+    encoder, rows = fitted.prepared.encoder, fitted.prepared.training.inputs
     shares = {name: rows[:, at].mean() for at, name in enumerate(encoder.feature_names) if name.startswith("city=")}
     for those in by_label.values():
         mean = sum(share * those[name].effect for name, share in shares.items())
@@ -116,8 +115,8 @@ def test_importance_is_how_much_predictions_vary_by_a_column(found):
 def test_as_a_table(found):
     by_label, _, all_of_them, fitted = found
     frame = as_frame(all_of_them)
-    assert len(frame) == len(by_label) * fitted.prepared.rows.shape[1]
-    assert ("factor_on_odds" in frame) == ("class" in frame) == bool(fitted.prepared.task.classes)
+    assert len(frame) == len(by_label) * fitted.prepared.training.inputs.shape[1]
+    assert ("factor_on_odds" in frame) == ("class" in frame) == bool(fitted.prepared.target.classes)
     if "class" in frame:
         with np.errstate(over="ignore"):  # per 1 of `rate`, which varies by ten-thousandths
             np.testing.assert_allclose(frame["factor_on_odds"], np.exp(frame["effect"]))

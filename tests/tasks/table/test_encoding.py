@@ -11,6 +11,7 @@ from descend.tasks.common.columns import Kind, describe_columns
 from descend.tasks.common.reading import read_table
 from descend.tasks.common.target import split_target
 from descend.tasks.table.encoding import Encoder
+from encoders import encoder_of
 
 
 def column(encoder, matrix, name):
@@ -31,7 +32,7 @@ def people(rows=90):
 
 def test_names_columns_and_values_of_every_kind():
     frame = people()
-    encoder = Encoder().fit(frame)
+    encoder = encoder_of(frame)
     matrix = encoder.transform(frame)
     assert encoder.feature_names == [
         *("age", "member", "town=Aa", "town=Bb", "town=Cc", "town=(rare)"),
@@ -56,7 +57,7 @@ def test_gaps_are_filled_and_flagged_only_where_they_occurred():
     frame.loc[5, "member"] = None
     frame.loc[[6, 7], "town"] = None
     frame.loc[8, "joined"] = pd.NaT
-    encoder = Encoder().fit(frame)
+    encoder = encoder_of(frame)
     matrix = encoder.transform(frame)
     flags = [name for name in encoder.feature_names if name.endswith(" is missing")]
     assert flags == ["age is missing", "member is missing", "joined is missing"]
@@ -67,7 +68,7 @@ def test_gaps_are_filled_and_flagged_only_where_they_occurred():
 
 
 def test_gaps_first_met_at_prediction_are_filled():
-    encoder = Encoder().fit(people())
+    encoder = encoder_of(people())
     gaps = pd.DataFrame({"age": [None], "member": [None], "town": [None], "joined": [None]})
     matrix = encoder.transform(gaps)
     assert np.isfinite(matrix).all()
@@ -76,7 +77,7 @@ def test_gaps_first_met_at_prediction_are_filled():
 
 def test_an_unseen_category_shares_the_feature_of_the_rare_ones():
     frame = people()
-    encoder = Encoder().fit(frame)
+    encoder = encoder_of(frame)
     matrix = encoder.transform(frame.head(2).assign(town=["Zz", "Dd"]))
     assert column(encoder, matrix, "town=(rare)").tolist() == [1, 1]
 
@@ -84,14 +85,14 @@ def test_an_unseen_category_shares_the_feature_of_the_rare_ones():
 def test_many_levels_keep_the_commonest():
     counts = {f"L{level:03}": 2 + level for level in range(100)}
     frame = pd.DataFrame({"level": [name for name, count in counts.items() for _ in range(count)]})
-    encoder = Encoder().fit(frame)
+    encoder = encoder_of(frame)
     assert len(encoder.feature_names) == 40
     assert encoder.feature_names[-2:] == ["level=L099", "level=(rare)"]
 
 
 def test_columns_may_come_in_any_order_with_others_among_them():
     frame = people()
-    encoder = Encoder().fit(frame)
+    encoder = encoder_of(frame)
     shuffled = frame.assign(more="x", **{"and more": 1})[["more", "town", "joined", "age", "member", "and more"]]
     np.testing.assert_array_equal(encoder.transform(shuffled), encoder.transform(frame))
     assert encoder.extra_columns(shuffled) == ["more", "and more"]
@@ -100,14 +101,14 @@ def test_columns_may_come_in_any_order_with_others_among_them():
 
 def test_names_that_are_not_text():
     frame = pd.DataFrame({0: [1.0, 2.0, 4.0], ("a", 1): ["x", "y", "x"]})
-    encoder = Encoder().fit(frame)
+    encoder = encoder_of(frame)
     assert encoder.feature_names == ["0", "('a', 1)=x", "('a', 1)=(rare)"]
     assert encoder.transform(frame).shape == (3, 3)
 
 
 def test_dates_as_text_are_read_by_the_format_found_in_training():
     days = pd.date_range("2024-01-01", periods=60)
-    encoder = Encoder().fit(pd.DataFrame({"day": days.strftime("%d/%m/%Y")}))
+    encoder = encoder_of(pd.DataFrame({"day": days.strftime("%d/%m/%Y")}))
     third_of_april = encoder.transform(pd.DataFrame({"day": ["03/04/2024"]}))
     assert encoder.transform(pd.DataFrame({"day": pd.to_datetime(["2024-04-03"])})).tolist() == third_of_april.tolist()
 
@@ -115,7 +116,7 @@ def test_dates_as_text_are_read_by_the_format_found_in_training():
 def test_texts_that_share_words_are_near_each_other():
     subjects = ["the battery died after a day", "screen cracked on the first day", "love the bright sharp picture"]
     frame = pd.DataFrame({"review": [f"{subjects[index % 3]} number {index}" for index in range(99)]})
-    encoder = Encoder().fit(frame)
+    encoder = encoder_of(frame)
     matrix = encoder.transform(frame)
     assert encoder.columns[0].kind is Kind.text
     assert encoder.feature_names[0] == "review:text 1"
@@ -126,21 +127,21 @@ def test_texts_that_share_words_are_near_each_other():
 
 def test_words_found_among_numbers_in_training_stay_gaps():
     frame = pd.DataFrame({"size": [*map(str, range(99)), "unknown"]})
-    encoder = Encoder().fit(frame)
+    encoder = encoder_of(frame)
     assert encoder.feature_names == ["size", "size is missing"]
     assert encoder.transform(pd.DataFrame({"size": ["unknown", "3"]}))[:, 1].tolist() == [1, 0]
 
 
 def test_the_users_scikit_learn_settings_do_not_matter():
     frame = people()
-    plain = Encoder().fit(frame).transform(frame)
+    plain = encoder_of(frame).transform(frame)
     with sklearn.config_context(transform_output="pandas"):
-        np.testing.assert_array_equal(Encoder().fit(frame).transform(frame), plain)
+        np.testing.assert_array_equal(encoder_of(frame).transform(frame), plain)
 
 
 def test_rows_beyond_one_block_are_the_same_as_alone(monkeypatch):
     frame = people()
-    encoder = Encoder().fit(frame)
+    encoder = encoder_of(frame)
     whole = encoder.transform(frame)
     monkeypatch.setattr("descend.tasks.table.encoding._ROWS_AT_ONCE", 7)
     np.testing.assert_array_equal(encoder.transform(frame), whole)
@@ -151,7 +152,7 @@ def test_rows_beyond_one_block_are_the_same_as_alone(monkeypatch):
 )
 def test_linear_models_learn_from_the_features(name, floor):
     features, target, _ = split_target(read_table(f"sample:{name}"), "target")
-    matrix = Encoder().fit(features).transform(features)
+    matrix = encoder_of(features).transform(features)
     model = Ridge() if name == "diabetes" else LogisticRegression()
     assert model.fit(matrix, target).score(matrix, target) > floor
 
@@ -182,12 +183,12 @@ def test_types_may_be_decided_from_more_rows_than_are_learnt_from():
 def test_values_of_another_type_are_refused(change, message):
     frame = people()
     with pytest.raises(InputError, match=message):
-        Encoder().fit(frame).transform(frame.assign(**change))
+        encoder_of(frame).transform(frame.assign(**change))
 
 
 def test_lacking_columns_are_named_but_ignored_ones_are_not_needed():
     frame = people()
-    encoder = Encoder().fit(frame)
+    encoder = encoder_of(frame)
     encoder.transform(frame.drop(columns="constant"))
     with pytest.raises(InputError, match="the table lacks the columns 'age', 'town', which the model was trained"):
         encoder.transform(frame.drop(columns=["town", "age"]))
@@ -197,13 +198,13 @@ def test_lacking_columns_are_named_but_ignored_ones_are_not_needed():
 
 def test_a_table_of_useless_columns_is_refused():
     with pytest.raises(InputError, match=r"no column can be learnt from \('a': every value is '1'; 'b': every value"):
-        Encoder().fit(pd.DataFrame({"a": [1, 1], "b": [None, None]}))
+        encoder_of(pd.DataFrame({"a": [1, 1], "b": [None, None]}))
 
 
 def test_duplicate_columns_are_refused_at_prediction_too():
     frame = people()
     with pytest.raises(InputError, match="more than one column named 'age': give every column its own name"):
-        Encoder().fit(frame).transform(pd.concat([frame, frame[["age"]]], axis=1))
+        encoder_of(frame).transform(pd.concat([frame, frame[["age"]]], axis=1))
 
 
 cells = {
@@ -220,7 +221,7 @@ def test_any_table_with_a_useful_column_becomes_finite_features(rows):
     frame = pd.DataFrame(rows)
     if all(column.kind is Kind.ignored for column in describe_columns(frame)):
         return
-    encoder = Encoder().fit(frame)
+    encoder = encoder_of(frame)
     matrix = encoder.transform(frame)
     assert matrix.shape == (len(frame), len(encoder.feature_names))
     assert np.isfinite(matrix).all()

@@ -8,7 +8,7 @@ from scipy.special import expit, softmax
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 
 from descend.tasks.table.networks.ensemble import Shape, TrainingLoss, build, mean_prediction, row_losses
-from descend.tasks.table.row_scores import judged
+from descend.tasks.table.scoring import losses_and_scores
 
 RNG = np.random.default_rng(0)
 ROWS, FEATURES, MEMBERS = 30, 4, 3
@@ -23,7 +23,8 @@ TASKS = list(TARGETS)
 
 
 def shape(architecture, task, members=MEMBERS):
-    return Shape(architecture, task, FEATURES, 3 if task == "multiclass" else 1, members, width=8)
+    hidden, outputs = 2 if architecture == "mlp" else 0, 3 if task == "multiclass" else 1
+    return Shape(architecture, hidden, task, FEATURES, outputs, members, width=8)
 
 
 def test_linear_members_start_at_zero():
@@ -92,7 +93,7 @@ def test_validation_asks_for_each_row_the_member_that_has_not_seen_it(task):
     rows, truth, folds = (np.asarray(array) for array in (X, TARGETS[task], FOLDS))
     scores = model.unseen(rows, folds)
     np.testing.assert_allclose(scores, model(rows)[folds, np.arange(ROWS)], rtol=1e-5)
-    losses, merits = judged(scores, truth, task)
+    losses, row_scores = losses_and_scores(scores, truth, task)
     if task == "regression":
         expected = r2_score(truth, scores[:, 0])
     elif task == "binary":
@@ -101,8 +102,8 @@ def test_validation_asks_for_each_row_the_member_that_has_not_seen_it(task):
     else:
         expected = accuracy_score(truth, scores.argmax(axis=1))
         np.testing.assert_allclose(losses.mean(), log_loss(truth, softmax(scores, axis=1)), rtol=1e-6)
-    assert merits.shape == losses.shape == (ROWS,)
-    np.testing.assert_allclose(merits.mean(), expected, rtol=1e-5)  # scikit-learn computes it in single precision
+    assert row_scores.shape == losses.shape == (ROWS,)
+    np.testing.assert_allclose(row_scores.mean(), expected, rtol=1e-5)  # scikit-learn computes it in single precision
     trained_by = row_losses(jnp.asarray(scores[None]), TARGETS[task], task)[0]
     np.testing.assert_allclose(losses, trained_by, rtol=1e-4, atol=1e-6)
 
@@ -110,7 +111,7 @@ def test_validation_asks_for_each_row_the_member_that_has_not_seen_it(task):
 @pytest.mark.parametrize("task", TASKS)
 def test_far_scores_are_judged_without_overflow(task):
     scores = np.array([[1e4, -1e4, 0.0], [-1e4, 1e4, 0.0]], np.float32)[:, : 3 if task == "multiclass" else 1]
-    losses, _ = judged(scores, np.array([0, 0]), task)
+    losses, _ = losses_and_scores(scores, np.array([0, 0]), task)
     expected = {"regression": [5e7, 5e7], "binary": [1e4, 0], "multiclass": [0, 2e4]}
     np.testing.assert_allclose(losses, expected[task])
 

@@ -10,16 +10,17 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import accuracy_score, r2_score
 
 from descend.errors import InputError
+from descend.tasks.common.examples import Scale
+from descend.tasks.common.fitted import judge, score_of
 from descend.tasks.common.reading import Table
 from descend.tasks.common.settings import Settings
-from descend.tasks.common.target import Task
-from descend.tasks.table import outcome
-from descend.tasks.table.outcome import judge, metrics, score_of
-from descend.tasks.table.preparing import Scale
-from descend.tasks.table.training import fit_table
+from descend.tasks.common.target import Target
+from descend.tasks.table import importance
+from descend.tasks.table.importance import importances
+from descend.tasks.table.task import table_task
 
-REGRESSION = Task("regression", (), "")
-CLASSES = Task("multiclass", ("a", "b", "c"), "")
+REGRESSION = Target("regression", (), "")
+CLASSES = Target("multiclass", ("a", "b", "c"), "")
 RNG = np.random.default_rng(0)
 
 
@@ -27,7 +28,8 @@ def fitted(**target):
     frame = pd.DataFrame({"noise": RNG.normal(size=120), "signal": RNG.normal(size=120), "kind": list("uvw") * 40})
     ((name, make),) = target.items()
     frame[name] = make(frame)
-    return fit_table(Table(frame, "t", "0"), Settings(name, "linear", epochs=200))
+    task = table_task(Table(frame, "t", "0"), Settings(name, "linear", epochs=200))
+    return task, task.train(task.prepare())
 
 
 @pytest.fixture(scope="module")
@@ -54,44 +56,45 @@ def test_score_of_numbers_is_their_r2(factor):
 
 
 def test_the_baseline_looks_at_no_column(numbers, classes):
-    for run, dummy in ((numbers, DummyRegressor()), (classes, DummyClassifier())):
-        prepared = run.prepared
-        dummy.fit(prepared.rows, prepared.targets * np.asarray(prepared.scale.unit, prepared.targets.dtype))
-        truth = prepared.task.encode(prepared.held_out_target)
-        offset = prepared.scale.centre
-        expected = dummy.score(prepared.held_out_rows, truth - np.asarray(offset, truth.dtype))
-        assert judge(run, 0).baseline == pytest.approx(expected, abs=1e-5)
+    for (_, run), dummy in ((numbers, DummyRegressor()), (classes, DummyClassifier())):
+        training, held_out, scale = run.prepared.training, run.prepared.held_out, run.prepared.scale
+        dummy.fit(training.inputs, training.targets * np.asarray(scale.unit, training.targets.dtype))
+        truth = held_out.targets
+        expected = dummy.score(held_out.inputs, truth - np.asarray(scale.centre, truth.dtype))
+        assert judge(run).baseline == pytest.approx(expected, abs=1e-5)
 
 
 def test_the_columns_that_matter_weigh_most(numbers, classes):
-    for run in (numbers, classes):
-        result = judge(run, 0)
+    for task, run in (numbers, classes):
+        result = task.judge(run)
         assert result.score > 0.9 > result.baseline
-        assert next(iter(result.weights)) == "signal"
-        assert abs(result.weights["noise"]) < 0.1 < result.weights["signal"]
-        assert result.weights.keys() == {"noise", "signal", "kind"}
+        assert next(iter(result.importances)) == "signal"
+        assert abs(result.importances["noise"]) < 0.1 < result.importances["signal"]
+        assert result.importances.keys() == {"noise", "signal", "kind"}
 
 
 def test_weights_are_the_same_for_the_same_seed(numbers):
-    assert judge(numbers, 3).weights == judge(numbers, 3).weights
+    assert importances(numbers[1], 3) == importances(numbers[1], 3)
 
 
 def test_many_columns_are_weighed_on_fewer_rows(classes, monkeypatch):
-    monkeypatch.setattr(outcome, "MOST_VALUES", 0)
-    monkeypatch.setattr(outcome, "LEAST_ROWS", 10)
-    assert judge(classes, 0).weights.keys() == {"noise", "signal", "kind"}
+    monkeypatch.setattr(importance, "VALUES_TO_PREDICT", 0)
+    monkeypatch.setattr(importance, "FEWEST_ROWS", 10)
+    assert importances(classes[1], 0).keys() == {"noise", "signal", "kind"}
 
 
 def test_predictions_that_are_not_finite_are_refused(numbers):
-    model = dataclasses.replace(numbers.model, scale=Scale(unit=float("inf")))
-    broken = dataclasses.replace(numbers, model=model)
+    _, run = numbers
+    model = dataclasses.replace(run.model, scale=Scale(unit=float("inf")))
+    broken = dataclasses.replace(run, model=model)
     with pytest.raises(InputError, match=r"not finite \(.*: choose a smaller learning rate"):
-        judge(broken, 0)
+        judge(broken)
 
 
 def test_metrics_are_json(numbers):
-    candidates = (numbers.chosen, dataclasses.replace(numbers.chosen, score=float("nan")))
-    facts = metrics(dataclasses.replace(numbers, candidates=candidates), judge(numbers, 0), Settings("t"))
+    task, run = numbers
+    diverged = dataclasses.replace(run, validation={"linear": float("nan")})
+    facts = task.metrics(diverged, task.judge(run))
     assert json.loads(json.dumps(facts, allow_nan=False)) == facts
     assert facts["validation"] == {"linear": None}
     assert (facts["target"], facts["model"], facts["rows"], facts["held_out"]) == ("t", "linear", 120, 24)

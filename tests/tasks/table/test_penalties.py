@@ -9,19 +9,32 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn import linear_model as peers
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
-from descend.engine.interruption import Interruption
+from descend.engine.interruption import Interruption, interrupts
 from descend.observers import Progress
 from descend.tasks.common.reading import Table
 from descend.tasks.common.settings import Settings
+from descend.tasks.table.candidate import TrainingContext
 from descend.tasks.table.linear import path as penalties
-from descend.tasks.table.linear import progress as following
+from descend.tasks.table.linear import progress
 from descend.tasks.table.linear.path import fit_linear
-from descend.tasks.table.preparing import prepare
+from descend.tasks.table.task import table_task
+from descend.tasks.table.training import without_warnings
 
 RNG = np.random.default_rng(0)
 ROWS = 150
+
+
+def prepare(table, settings):
+    return table_task(table, settings).prepare()
+
+
+def fit(ready, seconds=None, observers=()):
+    """The linear model of a table, as it is fitted where nobody says how."""
+    with interrupts() as interrupted, without_warnings():
+        return fit_linear(ready, TrainingContext(Settings("t"), interrupted, seconds, observers))
 
 
 def prepared(kind, rows=ROWS, seed=0):
@@ -39,7 +52,7 @@ def prepared(kind, rows=ROWS, seed=0):
 def exact(monkeypatch):
     """Fits to the limit, which scikit-learn's can be compared to."""
     monkeypatch.setattr(penalties, "TOL", 1e-8)
-    monkeypatch.setattr(penalties, "ROUGH", 1e-8)
+    monkeypatch.setattr(penalties, "ROUGH_TOL", 1e-8)
 
 
 def peer(kind, penalty):
@@ -50,19 +63,20 @@ def peer(kind, penalty):
 
 def losses_of_peer(ready, penalty):
     """Of each row, when the others' folds are learnt from."""
-    kind, split = ready.task.kind, PredefinedSplit(ready.folds)
+    kind, split = ready.target.kind, PredefinedSplit(ready.folds)
     method = "predict" if kind == "regression" else "predict_proba"
-    out = cross_val_predict(peer(kind, penalty), ready.rows.astype(float), ready.targets, cv=split, method=method)
+    rows, targets = ready.training.inputs.astype(float), ready.training.targets
+    out = cross_val_predict(peer(kind, penalty), rows, targets, cv=split, method=method)
     if kind == "regression":
-        return (out - ready.targets) ** 2 / 2
-    return -np.log(out[np.arange(len(out)), ready.targets])
+        return (out - targets) ** 2 / 2
+    return -np.log(out[np.arange(len(out)), targets])
 
 
 @pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])
 @pytest.mark.usefixtures("exact")
 def test_it_is_what_scikit_learn_finds_on_the_same_rows_and_folds(kind):
     ready = prepared(kind)
-    linear = fit_linear(ready, None, ()).predictor
+    linear = fit(ready).predictor
     path = linear.path
     losses = [losses_of_peer(ready, penalty) for penalty in path.penalties]
     means = np.mean(losses, axis=1)
@@ -71,32 +85,32 @@ def test_it_is_what_scikit_learn_finds_on_the_same_rows_and_folds(kind):
     errors = [(loss - best).std() / math.sqrt(len(best)) for loss in losses]
     near = means <= means.min() + errors
     assert path.chosen == int(np.flatnonzero(near)[0]) > 0, "the strongest within a standard error of the least"
-    model = peer(kind, path.penalty).fit(ready.rows.astype(float), ready.targets)
+    model = peer(kind, path.penalty).fit(ready.training.inputs.astype(float), ready.training.targets)
     scale = np.abs(model.coef_).max()  # scikit-learn's coefficients are right to 1e-3 of that
     np.testing.assert_allclose(linear.coefficients, np.atleast_2d(model.coef_), atol=1e-3 * scale)
     predict = model.predict if kind == "regression" else model.predict_proba
-    np.testing.assert_allclose(linear.predict(ready.held_out_rows), predict(ready.held_out_rows), rtol=2e-3)
+    np.testing.assert_allclose(linear.predict(ready.held_out.inputs), predict(ready.held_out.inputs), rtol=2e-3)
 
 
 def test_the_least_loss_is_that_of_logistic_regression_cv(monkeypatch):
-    monkeypatch.setattr(penalties, "ROUGH", 1e-8)
+    monkeypatch.setattr(penalties, "ROUGH_TOL", 1e-8)
     ready = prepared("binary")
-    path = fit_linear(ready, None, ()).predictor.path
+    path = fit(ready).predictor.path
     model = peers.LogisticRegressionCV(
         Cs=[1 / penalty for penalty in path.penalties], cv=PredefinedSplit(ready.folds), scoring="neg_log_loss",
         l1_ratios=(0,), tol=1e-8, max_iter=10_000, use_legacy_attributes=False,
-    ).fit(ready.rows, ready.targets)
+    ).fit(ready.training.inputs, ready.training.targets)
     assert pytest.approx(path.penalties[int(np.argmin(path.losses))]) == 1 / model.C_
 
 
 @pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])
 def test_its_certificate_holds(kind):
     ready = prepared(kind)
-    linear = fit_linear(ready, None, ()).predictor
+    linear = fit(ready).predictor
     certificate = linear.certificate
     assert certificate.reason.name == "converged"
     assert certificate.relative <= penalties.TOL
-    best = peer(kind, linear.path.penalty).fit(ready.rows.astype(float), ready.targets)
+    best = peer(kind, linear.path.penalty).fit(ready.training.inputs.astype(float), ready.training.targets)
     least = objective(ready, np.atleast_2d(best.coef_), np.atleast_1d(best.intercept_), linear.path.penalty)
     mine = objective(ready, linear.coefficients, linear.intercepts, linear.path.penalty)
     assert certificate.value == pytest.approx(mine, rel=1e-9)
@@ -107,48 +121,49 @@ def test_its_certificate_holds(kind):
 
 def objective(ready, W, b, penalty):
     """In float64, as `descend.tasks.table.linear.model` states it."""
-    z = ready.rows.astype(float) @ W.T + b
+    z = ready.training.inputs.astype(float) @ W.T + b
     rows = np.arange(len(z))
-    if ready.task.kind == "regression":
-        loss = (z[:, 0] - ready.targets) ** 2 / 2
+    if ready.target.kind == "regression":
+        loss = (z[:, 0] - ready.training.targets) ** 2 / 2
     else:
-        z = np.hstack([np.zeros_like(z), z]) if ready.task.kind == "binary" else z
-        loss = np.log(np.exp(z).sum(axis=1)) - z[rows, ready.targets]
+        z = np.hstack([np.zeros_like(z), z]) if ready.target.kind == "binary" else z
+        loss = np.log(np.exp(z).sum(axis=1)) - z[rows, ready.training.targets]
     return loss.mean() + penalty * (W**2).sum() / 2 / len(z)
 
 
-def test_merits_are_of_rows_that_were_not_learnt_from():
+def test_scores_are_of_rows_that_were_not_learnt_from():
     """With targets that nothing tells of, rows that were learnt from would be predicted far better."""
     frame = pd.DataFrame(RNG.normal(size=(80, 60))).add_prefix("x").assign(t=list("ab") * 40)
-    candidate = fit_linear(prepare(Table(frame, "t", "0"), Settings("t")), None, ())
-    assert candidate.score == candidate.merits.mean() < 0.7
-    assert len(candidate.merits) == 64
+    ready = prepare(Table(frame, "t", "0"), Settings("t"))
+    trained = fit(ready)
+    assert len(trained.out_of_fold) == len(ready.training) == 64
+    assert accuracy_score(ready.training.targets, trained.out_of_fold.argmax(axis=1)) < 0.7
 
 
 def test_a_large_table_is_validated_on_a_tenth(monkeypatch):
-    monkeypatch.setattr("descend.tasks.table.preparing.LARGE", 40)
+    monkeypatch.setattr("descend.tasks.table.preparing.LARGE_TABLE", 40)
     ready = prepared("regression", rows=250)
-    candidate = fit_linear(ready, None, ())
-    assert len(candidate.merits) == 20
-    assert candidate.score > 0.5
+    candidate = fit(ready)
+    assert len(candidate.out_of_fold) == 20
+    assert r2_score(ready.training.targets[ready.validated], candidate.out_of_fold) > 0.5
 
 
 @pytest.mark.parametrize("classes", ["u" * 20 + "vv", "uuuvvvww", "u" * 12 + "v" * 12 + "ww"])
 def test_folds_need_not_have_all_classes(classes):
     frame = pd.DataFrame({"a": np.arange(len(classes)) % 5 + 0.5, "t": list(classes)})
     ready = prepare(Table(frame, "t", "0"), Settings("t"))
-    linear = fit_linear(ready, None, ()).predictor
+    linear = fit(ready).predictor
     assert np.isfinite(linear.path.losses).all()
-    assert linear.predict(ready.rows).shape == (len(ready.rows), len(set(classes)))
+    assert linear.predict(ready.training.inputs).shape == (len(ready.training.inputs), len(set(classes)))
 
 
 def test_a_class_that_no_other_fold_has_is_given_the_share_of_half_a_row():
     frame = pd.DataFrame({"a": np.arange(22) % 5 + 0.5, "t": list("u" * 20 + "vv")})
     ready = prepare(Table(frame, "t", "0"), Settings("t"))
-    own = int(ready.folds[ready.targets == 1][0])  # of the one row of class v
-    fold = penalties._Fold(ready, own, following.Follower((), None, Interruption()))
+    own = int(ready.folds[ready.training.targets == 1][0])  # of the one row of class v
+    fold = penalties._Fold(ready, own, progress.ProgressCallback((), None, Interruption()))
     fold.fit(1.0)
-    np.testing.assert_allclose(fold.scores(), -np.log(2 * np.sum(ready.folds != own)))
+    np.testing.assert_allclose(fold.outputs(), -np.log(2 * np.sum(ready.folds != own)))
 
 
 def test_the_path_goes_on_until_weaker_penalties_do_not_help():
@@ -156,7 +171,7 @@ def test_the_path_goes_on_until_weaker_penalties_do_not_help():
                            ([3, 1, 2, 0.5], False), ([3, 1, 1, 1], True)):
         assert penalties._is_enough([float(loss) for loss in losses]) == enough
     tried = penalties._penalties(1000)
-    assert (tried[0], tried[2], tried[-1]) == (1000.0, 100.0, pytest.approx(penalties.WEAKEST))
+    assert (tried[0], tried[2], tried[-1]) == (1000.0, 100.0, pytest.approx(penalties.WEAKEST_PENALTY))
 
 
 class Watcher:
@@ -179,9 +194,10 @@ class Watcher:
 
 
 def test_observers_see_iterations_and_the_gap(monkeypatch):
-    monkeypatch.setattr(following, "APART", 0.0)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LOOKS", 0.0)
     watcher = Watcher()
-    candidate = fit_linear(prepared("binary"), None, (watcher,))
+    ready = prepared("binary")
+    candidate = fit(ready, observers=(watcher,))
     assert not watcher.open
     assert [progress.step for progress in watcher.seen[:-1]] == list(range(1, len(watcher.seen)))
     assert all(progress.latest["duality_gap"] >= 0 < progress.latest["loss"] for progress in watcher.seen)
@@ -189,37 +205,38 @@ def test_observers_see_iterations_and_the_gap(monkeypatch):
     rounded = candidate.predictor.certificate.gap - last.latest["duality_gap"]  # coefficients to float32, at the end
     assert last.reason == candidate.reason
     assert 0 <= rounded < 0.01 * penalties.TOL
-    assert last.validation["score"] == pytest.approx(candidate.score)
+    accuracy = accuracy_score(ready.training.targets, candidate.out_of_fold.argmax(axis=1))
+    assert last.validation["score"] == pytest.approx(accuracy)
     assert all(progress.reason is None for progress in watcher.seen[:-1])
 
 
 @pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])
 def test_ctrl_c_ends_it_with_a_model_that_can_be_used(kind, monkeypatch):
-    monkeypatch.setattr(following, "APART", 0.0)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LOOKS", 0.0)
     ready = prepared(kind)
-    candidate = fit_linear(ready, None, (Watcher(interrupts=True),))
+    candidate = fit(ready, observers=(Watcher(interrupts=True),))
     assert candidate.reason.name == "interrupted"
     assert candidate.reason.evidence == f"Ctrl-C after {candidate.reason.step} iterations"
     assert len(candidate.predictor.path.penalties) == 1
     assert candidate.reason.step == ready.members + 1, "an iteration for each fold, and for the model"
-    assert np.isfinite(candidate.predictor.predict(ready.held_out_rows)).all()
-    assert np.isfinite(candidate.score)
+    assert np.isfinite(candidate.predictor.predict(ready.held_out.inputs)).all()
+    assert np.isfinite(candidate.out_of_fold).all()
 
 
 def test_the_end_of_the_time_ends_it():
-    candidate = fit_linear(prepared("multiclass"), 1e-9, ())
+    candidate = fit(prepared("multiclass"), seconds=1e-9)
     assert candidate.reason.name == "budget"
     assert candidate.reason.evidence == "the 1e-09 seconds were used up after 6 iterations"
 
 
 def test_the_same_table_gives_the_same_bits():
-    first, second = (fit_linear(prepared("multiclass"), None, ()).predictor for _ in range(2))
+    first, second = (fit(prepared("multiclass")).predictor for _ in range(2))
     np.testing.assert_array_equal(first.coefficients, second.coefficients)
     assert first.path == second.path
 
 
 def test_its_history_is_that_of_the_last_fit():
-    candidate = fit_linear(prepared("binary"), None, ())
+    candidate = fit(prepared("binary"))
     certificate = candidate.predictor.certificate
     frame = candidate.history.to_pandas()
     assert list(frame) == ["step", "loss", "duality_gap"]

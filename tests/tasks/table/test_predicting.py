@@ -10,8 +10,7 @@ from descend.errors import InputError
 from descend.tasks.common.predicting import check_suffix, write_frame
 from descend.tasks.common.reading import Table, read_table
 from descend.tasks.common.settings import Settings
-from descend.tasks.table.predicting import predict_frame
-from descend.tasks.table.training import fit_table
+from descend.tasks.table.task import fit_table
 
 FRAME = pd.DataFrame({"x": np.arange(40.0), "t": np.arange(40) % 4 // 2})
 
@@ -22,7 +21,7 @@ def model():
 
 
 def test_classes_are_named_as_in_the_target(model):
-    out = predict_frame(model, FRAME)
+    out = model.predict_frame(FRAME).frame
     assert list(out) == ["x", "t", "prediction", "probability of 0", "probability of 1"]
     assert set(out["prediction"]) <= {"0", "1"}
     np.testing.assert_array_equal(out["prediction"] == "1", out["probability of 1"] > 0.5)
@@ -31,15 +30,15 @@ def test_classes_are_named_as_in_the_target(model):
 
 @pytest.mark.parametrize("name", ["prediction", "probability of 1"])
 def test_columns_of_the_same_names_are_kept(model, name):
-    out = predict_frame(model, FRAME.assign(**{name: -7.0}))
+    out = model.predict_frame(FRAME.assign(**{name: -7.0})).frame
     assert (out[name] == -7).all()
     assert list(out)[3:] == ["prediction 2", "probability of 0 2", "probability of 1 2"]
-    assert list(predict_frame(model, out))[-3:] == ["prediction 3", "probability of 0 3", "probability of 1 3"]
+    assert list(model.predict_frame(out).frame)[-3:] == ["prediction 3", "probability of 0 3", "probability of 1 3"]
 
 
 def test_a_table_that_lacks_columns_is_refused_by_name(model):
     with pytest.raises(InputError, match="lacks the column 'x'"):
-        predict_frame(model, FRAME[["t"]])
+        model.predict_frame(FRAME[["t"]])
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".feather"])

@@ -11,10 +11,8 @@ from descend.tasks.common.reading import Table
 from descend.tasks.common.settings import Settings
 from descend.tasks.table.blocks import Feature
 from descend.tasks.table.linear.coefficients import Coefficient, coefficients
-from descend.tasks.table.linear.report import effect_text
-from descend.tasks.table.outcome import judge, metrics
-from descend.tasks.table.report import render
-from descend.tasks.table.training import fit_table
+from descend.tasks.table.linear.section import effect_text
+from descend.tasks.table.task import table_task
 
 RNG = np.random.default_rng(0)
 NASTY = "</script><script>alert(1)</script>"
@@ -30,10 +28,10 @@ def page_of(kind, **options):
     target = TARGETS[kind]
     frame = pd.DataFrame({NASTY: RNG.normal(size=len(target)), "b" * 99: RNG.normal(size=len(target)), "<t>": target})
     settings = Settings("<t>", **options)
-    fitted = fit_table(Table(frame, "<name>", "0"), settings)
-    outcome = judge(fitted, 0)
-    found = coefficients(fitted.linear, fitted.prepared) if fitted.linear else []
-    return render(fitted, outcome, metrics(fitted, outcome, settings), found, "<name>"), fitted
+    task = table_task(Table(frame, "<name>", "0"), settings)
+    fitted = task.train(task.prepare())
+    outcome = task.judge(fitted)
+    return task.report(fitted, outcome, task.metrics(fitted, outcome)), fitted
 
 
 @pytest.fixture(scope="module", params=TARGETS)
@@ -79,7 +77,7 @@ def test_long_names_are_shortened_in_figures():
 
 def test_a_solved_linear_model_is_shown_with_its_proof_its_penalty_and_its_coefficients(solved):
     page, fitted = solved
-    linear = fitted.linear
+    linear = fitted.trained[0].predictor
     assert page.count("<h2>The linear model</h2>") == 1
     assert f"<p class=certificate>{linear.certificate}.</p>" in page
     assert f"The penalty is {linear.path.penalty:.3g}: of {len(linear.path.penalties)} penalties" in page
@@ -106,11 +104,11 @@ def test_a_model_in_steps_has_no_certificate(page):
 
 
 def test_the_linear_model_is_shown_beside_a_perceptron_that_was_chosen(monkeypatch):
-    monkeypatch.setattr("descend.tasks.table.training.CLEARLY", -1e9)
+    monkeypatch.setattr("descend.tasks.table.choosing.CLEARLY", -1e9)
     page, fitted = page_of("binary")
-    assert fitted.chosen.predictor.architecture == "mlp"
+    assert fitted.chosen.name == "mlp"
     assert "It was not chosen, and stands here beside the model that was." in page
-    assert f"<p class=certificate>{fitted.linear.certificate}.</p>" in page
+    assert f"<p class=certificate>{fitted.trained[0].predictor.certificate}.</p>" in page
 
 
 @pytest.mark.parametrize(

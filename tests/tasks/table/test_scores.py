@@ -7,10 +7,10 @@ rows; `python -m benchmarks tables` shows both.
 import numpy as np
 import pytest
 
+from descend.tasks.common.fitted import score_of
 from descend.tasks.common.reading import read_table
 from descend.tasks.common.settings import Settings
-from descend.tasks.table.outcome import score_of
-from descend.tasks.table.training import fit_table
+from descend.tasks.table.task import fit_table
 
 pytestmark = pytest.mark.slow
 
@@ -18,8 +18,7 @@ pytestmark = pytest.mark.slow
 def held_out_score(table, target, seed):
     fitted = fit_table(table, Settings(target, seed=seed))
     prepared = fitted.prepared
-    truth = prepared.task.encode(prepared.held_out_target)
-    return score_of(fitted.model.predict(prepared.held_out_rows), truth, prepared.task)
+    return score_of(fitted.model.predict(prepared.held_out.inputs), prepared.held_out.targets, prepared.target)
 
 
 @pytest.mark.parametrize(

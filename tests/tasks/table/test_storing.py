@@ -12,9 +12,9 @@ from sklearn.preprocessing import FunctionTransformer, PowerTransformer
 
 from descend.errors import CheckpointError
 from descend.tasks.common.reading import read_table
-from descend.tasks.table.encoder_storing import from_parts, to_parts
-from descend.tasks.table.encoding import Encoder
+from descend.tasks.table.encoder_parts import encoder_from_parts, encoder_to_parts
 from descend.tasks.table.packing import pack, unpack
+from encoders import encoder_of
 
 
 def every_kind(rows=120):
@@ -38,20 +38,20 @@ def every_kind(rows=120):
 
 
 def through_disk(encoder):
-    parts, arrays = to_parts(encoder)
-    return from_parts(json.loads(json.dumps(parts, allow_nan=False)), load(save(arrays)))
+    parts, arrays = encoder_to_parts(encoder)
+    return encoder_from_parts(json.loads(json.dumps(parts, allow_nan=False)), load(save(arrays)))
 
 
 @pytest.mark.parametrize("name", ["breast_cancer", "diabetes", "digits", "iris", "wine"])
 def test_samples_transform_to_the_same_bits(name):
     frame = read_table(f"sample:{name}").frame
-    encoder = Encoder().fit(frame)
+    encoder = encoder_of(frame)
     np.testing.assert_array_equal(through_disk(encoder).transform(frame), encoder.transform(frame), strict=True)
 
 
 def test_every_kind_of_column_transforms_to_the_same_bits():
     frame = every_kind()
-    encoder = Encoder().fit(frame)
+    encoder = encoder_of(frame)
     again = through_disk(encoder)
     np.testing.assert_array_equal(again.transform(frame), encoder.transform(frame), strict=True)
     unseen = frame.head(3).assign(color="violet", size=[np.nan, 1e9, -1.0], note=["", None, "quiet zebra"])
@@ -62,7 +62,7 @@ def test_every_kind_of_column_transforms_to_the_same_bits():
 
 
 def test_arrays_hold_the_numbers_and_are_not_written_as_json():
-    parts, arrays = to_parts(Encoder().fit(every_kind()))
+    parts, arrays = encoder_to_parts(encoder_of(every_kind()))
     assert max(array.size for array in arrays.values()) > 10_000
     assert len(json.dumps(parts)) < 20_000
 
@@ -135,7 +135,7 @@ def test_a_class_of_the_same_name_is_not_saved():
 
 @pytest.fixture(scope="module")
 def parts():
-    return to_parts(Encoder().fit(read_table("sample:iris").frame))
+    return encoder_to_parts(encoder_of(read_table("sample:iris").frame))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def parts():
 )
 def test_damaged_parts_are_refused_in_one_line(parts, change, message):
     with pytest.raises(CheckpointError, match=message) as caught:
-        from_parts(parts[0] | change, parts[1])
+        encoder_from_parts(parts[0] | change, parts[1])
     assert "\n" not in str(caught.value)
 
 
@@ -166,7 +166,7 @@ def within(value, kind):
 
 @pytest.fixture(scope="module")
 def all_parts():
-    return to_parts(Encoder().fit(every_kind()))
+    return encoder_to_parts(encoder_of(every_kind()))
 
 
 @pytest.mark.parametrize(("kind", "change"), [
@@ -193,7 +193,7 @@ def test_settings_and_attributes_of_others_are_refused(all_parts, kind, change):
     for attributes in within(parts, kind):
         attributes.update(change)
     with pytest.raises(CheckpointError, match="the saved encoder") as caught:
-        from_parts(parts, arrays)
+        encoder_from_parts(parts, arrays)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 400
 
@@ -204,7 +204,7 @@ def test_what_was_learnt_is_finite_and_no_scale_is_zero(all_parts):
     scale = next(fitted)["scale_"]["array"]
     for value in (np.nan, np.inf, 0.0):
         with pytest.raises(CheckpointError, match=r"scale_ must be finite, and a scale above 0"):
-            from_parts(parts, arrays | {scale: np.full_like(arrays[scale], value)})
+            encoder_from_parts(parts, arrays | {scale: np.full_like(arrays[scale], value)})
 
 
 @pytest.mark.parametrize(("change", "said"), [
@@ -217,4 +217,4 @@ def test_columns_are_such_as_descend_describes(all_parts, change, said):
     parts = json.loads(json.dumps(all_parts[0]))
     parts["columns"][0].update(change)
     with pytest.raises(CheckpointError, match=said):
-        from_parts(parts, all_parts[1])
+        encoder_from_parts(parts, all_parts[1])

@@ -10,8 +10,8 @@ from rich.text import Text
 from typer import Argument, Option
 
 from descend._files import write_atomically
-from descend.cli._closing import end_as_asked
 from descend.cli._console import Console, say, write
+from descend.cli._summary import end_as_asked
 from descend.cli.rl.bar import PolicyBar
 from descend.cli.rl.report import render
 from descend.errors import InputError

@@ -122,15 +122,29 @@ def _reshaped(op: Op, inputs: list[Axes], result: Value) -> Axes:
                 wanted, end = wanted * after[end], end + 1
             else:
                 return (None,) * len(after)
-        made += _regrouped([axes[k] for k in range(first, i) if before[k] > 1], after[start:end])
+        group = [k for k in range(first, i) if before[k] > 1]
+        made += _regrouped([axes[k] for k in group], [before[k] for k in group], after[start:end])
     return tuple(made)
 
 
-def _regrouped(axes: list[Axis], sizes: list[int]) -> list[Axis]:
-    """What the axes of a group are that are made of those of another."""
-    several = sum(size > 1 for size in sizes) > 1
-    found: Axis = axes[0] if len(axes) == 1 else "unit" if "unit" in axes and "example" not in axes else None
-    return [None if size == 1 or (several and found == "example") else found for size in sizes]
+def _regrouped(axes: list[Axis], sizes: list[int], wanted: list[int]) -> list[Axis]:
+    """What the axes of a group are that are made of those of another. Examples come first in what they are merged
+    with, so that they are the first of what it is divided into."""
+    made: list[Axis] = [None] * len(wanted)
+    several = [i for i, size in enumerate(wanted) if size > 1]
+    if not axes or not several:
+        return made
+    kinds = set(axes) - {None}
+    if len(axes) == 1 and axes[0] == "unit":
+        return ["unit" if size > 1 else None for size in wanted]
+    if len(several) == 1:
+        made[several[0]] = axes[0] if len(kinds) == 1 and axes[0] else "unit" if kinds == {"unit"} else None
+        return made
+    if sizes[0] % wanted[several[0]] == 0:
+        made[several[0]] = axes[0]
+    if len(axes) > 1 and sizes[-1] % wanted[several[-1]] == 0:
+        made[several[-1]] = axes[-1]
+    return made
 
 
 def _gathered(op: Op, inputs: list[Axes], result: Value) -> Axes:
@@ -149,6 +163,12 @@ def _stacked(op: Op, inputs: list[Axes], result: Value) -> Axes:
     return (None, *inputs[0])
 
 
+def _placed_together(op: Op, inputs: list[Axes], result: Value) -> Axes:
+    axes = list(inputs[0])
+    axes.insert(op.params["axis"], None)
+    return tuple(axes)
+
+
 def _parts(op: Op, inputs: list[Axes], result: Value) -> Axes:
     """Of some of the numbers, or of more of the same kind."""
     axes: Axes = (None,) * len(result.shape)
@@ -161,7 +181,7 @@ def _parts(op: Op, inputs: list[Axes], result: Value) -> Axes:
 RULES: dict[str, Callable[[Op, list[Axes], Value], Axes]] = {
     "dot_general": _product, "conv_general_dilated": _convolution, "broadcast_in_dim": _broadcast,
     "squeeze": _squeezed, "transpose": _transposed, "reshape": _reshaped, "gather": _gathered,
-    SLICE: _sliced, STACK: _stacked, CARRY: _parts,
+    "stack": _placed_together, SLICE: _sliced, STACK: _stacked, CARRY: _parts,
     **dict.fromkeys(REDUCTIONS, _reduced),
     **dict.fromkeys(("slice", "dynamic_slice", "split", "concatenate", "pad", "select_and_gather_add",
                      "reduce_window_max", "reduce_window_sum", "reduce_window_min", "sort", "rev"), _parts),

@@ -17,7 +17,8 @@ from descend.insight.probe.sites import called_by
 PAIRWISE = {"sub", "mul", "div", "add", "max", "min", "eq", "ne", "lt", "gt", "le", "ge", "pow", "atan2"}
 # By which one says that rows are to meet columns.
 MEANT = {"_getitem", "expand_dims", "reshape", "broadcast_to", "atleast_2d", "_vmap", "vmap_f", "outer", "meshgrid"}
-SUM_TOLERANCE = 1e-3  # how far the sum of a softmax may be from 1, and a target from its range
+SUM_TOLERANCE = 1e-3  # how far the sum of a softmax may be from 1
+RANGE_TOLERANCE = 0.05  # of an output's range, by which it may be narrower than the targets': shares are often clipped
 SOME = 0.01  # of the targets, which may be outliers
 
 
@@ -160,7 +161,7 @@ def _uses(value: Value) -> Iterator[Op]:
 def _beyond(program: Program, op: Op, place: int, kind: str, bounds: Range) -> Question:
     site = program.sites[op]
     span = bounds.high - bounds.low
-    margin = SUM_TOLERANCE * (span if span < INF else 1)
+    margin = RANGE_TOLERANCE * (span if span < INF else 0.0)
 
     def share(operands: Arrays, _: Arrays) -> object:
         t = operands[place]
@@ -187,20 +188,27 @@ def _picked(program: Program, op: Op) -> Iterator[Question]:
     numbers = op.params["dimension_numbers"]
     sizes = np.array([scores.shape[i] - op.params["slice_sizes"][i] for i in numbers.start_index_map])
     site = program.sites[op]
+    every = tuple(range(len(places.shape) - 1))
 
     def beyond(operands: Arrays, _: Arrays) -> object:
         return jnp.mean(jnp.any((operands[1] < 0) | (operands[1] > sizes), axis=-1))
 
+    def least_negative(operands: Arrays, _: Arrays) -> object:
+        negative = jnp.where(operands[1] < 0, operands[1], jnp.iinfo(operands[1].dtype).min)
+        return jnp.max(negative, axis=every)
+
     def answer(told: Numbers) -> Finding | None:
-        if not float(told["share"]) > 0:
+        # One negative number, such as -100, is how targets are marked that do not count.
+        is_marked = (told["greatest"] <= sizes) & ((told["least"] >= 0) | (told["least"] == told["negative"]))
+        if not float(told["share"]) > 0 or is_marked.all():
             return None
         worst = int(np.argmax(told["greatest"] - sizes))
         return TargetRange(site, "class number", 0, float(sizes[worst]), float(told["least"][worst]),
                            float(told["greatest"][worst]), float(told["share"]))
 
-    every = tuple(range(len(places.shape) - 1))
     yield Question(op, {
         "share": Measure("greatest", beyond),
+        "negative": Measure("greatest", least_negative),
         "least": Measure("least", lambda operands, _: jnp.min(operands[1], axis=every)),
         "greatest": Measure("greatest", lambda operands, _: jnp.max(operands[1], axis=every)),
     }, answer)  # fmt: skip

@@ -11,7 +11,7 @@ from descend.insight.probe.graph import SLICE, STACK, Graph, Op, Value
 # Which change where numbers lie, or how often, but not what they are.
 MOVES = {"reshape", "broadcast_in_dim", "transpose", "squeeze", "expand_dims", "convert_element_type", "copy", "rev",
          "copy_p", "reduce_precision", "optimization_barrier", "sharding_constraint", SLICE, STACK}  # fmt: skip
-PARTS = {"slice", "dynamic_slice", "gather", "split", "concatenate", "pad"}  # which take some of them
+PARTS = {"slice", "dynamic_slice", "gather", "split", "concatenate", "pad", "stack"}  # which take some, or more
 # Products with weights: what comes before one is hidden, what comes after the last is an output.
 LAYERS = {"dot_general", "conv_general_dilated", "ragged_dot"}
 # Whose derivative is zero wherever there is one.

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from descend.insight.probe.findings import Activation, DeadUnits, Reason, SymmetricUnits, ZeroGradient
-from descend.insight.probe.flow import LAYERS, ZERO_SLOPE
+from descend.insight.probe.flow import LAYERS, ZERO_SLOPE, before, moved
 from descend.insight.probe.graph import Op, Value
 from descend.insight.probe.program import Program
 from descend.insight.probe.sites import Site
@@ -19,17 +19,21 @@ def zero_gradients(
 ) -> list[ZeroGradient]:
     """The parameters whose gradient is exactly zero, those with the same reason together."""
     found: dict[tuple[Reason, Site | None], list[str]] = {}
-    numbers = dict(zip(params, arrays, strict=True))
+    zeros = {value: bool(np.any(gradient)) for value, array, gradient in zip(params, arrays, gradients, strict=True)
+             if not np.any(array)}
     for value, gradient in zip(params, gradients, strict=True):
         if np.size(gradient) and not np.any(gradient):
-            found.setdefault(_reason(program, value, numbers, units), []).append(value.name)
+            reason = _reason(program, value, zeros, units)
+            if reason is not None:
+                found.setdefault(reason, []).append(value.name)
     return [ZeroGradient(site, tuple(paths), reason) for (reason, site), paths in found.items()]
 
 
 def _reason(
-    program: Program, value: Value, numbers: dict[Value, Any], units: Sequence[Any]
-) -> tuple[Reason, Site | None]:
-    """Why a gradient is zero, and where."""
+    program: Program, value: Value, zeros: dict[Value, bool], units: Sequence[Any]
+) -> tuple[Reason, Site | None] | None:
+    """Why a gradient is zero, and where; `None` if it will not be after a step. `zeros`: parameters that are zero, and
+    whether they will move."""
     reaching = program.flow.reaching
     if value not in reaching:
         return "unused", None
@@ -44,8 +48,10 @@ def _reason(
         return "dead", dead[0]
     for op in program.graph.ops:
         if op.primitive in LAYERS and any(operand in seen for operand in op.operands):
-            others = [operand for operand in op.operands if operand in numbers and operand is not value]
-            if any(not np.any(numbers[other]) for other in others):
+            others = [moved(operand) for operand in op.operands if moved(operand) is not value]
+            if any(zeros.get(other) for other in others):
+                return None
+            if any(weights in zeros for other in others for weights in before(other)):
                 return "zeros", program.sites[op]
     return "", None
 

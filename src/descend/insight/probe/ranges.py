@@ -169,7 +169,7 @@ def _clamped(op: Op, given: list[Range]) -> Range:
 
 def _any_of(op: Op, given: list[Range]) -> Range:
     made = given[0]
-    for other in given[1:] if op.primitive in ("concatenate", "pad") else ():
+    for other in given[1:] if op.primitive in ("concatenate", "pad", "stack") else ():
         made = made | other
     return made
 

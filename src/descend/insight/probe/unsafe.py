@@ -46,13 +46,12 @@ def _source(value: Value, seen: set[Op]) -> tuple[str, bool] | None:
     nonlinear = _nonlinear(op)
     if nonlinear is not None:
         return nonlinear, True
-    if not _is_square(op) and op.primitive not in THROUGH:
+    if _is_square(op):
+        return "a square or a magnitude may be 0", False
+    if op.primitive not in THROUGH:
         return None
     found = [source for operand in op.operands if (source := _source(operand, seen)) is not None]
-    best = max(found, key=lambda source: source[1], default=None)
-    if _is_square(op):
-        return best if best and best[1] else ("a square or a magnitude may be 0", False)
-    return best
+    return max(found, key=lambda source: source[1], default=None)
 
 
 def _nonlinear(op: Op) -> str | None:

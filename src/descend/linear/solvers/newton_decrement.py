@@ -20,8 +20,7 @@ import numpy as np
 
 from descend.linear.problems.curvature import DENSE_HESSIAN, Curvature
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.problem import Problem
-from descend.linear.problems.scalar import Iterate
+from descend.linear.problems.problem import Iterate, Problem
 from descend.linear.solvers.convergence import NEGLIGIBLE_GAP, Solution
 from descend.stopping import Reason
 
@@ -63,7 +62,7 @@ def accept_by_decrement(problem: Problem, solution: Solution, tol: float) -> Sol
     point = problem.evaluate(solution.u, z, bounded=False)
     curvature = curvature_at(problem, z)
     is_exact = problem.loss.kind.quadratic
-    if curvature.null.size and not (problem.l1.any() or problem.positive or problem.outputs > 1):
+    if curvature.null.size and problem.penalty.is_smooth and problem.outputs == 1:
         # Of all minima, the one whose coefficients have the least norm.
         least = curvature.nearest(point.u, problem.standardisation[1])
         point = problem.evaluate(least, z, bounded=False)

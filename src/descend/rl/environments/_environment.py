@@ -4,6 +4,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import jax
 
+from descend._tree import Tree
+from descend.rl._types import Array
 from descend.rl.environments._spaces import Box, Discrete
 
 
@@ -52,11 +54,11 @@ class Environment(Protocol):
     @property
     def solved_at(self) -> float | None: ...
 
-    def reset(self, key: jax.Array) -> Any:
+    def reset(self, key: jax.Array) -> Tree:
         """A state to begin in."""
 
-    def observe(self, state: Any) -> jax.Array:
+    def observe(self, state: Tree) -> jax.Array:
         """What the agent sees of a state."""
 
-    def step(self, state: Any, action: Any, key: jax.Array) -> tuple[Any, Any, Any]:
+    def step(self, state: Tree, action: Array, key: jax.Array) -> tuple[Tree, Any, Any]:
         """The next state, the reward, and whether the episode has come to its end."""

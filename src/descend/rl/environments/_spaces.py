@@ -3,7 +3,9 @@
 import math
 from dataclasses import dataclass
 
-NEAR = 0.1, 4.0  # half the width of an interval that suits a spread of 1
+# Half the width of an interval that suits a policy whose spread is 1 at first. A narrower one would be left at once by
+# most samples, and a wider one not explored.
+SUITABLE_HALF_WIDTHS = 0.1, 4.0
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Box:
         centres, units = [], []
         for low, high in zip(self.low, self.high, strict=True):
             centre, unit = low / 2 + high / 2, high / 2 - low / 2
-            is_near = abs(centre) <= unit and NEAR[0] <= unit <= NEAR[1]
+            is_near = abs(centre) <= unit and SUITABLE_HALF_WIDTHS[0] <= unit <= SUITABLE_HALF_WIDTHS[1]
             changes = not is_near and 0 < unit < math.inf
             centres.append(centre if changes else 0.0)
             units.append(unit if changes else 1.0)

@@ -3,14 +3,16 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from descend.rl.environments._spaces import Discrete
 
-WIDTH = 0.1  # of the range that each number of the first state is drawn from, to either side
+# Each number of the first state is drawn between minus and plus this.
+RESET_RANGE = 0.1
 
 
 @dataclass(frozen=True)
@@ -52,16 +54,16 @@ class Acrobot:
 
     def reset(self, key: jax.Array) -> jax.Array:
         """θ₁, θ₂ and their speeds, all of them small: the links hang."""
-        return jax.random.uniform(key, (4,), minval=-WIDTH, maxval=WIDTH)
+        return jax.random.uniform(key, (4,), minval=-RESET_RANGE, maxval=RESET_RANGE)
 
     def observe(self, state: jax.Array) -> jax.Array:
         """Cosine and sine of both angles, and the speeds."""
         first, second = state[0], state[1]
         return jnp.stack([jnp.cos(first), jnp.sin(first), jnp.cos(second), jnp.sin(second), state[2], state[3]])
 
-    def step(self, state: jax.Array, action: Any, key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def step(self, state: jax.Array, action: ArrayLike, key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         """The next state; −1, or 0 at the end; whether the free end is above the line."""
-        torque = jnp.asarray(action - 1, state.dtype)
+        torque = jnp.asarray(jnp.asarray(action) - 1, state.dtype)
         state = _after(lambda s: self._motion(s, torque), state, self.interval)
         angles = (state[:2] + math.pi) % (2 * math.pi) - math.pi
         fastest = jnp.array([4 * math.pi, 9 * math.pi], state.dtype)
@@ -76,6 +78,7 @@ class Acrobot:
         d1, d2 = 3.5 + cosine, 1.25 + 0.5 * cosine
         phi2 = 0.5 * self.gravity * jnp.sin(first + second)
         phi1 = -(0.5 * bending + speed) * bending * sine + 1.5 * self.gravity * jnp.sin(first) + phi2
+        # The equation of the book of 1998. That of the paper of 1996 leaves out −½ θ̇₁² sin θ₂, and Gymnasium has both.
         bend = (torque + d2 / d1 * phi1 - 0.5 * speed**2 * sine - phi2) / (1.25 - d2**2 / d1)
         return jnp.stack([speed, bending, -(d2 * bend + phi1) / d1, bend])
 

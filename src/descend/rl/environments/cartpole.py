@@ -2,14 +2,16 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from descend.rl.environments._spaces import Discrete
 
-WIDTH = 0.05  # of the range that each number of the first state is drawn from, to either side
+# Each number of the first state is drawn between minus and plus this.
+RESET_RANGE = 0.05
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,13 @@ class CartPole:
 
     def reset(self, key: jax.Array) -> jax.Array:
         """x, ẋ, θ and θ̇, all of them small."""
-        return jax.random.uniform(key, (4,), minval=-WIDTH, maxval=WIDTH)
+        return jax.random.uniform(key, (4,), minval=-RESET_RANGE, maxval=RESET_RANGE)
 
     def observe(self, state: jax.Array) -> jax.Array:
         """The state."""
         return state
 
-    def step(self, state: jax.Array, action: Any, key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def step(self, state: jax.Array, action: ArrayLike, key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         """The next state; 1; whether the cart is too far away, or the pole too steep."""
         x, speed, angle, turning = state
         mass, moment = self.cart_mass + self.pole_mass, self.pole_mass * self.half_length
@@ -69,6 +71,8 @@ class CartPole:
         inertia = self.half_length * (4 / 3 - self.pole_mass * cosine**2 / mass)
         turn = (self.gravity * sine - cosine * alone) / inertia
         change = jnp.stack([speed, alone - moment * turn * cosine / mass, turning, turn])
+        # Euler's explicit step: positions move by the speeds before the push. It is not the best one, but it is that of
+        # Gymnasium, and a policy is to meet the same world in both.
         state = state + self.interval * change
         terminated = (jnp.abs(state[0]) > self.farthest) | (jnp.abs(state[2]) > self.steepest)
         return state, jnp.ones_like(x), terminated

@@ -7,11 +7,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from descend.errors import InputError
 from descend.rl.environments._spaces import Box, Discrete
 
-NEVER = 2**30  # steps
+# Steps, of which no episode has so many: gymnax has no way to say that there is no limit.
+NO_LIMIT = 2**30
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,7 @@ class Gymnax:
             kind = type(self.environment).__name__
             raise InputError(f"{kind} is no environment of gymnax, because it has no {missing[0]}(): give Gymnax both "
                              "things that gymnax.make returns")
+        # Actions of a kind that nothing here can choose are refused now, and not when they are first looked at.
         _ = self.actions
 
     @property
@@ -68,7 +71,7 @@ class Gymnax:
     def _unlimited(self) -> Any:
         if self.time_limit is None:
             return self.parameters
-        return dataclasses.replace(self.parameters, max_steps_in_episode=NEVER)
+        return dataclasses.replace(self.parameters, max_steps_in_episode=NO_LIMIT)
 
     def reset(self, key: jax.Array) -> tuple[jax.Array, Any]:
         """gymnax's own state, and what is seen of it: what to see of a state alone differs between its versions."""
@@ -79,7 +82,7 @@ class Gymnax:
         """What was seen when the state was made."""
         return state[0]
 
-    def step(self, state: tuple[jax.Array, Any], action: Any, key: jax.Array) -> tuple[Any, jax.Array, jax.Array]:
+    def step(self, state: tuple[jax.Array, Any], action: ArrayLike, key: jax.Array) -> tuple[Any, jax.Array, jax.Array]:
         """By gymnax's `step_env`, which does not begin anew."""
         seen, inner, reward, done, _ = self.environment.step_env(key, state[1], action, self._unlimited)
         return (seen, inner), jnp.asarray(reward), jnp.asarray(done)

@@ -1,20 +1,23 @@
 """A car in a valley that is too weak to drive straight out of it."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from descend.rl.environments._spaces import Discrete
 
-LEFT, RIGHT, FASTEST, SLOPE = -1.2, 0.6, 0.07, 0.0025
+# The walls, the highest speed, and what the steepest slope takes from it in a step: Gymnasium's numbers.
+LEFT, RIGHT, MAX_SPEED, SLOPE = -1.2, 0.6, 0.07, 0.0025
 
 
-def rolled(state: jax.Array, push: Any) -> jax.Array:
+def rolled(state: jax.Array, push: jax.Array) -> jax.Array:
     """Position and speed of a car a step later: pushed, drawn downhill, and stopped by the wall on the left."""
-    speed = jnp.clip(state[1] + push - SLOPE * jnp.cos(3 * state[0]), -FASTEST, FASTEST)
+    speed = jnp.clip(state[1] + push - SLOPE * jnp.cos(3 * state[0]), -MAX_SPEED, MAX_SPEED)
     position = jnp.clip(state[0] + speed, LEFT, RIGHT)
+    # The wall on the left takes the speed, and the one on the right is never hit: the goal lies before it.
     return jnp.stack([position, jnp.where((position <= LEFT) & (speed < 0), 0.0, speed)])
 
 
@@ -59,7 +62,8 @@ class MountainCar:
         """The state."""
         return state
 
-    def step(self, state: jax.Array, action: Any, key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def step(self, state: jax.Array, action: ArrayLike, key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         """The next state; −1; whether the car has reached its goal."""
-        state = rolled(state, (action - 1) * self.force)
+        state = rolled(state, (jnp.asarray(action) - 1) * self.force)
+        # Not for a car that rolls back over the goal, which Gymnasium does not count, either.
         return state, -jnp.ones_like(state[0]), (state[0] >= self.goal) & (state[1] >= 0)

@@ -1,11 +1,12 @@
 """The car in the valley, pushed as strongly as the agent likes."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
+from descend.rl._types import Array
 from descend.rl.environments._spaces import Box
 from descend.rl.environments.mountain_car import parked, rolled
 
@@ -46,9 +47,10 @@ class MountainCarContinuous:
         """The state."""
         return state
 
-    def step(self, state: jax.Array, action: Any, key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def step(self, state: jax.Array, action: Array, key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         """The next state; what the push cost, and 100 for reaching the goal; whether it is reached."""
         push = action[0]
         state = rolled(state, jnp.clip(push, -1, 1) * self.force)
         terminated = (state[0] >= self.goal) & (state[1] >= 0)
+        # The cost is of the push as it was chosen. Gymnasium has it so, and a policy that chooses what is cut off pays.
         return state, jnp.where(terminated, 100.0, 0.0) - 0.1 * push**2, terminated

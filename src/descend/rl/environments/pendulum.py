@@ -2,11 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
+from descend.rl._types import Array
 from descend.rl.environments._spaces import Box
 
 
@@ -50,10 +51,11 @@ class Pendulum:
         """Cosine and sine of the angle, and the speed."""
         return jnp.stack([jnp.cos(state[0]), jnp.sin(state[0]), state[1]])
 
-    def step(self, state: jax.Array, action: Any, key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def step(self, state: jax.Array, action: Array, key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         """The next state; what the one before cost, negative; `False`."""
         angle, speed = state
         torque = jnp.clip(action[0], -self.strongest, self.strongest)
+        # The angle itself goes on and on, as in Gymnasium: only its cost is of the shorter way to the top.
         within = (angle + math.pi) % (2 * math.pi) - math.pi
         cost = within**2 + 0.1 * speed**2 + 0.001 * torque**2
         faster = speed + (1.5 * self.gravity * jnp.sin(angle) + 3 * torque) * self.interval

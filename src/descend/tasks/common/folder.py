@@ -13,7 +13,7 @@ import json
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,8 @@ from descend._locks import hold
 from descend._text import visible
 from descend.engine.storing import read_arrays
 from descend.errors import CheckpointError, InputError
-from descend.tasks.common.reading import Table
-from descend.tasks.common.settings import Settings
 
-FILE = "model.safetensors"
+MODEL_FILE = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -88,20 +86,15 @@ class RunFolder:
         write_atomically(self.path / "report.html", visible(page).encode())
 
 
-def find_folder(path: Path | None, table: Table, settings: Settings, resume: bool) -> RunFolder:
+def claimed(path: Path | None, name: str, asked: dict[str, Any], resume: bool) -> RunFolder:
     """The folder to write a run into: a new one, or with `resume` the one that was begun, if it was. Writes nothing.
 
-    Without a path it is `runs/NAME`, with a number behind it if there is such a run already.
+    Without a path it is `runs/NAME`, with a number behind it if there is such a run already. `asked`: first what is
+    trained on, by its kind; its `digest`; and the `settings`.
 
-    **Raises** `InputError` for a folder that is taken, or to be resumed with another table or other settings, and
+    **Raises** `InputError` for a folder that is taken, or to be resumed with something else or other settings, and
     `CheckpointError` if it is damaged.
     """
-    asked = {"table": table.name, "digest": table.digest, "settings": asdict(settings)}
-    return claimed(path, table.name, asked, resume)
-
-
-def claimed(path: Path | None, name: str, asked: dict[str, Any], resume: bool) -> RunFolder:
-    """The same for whatever is `asked`: first what it is trained on, by its kind; its `digest`; and the `settings`."""
     folder = RunFolder(path or _free(Path("runs") / _plain(name), resume), asked, resume)
     folder.refuse_another()
     return folder
@@ -112,7 +105,7 @@ def read_model(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
     **Raises** `InputError` if there is no such folder or no model in it, `CheckpointError` if the model is damaged.
     """
-    file = path / FILE
+    file = path / MODEL_FILE
     if not path.is_dir():
         raise InputError(f"there is no folder {path}: give the folder that `descend fit` wrote")
     if not file.exists():

@@ -1,13 +1,16 @@
 """What all reports are made of: one HTML file that needs no network."""
 
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-MOST_LABELS = 20  # classes whose rows can be written into the fields of a figure
-LONGEST = 30  # letters of a name in a figure
+from descend.tasks.common.section import Figure, Section
+
+LABELLED_CELLS = 20  # classes whose counts can be written into the fields of a figure
+NAME_LENGTH = 30  # letters of a name in a figure
 MARGIN = {"t": 20, "l": 70, "r": 20, "b": 50}
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
@@ -17,19 +20,47 @@ tr { border-bottom: 1px solid #eee }
 """
 
 
-def section_of(heading: str, note: str, figure: go.Figure, *, is_first: bool) -> str:
-    """A heading, a note and a figure; the first of a page brings Plotly along."""
-    drawn = figure.to_html(full_html=False, include_plotlyjs=is_first, config={"displayModeBar": False})
-    return f"<h2>{heading}</h2><p class=note>{escape(note)}</p>{drawn}"
+def page(
+    title: str, lines: Iterable[str], sections: Iterable[Section], facts: Mapping[str, Any], style: str = ""
+) -> str:
+    """A report. `lines`: HTML that says the most important things. `facts`: all that is known, for its own table."""
+    parts, has_plotly = [], False
+    for section in sections:
+        parts.append(f"<h2>{section.heading}</h2>")
+        if section.note:
+            parts.append(f"<p class=note>{escape(section.note)}</p>")
+        if section.figure is not None:
+            # The first figure brings Plotly along, which is most of the page.
+            parts.append(_drawn(section.figure, with_plotly=not has_plotly))
+            has_plotly = True
+        parts.append(section.html)
+    return f"""<!doctype html>
+<html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width"><title>{escape(title)}</title>
+<style>{STYLE}{style}</style>
+<h1>{escape(title)}</h1>
+{"".join(lines)}
+{"".join(parts)}
+<h2>All facts</h2>{facts_table(facts)}
+</html>
+"""
 
 
-def facts_table(facts: dict[str, Any]) -> str:
+def figure_html(figure: Figure) -> str:
+    """A figure for the HTML of a section that comes after another figure."""
+    return _drawn(figure, with_plotly=False)
+
+
+def _drawn(figure: Figure, *, with_plotly: bool) -> str:
+    return figure.to_html(full_html=False, include_plotlyjs=with_plotly, config={"displayModeBar": False})
+
+
+def facts_table(facts: Mapping[str, Any]) -> str:
     """Facts, a row each."""
     named = {escape(key.replace("_", " ")): escape(_plain(value)) for key, value in facts.items()}
     return f"<table>{''.join(f'<tr><th>{name}<td>{value}' for name, value in named.items())}</table>"
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
     if isinstance(value, list):
@@ -44,7 +75,7 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...]
     figure, names = go.Figure(), [shortened(name) for name in classes]
     counts = confusion_matrix(truth, predicted, labels=range(len(classes)))
     figure.add_heatmap(z=counts, colorscale="Blues", showscale=False, xgap=1, ygap=1,
-                       text=counts, texttemplate="%{text}" if len(names) <= MOST_LABELS else None,
+                       text=counts, texttemplate="%{text}" if len(names) <= LABELLED_CELLS else None,
                        hovertemplate=f"%{{z}} {what}, true %{{y}}, predicted %{{x}}<extra></extra>")
     ticks = {"tickvals": list(range(len(names))), "ticktext": names, "showgrid": False}
     figure.update_layout(xaxis={"title": "predicted", **ticks},
@@ -54,4 +85,4 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...]
 
 def shortened(name: str) -> str:
     """A name that leaves room for the figure, and that Plotly does not read as HTML."""
-    return escape(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…")
+    return escape(name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 1]}…")

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +13,28 @@ from descend._files import write_atomically
 from descend.errors import InputError
 
 
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of a source: a table in which the predictions are the column `column`, and notes on them."""
+
+    frame: pd.DataFrame
+    column: str
+    notes: Sequence[str] = ()
+
+
 def told(chances: np.ndarray, classes: Sequence[str]) -> dict[str, np.ndarray]:
     """The columns that tell of probabilities: the most probable class, and the probability of each."""
     best = np.asarray(classes, dtype=object)[chances.argmax(axis=1)]
     return {"prediction": best} | {f"probability of {name}": chances[:, i] for i, name in enumerate(classes)}
 
 
-def beside(frame: pd.DataFrame, columns: dict[str, np.ndarray]) -> pd.DataFrame:
+def beside(frame: pd.DataFrame, columns: dict[str, np.ndarray], notes: Sequence[str] = ()) -> Predictions:
     """The table with new columns; with a number behind their names, where it has such columns already."""
     taken = set(map(str, frame.columns))
     ends = ["", *(f" {number}" for number in range(2, len(taken) + 3))]
     end = next(end for end in ends if taken.isdisjoint(name + end for name in columns))
-    return frame.assign(**{name + end: column for name, column in columns.items()})
+    made = frame.assign(**{name + end: column for name, column in columns.items()})
+    return Predictions(made, next(iter(columns)) + end, notes)
 
 
 def check_suffix(path: Path) -> None:

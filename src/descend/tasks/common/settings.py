@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 from descend import optimizers
 from descend.errors import InputError
 
 OPTIMIZERS = {"sgd": optimizers.SGD, "adagrad": optimizers.AdaGrad, "rmsprop": optimizers.RMSprop,
               "adam": optimizers.Adam, "adamw": optimizers.AdamW}
+AUTO = "auto"  # the model: the best of all that there are
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Settings:
     """
 
     target: str
-    model: Literal["auto", "linear", "mlp"] = "auto"
+    model: str = AUTO
     optimizer: str | None = None
     learning_rate: float | None = None
     batch_size: int | None = None

@@ -12,14 +12,14 @@ from descend.tasks.common.columns import Column, Kind, describe_columns, is_flat
 from descend.tasks.common.parsing import as_numbers, as_text, first_row, is_numeric
 from descend.tasks.common.reading import Table
 
-TaskKind = Literal["regression", "binary", "multiclass"]
+TargetKind = Literal["regression", "binary", "multiclass"]
 
 MAX_INTEGER_CLASSES = 20
 """Whole numbers with more distinct values than this are measured, not named."""
 
 
 @dataclass(frozen=True)
-class Task:
+class Target:
     """What a model is asked for.
 
     - `kind`: "regression", "binary" or "multiclass".
@@ -27,9 +27,14 @@ class Task:
     - `reason`: why the target was taken for that.
     """
 
-    kind: TaskKind
+    kind: TargetKind
     classes: tuple[str, ...]
     reason: str
+
+    @property
+    def outputs(self) -> int:
+        """How many scores a model gives: one for a number and for two classes, else one for each class."""
+        return len(self.classes) if self.kind == "multiclass" else 1
 
     def encode(self, target: pd.Series) -> np.ndarray:
         """The target as numbers: float64, as float32 would lose minutes of a time in seconds; or indices of classes."""
@@ -70,7 +75,7 @@ def split_target(table: Table, target: str) -> Split:
     return Split(features, values, int((~present).sum()))
 
 
-def find_task(target: pd.Series, kind: Literal["regression", "classes"] | None = None) -> Task:
+def find_target(target: pd.Series, kind: Literal["regression", "classes"] | None = None) -> Target:
     """Says what a target asks for; `kind` settles it where the values could be taken for either."""
     numeric = is_numeric(target) and not pd.api.types.is_bool_dtype(target.dtype)
     if kind == "regression" and not numeric:
@@ -78,9 +83,9 @@ def find_task(target: pd.Series, kind: Literal["regression", "classes"] | None =
         raise InputError(f"target {_name(target)!r} holds labels such as {label!r}: they name classes")
     counted = f"{target.nunique():,} different values in {len(target):,} rows"
     if kind == "regression":
-        return Task("regression", (), f"as asked: {counted}")
+        return Target("regression", (), f"as asked: {counted}")
     if numeric and kind is None and _is_measured(as_numbers(target)):
-        return Task("regression", (), f"numbers: {counted}")
+        return Target("regression", (), f"numbers: {counted}")
     counts = as_text(target).value_counts()
     _refuse_lonely(counts, _name(target))
     if isinstance(target.dtype, pd.CategoricalDtype):
@@ -89,7 +94,7 @@ def find_task(target: pd.Series, kind: Literal["regression", "classes"] | None =
     else:
         what = "whole numbers" if numeric else "labels"
         classes = tuple(sorted(counts.index, key=float if numeric else str))
-    return Task("binary" if len(classes) == 2 else "multiclass", classes, f"{what}: {counted}")
+    return Target("binary" if len(classes) == 2 else "multiclass", classes, f"{what}: {counted}")
 
 
 def _is_measured(numbers: pd.Series) -> bool:

@@ -7,7 +7,9 @@ import numpy as np
 
 from descend.errors import InputError
 from descend.neural.idx import is_idx, read_labelled
-from descend.tasks.common.collection import Collection, Examples, digest_of, refuse_unknown
+from descend.tasks.common.examples import Examples
+from descend.tasks.common.network.collection import Collection
+from descend.tasks.images.parts import digest_of, refuse_unknown
 
 IMAGES = re.compile(r".*images[-.]idx3.*")
 OTHERS = ("t10k", "test")  # instead of "train" in the name of a file: what belongs to it, to be held out
@@ -47,7 +49,7 @@ def from_idx(path: Path, name: str) -> Collection:
         refuse_unknown(set(test_labels.tolist()) - set(classes), str(beside), str(path))
         test, notes = _of_labels(test_pixels, test_labels, classes), (f"{beside.name} was held out",)
     names = tuple(map(str, classes))
-    return Collection("pictures", name, digest_of(names, examples, test), names, examples, test, notes=notes)
+    return Collection(name, digest_of(names, examples, test), names, examples, test, notes=notes)
 
 
 def _labelled(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -9,13 +9,15 @@ from descend._text import in_a_line
 from descend.errors import InputError
 from descend.neural.idx import is_idx, read_idx
 from descend.neural.pictures import Header, Unreadable, counted, listed, look_at, named, read_pictures, shown
-from descend.tasks.common.collection import Collection, Examples, digest_of, refuse_unknown
+from descend.tasks.common.examples import Examples
+from descend.tasks.common.network.collection import Collection
 from descend.tasks.common.reading import Table
 from descend.tasks.images.idx import from_idx, sets_of_images, to_learn_from
-from descend.tasks.images.labels import LABEL, labels_from
+from descend.tasks.images.labels import labels_from
 from descend.tasks.images.layout import LEARN, TEST, VALIDATE, Layout, Part, layout_of, passed_over, scanned
+from descend.tasks.images.parts import digest_of, refuse_unknown
 
-__all__ = ["LABEL", "has_pictures", "labelled_by", "pictures_to_predict", "read_collection"]
+CLASS = "class"  # what is predicted of pictures
 SIDE = 64  # pixels along the shorter side, at the most: a step on larger pictures would take minutes
 WITHOUT_THEM = ", or go on without what cannot be read by --skip-damaged"
 
@@ -120,7 +122,7 @@ def _read(layout: Layout, root: Path, name: str, skip_damaged: bool) -> Collecti
     skipped = (_skipped(unreadable),) if unreadable.reasons else ()
     held = [examples.get(purpose) for purpose in (VALIDATE, TEST)]
     return Collection(
-        "pictures", name, digest_of(classes, examples[LEARN], *held), classes, examples[LEARN], held[1],
+        name, digest_of(classes, examples[LEARN], *held), classes, examples[LEARN], held[1],
         validation=held[0], notes=(*layout.notes, *skipped, *shape.notes),
     )
 

@@ -1,1 +1,17 @@
-"""Fit and predict a table: typed, encoded, trained by candidates of which the better one is chosen."""
+"""Fit and predict a table: typed, encoded, learnt by candidates of which one is chosen with its reason."""
+
+from descend.tasks.common.fitted import Predictor, Trained
+from descend.tasks.table.candidate import Candidate, Findings, TrainingContext
+from descend.tasks.table.preparing import TablePrepared
+from descend.tasks.table.registry import candidates, register
+
+__all__ = [
+    "Candidate",
+    "Findings",
+    "Predictor",
+    "TablePrepared",
+    "Trained",
+    "TrainingContext",
+    "candidates",
+    "register",
+]

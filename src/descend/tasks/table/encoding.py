@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from descend.errors import InputError
-from descend.tasks.common.columns import Column, Kind, describe_columns
+from descend.tasks.common.columns import Column, Kind
 from descend.tasks.table.blocks import FLAG, Feature, describe_features, make_transformer
 from descend.tasks.table.typed import typed_frame
 
@@ -25,7 +25,7 @@ class Encoder:
     - `transformer`: the fitted ColumnTransformer.
 
     ```python
-    encoder = Encoder().fit(table.frame)
+    encoder = Encoder().fit(table.frame, describe_columns(table.frame))
     X = encoder.transform(table.frame)      # float32, (rows, features)
     ```
     """
@@ -54,13 +54,14 @@ class Encoder:
         """For every feature, the column that it was made of."""
         return [feature.column for feature in self.features]
 
-    def fit(self, frame: pd.DataFrame, columns: tuple[Column, ...] | None = None) -> "Encoder":
-        """Decides what the columns are, and learns their levels, centres and scales.
+    def fit(self, frame: pd.DataFrame, columns: tuple[Column, ...]) -> "Encoder":
+        """Learns the levels, centres and scales of columns whose types were decided before.
 
-        With `columns`, what they are was decided before: from the whole table, say, of which `frame` is the
-        part to learn from. A few rows tell little about types, and seeing the others' types gives nothing away.
+        They were decided from the whole table, say, of which `frame` is the part to learn from.
+
+        **Raises** `InputError` if no column is used, or holds what its type does not allow.
         """
-        self.columns = describe_columns(frame) if columns is None else columns
+        self.columns = columns
         if not self.used:
             why = "; ".join(f"{column.name!r}: {column.reason}" for column in self.columns)
             raise InputError(f"no column can be learnt from ({why})")

@@ -1,172 +1,144 @@
-"""Training on a table: hold rows out, encode, train the candidates, keep the better one."""
+"""Training on a table: the candidates side by side or in turn, and one of them chosen."""
 
-import math
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from warnings import catch_warnings, filterwarnings, simplefilter
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from descend.engine.interruption import Interruption, interrupts
-from descend.engine.trainer import Checkpoint
-from descend.observers import Observer
-from descend.stopping import Reason
-from descend.tasks.common.reading import Table
-from descend.tasks.common.settings import Settings
-from descend.tasks.common.target import Task
-from descend.tasks.table.candidates import Candidate, Predictor
-from descend.tasks.table.encoding import Encoder
-from descend.tasks.table.linear.model import Linear
-from descend.tasks.table.linear.path import fit_linear, linear_model, without_warnings
-from descend.tasks.table.networks.ensemble import Architecture
-from descend.tasks.table.networks.training import train_ensemble
-from descend.tasks.table.preparing import Prepared, Scale, prepare
-
-CLEARLY = 2.0  # standard errors by which a perceptron must be ahead: a linear model is easier to understand
-
-
-@dataclass(frozen=True)
-class Model:
-    """All that a prediction needs: how rows become features, what predicts from them, and what its scores mean."""
-
-    encoder: Encoder
-    predictor: Predictor
-    task: Task
-    scale: Scale
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        """The predictions for encoded rows: numbers in the target's units, or a probability for each class."""
-        values = self.predictor.predict(features)
-        return values * np.float64(self.scale.unit) + self.scale.centre if self.task.kind == "regression" else values
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A finished training: the model that was chosen, and why. `seconds`: of training, all candidates together."""
-
-    model: Model
-    chosen: Candidate
-    candidates: tuple[Candidate, ...]
-    why: str
-    prepared: Prepared
-    seconds: float
-
-    @property
-    def reason(self) -> Reason:
-        """Why the training ended: an interruption, whichever model it hit, or else what ended the chosen model's."""
-        reasons = (candidate.reason for candidate in self.candidates)
-        return next((reason for reason in reasons if reason.name == "interrupted"), self.chosen.reason)
-
-    @property
-    def linear(self) -> Linear | None:
-        """The certified linear model, chosen or not; `None` if there is none."""
-        return next((c.predictor for c in self.candidates if isinstance(c.predictor, Linear)), None)
-
-
-def fit_table(table: Table, settings: Settings) -> Fitted:
-    """Train a model that predicts the target of a table, and choose which: `prepare`, then `train`."""
-    return train(prepare(table, settings), settings)
+from descend.errors import InputError
+from descend.tasks.common.fitted import Fitted, Trained
+from descend.tasks.common.settings import AUTO, Settings
+from descend.tasks.common.task import Observers
+from descend.tasks.table.candidate import Candidate, TrainingContext
+from descend.tasks.table.choosing import choose
+from descend.tasks.table.model import TableModel
+from descend.tasks.table.preparing import TablePrepared
+from descend.tasks.table.registry import asked_for
+from descend.tasks.table.scoring import row_scores
 
 
 def train(
-    prepared: Prepared,
+    prepared: TablePrepared,
     settings: Settings,
     *,
-    observers: Callable[[Architecture], Sequence[Observer]] = lambda _: (),
+    observers: Observers = lambda _: (),
     checkpoints: Path | None = None,
     resume: bool = False,
-) -> Fitted:
+) -> Fitted[TablePrepared]:
     """Train the candidates, and choose one.
 
-    `observers`: who looks on at the training of each architecture. `checkpoints`: the folder to save them in. `resume`:
+    `observers`: who looks on at the training of each, by its name. `checkpoints`: the folder to save them in. `resume`:
     go on from what is there.
 
-    **Raises** `CheckpointError` for a checkpoint that is damaged, or of another training.
+    **Raises** `InputError` for a model that there is none of, or that does not suit the target, and `CheckpointError`
+    for a checkpoint that is damaged, or of another training.
     """
-    training = _Training(prepared, settings, observers, checkpoints, resume)
-    at_once = settings.model == "auto" and settings.seconds is None and not settings.says_how_to_descend
+    chosen_from = asked_for(settings.model, prepared.target)
+    # Of a time that is limited, what runs aside would have a share that hangs on the others: then all run in turn.
+    at_once = settings.model == AUTO and settings.seconds is None and not settings.says_how_to_descend
+    aside = [candidate for candidate in chosen_from if at_once and candidate.runs_aside]
+    others = [candidate for candidate in chosen_from if candidate not in aside]
     # The products of matrices that NumPy makes are short. Threads of theirs would, after each, spin for a while on the
     # cores that the steps need.
-    with threadpool_limits(1, user_api="blas"), interrupts() as interrupted:
-        candidates = training.at_once(interrupted) if at_once else training.in_turn()
-    chosen, why = _choose(candidates, settings)
-    model = Model(prepared.encoder, chosen.predictor, prepared.task, prepared.scale)
-    took = (max if at_once else sum)(candidate.seconds for candidate in candidates)
-    return Fitted(model, chosen, tuple(candidates), why, prepared, took)
+    with threadpool_limits(1, user_api="blas"), interrupts() as interrupted, without_warnings():
+        training = _Training(prepared, settings, observers, checkpoints, resume, interrupted)
+        lanes = training.side_by_side(aside, others)
+    by_name = {each.name: each for lane in lanes for each in lane}
+    trained = [by_name[candidate.name] for candidate in chosen_from if candidate.name in by_name]
+    took = max(sum(each.seconds for each in lane) for lane in lanes)
+    return _chosen(prepared, settings, trained, chosen_from, took)
+
+
+def _chosen(
+    prepared: TablePrepared, settings: Settings, trained: list[Trained], asked: Sequence[Candidate], took: float
+) -> Fitted[TablePrepared]:
+    """The fit, with the model that is to be kept."""
+    scores = [_scores(each, prepared) for each in trained]
+    if settings.model == AUTO:
+        chosen, why = choose(trained, scores, {candidate.name: candidate.title for candidate in asked})
+    else:
+        chosen, why = trained[0], f"{trained[0].name} was asked for"
+    model = TableModel(prepared.encoder, chosen.predictor, prepared.target, prepared.scale)
+    validation = {each.name: float(score.mean()) for each, score in zip(trained, scores, strict=True)}
+    return Fitted(prepared, model, chosen, tuple(trained), why, validation, took)
+
+
+def _scores(trained: Trained, prepared: TablePrepared) -> np.ndarray:
+    """Of each row that is validated on, by a model that had not learnt from it."""
+    truth, classes = prepared.training.targets[prepared.validated], prepared.target.classes
+    predictions = trained.out_of_fold
+    wanted = (len(truth), len(classes)) if classes else (len(truth),)
+    if predictions is None or predictions.shape != wanted:
+        found = "none" if predictions is None else f"an array of shape {predictions.shape}"
+        raise InputError(f"the model {trained.name} should give predictions of the rows that are validated on, of "
+                         f"shape {wanted}, but gives {found}: return them as `out_of_fold`")
+    return row_scores(predictions, truth, prepared.target.kind)
 
 
 @dataclass(frozen=True)
 class _Training:
     """What the candidates have in common."""
 
-    prepared: Prepared
+    prepared: TablePrepared
     settings: Settings
-    observers: Callable[[Architecture], Sequence[Observer]]
+    observers: Observers
     checkpoints: Path | None
     resume: bool
+    interrupted: Interruption
 
-    def at_once(self, interrupted: Interruption) -> list[Candidate]:
-        """Both candidates, side by side: they share nothing but cores.
+    def side_by_side(self, aside: Sequence[Candidate], others: Sequence[Candidate]) -> list[list[Trained]]:
+        """Those that run aside, on a thread of their own, and the others on this one, to which Ctrl-C comes.
 
-        The linear model is solved on a thread of its own, and the perceptron is trained on this one, to which Ctrl-C
-        comes. It is compiled and computed by what leaves Python alone for long, so that the two hardly wait for each
-        other. Of a time that is limited, the linear model would have a share that hangs on the other one: then they
-        are trained in turn.
+        They share nothing but cores. What is trained here is compiled and computed by what leaves Python alone for
+        long, so that the two threads hardly wait for each other.
         """
-        with ThreadPoolExecutor(1, "descend.tasks") as pool, without_warnings():
-            solving = pool.submit(linear_model, self.prepared, None, self.observers("linear"), interrupted)
+        if not aside:
+            return [self.in_turn(others)]
+        with ThreadPoolExecutor(1, "descend.tasks") as pool:
+            beside: Future[list[Trained]] = pool.submit(self.in_turn, aside)
             try:
-                perceptron = self._ensemble("mlp", None)
-                return [solving.result(), perceptron]
+                here = self.in_turn(others)
+                return [beside.result(), here]
             except BaseException:
-                interrupted.set()  # so that nobody waits for the other one
+                self.interrupted.set()  # so that nobody waits for the other thread
                 raise
 
-    def in_turn(self) -> list[Candidate]:
+    def in_turn(self, candidates: Sequence[Candidate]) -> list[Trained]:
         """The candidates one after the other, as far as the time goes; the second has what the first left."""
-        settings = self.settings
-        architectures: tuple[Architecture, ...] = ("linear", "mlp") if settings.model == "auto" else (settings.model,)
-        candidates: list[Candidate] = []
-        for number, architecture in enumerate(architectures):
-            spent = sum(candidate.seconds for candidate in candidates)
-            seconds = settings.seconds and (settings.seconds - spent) / (len(architectures) - number)
+        trained: list[Trained] = []
+        for number, candidate in enumerate(candidates):
+            spent, limit = sum(each.seconds for each in trained), self.settings.seconds
+            seconds = None if limit is None else (limit - spent) / (len(candidates) - number)
             if seconds is not None and seconds <= 0:
                 break
-            if architecture == "linear" and not settings.says_how_to_descend:  # again, where one is resumed
-                candidates.append(fit_linear(self.prepared, seconds, self.observers(architecture)))
-            else:
-                candidates.append(self._ensemble(architecture, seconds))
-            if candidates[-1].reason.name == "interrupted":
+            trained.append(candidate.fit(self.prepared, self.context(candidate, seconds)))
+            if trained[-1].reason.name == "interrupted":
                 break
-        return candidates
+        return trained
 
-    def _ensemble(self, architecture: Architecture, seconds: float | None) -> Candidate:
-        file = self.checkpoints and self.checkpoints / f"{architecture}.safetensors"
-        checkpoint = Checkpoint(file, every=1.0) if file else None
-        observers = self.observers(architecture)
-        return train_ensemble(architecture, self.prepared, self.settings, seconds, observers, checkpoint, self.resume)
+    def context(self, candidate: Candidate, seconds: float | None) -> TrainingContext:
+        """What a candidate goes by."""
+        file = self.checkpoints and self.checkpoints / f"{candidate.name}.safetensors"
+        observers = self.observers(candidate.name)
+        return TrainingContext(self.settings, self.interrupted, seconds, observers, file, self.resume)
 
 
-def _choose(candidates: list[Candidate], settings: Settings) -> tuple[Candidate, str]:
-    """The linear model, unless the perceptron is clearly ahead on rows that neither had seen.
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """A context without warnings of promises that were not kept, as the certificate says so, and of many classes.
 
-    The two are compared row by row: what makes a row hard for both is then no part of the doubt.
+    For the main thread, as filters are those of the process: what others warn of, such as a full disk, must be heard.
     """
-    first = candidates[0]
-    if settings.model != "auto":
-        return first, f"{first.predictor.architecture} was asked for"
-    if len(candidates) == 1:
-        how = "the interruption" if first.reason.name == "interrupted" else "the time was up"
-        return first, f"only the linear model was trained before {how}"
-    linear, mlp = candidates
-    for one, other in ((linear, mlp), (mlp, linear)):
-        if not math.isfinite(other.score):
-            return one, f"the other one, {other.predictor.architecture}, gave numbers that are not finite"
-    leads = mlp.merits - linear.merits
-    lead, error = float(leads.mean()), float(leads.std() / math.sqrt(len(leads)))
-    scores = f"{mlp.score:.4f} against {linear.score:.4f} on rows not trained on, give or take {error:.4f}"
-    if lead > CLEARLY * error:
-        return mlp, f"the perceptron is clearly ahead of the linear model: {scores}"
-    return linear, f"the perceptron is not clearly ahead of the linear model, which is simpler: {scores}"
+    from sklearn.exceptions import ConvergenceWarning  # half a second to import
+
+    with catch_warnings():
+        for category in (ConvergenceWarning, RuntimeWarning):
+            simplefilter("ignore", category)
+        filterwarnings("ignore", "The number of unique classes", UserWarning)
+        yield

@@ -4,36 +4,25 @@ import numpy as np
 import pandas as pd
 
 from descend.errors import InputError
-from descend.tasks.common.collection import Collection, Examples
-from descend.tasks.common.columns import Column, Kind, describe_columns
+from descend.tasks.common.columns import Kind
+from descend.tasks.common.examples import Examples
+from descend.tasks.common.network.collection import Collection
 from descend.tasks.common.parsing import as_text
-from descend.tasks.common.reading import Table
-from descend.tasks.common.target import find_task, split_target
-
-HEAD = 1000  # rows in which a second column shows soon that there is one
+from descend.tasks.common.typed_table import TypedTable
 
 
-def as_texts(table: Table, target: str) -> Collection | None:
-    """The texts of a table and the classes in its column `target`; `None` if other columns tell something, too.
+def is_of_texts(table: TypedTable) -> bool:
+    """Whether a table has a column of texts, and nothing else to tell classes by."""
+    kinds = [column.kind for column in table.used]
+    return kinds == [Kind.text] and table.target.kind != "regression"
 
-    **Raises** `InputError` if the target cannot be predicted.
-    """
-    split = split_target(table, target)
-    used = _used(split.features.head(HEAD))
-    if len(used) > 1:
-        return None
-    used = _used(split.features)
-    if len(used) != 1 or used[0].kind is not Kind.text:
-        return None
-    task = find_task(split.target)
-    if task.kind == "regression":
-        return None
-    texts, targets = texts_in(split.features, used[0].name), task.encode(split.target)
+
+def collection_of(table: TypedTable) -> Collection:
+    """The texts of such a table."""
+    texts, targets = texts_in(table.features, table.used[0].name), table.target.encode(table.values)
     names = [f"row {number:,}" for number in range(1, len(texts) + 1)]
-    return Collection(
-        "texts", table.name, table.digest, task.classes, Examples(texts, targets, names), target=target,
-        column=used[0].name, notes=_notes(texts, split.dropped),
-    )
+    examples = Examples(texts, targets, names)
+    return Collection(table.name, table.digest, table.target.classes, examples, notes=_notes(texts, table.dropped))
 
 
 def texts_in(frame: pd.DataFrame, column: str) -> list[str]:
@@ -45,10 +34,6 @@ def texts_in(frame: pd.DataFrame, column: str) -> list[str]:
     if column not in named:
         raise InputError(f"the table lacks the column {column!r}, which the model was trained with")
     return as_text(frame[named[column]]).fillna("").tolist()
-
-
-def _used(features: pd.DataFrame) -> list[Column]:
-    return [column for column in describe_columns(features) if column.kind is not Kind.ignored]
 
 
 def _notes(texts: list[str], dropped: int) -> tuple[str, ...]:

@@ -14,9 +14,9 @@ import pandas as pd
 
 from descend.tasks.table.blocks import Feature
 from descend.tasks.table.linear.model import Linear
-from descend.tasks.table.preparing import Prepared
+from descend.tasks.table.preparing import TablePrepared
 
-DAY = 86_400.0
+SECONDS_PER_DAY = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ class Coefficient:
             return float(np.exp(self.effect))
 
 
-def coefficients(linear: Linear, prepared: Prepared) -> list[Coefficient]:
+def coefficients(linear: Linear, prepared: TablePrepared) -> list[Coefficient]:
     """All coefficients, the most important ones first."""
-    features, classes = prepared.encoder.features, prepared.task.classes
+    features, classes = prepared.encoder.features, prepared.target.classes
     labels = ("",) if not classes else classes[1:] if len(classes) == 2 else classes
     per, units = zip(*map(_per, features), strict=True)
-    spreads = np.array([column.std(dtype=np.float64) for column in prepared.rows.T])
-    effects = _against_the_mean(prepared.scale.unit * linear.coefficients, features, prepared.rows)
+    spreads = np.array([column.std(dtype=np.float64) for column in prepared.training.inputs.T])
+    effects = _against_the_mean(prepared.scale.unit * linear.coefficients, features, prepared.training.inputs)
     importances = np.abs(effects) * spreads
     effects = effects / np.array(units)
     out = [
@@ -78,7 +78,7 @@ def _per(feature: Feature) -> tuple[str, float]:
     """The change that is spoken of, and how much of it makes the feature greater by 1."""
     column = feature.column
     if feature.part == "date" and feature.name.endswith(":total_seconds"):
-        return f"1 day of {column}", feature.unit / DAY
+        return f"1 day of {column}", feature.unit / SECONDS_PER_DAY
     words = {
         "value": f"1 of {column}",
         "truth": f"{column} true, against false",

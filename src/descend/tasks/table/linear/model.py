@@ -6,21 +6,22 @@ with the logistic loss of two or more classes, or half the squared error of a nu
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 
 from descend._facts import Facts, checked_array
 from descend.stopping import Name, Reason
-from descend.tasks.common.target import TaskKind
+from descend.tasks.common.target import Target, TargetKind
+from descend.tasks.table.scoring import predictions_of
 
-WHERE = "the saved linear model"
-BLOCK = 1 << 16  # rows to predict at a time, as they are scored in float64
+ROWS_AT_ONCE = 1 << 16  # to predict, as they are scored in float64
 
 
 @dataclass(frozen=True)
-class Path:
+class PenaltyPath:
     """Penalties that were tried, the strongest first, and the mean loss of each on rows not trained on.
 
     `errors`: the standard error of the difference to the least loss. `chosen`: the place of the penalty that was taken.
@@ -82,26 +83,19 @@ class Certificate:
 class Linear:
     """A linear model, as a `Predictor`: `coefficients` (outputs, features) of encoded rows, and `intercepts`."""
 
-    task: TaskKind
+    task: TargetKind
     coefficients: np.ndarray
     intercepts: np.ndarray
     certificate: Certificate
-    path: Path
+    path: PenaltyPath
 
-    @property
-    def architecture(self) -> Literal["linear"]:
-        """There is one."""
-        return "linear"
+    kind: ClassVar[str] = "linear"  # in a model's file
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
-        """The scores, or the probabilities that they stand for."""
-        from scipy.special import expit, softmax  # a tenth of a second to import
-
-        blocks = [rows[start : start + BLOCK].astype(np.float64) for start in range(0, len(rows), BLOCK)]
+        """Numbers, or the probabilities of the classes."""
+        blocks = [rows[start : start + ROWS_AT_ONCE].astype(np.float64) for start in range(0, len(rows), ROWS_AT_ONCE)]
         scores = np.concatenate([block @ self.coefficients.T + self.intercepts for block in blocks])
-        if self.task == "regression":
-            return scores[:, 0]
-        return np.hstack([expit(-scores), expit(scores)]) if self.task == "binary" else softmax(scores, axis=1)
+        return predictions_of(scores, self.task)
 
     def describe(self) -> str:
         """That it is linear, and the penalty."""
@@ -113,19 +107,18 @@ class Linear:
         return facts, {"coefficients": self.coefficients, "intercepts": self.intercepts}
 
     @classmethod
-    def from_parts(cls, facts: Any, arrays: dict[str, np.ndarray], features: int, outputs: int) -> "Linear":
-        """What `to_parts` took apart, for so many features and outputs.
+    def from_parts(cls, told: Facts, arrays: Mapping[str, np.ndarray], features: int, target: Target) -> "Linear":
+        """What `to_parts` took apart, for so many features and a target.
 
         **Raises** `CheckpointError` if it is something else.
         """
-        told = Facts(facts, WHERE)
         proved, tried = told.inner("certificate"), told.inner("path")
         ended = proved.inner("reason")
         reason = Reason(ended.choice("name", get_args(Name)), ended.text("evidence"), ended.whole("step"))
         value, gap = proved.number("value"), proved.number("gap")
         penalties, losses, errors = map(tried.numbers, ("penalties", "losses", "errors"))
-        path = Path(penalties, losses, errors, tried.whole("chosen", 0, len(penalties) - 1))
-        coefficients = checked_array(arrays, "coefficients", WHERE, (outputs, features), "f")
-        intercepts = checked_array(arrays, "intercepts", WHERE, (outputs,), "f")
-        task = told.choice("task", get_args(TaskKind))
+        path = PenaltyPath(penalties, losses, errors, tried.whole("chosen", 0, len(penalties) - 1))
+        coefficients = checked_array(arrays, "coefficients", told.where, (target.outputs, features), "f")
+        intercepts = checked_array(arrays, "intercepts", told.where, (target.outputs,), "f")
+        task = told.choice("task", (target.kind,))
         return cls(task, coefficients, intercepts, Certificate(reason, value, gap, proved.text("solver")), path)

@@ -9,178 +9,173 @@ descent"; Breiman et al. (1984), *Classification and regression trees*, section 
 """
 
 import math
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from descend.engine.history import History
-from descend.engine.interruption import Interruption, interrupts
-from descend.observers import Observer
-from descend.tasks.table.candidates import Candidate
-from descend.tasks.table.linear.model import Certificate, Linear, Path
-from descend.tasks.table.linear.progress import Follower
-from descend.tasks.table.preparing import Prepared
-from descend.tasks.table.row_scores import judged
+from descend.tasks.common.fitted import Trained
+from descend.tasks.common.target import TargetKind
+from descend.tasks.table.candidate import TrainingContext
+from descend.tasks.table.linear.model import Certificate, Linear, PenaltyPath
+from descend.tasks.table.linear.progress import ProgressCallback
+from descend.tasks.table.preparing import TablePrepared
+from descend.tasks.table.scoring import losses_and_scores, predictions_of
 
-TOL = 1e-6  # of the minimum: how far above it the model's objective may be
-ROUGH = 1e-2  # the same, while penalties are compared
-DECADE, WEAKEST = 2, 1e-4  # penalties in a decade, and the last one
-FINAL = 1.5  # iterations on a fold's rows, as long as which one takes on all rows
-PATIENCE = 2  # penalties in succession that do not better the loss, after which the path ends
-MANY = 200  # coefficients for which, to two digits, L-BFGS is done sooner than Newton's method
+# How far above its minimum the objective may be, relative to that: of the model, and while penalties are compared.
+TOL, ROUGH_TOL = 1e-6, 1e-2
+PENALTIES_PER_DECADE, WEAKEST_PENALTY = 2, 1e-4
+# Iterations on a fold's rows that take as long as one on all rows.
+FINAL_ITERATION = 1.5
+# Penalties in succession that do not better the loss, after which the path ends.
+PATH_PATIENCE = 2
+# Coefficients above which, to two digits, L-BFGS is done sooner than Newton's method.
+MANY_COEFFICIENTS = 200
+
+# Coefficients and intercepts.
+Parameters = tuple[np.ndarray, np.ndarray]
 
 
-def fit_linear(prepared: Prepared, seconds: float | None, observers: Sequence[Observer]) -> Candidate:
+def fit_linear(prepared: TablePrepared, context: TrainingContext) -> Trained:
     """The certified linear model of a table.
 
     When Ctrl-C or the end of the time ends it, the penalties that were tried are chosen from, and what is kept is the
     mean of the folds' models, after one more iteration.
     """
-    with without_warnings(), interrupts() as interrupted:
-        return linear_model(prepared, seconds, observers, interrupted)
-
-
-@contextmanager
-def without_warnings() -> Iterator[None]:
-    """A context without warnings of promises that were not kept, as the certificate says so, and of many classes.
-
-    For the main thread, as filters are those of the process: what others warn of, such as a full disk, must be heard.
-    """
-    from sklearn.exceptions import ConvergenceWarning  # half a second to import
-
-    with warnings.catch_warnings():
-        for category in (ConvergenceWarning, RuntimeWarning):
-            warnings.simplefilter("ignore", category)
-        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
-        yield
-
-
-def linear_model(
-    prepared: Prepared, seconds: float | None, observers: Sequence[Observer], interrupted: Interruption
-) -> Candidate:
-    """The same on any thread; `interrupted` is set to end it."""
+    kind = prepared.target.kind
     with ExitStack() as stack:
-        for observer in observers:
+        for observer in context.observers:
             if isinstance(observer, AbstractContextManager):
                 stack.enter_context(observer)
-        follower = Follower(observers, seconds, interrupted)
-        follower.ahead = FINAL
-        path, chosen = _search(prepared, follower)
-        follower.ahead = 0.0
-        model = _estimator(prepared.task.kind, TOL, "auto", follower)
+        progress = ProgressCallback(context.observers, context.seconds, context.interrupted)
+        # 1. Along the path, time is left for the iteration on all rows that comes after it.
+        progress.ahead = FINAL_ITERATION
+        path, chosen = _search(prepared, progress)
+        # 2. The chosen penalty once more, on all rows, and to the last digit.
+        progress.ahead = 0.0
+        model = _estimator(kind, TOL, "auto", progress)
         if chosen.start is not None:
             model.coef_, model.intercept_ = chosen.start
-        follower.gaps.clear()
-        _fit(model, path.penalty, prepared.rows, prepared.targets)
+        progress.gaps.clear()
+        _fit(model, path.penalty, prepared.training.inputs, prepared.training.targets)
         linear = Linear(
-            prepared.task.kind, np.atleast_2d(model.coef_).astype(np.float64), np.atleast_1d(model.intercept_),
+            kind, np.atleast_2d(model.coef_).astype(np.float64), np.atleast_1d(model.intercept_),
             Certificate(model.stop_reason_, float(model.loss_curve_.min()), float(model.duality_gap_), model.solver_),
             path,
         )
-        reason = follower.ended(model.stop_reason_)
-    return Candidate(
-        linear, float(chosen.merits.mean()), chosen.merits, model.solver_, reason,
-        _history(model.loss_curve_, follower.gaps), follower.seconds,
+        reason = progress.ended(model.stop_reason_)
+    return Trained(
+        Linear.kind, linear, model.solver_, reason, progress.seconds, _history(model.loss_curve_, progress.gaps),
+        predictions_of(chosen.outputs, kind),
     )
 
 
 class _Fold:
     """The rows of one fold, and a model that learns from the others."""
 
-    def __init__(self, prepared: Prepared, number: int, follower: Follower):
+    def __init__(self, prepared: TablePrepared, number: int, progress: ProgressCallback):
         self.unseen = prepared.folds == number
         self._prepared = prepared
-        self._rows, self._targets = prepared.rows[~self.unseen], prepared.targets[~self.unseen]
-        many = self._rows.shape[1] * prepared.outputs > MANY
-        self.model = _estimator(prepared.task.kind, ROUGH, "lbfgs" if many else "auto", follower)
+        training = prepared.training
+        self._rows, self._targets = training.inputs[~self.unseen], training.targets[~self.unseen]
+        many = self._rows.shape[1] * prepared.target.outputs > MANY_COEFFICIENTS
+        self.model = _estimator(prepared.target.kind, ROUGH_TOL, "lbfgs" if many else "auto", progress)
 
     def fit(self, penalty: float) -> None:
         """Learn from the other folds, unless all of their rows are of one class."""
-        if self._prepared.task.kind == "regression" or np.ptp(self._targets):
+        if self._prepared.target.kind == "regression" or np.ptp(self._targets):
             _fit(self.model, penalty, self._rows, self._targets)
 
-    def scores(self) -> np.ndarray:
+    def outputs(self) -> np.ndarray:
         """Of the fold's own rows: numbers, the logarithm of the odds, or of the probability of each class."""
-        rows, task = self._prepared.rows[self.unseen], self._prepared.task
-        if task.kind == "regression":
+        rows, target = self._prepared.training.inputs[self.unseen], self._prepared.target
+        if target.kind == "regression":
             return self.model.predict(rows)[:, None]
-        # A class that no row of the other folds has is given the share that half a row would be.
-        chances = np.full((len(rows), len(task.classes)), -math.log(2 * len(self._targets)))
+        # A class that no row of the other folds has is given the share that half a row would be: a probability of 0
+        # would make the loss infinite, whatever the penalty.
+        chances = np.full((len(rows), len(target.classes)), -math.log(2 * len(self._targets)))
         if hasattr(self.model, "classes_"):
             chances[:, self.model.classes_] = self.model.predict_log_proba(rows)
         else:
             chances[:, self._targets[0]] = 0.0
-        return chances[:, 1:] - chances[:, :1] if task.kind == "binary" else chances
+        return chances[:, 1:] - chances[:, :1] if target.kind == "binary" else chances
 
 
 class _Trial(NamedTuple):
-    """What a penalty came to: the loss and the merit of each row not trained on, and the mean of the folds' models."""
+    """What a penalty came to: outputs, loss and score of each row not trained on, and the mean of the folds' models."""
 
     penalty: float
+    outputs: np.ndarray
     losses: np.ndarray
-    merits: np.ndarray
-    start: Any
+    scores: np.ndarray
+    start: Parameters | None
 
 
-def _search(prepared: Prepared, follower: Follower) -> tuple[Path, _Trial]:
+def _search(prepared: TablePrepared, progress: ProgressCallback) -> tuple[PenaltyPath, _Trial]:
     """The path, and what the penalty that was chosen came to."""
-    folds = [_Fold(prepared, number, follower) for number in range(prepared.members)]
-    measured = prepared.measured
-    targets = prepared.targets[measured]
-    scores = np.zeros((len(prepared.rows), prepared.outputs))
+    folds = [_Fold(prepared, number, progress) for number in range(prepared.members)]
+    validated = prepared.validated
+    targets = prepared.training.targets[validated]
+    outputs = np.zeros((len(validated), prepared.target.outputs))
     trials: list[_Trial] = []
-    for penalty in _penalties(len(prepared.rows)):
+    for penalty in _penalties(len(validated)):
         for fold in folds:
             fold.fit(penalty)
-            scores[fold.unseen] = fold.scores()
-        losses, merits = judged(scores[measured], targets, prepared.task.kind)
-        trials.append(_Trial(penalty, losses, merits, _mean([fold.model for fold in folds])))
-        follower.validated(loss=float(losses.mean()), score=float(merits.mean()))
-        if follower.asks_for_the_end() or _is_enough([float(trial.losses.mean()) for trial in trials]):
+            outputs[fold.unseen] = fold.outputs()
+        of_these = outputs[validated]
+        losses, scores = losses_and_scores(of_these, targets, prepared.target.kind)
+        trials.append(_Trial(penalty, of_these, losses, scores, _mean([fold.model for fold in folds])))
+        progress.validated(loss=float(losses.mean()), score=float(scores.mean()))
+        if progress.asks_for_the_end() or _is_enough([float(trial.losses.mean()) for trial in trials]):
             break
     path = _path([trial.penalty for trial in trials], [trial.losses for trial in trials])
     chosen = trials[path.chosen]
-    follower.validated(loss=float(chosen.losses.mean()), score=float(chosen.merits.mean()))
+    progress.validated(loss=float(chosen.losses.mean()), score=float(chosen.scores.mean()))
     return path, chosen
 
 
 def _penalties(rows: int) -> Sequence[float]:
     """From one that weighs as much as all rows, or more."""
-    strongest, weakest = math.ceil(math.log10(rows)), math.log10(WEAKEST)
-    return [10.0 ** (strongest - number / DECADE) for number in range(1 + round(DECADE * (strongest - weakest)))]
+    strongest, weakest = math.ceil(math.log10(rows)), math.log10(WEAKEST_PENALTY)
+    count = 1 + round(PENALTIES_PER_DECADE * (strongest - weakest))
+    return [10.0 ** (strongest - number / PENALTIES_PER_DECADE) for number in range(count)]
 
 
 def _is_enough(losses: list[float]) -> bool:
     """Whether the last penalties have not bettered the loss."""
-    return len(losses) > PATIENCE and min(losses[:-PATIENCE]) <= min(losses[-PATIENCE:])
+    return len(losses) > PATH_PATIENCE and min(losses[:-PATH_PATIENCE]) <= min(losses[-PATH_PATIENCE:])
 
 
-def _path(penalties: list[float], losses: list[np.ndarray]) -> Path:
+def _path(penalties: list[float], losses: list[np.ndarray]) -> PenaltyPath:
     means = [float(loss.mean()) for loss in losses]
     best = losses[int(np.argmin(means))]
+    # The error of the difference to the best, row by row, and not of the loss itself, as Breiman's rule has it: what
+    # makes a row hard at all penalties is no doubt about which is better.
     errors = [float((loss - best).std() / math.sqrt(len(best))) for loss in losses]
     chosen = next(
         number for number, (mean, error) in enumerate(zip(means, errors, strict=True)) if mean - error <= min(means)
     )
-    return Path(tuple(penalties), tuple(means), tuple(errors), chosen)
+    return PenaltyPath(tuple(penalties), tuple(means), tuple(errors), chosen)
 
 
-def _mean(models: list[Any]) -> Any:
+def _mean(models: list[Any]) -> Parameters | None:
     """The mean of the models' coefficients and intercepts; `None` if they do not know the same classes."""
     shapes = {model.coef_.shape if hasattr(model, "coef_") else None for model in models}
     if len(shapes) > 1 or None in shapes:
         return None
-    return tuple(np.mean([getattr(model, name) for model in models], axis=0) for name in ("coef_", "intercept_"))
+    coefficients, intercepts = (
+        np.mean([getattr(model, name) for model in models], axis=0) for name in ("coef_", "intercept_")
+    )
+    return coefficients, intercepts
 
 
-def _estimator(kind: str, tol: float, solver: str, follower: Follower) -> Any:
+def _estimator(kind: TargetKind, tol: float, solver: str, progress: ProgressCallback) -> Any:
     from descend.linear import LogisticRegression, Ridge  # Numba takes a second to import
 
     model: Any = Ridge if kind == "regression" else LogisticRegression
-    return model(tol=tol, solver=solver, warm_start=True).set_callbacks(follower)
+    return model(tol=tol, solver=solver, warm_start=True).set_callbacks(progress)
 
 
 def _fit(model: Any, penalty: float, rows: np.ndarray, targets: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""Following the fits of `descend.linear`: telling observers how far they are, and ending them when it is asked for."""
+"""The progress of the fits of `descend.linear`: observers are told of it, and it ends when that is asked for."""
 
 import time
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from descend.engine.interruption import Interruption
 from descend.observers import Observer, Progress
 from descend.stopping import Best, Reason
 
-APART = 0.1  # seconds between two looks
+SECONDS_BETWEEN_LOOKS = 0.1
 
 
-class Follower:
+class ProgressCallback:
     """A callback of scikit-learn's for a series of fits, which begins now and may take `limit` seconds.
 
     `interrupted`: is set by Ctrl-C, or SIGTERM. `gaps`: the duality gap after each iteration, until it is cleared.
@@ -72,11 +72,11 @@ class Follower:
             return False
         self._iterations += 1
         now = time.perf_counter()
-        # What is imported and compiled for the first one is not for the others.
+        # What is imported and compiled for the first one is not for the others, and would make the end seem near.
         self._longest, self._ticked = max(self._longest, now - self._ticked) if self._iterations > 1 else 0.0, now
         self.gaps.append(fitted_estimator.duality_gap_)
         self._latest = {"loss": fitted_estimator.loss_curve_[-1], "duality_gap": fitted_estimator.duality_gap_}
-        if time.perf_counter() >= self._told + APART:
+        if time.perf_counter() >= self._told + SECONDS_BETWEEN_LOOKS:
             self._told = time.perf_counter()
             self._tell(None)
         return self.asks_for_the_end()

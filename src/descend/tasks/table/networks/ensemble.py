@@ -1,4 +1,4 @@
-"""The models for tables: linear ones and multi-layer perceptrons, several side by side.
+"""Ensembles of networks for tables: linear ones and multi-layer perceptrons, several side by side.
 
 An ensemble's members share an architecture. Each is trained without one fold of the rows, so that every row can be
 predicted by a member that has not seen it: that is the validation, and no row is lost for it. What the ensemble
@@ -8,7 +8,7 @@ predicts is its members' mean.
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +16,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Shaped
 
 from descend import losses
+from descend.tasks.common.target import TargetKind
 
-Architecture = Literal["linear", "mlp"]
 Rows = tuple[Float[Array, "rows features"], Shaped[Array, " rows"], Int[Array, " rows"]]  # features, targets, folds
 
 
@@ -25,12 +25,13 @@ Rows = tuple[Float[Array, "rows features"], Shaped[Array, " rows"], Int[Array, "
 class Shape:
     """What an ensemble is built from: everything but its weights.
 
-    `outputs` is 1 for a number and for two classes, else the number of classes; `width`, of a perceptron's two
-    hidden layers.
+    `architecture` is its name; `outputs` is 1 for a number and for two classes, else the number of classes; `width`,
+    of each hidden layer.
     """
 
-    architecture: Architecture
-    task: Literal["regression", "binary", "multiclass"]
+    architecture: str
+    hidden_layers: int
+    task: TargetKind
     features: int
     outputs: int
     members: int
@@ -39,8 +40,7 @@ class Shape:
     @property
     def layers(self) -> list[tuple[int, int]]:
         """The inputs and outputs of each layer."""
-        hidden = [] if self.architecture == "linear" else [self.width, self.width]
-        return list(pairwise([self.features, *hidden, self.outputs]))
+        return list(pairwise([self.features, *[self.width] * self.hidden_layers, self.outputs]))
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["weights"], meta_fields=["shape"])
@@ -81,13 +81,14 @@ class Ensemble:
 def build(shape: Shape, seed: int) -> Ensemble:
     """An ensemble at its start: linear members at zero, perceptrons uniformly within ±1/√inputs of each layer."""
     rng = np.random.default_rng(seed)
-    bounds = [0.0 if shape.architecture == "linear" else inputs**-0.5 for inputs, _ in shape.layers]
+    # A linear model has one minimum, which it finds from 0; hidden layers that began at 0 would stay alike for ever.
+    bounds = [inputs**-0.5 if shape.hidden_layers else 0.0 for inputs, _ in shape.layers]
     drawn = [rng.uniform(-bound, bound, (shape.members, (inputs + 1) * outputs))
              for bound, (inputs, outputs) in zip(bounds, shape.layers, strict=True)]
     return Ensemble(np.concatenate(drawn, axis=1, dtype=np.float32, casting="same_kind"), shape)
 
 
-def mean_prediction(scores: np.ndarray, task: str) -> np.ndarray:
+def mean_prediction(scores: np.ndarray, task: TargetKind) -> np.ndarray:
     """The mean over the members, which come first: a number per row, or a probability per row and class."""
     from scipy.special import expit, softmax  # a tenth of a second to import
 
@@ -103,7 +104,7 @@ def mean_prediction(scores: np.ndarray, task: str) -> np.ndarray:
 class TrainingLoss:
     """The members' mean loss, each on the rows that are not in its own fold."""
 
-    task: str
+    task: TargetKind
 
     def __call__(self, model: Ensemble, batch: Rows) -> Float[Array, ""]:
         rows, targets, folds = batch
@@ -115,7 +116,9 @@ class TrainingLoss:
         return loss + (members - 1) * (loss - jax.lax.stop_gradient(loss))
 
 
-def row_losses(scores: Float[Array, "members rows outputs"], targets: Shaped[Array, " rows"], task: str) -> Array:
+def row_losses(
+    scores: Float[Array, "members rows outputs"], targets: Shaped[Array, " rows"], task: TargetKind
+) -> Array:
     """The loss of each member's scores of each row."""
     if task == "multiclass":
         return losses.softmax_cross_entropy(scores, jnp.broadcast_to(targets, scores.shape[:-1]))

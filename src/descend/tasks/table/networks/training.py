@@ -1,9 +1,9 @@
-"""Ensembles of networks, trained by steps of an optimizer; see `models` for what they are."""
+"""Ensembles of networks, trained by steps of an optimizer; see `ensemble` for what they are."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, get_args
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,27 +12,20 @@ from descend._tree import join, split
 from descend.engine.storing import tree_from_arrays, tree_to_arrays
 from descend.engine.trainer import Checkpoint
 from descend.minimize import minimize
-from descend.observers import Observer
 from descend.schedules import Cosine
 from descend.stopping import Plateau
+from descend.tasks.common.fitted import Trained
 from descend.tasks.common.settings import OPTIMIZERS, Settings
-from descend.tasks.common.target import TaskKind
-from descend.tasks.table.candidates import Candidate
-from descend.tasks.table.networks.ensemble import Architecture, Ensemble, Shape, TrainingLoss, build, mean_prediction
-from descend.tasks.table.preparing import LARGE, Prepared
-from descend.tasks.table.row_scores import judged
+from descend.tasks.common.target import Target
+from descend.tasks.table.candidate import TrainingContext
+from descend.tasks.table.networks.architecture import NETWORKS, Architecture
+from descend.tasks.table.networks.ensemble import Ensemble, Shape, TrainingLoss, build, mean_prediction
+from descend.tasks.table.preparing import LARGE_TABLE, TablePrepared
+from descend.tasks.table.scoring import losses_and_scores, predictions_of
 
-WHERE = "the saved networks"
-EPOCHS, LEAST_STEPS = 60, 400
-RATES = {  # what did best on the samples, for each optimizer
-    "sgd": {"linear": 0.1, "mlp": 0.1},
-    "adagrad": {"linear": 0.1, "mlp": 0.03},
-    "rmsprop": {"linear": 0.003, "mlp": 0.001},
-    "adam": {"linear": 0.02, "mlp": 0.003},
-    "adamw": {"linear": 0.02, "mlp": 0.003},
-}
-DECAYS = {"linear": 0.1, "mlp": 0.3}
-BLOCK = 8192  # rows to predict at a time
+# Epochs and steps, of which the greater number is made where nobody says.
+DEFAULT_EPOCHS, DEFAULT_STEPS = 60, 400
+ROWS_AT_ONCE = 8192  # to predict
 
 
 @dataclass(frozen=True)
@@ -42,99 +35,98 @@ class Networks:
     shape: Shape
     ensemble: Ensemble
 
-    @property
-    def task(self) -> TaskKind:
-        """What the members' scores are of."""
-        return self.shape.task
-
-    @property
-    def architecture(self) -> Architecture:
-        """That of the members."""
-        return self.shape.architecture
+    kind: ClassVar[str] = NETWORKS
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
         """The members' mean, computed in blocks of rows."""
         networks = _on_host(self.ensemble)
-        blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
+        blocks = [rows[start : start + ROWS_AT_ONCE] for start in range(0, len(rows), ROWS_AT_ONCE)]
         with np.errstate(all="ignore"):  # whoever asks sees what is not finite
             return np.concatenate([mean_prediction(networks(block), self.shape.task) for block in blocks])
 
     def describe(self) -> str:
         """The architecture and how many there are."""
         members = self.shape.members
-        return self.architecture + (f", {members} of them averaged" if members > 1 else "")
+        return self.shape.architecture + (f", {members} of them averaged" if members > 1 else "")
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """The shape, and the weights."""
-        return {"shape": asdict(self.shape)}, tree_to_arrays(split(self.ensemble)[0], "weights")
+        # How many hidden layers there are follows from the architecture.
+        shape = {name: value for name, value in asdict(self.shape).items() if name != "hidden_layers"}
+        return {"shape": shape}, tree_to_arrays(split(self.ensemble)[0], "weights")
 
     @classmethod
-    def from_parts(cls, facts: Any, arrays: dict[str, np.ndarray], features: int, outputs: int) -> "Networks":
-        """What `to_parts` took apart, for so many features and outputs.
+    def from_parts(
+        cls, facts: Facts, arrays: Mapping[str, np.ndarray], architecture: Architecture, features: int, target: Target
+    ) -> "Networks":
+        """What `to_parts` took apart, for an architecture, so many features, and a target.
 
         **Raises** `CheckpointError` if it is something else.
         """
-        told = Facts(facts, WHERE).inner("shape")
+        told = facts.inner("shape")
         shape = Shape(
-            told.choice("architecture", get_args(Architecture)),
-            told.choice("task", get_args(TaskKind)),
+            told.choice("architecture", (architecture.name,)),
+            architecture.hidden_layers,
+            told.choice("task", (target.kind,)),
             told.whole("features", features, features),
-            told.whole("outputs", outputs, outputs),
+            told.whole("outputs", target.outputs, target.outputs),
             told.whole("members", 1),
             told.whole("width", 1),
         )
         size = shape.members * sum((inputs + 1) * outputs for inputs, outputs in shape.layers)
-        refuse_other_size(arrays, "weights", size, WHERE)  # before as much is drawn
+        refuse_other_size(arrays, "weights", size, told.where)  # before as much is drawn
         numbers, rest = split(build(shape, seed=0))
         return cls(shape, join(tree_from_arrays(numbers, arrays, "weights"), rest))
 
 
-def train_ensemble(
-    architecture: Architecture,
-    prepared: Prepared,
-    settings: Settings,
-    seconds: float | None,
-    observers: Sequence[Observer],
-    checkpoint: Checkpoint | None,
-    resume: bool,
-) -> Candidate:
+def train_networks(architecture: Architecture, prepared: TablePrepared, context: TrainingContext) -> Trained:
     """An ensemble with a member for each fold that is validated on, trained with what was settled."""
-    task, count = prepared.task, len(prepared.rows)
-    shape = Shape(architecture, task.kind, prepared.rows.shape[1], prepared.outputs, prepared.members)
-    batch_size = settings.batch_size or min(64 if count <= LARGE else 256, count)
-    epochs = settings.epochs or max(EPOCHS, LEAST_STEPS * batch_size / count)
-    data = (prepared.rows, prepared.targets, prepared.folds)
-    rows, targets, folds = (array[prepared.measured] for array in data)
-    best: dict[float, dict[str, Any]] = {}  # of the parameters with the least loss, what was measured
+    settings, target, training = context.settings, prepared.target, prepared.training
+    count, features = training.inputs.shape
+    shape = Shape(architecture.name, architecture.hidden_layers, target.kind, features, target.outputs,
+                  prepared.members)
+    batch_size = settings.batch_size or min(64 if count <= LARGE_TABLE else 256, count)
+    epochs = settings.epochs or max(DEFAULT_EPOCHS, DEFAULT_STEPS * batch_size / count)
+    data = (training.inputs, training.targets, prepared.folds)
+    rows, targets, folds = (array[prepared.validated] for array in data)
+    # By loss, of the parameters with the least: what the members gave for the rows that they had not seen. The result
+    # returns those parameters, and need not be asked again.
+    best: dict[float, np.ndarray] = {}
 
-    def measure(ensemble: Ensemble) -> tuple[float, dict[str, Any]]:
+    def measure(ensemble: Ensemble) -> tuple[float, dict[str, float]]:
         with np.errstate(all="ignore"):  # a training that goes astray is stopped by what is recorded of it
-            losses, merits = judged(_on_host(ensemble).unseen(rows, folds), targets, task.kind)
-        loss, told = float(losses.mean()), {"score": float(merits.mean()), "merits": merits}
+            outputs = _on_host(ensemble).unseen(rows, folds)
+            losses, scores = losses_and_scores(outputs, targets, target.kind)
+        loss = float(losses.mean())
         if loss < min(best, default=math.inf):
             best.clear()
-            best[loss] = told
-        return loss, told
+            best[loss] = outputs
+        return loss, {"score": float(scores.mean())}
 
     result = minimize(
-        TrainingLoss(task.kind),
+        TrainingLoss(target.kind),
         build(shape, settings.seed),
         data,
         optimizer=_optimizer(architecture, settings),
         batch_size=batch_size,
         epochs=epochs,
-        seconds=seconds,
+        seconds=context.seconds,
         stop=Plateau(patience=max(20, round(epochs / 4))),
         validation=measure,
-        observers=observers,
-        checkpoint=checkpoint,
-        resume=resume,
+        observers=context.observers,
+        checkpoint=None if context.checkpoint is None else Checkpoint(context.checkpoint, every=1.0),
+        resume=context.resume,
         seed=settings.seed,
     )
-    values = best[result.best.value] if result.best.value in best else measure(result.params)[1]
-    return Candidate(
-        Networks(shape, result.params), values["score"], values["merits"],
-        repr(result.run.descent.optimizer), result.reason, result.history, result.seconds,
+    outputs = best.get(result.best.value)
+    with np.errstate(all="ignore"):
+        if outputs is None:  # of a training that was resumed after its best validation
+            outputs = _on_host(result.params).unseen(rows, folds)
+        # In double precision, so that no two classes of different scores come to be equally probable.
+        out_of_fold = predictions_of(outputs.astype(np.float64), target.kind)
+    return Trained(
+        architecture.name, Networks(shape, result.params), repr(result.run.descent.optimizer), result.reason,
+        result.seconds, result.history, out_of_fold,
     )
 
 
@@ -146,6 +138,6 @@ def _on_host(ensemble: Ensemble) -> Ensemble:
 def _optimizer(architecture: Architecture, settings: Settings) -> Any:
     """The rule that was asked for, at the rate that was asked for; else what does well on tables."""
     name = settings.optimizer or "adamw"
-    schedule = Cosine(settings.learning_rate or RATES[name][architecture], warmup=20)
-    decay = {"weight_decay": DECAYS[architecture]} if name == "adamw" else {}
+    schedule = Cosine(settings.learning_rate or architecture.rates[name], warmup=20)
+    decay = {"weight_decay": architecture.weight_decay} if name == "adamw" else {}
     return OPTIMIZERS[name](schedule, **decay)

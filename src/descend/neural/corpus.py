@@ -15,7 +15,8 @@ from descend.schedules import fixed, setting
 from descend.sources import Feed
 from descend.sources.batches import MAX_FED_EXAMPLES, MAX_FED_STEPS, Place, first_place, next_examples, place_after
 
-Text = str | bytes | Path  # a text, or the file that it is in
+# A text, or the file that it is in: a `str` is always the text itself, so that no text is taken for a path.
+Text = str | bytes | Path
 
 
 def read_text(text: Text) -> bytes:
@@ -78,9 +79,12 @@ class Windows:
         count = min(most, room)
         number = next_examples(cursor, count * size, windows, shuffle=True).reshape(count, size)
         epoch = (int(cursor.epoch) + (int(cursor.position) + size * np.arange(count)) // windows).astype(np.uint32)
-        with np.errstate(over="ignore"):  # the hash counts modulo 2³²
+        # Where the windows of each epoch begin: another place each time, or the same tokens would always be a window's
+        # last and first. The hash counts modulo 2³².
+        with np.errstate(over="ignore"):
             begin = seed_of([np.full(count, cursor.seed), epoch, np.zeros(count, np.uint32)])
-        places = len(self.data) - self.length  # where a window can begin
+        # Where a window can begin. In 64 bits, as the product of a number and a length may be beyond 32.
+        places = len(self.data) - self.length
         starts = np.zeros((room, size), np.uint32)
         starts[:count] = (begin[:, None].astype(np.uint64) + number.astype(np.uint64) * self.length) % places
         return Feed(starts, count, lambda made: place_after(cursor, made * size, windows))
@@ -101,11 +105,13 @@ class Windows:
         return max(1, (len(self.data) - 1) // self.length)
 
 
-def divided(tokens: np.ndarray, share: float, length: int) -> tuple[np.ndarray, np.ndarray | None]:
+def split_tokens(tokens: np.ndarray, share: float, length: int) -> tuple[np.ndarray, np.ndarray | None]:
     """The stream to learn from, and its end, which is held out to judge by, if a window fits into that.
 
     **Raises** `InputError` if there is no window to learn from.
     """
+    # The end, and not windows from anywhere: between those that are learned from, a window has its own neighbours
+    # beside it, and is judged by what is nearly known.
     held = int(share * len(tokens))
     if held <= length:
         held = 0
@@ -115,17 +121,21 @@ def divided(tokens: np.ndarray, share: float, length: int) -> tuple[np.ndarray, 
     return tokens[: len(tokens) - held], tokens[len(tokens) - held :] if held else None
 
 
-def tiled(tokens: np.ndarray, length: int, most: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def validation_windows(
+    tokens: np.ndarray, length: int, most: int | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Windows that cover a stream (inputs, targets), and which of their targets count, so that each does once.
 
     Each begins half a window after the one before, and counts where that one had not come yet, so that what counts has
     something before it. `most`: no more tokens than so many, in windows that are spread evenly.
     """
     last = len(tokens) - 1 - length
-    if last < 0:  # a short one: filled up with what counts nothing
+    # A short one is filled up with what counts nothing.
+    if last < 0:
         tokens = np.concatenate([tokens, np.zeros(-last, tokens.dtype)])
     starts = np.unique(np.append(np.arange(0, max(last, 0) + 1, max(1, length // 2)), max(last, 0)))
-    ends = np.concatenate([[0], starts[:-1] + length])  # what the windows before have counted
+    # What the windows before have counted.
+    ends = np.concatenate([[0], starts[:-1] + length])
     if most is not None and len(starts) > (count := max(1, most // length)):
         chosen = np.linspace(0, len(starts) - 1, count).astype(int)
         starts, ends = starts[chosen], ends[chosen]

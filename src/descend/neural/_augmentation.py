@@ -1,14 +1,10 @@
 """What is done to images in training alone: moved by some pixels, and mirrored."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array
-
-ALIKE = 0.9  # correlation of two pictures: of clothes' means with their mirror images it is .98, of digits' .76
 
 
 @dataclass(frozen=True)
@@ -23,10 +19,11 @@ class Augment:
     shift: int
     flip: bool = False
 
-    def __call__(self, images: Array, key: Any) -> Array:
+    def __call__(self, images: Array, key: jax.Array) -> Array:
         """The images, `(count, height, width, channels)`, each changed in its own way."""
         for_rows, for_columns, for_flips = jax.random.split(key, 3)
         height, width = images.shape[1:3]
+        # Each pixel is told where it comes from, along each axis: to roll and to pad would copy the images once more.
         rows = self._places(height, len(images), for_rows)
         columns = self._places(width, len(images), for_columns)
         if self.flip:
@@ -35,15 +32,7 @@ class Augment:
         chosen = lambda image, rows, columns: image[rows[:, None], columns]
         return jax.vmap(chosen)(images, rows, columns)
 
-    def _places(self, length: int, count: int, key: Any) -> Array:
+    def _places(self, length: int, count: int, key: jax.Array) -> Array:
         """Where along an axis each of an image's new pixels comes from."""
         moved = jax.random.randint(key, (count, 1), -self.shift, self.shift + 1)
         return jnp.clip(jnp.arange(length) + moved, 0, length - 1)
-
-
-def is_mirrorable(images: np.ndarray, classes: np.ndarray) -> bool:
-    """Whether the mean picture of most classes is nearly its own mirror image, as of clothes, and not of letters."""
-    means = (images[classes == chosen].mean(axis=0, dtype=np.float64) for chosen in np.unique(classes))
-    with np.errstate(invalid="ignore"):  # of a picture of one tone: nothing can be said of it, and NaN is not alike
-        alike = [np.corrcoef(mean.ravel(), mean[:, ::-1].ravel())[0, 1] for mean in means]
-    return bool(np.median(alike) > ALIKE)

@@ -17,7 +17,7 @@ from descend.tasks.table.packing import pack, unpack
 _FORMAT = 1
 
 
-def to_parts(encoder: Encoder) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def encoder_to_parts(encoder: Encoder) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """A fitted encoder as a dict for JSON, and the arrays that it names."""
     arrays: dict[str, np.ndarray] = {}
     parts = {
@@ -30,8 +30,8 @@ def to_parts(encoder: Encoder) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return parts, arrays
 
 
-def from_parts(parts: Any, arrays: dict[str, np.ndarray]) -> Encoder:
-    """The encoder that `to_parts` took apart; its `transform` gives the same bits.
+def encoder_from_parts(parts: Any, arrays: dict[str, np.ndarray]) -> Encoder:
+    """The encoder that `encoder_to_parts` took apart; its `transform` gives the same bits.
 
     Raises `CheckpointError` where the parts are damaged, are not such as descend makes of the columns, or were
     written with another scikit-learn, whose fitted attributes may mean something else.

@@ -22,6 +22,7 @@ def check_precision(precision: str) -> None:
 
 def is_half(precision: str) -> bool:
     """Whether to compute in half precision: if asked for, or left to us, where the device is made for it."""
+    # Not on CPUs, of which many cannot multiply such numbers, and convert each of them first.
     return precision == "bfloat16" or (precision == "auto" and jax.default_backend() != "cpu")
 
 

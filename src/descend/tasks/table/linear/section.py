@@ -7,38 +7,37 @@ import numpy as np
 import plotly.graph_objects as go
 
 from descend._figures import CHECKED, COLOUR
+from descend.tasks.common.page import MARGIN, figure_html
+from descend.tasks.common.section import Section
 from descend.tasks.table.linear.coefficients import Coefficient
-from descend.tasks.table.linear.model import Path
-from descend.tasks.table.preparing import Prepared
-from descend.tasks.table.training import Fitted
+from descend.tasks.table.linear.model import Linear, PenaltyPath
+from descend.tasks.table.preparing import TablePrepared
 
-MOST_COEFFICIENTS = 30
-OVERFLOW = 20.0  # as the logarithm of a factor
-MARGIN = {"t": 20, "l": 70, "r": 20, "b": 50}
+SHOWN_COEFFICIENTS = 30
+# Effects on the logarithm of the odds beyond this are written as powers of ten.
+PLAIN_LOGARITHM = 20.0
 
 
-def section(fitted: Fitted, found: list[Coefficient], target: str) -> str:
-    """The certificate in a line, the path of penalties, and the coefficients that matter most; nothing without them."""
-    linear, prepared = fitted.linear, fitted.prepared
-    if linear is None:
-        return ""
-    path, is_chosen = linear.path, linear is fitted.chosen.predictor
+def section_of(
+    linear: Linear, prepared: TablePrepared, found: list[Coefficient], target: str, is_chosen: bool
+) -> Section:
+    """The certificate in a line, the path of penalties, and the coefficients that matter most."""
+    path = linear.path
     beside = "" if is_chosen else "<p>It was not chosen, and stands here beside the model that was.</p>"
-    picture = path_figure(path).to_html(full_html=False, include_plotlyjs=False, config={"displayModeBar": False})
-    rows = "".join(map(_row, found[:MOST_COEFFICIENTS]))
-    label = "<th>class" if prepared.task.classes else ""
-    return f"""<h2>The linear model</h2>{beside}
+    rows = "".join(map(_row, found[:SHOWN_COEFFICIENTS]))
+    label = "<th>class" if prepared.target.classes else ""
+    return Section("The linear model", html=f"""{beside}
 <p class=certificate>{escape(str(linear.certificate))}.</p>
 <p class=note>{escape(_choice(path, prepared))}</p>
-{picture}
+{figure_html(path_figure(path))}
 <h3>Coefficients</h3>
 <p class=note>{escape(_meaning(prepared, target))} Sorted by how much they make predictions vary over the rows. {
     _shown(len(found))}</p>
 <table class=coefficients><tr><th>feature{label}<th>effect<th>per<th>standard deviation of the effect</tr>{rows}</table>
-"""
+""")
 
 
-def path_figure(path: Path) -> go.Figure:
+def path_figure(path: PenaltyPath) -> go.Figure:
     """The loss on rows not trained on, by penalty; the one that was chosen is marked."""
     figure = go.Figure()
     figure.add_scatter(x=path.penalties, y=path.losses, mode="lines+markers", name="tried",
@@ -56,7 +55,7 @@ def _spans_a_decade(losses: tuple[float, ...]) -> bool:
     return min(losses) > 0 and max(losses) / min(losses) > 10
 
 
-def _choice(path: Path, prepared: Prepared) -> str:
+def _choice(path: PenaltyPath, prepared: TablePrepared) -> str:
     """How the penalty was chosen."""
     among = f"{len(path.penalties)} penalties" if len(path.penalties) > 1 else "one penalty"
     where = f"in each of {prepared.members} folds" if prepared.members > 1 else "on a tenth of the rows"
@@ -64,9 +63,9 @@ def _choice(path: Path, prepared: Prepared) -> str:
             f"whose loss on rows not trained on, {where}, is within a standard error of the least.")
 
 
-def _meaning(prepared: Prepared, target: str) -> str:
+def _meaning(prepared: TablePrepared, target: str) -> str:
     """What an effect is."""
-    classes = prepared.task.classes
+    classes = prepared.target.classes
     if not classes:
         return f"An effect is a change of {target}, in its own unit, all else being equal."
     if len(classes) == 2:
@@ -75,7 +74,7 @@ def _meaning(prepared: Prepared, target: str) -> str:
 
 
 def _shown(count: int) -> str:
-    more = f"These are the first {MOST_COEFFICIENTS} of {count:,}. " if count > MOST_COEFFICIENTS else ""
+    more = f"These are the first {SHOWN_COEFFICIENTS} of {count:,}. " if count > SHOWN_COEFFICIENTS else ""
     return f"{more}All are in coefficients.csv, beside this page."
 
 
@@ -89,6 +88,6 @@ def effect_text(one: Coefficient) -> str:
     """A change of a number with its sign, or a factor."""
     if not one.label:
         return f"{one.effect:+.4g}"
-    if abs(one.effect) < OVERFLOW:
+    if abs(one.effect) < PLAIN_LOGARITHM:
         return f"× {one.factor:.4g}"
     return f"× 10<sup>{np.round(one.effect / math.log(10)):.0f}</sup>"

@@ -1,14 +1,11 @@
-"""What all trainings say at their end."""
+"""What trainings say at their end, and how the command then ends."""
 
-import shlex
 from collections.abc import Iterable
-from pathlib import Path
 
 import typer
 from rich.table import Table as Grid
 from rich.text import Text
 
-from descend.cli._console import Console, say
 from descend.engine.interruption import INTERRUPTED, TERMINATED
 from descend.stopping import Reason
 
@@ -20,16 +17,6 @@ def in_a_grid(facts: Iterable[tuple[str, str]]) -> Grid:
     for name, value in facts:
         grid.add_row(name, Text(value))
     return grid
-
-
-def say_what_next(console: Console, folder: Path, reason: Reason, what: str) -> None:
-    """Where the report is, and how to use the model on `what`, or to go on with it."""
-    place = shlex.quote(str(folder))
-    if reason.name == "interrupted":
-        say(console, f"go on:  the same command with --resume --out {place}")
-    say(console, f"report: {folder / 'report.html'}")
-    say(console, f"use it: descend predict {place} {what} -o FILE")
-    end_as_asked(reason)
 
 
 def end_as_asked(reason: Reason) -> None:

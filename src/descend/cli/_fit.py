@@ -1,0 +1,51 @@
+"""What `descend fit` does with a task, whatever it is of."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from descend.cli._console import Console, say, write
+from descend.cli._summary import end_as_asked, in_a_grid
+from descend.observers import Observer
+from descend.observers.progress import LiveLines, ProgressBar
+from descend.stopping import Reason
+from descend.tasks.common.folder import claimed
+from descend.tasks.common.task import Task
+
+
+def fit_task(task: Task[Any, Any], out: Path | None, resume: bool, console: Console, as_json: bool) -> None:
+    """Fit, write the run's folder, and say what came of it."""
+    folder = claimed(out, task.name, task.asked, resume)
+    # What cannot be learnt is refused before anything is written.
+    prepared = task.prepare()
+    folder.begin()
+    board = LiveLines(console)
+
+    def looks_on(title: str) -> Sequence[Observer]:
+        return () if console.quiet else (ProgressBar(title, console, board=board),)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(import_module, "descend.tasks.common.page")  # takes half a second, in which steps are computed
+        fitted = task.train(prepared, looks_on, folder.checkpoints, resume)
+    outcome = task.judge(fitted)
+    facts = task.metrics(fitted, outcome)
+    with folder.closing():
+        task.save(folder, fitted, outcome, facts)
+    if as_json:
+        write(json.dumps(facts, indent=2, ensure_ascii=False))
+    console.print(in_a_grid(task.summary(fitted, outcome, facts)))
+    _say_what_next(console, folder.path, fitted.reason, task.predicts_from)
+
+
+def _say_what_next(console: Console, folder: Path, reason: Reason, source: str) -> None:
+    """Where the report is, and how to use the model on a source, or to go on with it."""
+    place = shlex.quote(str(folder))
+    if reason.name == "interrupted":
+        say(console, f"go on:  the same command with --resume --out {place}")
+    say(console, f"report: {folder / 'report.html'}")
+    say(console, f"use it: descend predict {place} {source} -o FILE")
+    end_as_asked(reason)

@@ -1,0 +1,74 @@
+"""A network with the names of its classes, as it is kept in a run's folder."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import jax
+import numpy as np
+
+from descend._facts import Facts
+from descend._tree import split
+from descend.errors import CheckpointError
+from descend.neural.storing import Classifier, from_parts, to_parts
+from descend.tasks.common.predicting import Predictions
+
+VERSION = 1  # of the model's file
+Network = Classifier
+
+
+@dataclass(frozen=True)
+class NetworkModel(ABC):
+    """All that a prediction needs: the network, the names of its classes, and the column that inputs are in.
+
+    `kind`: what the file calls it. `network_type`: the networks that it has.
+    """
+
+    network: Network
+    classes: tuple[str, ...]
+    column: str = ""
+
+    kind: ClassVar[str]
+    network_type: ClassVar[type]
+
+    def predict(self, inputs: Any) -> np.ndarray:
+        """The probability of each class, for each of the inputs."""
+        return self.network.predict_proba(inputs)
+
+    @abstractmethod
+    def describe(self) -> str:
+        """What it is, in a few words."""
+
+    @abstractmethod
+    def predictions(self, source: str) -> Predictions:
+        """What it says of all that a source has.
+
+        **Raises** `InputError` if the source is damaged, or not of the kind that the model was trained on.
+        """
+
+    @property
+    def parameters(self) -> str:
+        """How many there are, in words."""
+        return f"{sum(leaf.size for leaf in jax.tree.leaves(split(self.network.network_)[0])):,} parameters"
+
+    def to_parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Facts as JSON can hold them, and arrays by name."""
+        network, arrays = to_parts(self.network)
+        facts = {"version": VERSION, "kind": self.kind, "network": network, "classes": list(self.classes),
+                 "column": self.column}
+        return facts, arrays
+
+    @classmethod
+    def from_parts(cls, told: Facts, arrays: dict[str, np.ndarray]) -> Self:
+        """The model that `to_parts` took apart.
+
+        **Raises** `CheckpointError` if it is damaged, or of another version.
+        """
+        if told.any("version") != VERSION:
+            raise CheckpointError("the model was written by another version of descend: train again with `descend fit`")
+        network, classes = from_parts(told.any("network"), arrays), told.texts("classes")
+        if len(classes) != len(network.classes_):
+            told.refuse("classes", f"{len(network.classes_)} names", classes)
+        if not isinstance(network, cls.network_type):
+            told.refuse("kind", "that of the network", cls.kind)
+        return cls(network, classes, told.text("column"))

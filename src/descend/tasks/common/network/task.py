@@ -1,0 +1,157 @@
+"""What images and texts share: a collection with classes, from which one network learns."""
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from descend._text import in_a_line
+from descend.engine.trainer import Checkpoint
+from descend.errors import InputError
+from descend.schedules import Cosine
+from descend.tasks.common.examples import Examples, Prepared, hold_out, refuse_large_batch
+from descend.tasks.common.fitted import Fitted, Outcome, Trained, judge
+from descend.tasks.common.network.collection import Collection
+from descend.tasks.common.network.model import Network, NetworkModel
+from descend.tasks.common.section import Section
+from descend.tasks.common.settings import OPTIMIZERS, Settings
+from descend.tasks.common.target import Target
+from descend.tasks.common.task import Observers, Task
+
+VALIDATED_SHARE, VALIDATED_COUNT = 0.1, 2000  # of the examples: what is validated on, and the most of them
+NAMED_CLASSES = 10  # in the summary
+
+
+@dataclass(frozen=True)
+class NetworkPrepared(Prepared):
+    """Examples to learn from and others held out, and the network that is to be trained."""
+
+    network: Network = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class NetworkTask(Task[NetworkPrepared, Outcome]):
+    """The steps of a task that one network learns."""
+
+    collection: Collection
+    settings: Settings
+
+    LOADS: ClassVar[type[NetworkModel]]  # the kind of model that comes of it
+
+    @property
+    def name(self) -> str:
+        return self.collection.name
+
+    @property
+    def digest(self) -> str:
+        return self.collection.digest
+
+    @abstractmethod
+    def network(self, training: Examples, options: dict[str, Any]) -> Network:
+        """The network that is to be trained, with the options that all networks have."""
+
+    @abstractmethod
+    def model(self, network: Network) -> NetworkModel:
+        """The model that a trained network makes."""
+
+    @abstractmethod
+    def mistakes(self, fitted: Fitted[NetworkPrepared], outcome: Outcome) -> str:
+        """The worst mistakes, as HTML."""
+
+    def prepare(self) -> NetworkPrepared:
+        collection, settings, unit = self.collection, self.settings, self.unit
+        target = Target("binary" if len(collection.classes) == 2 else "multiclass", collection.classes, "classes")
+        training, held_out = collection.examples, collection.test
+        if held_out is None:
+            _refuse_lonely(collection, unit)
+            rows = hold_out(len(training), target, training.targets, settings, unit)
+            training, held_out = (collection.examples.chosen(some) for some in rows)
+        refuse_large_batch(settings, len(training), unit)
+        options = {
+            "optimizer": self._rule(),
+            "batch_size": settings.batch_size or "auto",
+            "epochs": settings.epochs,
+            "seconds": settings.seconds,
+            "validation_fraction": min(VALIDATED_SHARE, VALIDATED_COUNT / len(training)),
+            "random_state": settings.seed,
+        }
+        return NetworkPrepared(target, training, held_out, network=self.network(training, options))
+
+    def train(
+        self,
+        prepared: NetworkPrepared,
+        observers: Observers = lambda _: (),
+        checkpoints: Path | None = None,
+        resume: bool = False,
+    ) -> Fitted[NetworkPrepared]:
+        network, given = prepared.network, self.collection.validation
+        # A network goes on from its checkpoint wherever there is one, and a folder that is begun anew has none.
+        network.checkpoint = Checkpoint(checkpoints / "network.safetensors", every=1.0) if checkpoints else None
+        network.observers = observers(network.model)
+        validation = {} if given is None else {"X_val": given.inputs, "y_val": given.targets}
+        network.fit(prepared.training.inputs, prepared.training.targets, **validation)
+        model = self.model(network)
+        trained = Trained(network.model, model, repr(network.rule_), network.stop_reason_, network.training_seconds_,
+                          network.history_)
+        scores = {network.model: max(network.validation_scores_)} if network.validation_scores_ else {}
+        return Fitted(prepared, model, trained, (trained,), "", scores, trained.seconds)
+
+    def judge(self, fitted: Fitted[NetworkPrepared]) -> Outcome:
+        return judge(fitted)
+
+    def kind(self, prepared: NetworkPrepared) -> str:
+        return self.LOADS.kind
+
+    def about_model(self, fitted: Fitted[NetworkPrepared]) -> dict[str, Any]:
+        return {"description": fitted.model.describe()}
+
+    def about_data(self, fitted: Fitted[NetworkPrepared], outcome: Outcome) -> dict[str, Any]:
+        validation = {"validation": dict(fitted.validation)} if fitted.validation else {}
+        return {"classes": len(self.collection.classes), "notes": list(self.collection.notes), **validation}
+
+    def lines(self, fitted: Fitted[NetworkPrepared]) -> Iterable[str]:
+        from descend.tasks.common.network.report import lines
+
+        return lines(fitted, self.collection.notes)
+
+    def sections(self, fitted: Fitted[NetworkPrepared], outcome: Outcome) -> Iterable[Section]:
+        from descend.tasks.common.network.report import sections
+
+        return sections(fitted, outcome, self.unit, self.mistakes(fitted, outcome))
+
+    def summary(
+        self, fitted: Fitted[NetworkPrepared], outcome: Outcome, facts: dict[str, Any]
+    ) -> list[tuple[str, str]]:
+        classes = self.collection.classes
+        more = f" and {len(classes) - NAMED_CLASSES:,} more" if len(classes) > NAMED_CLASSES else ""
+        return [
+            (self.unit, f"{facts['rows']:,}, of which {facts['held_out']:,} were held out"),
+            ("classes", f"{facts['classes']:,}: {', '.join(classes[:NAMED_CLASSES])}{more}"),
+            *[("note", note) for note in self.collection.notes],
+            ("model", fitted.model.describe()),
+            ("optimizer", facts["optimizer"]),
+            ("stopped", str(fitted.reason)),
+            *self.score_and_time(outcome, facts).items(),
+        ]
+
+    def _rule(self) -> Any:
+        """The rule that was asked for, at the rate that was asked for."""
+        settings = self.settings
+        if settings.learning_rate is None:
+            if settings.optimizer is not None:
+                raise InputError(f"--optimizer {settings.optimizer} needs --learning-rate for {self.unit}: no rate is "
+                                 "known that does well on all of them; without both, one is found")
+            return "auto"
+        return OPTIMIZERS[settings.optimizer or "adamw"](Cosine(settings.learning_rate, warmup=20))
+
+
+def _refuse_lonely(collection: Collection, unit: str) -> None:
+    """Refuse a class of one example: it cannot be learnt from and checked on at once."""
+    counts = np.bincount(collection.examples.targets, minlength=len(collection.classes))
+    if counts.min() < 2:
+        lonely = in_a_line(collection.classes[int(counts.argmin())])
+        raise InputError(f"class '{lonely}' has one of the {unit} alone, and needs one to learn from and one to check "
+                         "on: add to it, or take it away")

@@ -1,0 +1,86 @@
+"""The task of telling images apart, by a convolutional network."""
+
+import base64
+import io
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from descend.neural import ConvClassifier
+from descend.tasks.common.examples import Examples
+from descend.tasks.common.fitted import Fitted, Outcome
+from descend.tasks.common.network.model import NetworkModel
+from descend.tasks.common.network.task import NetworkPrepared, NetworkTask
+from descend.tasks.common.predicting import Predictions, beside, told
+from descend.tasks.images.mirrored import is_mirrorable
+from descend.tasks.images.pictures import pictures_to_predict
+
+SHOWN_MISTAKES = 30
+MAGNIFIED = 96  # pixels that a picture's shorter side has on the page
+
+
+@dataclass(frozen=True)
+class ImageModel(NetworkModel):
+    """A convolutional network with the names of its classes."""
+
+    kind: ClassVar[str] = "pictures"
+    network_type: ClassVar[type] = ConvClassifier
+
+    def describe(self) -> str:
+        height, width, channels = self.network.image_shape_
+        colours = "grey" if channels == 1 else "colour"
+        return f"{self.network.model} network, {self.parameters}, on {colours} pictures of {height}×{width}"
+
+    def predictions(self, source: str) -> Predictions:
+        """A row for each picture, with its file or its number; and notes on files that were passed over."""
+        height, width, channels = self.network.image_shape_
+        shape = (height, width) if channels == 1 else (height, width, channels)
+        pixels, names, notes = pictures_to_predict(source, shape)
+        return beside(pd.DataFrame({"picture": names}), told(self.predict(pixels), self.classes), notes)
+
+
+@dataclass(frozen=True)
+class ImageTask(NetworkTask):
+    """To tell images apart."""
+
+    source: ClassVar[str] = "collection"
+    unit: ClassVar[str] = "pictures"
+    predicts_from: ClassVar[str] = "FOLDER"
+    style: ClassVar[str] = """
+.mistakes { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; width: 9rem; font-size: .85rem }
+img { image-rendering: pixelated; border: 1px solid #eee } figcaption { overflow-wrap: anywhere }
+"""
+    LOADS: ClassVar[type[NetworkModel]] = ImageModel
+
+    def network(self, training: Examples, options: dict[str, Any]) -> ConvClassifier:
+        # A photograph could as well have been taken in a mirror; grey pictures may be of letters.
+        flip = training.inputs.shape[3:] == (3,) or is_mirrorable(training.inputs, training.targets)
+        return ConvClassifier(flip=flip, **options)
+
+    def model(self, network: ConvClassifier) -> ImageModel:
+        return ImageModel(network, self.collection.classes)
+
+    def mistakes(self, fitted: Fitted[NetworkPrepared], outcome: Outcome) -> str:
+        from descend.tasks.common.network.report import worst_mistakes  # Plotly takes half a second to import
+
+        return worst_mistakes(fitted, outcome, self.unit, SHOWN_MISTAKES, "mistakes", shown_picture)
+
+
+def shown_picture(pixels: np.ndarray, caption: str) -> str:
+    """A picture with its caption, magnified."""
+    scale = MAGNIFIED / min(pixels.shape[:2])
+    size = f"height={round(scale * pixels.shape[0])} width={round(scale * pixels.shape[1])}"
+    return (f'<figure><img {size} alt="" src="data:image/png;base64,{_as_png(pixels)}">'
+            f"<figcaption>{caption}</figcaption></figure>")
+
+
+def _as_png(pixels: np.ndarray) -> str:
+    if pixels.dtype != np.uint8:  # IDX files may hold other numbers than bytes
+        low, high = float(pixels.min()), float(pixels.max())
+        pixels = (255 * (pixels - low) / max(high - low, 1e-12)).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,95 @@
+"""What a kind of model for tables is: the contract of those that `descend fit` trains and chooses among.
+
+`descend.tasks.table.registry` has all of them. `docs/extending.md` has the smallest example of one more.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from descend._facts import Facts
+from descend.engine.interruption import Interruption
+from descend.observers import Observer
+from descend.tasks.common.fitted import Predictor, Trained
+from descend.tasks.common.section import Section
+from descend.tasks.common.settings import Settings
+from descend.tasks.common.target import Target
+from descend.tasks.table.preparing import TablePrepared
+
+
+@dataclass(frozen=True)
+class TrainingContext:
+    """What a training goes by besides the rows.
+
+    - `settings`: what the user settled.
+    - `interrupted`: is set by Ctrl-C and SIGTERM: what was reached by then is to be returned, with that reason.
+    - `seconds`: how long the training may take.
+    - `observers`: who looks on; each is called with a `descend.Progress` now and then.
+    - `checkpoint`: the file to save the training in, if it takes long. `resume`: whether to go on from there.
+    """
+
+    settings: Settings
+    interrupted: Interruption
+    seconds: float | None = None
+    observers: Sequence[Observer] = ()
+    checkpoint: Path | None = None
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What there is to say of a trained model besides its score.
+
+    - `section`: of the report.
+    - `facts`: for `metrics.json`, by the candidate's name.
+    - `brief`: a line at the command's end.
+    - `files`: what is written to the run's folder, by the names of the files.
+    """
+
+    section: Section | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    brief: str = ""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Candidate(Protocol):
+    """A kind of model for tables. Those that inherit from it need `name`, `title`, `fit` and `load` alone.
+
+    - `name`: what `--model` and `metrics.json` call it. `title`: what sentences call it.
+    - `runs_aside`: whether `fit` may run on a thread beside another's. It must then compute outside of Python mostly.
+    """
+
+    name: str
+    title: str
+    runs_aside: bool = False
+
+    def suits(self, target: Target) -> bool:
+        """Whether it can learn such a target."""
+        return True
+
+    def fit(self, prepared: TablePrepared, context: TrainingContext) -> Trained:
+        """Train a model, and predict the rows that are validated on by models that have not seen them."""
+        ...
+
+    def findings(self, trained: Trained, prepared: TablePrepared, target: str, is_chosen: bool) -> Findings:
+        """What there is to say of what `fit` returned; `target`: the name of the column that is predicted."""
+        return Findings()
+
+    def reads(self, kind: str, predictor: Facts) -> bool:
+        """Whether a stored model is one of these, by its kind and its facts."""
+        return kind == self.name
+
+    def load(
+        self, kind: str, predictor: Facts, arrays: Mapping[str, np.ndarray], features: int, target: Target
+    ) -> Predictor:
+        """The predictor that `to_parts` took apart, for so many features.
+
+        The file may be anybody's: facts are to be asked for by type and range, and arrays by shape (`descend._facts`).
+
+        **Raises** `CheckpointError` if it is something else.
+        """
+        ...

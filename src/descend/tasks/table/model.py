@@ -1,0 +1,107 @@
+"""A table's model: what predicts from a table as a user has it, and how it is stored."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+
+from descend._facts import MAX_COUNT, Facts, refuse_nonfinite
+from descend.errors import CheckpointError
+from descend.tasks.common.examples import Scale
+from descend.tasks.common.fitted import Predictor
+from descend.tasks.common.predicting import Predictions, beside, told
+from descend.tasks.common.reading import read_table
+from descend.tasks.common.target import Target, TargetKind
+from descend.tasks.table.encoder_parts import encoder_from_parts, encoder_to_parts
+from descend.tasks.table.encoding import Encoder
+from descend.tasks.table.registry import candidate_of
+
+VERSION = 3  # of the model's file
+
+
+@dataclass(frozen=True)
+class TableModel:
+    """All that a prediction needs: how rows become features, what predicts from them, and what its numbers mean."""
+
+    encoder: Encoder
+    predictor: Predictor
+    target: Target
+    scale: Scale
+
+    @property
+    def kind(self) -> str:
+        """What the file calls it."""
+        return self.predictor.kind
+
+    def describe(self) -> str:
+        """What it is, in a few words."""
+        return self.predictor.describe()
+
+    def predict(self, inputs: np.ndarray) -> np.ndarray:
+        """The predictions for encoded rows: numbers in the target's units, or a probability for each class."""
+        values = self.predictor.predict(inputs)
+        return values * np.float64(self.scale.unit) + self.scale.centre if self.target.kind == "regression" else values
+
+    def predict_frame(self, frame: pd.DataFrame) -> Predictions:
+        """The table with a column `prediction`, and for classes a column `probability of …` for each.
+
+        Where the table has such columns already, from an earlier prediction say, the new ones have a number behind
+        them.
+
+        **Raises** `InputError` if the table lacks columns, by name, or holds what the model cannot read.
+        """
+        values = self.predict(self.encoder.transform(frame))
+        columns = {"prediction": values} if self.target.kind == "regression" else told(values, self.target.classes)
+        ignored = self.encoder.extra_columns(frame)
+        notes = [f"not used by the model, and left as they are: {', '.join(ignored)}"] if ignored else []
+        return beside(frame, columns, notes)
+
+    def predictions(self, source: str) -> Predictions:
+        """The same for a table that is read.
+
+        **Raises** what `read_table` does, too.
+        """
+        return self.predict_frame(read_table(source).frame)
+
+    def to_parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Facts as JSON can hold them, and arrays by name."""
+        encoder, encoding = encoder_to_parts(self.encoder)
+        predictor, weights = self.predictor.to_parts()
+        facts = {
+            "version": VERSION,
+            "encoder": encoder,
+            "kind": self.kind,
+            "predictor": predictor,
+            "task": asdict(self.target),
+            "scale": asdict(self.scale),
+        }
+        named = {"encoder": encoding, "predictor": weights}
+        return facts, {f"{owner}/{name}": array for owner, some in named.items() for name, array in some.items()}
+
+    @classmethod
+    def from_parts(cls, told: Facts, arrays: dict[str, np.ndarray]) -> "TableModel":
+        """The model that `to_parts` took apart.
+
+        **Raises** `CheckpointError` if it is something else, or of a kind that is not registered.
+        """
+        if not told.has("version") or told.any("version") != VERSION:
+            raise CheckpointError(f"{told.where} is no model of descend's, or was written by another version of it: "
+                                  "train again with `descend fit`")
+        of = lambda owner: {name.removeprefix(owner): a for name, a in arrays.items() if name.startswith(owner)}
+        weights = of("predictor/")
+        refuse_nonfinite(weights, told.where)
+        candidate, target, scale = candidate_of(told), _target(told.inner("task")), told.inner("scale")
+        encoder = encoder_from_parts(told.any("encoder"), of("encoder/"))
+        features = len(encoder.features)
+        predictor = candidate.load(told.text("kind"), told.inner("predictor"), weights, features, target)
+        return cls(encoder, predictor, target, Scale(scale.number("centre"), scale.number("unit")))
+
+
+def _target(told: Facts) -> Target:
+    """What the file says that is to be predicted."""
+    kind, classes = told.choice("kind", get_args(TargetKind)), told.texts("classes")
+    least, most = {"regression": (0, 0), "binary": (2, 2), "multiclass": (3, MAX_COUNT)}[kind]
+    if not least <= len(classes) <= most:
+        told.refuse("classes", f"as many as there are of a {kind} task", classes)
+    return Target(kind, classes, told.text("reason"))

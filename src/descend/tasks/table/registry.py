@@ -1,0 +1,69 @@
+"""The kinds of models for tables: those that come with `descend`, and those that somebody registered."""
+
+from descend._facts import Facts, shown
+from descend.errors import CheckpointError, InputError
+from descend.tasks.common.settings import AUTO
+from descend.tasks.common.target import Target
+from descend.tasks.table.candidate import Candidate
+from descend.tasks.table.linear.candidate import LinearModel
+from descend.tasks.table.perceptron import Perceptron
+
+# The simplest first: a later one is chosen only where it is clearly ahead.
+_candidates: list[Candidate] = [LinearModel(), Perceptron()]
+
+
+def register(candidate: Candidate) -> None:
+    """Add a kind of model, for as long as the process lasts: `fit` tries it after all others, `predict` loads it.
+
+    **Raises** `InputError` if its name is taken.
+    """
+    if candidate.name in names():
+        raise InputError(f"there is a model {candidate.name!r} already: give this one another name")
+    _candidates.append(candidate)
+
+
+def candidates() -> tuple[Candidate, ...]:
+    """All of them, in the order in which they are preferred."""
+    return tuple(_candidates)
+
+
+def names() -> tuple[str, ...]:
+    """What `--model` may be."""
+    return (AUTO, *(candidate.name for candidate in _candidates))
+
+
+def refuse_unknown_model(name: str) -> None:
+    """Refuse what is no model's name.
+
+    **Raises** `InputError`.
+    """
+    if name not in names():
+        raise InputError(f"there is no model '{name}': choose one of {', '.join(names())}")
+
+
+def asked_for(name: str, target: Target) -> tuple[Candidate, ...]:
+    """The candidates that a name stands for: all that suit the target, or one.
+
+    **Raises** `InputError` if there is none of this name, or if it does not suit the target.
+    """
+    refuse_unknown_model(name)
+    if name == AUTO:
+        return tuple(candidate for candidate in _candidates if candidate.suits(target))
+    (chosen,) = (candidate for candidate in _candidates if candidate.name == name)
+    if not chosen.suits(target):
+        raise InputError(f"the {chosen.title} cannot learn this target, which is for {target.kind}: choose another "
+                         "--model")
+    return (chosen,)
+
+
+def candidate_of(told: Facts) -> Candidate:
+    """The candidate whose model a file has. A file never brings code along: its kind must be a registered one's.
+
+    **Raises** `CheckpointError` if it is not.
+    """
+    kind, predictor = told.text("kind"), told.inner("predictor")
+    for candidate in _candidates:
+        if candidate.reads(kind, predictor):
+            return candidate
+    raise CheckpointError(f"{told.where} has a model of the kind {shown(kind)}, which is none that is registered here: "
+                          "register it first (docs/extending.md), or train again")

@@ -1,0 +1,137 @@
+"""The task of predicting a column of a table from the others."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any, ClassVar
+
+from descend.tasks.common.fitted import Fitted, Outcome, judge
+from descend.tasks.common.reading import Table
+from descend.tasks.common.section import Section
+from descend.tasks.common.settings import Settings
+from descend.tasks.common.task import Observers, Task
+from descend.tasks.common.typed_table import TypedTable, type_table
+from descend.tasks.table.candidate import Findings
+from descend.tasks.table.importance import importances
+from descend.tasks.table.preparing import TablePrepared, prepare_table
+from descend.tasks.table.registry import candidates
+from descend.tasks.table.scoring import finite
+from descend.tasks.table.training import train
+
+NAMED_COLUMNS = 5  # of those that matter most, in the summary
+
+
+@dataclass(frozen=True)
+class TableOutcome(Outcome):
+    """The score of a table's model; by how much it falls without each column; and what there is to say of all models.
+
+    `importances`: by column, the largest first. `findings`: by the names of the models that were trained.
+    """
+
+    importances: Mapping[str, float] = field(kw_only=True)
+    findings: Mapping[str, Findings] = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class TableTask(Task[TablePrepared, TableOutcome]):
+    """To predict a column of a table."""
+
+    table: TypedTable
+    settings: Settings
+
+    source: ClassVar[str] = "table"
+    unit: ClassVar[str] = "rows"
+    predicts_from: ClassVar[str] = "TABLE"
+
+    @property
+    def name(self) -> str:
+        return self.table.name
+
+    @property
+    def digest(self) -> str:
+        return self.table.digest
+
+    def prepare(self) -> TablePrepared:
+        return prepare_table(self.table, self.settings)
+
+    def train(
+        self,
+        prepared: TablePrepared,
+        observers: Observers = lambda _: (),
+        checkpoints: Path | None = None,
+        resume: bool = False,
+    ) -> Fitted[TablePrepared]:
+        # Titles of one length, so that the lines of trainings below each other are aligned.
+        width = max(map(len, (candidate.name for candidate in candidates())))
+        titled = lambda name: observers(f"{name:>{width}}")
+        return train(prepared, self.settings, observers=titled, checkpoints=checkpoints, resume=resume)
+
+    def judge(self, fitted: Fitted[TablePrepared]) -> TableOutcome:
+        by_name = {candidate.name: candidate for candidate in candidates()}
+        findings = {
+            each.name: by_name[each.name].findings(each, fitted.prepared, self.settings.target, each is fitted.chosen)
+            for each in fitted.trained
+        }
+        judged = judge(fitted)
+        return TableOutcome(**vars(judged), importances=importances(fitted, self.settings.seed), findings=findings)
+
+    def kind(self, prepared: TablePrepared) -> str:
+        return prepared.target.kind
+
+    def about_model(self, fitted: Fitted[TablePrepared]) -> dict[str, Any]:
+        return {"why": fitted.why}
+
+    def about_data(self, fitted: Fitted[TablePrepared], outcome: TableOutcome) -> dict[str, Any]:
+        prepared = fitted.prepared
+        return {
+            "dropped": prepared.dropped,
+            "features": prepared.training.inputs.shape[1],
+            "validation": {name: finite(score) for name, score in fitted.validation.items()},
+            **{name: dict(found.facts) for name, found in outcome.findings.items() if found.facts},
+        }
+
+    def lines(self, fitted: Fitted[TablePrepared]) -> Iterable[str]:
+        return [f"<p>The model is {escape(fitted.chosen.name)}: {escape(fitted.why)}.</p>"]
+
+    def sections(self, fitted: Fitted[TablePrepared], outcome: TableOutcome) -> Iterable[Section]:
+        from descend.tasks.table.report import sections
+
+        return sections(fitted, outcome, outcome.importances, outcome.findings, self.settings.target)
+
+    def files(self, outcome: TableOutcome) -> dict[str, bytes]:
+        return {name: content for found in outcome.findings.values() for name, content in found.files.items()}
+
+    def summary(
+        self, fitted: Fitted[TablePrepared], outcome: TableOutcome, facts: dict[str, Any]
+    ) -> list[tuple[str, str]]:
+        target, shared = fitted.prepared.target, self.score_and_time(outcome, facts)
+        dropped = f", {facts['dropped']:,} more without a target" if facts["dropped"] else ""
+        weighty = [name for name, fall in outcome.importances.items() if fall > 0][:NAMED_COLUMNS]
+        return [
+            ("rows", f"{facts['rows']:,}, of which {facts['held_out']:,} were held out{dropped}"),
+            ("features", f"{facts['features']:,} from {len(fitted.prepared.encoder.used):,} columns"),
+            ("task", f"{target.kind} ({target.reason})"),
+            ("model", fitted.model.describe()),
+            ("why", fitted.why),
+            ("optimizer", facts["optimizer"]),
+            ("stopped", str(fitted.reason)),
+            *[(name, found.brief) for name, found in outcome.findings.items() if found.brief],
+            ("score", shared["score"]),
+            ("weightiest", ", ".join(weighty) or "none"),
+            ("time", shared["time"]),
+        ]
+
+
+def table_task(table: Table, settings: Settings) -> TableTask:
+    """The task of a table as it was read.
+
+    **Raises** what `type_table` does.
+    """
+    return TableTask(type_table(table, settings.target), settings)
+
+
+def fit_table(table: Table, settings: Settings) -> Fitted[TablePrepared]:
+    """Train a model that predicts a column of a table, and choose which."""
+    task = table_task(table, settings)
+    return task.train(task.prepare())
