@@ -129,7 +129,7 @@ class ConvergenceMonitor:
 
     def stalled(self, why: str) -> Reason:
         """The reason of a solver that can go no further."""
-        if self.gap <= self.allowed_gap:
+        if self.curve and self.gap <= self.allowed_gap:
             return self._converged(len(self.curve) - 1)
         gap = f"; the duality gap is {self.gap:.2g}" if math.isfinite(self.gap) else ""
         return Reason("stalled", f"{why}{gap}", len(self.curve) - 1)
