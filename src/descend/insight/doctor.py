@@ -93,8 +93,9 @@ def examine(subject: Run | Result | Trainer, data: Any = None, *, seconds: float
     """What went wrong in a descent, if anything did: causes are suspected from its signals, and proved by replay.
 
     `subject`: a result of `minimize` or a trainer, best with `snapshots=True`, as a replay must begin before the
-    damage; or a run, whose next steps are then examined. `data`: examples to judge by, held out if possible; by default
-    those that it descends on. `seconds`: for all of it; what is under way is ended.
+    damage; or a run, whose next steps are then examined. `data`: examples to judge by, held out if possible, or a
+    function from the parameters to a loss; by default the examples that it descends on. `seconds`: for all of it; what
+    is under way is ended.
 
     Up to six causes are suspected. For each the descent is made again from the earliest run that was kept, with one
     thing changed, over the same data, in several draws of their order. "Proved" is said where the whole 95 % interval

@@ -146,7 +146,7 @@ def imbalance(case: Case) -> Suspicion | None:
 
 def overlap(case: Case) -> Suspicion | None:
     """Held-out examples that are among those that are descended on."""
-    if not case.judge.are_held_out:
+    if not case.judge.are_held_out or callable(case.judge.examples):
         return None
     seen = {row.tobytes() for row in _rows(examples_of(case.start))}
     rows = _rows(case.judge.examples)
