@@ -13,6 +13,7 @@ from descend.insight.case import Case
 from descend.insight.faults import OF_TRAINING, ORDER, SUSPECTS, Suspicion
 from descend.insight.judging import Judge
 from descend.insight.replay import AS_IT_WAS, Change, Replay, replayed
+from descend.insight.stability import beside_limit
 from descend.training import Result, Trainer
 
 MOST_HYPOTHESES = 6
@@ -164,7 +165,7 @@ class Examiner:
             if confirmed.verdict != "proved":
                 explained.append(confirmed)
                 continue
-            proved.append(confirmed)
+            proved.append(self._with_curvature(confirmed, winner.suspicion))
             base = winner.change if base is AS_IT_WAS else base.then(winner.change)
             others = [one for one in screened if one.promises and one.suspicion.group != winner.suspicion.group]
             explained += [_explained(one, winner) for one in screened if one.promises and one not in others]
@@ -225,6 +226,11 @@ class Examiner:
     def _usual(self, judge: Judge) -> float:
         """What losses are compared with; where a suspicion has a judge of its own, that at the start."""
         return self.case.usual if judge is self.case.judge or judge is self.case.training else math.nan
+
+    def _with_curvature(self, diagnosis: Diagnosis, suspicion: Suspicion) -> Diagnosis:
+        """With the curvature as evidence, where steps are too large; the replay is what proves it."""
+        told = beside_limit(self.case) if suspicion.group == "step size" and self._left > 0 else ""
+        return replace(diagnosis, symptoms=f"{diagnosis.symptoms}; {told}") if told else diagnosis
 
     def _judges(self, suspicion: Suspicion) -> tuple[Judge, Judge | None]:
         """By what a suspicion is judged; and by what besides: no descent is better that only its own examples like."""
