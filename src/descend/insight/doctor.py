@@ -152,13 +152,18 @@ class Examiner:
 
     def examined(self, found: list[Suspicion], notes: list[str]) -> Examination:
         """All that was suspected, looked into for as long as there is time."""
+        # 1. What is found by counting needs no replay.
         facts = [_fact(suspicion) for suspicion in found if suspicion.is_fact]
         asked = [suspicion for suspicion in found if not suspicion.is_fact][:MOST_HYPOTHESES]
+        # 2. As many steps as the time allows: of the whole descent, if possible, as short replays favour small rates.
         self.steps = self._affordable(asked)
+        # 3. Few draws of each change. They choose, and prove nothing: who looks at many finds one by luck.
         screened = self._screened(asked, AS_IT_WAS, notes)
         proved: list[Diagnosis] = []
         explained: list[Diagnosis] = []
         base = AS_IT_WAS
+        # 4. The best is proved by other draws. Then the others are replayed on top of it: a cause that is left has to
+        #    help a descent that is mended already, or it was the same cause under another name.
         while screened and (winner := _winner(screened)) and (not proved or self._left > 0):
             confirmed = self._confirmed(winner, base, len([one for one in screened if one.promises]), notes)
             screened = [one for one in screened if one.suspicion is not winner.suspicion]
@@ -215,6 +220,7 @@ class Examiner:
         wanted = 2 * self.steps
         affordable = int(0.4 * self._left / (CONFIRMING * each)) if each > 0 else wanted
         steps = max(min(wanted, affordable), min(self.steps, LEAST_STEPS))
+        # Bonferroni's correction, for as many as may be confirmed.
         confidence = 1 - (1 - CONFIDENCE) / max(hypotheses, 1)
         made = self._replayed(one.suspicion, [one.change], base, steps, CONFIRMING, 100, confidence, notes)
         replay = made[0] if made else one.replay
@@ -235,6 +241,7 @@ class Examiner:
     def _judges(self, suspicion: Suspicion) -> tuple[Judge, Judge | None]:
         """By what a suspicion is judged; and by what besides: no descent is better that only its own examples like."""
         case = self.case
+        # A rate that is too low for the examples may be early stopping for those held out, which is another fault.
         if suspicion.kind in OF_TRAINING and case.training is not case.judge:
             return suspicion.judged(case.training), suspicion.judged(case.judge)
         return suspicion.judged(case.judge), None
@@ -282,6 +289,7 @@ def _winner(screened: list[Screened]) -> Screened | None:
     if not promising:
         return None
     most = max(one.replay.gain for one in promising)
+    # A rate that is low enough mends much of what other faults do, so gains alone do not tell which is the cause.
     near = [one for one in promising if one.replay.gain >= NEARLY * most]
     return min(near, key=lambda one: (ORDER.index(one.suspicion.kind), -one.suspicion.likely, -one.replay.gain))
 

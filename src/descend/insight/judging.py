@@ -95,6 +95,7 @@ def gain(before: float, after: float, start: float) -> float:
     is worse than any other.
     """
     if not (math.isfinite(before) and math.isfinite(after)):
+        # A number all the same, so that draws of which some diverged have a mean and an interval.
         return FARTHEST * (math.isfinite(after) - math.isfinite(before))
     if min(before, after) <= 0 or not math.isfinite(start):
         size = abs(start) if math.isfinite(start) and start else max(abs(before), abs(after))

@@ -21,7 +21,8 @@ def beside_limit(case: Case) -> str:
     if schedule is None or limit is None or not math.isfinite(limit):
         return ""
     examples = examples_of(run)
-    is_divided = scale_of(run) is not None
+    scale = scale_of(run)
+    is_divided = scale is not None and bool((scale != 1).any())
     try:
         found = spectrum(run, None if examples is None else some(examples, EXAMPLES), products=PRODUCTS, batches=1,
                          preconditioned=is_divided)  # fmt: skip
