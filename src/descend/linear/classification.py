@@ -1,5 +1,6 @@
 """Logistic regression and the perceptron; see `descend.linear` for what all estimators share."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from descend.linear.files import Blocks
 from descend.linear.problems.compact import centred
 from descend.linear.problems.matrix import Array, Matrix, Rows
 from descend.linear.problems.multinomial import MultinomialProblem
+from descend.linear.problems.problem import Problem
+from descend.linear.problems.scalar import scalar
 from descend.linear.solvers.convergence import ConvergenceMonitor, Solution
 from descend.linear.solvers.perceptron import perceptron
 from descend.linear.streaming.file import FileProblem
@@ -108,7 +111,7 @@ class LogisticRegression(PartialClassifier):
     def _penalties(self, total: float) -> tuple[float, float]:
         return (1 - self.l1_ratio) / (self.C * total), self.l1_ratio / (self.C * total)
 
-    def _problems(self, data: Data, classes: Classes) -> list[Any]:
+    def _problems(self, data: Data, classes: Classes) -> Sequence[Problem]:
         count = len(classes.labels)
         if count == 2 or self.multi_class == "ovr":
             return super()._problems(data, classes)
@@ -124,8 +127,8 @@ class LogisticRegression(PartialClassifier):
         if matrix.is_sparse and self.fit_intercept:
             matrix = centred(X)
         rows = Rows(classes.places.astype(np.int64), s)
-        l2, _ = self._penalties_by_column(total, matrix.shape[1], None)
-        return [MultinomialProblem(matrix, rows, count, l2, bool(self.fit_intercept))]
+        penalty = self._penalty(total, matrix.shape[1], None)
+        return [MultinomialProblem(matrix, rows, count, penalty, bool(self.fit_intercept))]
 
     def _problems_of_file(self, blocks: Blocks) -> list[FileProblem]:
         problems = super()._problems_of_file(blocks)
@@ -214,5 +217,5 @@ class Perceptron(PartialClassifier):
     def _penalties(self, total: float) -> tuple[float, float]:
         return 0.0, 0.0
 
-    def _solved(self, problem: Any, monitor: ConvergenceMonitor, start: Array | None) -> Solution:
-        return perceptron(problem, monitor, start)
+    def _solved(self, problem: Problem, monitor: ConvergenceMonitor, start: Array | None) -> Solution:
+        return perceptron(scalar(problem, "perceptron"), monitor, start)

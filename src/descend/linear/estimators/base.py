@@ -28,8 +28,8 @@ from descend.linear.estimators.validation import (
 from descend.linear.files import Blocks
 from descend.linear.problems.compact import compact
 from descend.linear.problems.matrix import Array, Matrix
-from descend.linear.problems.problem import Problem
-from descend.linear.problems.scalar import Support
+from descend.linear.problems.penalty import Penalty
+from descend.linear.problems.problem import Problem, Support
 from descend.linear.problems.scores import scores_of
 from descend.linear.solvers.convergence import ConvergenceMonitor, Solution
 from descend.linear.solvers.least_squares import is_least_squares, least_squares
@@ -71,15 +71,15 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         """l2 and l1, beside the mean loss; `total`: the sum of the weights."""
         raise NotImplementedError
 
-    def _penalties_by_column(self, total: float, columns: int, support: Support | None) -> tuple[Array, Array]:
-        """The same for each column of a matrix, by `penalty_weights`, which not all know."""
+    def _penalty(self, total: float, columns: int, support: Support | None) -> Penalty:
+        """The same for each column of a matrix, by `penalty_weights` and `positive`, which not all know."""
         given = getattr(self, "penalty_weights", None)
         if support is None:
             weights = checked_penalty_weights(given, columns)
         else:
             weights = checked_penalty_weights(given, support.width)[support.indices]
         l2, l1 = self._penalties(total)
-        return l2 * weights, l1 * weights
+        return Penalty(l2 * weights, l1 * weights, self._is_positive)
 
     @property
     def _is_positive(self) -> bool:
@@ -237,13 +237,14 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
                          weights: Array | None = None) -> FileProblem:
         """One of them; see `FileMatrix`. `total`: the sum of the weights."""
         support = Support(found.blocks.hashed, found.columns)
-        kind, (l2, l1) = self._loss().kind, self._penalties_by_column(total, found.columns.size, support)
+        kind, penalty = self._loss().kind, self._penalty(total, found.columns.size, support)
         # Without an l2 penalty, or beyond proof.
         endless = kind.separation is not None or math.isinf(self._loss().curvature_bound)
-        if kind.corners or kind.concomitant_scale or l1.any() or (endless and not l2.all()):
+        if kind.corners or kind.concomitant_scale or not penalty.is_smooth or (endless and not penalty.is_strict):
             raise InputError(f"{type(self).__name__} as it is set is not fitted to files: that needs a loss without "
                              "corners and an l2 penalty alone; pass blocks to partial_fit, or rows to fit")
-        return problem_of_file(found, total, self._loss(), l2, bool(self.fit_intercept), FileTargets(positive, weights))
+        targets = FileTargets(positive, weights)
+        return problem_of_file(found, total, self._loss(), penalty, bool(self.fit_intercept), targets)
 
     def _learnt_columns(self, data: Data) -> Any:
         """The columns of which the model is linear, for a fit; for kernel machines not the features themselves."""
@@ -287,7 +288,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
 def _certified(problem: Problem, solution: Solution, tol: float) -> Solution:
     """The solution with what can be said of it in the end, and of the user's columns."""
     solution = round_to_precision(problem, accept_by_decrement(problem, solution, tol), tol)
-    support = getattr(problem, "support", None)
+    support = problem.support
     if support is None:
         return solution
     return replace(

@@ -8,7 +8,7 @@ import numpy as np
 
 from descend.engine.interruption import Interruption
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.scalar import Iterate
+from descend.linear.problems.problem import Iterate
 from descend.stopping import Reason
 
 # A solver: a point for each iteration; where it can go no further, why.

@@ -20,8 +20,7 @@ import numpy as np
 
 from descend.linear.problems.curvature import DENSE_HESSIAN, Curvature
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.problem import Problem
-from descend.linear.problems.scalar import Iterate
+from descend.linear.problems.problem import Iterate, Problem
 from descend.linear.solvers.convergence import NEGLIGIBLE_GAP, Solution
 from descend.stopping import Reason
 

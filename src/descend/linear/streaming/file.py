@@ -8,7 +8,7 @@ gradient, and the next block is read meanwhile.
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -21,7 +21,9 @@ from descend.linear.files import Blocks
 from descend.linear.problems.compact import far_means
 from descend.linear.problems.curvature import DENSE_HESSIAN
 from descend.linear.problems.matrix import NO_OFFSET, Array, Matrix, Moments, Rows, Sums, blockwise_qr, shifted
-from descend.linear.problems.scalar import Iterate, ScalarProblem, Support
+from descend.linear.problems.penalty import Penalty
+from descend.linear.problems.problem import Iterate, Support
+from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.solvers.convergence import ConvergenceMonitor
 from descend.linear.solvers.solve import solve
 
@@ -258,22 +260,21 @@ class FileProblem(ScalarProblem):
         matrix, count = self._file, len(self._file.found.y)
         rows = matrix.rows_of(matrix.found.y, 1.0)
         weight = float(rows.s.sum()) if rows.s.size > 1 else float(count)
-        l2 = matrix.shape[0] / count * self.l2
+        l2 = matrix.shape[0] / count * self.penalty.l2
         return ScalarProblem(
             Matrix(matrix.found.X),
             rows._replace(s=rows.s / weight),
             self.loss,
-            l2,
-            self.l1,
+            replace(self.penalty, l2=l2),
             self.intercept,
             given_standardisation=self.standardisation,
         )
 
 
-def problem_of_file(found: Survey, total: float, loss: Loss, l2: Array, intercept: bool,
+def problem_of_file(found: Survey, total: float, loss: Loss, penalty: Penalty, intercept: bool,
                     targets: FileTargets) -> FileProblem:
-    """The problem of a file's rows, with an l2 penalty by column; `total`: the sum of their weights."""
+    """The problem of a file's rows, with squares alone as penalty; `total`: the sum of their weights."""
     matrix = FileMatrix(found, targets)
     rows = Rows(np.array([]), np.array([1 / total]))
     support = Support(found.blocks.hashed, found.columns)
-    return FileProblem(matrix, rows, loss, l2, np.zeros_like(l2), intercept, support=support)
+    return FileProblem(matrix, rows, loss, penalty, intercept, support=support)

@@ -15,7 +15,7 @@ from scipy.linalg.blas import dsymv
 
 from descend.linear._losses import Loss
 from descend.linear.problems.matrix import Array, Matrix, Rows
-from descend.linear.problems.scalar import Iterate
+from descend.linear.problems.problem import Iterate
 from descend.linear.problems.subdifferential import Subdifferential
 from descend.linear.solvers.coordinate import predicted_change, quadratic_model_minimum
 from descend.linear.solvers.newton import newton
