@@ -1,6 +1,5 @@
 """Labels that are wrong: told by models that have not seen them."""
 
-import math
 from typing import Any
 
 import jax
@@ -13,12 +12,12 @@ from descend.engine.loss import AuxiliaryState
 from descend.engine.run import Run
 from descend.insight.case import Case
 from descend.insight.faults.changes import with_data
-from descend.insight.faults.data import are_classes, target_of
+from descend.insight.faults.data import are_classes, on_leaf, target_of
 from descend.insight.faults.suspicion import Suspicion
 from descend.insight.judging import examples_of
 from descend.sources import MiniBatches
 
-SURE = 1.0  # nats above that of a guess, from which on a model that has not seen a label speaks against it
+SURE = 1.0  # nats by which another label must fit better, for a model to speak against the one that there is
 FEW, MOST, FOLDS = 0.05, 0.5, 2  # of the labels: fewer are usual, with more nobody could tell; parts of the examples
 
 
@@ -32,7 +31,7 @@ def wrong(case: Case) -> Suspicion | None:
     if not are_classes(labels) or len(labels) < 10 * FOLDS * source.batch_size:
         return None
     # A model that has seen a wrong label may have learned it by heart; one that has not is surprised.
-    against = _unseen_losses(case, examples) > math.log(len(np.unique(labels))) + SURE
+    against = _spoken_against(case, examples, name)
     if not FEW < against.mean() < MOST:
         return None
     keep = np.flatnonzero(~against)
@@ -42,16 +41,19 @@ def wrong(case: Case) -> Suspicion | None:
     return Suspicion("wrong labels", "data", told, [change], f"Labels are wrong: {told}.", likely=0.8, least=0.1)
 
 
-def _unseen_losses(case: Case, examples: Any) -> np.ndarray:
-    """The loss of each example, by a model that was descended on the others."""
-    length = len(jax.tree.leaves(examples)[0])
-    part = np.random.default_rng(0).integers(0, FOLDS, length)
-    losses = np.zeros(length)
+def _spoken_against(case: Case, examples: Any, name: str) -> np.ndarray:
+    """Which labels a model that was descended on the other examples would clearly replace by another one."""
+    labels = np.asarray(named_leaves(examples)[name])
+    part = np.random.default_rng(0).integers(0, FOLDS, len(labels))
+    against = np.zeros(len(labels), bool)
     for i in range(FOLDS):
         others, mine = np.flatnonzero(part != i), np.flatnonzero(part == i)
         run, _ = case.start.fork(data=_rows(examples, others)).advance(max(case.length // 2, 1))
-        losses[mine] = _each_loss(run, _rows(examples, mine))
-    return losses
+        unseen = _rows(examples, mine)
+        # What the loss would be if the label were another one: so nothing need be known of the model.
+        other = [_each_loss(run, on_leaf(name, lambda y, c=c: np.full_like(y, c))(unseen)) for c in np.unique(labels)]
+        against[mine] = _each_loss(run, unseen) > np.min(other, axis=0) + SURE
+    return against
 
 
 def _each_loss(run: Run, examples: Any) -> np.ndarray:
