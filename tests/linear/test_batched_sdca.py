@@ -13,6 +13,7 @@ from descend.linear._kernels.batched_sdca import LANES, scores
 from descend.linear._kernels.threads import each
 from descend.linear._losses import HINGE, LOGISTIC, SQUARED, SQUARED_HINGE, Loss
 from descend.linear.problems.matrix import Matrix, Rows
+from descend.linear.problems.penalty import Penalty
 from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.solvers.batched_sdca import batched_sdca, can_batch
 from descend.linear.solvers.convergence import ConvergenceMonitor
@@ -44,8 +45,7 @@ def problems_of(X, labels, loss, weighted=False, intercept=True, l2=0.02):
             matrix,
             Rows(np.where(labels == one, 1, -1).astype(np.int8), s),
             Loss(loss),
-            np.full(columns, l2),
-            np.zeros(columns),
+            Penalty(np.full(columns, l2), np.zeros(columns)),
             intercept,
         )
         for one in range(labels.max() + 1)
@@ -60,7 +60,7 @@ def objective(problem, w, b):
     losses = np.array([problem.loss.value(*pair) for pair in zip(z, y, strict=True)])
     slopes = s * np.array([problem.loss.slope(*pair) for pair in zip(z, y, strict=True)])
     by_b = slopes.sum() * problem.intercept
-    return s @ losses + 0.5 * problem.l2 @ w**2, np.append(X.T @ slopes + problem.l2 * w, by_b)
+    return s @ losses + 0.5 * problem.penalty.l2 @ w**2, np.append(X.T @ slopes + problem.penalty.l2 * w, by_b)
 
 
 def solved(problems, tol=1e-8, starts=None, max_iter=1000):
@@ -166,19 +166,19 @@ def test_only_problems_that_differ_in_their_targets_are_solved_together():
     weights = problems_of(*table(), SQUARED_HINGE, weighted=True)[0].rows.s
     assert can_batch(problems)
     for other in (
-        replace(problems[1], l2=2 * problems[1].l2),
+        replace(problems[1], penalty=Penalty.ridge(2 * problems[1].penalty.l2)),
         replace(problems[1], intercept=False),
         replace(problems[1], loss=Loss(HINGE)),
         replace(problems[1], rows=Rows(problems[1].rows.y, weights)),
         replace(problems[1], matrix=Matrix(problems[1].matrix.X)),
-        replace(problems[1], l1=problems[1].l2),
+        replace(problems[1], penalty=Penalty(problems[1].penalty.l2, problems[1].penalty.l2)),
         replace(problems[1], linear_term=0.1),
     ):
         assert not can_batch([problems[0], other])
     dense = Matrix(problems[0].matrix.X.toarray())
     assert not can_batch([replace(problem, matrix=dense) for problem in problems])
     uneven = np.linspace(1, 2, problems[0].size - 1)
-    assert not can_batch([replace(problem, l2=uneven) for problem in problems])
+    assert not can_batch([replace(problem, penalty=Penalty.ridge(uneven)) for problem in problems])
     monitors = [ConvergenceMonitor(1e-4, 10) for _ in problems]
     assert solve_batched(problems, monitors, "lbfgs", [None] * len(problems)) == []
     assert solve_batched(problems[:1], monitors[:1], "dual", [None]) == []

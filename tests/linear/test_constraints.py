@@ -23,6 +23,7 @@ from descend.linear import (
 )
 from descend.linear._losses import LOGISTIC, SQUARED, Loss
 from descend.linear.problems.matrix import Matrix, Rows
+from descend.linear.problems.penalty import Penalty
 from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.solvers.convergence import ConvergenceMonitor
 from descend.linear.solvers.newton_decrement import curvature_at, decrement
@@ -229,7 +230,7 @@ def test_by_newtons_decrement_no_minimum_is_below_the_bound() -> None:
     rows, none, one = Rows(Y, np.array([1 / 90])), np.zeros(8), np.ones(8)
     scaled = X / UNITS
     for l1, positive in ((0.2, False), (0.2, True), (0.0, True)):
-        problem = ScalarProblem(Matrix(scaled), rows, Loss(SQUARED), none, l1 * one, positive=positive)
+        problem = ScalarProblem(Matrix(scaled), rows, Loss(SQUARED), Penalty(none, l1 * one, positive))
         least = solve(problem, ConvergenceMonitor(1e-12, 1000)).value
         for number in range(20):
             w = rng.normal(size=8) * (rng.random(8) < number / 20)  # first none, which only penalties hold
@@ -243,8 +244,8 @@ def test_by_newtons_decrement_no_minimum_is_below_the_bound() -> None:
 def test_a_bound_holds_a_loss_that_falls_the_other_way() -> None:
     rows = Rows(np.array([-1, -1, 1, 1], np.int8), np.array([0.25]))
     for positive in (False, True):
-        problem = ScalarProblem(Matrix(np.array([[2.0], [1.0], [-1.0], [-2.0]])), rows, Loss(LOGISTIC), np.zeros(1),
-                          np.zeros(1), positive=positive)
+        problem = ScalarProblem(Matrix(np.array([[2.0], [1.0], [-1.0], [-2.0]])), rows, Loss(LOGISTIC),
+                                Penalty(np.zeros(1), np.zeros(1), positive))
         recession = SeparationTest(problem)
         told = [recession.evidence(np.array([w, 0.0])) for w in (4.0, 3.0, 2.0, 1.0)]
         assert any(told) != positive

@@ -17,6 +17,7 @@ from descend.linear._losses import (
 )
 from descend.linear.problems.huber_scale import ScaledProblem
 from descend.linear.problems.matrix import Matrix, Rows
+from descend.linear.problems.penalty import Penalty
 from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.solvers import coordinate as coordinate_module
 from descend.linear.solvers.accelerated import accelerated
@@ -52,7 +53,7 @@ def targets(loss, y, rng):
 def problem_of(X, y, loss=LOSSES["squared"], l1=0.05, l2=0.0, s=None, intercept=True, kind=ScalarProblem):
     rows, columns = X.shape
     s = np.array([1 / rows]) if s is None else s / s.sum()
-    return kind(Matrix(X), Rows(y, s), loss, np.full(columns, l2), l1 * np.ones(columns), intercept)
+    return kind(Matrix(X), Rows(y, s), loss, Penalty(np.full(columns, l2), l1 * np.ones(columns)), intercept)
 
 
 def solved(problem, tol=1e-10, start=None):
@@ -65,7 +66,7 @@ def objective(problem, w, b):
     z = problem.matrix.X @ w + b
     weights = np.broadcast_to(problem.rows.s, z.shape)
     losses = [problem.loss.value(*row) for row in zip(z, problem.rows.y, strict=True)]
-    return float(weights @ losses + problem.l1 @ np.abs(w) + 0.5 * problem.l2 @ w**2)
+    return float(weights @ losses + problem.penalty.l1 @ np.abs(w) + 0.5 * problem.penalty.l2 @ w**2)
 
 
 def minimum_by_scipy(problem):
@@ -74,7 +75,7 @@ def minimum_by_scipy(problem):
 
     def split(v):
         w, b = v[:columns] - v[columns:-1], v[-1] * problem.intercept
-        return objective(problem, w, b) + float(problem.l1 @ (v[:columns] + v[columns:-1] - np.abs(w)))
+        return objective(problem, w, b) + float(problem.penalty.l1 @ (v[:columns] + v[columns:-1] - np.abs(w)))
 
     bounds = [(0, None)] * (2 * columns) + [(None, None)]
     return minimize(split, np.full(2 * columns + 1, 0.01), bounds=bounds, method="SLSQP",
@@ -363,10 +364,19 @@ def test_too_many_coefficients_for_a_gram_matrix_are_left_to_steps(loss: Loss, m
     X = rng.normal(size=(200, 60))
     z = X @ rng.normal(size=60)
     rows = Rows(z if loss.kind == SQUARED else np.sign(z), np.array([1 / 200]))
-    problem = ScalarProblem(Matrix(X), rows, loss, np.zeros(60), np.full(60, 0.01))
+    problem = ScalarProblem(Matrix(X), rows, loss, Penalty(np.zeros(60), np.full(60, 0.01)))
     wanted = solve(problem, ConvergenceMonitor(1e-9, 1000), "coordinate")
     monkeypatch.setattr(coordinate_module, "GRAM_COLUMNS", 10)
     found = solve(problem, ConvergenceMonitor(1e-9, 5000), "coordinate")
     assert found.reason.name == wanted.reason.name == "converged"
     assert len(found.curve) > 2 * len(wanted.curve)
     np.testing.assert_allclose(found.value, wanted.value, rtol=2e-9)
+
+
+def test_an_intercept_alone_is_no_part_of_itself():
+    """Where the penalty keeps all columns out, and rows of one class give the intercept no minimum."""
+    X = sparse.csr_array(np.random.default_rng(0).normal(size=(4, 6)))
+    problem = problem_of(X, np.ones(4), LOSSES["logistic"], l1=10.0)
+    solution, w, _ = solved(problem, 1e-6)
+    assert not w.any()
+    assert solution.reason.name in ("stalled", "budget")

@@ -11,6 +11,7 @@ from sklearn.svm import SVC, SVR, OneClassSVM
 from descend.errors import InputError
 from descend.linear._losses import HINGE, INSENSITIVE, PINBALL, SQUARED, Loss
 from descend.linear.problems.matrix import Matrix, Rows
+from descend.linear.problems.penalty import Penalty
 from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.solvers.convergence import ConvergenceMonitor
 from descend.linear.solvers.interior import interior
@@ -32,14 +33,14 @@ def pieces(loss, y):
 
 def objective(problem, X, w, b):
     losses = np.max([slope * (X @ w + b) + at for slope, at in pieces(problem.loss, problem.rows.y)], axis=0)
-    penalty = 0.5 * problem.l2 @ w**2 + problem.l1 @ abs(w) + problem.linear_term * b
+    penalty = 0.5 * problem.penalty.l2 @ w**2 + problem.penalty.l1 @ abs(w) + problem.linear_term * b
     return np.sum(problem.rows.s * losses) + penalty
 
 
 def linear_program(problem, X):
     """The minimum without an l2 penalty; variables w⁺, w⁻, b, and each row's loss."""
     n, d = X.shape
-    cost = np.concatenate([problem.l1, problem.l1, [0.0], np.broadcast_to(problem.rows.s, n)])
+    cost = np.concatenate([problem.penalty.l1, problem.penalty.l1, [0.0], np.broadcast_to(problem.rows.s, n)])
     above, below = [], []
     for slope, at in pieces(problem.loss, problem.rows.y):
         above.append(np.hstack([slope[:, None] * X, -slope[:, None] * X, slope[:, None], -np.eye(n)]))
@@ -70,7 +71,7 @@ def problem_of(loss, X, z, l2=0.0, l1=0.0, weighted=False, **options):
     weights = rng.integers(0, 4, size=n) + (np.arange(n) < 2)
     s = weights / weights.sum() if weighted else np.array([1 / n])
     d = X.shape[1]
-    return ScalarProblem(Matrix(X), Rows(y, s), loss, np.full(d, l2), np.full(d, l1), **options)
+    return ScalarProblem(Matrix(X), Rows(y, s), loss, Penalty(np.full(d, l2), np.full(d, l1)), **options)
 
 
 def followed(problem, tol, solver=interior, most=300):
@@ -114,7 +115,7 @@ def test_hard_tables(name, l1, shape):
     if shape == "scaled":  # for HiGHS in units that it can bear, with the penalty in these
         unit = X.std(0)
         optimum = linear_program(problem, X / unit)[0]
-        problem = replace(problem, l1=l1 * unit)
+        problem = replace(problem, penalty=Penalty(problem.penalty.l2, l1 * unit))
     else:
         optimum = linear_program(problem, X)[0]
     check(problem, X, optimum, 1e-6)
@@ -170,7 +171,7 @@ def test_pinball_with_an_l2_penalty_reaches_the_maximum_of_the_dual():
 def test_one_class_is_libsvm(nu):
     X = table(rows=80)[0] + 2
     rows = Rows(np.ones(80), np.array([1 / 80]))
-    problem = ScalarProblem(Matrix(X), rows, Loss(HINGE), np.full(5, nu), np.zeros(5), linear_term=nu)
+    problem = ScalarProblem(Matrix(X), rows, Loss(HINGE), Penalty(np.full(5, nu), np.zeros(5)), linear_term=nu)
     peer = OneClassSVM(kernel="linear", nu=nu, tol=1e-10).fit(X)
     scale = nu * 80  # LIBSVM's slopes sum up to that
     optimum = objective(problem, X, peer.coef_[0] / scale, 1 - peer.offset_[0] / scale)
@@ -184,7 +185,7 @@ def test_rows_of_no_weight_do_not_matter():
     X, z = table()
     full = problem_of(LOSSES["pinball"], X, z, l1=0.02, weighted=True)
     kept = full.rows.s > 0
-    part = ScalarProblem(Matrix(X[kept]), Rows(z[kept], full.rows.s[kept]), full.loss, full.l2, full.l1)
+    part = ScalarProblem(Matrix(X[kept]), Rows(z[kept], full.rows.s[kept]), full.loss, full.penalty)
     values = [followed(problem, 1e-9)[0].value for problem in (full, part)]
     assert values[0] == pytest.approx(values[1], rel=1e-8)
 

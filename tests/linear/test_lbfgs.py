@@ -7,7 +7,9 @@ from descend.linear._losses import HINGE, LOGISTIC, POISSON, SQUARED, SQUARED_HI
 from descend.linear.problems.curvature import DENSE_HESSIAN
 from descend.linear.problems.matrix import Matrix, Rows
 from descend.linear.problems.multinomial import MultinomialProblem
-from descend.linear.problems.scalar import Iterate, ScalarProblem
+from descend.linear.problems.penalty import Penalty
+from descend.linear.problems.problem import Iterate
+from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.solvers.convergence import ConvergenceMonitor
 from descend.linear.solvers.lbfgs import Pairs, lbfgs
 from descend.linear.solvers.newton import newton
@@ -24,8 +26,13 @@ def table(n=200, d=30, seed=0):
 
 def problem_of(X, y, kind, l2, intercept=True):
     n, d = X.shape
-    return ScalarProblem(Matrix(X), Rows(y, np.array([1 / n])), Loss(kind), np.broadcast_to(l2, d).copy(), np.zeros(d),
-                   intercept)
+    return ScalarProblem(
+        Matrix(X),
+        Rows(y, np.array([1 / n])),
+        Loss(kind),
+        Penalty(np.broadcast_to(l2, d).copy(), np.zeros(d)),
+        intercept,
+    )
 
 
 def descent(problem, tol, most=500):
@@ -67,7 +74,7 @@ def test_it_agrees_with_scikit_learn_on_sparse_classes():
     rng = np.random.default_rng(0)
     X = sparse.random_array((2500, 400), density=0.05, rng=rng, format="csr")
     y = np.argmax(X[:, :5].toarray() + 0.3 * rng.gumbel(size=(2500, 5)), axis=1)
-    problem = MultinomialProblem(Matrix(X), Rows(y, np.array([1 / 2500])), 5, np.full(400, 1 / 2500))
+    problem = MultinomialProblem(Matrix(X), Rows(y, np.array([1 / 2500])), 5, Penalty.ridge(np.full(400, 1 / 2500)))
     assert choice(problem)[0] == "lbfgs"
     W, _ = problem.to_user(descent(problem, 1e-12).u)
     peer = LogisticRegression(C=1.0, tol=1e-9, max_iter=1000).fit(X, y)

@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from descend.linear._losses import LOGISTIC, Loss
 from descend.linear.problems.matrix import Matrix, Rows
 from descend.linear.problems.multinomial import PREDICTED_DUAL_SIZE, MultinomialProblem
+from descend.linear.problems.penalty import Penalty
 from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.solvers.convergence import ConvergenceMonitor
 from descend.linear.solvers.newton import newton, sampled_newton
@@ -55,7 +56,9 @@ def reference(X, y, s, l2, K, intercept):
 
 
 def problem_of(X, y, s, K, l2=0.01, intercept=True):
-    return MultinomialProblem(Matrix(X), Rows(y, s), K, np.broadcast_to(l2, X.shape[1:]).copy(), intercept)
+    return MultinomialProblem(
+        Matrix(X), Rows(y, s), K, Penalty.ridge(np.broadcast_to(l2, X.shape[1:]).copy()), intercept
+    )
 
 
 def solved(problem, tol=1e-10):
@@ -141,7 +144,7 @@ def test_two_classes_are_the_binary_problem_with_half_the_penalty():
     X, y, s = table(K=2)
     l2 = np.full(4, 0.02)
     two = solved(problem_of(X, y, s, 2, l2), 1e-12)
-    binary = ScalarProblem(Matrix(X), Rows(2.0 * y - 1, s), Loss(LOGISTIC), l2 / 2, np.zeros(4))
+    binary = ScalarProblem(Matrix(X), Rows(2.0 * y - 1, s), Loss(LOGISTIC), Penalty(l2 / 2, np.zeros(4)))
     one = ConvergenceMonitor(1e-12, 50).follow(newton(binary, np.zeros(5)))
     assert two.value == pytest.approx(one.value, rel=1e-12)
     W, b = problem_of(X, y, s, 2, l2).to_user(two.u)
@@ -300,7 +303,7 @@ def test_a_sample_leads_newton_to_the_same_minimum():
     sample = problem.sample(8000)
     assert sample.matrix.shape == (8000, 27)
     assert sample.rows.s.sum() * 8000 == pytest.approx(1)
-    np.testing.assert_allclose(sample.l2, 5 * problem.l2)  # it weighs as much beside a row
+    np.testing.assert_allclose(sample.penalty.l2, 5 * problem.penalty.l2)  # it weighs as much beside a row
     solution = ConvergenceMonitor(1e-9, 20).follow(sampled_newton(problem, np.zeros(problem.size)))
     assert solution.reason.name == "converged"
     assert len(solution.curve) < len(solved(problem, 1e-9).curve)
@@ -336,7 +339,7 @@ def test_a_sample_has_each_class_by_its_share_and_one_row_of_the_rarest():
     assert counts[3] >= 1
     assert sample.rows.s.sum() == pytest.approx(1)
     assert len(np.unique(sample.matrix.X, axis=0)) == counts.sum()
-    np.testing.assert_allclose(sample.l2, problem.l2 * 10_000 / counts.sum())
+    np.testing.assert_allclose(sample.penalty.l2, problem.penalty.l2 * 10_000 / counts.sum())
 
 
 def test_of_many_numbers_to_find_a_sample_leads_to_a_greater_one():

@@ -12,6 +12,7 @@ from descend.linear._kernels import multinomial_sdca as kernels
 from descend.linear.problems.curvature import DENSE_HESSIAN
 from descend.linear.problems.matrix import Matrix, Rows
 from descend.linear.problems.multinomial import MultinomialProblem
+from descend.linear.problems.penalty import Penalty
 from descend.linear.solvers.convergence import ConvergenceMonitor
 from descend.linear.solvers.multinomial_sdca import SimplexState, multinomial_sdca
 from descend.linear.solvers.solve import choice, solve
@@ -36,7 +37,9 @@ def table(n=60, d=9, K=4, seed=0):
 
 def problem_of(X, y, l2=0.05, intercept=True, s=None, K=4):
     s = np.array([1 / len(y)]) if s is None else s
-    return MultinomialProblem(Matrix(X), Rows(y, s), K, np.broadcast_to(l2, X.shape[1:]).copy(), intercept)
+    return MultinomialProblem(
+        Matrix(X), Rows(y, s), K, Penalty.ridge(np.broadcast_to(l2, X.shape[1:]).copy()), intercept
+    )
 
 
 def minimum(X, y, l2, intercept, s=None, K=4):

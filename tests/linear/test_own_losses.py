@@ -16,6 +16,7 @@ from descend.linear import LossRegressor, _losses
 from descend.linear._losses import Loss
 from descend.linear._losses.loss import Kind
 from descend.linear.problems.matrix import Matrix, Rows
+from descend.linear.problems.penalty import Penalty
 from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.solvers.convergence import ConvergenceMonitor
 from descend.linear.solvers.solve import solve
@@ -139,7 +140,7 @@ def test_a_loss_of_ones_own_is_certified_and_compiled_anew_when_it_changes(folde
     rows, l2 = Rows(y, np.array([1 / 60])), np.full(3, 0.1)
     for weight in (1.0, 3.0):
         kind = own_loss(folder, OWN.format(weight=weight)).KIND
-        problem = ScalarProblem(Matrix(X), rows, Loss(kind), l2, np.zeros(3))
+        problem = ScalarProblem(Matrix(X), rows, Loss(kind), Penalty(l2, np.zeros(3)))
         solution = solve(problem, ConvergenceMonitor(1e-10, 100))
         assert solution.reason.name == "converged"
         w, b = problem.to_user(solution.u)

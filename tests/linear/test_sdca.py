@@ -21,6 +21,7 @@ from descend.linear._losses import (
     Loss,
 )
 from descend.linear.problems.matrix import Matrix, Rows
+from descend.linear.problems.penalty import Penalty
 from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.solvers.convergence import ConvergenceMonitor
 from descend.linear.solvers.interior import interior
@@ -52,7 +53,7 @@ def problem_of(loss, X, z, l2=0.1, weighted=False, **options):
     weights = np.random.default_rng(1).integers(0, 4, size=n) + (np.arange(n) < 2)
     y = np.where(z > np.quantile(z, 0.3), 1, -1).astype(np.int8) if loss.kind.classes else z
     s = weights / weights.sum() if weighted else np.array([1 / n])
-    return ScalarProblem(Matrix(X), Rows(y, s), loss, np.full(d, l2), np.zeros(d), **options)
+    return ScalarProblem(Matrix(X), Rows(y, s), loss, Penalty(np.full(d, l2), np.zeros(d)), **options)
 
 
 def objective(problem, X, w, b):
@@ -62,8 +63,8 @@ def objective(problem, X, w, b):
     losses = [problem.loss.value(*pair) for pair in zip(z, y, strict=True)]
     slopes = s * [problem.loss.slope(*pair) for pair in zip(z, y, strict=True)]
     by_b = (slopes.sum() + problem.linear_term) * problem.intercept
-    total = s @ losses + 0.5 * problem.l2 @ w**2 + problem.linear_term * b
-    return total, np.append(X.T @ slopes + problem.l2 * w, by_b)
+    total = s @ losses + 0.5 * problem.penalty.l2 @ w**2 + problem.linear_term * b
+    return total, np.append(X.T @ slopes + problem.penalty.l2 * w, by_b)
 
 
 def minimum(problem, X):
@@ -136,14 +137,16 @@ def test_insensitive_is_libsvm_with_an_intercept():
 @pytest.mark.parametrize("name", ["logistic", "hinge", "squared insensitive"])
 def test_another_penalty_for_each_column(name, intercept):
     X, z = table()
-    problem = replace(problem_of(EVERY[name], X, z, intercept=intercept), l2=np.geomspace(0.05, 1.0, 6))
+    problem = replace(
+        problem_of(EVERY[name], X, z, intercept=intercept), penalty=Penalty.ridge(np.geomspace(0.05, 1.0, 6))
+    )
     check(problem, X, minimum(problem, X))
 
 
 def test_one_class():
     X = table()[0] + 1
     rows = Rows(np.ones(70), np.array([1 / 70]))
-    problem = ScalarProblem(Matrix(X), rows, EVERY["hinge"], np.full(6, 0.3), np.zeros(6), linear_term=0.3)
+    problem = ScalarProblem(Matrix(X), rows, EVERY["hinge"], Penalty(np.full(6, 0.3), np.zeros(6)), linear_term=0.3)
     optimum = ConvergenceMonitor(1e-10, 300).follow(interior(problem, np.zeros(7)))
     found = ConvergenceMonitor(0.0, 300).follow(sdca(problem, np.zeros(7)))
     assert found.lower <= optimum.value + 1e-12
@@ -210,7 +213,7 @@ def test_what_it_cannot_solve_is_an_error():
     for wrong in (
         problem_of(Loss(POISSON), X, np.abs(z)),
         problem_of(Loss(SQUARED), X, z, l2=0.0),
-        replace(problem_of(Loss(SQUARED), X, z), l1=np.ones(6)),
+        replace(problem_of(Loss(SQUARED), X, z), penalty=Penalty(np.full(6, 0.1), np.ones(6))),
     ):
         with pytest.raises(InputError, match="solver='dual'"):
             next(sdca(wrong, np.zeros(7)))

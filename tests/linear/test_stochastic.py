@@ -10,6 +10,7 @@ from descend import SGD, Adam
 from descend.errors import InputError
 from descend.linear._losses import HINGE, LOGISTIC, POISSON, SQUARED, SQUARED_HINGE, Loss
 from descend.linear.problems.matrix import Matrix, Rows
+from descend.linear.problems.penalty import Penalty
 from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.solvers.convergence import ConvergenceMonitor, Solution
 from descend.linear.solvers.solve import solve
@@ -28,7 +29,7 @@ def problem(loss: Loss, compressed: bool = False, intercept: bool = True, weight
     s = rng.uniform(0.5, 1.5, ROWS)
     rows = Rows(y, s / s.sum() if weighted else np.array([1 / ROWS]))
     matrix = Matrix(sparse.csr_array(X) if compressed else X)
-    return ScalarProblem(matrix, rows, loss, np.full(5, 1e-2), np.zeros(5), intercept)
+    return ScalarProblem(matrix, rows, loss, Penalty(np.full(5, 1e-2), np.zeros(5)), intercept)
 
 
 def suboptimality(task: ScalarProblem, solver: Any, max_iter: int, tol: float = 1e-6) -> tuple[float, Solution]:
@@ -79,10 +80,14 @@ def test_the_same_seeds_give_the_same_numbers() -> None:
 def test_what_stochastic_steps_cannot_do_is_refused() -> None:
     task = problem(Loss(LOGISTIC))
     with pytest.raises(InputError, match="l1 penalty"):
-        solve(ScalarProblem(task.matrix, task.rows, task.loss, task.l2, np.ones(5)), ConvergenceMonitor(1e-3, 5), "sgd")
+        solve(
+            ScalarProblem(task.matrix, task.rows, task.loss, Penalty(task.penalty.l2, np.ones(5))),
+            ConvergenceMonitor(1e-3, 5),
+            "sgd",
+        )
     with pytest.raises(InputError, match="Poisson"):
         solve(
-            ScalarProblem(task.matrix, task.rows, Loss(POISSON), task.l2, task.l1), ConvergenceMonitor(1e-3, 5), "svrg"
+            ScalarProblem(task.matrix, task.rows, Loss(POISSON), task.penalty), ConvergenceMonitor(1e-3, 5), "svrg"
         )
     with pytest.raises(InputError, match="there is no solver 'newtn'"):
         solve(task, ConvergenceMonitor(1e-3, 5), "newtn")

@@ -11,8 +11,9 @@ from descend.linear.estimators.base import fitting
 from descend.linear.estimators.partial import PartialRegressor
 from descend.linear.estimators.validation import check_choice, check_number, checked_data, numeric_targets
 from descend.linear.problems.curvature import DENSE_HESSIAN
-from descend.linear.problems.huber_scale import SCALE_FLOOR, ScaledProblem
+from descend.linear.problems.huber_scale import SCALE_FLOOR, ScaledProblem, has_scale
 from descend.linear.problems.matrix import Array
+from descend.linear.problems.problem import Problem
 from descend.linear.problems.scores import scores_of
 from descend.linear.solvers.convergence import ConvergenceMonitor, Solution
 from descend.linear.solvers.huber_scale import bounded_newton, least_absolute_deviations
@@ -74,8 +75,8 @@ class HuberRegressor(PartialRegressor):
     def _penalties(self, total: float) -> tuple[float, float]:
         return 2 * self.alpha / total, 0.0
 
-    def _solved(self, problem: Any, monitor: ConvergenceMonitor, start: Array | None) -> Solution:
-        if self.solver not in ("auto", "newton") or problem.size > DENSE_HESSIAN:
+    def _solved(self, problem: Problem, monitor: ConvergenceMonitor, start: Array | None) -> Solution:
+        if not has_scale(problem) or self.solver not in ("auto", "newton") or problem.size > DENSE_HESSIAN:
             return super()._solved(problem, monitor, start)
         u = start
         if u is None:
@@ -100,7 +101,7 @@ class HuberRegressor(PartialRegressor):
         least = SCALE_FLOOR * max(
             float(np.ptp(base.rows.y)), float(np.abs(base.rows.y).max()), np.finfo(float).tiny / SCALE_FLOOR
         )
-        problem = ScaledProblem(base.matrix, base.rows, base.loss, base.l2, base.l1, base.intercept,
+        problem = ScaledProblem(base.matrix, base.rows, base.loss, base.penalty, base.intercept,
                                 support=base.support, least=least)
         self._minimised([problem], data)
         everything = data if sample_weight is None else checked_data(self, X, y, None, numeric=True)

@@ -12,6 +12,7 @@ from descend.linear.estimators.partial import PartialClassifier, PartialRegresso
 from descend.linear.estimators.regressor import LinearRegressor
 from descend.linear.estimators.validation import check_choice, check_number, checked_data
 from descend.linear.problems.matrix import Array, Matrix, Rows
+from descend.linear.problems.penalty import Penalty
 from descend.linear.problems.scalar import ScalarProblem
 
 
@@ -182,8 +183,7 @@ class OneClassSVM(OutlierMixin, LinearModel):
             Matrix(data.X),
             Rows(np.ones(rows), s),
             self._loss(),
-            np.full(columns, nu),
-            np.zeros(columns),
+            Penalty(np.full(columns, nu), np.zeros(columns)),
             bool(self.fit_intercept),
             nu if self.fit_intercept else 0.0,
         )

@@ -8,14 +8,17 @@ import pytest
 from descend.stopping import Reason
 from descend.tasks.common.fitted import Trained
 from descend.tasks.table.choosing import choose
+from descend.tasks.table.linear.model import Certificate, Linear, PenaltyPath
 
 EVEN = [0, 1] * 50
+CERTIFICATE = Certificate(Reason("converged", "", 1), 0.0, 0.0, "")
 TITLES = {"linear": "linear model", "mlp": "perceptron", "third": "third"}
 
 
 def chosen(scores, reason="budget", asked=TITLES):
     """What is chosen of models with these scores of each row, and why."""
-    trained = [Trained(name, None, "", Reason(reason, "", 1), 1.0) for name in scores]
+    predictor = Linear("binary", np.zeros((1, 1)), np.zeros(1), CERTIFICATE, PenaltyPath((1.0,), (0.0,), (0.0,), 0))
+    trained = [Trained(name, predictor, "", Reason(reason, "", 1), 1.0) for name in scores]
     asked = {name: title for name, title in TITLES.items() if name in asked}
     best, why = choose(trained, [np.array(each, float) for each in scores.values()], asked)
     return best.name, why

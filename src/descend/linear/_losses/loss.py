@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
@@ -97,7 +97,6 @@ class Kind:
     slope_bound: Callable[[float], float] = lambda _p: 1.0
     separation: Separation | None = None
     in_jax: Callable[[Any, Any, float, float], Any] | None = None
-    _addresses: dict[Any, int] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         missing = [name for name in ROW_FUNCTIONS if not callable(getattr(self.functions, name, None))]
@@ -127,21 +126,15 @@ class Kind:
 
     def address_of(self, name: str) -> int:
         """The address of one of its functions of numbers."""
-        if name not in self._addresses:
-            function = getattr(self.functions, name)
-            self._addresses[name] = address(function, [Number] * (5 if name == "best" else 4))
-        return self._addresses[name]
+        return _address_of_numbers(self, name)
 
     def block_evaluator(self, y: Array, z: Array) -> int:
-        """The address of what it says of a block of rows with such targets and scores."""
-        kinds = numba.typeof(y), numba.typeof(z)
-        if kinds not in self._addresses:
-            arguments = types.intp, types.intp, Number, Number, kinds[0], Line, kinds[1], Table, Table
-            self._addresses[kinds] = address(self._block_evaluator, arguments, types.void)
-        return self._addresses[kinds]
+        """The address of what evaluates a block of rows with such targets and scores."""
+        return _address_of_block(self, numba.typeof(y), numba.typeof(z))
 
     @cached_property
-    def _block_evaluator(self) -> Any:
+    def evaluate_block(self) -> Any:
+        """Evaluate a block of rows: see `block_losses.block_evaluator_of`."""
         return block_losses.block_evaluator_of(self.functions, self._compiled)
 
     @cached_property
@@ -155,6 +148,19 @@ class Kind:
         if source is not None:
             function.__qualname__ += f".{self.module}.{sha256(Path(source).read_bytes()).hexdigest()[:16]}"
         return njit(cache=source is not None, nogil=True, **options)(function)
+
+
+@cache
+def _address_of_numbers(kind: Kind, name: str) -> int:
+    """Of a function of numbers; Numba looks for it in milliseconds, and passes over a matrix ask each time."""
+    return address(getattr(kind.functions, name), [Number] * (5 if name == "best" else 4))
+
+
+@cache
+def _address_of_block(kind: Kind, y: types.Type, z: types.Type) -> int:
+    """Of the loop over a block of rows, as it was compiled for arrays of these types."""
+    arguments = types.intp, types.intp, Number, Number, y, Line, z, Table, Table
+    return address(kind.evaluate_block, arguments, types.void)
 
 
 def _kind_of(module: str) -> Kind:

@@ -28,8 +28,8 @@ from descend.linear.estimators.validation import (
 from descend.linear.files import Blocks
 from descend.linear.problems.compact import compact
 from descend.linear.problems.matrix import Array, Matrix
-from descend.linear.problems.problem import Problem
-from descend.linear.problems.scalar import Support
+from descend.linear.problems.penalty import Penalty
+from descend.linear.problems.problem import Problem, Support
 from descend.linear.problems.scores import scores_of
 from descend.linear.solvers.convergence import ConvergenceMonitor, Solution
 from descend.linear.solvers.least_squares import is_least_squares, least_squares
@@ -57,10 +57,13 @@ def fitting(method: Method) -> Method:
 class LinearModel(CallbackSupportMixin, BaseEstimator):
     """A linear model that is the minimum of one problem, or of one for each class."""
 
+    # Whether a number may be given for each row that is added to its score.
+    _takes_offset = False
+
     def _check_parameters(self) -> None:
         """Refuse parameters that mean nothing; those of all estimators."""
         check_number("tol", self.tol)
-        check_count("max_iter", self.max_iter)
+        check_count("max_iter", self.max_iter, 0)
         if not isinstance(self.solver, Optimizer):
             check_choice("solver", self.solver, ("auto", *SOLVERS))
         for name in ("fit_intercept", "warm_start", "positive"):
@@ -71,15 +74,15 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         """l2 and l1, beside the mean loss; `total`: the sum of the weights."""
         raise NotImplementedError
 
-    def _penalties_by_column(self, total: float, columns: int, support: Support | None) -> tuple[Array, Array]:
-        """The same for each column of a matrix, by `penalty_weights`, which not all know."""
+    def _penalty(self, total: float, columns: int, support: Support | None) -> Penalty:
+        """The same for each column of a matrix, by `penalty_weights` and `positive`, which not all know."""
         given = getattr(self, "penalty_weights", None)
         if support is None:
             weights = checked_penalty_weights(given, columns)
         else:
             weights = checked_penalty_weights(given, support.width)[support.indices]
         l2, l1 = self._penalties(total)
-        return l2 * weights, l1 * weights
+        return Penalty(l2 * weights, l1 * weights, self._is_positive)
 
     @property
     def _is_positive(self) -> bool:
@@ -192,7 +195,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         curves = [solution.curve for solution in solutions]
         worst = max(solutions, key=lambda solution: (solution.reason.name not in SILENT_ENDS, solution.gap))
         reason = replace(worst.reason, evidence=worst.reason.evidence + self._named(worst))
-        self.n_iter_ = max(1, *(solution.reason.step for solution in solutions))
+        self.n_iter_ = max(min(1, int(self.max_iter)), *(solution.reason.step for solution in solutions))
         self.loss_curve_ = curves[0] if len(curves) == 1 else curves
         self.duality_gap_ = max(solution.gap for solution in solutions)
         self.stop_reason_ = reason
@@ -220,6 +223,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         self._check_parameters()
         if isinstance(self.solver, Optimizer) or self.solver not in FILE_SOLVERS:
             raise InputError(f"solver is {self.solver!r}: a fit to a file knows {', '.join(map(repr, FILE_SOLVERS))}")
+        self._check_file_offset(blocks)
         if self._is_positive:
             raise InputError("positive is True: the columns of a file are hashed, some with a negative sign; give rows "
                              "in memory")
@@ -229,6 +233,12 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         self.__dict__.pop("feature_names_in_", None)
         self._minimised(problems, Data(blocks, None, None))
 
+    def _check_file_offset(self, blocks: Blocks) -> None:
+        """Refuse a file's offset, where none is known."""
+        if blocks.offset is not None and not self._takes_offset:
+            raise InputError(f"the file has an offset, {blocks.offset!r}, which {type(self).__name__} does not know: "
+                             "leave it out")
+
     def _problems_of_file(self, blocks: Blocks) -> list[FileProblem]:
         """The problems that a file states."""
         raise InputError(f"{type(self).__name__} is not fitted to files: give it rows in memory")
@@ -237,13 +247,14 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
                          weights: Array | None = None) -> FileProblem:
         """One of them; see `FileMatrix`. `total`: the sum of the weights."""
         support = Support(found.blocks.hashed, found.columns)
-        kind, (l2, l1) = self._loss().kind, self._penalties_by_column(total, found.columns.size, support)
+        kind, penalty = self._loss().kind, self._penalty(total, found.columns.size, support)
         # Without an l2 penalty, or beyond proof.
         endless = kind.separation is not None or math.isinf(self._loss().curvature_bound)
-        if kind.corners or kind.concomitant_scale or l1.any() or (endless and not l2.all()):
+        if kind.corners or kind.concomitant_scale or not penalty.is_smooth or (endless and not penalty.is_strict):
             raise InputError(f"{type(self).__name__} as it is set is not fitted to files: that needs a loss without "
                              "corners and an l2 penalty alone; pass blocks to partial_fit, or rows to fit")
-        return problem_of_file(found, total, self._loss(), l2, bool(self.fit_intercept), FileTargets(positive, weights))
+        targets = FileTargets(positive, weights)
+        return problem_of_file(found, total, self._loss(), penalty, bool(self.fit_intercept), targets)
 
     def _learnt_columns(self, data: Data) -> Any:
         """The columns of which the model is linear, for a fit; for kernel machines not the features themselves."""
@@ -264,18 +275,23 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         return self._as_columns(later_features(self, X))
 
     def _scores(self, X: Any, offset: Any = None) -> Array:
-        """A score for each row and problem, or for each row if there is one problem; of a file, block by block."""
+        """A score for each row and problem, or for each row if there is one problem, in the precision of `X`; of a
+        file, block by block.
+        """
         if isinstance(X, Blocks):
             refuse_offset(offset)
+            self._check_file_offset(X)
             parts = [self._scores(part) for part in X.features()]
             if not parts:
                 raise InputError(f"{str(X.path)!r} has no rows: give a file that has some")
-            return np.concatenate(parts)
+            scores = np.concatenate(parts)
+            return scores if X.offset is None else scores + X.offsets()
         X = self._features(X)
         w, b = self._kept()
         scores = scores_of(X, w, b)
         if offset is not None:
             scores += checked_offset(offset, len(scores))[:, None]
+        scores = scores.astype(X.dtype, copy=False)
         return scores[:, 0] if len(w) == 1 else scores
 
     def __sklearn_tags__(self) -> Any:
@@ -287,7 +303,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
 def _certified(problem: Problem, solution: Solution, tol: float) -> Solution:
     """The solution with what can be said of it in the end, and of the user's columns."""
     solution = round_to_precision(problem, accept_by_decrement(problem, solution, tol), tol)
-    support = getattr(problem, "support", None)
+    support = problem.support
     if support is None:
         return solution
     return replace(

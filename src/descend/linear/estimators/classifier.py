@@ -1,10 +1,13 @@
 """What classifiers share: labels, weights of classes, and a problem for two classes or for each against the others."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
 
 from descend._sample_weight import checked_weights
 from descend.linear._losses import Loss
@@ -12,12 +15,15 @@ from descend.linear.estimators.base import LinearModel, fitting
 from descend.linear.estimators.validation import Classes, Data, checked_classes, checked_data, scoring_targets
 from descend.linear.files import Blocks
 from descend.linear.problems.matrix import Array, Matrix, Rows
-from descend.linear.problems.scalar import ScalarProblem, Support
+from descend.linear.problems.problem import Problem, Support
+from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.streaming.file import FileProblem, survey
 
 
 class LinearClassifier(ClassifierMixin, LinearModel):
     """A linear model of classes."""
+
+    coef_: Any
 
     def _loss(self) -> Loss:
         """The loss of a row, whose target is −1 or 1."""
@@ -48,13 +54,13 @@ class LinearClassifier(ClassifierMixin, LinearModel):
             problems.append(self._problem_of_file(found, total, one, weights))
         return problems
 
-    def _problems(self, data: Data, classes: Classes) -> list[Any]:
+    def _problems(self, data: Data, classes: Classes) -> Sequence[Problem]:
         """One problem for two classes; for more, each class against the others."""
         matrix, support = self._matrix(data)
         if len(classes.labels) == 2:
             problem = self._binary(matrix, support, classes.signs(1), *data.shares(classes.factor()))
             return [replace(problem, offset=data.offset)]
-        problems: list[Any] = []
+        problems: list[ScalarProblem] = []
         for one in range(len(classes.labels)):
             problem = self._binary(matrix, support, classes.signs(one), *data.shares(classes.factor(one)))
             # The same columns with the same weights.
@@ -64,9 +70,24 @@ class LinearClassifier(ClassifierMixin, LinearModel):
         return problems
 
     def _binary(self, matrix: Matrix, support: Support | None, signs: Array, s: Array, total: float) -> ScalarProblem:
-        penalties = self._penalties_by_column(total, matrix.shape[1], support)
-        return ScalarProblem(matrix, Rows(signs, s), self._loss(), *penalties, bool(self.fit_intercept),
-                             support=support, positive=self._is_positive)
+        penalty = self._penalty(total, matrix.shape[1], support)
+        return ScalarProblem(matrix, Rows(signs, s), self._loss(), penalty, bool(self.fit_intercept), support=support)
+
+    def _kept(self) -> tuple[Array, Array]:
+        w, b = self.coef_, self.intercept_
+        return (w.toarray() if sparse.issparse(w) else w), b
+
+    def sparsify(self) -> "LinearClassifier":
+        """Keep `coef_` as a sparse matrix, which takes less memory where an l1 penalty has made most of it 0."""
+        check_is_fitted(self)
+        self.coef_ = sparse.csr_array(self.coef_)
+        return self
+
+    def densify(self) -> "LinearClassifier":
+        """Keep `coef_` as an array again."""
+        check_is_fitted(self)
+        self.coef_ = self._kept()[0]
+        return self
 
     def decision_function(self, X: Any) -> Array:
         """Scores: of two classes, that of the second (rows,); otherwise one for each class (rows, classes)."""

@@ -46,11 +46,10 @@ class LinearRegressor(RegressorMixin, LinearModel):
             matrix,
             Rows(numeric_targets(data.y), s),
             self._loss(),
-            *self._penalties_by_column(total, matrix.shape[1], support),
+            self._penalty(total, matrix.shape[1], support),
             bool(self.fit_intercept),
             support=support,
             offset=data.offset,
-            positive=self._is_positive,
         )
 
     def _keep(self, w: Array, b: Array) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from descend.linear.problems.curvature import DENSE_HESSIAN
 from descend.linear.problems.matrix import Array, Matrix, Moments, shifted
-from descend.linear.problems.scalar import Support
+from descend.linear.problems.problem import Support
 
 # Spreads: a mean that is further from 0 is taken away.
 FAR_SPREADS = 30.0

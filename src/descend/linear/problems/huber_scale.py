@@ -13,11 +13,13 @@ Reference: Owen (2007), "A robust hybrid of lasso and ridge regression".
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 
 from descend.linear.problems.matrix import Array, blockwise_qr
-from descend.linear.problems.scalar import Iterate, ScalarProblem
+from descend.linear.problems.problem import Iterate, Problem
+from descend.linear.problems.scalar import ScalarProblem
 
 # Of the targets' spread: a scale of nothing would divide by 0.
 SCALE_FLOOR = 1e-12
@@ -60,8 +62,7 @@ class ScaledProblem(ScalarProblem):
             self.matrix,
             self.rows,
             self.loss._replace(mu=self.scale(z)),
-            self.l2,
-            self.l1,
+            self.penalty,
             self.intercept,
             given_standardisation=self.standardisation,
         )
@@ -111,3 +112,8 @@ class ScaledProblem(ScalarProblem):
             yield np.pad(np.sqrt(self.curvature_of_penalty)[:, None] * V, ((0, 0), (1, 0)))
 
         return blockwise_qr(beside())[1:, 1:]
+
+
+def has_scale(problem: Problem) -> TypeGuard[ScaledProblem]:
+    """Whether a scale is found with the coefficients, so that the problem offers what a `ScaledProblem` does."""
+    return problem.loss.kind.concomitant_scale

@@ -78,7 +78,7 @@ class Matrix:
         return parts(self.shape[0], self.entries)
 
     @property
-    def _stored(self) -> tuple[Array, Array, Array]:
+    def stored(self) -> tuple[Array, Array, Array]:
         return self.X.data, self.X.indices, self.X.indptr
 
     def sweep(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array, with_dual: bool = True,
@@ -96,7 +96,7 @@ class Matrix:
             return _sums(*self._sweep_twice(w, b, evaluator, (*rows, offset), z, with_dual))
         about = (w, b, *evaluator, *rows, offset, z, with_dual)
         if self.is_sparse:
-            work = lambda start, stop: compressed.sweep(start, stop, *self._stored, *about)
+            work = lambda start, stop: compressed.sweep(start, stop, *self.stored, *about)
         else:
             kernel = dense.sweep_columns if self.in_columns else dense.sweep_rows
             work = lambda start, stop: kernel(start, stop, self.X, *about)
@@ -106,7 +106,7 @@ class Matrix:
         """(X − centre) w + b; the centre of a sparse matrix is 0."""
         z = np.empty(self.shape[0])
         if self.is_sparse:
-            work = lambda start, stop: products.scores_sparse(start, stop, *self._stored, w, b, z)
+            work = lambda start, stop: products.scores_sparse(start, stop, *self.stored, w, b, z)
         else:
             kernel = products.scores_columns if self.in_columns else products.scores_rows
             work = lambda start, stop: kernel(start, stop, self.X, w, b, centre, z)
@@ -116,7 +116,7 @@ class Matrix:
     def sums(self, v: Array, centre: Array) -> tuple[Array, float]:
         """Σ v (x − centre) over the rows, and Σ v; the centre of a sparse matrix is 0."""
         if self.is_sparse:
-            work = lambda start, stop: products.sums_sparse(start, stop, *self._stored, v, self.shape[1])
+            work = lambda start, stop: products.sums_sparse(start, stop, *self.stored, v, self.shape[1])
         else:
             kernel = products.sums_columns if self.in_columns else products.sums_rows
             work = lambda start, stop: kernel(start, stop, self.X, v, centre)
@@ -149,7 +149,7 @@ class Matrix:
         if self.known is not None and s.size == 1:
             return self.known
         if self.is_sparse:
-            work = lambda start, stop: compressed.moments(start, stop, *self._stored, s, self.shape[1])
+            work = lambda start, stop: compressed.moments(start, stop, *self.stored, s, self.shape[1])
             first: Any = 0.0
         else:
             kernel = dense.moments_columns if self.in_columns else dense.moments_rows
@@ -176,7 +176,7 @@ class Matrix:
                 h = np.empty(stop - start)
                 loss.curvatures(start, stop, *rows, z, h)
                 part = np.zeros((self.shape[1] + 1, self.shape[1] + 1))
-                compressed.add_gram(start, stop, *self._stored, h, part)
+                compressed.add_gram(start, stop, *self.stored, h, part)
                 return (part,)
 
             # Each holds a Hessian of its own.
@@ -190,7 +190,7 @@ class Matrix:
         if self.is_sparse:
             h = np.empty(self.shape[0])
             loss.curvatures(0, self.shape[0], *rows, z, h)
-            compressed.add_gram(0, self.shape[0], *self._stored, h, out)
+            compressed.add_gram(0, self.shape[0], *self.stored, h, out)
         else:
             out += self.hessian(loss, rows, z, np.zeros(self.shape[1]), np.ones(self.shape[1]))
 

@@ -26,14 +26,18 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from scipy.special import softmax
 
+from descend.errors import InputError
 from descend.linear._kernels import columns
 from descend.linear._kernels import multinomial as kernels
 from descend.linear._kernels.threads import each, parts, total
 from descend.linear._losses import LOGISTIC, Loss
 from descend.linear.problems import multinomial_hessian as crossed
 from descend.linear.problems.matrix import Array, Matrix, Moments, Rows, blockwise_qr
-from descend.linear.problems.scalar import MACHINE_EPS, SUM_ROUNDINGS, Iterate, Standardisation, standardisation_of
+from descend.linear.problems.penalty import Penalty
+from descend.linear.problems.problem import Iterate, Standardisation, Support
+from descend.linear.problems.scalar import MACHINE_EPS, SUM_ROUNDINGS
 from descend.linear.problems.scores import scores_of
+from descend.linear.problems.standardisation import standardisation_of
 from descend.linear.problems.subdifferential import Subdifferential
 
 # Coefficients for which Newton's method is thought of, and slopes are foreseen for it.
@@ -60,24 +64,32 @@ class _Pass(NamedTuple):
 
 @dataclass(frozen=True)
 class MultinomialProblem:
-    """A linear model of one score per row and class. Targets are 0, 1, … `classes` − 1; `l2` is by column."""
+    """A linear model of one score per row and class. Targets are 0, 1, … `classes` − 1.
+
+    Its penalty has squares alone. **Raises** `InputError` for one with magnitudes.
+    """
 
     loss: ClassVar[Loss] = Loss(LOGISTIC)
     in_memory: ClassVar[bool] = True
     # There is none.
     linear_term: ClassVar[float] = 0.0
     has_offset: ClassVar[bool] = False
-    positive: ClassVar[bool] = False
     # Its curvature has a bound.
     loss_scale: ClassVar[float] = 0.0
+    # All columns are there: of so many coefficients a Hessian is not thought of.
+    support: ClassVar[Support | None] = None
 
     matrix: Matrix
     rows: Rows
     classes: int
-    l2: Array
+    penalty: Penalty
     intercept: bool = True
     # Of another problem, where they are to be the same.
     given_standardisation: Standardisation | None = None
+
+    def __post_init__(self) -> None:
+        if not self.penalty.is_smooth:
+            raise InputError("the multinomial loss has no l1 penalty: choose l2 alone, or one class against the others")
 
     @cached_property
     def _moments(self) -> Moments:
@@ -86,7 +98,8 @@ class MultinomialProblem:
     @cached_property
     def standardisation(self) -> Standardisation:
         """Centre and unit by column."""
-        return self.given_standardisation or standardisation_of(self.matrix, self._moments, self.l2, self.intercept)
+        given, penalty = self.given_standardisation, self.penalty
+        return given or standardisation_of(self.matrix, self._moments, penalty.l2, self.intercept)
 
     @property
     def size(self) -> int:
@@ -99,29 +112,24 @@ class MultinomialProblem:
         return self.classes
 
     @cached_property
-    def l1(self) -> Array:
-        """There is no such penalty."""
-        return np.zeros(self.matrix.shape[1])
-
-    @cached_property
     def threshold(self) -> Array:
         """There is no such penalty."""
         return np.zeros(self.size)
 
     @cached_property
     def subdifferential(self) -> Subdifferential:
-        """There is no such penalty."""
+        """Of the penalty, which has no corner at 0."""
         return Subdifferential(self.threshold, self.threshold)
 
     @cached_property
-    def penalty(self) -> Array:
+    def column_curvature(self) -> Array:
         """Its second derivative by column in the coordinates of solvers, and 0 for the intercepts."""
-        return np.append(self.l2 * self.standardisation[1] ** 2, 0.0)
+        return np.append(self.penalty.curvature(self.standardisation.unit), 0.0)
 
     @cached_property
     def curvature_of_penalty(self) -> Array:
         """The l2 penalty's second derivative, in the coordinates of solvers."""
-        return np.repeat(self.penalty, self.classes)
+        return np.repeat(self.column_curvature, self.classes)
 
     def to_user(self, u: Array) -> tuple[Array, Array]:
         """Coefficients (a row for each class) and intercepts in the user's units."""
@@ -188,16 +196,11 @@ class MultinomialProblem:
         done = self._pass(V, z, with_dual)
         lower = self.lower_bound(done.dual, done.conjugate, float(np.abs(V[-1]).max())) if bounded else -math.inf
         gradient = done.gradient
-        pulled = self.penalty[:, None] * V
+        pulled = self.column_curvature[:, None] * V
         gradient += pulled
         if not self.intercept:
             gradient[-1] = 0.0
         return Iterate(u, done.value + 0.5 * float(np.vdot(pulled, V)), gradient.ravel(), lower)
-
-    @property
-    def stored(self) -> tuple[Array, Array, Array]:
-        """What a sparse matrix is made of."""
-        return self.matrix.X.data, self.matrix.X.indices, self.matrix.X.indptr
 
     @cached_property
     def ranges(self) -> list[tuple[int, int]]:
@@ -209,7 +212,7 @@ class MultinomialProblem:
         centre, unit = self.standardisation
         if self.matrix.is_sparse:
             work = lambda start, stop: kernels.sweep_sparse(
-                start, stop, *self.stored, unit, V, *self.rows, with_dual, z)
+                start, stop, *self.matrix.stored, unit, V, *self.rows, with_dual, z)
         else:
             work = lambda start, stop: kernels.sweep_dense(
                 start, stop, self.matrix.X, self.matrix.in_columns, centre, unit, V, *self.rows, with_dual, z)
@@ -225,7 +228,7 @@ class MultinomialProblem:
         centre, unit = self.standardisation
         z = np.empty((self.matrix.shape[0], self.classes)) if out is None else out
         if self.matrix.is_sparse:
-            work = lambda start, stop: columns.scores_sparse(start, stop, *self.stored, unit, V, z)
+            work = lambda start, stop: columns.scores_sparse(start, stop, *self.matrix.stored, unit, V, z)
         else:
             work = lambda start, stop: columns.scores_dense(
                 start, stop, self.matrix.X, self.matrix.in_columns, centre, unit, V, z)
@@ -236,7 +239,7 @@ class MultinomialProblem:
         """Σ x̃ rᵀ over all rows."""
         centre, unit = self.standardisation
         if self.matrix.is_sparse:
-            work = lambda start, stop: columns.sums_sparse(start, stop, *self.stored, unit, R)
+            work = lambda start, stop: columns.sums_sparse(start, stop, *self.matrix.stored, unit, R)
         else:
             work = lambda start, stop: columns.sums_dense(
                 start, stop, self.matrix.X, self.matrix.in_columns, centre, unit, R)
@@ -251,7 +254,7 @@ class MultinomialProblem:
         centre, unit = self.standardisation
         if self.matrix.is_sparse:
             work = lambda start, stop: kernels.class_sums_sparse(
-                start, stop, *self.stored, unit, *self.rows, self.classes)
+                start, stop, *self.matrix.stored, unit, *self.rows, self.classes)
         else:
             work = lambda start, stop: kernels.class_sums_dense(
                 start, stop, self.matrix.X, centre, unit, *self.rows, self.classes)
@@ -278,7 +281,7 @@ class MultinomialProblem:
                 dual = (1 - t) * dual + t * (np.outer(sums.sum(axis=1), mixed) - sums)
                 conjugate = (1 - t) * conjugate + t * float(np.sum(mixed * np.log(np.where(mixed > 0, mixed, 1.0))))
             rounding += INTERCEPT_REACH * reach * (float(np.abs(dual[-1]).sum()) + MACHINE_EPS)
-        pull = self.penalty[:-1]
+        pull = self.column_curvature[:-1]
         blurred = np.abs(dual[:-1]) + self.gradient_rounding(1.0).reshape(-1, self.classes)[:-1] * (dual[:-1] != 0)
         squares = np.einsum("jk,jk->j", blurred, blurred)
         if squares[pull == 0].any():
@@ -363,8 +366,8 @@ class MultinomialProblem:
         """
         classes = self.classes
         # Of two columns and two classes.
-        products = crossed.products(self, z)
-        for i in np.flatnonzero(self.penalty == 0):
+        products = crossed.products(self.matrix, self.standardisation, self.rows.s, z)
+        for i in np.flatnonzero(self.column_curvature == 0):
             products[i, i] += np.trace(products[i, i]) / classes**2
         # In u: of a column and a class.
         out = products.transpose(0, 2, 1, 3).reshape(self.size, self.size)
@@ -422,5 +425,6 @@ class MultinomialProblem:
         drawn = np.sort(np.append(drawn, order[missed]))
         s = s[drawn] / s[drawn].sum() if s.size > 1 else np.array([1 / len(drawn)])
         share = len(y) / len(drawn)
-        return replace(self, matrix=self.matrix.take(drawn), rows=Rows(y[drawn], s), l2=share * self.l2,
+        penalty = Penalty.ridge(share * self.penalty.l2)
+        return replace(self, matrix=self.matrix.take(drawn), rows=Rows(y[drawn], s), penalty=penalty,
                        given_standardisation=self.standardisation)

@@ -6,13 +6,12 @@ One product of matrices, of pairs of columns with pairs of classes, gives them, 
 symmetric product of all columns times classes with themselves.
 """
 
-from typing import Any
-
 import numpy as np
 
 from descend.linear._kernels import multinomial as kernels
 from descend.linear._kernels.threads import each, one_thread_each, parts
-from descend.linear.problems.matrix import Array
+from descend.linear.problems.matrix import Array, Matrix
+from descend.linear.problems.problem import Standardisation
 
 # Numbers of a block of rows that is written out.
 BLOCK_ENTRIES = 2**17
@@ -20,22 +19,22 @@ BLOCK_ENTRIES = 2**17
 PAIR_COLUMNS = 256
 
 
-def products(problem: Any, z: Array) -> Array:
-    """By two columns and two classes."""
-    rows = problem.matrix.shape[0]
+def products(matrix: Matrix, standardisation: Standardisation, s: Array, z: Array) -> Array:
+    """By two columns and two classes; `s`: weights of rows, or one for all."""
+    (rows, columns), classes = matrix.shape, z.shape[1]
     # Each has sums of its own.
-    few = parts(rows, min(rows * problem.size, 8 * kernels.ONE_CORE_PRODUCT))
+    few = parts(rows, min(rows * (columns + 1) * classes, 8 * kernels.ONE_CORE_PRODUCT))
     with one_thread_each():
-        out, *others = each(lambda start, stop: _of_part(problem, start, stop, z), few)
+        out, *others = each(lambda start, stop: _of_part(matrix, standardisation, s, z, start, stop), few)
     for more in others:
         out += more
-    return out[_places(problem.matrix.shape[1] + 1)][..., _places(problem.classes)]
+    return out[_places(columns + 1)][..., _places(classes)]
 
 
-def _of_part(problem: Any, start: int, stop: int, z: Array) -> Array:
+def _of_part(matrix: Matrix, standardisation: Standardisation, s: Array, z: Array, start: int, stop: int) -> Array:
     """Of a part of the rows, which are written out block by block, and so are their pairs of columns."""
-    matrix, (centre, unit) = problem.matrix, problem.standardisation
-    width, bends = matrix.shape[1] + 1, _pairs(problem.classes)
+    centre, unit = standardisation
+    width, bends = matrix.shape[1] + 1, _pairs(z.shape[1])
     step = max(32, min(stop - start, BLOCK_ENTRIES // max(PAIR_COLUMNS, width, bends)))
     block, curved, crossed = np.empty((step, width)), np.empty((step, bends)), np.empty(step * max(PAIR_COLUMNS, width))
     out = np.zeros((_pairs(width), bends))
@@ -43,11 +42,11 @@ def _of_part(problem: Any, start: int, stop: int, z: Array) -> Array:
         last = min(first + step, stop)
         rows, curvatures = block[: last - first], curved[: last - first]
         if matrix.is_sparse:
-            data, indices, indptr = problem.stored
+            data, indices, indptr = matrix.stored
             kernels.sparse_rows(first, last, data, indices, indptr, unit, rows)
         else:
             kernels.written(first, last, matrix.X, matrix.in_columns, centre, unit, rows)
-        kernels.curvatures(first, last, problem.rows.s, z, curvatures)
+        kernels.curvatures(first, last, s, z, curvatures)
         begin = 0
         # Pairs of some columns with those before them.
         while begin < width:

@@ -10,14 +10,18 @@ which units the columns are. The matrix itself is never changed, and the penalty
 import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, TypeGuard
 
 import numpy as np
 
+from descend.errors import InputError
 from descend.linear._kernels.intercept import best_shift
 from descend.linear._losses import Loss
 from descend.linear.problems.matrix import NO_OFFSET, Array, Matrix, Moments, Rows, Sums, blockwise_qr
+from descend.linear.problems.penalty import Penalty
+from descend.linear.problems.problem import Iterate, Problem, Standardisation, Support
 from descend.linear.problems.scores import scores_of
+from descend.linear.problems.standardisation import standardisation_of
 from descend.linear.problems.subdifferential import Subdifferential
 
 MACHINE_EPS = float(np.finfo(float).eps)
@@ -27,54 +31,13 @@ SUM_ROUNDINGS = 1.0
 BALANCE_ROUNDING = 1e-14
 
 
-class Iterate(NamedTuple):
-    """The problem at `u`: its value, the gradient of all but the l1 penalty, and a bound from below to the minimum.
-
-    `value` is that of the loss without smoothing, or above it. `lower` is −∞ where no dual point is at hand.
-    `rounding`: by how much the value may be too small, where there is a bound to hold it against.
-    """
-
-    u: Array
-    value: float
-    gradient: Array
-    lower: float
-    rounding: float = 0.0
-
-
-# Centre and unit by column: see the module.
-Standardisation = tuple[Array, Array]
-
-
-def standardisation_of(matrix: Matrix, moments: Moments, l2: Array, intercept: bool) -> Standardisation:
-    """The coordinates in which a matrix's columns are seen."""
-    mean, variance, greatest = moments
-    centred = intercept and not matrix.is_sparse
-    centre = mean if centred else np.zeros_like(mean)
-    spread = np.sqrt(variance if centred else variance + mean**2)
-    # A column is judged in the rounding of the user's numbers.
-    if matrix.shift is not None:
-        greatest = greatest + np.abs(matrix.shift)
-    # Constant but for rounding: it can only be taken for an intercept.
-    still = spread <= 1e-13 * greatest
-    spread = np.where(still | (spread == 0), np.where(greatest > 0, greatest, 1.0), spread)
-    # A strong penalty, too, is to be no steeper than the loss.
-    return centre, 1 / np.sqrt(spread**2 + l2)
-
-
-class Support(NamedTuple):
-    """Columns among a greater number of them: that number, and their places."""
-
-    width: int
-    indices: Array
-
-
 @dataclass(frozen=True)
 class ScalarProblem:
-    """A linear model of one score per row. `l2`, `l1`: by column, of the user's coefficients; see the module.
+    """A linear model of one score per row. See the module.
 
     `support`: of which of the user's columns the matrix is, where it has not all of them; the others are 0 everywhere.
     `given_standardisation`: that of another problem, where the solvers' coordinates are to be the same as there.
-    `offset`: o, by row, or nothing. `positive`: whether coefficients must not be negative.
+    `offset`: o, by row, or nothing.
     """
 
     in_memory: ClassVar[bool] = True
@@ -84,19 +47,18 @@ class ScalarProblem:
     matrix: Matrix
     rows: Rows
     loss: Loss
-    l2: Array
-    l1: Array
+    penalty: Penalty
     intercept: bool = True
     linear_term: float = 0.0
     support: Support | None = None
     given_standardisation: Standardisation | None = None
     offset: Array = field(default_factory=lambda: NO_OFFSET)
-    positive: bool = False
 
     @cached_property
     def standardisation(self) -> Standardisation:
         """Centre and unit by column."""
-        return self.given_standardisation or standardisation_of(self.matrix, self._moments, self.l2, self.intercept)
+        given, penalty = self.given_standardisation, self.penalty
+        return given or standardisation_of(self.matrix, self._moments, penalty.l2, self.intercept)
 
     @cached_property
     def _moments(self) -> Moments:
@@ -115,18 +77,18 @@ class ScalarProblem:
     @cached_property
     def curvature_of_penalty(self) -> Array:
         """The l2 penalty's second derivative, in the coordinates of solvers."""
-        return np.append(self.l2 * self.standardisation[1] ** 2, 0.0)
+        return np.append(self.penalty.curvature(self.standardisation.unit), 0.0)
 
     @cached_property
     def threshold(self) -> Array:
         """The l1 penalty of each coordinate of solvers."""
-        return np.append(self.l1 * self.standardisation[1], 0.0)
+        return np.append(self.penalty.threshold(self.standardisation.unit), 0.0)
 
     @cached_property
     def subdifferential(self) -> Subdifferential:
         """Of the l1 penalty and the bound, in the coordinates of solvers."""
         lower = -self.threshold
-        if self.positive:
+        if self.penalty.positive:
             lower[:-1] = -math.inf
         return Subdifferential(lower, self.threshold)
 
@@ -212,9 +174,9 @@ class ScalarProblem:
         w, b = self.to_user(u)
         sums = self.matrix.sweep(w, b, self.loss, self.rows, z, bounded, self.offset)
         centre, unit = self.standardisation
-        penalty = 0.5 * float(np.sum(self.l2 * w * w)) + float(np.sum(self.l1 * np.abs(w))) + self.linear_term * b
+        penalty = self.penalty.value(w) + self.linear_term * b
         by_b = sums.g_b + self.linear_term if self.intercept else 0.0
-        gradient = np.append((sums.g + self.l2 * w - centre * (sums.g_b + self.linear_term)) * unit, by_b)
+        gradient = np.append((sums.g + self.penalty.gradient(w) - centre * (sums.g_b + self.linear_term)) * unit, by_b)
         lower = self.lower_bound(sums) if bounded else -math.inf
         rounding = math.sqrt(sums.squares) * self.score_rounding(w, b) * self.rounding_share if bounded else 0.0
         return Iterate(u, sums.value + self.loss.smoothing + penalty, gradient, lower, rounding)
@@ -315,22 +277,20 @@ class ScalarProblem:
             shares[side] = max(wanted, 0.0) / have if have > 0 else 1.0
         slope = math.sqrt(sums.squares)
         q = shares[0] * sums.q[0] + shares[1] * sums.q[1]
-        # A coefficient that must not be negative is moved by slopes of one sign alone: Ω* is 0 along the other.
-        q = (-q if self.positive else np.abs(q)) + SUM_ROUNDINGS * MACHINE_EPS * slope * self._size_of_numbers
+        q = self.penalty.pull(-q) + SUM_ROUNDINGS * MACHINE_EPS * slope * self._size_of_numbers
         conjugates = float(shares @ sums.conjugates)
         scale = min(1.0, 2 / math.sqrt(max(sums.squares, 1e-300))) if self.loss.kind.concomitant_scale else 1.0
-        free = self.l2 == 0
-        beyond = scale * q[free] > self.l1[free]
+        free = self.penalty.l2 == 0
+        beyond = scale * q[free] > self.penalty.l1[free]
         if beyond.any():
-            scale = float((self.l1[free][beyond] / q[free][beyond]).min())
+            scale = float((self.penalty.l1[free][beyond] / q[free][beyond]).min())
         # Scaled down, the slopes do not balance the tilt any more.
         if scale == 0 or (scale < 1 and self.linear_term):
             return -math.inf
-        rest = np.maximum(scale * q[~free] - self.l1[~free], 0.0)
-        bend = self.loss.unsmoothed_curvature_bound
-        spared = 0.5 * scale * (1 - scale) * float(shares.min()) ** 2 * sums.squares / bend
+        curvature_bound = self.loss.unsmoothed_curvature_bound
+        spared = 0.5 * scale * (1 - scale) * float(shares.min()) ** 2 * sums.squares / curvature_bound
         rounding = SUM_ROUNDINGS * MACHINE_EPS * float(np.abs(sums.conjugates).sum()) + self.loss.kind.rounding
-        return spared - scale * conjugates - float(np.sum(0.5 * rest**2 / self.l2[~free])) - rounding
+        return spared - scale * conjugates - self.penalty.conjugate(scale * q) - rounding
 
     def sample(self, count: int) -> "ScalarProblem":
         """The same problem on some of the rows, which are drawn anew in the same way each time.
@@ -342,12 +302,12 @@ class ScalarProblem:
         drawn = np.sort(np.random.default_rng(0).choice(self.matrix.shape[0], count, replace=False))
         y, s = self.rows
         s = s[drawn] / s[drawn].sum() if s.size > 1 else np.array([1 / count])
-        l2 = np.minimum(self.l2 * self.matrix.shape[0] / count, self.l2 + self._moments[2] ** 2 / count)
+        l2 = np.minimum(self.penalty.l2 * self.matrix.shape[0] / count, self.penalty.l2 + self._moments[2] ** 2 / count)
         return replace(
             self,
             matrix=self.matrix.take(drawn),
             rows=Rows(y[drawn], s),
-            l2=l2,
+            penalty=replace(self.penalty, l2=l2),
             given_standardisation=self.standardisation,
             offset=self.offset[drawn] if self.has_offset else self.offset,
         )
@@ -355,3 +315,16 @@ class ScalarProblem:
     def smoothed(self, mu: float) -> "ScalarProblem":
         """The same problem with another smoothing, or scale."""
         return replace(self, loss=self.loss._replace(mu=mu), given_standardisation=self.standardisation)
+
+
+def is_scalar(problem: Problem) -> TypeGuard[ScalarProblem]:
+    """Whether a row has one score: then the problem offers what a `ScalarProblem` does."""
+    return problem.outputs == 1
+
+
+def scalar(problem: Problem, solver: str) -> ScalarProblem:
+    """The problem, for a solver that looks at rows of one score. **Raises** `InputError` where they have more."""
+    if not is_scalar(problem):
+        raise InputError(f"solver={solver!r} is for one score of a row, and here are {problem.outputs}, one for each "
+                         "class: choose solver='auto'")
+    return problem

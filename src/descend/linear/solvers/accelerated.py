@@ -11,8 +11,7 @@ import math
 import numpy as np
 
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.problem import Problem
-from descend.linear.problems.scalar import Iterate
+from descend.linear.problems.problem import Iterate, Problem
 from descend.linear.solvers.convergence import Iterates
 
 # Of the curvature L: where a step was too long, and after each.

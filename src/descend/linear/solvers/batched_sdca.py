@@ -36,12 +36,12 @@ GAP_MARGIN, ASCENT_DECREASE = 0.5, 0.7
 def can_batch(problems: Sequence[Problem]) -> TypeGuard[Sequence[ScalarProblem]]:
     """Whether problems can be solved together: they differ in their targets alone, and their rows are sparse."""
     first = problems[0]
-    if not (first.matrix.is_sparse and has_dual_steps(first) and np.ptp(first.l2) == 0):
+    if not (first.matrix.is_sparse and has_dual_steps(first) and np.ptp(first.penalty.l2) == 0):
         return False
     return all(
         problem.matrix is first.matrix and problem.loss == first.loss and problem.intercept == first.intercept
         and problem.linear_term == first.linear_term and np.array_equal(problem.rows.s, first.rows.s)
-        and np.array_equal(problem.l2, first.l2) and not problem.l1.any()
+        and np.array_equal(problem.penalty.l2, first.penalty.l2) and problem.penalty.is_smooth
         for problem in problems[1:]
     )
 

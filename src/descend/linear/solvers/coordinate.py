@@ -27,7 +27,8 @@ from scipy.linalg import cho_factor, cho_solve
 from descend.linear._kernels import coordinate as kernels
 from descend.linear._kernels.threads import one_thread_each
 from descend.linear.problems.matrix import Array, Rows
-from descend.linear.problems.scalar import Iterate, ScalarProblem
+from descend.linear.problems.problem import Iterate, Problem
+from descend.linear.problems.scalar import ScalarProblem, scalar
 from descend.linear.problems.subdifferential import Subdifferential
 from descend.linear.solvers.accelerated import accelerated
 from descend.linear.solvers.convergence import ConvergenceMonitor, Iterates
@@ -52,8 +53,9 @@ GRAM_COLUMNS = 4096
 JITTER = 1e-12
 
 
-def coordinate(problem: ScalarProblem, u: Array) -> Iterates:
+def coordinate(problem: Problem, u: Array) -> Iterates:
     """Descend from u."""
+    problem = scalar(problem, "coordinate")
     z, threshold, held = problem.score_buffer(), problem.threshold, problem.subdifferential
     point = certified_start(problem, u, z)
     yield point

@@ -17,7 +17,8 @@ import numpy as np
 from descend.linear._losses import PINBALL, Loss
 from descend.linear.problems.huber_scale import ScaledProblem
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.scalar import Iterate, ScalarProblem
+from descend.linear.problems.problem import Iterate
+from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.solvers.convergence import Iterates
 from descend.linear.solvers.interior import interior
 from descend.linear.solvers.newton import newton
@@ -61,8 +62,7 @@ def least_absolute_deviations(problem: ScaledProblem, u: Array) -> Iterates:
         problem.matrix,
         problem.rows,
         Loss(PINBALL, 0.5),
-        problem.l2 / 4,
-        problem.l1,
+        replace(problem.penalty, l2=problem.penalty.l2 / 4),
         problem.intercept,
         given_standardisation=problem.standardisation,
     )

@@ -28,7 +28,8 @@ from descend.linear._losses import SQUARED, Loss
 from descend.linear._losses.loss import Ranges
 from descend.linear.problems.curvature import Curvature
 from descend.linear.problems.matrix import Array, Rows
-from descend.linear.problems.scalar import MACHINE_EPS, SUM_ROUNDINGS, Iterate, ScalarProblem
+from descend.linear.problems.problem import Iterate, Problem
+from descend.linear.problems.scalar import MACHINE_EPS, SUM_ROUNDINGS, ScalarProblem, scalar
 from descend.linear.solvers.cholesky import RegularisedCholesky
 from descend.linear.solvers.convergence import Iterates
 
@@ -264,8 +265,9 @@ class CentralPath:
         )
 
 
-def interior(problem: ScalarProblem, u: Array) -> Iterates:
+def interior(problem: Problem, u: Array) -> Iterates:
     """Descend from u."""
+    problem = scalar(problem, "interior")
     if not problem.loss.kind.corners:
         raise InputError("solver='interior' is for losses with corners (hinge, pinball, epsilon-insensitive): choose "
                          "another solver, or solver='auto'")

@@ -21,7 +21,7 @@ from scipy.linalg import solve_triangular
 from descend.linear._kernels import lbfgs as kernels
 from descend.linear._kernels.threads import each, parts, total
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.scalar import Iterate
+from descend.linear.problems.problem import Iterate
 from descend.linear.solvers.convergence import Iterates
 
 MEMORY = 10

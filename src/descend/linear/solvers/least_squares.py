@@ -24,8 +24,8 @@ from scipy.sparse.linalg import LinearOperator, lsqr
 
 from descend.linear.problems.curvature import DENSE_HESSIAN, SAFETY, Curvature
 from descend.linear.problems.matrix import Array, Rows
-from descend.linear.problems.problem import Problem
-from descend.linear.problems.scalar import MACHINE_EPS, SUM_ROUNDINGS, Iterate, ScalarProblem
+from descend.linear.problems.problem import Iterate, Problem
+from descend.linear.problems.scalar import MACHINE_EPS, SUM_ROUNDINGS, ScalarProblem
 from descend.linear.solvers.convergence import ConvergenceMonitor, Iterates, Solution
 from descend.linear.solvers.newton_decrement import curvature_at, decrement, dependent, rounding_of_squares
 from descend.stopping import Reason
@@ -46,7 +46,7 @@ def is_least_squares(problem: Problem) -> TypeGuard[ScalarProblem]:
     """Whether a problem is one of these."""
     if not (problem.in_memory and problem.loss.kind.quadratic):
         return False
-    return not (problem.l1.any() or problem.positive) and (problem.size <= DENSE_HESSIAN or not problem.l2.any())
+    return problem.penalty.is_smooth and (problem.size <= DENSE_HESSIAN or not problem.penalty.l2.any())
 
 
 def least_squares(problem: ScalarProblem, monitor: ConvergenceMonitor, start: Array | None) -> Solution:
@@ -105,10 +105,12 @@ def _by_steps(problem: ScalarProblem, point: Iterate, z: Array, curvature: Curva
     unit = problem.standardisation[1]
     yield point
     last, exact = np.inf, curvature.factor is not None and curvature.factor[1] > WELL_CONDITIONED
-    for _ in range(REFINEMENT_STEPS):
+    for number in range(REFINEMENT_STEPS):
         step = curvature.step(point.gradient)
         length = float(np.abs(step).max(initial=0.0))
-        if not length < SHORTENING * last:
+        # The first step may be rounding for the most part, where next to no penalty is all the curvature along some
+        # directions; as the errors are then small, the second, as long, is not.
+        if number > 1 and not length < SHORTENING * last:
             break
         point = problem.evaluate(curvature.nearest(point.u - step, unit), z, bounded=False)
         last = length

@@ -16,6 +16,7 @@ models".
 
 import math
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 import numpy as np
 
@@ -25,8 +26,7 @@ from descend.linear._kernels import sdca as visits
 from descend.linear._kernels.threads import each, parts, total
 from descend.linear.problems.matrix import Array
 from descend.linear.problems.multinomial import MultinomialProblem
-from descend.linear.problems.problem import Problem
-from descend.linear.problems.scalar import Iterate
+from descend.linear.problems.problem import Iterate, Problem
 from descend.linear.solvers.convergence import Iterates
 
 # Of the last certificate's ascent by epoch: when the next is made.
@@ -51,7 +51,7 @@ class SimplexState:
     norms: Array = field(init=False)
 
     def __post_init__(self) -> None:
-        inverse = 1 / self.problem.l2
+        inverse = 1 / self.problem.penalty.l2
         self.inverse = inverse[:1] if np.ptp(inverse) == 0 else inverse
         self.norms = self._norms()
         if self.problem.intercept:
@@ -63,7 +63,7 @@ class SimplexState:
         problem, out = self.problem, np.empty(len(self.P))
         matrix = problem.matrix
         if matrix.is_sparse:
-            work = lambda start, stop: visits.norms_sparse(start, stop, *problem.stored, self.inverse, out)
+            work = lambda start, stop: visits.norms_sparse(start, stop, *problem.matrix.stored, self.inverse, out)
         else:
             centre = problem.standardisation[0]
             work = lambda start, stop: visits.norms_dense(start, stop, matrix.X, centre, self.inverse, out)
@@ -79,7 +79,7 @@ class SimplexState:
             self.b -= self.bias * (mass - problem.class_shares)
         about = (problem.rows.s, self.inverse, self.bias, self.norms, rows, self.P, self.W, self.b)
         if problem.matrix.is_sparse:
-            return float(simplex.epoch_sparse(*problem.stored, *about))
+            return float(simplex.epoch_sparse(*problem.matrix.stored, *about))
         return float(simplex.epoch_dense(problem.matrix.X, problem.standardisation[0], *about))
 
     def point(self) -> Iterate:
@@ -92,7 +92,7 @@ class SimplexState:
         (conjugate,) = total(each(work, parts(len(R), 8 * R.size)))
         dual = problem.sums(R)
         lower = problem.lower_bound(dual, float(conjugate), float(np.abs(self.b).max()))
-        V = np.divide(dual, -problem.penalty[:, None], out=dual, where=problem.penalty[:, None] > 0)
+        V = np.divide(dual, -problem.column_curvature[:, None], out=dual, where=problem.column_curvature[:, None] > 0)
         np.multiply(V[:-1], problem.standardisation[1][:, None], out=self.W)
         V[-1] = self.b
         z = problem.scores_at(V, out=R)
@@ -101,16 +101,16 @@ class SimplexState:
             shift, change = problem.balance(z)
             V[-1] += shift
             loss += change
-        penalty = 0.5 * float(np.einsum("jk,jk,j", V, V, problem.penalty))
+        penalty = 0.5 * float(np.einsum("jk,jk,j", V, V, problem.column_curvature))
         return Iterate(V.ravel(), loss + penalty, np.zeros(problem.size), max(lower, 0.0))
 
 
-def has_simplex_dual(problem: Problem) -> bool:
+def has_simplex_dual(problem: Problem) -> TypeGuard[MultinomialProblem]:
     """Whether the dual is of the kind that is ascended here."""
-    return bool((problem.l2 > 0).all())
+    return problem.outputs > 1 and problem.penalty.is_strict
 
 
-def multinomial_sdca(problem: MultinomialProblem, u: Array) -> Iterates:
+def multinomial_sdca(problem: Problem, u: Array) -> Iterates:
     """Ascend from the probabilities that u gives; from 0, from points at the rows' classes."""
     if not has_simplex_dual(problem):
         raise InputError("solver='dual' needs an l2 penalty on all columns: choose another solver, or solver='auto'")

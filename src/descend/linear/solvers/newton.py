@@ -11,8 +11,7 @@ from typing import Protocol, runtime_checkable
 
 from descend.linear.problems.curvature import Curvature
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.problem import Problem
-from descend.linear.problems.scalar import Iterate
+from descend.linear.problems.problem import Iterate, Problem
 from descend.linear.solvers.convergence import ConvergenceMonitor, Iterates
 
 # Of the decrease that the slope promises (Armijo).

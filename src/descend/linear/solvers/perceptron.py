@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.scalar import Iterate, ScalarProblem
+from descend.linear.problems.problem import Iterate
+from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.solvers.convergence import ConvergenceMonitor, Iterates, Solution
 from descend.stopping import Reason
 

@@ -16,15 +16,16 @@ SVM"; Shalev-Shwartz and Zhang (2013), "Stochastic dual coordinate ascent method
 
 import math
 from dataclasses import InitVar, dataclass, field
+from typing import TypeGuard
 
 import numpy as np
 
 from descend.errors import InputError
 from descend.linear._kernels import sdca as kernels
 from descend.linear._kernels.threads import each, parts
-from descend.linear.problems.matrix import Array, Matrix
-from descend.linear.problems.problem import Problem
-from descend.linear.problems.scalar import Iterate, ScalarProblem
+from descend.linear.problems.matrix import Array
+from descend.linear.problems.problem import Iterate, Problem
+from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.solvers.convergence import Iterates
 
 # Of the last certificate's ascent by epoch: when the next is made.
@@ -40,11 +41,11 @@ SHUFFLE_SEED = 0x9E3779B97F4A7C15
 COEFFICIENT_DRIFT = 1e-12
 
 
-def has_dual_steps(problem: Problem) -> bool:
+def has_dual_steps(problem: Problem) -> TypeGuard[ScalarProblem]:
     """Whether the dual of a problem is of the kind that is ascended here."""
     if problem.outputs > 1 or problem.has_offset or not problem.loss.kind.has("best"):
         return False
-    return bool((problem.l2 > 0).all()) and not problem.l1.any()
+    return problem.penalty.is_strict and problem.penalty.is_smooth
 
 
 @dataclass
@@ -66,7 +67,7 @@ class DualState:
             self.inverse, self.centre, self.norms, self.bias = other.inverse, other.centre, other.norms, other.bias
             return
         problem = self.problem
-        inverse = 1 / problem.l2
+        inverse = 1 / problem.penalty.l2
         self.inverse = inverse[:1] if np.ptp(inverse) == 0 else inverse
         self.centre = np.zeros_like(self.w) if problem.linear_term else problem.standardisation[0]
         self.norms = self._norms()
@@ -78,7 +79,7 @@ class DualState:
         """The rows' squares in the dual's metric."""
         matrix, out = self.problem.matrix, self.problem.score_buffer()
         if matrix.is_sparse:
-            work = lambda a, b: kernels.norms_sparse(a, b, *_stored(matrix), self.inverse, out)
+            work = lambda a, b: kernels.norms_sparse(a, b, *matrix.stored, self.inverse, out)
         else:
             work = lambda a, b: kernels.norms_dense(a, b, matrix.X, self.centre, self.inverse, out)
         each(work, parts(matrix.shape[0], matrix.entries))
@@ -96,7 +97,7 @@ class DualState:
         about = (*_renewing(problem), *problem.rows, self.inverse, self.bias, self.norms, margin, rows, count, self.r,
                  self.w)
         if problem.matrix.is_sparse:
-            count, self.b, gain, greatest = kernels.epoch_sparse(*_stored(problem.matrix), *about, self.b)
+            count, self.b, gain, greatest = kernels.epoch_sparse(*problem.matrix.stored, *about, self.b)
         else:
             count, self.b, gain, greatest = kernels.epoch_dense(problem.matrix.X, self.centre, *about, self.b)
         if problem.intercept:
@@ -126,7 +127,7 @@ class DualState:
         places = kind.address_of("value"), kind.address_of("conjugate")
         loss, sums = kernels.evaluated(*places, p, *problem.rows, self.norms - self.bias, z, self.r, self.b)
         # Not by BLAS: it would wake up threads for this.
-        squares = float(kernels.squared_norm(self.w, problem.l2))
+        squares = float(kernels.squared_norm(self.w, problem.penalty.l2))
         if abs(sums[2].sum() + squares) > COEFFICIENT_DRIFT * squares:
             self.restore()
         centre, unit = problem.standardisation
@@ -170,7 +171,7 @@ def dual_start(problem: ScalarProblem, u: Array, other: DualState | None = None)
     return ascent
 
 
-def sdca(problem: ScalarProblem, u: Array) -> Iterates:
+def sdca(problem: Problem, u: Array) -> Iterates:
     """Ascend from the slopes that the scores at u give."""
     if not has_dual_steps(problem):
         raise InputError("solver='dual' needs an l2 penalty on all columns, no l1 penalty, no offset, and a loss that "
@@ -208,5 +209,3 @@ def _reach(problem: ScalarProblem) -> float:
     return 1.0 if problem.loss.kind.classes else float(np.abs(y - np.median(y)).mean())
 
 
-def _stored(matrix: Matrix) -> tuple[Array, Array, Array]:
-    return matrix.X.data, matrix.X.indices, matrix.X.indptr

@@ -35,7 +35,7 @@ class SeparationTest:
         self.columns = np.zeros(0, int)
         self.last: Array | None = None
         # A penalty holds what would go on for ever.
-        free = (problem.l2 == 0) & (problem.l1 == 0)
+        free = problem.penalty.free
         self.free = np.append(np.repeat(free, problem.outputs), np.ones(problem.outputs, bool))
         self.separation = problem.loss.kind.separation
         self.looks = bool(self.separation and problem.in_memory and free.any())
@@ -61,7 +61,7 @@ class SeparationTest:
     def _open(self, way: Array) -> Array:
         """What of a way may be gone for ever."""
         direction = np.where(self.free, way, 0.0)
-        if self.problem.positive:
+        if self.problem.penalty.positive:
             direction[:-1] = np.maximum(direction[:-1], 0.0)
         return direction
 

@@ -11,7 +11,8 @@ Reference: Nesterov (2005), "Smooth minimization of non-smooth functions".
 import numpy as np
 
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.scalar import ScalarProblem
+from descend.linear.problems.problem import Problem
+from descend.linear.problems.scalar import scalar
 from descend.linear.solvers.accelerated import accelerated
 from descend.linear.solvers.convergence import Iterates
 
@@ -24,8 +25,9 @@ GAP_PER_SMOOTHING = 1.5
 STEPS_PER_SMOOTHING = 1000
 
 
-def smoothing(problem: ScalarProblem, u: Array) -> Iterates:
+def smoothing(problem: Problem, u: Array) -> Iterates:
     """Descend from u."""
+    problem = scalar(problem, "smoothing")
     y = problem.rows.y
     first = mu = 1.0 if problem.loss.kind.classes else float(np.abs(y - np.median(y)).mean()) or 1.0
     lower = -np.inf

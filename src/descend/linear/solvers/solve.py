@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -40,11 +39,13 @@ def solve(
     **Raises** `InputError` for a solver that there is none of, or that cannot solve this problem.
     """
     u, monitor.loss_scale = problem.default_start() if start is None else start, problem.loss_scale
-    if problem.positive:
+    if problem.penalty.positive:
         if solver not in ("auto", *CONSTRAINED):
             raise InputError("coefficients that must not be negative are found by solver='auto', "
                              f"{' or '.join(map(repr, CONSTRAINED))}: choose one of these")
         u = np.append(np.maximum(u[:-1], 0.0), u[-1])
+    if monitor.max_iter == 0:
+        return replace(monitor.follow(_start(problem, u)), how="none: no iterations were asked for")
     if isinstance(solver, Optimizer):
         if problem.outputs > 1:
             raise InputError("an optimizer as solver knows no multinomial loss: pass multi_class='ovr'")
@@ -71,11 +72,17 @@ def solve_batched(problems: Sequence[Problem], monitors: Sequence[ConvergenceMon
     return [replace(solution, how=f"dual: {why}") for solution in batched_sdca(problems, origins, monitors)]
 
 
+def _start(problem: Problem, u: Array) -> Iterates:
+    """The start alone: solvers may look for a better one first."""
+    yield problem.evaluate(u, problem.score_buffer())
+    return "no iterations were asked for"
+
+
 def choice(problem: Problem) -> tuple[str, str]:
     """The solver for a problem, and why."""
-    if problem.l1.any() and not problem.loss.kind.corners:
+    if problem.penalty.l1.any() and not problem.loss.kind.corners:
         return "coordinate", "an l1 penalty, for which most coefficients are 0"
-    if problem.positive:
+    if problem.penalty.positive:
         return "coordinate", "coefficients that must not be negative, of which many are 0"
     if problem.loss.kind.corners:
         return _cornered(problem)
@@ -107,20 +114,21 @@ def _has_dual(problem: Problem) -> bool:
 
 def _reach(problem: Problem) -> float:
     """The rows' mean square beside the penalty: about as many epochs does the dual's ascent take."""
-    X, weakest = problem.matrix.X, float(problem.l2.min())
+    X, weakest = problem.matrix.X, float(problem.penalty.l2.min())
     square = float(np.vdot(X.data, X.data)) / X.shape[0]
     return square / (weakest * X.shape[0]) if weakest > 0 else np.inf
 
 
-def _ascended(problem: Any, u: Array) -> Iterates:
-    """The dual's ascent for either kind of problem."""
+def dual(problem: Problem, u: Array) -> Iterates:
+    """Ascend the dual, which has one number for each row and score."""
     return multinomial_sdca(problem, u) if problem.outputs > 1 else sdca(problem, u)
 
 
-SOLVERS: dict[str, Callable[[Any, Array], Iterates]] = {
+# Each refuses a problem that does not offer what it asks for.
+SOLVERS: dict[str, Callable[[Problem, Array], Iterates]] = {
     "accelerated": accelerated,
     "lbfgs": lbfgs,
-    "dual": _ascended,
+    "dual": dual,
     "interior": interior,
     "coordinate": coordinate,
     "newton": sampled_newton,

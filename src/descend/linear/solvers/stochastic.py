@@ -17,24 +17,25 @@ import numpy as np
 from descend.errors import InputError
 from descend.linear._kernels import stochastic
 from descend.linear.problems.matrix import Array
-from descend.linear.problems.scalar import ScalarProblem
+from descend.linear.problems.problem import Problem
+from descend.linear.problems.scalar import ScalarProblem, scalar
 from descend.linear.solvers.convergence import Iterates
 
 
-def sgd(problem: ScalarProblem, u: Array) -> Iterates:
+def sgd(problem: Problem, u: Array) -> Iterates:
     """Descend from u by plain steps; near the minimum it only creeps."""
-    return _epochs(problem, u, reduced=False)
+    return _epochs(scalar(problem, "sgd"), u, reduced=False)
 
 
-def svrg(problem: ScalarProblem, u: Array) -> Iterates:
+def svrg(problem: Problem, u: Array) -> Iterates:
     """Descend from u by steps whose variance vanishes at the minimum."""
-    return _epochs(problem, u, reduced=True)
+    return _epochs(scalar(problem, "svrg"), u, reduced=True)
 
 
 def _epochs(problem: ScalarProblem, u: Array, reduced: bool) -> Iterates:
     if problem.has_offset:
         raise InputError("stochastic steps know no offset here: choose solver='auto'")
-    if problem.l1.any():
+    if not problem.penalty.is_smooth:
         raise InputError("stochastic steps have no l1 penalty here: choose solver='auto', or 'coordinate'")
     matrix, rows, (centre, unit) = problem.matrix, problem.rows, problem.standardisation
     rng, count, decay = np.random.default_rng(0), matrix.shape[0], problem.curvature_of_penalty[:-1]

@@ -8,7 +8,8 @@ import numpy as np
 from descend.linear._kernels import coordinate as kernels
 from descend.linear._kernels.threads import each, one_thread_each, parts, total
 from descend.linear.problems.matrix import BLOCK_ENTRIES, Array, Matrix
-from descend.linear.problems.scalar import Iterate, ScalarProblem
+from descend.linear.problems.problem import Iterate, Standardisation
+from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.problems.subdifferential import Subdifferential
 
 # Columns of a working set.
@@ -57,13 +58,13 @@ class WorkingSet:
         return kernels.counts(self.problem.matrix.X.indices, self.problem.size - 1)
 
     def subproblem(self, chosen: Array) -> ScalarProblem | None:
-        """The problem of the chosen columns alone, if these are worth a copy."""
+        """The problem of the chosen columns alone, if these are worth a copy; one without numbers has no part."""
         problem, columns = self.problem, chosen[1:]
         matrix, (centre, unit) = problem.matrix, problem.standardisation
-        if self.is_kept or not matrix.is_sparse or self.counts[columns].sum() > COPIED_SHARE * matrix.entries:
+        if self.is_kept or not matrix.is_sparse or self.counts[columns].sum() >= COPIED_SHARE * matrix.entries:
             return None
-        return replace(problem, matrix=Matrix(matrix.X[:, columns]), l2=problem.l2[columns], l1=problem.l1[columns],
-                       given_standardisation=(centre[columns], unit[columns]))
+        return replace(problem, matrix=Matrix(matrix.X[:, columns]), penalty=problem.penalty.of_columns(columns),
+                       given_standardisation=Standardisation(centre[columns], unit[columns]))
 
     def hessian(self, z: Array, chosen: Array) -> Array:
         """The Hessian at these scores among the chosen coordinates, the first of which is the intercept."""

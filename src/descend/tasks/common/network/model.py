@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -59,7 +59,7 @@ class NetworkModel(ABC):
         return facts, arrays
 
     @classmethod
-    def from_parts(cls, told: Facts, arrays: dict[str, np.ndarray]) -> Self:
+    def from_parts(cls, told: Facts, arrays: dict[str, np.ndarray]) -> "NetworkModel":
         """The model that `to_parts` took apart.
 
         **Raises** `CheckpointError` if it is damaged, or of another version.

@@ -34,8 +34,8 @@ PATH_PATIENCE = 2
 # Coefficients above which, to two digits, L-BFGS is done sooner than Newton's method.
 MANY_COEFFICIENTS = 200
 
-# Coefficients and intercepts.
-Parameters = tuple[np.ndarray, np.ndarray]
+# Coefficients and intercepts; of one output, scikit-learn's intercept is a number.
+Parameters = tuple[np.ndarray, np.ndarray | np.floating]
 
 
 def fit_linear(prepared: TablePrepared, context: TrainingContext) -> Trained:
