@@ -65,7 +65,7 @@ class LineSearch:
         no, count = xp.asarray(False), xp.zeros((), dtype=xp.int32)
         return Line(slope, xp.minimum(as_scalar(step, slope), limit), limit, start, start, no, widths, count, no)
 
-    def judge(self, line: Line, rise: Array, slope: Array, over: Scalar, noise: Scalar) -> tuple[Any, Line]:
+    def judge(self, line: Line, rise: Scalar, slope: Array, over: Scalar, noise: Scalar) -> tuple[Any, Line]:
         """What to do after the trial, and the line with the next one.
 
         `rise` is `φ(α) − φ(0)`; `over` how far φ(α) is above the lowest value ever accepted: as long as that is no
