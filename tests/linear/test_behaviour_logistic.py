@@ -166,7 +166,7 @@ def test_a_share_that_is_none_is_refused_helpfully(value):
         LogisticRegression(l1_ratio=value).fit(X, y)
 
 
-@pytest.mark.parametrize("max_iter", [0, -1, 1.5])
+@pytest.mark.parametrize("max_iter", [-2, -1, 1.5])
 def test_a_budget_that_is_none_is_refused(max_iter):
     with pytest.raises(InputError, match="max_iter"):
         LogisticRegression(max_iter=max_iter).fit(X, y)

@@ -181,7 +181,7 @@ PARAMETERS = [
     (ours.ElasticNet(l1_ratio=1.5), "l1_ratio is 1.5"), (ours.HuberRegressor(epsilon=0.5), "epsilon is 0.5"),
     (ours.HuberRegressor(solver="sgd"), "solver is 'sgd'"), (ours.QuantileRegressor(quantile=1.0), "quantile is 1"),
     (ours.QuantileRegressor(quantile=0), "quantile is 0"), (ours.Ridge(tol=-1e-3), "tol is -0.001"),
-    (ours.Ridge(max_iter=0), "max_iter is 0"), (ours.Ridge(max_iter=1.5), "max_iter is 1.5"),
+    (ours.Ridge(max_iter=-1), "max_iter is -1"), (ours.Ridge(max_iter=1.5), "max_iter is 1.5"),
     (ours.Ridge(solver="best"), "solver is 'best'"), (ours.LogisticRegression(C=0), "C is 0"),
     (ours.LogisticRegression(C=np.nan), "C is nan"), (ours.LogisticRegression(multi_class="ova"), "multi_class is"),
     (ours.LinearSVC(C=np.inf), "C is inf"), (ours.LinearSVC(loss="log"), "loss is 'log'"),

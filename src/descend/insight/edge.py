@@ -111,12 +111,12 @@ def _sharpness(run: Run, around: Around, products: int, seed: int) -> tuple[floa
 
 def _rate(run: Run) -> float:
     """The learning rate of a run's last step."""
-    rate = run.descent.without_data.run(_readings, run.state.optimizer).get("learning_rate")
+    rate = run.descent.without_data.run(_metrics, run.state.optimizer).get("learning_rate")
     if rate is None:
         name = type(run.descent.optimizer).__name__
         raise InputError(f"{name} tells no learning rate, so there is no edge to come to")
     return float(rate)
 
 
-def _readings(descent: Descent, state: Any) -> dict[str, Any]:
+def _metrics(descent: Descent, state: Any) -> dict[str, Any]:
     return descent.optimizer.metrics(state)

@@ -27,6 +27,7 @@ class LogRegressor(PartialRegressor):
     """A regression in which exp(x·w + b) is expected, by a deviance that is a power's, and an l2 penalty."""
 
     what = "a target"
+    _takes_offset = True
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
@@ -63,6 +64,11 @@ class LogRegressor(PartialRegressor):
         self._check_parameters()
         data = checked_data(self, X, y, sample_weight, numeric=True, offset=offset)
         self._minimised([self._problem(data)], data)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> "LogRegressor":
+        """Learn from more rows, each of which is seen once; see `Ridge.partial_fit`. `offset` as in `fit`."""
+        self._learn_rows(X, y, sample_weight, offset)
         return self
 
     def predict(self, X: Any, offset: Any = None) -> Array:

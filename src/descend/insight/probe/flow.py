@@ -107,6 +107,15 @@ def made_by(value: Value, *primitives: str) -> Op | None:
     return op if op is not None and op.primitive in primitives else None
 
 
+def uses(value: Value) -> Iterator[Op]:
+    """The operations on an array, whatever its shape."""
+    for use in value.uses:
+        if use.primitive in MOVES:
+            yield from uses(use.result)
+        else:
+            yield use
+
+
 def rectified(op: Op) -> Value | None:
     """What `max(x, 0)` is of."""
     if op.primitive != "max" or not op.result.is_float:

@@ -177,16 +177,11 @@ def _of_loss(program: Program, seen: Mapping[Path, Any]) -> NonFinite | None:
             told = seen[op.path]
             places = np.argwhere(np.asarray(told["operands"]) & ~np.asarray(told["results"]))
             if len(places):
-                born.append((op.path[: len(op.path) - 1] if op.lengths else (), tuple(places[0]), number, op))
+                born.append((op.loop, tuple(places[0]), number, op))
     if not born:
         return None
-    _, at, _, op = min(born, key=lambda one: (_order(one[3]), one[1], one[2]))
+    _, at, _, op = min(born, key=lambda one: one[:3])
     return _finding(program, op, seen[op.path], at, "forward")
-
-
-def _order(op: Op) -> Path:
-    """Where an equation comes, loops as wholes."""
-    return op.path[:1] if op.lengths else op.path
 
 
 def _bad(graph: Graph, seen: Mapping[Path, Any]) -> set[Value]:
@@ -215,7 +210,7 @@ def _of_gradient(
             born.append((paths[path], tuple(places[-1])))
     if not born:
         return None
-    op, at = max(born, key=lambda one: (_order(one[0]), one[1], one[0].path))
+    op, at = max(born, key=lambda one: (one[0].loop, one[1], one[0].path))
     return _finding(program, op, seen.get(op.path), at, "backward")
 
 

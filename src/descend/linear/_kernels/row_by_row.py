@@ -37,15 +37,16 @@ def _length(loss, p, mu, score, y, r, reach):
 
 
 @njit(cache=True, nogil=True)
-def step_rows(data, indices, indptr, loss, p, mu, y, s, rates, w, squares, greatest, seen, lost, intercept):
+def step_rows(data, indices, indptr, loss, p, mu, y, s, offset, rates, w, squares, greatest, seen, lost, intercept):
     """Step the coefficients at each row of a sparse matrix, for each of the rates.
 
     A step moves a coefficient by rate·√(t/N)/greatest · r x / √Σ(r x)²: neither the column's unit nor how great slopes
     are matters. N sums up (x/greatest)² over the t rows; r is the slope where the step ends, so that no row is stepped
     beyond. As a column's greatest number grows, its coefficient, which was learnt with less, shrinks.
 
-    `loss`: the addresses of its value, slope and curvature. `w`, `squares`: (columns + 1, rates), with the intercept
-    last. `greatest`: by column. `seen`: t and N. `lost`: by rate, the losses before the steps, the later the weightier.
+    `loss`: the addresses of its value, slope and curvature. `offset`: of each row's score, if there is one. `w`,
+    `squares`: (columns + 1, rates), with the intercept last. `greatest`: by column. `seen`: t and N. `lost`: by rate,
+    the losses before the steps, the later the weightier.
     """
     value, slope, _ = loss
     count, last = rates.size, w.shape[0] - 1
@@ -57,7 +58,7 @@ def step_rows(data, indices, indptr, loss, p, mu, y, s, rates, w, squares, great
         if weight == 0:
             continue
         for m in range(count):
-            scores[m], reach[m] = w[last, m], 0.0
+            scores[m], reach[m] = w[last, m] + (offset[i] if offset.size > 0 else 0.0), 0.0
         seen[0] += 1
         seen[1] += intercept
         for k in range(indptr[i], indptr[i + 1]):

@@ -105,10 +105,12 @@ def _by_steps(problem: ScalarProblem, point: Iterate, z: Array, curvature: Curva
     unit = problem.standardisation[1]
     yield point
     last, exact = np.inf, curvature.factor is not None and curvature.factor[1] > WELL_CONDITIONED
-    for _ in range(REFINEMENT_STEPS):
+    for number in range(REFINEMENT_STEPS):
         step = curvature.step(point.gradient)
         length = float(np.abs(step).max(initial=0.0))
-        if not length < SHORTENING * last:
+        # The first step may be rounding for the most part, where next to no penalty is all the curvature along some
+        # directions; as the errors are then small, the second, as long, is not.
+        if number > 1 and not length < SHORTENING * last:
             break
         point = problem.evaluate(curvature.nearest(point.u - step, unit), z, bounded=False)
         last = length

@@ -44,6 +44,8 @@ def solve(
             raise InputError("coefficients that must not be negative are found by solver='auto', "
                              f"{' or '.join(map(repr, CONSTRAINED))}: choose one of these")
         u = np.append(np.maximum(u[:-1], 0.0), u[-1])
+    if monitor.max_iter == 0:
+        return replace(monitor.follow(_start(problem, u)), how="none: no iterations were asked for")
     if isinstance(solver, Optimizer):
         if problem.outputs > 1:
             raise InputError("an optimizer as solver knows no multinomial loss: pass multi_class='ovr'")
@@ -68,6 +70,12 @@ def solve_batched(problems: Sequence[Problem], monitors: Sequence[ConvergenceMon
         return []
     origins = [problem.default_start() if u is None else u for problem, u in zip(problems, starts, strict=True)]
     return [replace(solution, how=f"dual: {why}") for solution in batched_sdca(problems, origins, monitors)]
+
+
+def _start(problem: Problem, u: Array) -> Iterates:
+    """The start alone: solvers may look for a better one first."""
+    yield problem.evaluate(u, problem.score_buffer())
+    return "no iterations were asked for"
 
 
 def choice(problem: Problem) -> tuple[str, str]:
