@@ -171,7 +171,9 @@ def test_what_is_not_finite_from_the_beginning():
     assert "the parameter 'w'" in found.says
 
 
-@pytest.mark.parametrize("loss", [log_of_zero, root_at_zero, unselected_branch, zero_by_zero, overflow])
+@pytest.mark.parametrize("loss", [log_of_zero, root_at_zero, *(
+    pytest.param(loss, marks=pytest.mark.slow) for loss in (unselected_branch, zero_by_zero, overflow)
+)])  # fmt: skip
 def test_mended_losses_and_their_gradients_are_finite(loss):
     run = run_of(loss, drawn(5, 3))
     other = run_of(mended(loss, of_kind(probe(run), NonFinite)), run.params)
