@@ -128,6 +128,7 @@ def test_a_function_and_a_trainer():
         trainer.advance(steps=30)
         (found,) = examine(trainer, seconds=20).proved
     assert found.name == "learning rate too high"
+    assert "rate × curvature is 2.4 after 4 steps, and the rule is stable below 2" in found.symptoms  # .06 · 40
 
 
 def test_steps_that_rounding_swallows():

@@ -8,7 +8,9 @@ from descend.insight.noise import NoiseScale, noise_scale
 from descend.insight.norms import Norms, norms
 from descend.insight.range_test import RangeTest, range_test
 from descend.insight.replay import Replay, what_if
+from descend.insight.sensitivity import Sensitivity, sensitivity
 from descend.insight.spectrum import Eigenvalue, Spectrum, spectrum
+from descend.insight.verdict import Verdict, verdict
 
 __all__ = [
     "Diagnosis",
@@ -21,7 +23,9 @@ __all__ = [
     "Norms",
     "RangeTest",
     "Replay",
+    "Sensitivity",
     "Spectrum",
+    "Verdict",
     "edge",
     "examine",
     "interpolation",
@@ -29,6 +33,8 @@ __all__ = [
     "noise_scale",
     "norms",
     "range_test",
+    "sensitivity",
     "spectrum",
+    "verdict",
     "what_if",
 ]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from descend.insight.norms import Norms
     from descend.insight.range_test import RangeTest
     from descend.insight.replay import Replay
+    from descend.insight.sensitivity import Sensitivity
     from descend.insight.spectrum import Spectrum
 
 BAND = "rgba(76, 120, 168, 0.25)"
@@ -139,6 +140,20 @@ def lengths(found: "Norms") -> go.Figure:
     figure.update_xaxes(title="step", row=2, col=1)
     figure = laid_out(figure, "Parameters along the descent")
     return figure.update_layout(height=560, legend={"orientation": "v", "x": 1.02, "y": 1.0, "xanchor": "left"})
+
+
+def sensitivities(found: "Sensitivity") -> go.Figure:
+    """The gain of each change, with its interval, the largest at the top."""
+    shown = list(found.replays)[::-1]
+    gains = [replay.gain for replay in shown]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=gains, y=[replay.words for replay in shown], mode="markers", marker={"color": COLOUR},
+        error_x={"array": [replay.interval[1] - replay.gain for replay in shown], "visible": True},
+    )
+    figure.add_vline(x=0, line={"color": CHECKED, "dash": "dot"})
+    figure.update_xaxes(title="gain in log loss")
+    return laid_out(figure, "What each setting matters")
 
 
 def band(figure: go.Figure, x: Any, low: Any, high: Any) -> None:

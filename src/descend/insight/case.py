@@ -62,6 +62,7 @@ class Case:
             diverged = int(end.state.guard.status) == NONFINITE
             columns = {"step": np.arange(len(trace)) + trace.start, **trace.columns}
             return cls(kept, end, columns, judge, training, diverged, each)
+        # Without snapshots there is the end alone, from which nothing may cure a descent any more.
         kept = dict(subject.snapshots) or {run.step: run}
         each = _seconds_a_step(kept[min(kept)], min(max(run.step - min(kept), 1), PILOT))
         return cls(kept, run, subject.history.columns, judge, training, subject.reason.name == "diverged", each)
@@ -105,6 +106,7 @@ class Case:
     def usual(self) -> float:
         """The loss that says how much is nothing: the lowest of that at the start and soon after, once the descent has
         found the level of its target; NaN where none is finite."""
+        # A target far from 0 makes the loss at the start as large as one likes, and a hundredth of it would hide all.
         soon = [step for step in self.kept if step - self.start.step <= self.length / 8]
         losses = [self.loss_at(step) for step in soon]
         return min((loss for loss in losses if math.isfinite(loss)), default=math.nan)
@@ -125,6 +127,7 @@ def _watched(run: Run, seconds: float) -> tuple[dict[int, Run], Run, Trace, floa
     that a step took once it was compiled."""
     begun, kept, traces, each, step = time.perf_counter(), {run.step: run}, [Trace(run.step, {})], math.nan, 1
     first = run.step
+    # Twice as many steps each time: a cause that shows late is seen if there is time, and snapshots cost little.
     while run.step - first < WATCHED and not run.is_halted and time.perf_counter() - begun < seconds:
         before = time.perf_counter()
         target = step
@@ -141,6 +144,7 @@ def _watched(run: Run, seconds: float) -> tuple[dict[int, Run], Run, Trace, floa
 
 def _seconds_a_step(run: Run, steps: int) -> float:
     """What a step takes, once it is compiled."""
+    # The first step compiles the program, which is no part of what further ones take.
     advance(run, 1)
     begun = time.perf_counter()
     trace = advance(run, steps)[1]

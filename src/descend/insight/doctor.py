@@ -13,6 +13,7 @@ from descend.insight.case import Case
 from descend.insight.faults import OF_TRAINING, ORDER, SUSPECTS, Suspicion
 from descend.insight.judging import Judge
 from descend.insight.replay import AS_IT_WAS, Change, Replay, replayed
+from descend.insight.stability import beside_limit
 from descend.training import Result, Trainer
 
 MOST_HYPOTHESES = 6
@@ -93,8 +94,9 @@ def examine(subject: Run | Result | Trainer, data: Any = None, *, seconds: float
     """What went wrong in a descent, if anything did: causes are suspected from its signals, and proved by replay.
 
     `subject`: a result of `minimize` or a trainer, best with `snapshots=True`, as a replay must begin before the
-    damage; or a run, whose next steps are then examined. `data`: examples to judge by, held out if possible; by default
-    those that it descends on. `seconds`: for all of it; what is under way is ended.
+    damage; or a run, whose next steps are then examined. `data`: examples to judge by, held out if possible, or a
+    function from the parameters to a loss; by default the examples that it descends on. `seconds`: for all of it; what
+    is under way is ended.
 
     Up to six causes are suspected. For each the descent is made again from the earliest run that was kept, with one
     thing changed, over the same data, in several draws of their order. "Proved" is said where the whole 95 % interval
@@ -150,20 +152,25 @@ class Examiner:
 
     def examined(self, found: list[Suspicion], notes: list[str]) -> Examination:
         """All that was suspected, looked into for as long as there is time."""
+        # 1. What is found by counting needs no replay.
         facts = [_fact(suspicion) for suspicion in found if suspicion.is_fact]
         asked = [suspicion for suspicion in found if not suspicion.is_fact][:MOST_HYPOTHESES]
+        # 2. As many steps as the time allows: of the whole descent, if possible, as short replays favour small rates.
         self.steps = self._affordable(asked)
+        # 3. Few draws of each change. They choose, and prove nothing: who looks at many finds one by luck.
         screened = self._screened(asked, AS_IT_WAS, notes)
         proved: list[Diagnosis] = []
         explained: list[Diagnosis] = []
         base = AS_IT_WAS
+        # 4. The best is proved by other draws. Then the others are replayed on top of it: a cause that is left has to
+        #    help a descent that is mended already, or it was the same cause under another name.
         while screened and (winner := _winner(screened)) and (not proved or self._left > 0):
             confirmed = self._confirmed(winner, base, len([one for one in screened if one.promises]), notes)
             screened = [one for one in screened if one.suspicion is not winner.suspicion]
             if confirmed.verdict != "proved":
                 explained.append(confirmed)
                 continue
-            proved.append(confirmed)
+            proved.append(self._with_curvature(confirmed, winner.suspicion))
             base = winner.change if base is AS_IT_WAS else base.then(winner.change)
             others = [one for one in screened if one.promises and one.suspicion.group != winner.suspicion.group]
             explained += [_explained(one, winner) for one in screened if one.promises and one not in others]
@@ -213,6 +220,7 @@ class Examiner:
         wanted = 2 * self.steps
         affordable = int(0.4 * self._left / (CONFIRMING * each)) if each > 0 else wanted
         steps = max(min(wanted, affordable), min(self.steps, LEAST_STEPS))
+        # Bonferroni's correction, for as many as may be confirmed.
         confidence = 1 - (1 - CONFIDENCE) / max(hypotheses, 1)
         made = self._replayed(one.suspicion, [one.change], base, steps, CONFIRMING, 100, confidence, notes)
         replay = made[0] if made else one.replay
@@ -225,9 +233,15 @@ class Examiner:
         """What losses are compared with; where a suspicion has a judge of its own, that at the start."""
         return self.case.usual if judge is self.case.judge or judge is self.case.training else math.nan
 
+    def _with_curvature(self, diagnosis: Diagnosis, suspicion: Suspicion) -> Diagnosis:
+        """With the curvature as evidence, where steps are too large; the replay is what proves it."""
+        told = beside_limit(self.case) if suspicion.group == "step size" and self._left > 0 else ""
+        return replace(diagnosis, symptoms=f"{diagnosis.symptoms}; {told}") if told else diagnosis
+
     def _judges(self, suspicion: Suspicion) -> tuple[Judge, Judge | None]:
         """By what a suspicion is judged; and by what besides: no descent is better that only its own examples like."""
         case = self.case
+        # A rate that is too low for the examples may be early stopping for those held out, which is another fault.
         if suspicion.kind in OF_TRAINING and case.training is not case.judge:
             return suspicion.judged(case.training), suspicion.judged(case.judge)
         return suspicion.judged(case.judge), None
@@ -275,6 +289,7 @@ def _winner(screened: list[Screened]) -> Screened | None:
     if not promising:
         return None
     most = max(one.replay.gain for one in promising)
+    # A rate that is low enough mends much of what other faults do, so gains alone do not tell which is the cause.
     near = [one for one in promising if one.replay.gain >= NEARLY * most]
     return min(near, key=lambda one: (ORDER.index(one.suspicion.kind), -one.suspicion.likely, -one.replay.gain))
 

@@ -23,9 +23,9 @@ FARTHEST = math.log(1e6)  # a ratio of losses counts as no more, so that one tha
 class Judge:
     """The loss of a run, without anything random in it, at the parameters to evaluate, on given examples.
 
-    `examples`: as the loss takes them; `None` for a loss without data. `are_held_out`: whether the descent has not
-    seen them. `unit`: what the loss is divided by, where descents with other targets are compared. `loss`: another than
-    the run's own, where that was not what was meant.
+    `examples`: as the loss takes them, or a function of the parameters; `None` for a loss without data.
+    `are_held_out`: whether the descent has not seen them. `unit`: what the loss is divided by, where descents with
+    other targets are compared. `loss`: another than the run's own, where that was not what was meant.
     """
 
     examples: Any = None
@@ -44,22 +44,31 @@ class Judge:
         return float(validate(run.eval_params, run.state.carried.state)["loss"]) / self.unit
 
     def seen_through(self, change: Callable[[Any], Any], unit: float = 1.0) -> "Judge":
-        """The judge of descents whose examples were changed so."""
+        """The judge of descents whose examples were changed so.
+
+        **Raises** `InputError` where it is a function that judges.
+        """
+        if callable(self.examples):
+            raise InputError("the descent is judged by a function, which has no examples that could be changed")
         return replace(self, examples=change(self.examples), unit=self.unit * unit)
 
 
 def judge_of(run: Run, held_out: Any = None) -> Judge:
-    """How to judge a run and its forks: on what is held out; else on the examples that it descends on.
+    """How to judge a run and its forks: on what is held out, or by a function of the parameters as `validation=` of
+    `minimize` takes it; else on the examples that it descends on.
 
-    **Raises** `InputError` for batches from a loader, of which no loss is the same for two descents, unless examples
-    are given.
+    **Raises** `InputError` for batches from a loader or a policy's rollouts, of which no loss is the same for two
+    descents, unless examples or a function are given.
     """
+    if callable(held_out):
+        return Judge(held_out, are_held_out=True)
     if held_out is not None:
         return Judge(some(as_data(held_out, "the data to judge on")[0]), are_held_out=True)
     examples = examples_of(run)
     if examples is None and not isinstance(run.descent.source, Empty):
         raise InputError(f"the batches come from {type(run.descent.source).__name__}, so that two descents cannot be "
-                         "compared on the same examples: give data=, some of them, held out if possible")
+                         "compared on the same examples: give data=, some of them, held out if possible, or a function "
+                         "from the parameters to a loss, such as minus the mean return of a policy")
     return Judge(None if examples is None else some(examples))
 
 
@@ -86,6 +95,7 @@ def gain(before: float, after: float, start: float) -> float:
     is worse than any other.
     """
     if not (math.isfinite(before) and math.isfinite(after)):
+        # A number all the same, so that draws of which some diverged have a mean and an interval.
         return FARTHEST * (math.isfinite(after) - math.isfinite(before))
     if min(before, after) <= 0 or not math.isfinite(start):
         size = abs(start) if math.isfinite(start) and start else max(abs(before), abs(after))

@@ -184,6 +184,7 @@ def replayed(
 
     `until`: the time, as `time.perf_counter` tells it, when no further draw is begun; two are made all the same.
     """
+    # 1. Both descents begin at the same run, so that nothing but the change can tell them apart.
     all_changes, judges = (base, *changes), [judge, *([held_out] if held_out else [])]
     losses: list[np.ndarray] = []
     with warnings.catch_warnings():
@@ -191,12 +192,15 @@ def replayed(
         started = [change.make(run) for change in all_changes]
         starts = _judged(started, all_changes, judges)
         lengths = [max(1, round(steps / change.examples)) for change in all_changes]
+        # 2. In each draw all of them see the same examples in the same order: the differences between draws, which are
+        #    large, are then no part of the gain.
         for seed in range(first_seed, first_seed + draws):
             if len(losses) >= LEAST_DRAWS and time.perf_counter() > until:
                 break
             ends = _advanced([drawn(fork, seed) for fork in started], lengths)
             losses.append(_judged(ends, all_changes, judges))
-    table = np.array(losses)  # by draw, judge and change
+    # 3. By draw, judge and change.
+    table = np.array(losses)
     made = []
     for i, change in enumerate(changes, 1):
         of = lambda j, i=i, change=change: Replay(
@@ -220,6 +224,8 @@ def drawn(run: Run, seed: int) -> Run:
     fork = run.fork(seed=seed) if is_noisy or run.descent.signature.takes_key else run
     if is_noisy:
         return fork
+    # A loss without noise gives the same descent each time. That it is not luck is seen from starts nearby: where a
+    # descent is chaotic they part, and the interval is wide.
     rng = np.random.default_rng(seed)
     return fork.fork(params=_moved(fork.params, rng))
 
@@ -236,7 +242,7 @@ def _moved(params: Tree, rng: np.random.Generator) -> Tree:
 
 
 def _advanced(forks: list[Run], lengths: list[int]) -> list[Run]:
-    """The forks after so many steps each; those of one length together."""
+    """The forks after so many steps each; those of one length together, on all cores."""
     ends: dict[int, Run] = {}
     for length in sorted(set(lengths)):
         members = [i for i, mine in enumerate(lengths) if mine == length]

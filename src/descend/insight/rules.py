@@ -72,13 +72,13 @@ class Scaled(Schedule):
         return self.schedule.length
 
 
-def written(optimizer: Optimizer) -> str:
+def as_code(optimizer: Optimizer) -> str:
     """How an optimizer is written in code: its settings that are not defaults."""
     parts = []
     for field in dataclasses.fields(optimizer):  # type: ignore[arg-type]
         value = getattr(optimizer, field.name)
         if isinstance(value, Optimizer):
-            parts.append(written(value))
+            parts.append(as_code(value))
         elif value != field.default:
             parts.append(f"{field.name}={value:.3g}" if isinstance(value, float) else f"{field.name}={value}")
     return f"{type(optimizer).__name__}({', '.join(parts)})"

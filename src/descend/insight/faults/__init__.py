@@ -4,7 +4,12 @@ from descend.insight.faults import data, generalisation, labels, losses, rates, 
 from descend.insight.faults.suspicion import OF_TRAINING, ORDER, Suspect, Suspicion
 
 SUSPECTS: tuple[Suspect, ...] = (
-    *losses.SUSPECTS, *data.SUSPECTS, *labels.SUSPECTS, *starts.SUSPECTS, *rates.SUSPECTS, *generalisation.SUSPECTS
+    *losses.OF_LOSSES,
+    *data.OF_DATA,
+    *labels.OF_LABELS,
+    *starts.OF_STARTS,
+    *rates.OF_RATES,
+    *generalisation.OF_GENERALISATION,
 )
 
 __all__ = ["OF_TRAINING", "ORDER", "SUSPECTS", "Suspect", "Suspicion"]

@@ -82,6 +82,7 @@ def glorot(params: Tree, chosen: Collection[str] | None = None) -> Tree:
 
 def glorot_size(shape: tuple[int, ...]) -> float:
     """The standard deviation of a layer's weights, whichever axes are its inputs and outputs: the two largest."""
+    # Libraries differ in the order of axes, and the sum of both numbers does not depend on it.
     first, second, *window = sorted(shape, reverse=True)
     if len(shape) > 3:  # a convolution, whose windows are the smallest axes, wherever they are
         return math.sqrt(2 / ((first + second) * math.prod(window)))

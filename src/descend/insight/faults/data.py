@@ -30,7 +30,8 @@ def unscaled_inputs(case: Case) -> Suspicion | None:
     sizes = np.sqrt(centre**2 + spread**2)[spread > 0]
     if not sizes.size:
         return None
-    apart, most = float(sizes.max() / np.median(sizes)), float(sizes.max())  # rare flags are small, and harm nobody
+    # Beside the median, not the least: columns of rare flags are small, and harm nobody.
+    apart, most = float(sizes.max() / np.median(sizes)), float(sizes.max())
     if array.ndim > 2 and 1 / LARGE < most < LARGE:
         return None
     if apart < WIDE and 1 / LARGE < most < LARGE:
@@ -134,6 +135,7 @@ def imbalance(case: Case) -> Suspicion | None:
     classes, counts = np.unique(labels, return_counts=True)
     if counts.min() > RARE * counts.max() or counts.min() < 5:
         return None
+    # Both descents are judged on classes drawn equally often, as on the others a rare class counts for nothing.
     balance = lambda tree: _balanced(tree, name)
     told = f"class {classes[counts.argmin()]} has {counts.min():,} examples, class {classes[counts.argmax()]} " \
            f"{counts.max():,}"
@@ -146,7 +148,7 @@ def imbalance(case: Case) -> Suspicion | None:
 
 def overlap(case: Case) -> Suspicion | None:
     """Held-out examples that are among those that are descended on."""
-    if not case.judge.are_held_out:
+    if not case.judge.are_held_out or callable(case.judge.examples):
         return None
     seen = {row.tobytes() for row in _rows(examples_of(case.start))}
     rows = _rows(case.judge.examples)
@@ -210,6 +212,7 @@ def _is_squared(case: Case, name: str) -> bool:
     for times in range(4):
         moved = on_leaf(name, lambda y, times=times: (y + times * size).astype(y.dtype))(examples)
         losses.append(case.start.loss(moved))
+    # Of a square, the second differences are all the same.
     second = np.diff(losses, 2)
     return bool(np.isfinite(losses).all() and second[0] > 0 and abs(second[1] - second[0]) < 1e-2 * second[0])
 
@@ -251,4 +254,4 @@ def _rows(examples: Any) -> np.ndarray:
     return np.concatenate([part.view(np.uint8) for part in parts], axis=1)
 
 
-SUSPECTS = (unscaled_inputs, outliers, unscaled_target, unshuffled, small_batches, large_batches, imbalance, overlap)
+OF_DATA = (unscaled_inputs, outliers, unscaled_target, unshuffled, small_batches, large_batches, imbalance, overlap)

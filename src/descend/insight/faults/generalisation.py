@@ -30,6 +30,7 @@ def overfitting(case: Case) -> Suspicion | None:
     changes = [_stopped(case, best)]
     rate = mean_rate(case.start.descent.optimizer, case.start.step, case.length)
     if rate:
+        # As much decay as forgets e⁻³ of the start's weights over the descent, whatever its rate and length.
         decay = FORGOTTEN / (rate * case.length)
         changes.append(Change(f"with a weight decay of {decay:.2g}", lambda run: _decayed(run, decay),
                               f"optimizer=WeightDecay(…, {decay:.2g})"))
@@ -47,4 +48,4 @@ def _decayed(run: Run, decay: float) -> Run:
     return run.fork(optimizer=WeightDecay(run.descent.optimizer, float(np.float32(decay))))
 
 
-SUSPECTS = (overfitting,)
+OF_GENERALISATION = (overfitting,)

@@ -19,7 +19,7 @@ from descend.insight.judging import examples_of
 from descend.sources import MiniBatches
 
 SURE = 1.0  # nats above that of a guess, from which on a model that has not seen a label speaks against it
-FEW, MOST, PARTS = 0.05, 0.5, 2  # of the labels: fewer are usual, with more nobody could tell; parts of the examples
+FEW, MOST, FOLDS = 0.05, 0.5, 2  # of the labels: fewer are usual, with more nobody could tell; parts of the examples
 
 
 def wrong(case: Case) -> Suspicion | None:
@@ -29,8 +29,9 @@ def wrong(case: Case) -> Suspicion | None:
     if not isinstance(source, MiniBatches) or name is None or not case.judge.are_held_out or case.has_diverged:
         return None
     labels = np.asarray(named_leaves(examples)[name]).ravel()
-    if not are_classes(labels) or len(labels) < 10 * PARTS * source.batch_size:
+    if not are_classes(labels) or len(labels) < 10 * FOLDS * source.batch_size:
         return None
+    # A model that has seen a wrong label may have learned it by heart; one that has not is surprised.
     against = _unseen_losses(case, examples) > math.log(len(np.unique(labels))) + SURE
     if not FEW < against.mean() < MOST:
         return None
@@ -44,9 +45,9 @@ def wrong(case: Case) -> Suspicion | None:
 def _unseen_losses(case: Case, examples: Any) -> np.ndarray:
     """The loss of each example, by a model that was descended on the others."""
     length = len(jax.tree.leaves(examples)[0])
-    part = np.random.default_rng(0).integers(0, PARTS, length)
+    part = np.random.default_rng(0).integers(0, FOLDS, length)
     losses = np.zeros(length)
-    for i in range(PARTS):
+    for i in range(FOLDS):
         others, mine = np.flatnonzero(part != i), np.flatnonzero(part == i)
         run, _ = case.start.fork(data=_rows(examples, others)).advance(max(case.length // 2, 1))
         losses[mine] = _each_loss(run, _rows(examples, mine))
@@ -69,4 +70,4 @@ def _rows(tree: Any, chosen: np.ndarray) -> Any:
     return jax.tree.map(lambda array: np.asarray(array)[chosen], tree)
 
 
-SUSPECTS = (wrong,)
+OF_LABELS = (wrong,)

@@ -32,7 +32,7 @@ from descend.insight.probe import (
 
 MOST_PLACES = 8  # of a loss that are mended together
 MANY = 0.5  # of a layer's units, from which on it is hardly one any more
-NAMES = {"log": "logarithm of zero", "div": "division by zero", "sqrt": "root of zero", "rsqrt": "root of zero",
+FAULT_OF = {"log": "logarithm of zero", "div": "division by zero", "sqrt": "root of zero", "rsqrt": "root of zero",
          "pow": "root of zero", "exp": "overflow of an exponential"}  # fmt: skip
 
 
@@ -55,13 +55,13 @@ def frozen(case: Case) -> Suspicion | None:
 def unsafe(case: Case) -> Suspicion | None:
     """A logarithm, a root or a division where there is none."""
     broken = next((f for f in findings(case) if isinstance(f, NonFinite) and f.site), None)
-    if broken is not None and broken.site is not None and broken.site.primitive in NAMES:
-        return _mending(case, broken, NAMES[broken.site.primitive], "kept away from where it has no value", 0.97)
+    if broken is not None and broken.site is not None and broken.site.primitive in FAULT_OF:
+        return _mending(case, broken, FAULT_OF[broken.site.primitive], "kept away from where it has no value", 0.97)
     kinds = {UnsafeLog: "log", UnsafeDivision: "div", UnsafeRoot: "sqrt"}
     found = next((f for f in findings(case) if isinstance(f, Unsafe)), None)
     if found is None:
         return None
-    name = NAMES[kinds[type(found)]]
+    name = FAULT_OF[kinds[type(found)]]
     return _mending(case, found, name, "kept away from where it has no value", 0.9 if case.has_diverged else 0.4)
 
 
@@ -119,7 +119,7 @@ def _all_mended(case: Case, loss: Callable[..., Any]) -> Callable[..., Any]:
         descent = dataclasses.replace(case.start.descent, loss=loss, programs=programs_of(loss))
         still = probe(dataclasses.replace(case.start, descent=descent)).findings
         other = next((f for f in still if isinstance(f, NonFinite) and f.site), None)
-        if other is None or other.site is None or other.site.primitive not in NAMES:
+        if other is None or other.site is None or other.site.primitive not in FAULT_OF:
             break
         loss = mended(loss, other)
     return loss
@@ -135,4 +135,4 @@ def _of_units(case: Case, kind: type[DeadUnits] | type[Saturated], name: str) ->
     return Suspicion(name, "start", worst.says, [change], worst.says, likely=0.9, group="start")
 
 
-SUSPECTS = (doubled, broadcast, unsafe, beyond_range, dead, saturated, frozen)
+OF_LOSSES = (doubled, broadcast, unsafe, beyond_range, dead, saturated, frozen)

@@ -9,7 +9,7 @@ from descend.insight.case import Case, norm_of
 from descend.insight.faults.changes import in_double
 from descend.insight.faults.suspicion import Suspicion
 from descend.insight.replay import Change
-from descend.insight.rules import innermost, mean_rate, setting_of, with_scaled_rate, with_setting, written
+from descend.insight.rules import as_code, innermost, mean_rate, setting_of, with_scaled_rate, with_setting
 from descend.optimizers import ClipByNorm, Optimizer
 from descend.schedules import Warmup, as_schedule
 
@@ -54,6 +54,7 @@ def too_high(case: Case) -> Suspicion | None:
         if low > 0 and last > 1.5 * (low + 0.01 * first):
             told.append(f"the loss ended at {last / low:.3g} times its lowest")
             likely = max(likely, 0.6)
+    # Without a symptom a lower rate is tried all the same, and asked for much more: most descents gain a little by it.
     if not told:
         told, likely = ["the noise of large steps can hide how far the loss could fall"], 0.2
     return Suspicion(
@@ -129,6 +130,7 @@ def warm_up(case: Case) -> Suspicion | None:
     rose = float(np.nanmax(early)) / max(abs(float(losses[0])), 1e-30)
     if not (rose > 1.5 or not np.isfinite(early).all()):
         return None
+    # A tenth of the steps is what schedules with a warm-up usually have.
     steps = max(case.length // 10, 10)
 
     def warmed(rule: Optimizer) -> Optimizer:
@@ -153,11 +155,12 @@ def exploding(case: Case) -> Suspicion | None:
     finite = norms[np.isfinite(norms)]
     if len(finite) < 10 or not np.median(finite):
         return None
+    # The median is what most steps have: clipped there, the large ones become like them.
     median, most = float(np.median(finite)), float(finite.max())
     if most < SPIKE * median and len(finite) == len(norms):
         return None
     changed = with_rule(f"with gradients clipped at {median:.3g}", lambda rule: ClipByNorm(rule, median),
-                        f"optimizer=ClipByNorm({written(case.start.descent.optimizer)}, {median:.3g})")
+                        f"optimizer=ClipByNorm({as_code(case.start.descent.optimizer)}, {median:.3g})")
     return Suspicion("exploding gradients", "clipping", f"the largest gradient's norm is {most / median:.3g} times the "
                      f"median, {median:.3g}", [changed],
                      "Some gradients are far larger than the others, and their steps undo what others did.",
@@ -186,6 +189,7 @@ def stagnation(case: Case) -> Suspicion | None:
     if not len(updates) or dtype == np.float64 or case.has_diverged:
         return None
     size = norm_of(case.end.params)
+    # Near its end a descent's steps are small for good reasons; so it is the last quarter that tells.
     share = float(np.median(updates[-len(updates) // 4 :])) / max(size, 1e-30)
     if not 0 < share < 4 * float(np.finfo(np.float32).eps):
         return None
@@ -207,4 +211,4 @@ def _part(factor: float) -> str:
     return {3: "third", 10: "tenth", 100: "hundredth"}.get(round(1 / factor), f"{factor:.2g}")
 
 
-SUSPECTS = (too_high, too_low, momentum, epsilon, beta2, warm_up, exploding, decay, stagnation)
+OF_RATES = (too_high, too_low, momentum, epsilon, beta2, warm_up, exploding, decay, stagnation)

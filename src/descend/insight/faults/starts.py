@@ -27,9 +27,10 @@ def constant(case: Case) -> Suspicion | None:
     if not weights:
         return None
     alike = [path for path, array in weights.items() if _is_alike(array)]
+    # A last layer may begin at 0, and one layer alone has no units that could stay alike.
     hidden = [path for path in alike if min(weights[path].shape) > 1 or len(weights) == 1]
     if not hidden or len(weights) == 1 or hidden == [list(weights)[-1]]:
-        return None  # one layer has no units that could stay alike, and a last one may begin at 0
+        return None
     return Suspicion("constant initial weights", "start", f"all units of {', '.join(hidden)} begin alike", [_redraw()],
                      f"The weights of {hidden[0]} are all alike, and so are the gradients of its units.", likely=0.95,
                      group="start")
@@ -58,6 +59,7 @@ def vanishing(case: Case) -> Suspicion | None:
     weights = _weights(case)
     if len(weights) < 3 or case.start.step > 0:
         return None
+    # Root mean squares, as a layer of many weights has a larger norm for its size alone.
     _, grads = case.start.loss_and_grad()
     sizes = {path: float(np.sqrt(np.mean(np.square(np.asarray(g, np.float64)))))
              for path, g in named_leaves(split(grads)[0]).items() if path in weights}
@@ -81,4 +83,4 @@ def _is_alike(array: np.ndarray) -> bool:
     return bool(np.ptp(array) <= 1e-6 * max(float(np.abs(array).max()), 1e-30))
 
 
-SUSPECTS = (constant, scale, vanishing)
+OF_STARTS = (constant, scale, vanishing)
