@@ -36,7 +36,9 @@ class MultilayerPerceptron(Network):
     dropout: float = eqx.field(static=True)
 
     @classmethod
-    def drawn(cls, sizes: Sequence[int], activation: str, dropout: float, rng: np.random.Generator) -> "MultilayerPerceptron":
+    def drawn(
+        cls, sizes: Sequence[int], activation: str, dropout: float, rng: np.random.Generator
+    ) -> "MultilayerPerceptron":
         """One with weights drawn for rectifiers (He et al., arXiv 1502.01852), and biases of zero."""
         shapes = list(pairwise(sizes))
         # A rectifier lets half of the variance through; the others let all of it through near 0.
