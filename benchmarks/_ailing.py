@@ -211,7 +211,7 @@ NAMES = {  # what a diagnosis of each may be called
     "outliers": ("outliers", "exploding gradients"),
     "double softmax": ("doubled softmax",),
     "log of zero": ("logarithm of zero",),
-    "missing softmax": ("logarithm of zero",),
+    "missing softmax": ("missing softmax", "logarithm of zero"),
     "broadcast": ("broadcast",),
     "root of zero": ("root of zero",),
     "division by zero": ("division by zero",),

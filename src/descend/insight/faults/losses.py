@@ -18,6 +18,7 @@ from descend.insight.probe import (
     DeadUnits,
     DoubleSoftmax,
     Finding,
+    MissingSoftmax,
     NonFinite,
     Saturated,
     TargetRange,
@@ -39,6 +40,11 @@ FAULT_OF = {"log": "logarithm of zero", "div": "division by zero", "sqrt": "root
 def doubled(case: Case) -> Suspicion | None:
     """A softmax of what is one already."""
     return _of_loss(case, DoubleSoftmax, "doubled softmax", "without the inner softmax", 0.95)
+
+
+def missing(case: Case) -> Suspicion | None:
+    """Scores where probabilities are meant."""
+    return _of_loss(case, MissingSoftmax, "missing softmax", "with a softmax of the scores", 0.96)
 
 
 def broadcast(case: Case) -> Suspicion | None:
@@ -135,4 +141,4 @@ def _of_units(case: Case, kind: type[DeadUnits] | type[Saturated], name: str) ->
     return Suspicion(name, "start", worst.says, [change], worst.says, likely=0.9, group="start")
 
 
-OF_LOSSES = (doubled, broadcast, unsafe, beyond_range, dead, saturated, frozen)
+OF_LOSSES = (doubled, missing, broadcast, unsafe, beyond_range, dead, saturated, frozen)
