@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from descend.cli._console import Console, say
+from descend.cli._table_task import task_of_table
 from descend.errors import InputError
 from descend.tasks.common.settings import AUTO
 
@@ -76,7 +77,7 @@ def fit(
     if target is None:
         raise InputError(f"{table.name} is a table: say with --target which column to predict, one of "
                          f"{_columns(table)}")
-    _fit(_of_table(table, settings), *how)
+    _fit(task_of_table(table, settings), *how)
 
 
 def _fit(task: "Task", *how: Any) -> None:
@@ -96,22 +97,6 @@ def _of_pictures(collection: "Collection", settings: "Settings", hold_out: float
     if collection.test is not None and hold_out is not None:
         raise InputError(f"--hold-out is for what is not divided yet: {collection.name} has its own test set")
     return ImageTask(collection, settings)
-
-
-def _of_table(table: "Table", settings: "Settings") -> "Task":
-    """The task of a table: of texts, where it has nothing else to learn from, and nobody asks for another model."""
-    from descend.tasks.common.typed_table import type_table
-    from descend.tasks.text.texts import is_of_texts
-
-    typed = type_table(table, settings.target)
-    if settings.model == AUTO and is_of_texts(typed):
-        # Networks of texts take a second to import.
-        from descend.tasks.text.task import text_task
-
-        return text_task(typed, settings)
-    from descend.tasks.table.task import TableTask
-
-    return TableTask(typed, settings)
 
 
 def _columns(table: "Table") -> str:

@@ -21,6 +21,7 @@ from descend.training import Result, Trainer
 
 WATCHED = 2048  # steps that a run without a past is advanced by, at the most
 PILOT = 20  # steps by which it is found out what one takes
+SOON = 16  # steps, within which a bias may come to the level of a target, and a network to nothing else
 SMOOTH = 20  # a loss of batches is told by the mean of so many parts of a descent
 
 Columns = Mapping[str, np.ndarray]
@@ -107,7 +108,7 @@ class Case:
         """The loss that says how much is nothing: the lowest of that at the start and soon after, once the descent has
         found the level of its target; NaN where none is finite."""
         # A target far from 0 makes the loss at the start as large as one likes, and a hundredth of it would hide all.
-        soon = [step for step in self.kept if step - self.start.step <= self.length / 8]
+        soon = [step for step in self.kept if step - self.start.step <= min(self.length / 8, SOON)]
         losses = [self.loss_at(step) for step in soon]
         return min((loss for loss in losses if math.isfinite(loss)), default=math.nan)
 

@@ -7,6 +7,7 @@
     history.parquet     a row per step
     coefficients.csv    of the linear model, in the units of the columns
     report.html         the outcome, to look at
+    doctor.html         what went wrong in the training, if it was examined
 """
 
 import json
@@ -83,9 +84,9 @@ class RunFolder:
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
         write_atomically(self.path / name, f"{visible(text)}\n".encode())
 
-    def write_report(self, page: str) -> None:
-        """Write the report, as a page that names of anybody's cannot change, nor the terminal that it is shown in."""
-        write_atomically(self.path / "report.html", visible(page).encode())
+    def write_report(self, page: str, name: str = "report.html") -> None:
+        """Write a report, as a page that names of anybody's cannot change, nor the terminal that it is shown in."""
+        write_atomically(self.path / name, visible(page).encode())
 
 
 def claimed(path: Path | None, name: str, asked: dict[str, Any], resume: bool) -> RunFolder:

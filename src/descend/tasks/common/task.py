@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from descend._files import write_atomically
+from descend.engine.run import Run
 from descend.engine.storing import write_arrays
+from descend.errors import InputError
 from descend.observers import Observer
 from descend.observers.progress import duration
 from descend.tasks.common.examples import Prepared
@@ -76,6 +78,13 @@ class Task(ABC, Generic[P, R]):
 
         **Raises** `CheckpointError` for a checkpoint that is damaged, or of another training.
         """
+
+    def begun(self, prepared: P) -> tuple[Run, Any]:
+        """The run that a training begins with, and held-out examples as its loss takes them: to be examined.
+
+        **Raises** `InputError` where there is none.
+        """
+        raise InputError(f"of {self.unit}, the doctor examines nothing yet: give descend.insight.examine your own run")
 
     @abstractmethod
     def judge(self, fitted: Fitted[P]) -> R:

@@ -12,6 +12,7 @@ import numpy as np
 
 from descend._facts import Facts
 from descend.engine.interruption import Interruption
+from descend.engine.run import Run
 from descend.observers import Observer
 from descend.tasks.common.fitted import Predictor, Trained
 from descend.tasks.common.section import Section
@@ -74,6 +75,10 @@ class Candidate(Protocol):
     def fit(self, prepared: TablePrepared, context: TrainingContext) -> Trained:
         """Train a model, and predict the rows that are validated on by models that have not seen them."""
         ...
+
+    def begun(self, prepared: TablePrepared, settings: Settings) -> Run | None:
+        """The run that its training begins with, to be examined; none of what is not trained in steps."""
+        return None
 
     def findings(self, trained: Trained, prepared: TablePrepared, target: str, is_chosen: bool) -> Findings:
         """What there is to say of what `fit` returned; `target`: the name of the column that is predicted."""

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from descend._facts import Facts
+from descend.engine.run import Run
 from descend.tasks.common.fitted import Predictor, Trained
+from descend.tasks.common.settings import Settings
 from descend.tasks.common.target import Target
 from descend.tasks.table.candidate import Candidate, TrainingContext
 from descend.tasks.table.networks.architecture import NETWORKS, Architecture
@@ -31,6 +33,11 @@ class PerceptronCandidate(Candidate):
         from descend.tasks.table.networks.training import train_networks
 
         return train_networks(MLP, prepared, context)
+
+    def begun(self, prepared: TablePrepared, settings: Settings) -> Run:
+        from descend.tasks.table.networks.training import begun
+
+        return begun(MLP, prepared, settings)
 
     def reads(self, kind: str, predictor: Facts) -> bool:
         return kind == NETWORKS and MLP.is_of(predictor)

@@ -6,10 +6,14 @@ from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
+from descend.engine.run import Run
+from descend.errors import InputError
 from descend.tasks.common.fitted import Fitted, Outcome, judge
 from descend.tasks.common.reading import Table
 from descend.tasks.common.section import Section
-from descend.tasks.common.settings import Settings
+from descend.tasks.common.settings import AUTO, Settings
 from descend.tasks.common.task import Observers, Task
 from descend.tasks.common.typed_table import TypedTable, type_table
 from descend.tasks.table.candidate import Findings
@@ -67,6 +71,22 @@ class TableTask(Task[TablePrepared, TableOutcome]):
         width = max(map(len, (candidate.name for candidate in candidates())))
         titled = lambda name: observers(f"{name:>{width}}")
         return train(prepared, self.settings, observers=titled, checkpoints=checkpoints, resume=resume)
+
+    def begun(self, prepared: TablePrepared) -> tuple[Run, Any]:
+        """The networks' run, or that of the model that was asked for.
+
+        The members of an ensemble miss a fold each; a held-out row is in none, so that all of them are judged by it.
+        """
+        wanted = [each for each in candidates() if self.settings.model in (AUTO, each.name)]
+        runs = (each.begun(prepared, self.settings) for each in wanted)
+        run = next((run for run in runs if run is not None), None)
+        if run is None:
+            raise InputError(f"the model {self.settings.model} is solved, and makes no steps that could be examined")
+        held_out, scale = prepared.held_out, prepared.scale
+        targets = held_out.targets
+        if prepared.target.kind == "regression":
+            targets = ((targets - scale.centre) / scale.unit).astype(np.float32)
+        return run, (held_out.inputs, targets, np.full(len(targets), -1, np.int32))
 
     def judge(self, fitted: Fitted[TablePrepared]) -> TableOutcome:
         by_name = {candidate.name: candidate for candidate in candidates()}

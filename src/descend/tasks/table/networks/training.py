@@ -9,6 +9,7 @@ import numpy as np
 
 from descend._facts import Facts, refuse_other_size
 from descend._tree import join, split
+from descend.engine.run import Run
 from descend.engine.storing import tree_from_arrays, tree_to_arrays
 from descend.engine.trainer import Checkpoint
 from descend.minimize import minimize
@@ -22,6 +23,7 @@ from descend.tasks.table.networks.architecture import NETWORKS, Architecture
 from descend.tasks.table.networks.ensemble import Ensemble, Shape, TrainingLoss, build, mean_prediction
 from descend.tasks.table.preparing import LARGE_TABLE, TablePrepared
 from descend.tasks.table.scoring import losses_and_scores, predictions_of
+from descend.training import Trainer
 
 # Epochs and steps, of which the greater number is made where nobody says.
 DEFAULT_EPOCHS, DEFAULT_STEPS = 60, 400
@@ -82,16 +84,33 @@ class Networks:
         return cls(shape, join(tree_from_arrays(numbers, arrays, "weights"), rest))
 
 
-def train_networks(architecture: Architecture, prepared: TablePrepared, context: TrainingContext) -> Trained:
-    """An ensemble with a member for each fold that is validated on, trained with what was settled."""
-    settings, target, training = context.settings, prepared.target, prepared.training
+def descent(architecture: Architecture, prepared: TablePrepared, settings: Settings) -> dict[str, Any]:
+    """What `minimize` is given of a training: what is descended on, by which rule, and for how long."""
+    target, training = prepared.target, prepared.training
     count, features = training.inputs.shape
     shape = Shape(architecture.name, architecture.hidden_layers, target.kind, features, target.outputs,
                   prepared.members)
     batch_size = settings.batch_size or min(64 if count <= LARGE_TABLE else 256, count)
-    epochs = settings.epochs or max(DEFAULT_EPOCHS, DEFAULT_STEPS * batch_size / count)
-    data = (training.inputs, training.targets, prepared.folds)
-    rows, targets, folds = (array[prepared.validated] for array in data)
+    return {
+        "loss": TrainingLoss(target.kind),
+        "params": build(shape, settings.seed),
+        "data": (training.inputs, training.targets, prepared.folds),
+        "optimizer": _optimizer(architecture, settings),
+        "batch_size": batch_size,
+        "epochs": settings.epochs or max(DEFAULT_EPOCHS, DEFAULT_STEPS * batch_size / count),
+        "seed": settings.seed,
+    }
+
+
+def begun(architecture: Architecture, prepared: TablePrepared, settings: Settings) -> Run:
+    """The run that a training begins with."""
+    return Trainer.begin(**descent(architecture, prepared, settings)).run
+
+
+def train_networks(architecture: Architecture, prepared: TablePrepared, context: TrainingContext) -> Trained:
+    """An ensemble with a member for each fold that is validated on, trained with what was settled."""
+    target, settled = prepared.target, descent(architecture, prepared, context.settings)
+    rows, targets, folds = (array[prepared.validated] for array in settled["data"])
     # By loss, of the parameters with the least: what the members gave for the rows that they had not seen. The result
     # returns those parameters, and need not be asked again.
     best: dict[float, np.ndarray] = {}
@@ -108,19 +127,13 @@ def train_networks(architecture: Architecture, prepared: TablePrepared, context:
         return loss, {"score": float(scores.mean())}
 
     result = minimize(
-        TrainingLoss(target.kind),
-        build(shape, settings.seed),
-        data,
-        optimizer=_optimizer(architecture, settings),
-        batch_size=batch_size,
-        epochs=epochs,
+        **settled,
         seconds=context.seconds,
-        stop=Plateau(patience=max(20, round(epochs / 4))),
+        stop=Plateau(patience=max(20, round(settled["epochs"] / 4))),
         validation=measure,
         observers=context.observers,
         checkpoint=None if context.checkpoint is None else Checkpoint(context.checkpoint, every=1.0),
         resume=context.resume,
-        seed=settings.seed,
     )
     outputs = best.get(result.best.value)
     with np.errstate(all="ignore"):
@@ -130,8 +143,8 @@ def train_networks(architecture: Architecture, prepared: TablePrepared, context:
         # In double precision, so that no two classes of different scores come to be equally probable.
         out_of_fold = predictions_of(outputs.astype(np.float64), target.kind)
     return Trained(
-        architecture.name, Networks(shape, result.params), repr(result.run.descent.optimizer), result.reason,
-        result.seconds, result.history, out_of_fold,
+        architecture.name, Networks(settled["params"].shape, result.params), repr(result.run.descent.optimizer),
+        result.reason, result.seconds, result.history, out_of_fold,
     )
 
 
