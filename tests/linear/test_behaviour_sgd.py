@@ -195,7 +195,7 @@ def test_a_model_survives_pickling(name):
     (ours.LogisticRegression(), "multi_class", "foobar"),
     (ours.LogisticRegression(), "solver", "foobar"),
     (ours.LogisticRegression(), "tol", -1e-4),
-    (ours.LogisticRegression(), "max_iter", 0),
+    (ours.LogisticRegression(), "max_iter", -1),
     (ours.LogisticRegression(), "max_iter", 2.5),
     (ours.Perceptron(), "max_iter", -1),
     (ours.LinearSVR(), "loss", "hinge"),

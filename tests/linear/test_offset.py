@@ -1,13 +1,24 @@
 """Offsets of rows: scores that are given, whose coefficient is 1."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import optimize, sparse, special
+from sklearn.base import clone
+from sklearn.metrics import d2_tweedie_score
 
 from descend.errors import InputError
-from descend.linear import Blocks, GammaRegressor, LogisticRegression, PoissonRegressor, TweedieRegressor
+from descend.linear import (
+    Blocks,
+    GammaRegressor,
+    LinearSVC,
+    LogisticRegression,
+    PoissonRegressor,
+    Ridge,
+    TweedieRegressor,
+)
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(120, 3))
@@ -90,5 +101,78 @@ def test_what_knows_no_offset_refuses_it(tmp_path: Any) -> None:
     for solver in ("dual", "sgd", "svrg"):
         with pytest.raises(InputError, match="offset"):
             LogisticRegression(solver=solver).fit(X, LABELS, offset=LOG)
-    with pytest.raises(InputError, match="beside a file"):
+    with pytest.raises(InputError, match="beside a file: name the column"):
         PoissonRegressor().fit(Blocks(tmp_path, "y"), offset=LOG)
+    with pytest.raises(InputError, match="offset is given with 3 classes"):
+        LogisticRegression().partial_fit(X, np.arange(120) % 3, classes=[0, 1, 2], offset=LOG)
+
+
+def written(path: Any, y: Any, log: Any = LOG) -> Any:
+    lines = [",".join(map(repr, map(float, row))) for row in np.column_stack([X, log, y])]
+    path.write_text("\n".join(["a,b,c,log,y", *lines]))
+    return Blocks(path, "y", hashed=16, rows=50, offset="log")
+
+
+@pytest.mark.parametrize(("model", "y"), [
+    (PoissonRegressor(alpha=0.1), COUNTS), (GammaRegressor(alpha=0.1), COSTS), (LogisticRegression(), LABELS),
+], ids=["poisson", "gamma", "logistic"])
+def test_a_column_of_a_file_is_its_offset(model: Any, y: Any, tmp_path: Any) -> None:
+    blocks = written(tmp_path / "rows.csv", y)
+    parts = list(blocks)
+    assert [len(part) for part in parts] == [3, 3, 3]
+    hashed, targets = sparse.vstack([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+    np.testing.assert_array_equal(np.concatenate([part[2] for part in parts]), LOG)
+    found = model.set_params(tol=1e-10).fit(blocks).coef_.copy()
+    told, score = model.predict(blocks), model.score(blocks)
+    assert model.stop_reason_.name == "converged"
+    other = model.fit(hashed, targets, offset=LOG)
+    np.testing.assert_allclose(found, other.coef_, atol=1e-5)
+    np.testing.assert_allclose(told, other.predict(hashed, offset=LOG), rtol=1e-4)
+    assert score == pytest.approx(other.score(hashed, targets, offset=LOG), rel=1e-4)
+
+
+def test_a_files_offset_that_is_none(tmp_path: Any) -> None:
+    blocks = written(tmp_path / "rows.csv", LABELS)
+    for model in (Ridge(), LinearSVC()):
+        with pytest.raises(InputError, match=r"the file has an offset, 'log', which .* does not know: leave it out"):
+            model.fit(blocks)
+        with pytest.raises(InputError, match="does not know: leave it out"):
+            model.fit(X[:, :1] @ np.ones((1, 16)), LABELS).predict(blocks)
+    with pytest.raises(InputError, match="has no column 'when'"):
+        PoissonRegressor().fit(replace(blocks, offset="when"))
+    with pytest.raises(InputError, match="'y' is both target and offset"):
+        PoissonRegressor().fit(replace(blocks, offset="y"))
+    with pytest.raises(InputError, match="offset is given with 3 classes"):
+        LogisticRegression(multi_class="ovr").fit(written(tmp_path / "three.csv", np.arange(120) % 3))
+    with pytest.raises(InputError, match="'log' has values that are missing or not finite"):
+        PoissonRegressor().fit(written(tmp_path / "gaps.csv", COUNTS, np.where(LOG > 1, np.nan, LOG)))
+    (tmp_path / "words.csv").write_text("a,log,y\n1,x,2\n2,y,3\n")
+    with pytest.raises(InputError, match="the offset 'log' is not a column of numbers"):
+        PoissonRegressor().fit(Blocks(tmp_path / "words.csv", "y", offset="log"))
+
+
+@pytest.mark.parametrize(("model", "y"), [(PoissonRegressor(alpha=0.1), COUNTS), (LogisticRegression(), LABELS)])
+def test_the_first_block_is_learnt_as_by_a_fit(model: Any, y: Any) -> None:
+    more = {"classes": [0, 1]} if isinstance(model, LogisticRegression) else {}
+    model.set_params(tol=1e-10)
+    found = clone(model).partial_fit(X, y, offset=LOG, **more)
+    other = clone(model).fit(X, y, offset=LOG)
+    np.testing.assert_allclose(found.coef_, other.coef_, atol=1e-2)
+    for start in range(0, 120, 40):
+        part = slice(start, start + 40)
+        found = clone(model).partial_fit(X[part], y[part], offset=LOG[part], **more) if not start else (
+            found.partial_fit(X[part], y[part], offset=LOG[part]))
+    np.testing.assert_allclose(found.coef_, other.coef_, atol=0.2)
+
+
+def test_row_by_row_what_an_offset_explains_is_not_learnt() -> None:
+    """Of many hashed columns, of which none matters: the counts are those of the exposure alone."""
+    draws = np.random.default_rng(3)
+    rows = sparse.random_array((4000, 3000), density=2e-3, rng=draws, format="csr")
+    log = draws.normal(size=4000)
+    y = draws.poisson(np.exp(log)).astype(float)
+    known = PoissonRegressor(alpha=0.0).partial_fit(rows, y, offset=log)
+    assert len(known.coef_) > 1024
+    other = PoissonRegressor(alpha=0.0).partial_fit(rows, y)
+    assert known.score(rows, y, offset=log) > 0.9 * d2_tweedie_score(y, np.exp(log), power=1)
+    assert known.score(rows, y, offset=log) > other.score(rows, y) + 0.2

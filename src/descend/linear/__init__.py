@@ -31,6 +31,8 @@ other if a combination of them, in units of their spread, is no more than the ro
 for ever ("unbounded"). Combinations that are more than that are solved for, and bounded, by the rows themselves. Where
 float64 does not tell enough for the promise, or float32 not of coefficients, `fit` says so, and does not claim it.
 
+With `tol=0` a fit goes on as long as float64 tells anything, and converges at 1e-13 of the loss at the start.
+
 The objective is the one in the estimator's docstring, divided by the sum of the weights (and by `C`, where there is
 one): a mean loss, and penalties beside it. `sample_weight` may be 0, which is the same as a row that is not there. If
 the promise could not be kept, `fit` warns (`sklearn.exceptions.ConvergenceWarning`) and says why. Callbacks of

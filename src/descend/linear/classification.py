@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 from scipy.special import log_expit, log_softmax, logsumexp
+from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
+from descend._sample_weight import checked_weights
 from descend.errors import InputError
 from descend.linear._losses import HINGE, LOGISTIC, Loss
 from descend.linear.estimators.base import fitting
@@ -19,6 +21,8 @@ from descend.linear.estimators.validation import (
     checked_classes,
     checked_data,
     refuse_offset,
+    refuse_offset_of_many,
+    scoring_targets,
 )
 from descend.linear.files import Blocks
 from descend.linear.problems.compact import centred
@@ -26,9 +30,10 @@ from descend.linear.problems.matrix import Array, Matrix, Rows
 from descend.linear.problems.multinomial import MultinomialProblem
 from descend.linear.problems.problem import Problem
 from descend.linear.problems.scalar import scalar
-from descend.linear.solvers.convergence import ConvergenceMonitor, Solution
+from descend.linear.solvers.convergence import NEGLIGIBLE_GAP, ConvergenceMonitor, Solution
 from descend.linear.solvers.perceptron import perceptron
 from descend.linear.streaming.file import FileProblem
+from descend.optimizers import Optimizer
 
 
 class LogisticRegression(PartialClassifier):
@@ -67,9 +72,11 @@ class LogisticRegression(PartialClassifier):
     Reference: Cox (1958), "The regression analysis of binary sequences".
     """
 
-    def __init__(self, *, C: Any = 1.0, l1_ratio: Any = 0.0, multi_class: Any = "multinomial", class_weight: Any = None,
-                 penalty_weights: Any = None, positive: Any = False, fit_intercept: Any = True, tol: Any = 1e-4,
-                 max_iter: Any = 1000, solver: Any = "auto", warm_start: Any = False) -> None:
+    def __init__(self, *, C: float = 1.0, l1_ratio: float = 0.0, multi_class: str = "multinomial",
+                 class_weight: dict[Any, float] | str | None = None,
+                 penalty_weights: Sequence[float] | Array | None = None, positive: bool = False,
+                 fit_intercept: bool = True, tol: float = 1e-4, max_iter: int = 1000, solver: str | Optimizer = "auto",
+                 warm_start: bool = False) -> None:
         self.C = C
         self.l1_ratio = l1_ratio
         self.multi_class = multi_class
@@ -81,6 +88,8 @@ class LogisticRegression(PartialClassifier):
         self.max_iter = max_iter
         self.solver = solver
         self.warm_start = warm_start
+
+    _takes_offset = True
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
@@ -100,9 +109,15 @@ class LogisticRegression(PartialClassifier):
         self._check_parameters()
         data = checked_data(self, X, y, sample_weight, offset=offset)
         classes = checked_classes(data, self.class_weight)
-        _check_offset(offset, classes.labels)
+        refuse_offset_of_many(offset, classes.labels)
         self.classes_ = classes.labels
         self._minimised(self._problems(data, classes), data)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None,
+                    offset: Any = None) -> "LogisticRegression":
+        """Learn from more rows, each of which is seen once; see `LinearSVC.partial_fit`. `offset` as in `fit`."""
+        self._learn_rows(X, y, classes, sample_weight, offset)
         return self
 
     def _loss(self) -> Loss:
@@ -132,6 +147,7 @@ class LogisticRegression(PartialClassifier):
 
     def _problems_of_file(self, blocks: Blocks) -> list[FileProblem]:
         problems = super()._problems_of_file(blocks)
+        refuse_offset_of_many(blocks.offset, self.classes_)
         if len(problems) > 1 and self.multi_class == "multinomial":
             raise InputError(f"a multinomial fit to {len(problems)} classes would hold the scores of all rows in "
                              'memory: to fit to a file pass multi_class="ovr"')
@@ -140,13 +156,19 @@ class LogisticRegression(PartialClassifier):
     def decision_function(self, X: Any, offset: Any = None) -> Array:
         """Scores: of two classes, that of the second (rows,), with the `offset`; otherwise one for each class."""
         check_is_fitted(self)
-        _check_offset(offset, self.classes_)
+        refuse_offset_of_many(offset, self.classes_)
         return self._scores(X, offset)
 
     def predict(self, X: Any, offset: Any = None) -> Array:
         """The label that each row is most like; `offset` as in `fit`."""
         scores = self.decision_function(X, offset)
         return self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None) -> float:
+        """The share of labels that are predicted: of rows and their labels, or of a file; `offset` as in `fit`."""
+        y = scoring_targets(X, y)
+        weight = checked_weights(sample_weight, y)
+        return float(accuracy_score(y, self.predict(X, offset), sample_weight=weight))
 
     def predict_proba(self, X: Any, offset: Any = None) -> Array:
         """The probability of each class, in the order of `classes_`; `offset` as in `fit`."""
@@ -161,11 +183,6 @@ class LogisticRegression(PartialClassifier):
             return log_softmax(scores, axis=1)
         shares = log_expit(scores)
         return shares - logsumexp(shares, axis=1, keepdims=True)
-
-
-def _check_offset(offset: Any, labels: Array) -> None:
-    if offset is not None and len(labels) > 2:
-        raise InputError(f"offset is given with {len(labels)} classes: it is added to the score of the second of two")
 
 
 class Perceptron(PartialClassifier):
@@ -201,11 +218,11 @@ class Perceptron(PartialClassifier):
     Reference: Rosenblatt (1958), "The perceptron"; Gallant (1990), "Perceptron-based learning algorithms".
     """
 
-    tol = 0.0
+    tol = NEGLIGIBLE_GAP
     solver = "auto"
 
-    def __init__(self, *, class_weight: Any = None, fit_intercept: Any = True, max_iter: Any = 1000,
-                 warm_start: Any = False) -> None:
+    def __init__(self, *, class_weight: dict[Any, float] | str | None = None, fit_intercept: bool = True,
+                 max_iter: int = 1000, warm_start: bool = False) -> None:
         self.class_weight = class_weight
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter

@@ -32,6 +32,8 @@ class Blocks:
     - `hashed`: columns of the features. Up to 1,024, `partial_fit` learns from all that it has seen; beyond, by steps.
       To `fit` only those count that are not 0 everywhere.
     - `rows`: of a block, at most.
+    - `offset`: a column of numbers that are added to the scores, and no feature; for estimators whose `fit` takes an
+      offset. Iterated, it is a third part of each block.
 
     **Raises** `InputError` for a file that is not there or not readable, a target that it does not have, and columns
     of lists, structs or maps.
@@ -54,19 +56,24 @@ class Blocks:
     target: str | None = None
     hashed: int = 2**18
     rows: int = 2**16
+    offset: str | None = None
 
     def __iter__(self) -> Iterator[Any]:
         if self.target is None:
             yield from self.features()
             return
-        table, target = self._opened(), self.target
-        yield from self._each(table, table.schema.names,
-                              lambda batch: (self._encoded(batch), _targets(target, batch.column(target))))
+        table = self._opened()
+        yield from self._each(table, table.schema.names, self._with_target)
+
+    def _with_target(self, batch: Any) -> tuple[Any, ...]:
+        """The features and targets of a block, and its offsets, if it has such."""
+        parts = self._encoded(batch), _targets(str(self.target), batch.column(self.target))
+        return parts if self.offset is None else (*parts, _offsets(self.offset, batch.column(self.offset)))
 
     def features(self) -> Iterator[Any]:
         """The features of each block alone: what the target is, and whether any is missing, makes no difference."""
         table = self._opened()
-        yield from self._each(table, [name for name in table.schema.names if name != self.target], self._encoded)
+        yield from self._each(table, self._columns(table.schema), self._encoded)
 
     def targets(self) -> np.ndarray:
         """The target of each row."""
@@ -75,6 +82,18 @@ class Blocks:
             raise InputError("the blocks have no target: a score needs Blocks(path, target)")
         found = list(self._each(self._opened(), [name], lambda batch: _targets(name, batch.column(0))))
         return np.concatenate(found or [np.array([])])
+
+    def offsets(self) -> np.ndarray:
+        """The offset of each row."""
+        name = self.offset
+        if name is None:
+            raise InputError("the blocks have no offset: name its column, Blocks(…, offset=…)")
+        found = list(self._each(self._opened(), [name], lambda batch: _offsets(name, batch.column(0))))
+        return np.concatenate(found or [np.array([])])
+
+    def _columns(self, schema: Any) -> list[str]:
+        """The columns that are features."""
+        return [name for name in schema.names if name not in (self.target, self.offset)]
 
     def _each(self, table: Any, columns: list[str], make: Callable[[Any], Any]) -> Iterator[Any]:
         """What is made of each block."""
@@ -89,7 +108,7 @@ class Blocks:
 
     def _encoded(self, batch: Any) -> Any:
         hasher = FeatureHasher(self.hashed, input_type="string")
-        names = [name for name in batch.schema.names if name != self.target]
+        names = self._columns(batch.schema)
         return _joined([_encoded(name, batch.column(name), hasher) for name in names], self.hashed)
 
     def _opened(self) -> Any:
@@ -105,10 +124,13 @@ class Blocks:
         return table
 
     def _refuse(self, schema: Any) -> None:
-        """Raises `InputError` for a schema that gives no features, or not the target."""
-        if self.target is not None and self.target not in schema.names:
-            raise InputError(f"{str(self.path)!r} has no column {self.target!r}: it has {', '.join(schema.names)}")
-        if not set(schema.names) - {self.target}:
+        """Raises `InputError` for a schema that gives no features, or not the target or offset."""
+        for name in (self.target, self.offset):
+            if name is not None and name not in schema.names:
+                raise InputError(f"{str(self.path)!r} has no column {name!r}: it has {', '.join(schema.names)}")
+        if self.offset is not None and self.offset == self.target:
+            raise InputError(f"the column {self.target!r} is both target and offset: name another one as offset")
+        if not self._columns(schema):
             raise InputError(f"{str(self.path)!r} has no column to predict from: give a file that has some")
         for field in schema:
             refuse_compound(field)
@@ -175,3 +197,13 @@ def _targets(name: str, column: Any) -> np.ndarray:
     if pyarrow.types.is_decimal(column.type) or pyarrow.types.is_duration(column.type):
         column = as_numbers(column)
     return np.asarray(column.to_numpy(zero_copy_only=False))
+
+
+def _offsets(name: str, column: Any) -> np.ndarray:
+    found = as_numbers(column)
+    if found is None:
+        raise InputError(f"the offset {name!r} is not a column of numbers: name another one")
+    values = np.asarray(found.to_numpy(zero_copy_only=False), np.float64)
+    if not np.isfinite(values).all():
+        raise InputError(f"the offset {name!r} has values that are missing or not finite: remove those rows")
+    return values

@@ -1,5 +1,6 @@
 """Regressions of what is never negative, by the logarithm of what is expected; see `descend.linear`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,14 @@ from descend.linear.estimators.validation import (
 from descend.linear.files import Blocks
 from descend.linear.problems.matrix import Array
 from descend.linear.problems.scalar import ScalarProblem
+from descend.optimizers import Optimizer
 
 
 class LogRegressor(PartialRegressor):
     """A regression in which exp(x·w + b) is expected, by a deviance that is a power's, and an l2 penalty."""
 
     what = "a target"
+    _takes_offset = True
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
@@ -63,6 +66,11 @@ class LogRegressor(PartialRegressor):
         self._check_parameters()
         data = checked_data(self, X, y, sample_weight, numeric=True, offset=offset)
         self._minimised([self._problem(data)], data)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> "LogRegressor":
+        """Learn from more rows, each of which is seen once; see `Ridge.partial_fit`. `offset` as in `fit`."""
+        self._learn_rows(X, y, sample_weight, offset)
         return self
 
     def predict(self, X: Any, offset: Any = None) -> Array:
@@ -104,9 +112,9 @@ class PoissonRegressor(LogRegressor):
 
     what = "a count or a rate"
 
-    def __init__(self, *, alpha: Any = 1.0, penalty_weights: Any = None, positive: Any = False,
-                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
-                 warm_start: Any = False) -> None:
+    def __init__(self, *, alpha: float = 1.0, penalty_weights: Sequence[float] | Array | None = None,
+                 positive: bool = False, fit_intercept: bool = True, tol: float = 1e-4, max_iter: int = 1000,
+                 solver: str | Optimizer = "auto", warm_start: bool = False) -> None:
         self.alpha = alpha
         self.penalty_weights = penalty_weights
         self.positive = positive
@@ -145,9 +153,9 @@ class GammaRegressor(LogRegressor):
 
     what = "a gamma target"
 
-    def __init__(self, *, alpha: Any = 1.0, penalty_weights: Any = None, positive: Any = False,
-                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
-                 warm_start: Any = False) -> None:
+    def __init__(self, *, alpha: float = 1.0, penalty_weights: Sequence[float] | Array | None = None,
+                 positive: bool = False, fit_intercept: bool = True, tol: float = 1e-4, max_iter: int = 1000,
+                 solver: str | Optimizer = "auto", warm_start: bool = False) -> None:
         self.alpha = alpha
         self.penalty_weights = penalty_weights
         self.positive = positive
@@ -193,9 +201,10 @@ class TweedieRegressor(LogRegressor):
 
     what = "a Tweedie target"
 
-    def __init__(self, *, power: Any = 1.5, alpha: Any = 1.0, link: Any = "log", penalty_weights: Any = None,
-                 positive: Any = False, fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000,
-                 solver: Any = "auto", warm_start: Any = False) -> None:
+    def __init__(self, *, power: float = 1.5, alpha: float = 1.0, link: str = "log",
+                 penalty_weights: Sequence[float] | Array | None = None, positive: bool = False,
+                 fit_intercept: bool = True, tol: float = 1e-4, max_iter: int = 1000, solver: str | Optimizer = "auto",
+                 warm_start: bool = False) -> None:
         self.power = power
         self.alpha = alpha
         self.link = link

@@ -31,6 +31,7 @@ def broadcasts(program: Program) -> list[Broadcast]:
         predicted, target = (one, other) if one in flow.trained else (other, one)
         if predicted not in flow.trained or not flow.is_target(target):
             continue
+        # If rows were made of the targets by hand, all pairs were meant: of ranks, of distances.
         before = _widened(target)
         if before is not None and _meet(program, predicted, target, op.result):
             found.append(Broadcast(program.sites[op], (_widened(predicted) or predicted).shape, before.shape))
@@ -78,6 +79,7 @@ def _compared(program: Program, op: Op, output: Value, target: Value, place: int
 
 def _is_output(value: Value) -> bool:
     """Whether an array comes from a nonlinearity that bounds it, rather than from a square or a distance."""
+    # Squares, distances and counts are bounded, too, but a difference from them is seldom one of an output.
     made = moved(value).op
     return made is not None and (made.primitive in ("tanh", "logistic", "max", "min", "clamp", "erf", "select_n")
                                  or softmaxed(made) is not None)

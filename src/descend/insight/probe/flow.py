@@ -137,6 +137,7 @@ def normalised(op: Op) -> Value | None:
 
 def softmaxed(op: Op) -> Value | None:
     """What a softmax, written in whatever way, is of."""
+    # Libraries write it in place, without a call that has its name: so it is known by what is calculated.
     part = normalised(op)
     exponential = made_by(part, "exp") if part is not None else None
     return unshifted(exponential.operands[0]) if exponential else None
@@ -147,6 +148,7 @@ def log_summed(op: Op) -> Value | None:
     if op.primitive != "log":
         return None
     inner = moved(op.operands[0])
+    # `jax.nn.logsumexp` may have signs, and so takes the magnitude.
     if inner.op and inner.op.primitive == "abs":
         inner = moved(inner.op.operands[0])
     total = made_by(inner, "reduce_sum")

@@ -37,6 +37,7 @@ def _reason(
     reaching = program.flow.reaching
     if value not in reaching:
         return "unused", None
+    # Followed as far as there is a slope: if the loss is not reached, what was met last says why.
     seen, met = _followed(value, lambda op: op.primitive in ZERO_SLOPE)
     if program.graph.value not in seen:
         ends = [op for op in met if op.result in reaching]

@@ -52,6 +52,7 @@ def mended(loss: Callable[..., Any], finding: Finding) -> Callable[..., Any]:
     def changed(*args: Any, **named: Any) -> Any:
         traced = Traced.of(lambda args, named: loss(*args, **named), {"args": args, "named": named})
         program = Program(traced.graph)
+        # By what it is, not by its number: without random numbers, or for another batch, there are other equations.
         paths = [op.path for op, known in program.sites.items() if known.identity == site.identity]
         if not paths:
             raise InputError(f"the loss has no {site.primitive} any more at {site.place}: probe it again")
@@ -114,6 +115,7 @@ class _Unsoftened(_Change):
     def results(self, operands: Arrays, results: Arrays) -> Arrays:
         if self.kind == "sigmoid":
             return operands
+        # A softmax of the logarithms of shares gives the shares, as it does of the scores.
         share = results[0]
         return [jnp.log(jnp.maximum(share, jnp.finfo(share.dtype).tiny))]
 

@@ -87,7 +87,7 @@ def _broken(program: Program, traced: Traced, answers: Answers) -> list[Finding]
     """The first number that is not finite, if there is one."""
     if np.isfinite(answers.value) and all(np.isfinite(gradient).all() for gradient in answers.gradients):
         return []
-    found = nonfinite.first(program, traced)
+    found = nonfinite.first(program, traced, float(answers.value))
     return [found] if found is not None else []
 
 

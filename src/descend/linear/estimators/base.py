@@ -41,7 +41,7 @@ from descend.optimizers import Optimizer
 
 # Solvers that only ask for values, gradients and Hessians.
 FILE_SOLVERS = ("auto", "newton", "lbfgs", "accelerated")
-# Columns that are named.
+# How many columns are named in evidence.
 NAMED_COLUMNS = 5
 # These were asked for, or promise nothing.
 SILENT_ENDS = ("converged", "interrupted", "plateau")
@@ -57,10 +57,13 @@ def fitting(method: Method) -> Method:
 class LinearModel(CallbackSupportMixin, BaseEstimator):
     """A linear model that is the minimum of one problem, or of one for each class."""
 
+    # Whether a number may be given for each row that is added to its score.
+    _takes_offset = False
+
     def _check_parameters(self) -> None:
         """Refuse parameters that mean nothing; those of all estimators."""
         check_number("tol", self.tol)
-        check_count("max_iter", self.max_iter)
+        check_count("max_iter", self.max_iter, 0)
         if not isinstance(self.solver, Optimizer):
             check_choice("solver", self.solver, ("auto", *SOLVERS))
         for name in ("fit_intercept", "warm_start", "positive"):
@@ -192,7 +195,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         curves = [solution.curve for solution in solutions]
         worst = max(solutions, key=lambda solution: (solution.reason.name not in SILENT_ENDS, solution.gap))
         reason = replace(worst.reason, evidence=worst.reason.evidence + self._named(worst))
-        self.n_iter_ = max(1, *(solution.reason.step for solution in solutions))
+        self.n_iter_ = max(min(1, int(self.max_iter)), *(solution.reason.step for solution in solutions))
         self.loss_curve_ = curves[0] if len(curves) == 1 else curves
         self.duality_gap_ = max(solution.gap for solution in solutions)
         self.stop_reason_ = reason
@@ -220,6 +223,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         self._check_parameters()
         if isinstance(self.solver, Optimizer) or self.solver not in FILE_SOLVERS:
             raise InputError(f"solver is {self.solver!r}: a fit to a file knows {', '.join(map(repr, FILE_SOLVERS))}")
+        self._check_file_offset(blocks)
         if self._is_positive:
             raise InputError("positive is True: the columns of a file are hashed, some with a negative sign; give rows "
                              "in memory")
@@ -228,6 +232,12 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         # Hashed columns have none.
         self.__dict__.pop("feature_names_in_", None)
         self._minimised(problems, Data(blocks, None, None))
+
+    def _check_file_offset(self, blocks: Blocks) -> None:
+        """Refuse a file's offset, where none is known."""
+        if blocks.offset is not None and not self._takes_offset:
+            raise InputError(f"the file has an offset, {blocks.offset!r}, which {type(self).__name__} does not know: "
+                             "leave it out")
 
     def _problems_of_file(self, blocks: Blocks) -> list[FileProblem]:
         """The problems that a file states."""
@@ -265,18 +275,23 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         return self._as_columns(later_features(self, X))
 
     def _scores(self, X: Any, offset: Any = None) -> Array:
-        """A score for each row and problem, or for each row if there is one problem; of a file, block by block."""
+        """A score for each row and problem, or for each row if there is one problem, in the precision of `X`; of a
+        file, block by block.
+        """
         if isinstance(X, Blocks):
             refuse_offset(offset)
+            self._check_file_offset(X)
             parts = [self._scores(part) for part in X.features()]
             if not parts:
                 raise InputError(f"{str(X.path)!r} has no rows: give a file that has some")
-            return np.concatenate(parts)
+            scores = np.concatenate(parts)
+            return scores if X.offset is None else scores + X.offsets()
         X = self._features(X)
         w, b = self._kept()
         scores = scores_of(X, w, b)
         if offset is not None:
             scores += checked_offset(offset, len(scores))[:, None]
+        scores = scores.astype(X.dtype, copy=False)
         return scores[:, 0] if len(w) == 1 else scores
 
     def __sklearn_tags__(self) -> Any:

@@ -5,7 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
 
 from descend._sample_weight import checked_weights
 from descend.linear._losses import Loss
@@ -20,6 +22,8 @@ from descend.linear.streaming.file import FileProblem, survey
 
 class LinearClassifier(ClassifierMixin, LinearModel):
     """A linear model of classes."""
+
+    coef_: Any
 
     def _loss(self) -> Loss:
         """The loss of a row, whose target is −1 or 1."""
@@ -68,6 +72,22 @@ class LinearClassifier(ClassifierMixin, LinearModel):
     def _binary(self, matrix: Matrix, support: Support | None, signs: Array, s: Array, total: float) -> ScalarProblem:
         penalty = self._penalty(total, matrix.shape[1], support)
         return ScalarProblem(matrix, Rows(signs, s), self._loss(), penalty, bool(self.fit_intercept), support=support)
+
+    def _kept(self) -> tuple[Array, Array]:
+        w, b = self.coef_, self.intercept_
+        return (w.toarray() if sparse.issparse(w) else w), b
+
+    def sparsify(self) -> "LinearClassifier":
+        """Keep `coef_` as a sparse matrix, which takes less memory where an l1 penalty has made most of it 0."""
+        check_is_fitted(self)
+        self.coef_ = sparse.csr_array(self.coef_)
+        return self
+
+    def densify(self) -> "LinearClassifier":
+        """Keep `coef_` as an array again."""
+        check_is_fitted(self)
+        self.coef_ = self._kept()[0]
+        return self
 
     def decision_function(self, X: Any) -> Array:
         """Scores: of two classes, that of the second (rows,); otherwise one for each class (rows, classes)."""

@@ -8,8 +8,15 @@ from descend.errors import InputError
 from descend.linear.estimators.base import LinearModel
 from descend.linear.estimators.classifier import LinearClassifier
 from descend.linear.estimators.regressor import LinearRegressor
-from descend.linear.estimators.validation import Data, checked_data, checked_labels, class_weights, numeric_targets
-from descend.linear.problems.matrix import Array
+from descend.linear.estimators.validation import (
+    Data,
+    checked_data,
+    checked_labels,
+    class_weights,
+    numeric_targets,
+    refuse_offset_of_many,
+)
+from descend.linear.problems.matrix import NO_OFFSET, Array
 from descend.linear.streaming.stream import Stream
 
 
@@ -22,14 +29,19 @@ class PartialRegressor(LinearRegressor):
         For squared losses and up to a thousand columns, the same as a fit to all rows that were given so far; otherwise
         near to it, or slowly nearer. It begins anew after a `fit`.
         """
+        return self._learn_rows(X, y, sample_weight)
+
+    def _learn_rows(self, X: Any, y: Any, sample_weight: Any, offset: Any = None) -> "PartialRegressor":
+        """See `partial_fit`."""
         self._check_parameters()
         refuse_constraints(self)
-        data = checked_data(self, X, y, sample_weight, numeric=True, reset=not hasattr(self, "_streams"))
+        is_first = not hasattr(self, "_streams")
+        data = checked_data(self, X, y, sample_weight, numeric=True, reset=is_first, offset=offset)
         targets = numeric_targets(data.y)
         self._check_targets(targets)
         columns = columns_of_block(self, data)
         [stream] = streams_of(self, 1, columns)
-        teach(self, stream, columns, targets, _weights(data))
+        teach(self, stream, columns, targets, _weights(data), data.offset)
         learnt(self)
         return self
 
@@ -43,6 +55,10 @@ class PartialClassifier(LinearClassifier):
         The first call is given all `classes` that there will be, if no `fit` has seen them. Of more than two, each is
         told from all others. It begins anew after a `fit`.
         """
+        return self._learn_rows(X, y, classes, sample_weight)
+
+    def _learn_rows(self, X: Any, y: Any, classes: Any, sample_weight: Any, offset: Any = None) -> "PartialClassifier":
+        """See `partial_fit`."""
         self._check_parameters()
         refuse_constraints(self)
         if isinstance(self.class_weight, str):
@@ -51,18 +67,19 @@ class PartialClassifier(LinearClassifier):
         is_first = not hasattr(self, "_streams")
         if is_first and classes is None and not hasattr(self, "classes_"):
             raise InputError("classes is None: the first partial_fit is given all the labels that there will be")
-        data = checked_data(self, X, y, sample_weight, reset=is_first)
+        data = checked_data(self, X, y, sample_weight, reset=is_first, offset=offset)
         if is_first and classes is not None:
             self.classes_ = np.unique(classes)
         elif classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
             raise InputError(f"classes is {list(classes)}: in the first partial_fit it was {self.classes_.tolist()}")
+        refuse_offset_of_many(offset, self.classes_)
         known = checked_labels(data, self.classes_)._replace(
             weights=class_weights(data._replace(y=self.classes_, weight=None), self.classes_, self.class_weight))
         binary = len(self.classes_) == 2
         columns = columns_of_block(self, data)
         for one, stream in enumerate(streams_of(self, 1 if binary else len(self.classes_), columns)):
             factor = known.factor() if binary else known.factor(one)
-            teach(self, stream, columns, known.signs(1 if binary else one), _weights(data, factor))
+            teach(self, stream, columns, known.signs(1 if binary else one), _weights(data, factor), data.offset)
         learnt(self)
         return self
 
@@ -94,12 +111,14 @@ def streams_of(model: LinearModel, count: int, columns: Any, linear_term: float 
     return model._streams
 
 
-def teach(model: LinearModel, stream: Stream, columns: Any, y: Array, s: Array) -> None:
+def teach(
+    model: LinearModel, stream: Stream, columns: Any, y: Array, s: Array, offset: Array = NO_OFFSET
+) -> None:
     """Give a stream more rows, and the penalties that go with all that it has been given."""
     total = stream.seen + (float(s.sum()) if s.size > 1 else float(s[0]) * len(y))
     if total:
         l2, l1 = model._penalties(total)
-        stream.update(columns, y, s, l2 * total, l1 * total)
+        stream.update(columns, y, s, l2 * total, l1 * total, offset)
 
 
 def learnt(model: LinearModel) -> None:

@@ -16,9 +16,9 @@ from descend.linear._kernels.threads import each, parts
 from descend.linear.files import Blocks
 from descend.linear.problems.matrix import NO_OFFSET, Array, Matrix, Moments
 
-# Whose square is still a number.
+# The greatest number whose square is one, too.
 LARGEST_NUMBER = 1e150
-# Labels.
+# Whole numbers in a range of so many are counted rather than sorted, to find the labels.
 COUNTED_LABELS = 2**12
 
 
@@ -99,7 +99,13 @@ def checked_offset(offset: Any, rows: int) -> Array:
 def refuse_offset(offset: Any) -> None:
     """Refuse an offset beside a file."""
     if offset is not None:
-        raise InputError("offset is given beside a file, whose rows have none: give rows in memory")
+        raise InputError("offset is given beside a file: name the column that has it, Blocks(…, offset=…)")
+
+
+def refuse_offset_of_many(offset: Any, labels: Array) -> None:
+    """Refuse an offset where there is more than one score."""
+    if offset is not None and len(labels) > 2:
+        raise InputError(f"offset is given with {len(labels)} classes: it is added to the score of the second of two")
 
 
 def later_features(estimator: Any, X: Any) -> Any:
@@ -263,10 +269,10 @@ def check_number(name: str, value: Any, low: float = 0.0, high: float = math.inf
     raise InputError(f"{name} is {value!r}: it must be a number {kind}{upper}")
 
 
-def check_count(name: str, value: Any) -> None:
-    """Refuse a parameter that is not a whole number above 0."""
-    if not (isinstance(value, Integral) and int(value) >= 1):
-        raise InputError(f"{name} is {value!r}: it must be a whole number of at least 1")
+def check_count(name: str, value: Any, low: int = 1) -> None:
+    """Refuse a parameter that is not a whole number of at least `low`."""
+    if not (isinstance(value, Integral) and int(value) >= low):
+        raise InputError(f"{name} is {value!r}: it must be a whole number of at least {low}")
 
 
 def check_flag(name: str, value: Any) -> None:

@@ -13,7 +13,7 @@ from descend.stopping import Reason
 
 # A solver: a point for each iteration; where it can go no further, why.
 Iterates = Generator[Iterate, None, str]
-# Of the value at the start: a minimum of 0 is not approached in relative terms.
+# A gap that is nothing, relative to the value at the start: a minimum of 0 is not approached in relative terms.
 NEGLIGIBLE_GAP = 1e-13
 
 
@@ -44,7 +44,8 @@ class Solution:
 class ConvergenceMonitor:
     """Keeps the best point and the best bound of a descent, and says when it is over.
 
-    `tol`: what the gap may be, relative to the minimum; `loss_scale`: what the loss is measured in, where it is said by
+    `tol`: what the gap may be, relative to the minimum (below `NEGLIGIBLE_GAP`, the descent goes on as long as float64
+    tells anything, and is then judged by that); `loss_scale`: what the loss is measured in, where it is said by
     more than where a descent starts: see `Problem.loss_scale`. `each`: called after an iteration with its number, value
     and gap; it ends the descent by returning True. `interrupted`: ends it, too, once there was an iteration.
     """
@@ -60,23 +61,18 @@ class ConvergenceMonitor:
 
     def observe(self, point: Iterate) -> Reason | None:
         """Note a point; the reason to stop, if there is one."""
+        # Bounds and values need not come from the same point: a bound holds for the problem.
         self.lower = max(self.lower, point.lower)
-        if self.best is None or point.value < self.best.value or math.isnan(self.best.value):
+        if self.best is None or self._is_better(point, self.best):
             self.best = point
         self.curve.append(point.value)
         gap, number = self.gap, len(self.curve) - 1
         asked = self.each(number, point.value, gap)
         if not math.isfinite(point.value):
             return Reason("diverged", f"the loss became {point.value} at iteration {number}", number)
-        if gap <= self.allowed_gap:
-            size = "the loss at the start" if self.loss_scale <= abs(self.curve[0]) else "the loss's unit"
-            share = (
-                f"{self.tol:g} of the minimum"
-                if gap <= self.tol * self.least_magnitude
-                else f"{NEGLIGIBLE_GAP:g} of {size}"
-            )
-            return Reason("converged", f"the duality gap fell to {gap:.2g}, at most {share} (which is between "
-                                       f"{self.lower:.6g} and {self.best.value:.6g})", number)
+        goes_on = self._to_the_last and number < self.max_iter
+        if gap <= (self.tol * self.least_magnitude if goes_on else self.allowed_gap):
+            return self._converged(number)
         if number and self.interrupted.is_set():
             return Reason("interrupted", f"{self.interrupted.by} after {number} iterations", number)
         if asked:
@@ -85,6 +81,27 @@ class ConvergenceMonitor:
             return Reason("budget", f"{number} iterations were made; the duality gap is {gap:.2g}, more than "
                                     f"{self.tol:g} of the minimum", number)
         return None
+
+    @property
+    def _to_the_last(self) -> bool:
+        """Whether all is asked for that float64 tells."""
+        return self.tol < NEGLIGIBLE_GAP
+
+    def _is_better(self, point: Iterate, best: Iterate) -> bool:
+        """Whether a point is better than the best so far. Near a minimum, values are alike but for rounding long before
+        coefficients are: then the later one is.
+        """
+        rounding = math.ulp(best.value) if self._to_the_last else 0.0
+        return point.value < best.value + rounding or math.isnan(best.value)
+
+    def _converged(self, number: int) -> Reason:
+        """The reason of a gap that is small enough."""
+        best = math.nan if self.best is None else self.best.value
+        size = "the loss at the start" if self.loss_scale <= abs(self.curve[0]) else "the loss's unit"
+        is_relative = self.gap <= self.tol * self.least_magnitude
+        share = f"{self.tol:g} of the minimum" if is_relative else f"{NEGLIGIBLE_GAP:g} of {size}"
+        return Reason("converged", f"the duality gap fell to {self.gap:.2g}, at most {share} (which is between "
+                                   f"{self.lower:.6g} and {best:.6g})", number)
 
     @property
     def gap(self) -> float:
@@ -113,6 +130,8 @@ class ConvergenceMonitor:
 
     def stalled(self, why: str) -> Reason:
         """The reason of a solver that can go no further."""
+        if self.curve and self.gap <= self.allowed_gap:
+            return self._converged(len(self.curve) - 1)
         gap = f"; the duality gap is {self.gap:.2g}" if math.isfinite(self.gap) else ""
         return Reason("stalled", f"{why}{gap}", len(self.curve) - 1)
 

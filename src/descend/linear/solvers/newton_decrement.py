@@ -62,6 +62,11 @@ def accept_by_decrement(problem: Problem, solution: Solution, tol: float) -> Sol
     point = problem.evaluate(solution.u, z, bounded=False)
     curvature = curvature_at(problem, z)
     is_exact = problem.loss.kind.quadratic
+    if curvature.null.size and problem.penalty.is_smooth and problem.outputs == 1:
+        # Of all minima, the one whose coefficients have the least norm.
+        least = curvature.nearest(point.u, problem.standardisation[1])
+        point = problem.evaluate(least, z, bounded=False)
+        solution = replace(solution, u=point.u, value=point.value)
     away = (1 if is_exact else 2) * decrement(problem, curvature, point, z)
     if is_exact:
         # No squares are less than 0.

@@ -44,6 +44,8 @@ def solve(
             raise InputError("coefficients that must not be negative are found by solver='auto', "
                              f"{' or '.join(map(repr, CONSTRAINED))}: choose one of these")
         u = np.append(np.maximum(u[:-1], 0.0), u[-1])
+    if monitor.max_iter == 0:
+        return replace(monitor.follow(_start(problem, u)), how="none: no iterations were asked for")
     if isinstance(solver, Optimizer):
         if problem.outputs > 1:
             raise InputError("an optimizer as solver knows no multinomial loss: pass multi_class='ovr'")
@@ -70,6 +72,12 @@ def solve_batched(problems: Sequence[Problem], monitors: Sequence[ConvergenceMon
     return [replace(solution, how=f"dual: {why}") for solution in batched_sdca(problems, origins, monitors)]
 
 
+def _start(problem: Problem, u: Array) -> Iterates:
+    """The start alone: solvers may look for a better one first."""
+    yield problem.evaluate(u, problem.score_buffer())
+    return "no iterations were asked for"
+
+
 def choice(problem: Problem) -> tuple[str, str]:
     """The solver for a problem, and why."""
     if problem.penalty.l1.any() and not problem.loss.kind.corners:
@@ -78,8 +86,11 @@ def choice(problem: Problem) -> tuple[str, str]:
         return "coordinate", "coefficients that must not be negative, of which many are 0"
     if problem.loss.kind.corners:
         return _cornered(problem)
+    # Newton's steps are few, whatever the columns' conditioning: where a Hessian is cheap nothing else is as fast.
     if problem.size <= DENSE_HESSIAN:
         return "newton", f"{problem.size:,} coefficients, so that a Hessian is soon factored"
+    # The dual renews a row in the time of its few numbers, and each makes progress of its own. Squares have a Hessian
+    # that does not change, which L-BFGS learns once.
     if problem.in_memory and problem.matrix.is_sparse and not problem.loss.kind.quadratic and _has_dual(problem):
         return "dual", f"{problem.size:,} coefficients with an l2 penalty, and a sparse matrix of short rows"
     return "lbfgs", f"{problem.size:,} coefficients, too many for a Hessian"

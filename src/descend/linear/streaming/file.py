@@ -23,7 +23,7 @@ from descend.linear.problems.curvature import DENSE_HESSIAN
 from descend.linear.problems.matrix import NO_OFFSET, Array, Matrix, Moments, Rows, Sums, blockwise_qr, shifted
 from descend.linear.problems.penalty import Penalty
 from descend.linear.problems.problem import Iterate, Support
-from descend.linear.problems.scalar import ScalarProblem
+from descend.linear.problems.scalar import MACHINE_EPS, ScalarProblem
 from descend.linear.solvers.convergence import ConvergenceMonitor
 from descend.linear.solvers.solve import solve
 
@@ -35,13 +35,17 @@ LABEL_LIMIT = 1000
 SAMPLE_TOL = 1e-3
 
 
+# Features, targets and offsets of rows; no offsets, where there are none.
+Part = tuple[Any, Array, Array]
+
+
 @dataclass(frozen=True)
 class Survey:
     """What one look over a file finds.
 
     `labels`, `counts`: different targets, of classes. `columns`: which of the hashed columns are not 0 everywhere;
-    `shift`: what is taken away from each of them; `sums`, `squares`, `greatest`: theirs after that. `X`, `y`: the
-    sample, of these columns alone.
+    `shift`: what is taken away from each of them; `sums`, `squares`, `greatest`: theirs after that. `X`, `y`, `offset`:
+    the sample, of these columns alone. `farthest`: the greatest magnitude of an offset.
     """
 
     blocks: Blocks
@@ -55,6 +59,8 @@ class Survey:
     greatest: Array
     X: Any
     y: Array
+    offset: Array
+    farthest: float
 
     @property
     def moments(self) -> Moments:
@@ -96,8 +102,10 @@ def _looked_over(blocks: Blocks, check: Callable[[Array], None] | None, shift: A
     rows, stride = 0, 1
     counts: dict[Any, int] = {}
     totals, used = np.zeros((3, blocks.hashed)), np.zeros(blocks.hashed, bool)
-    kept: list[tuple[Any, Array]] = []
-    for given, y in prefetched(blocks):
+    kept: list[Part] = []
+    farthest = 0.0
+    for given, y, offset in prefetched(blocks):
+        farthest = max(farthest, float(np.abs(offset).max(initial=0.0)))
         if check is None:
             _count(y, counts, blocks)
         else:
@@ -110,18 +118,20 @@ def _looked_over(blocks: Blocks, check: Callable[[Array], None] | None, shift: A
         totals[:2] += sums, squares
         np.maximum(totals[2], greatest, out=totals[2])
         chosen = slice(-rows % stride, None, stride)
-        kept.append((X[chosen], y[chosen]))
+        kept.append((X[chosen], y[chosen], offset[chosen]))
         rows += len(y)
-        while sum(len(part) for _, part in kept) > SAMPLE_ROWS:
-            kept = [(X[::2], y[::2]) for X, y in [_joined(kept)]]
+        # Every second of the kept rows, and from now on every second of those that come: the sample stays even over the
+        # file, however long it turns out to be.
+        while sum(len(part) for _, part, _ in kept) > SAMPLE_ROWS:
+            kept = [(X[::2], y[::2], offset[::2]) for X, y, offset in [_joined(kept)]]
             stride *= 2
     if not rows or shift is None:
         raise InputError(f"{str(blocks.path)!r} has no rows: give a file that has some")
-    columns, (X, y) = np.flatnonzero(used), _joined(kept)
+    columns, (X, y, offset) = np.flatnonzero(used), _joined(kept)
     sums, squares, greatest = totals[:, columns]
     labels = sorted(counts)
     return Survey(blocks, rows, np.array(labels, y.dtype), np.array([counts[label] for label in labels]), columns,
-                  shift[columns], sums, squares, greatest, sparse.csr_array(X[:, columns]), y)
+                  shift[columns], sums, squares, greatest, sparse.csr_array(X[:, columns]), y, offset, farthest)
 
 
 def _count(y: Array, counts: dict[Any, int], blocks: Blocks) -> None:
@@ -144,13 +154,14 @@ def _numbers(y: Array, blocks: Blocks) -> Array:
     return y.astype(np.float64)
 
 
-def _joined(kept: list[tuple[Any, Array]]) -> tuple[Any, Array]:
-    return sparse.vstack([X for X, _ in kept], format="csr"), np.concatenate([y for _, y in kept])
+def _joined(kept: list[Part]) -> Part:
+    X, y, offset = zip(*kept, strict=True)
+    return sparse.vstack(X, format="csr"), np.concatenate(y), np.concatenate(offset)
 
 
-def prefetched(blocks: Blocks) -> Iterator[Any]:
-    """The blocks, each read while the one before is worked on."""
-    source = iter(blocks)
+def prefetched(blocks: Blocks) -> Iterator[Part]:
+    """The blocks, each read while the one before is worked on: features, targets, and offsets, if there are such."""
+    source = (block if blocks.offset is not None else (*block, NO_OFFSET) for block in blocks)
     with ThreadPoolExecutor(1) as reader:
         coming = reader.submit(next, source, None)
         while (block := coming.result()) is not None:
@@ -193,14 +204,15 @@ class FileMatrix(Matrix):
     def sweep(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array, with_dual: bool = True,
               offset: Array = NO_OFFSET) -> Sums:
         """See `Matrix.sweep`; z holds the coefficients and intercept of the last pass, and these afterwards."""
+        # What is remembered of a pass are the coefficients that it had: scores of all rows would not fit into memory.
         before, z[:] = z.copy(), np.append(w, b)
         still, unit = np.zeros_like(w), np.ones_like(w)
         sums: list[Any] = [0.0] * len(Sums._fields)
         gram: Any = 0.0
-        for matrix, y in self._blocks():
+        for matrix, y, given in self._blocks():
             part = self.rows_of(y, float(rows.s[0]))
-            scores = matrix.scores(before[:-1], float(before[-1]), still) if with_dual else matrix.score_buffer()
-            found = matrix.sweep(w, b, loss, part, scores, with_dual)
+            scores = _scores(matrix, before, still, given) if with_dual else matrix.score_buffer()
+            found = matrix.sweep(w, b, loss, part, scores, with_dual, given)
             sums = [one + other for one, other in zip(sums, found, strict=True)]
             if w.size < DENSE_HESSIAN:
                 gram = gram + matrix.hessian(loss, part, scores, still, unit)
@@ -218,23 +230,29 @@ class FileMatrix(Matrix):
         """See `Matrix.hessian_root`; z holds the coefficients and intercept of the scores."""
 
         def of_blocks() -> Iterator[Array]:
-            for matrix, y in self._blocks():
-                scores = matrix.scores(z[:-1], float(z[-1]), centre)
+            for matrix, y, offset in self._blocks():
+                scores = _scores(matrix, z, centre, offset)
                 yield matrix.hessian_root(loss, self.rows_of(y, float(rows.s[0])), scores, centre, unit, V)
 
         return blockwise_qr(of_blocks())
 
-    def _blocks(self) -> Iterator[tuple[Matrix, Array]]:
+    def _blocks(self) -> Iterator[tuple[Matrix, Array, Array]]:
         seen = 0
-        for X, y in prefetched(self.found.blocks):
+        for X, y, offset in prefetched(self.found.blocks):
             where = self._place[X.indices]
             if where.size and where.min() < 0:
                 break
             seen += len(y)
             yield Matrix(shifted(sparse.csr_array((X.data, where, X.indptr), shape=(len(y), self.shape[1])),
-                                 self.found.shift)), y
+                                 self.found.shift)), y, offset
         if seen != self.shape[0]:
             raise InputError(f"{str(self.found.blocks.path)!r} was changed while it was read: fit again")
+
+
+def _scores(matrix: Matrix, z: Array, centre: Array, offset: Array) -> Array:
+    """By the coefficients and intercept in z."""
+    scores = matrix.scores(z[:-1], float(z[-1]), centre)
+    return scores + offset if offset.size else scores
 
 
 @dataclass(frozen=True)
@@ -268,7 +286,11 @@ class FileProblem(ScalarProblem):
             replace(self.penalty, l2=l2),
             self.intercept,
             given_standardisation=self.standardisation,
+            offset=matrix.found.offset,
         )
+
+    def score_rounding(self, w: Array, b: float) -> float:
+        return super().score_rounding(w, b) + MACHINE_EPS * float(self._file.found.farthest)
 
 
 def problem_of_file(found: Survey, total: float, loss: Loss, penalty: Penalty, intercept: bool,

@@ -14,19 +14,19 @@ import numpy as np
 from scipy.linalg.blas import dsymv
 
 from descend.linear._losses import Loss
-from descend.linear.problems.matrix import Array, Matrix, Rows
+from descend.linear.problems.matrix import NO_OFFSET, Array, Matrix, Rows
 from descend.linear.problems.problem import Iterate
 from descend.linear.problems.subdifferential import Subdifferential
 from descend.linear.solvers.coordinate import predicted_change, quadratic_model_minimum
 from descend.linear.solvers.newton import newton
 
-# Of Newton's method, at most, for a block.
+# At most so many for a block.
 NEWTON_STEPS = 30
-# Of a step, at most.
+# At most so many of a step.
 HALVINGS = 30
-# Of the greatest curvature that a smoothed loss can have.
+# The share, for a ridge, of the greatest curvature that a smoothed loss can have.
 DAMPING = 1e-4
-# Of the value: a decrease after which there are no more steps.
+# A decrease, relative to the value, after which there are no more steps.
 LAST_DECREASE = 1e-9
 # The same of losses for which the next is about its square.
 LAST_DECREASE_OF_NEWTON = 1e-2
@@ -50,9 +50,10 @@ class Quadratic:
         grown.hessian.flat[old * (size + 1) : -1 : size + 1] = self.l2
         self.hessian, self.gradient, self.room = grown.hessian, grown.gradient, grown.room
 
-    def learn(self, loss: Loss, u: Array, X: Any, rows: Rows, l2: float, l1: float, linear_term: float) -> Array:
+    def learn(self, loss: Loss, u: Array, X: Any, rows: Rows, l2: float, l1: float, linear_term: float,
+              offset: Array = NO_OFFSET) -> Array:
         """The minimum with these rows added."""
-        block = _Block(self, loss, u, Matrix(X), rows, l2 - self.l2, linear_term)
+        block = _Block(self, loss, u, Matrix(X), rows, l2 - self.l2, linear_term, offset)
         value, near = (
             np.inf,
             1.0 if loss.kind.quadratic else LAST_DECREASE_OF_NEWTON if loss.kind.strictly_convex else LAST_DECREASE,
@@ -62,6 +63,7 @@ class Quadratic:
             if value - point.value <= near * abs(point.value):
                 break
             value = point.value
+        # The expansion is at u, where the next block begins: what Newton's steps left over stays in the gradient.
         self.gradient, self.l2 = block.gradient_at(u), l2
         block.add_curvature(self.hessian)
         return u
@@ -75,12 +77,12 @@ class _Block:
     """A block of rows beside what was seen before, for Newton's method; `l2`, `linear_term`: what is added of them."""
 
     def __init__(self, before: Quadratic, loss: Loss, u: Array, matrix: Matrix, rows: Rows, l2: float,
-                 linear_term: float) -> None:
+                 linear_term: float, offset: Array) -> None:
         self.before, self.loss, self.start, self.matrix, self.rows = before, loss, u, matrix, rows
         self.size, self.shift = len(u), loss.off_centre if before.centred else 0.0
         self.l2 = np.append(np.full(self.size - 1, l2), 0.0)
         self.linear_term = np.append(np.zeros(self.size - 1), linear_term)
-        self._scores = np.zeros(matrix.shape[0])
+        self._scores, self.offset = np.zeros(matrix.shape[0]), offset
         self.ridge = self._ridge() if loss.kind.corners else np.zeros(self.size)
 
     def score_buffer(self) -> Array:
@@ -88,7 +90,8 @@ class _Block:
 
     # For the rows before there is no bound.
     def evaluate(self, u: Array, z: Array, bounded: bool = False) -> Iterate:
-        sums = self.matrix.sweep(u[:-1], float(u[-1]) + self.shift, self.loss, self.rows, z, with_dual=False)
+        b = float(u[-1]) + self.shift
+        sums = self.matrix.sweep(u[:-1], b, self.loss, self.rows, z, with_dual=False, offset=self.offset)
         away = u - self.start
         pull = dsymv(1.0, self.before.hessian.T, away)
         value = away @ (self.before.gradient + 0.5 * pull) + u @ (0.5 * self.l2 * u + self.linear_term)

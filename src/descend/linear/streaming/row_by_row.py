@@ -17,14 +17,14 @@ from scipy import sparse
 from descend.linear._kernels.elementary import LOG_FLOOR
 from descend.linear._kernels.row_by_row import step_rows
 from descend.linear._losses import Loss
-from descend.linear.problems.matrix import Array, Matrix, Rows
+from descend.linear.problems.matrix import NO_OFFSET, Array, Matrix, Rows
 from descend.linear.streaming.quadratic import Quadratic
 
-# Of steps row by row.
+# Those that are tried side by side.
 RATES = np.array([0.5, 2.0, 8.0])
 # Power of the rows seen by which coefficients count in the mean.
 AVERAGING_POWER = 8
-# Of a block's share of the penalties: shares by what has been seen sum up to more than one.
+# The share of a block's penalties that is taken: shares by what has been seen sum up to more than one.
 PENALTY_SHARE = 0.25
 
 
@@ -39,15 +39,16 @@ class RowByRow:
         self.unit = (float(np.std(rows.y)) or float(np.abs(rows.y).max()) or 1.0) if numeric else 1.0
         self.homogeneity = loss.kind.homogeneity
 
-    def learn(self, loss: Loss, u: Array, X: Any, rows: Rows, l2: float, l1: float, linear_term: float) -> Array:
+    def learn(self, loss: Loss, u: Array, X: Any, rows: Rows, l2: float, l1: float, linear_term: float,
+              offset: Array = NO_OFFSET) -> Array:
         """The coefficients after a step for each of these rows."""
         X, unit = sparse.csr_array(X), self.unit
         loss, kind = loss.in_units(unit), loss.kind
         places = kind.address_of("value"), kind.address_of("slope"), kind.address_of("curvature")
         y = rows.y / unit - (loss.off_centre if kind.corners == 1 and not kind.classes else 0.0)
         before = self.greatest.copy()
-        step_rows(X.data, X.indices, X.indptr, places, *loss.parameters, y, rows.s, RATES, self.w, self.squares,
-                  self.greatest, self.seen, self.lost, self.intercept)
+        step_rows(X.data, X.indices, X.indptr, places, *loss.parameters, y, rows.s, offset, RATES, self.w,
+                  self.squares, self.greatest, self.seen, self.lost, self.intercept)
         weight = float(rows.s.sum()) if rows.s.size > 1 else float(rows.s[0]) * X.shape[0]
         self.total += weight
         share = PENALTY_SHARE * weight / self.total
@@ -62,7 +63,8 @@ class RowByRow:
         return self.unit * kept
 
     def continue_from(
-        self, before: Quadratic, columns: Array, greatest: Array, seen: float, loss: Loss, u: Array, X: Any, rows: Rows
+        self, before: Quadratic, columns: Array, greatest: Array, seen: float, loss: Loss, u: Array, X: Any, rows: Rows,
+        offset: Array
     ) -> None:
         """Go on from u, which was learnt by a quadratic function of some columns.
 
@@ -72,7 +74,7 @@ class RowByRow:
         matrix, z, bends = Matrix(X), np.zeros(X.shape[0]), np.empty(X.shape[0])
         for _ in range(2):
             # Foreseen at the scores before.
-            squares = matrix.sweep(u[:-1], float(u[-1]), loss, rows, z).squares
+            squares = matrix.sweep(u[:-1], float(u[-1]), loss, rows, z, offset=offset).squares
         loss.curvatures(0, len(z), *rows, z, bends)
         ratio = squares / (float(bends.sum()) or 1.0) / self.unit ** (2 * self.homogeneity - 2)
         self.w[:], self.mean[:], self.greatest[columns] = u[:, None] / self.unit, u[:, None] / self.unit, greatest

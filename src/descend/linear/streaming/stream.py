@@ -19,22 +19,22 @@ from descend.linear._kernels.sparse import gathered
 from descend.linear._kernels.threads import one_thread_each
 from descend.linear._losses import Loss
 from descend.linear.problems.huber_scale import best_scale
-from descend.linear.problems.matrix import Array, Rows
+from descend.linear.problems.matrix import NO_OFFSET, Array, Rows
 from descend.linear.problems.scores import scores_of
 from descend.linear.streaming.quadratic import Quadratic
 from descend.linear.streaming.row_by_row import RowByRow
 
 # Columns for which what has been seen is kept as a quadratic function.
 QUADRATIC_COLUMNS = 2**10
-# Rows of a block.
+# Rows that are learnt at once.
 BLOCK_ROWS = 2**14
-# Of the targets: the scale of no errors at all.
+# The scale of no errors at all, relative to the targets.
 SCALE_FLOOR = 1e-9
-# Over the first block, for its width and its coefficients to agree.
+# At most so many over the first block, for its width and its coefficients to agree.
 FIRST_BLOCK_ROUNDS = 8
 # Power of the rows seen by which smoothing decreases.
 SMOOTHING_DECAY = 0.2
-# Of the margin, the smoothing of a hinge by which few rows are told from most.
+# The greatest smoothing of a hinge, relative to the margin, by which few rows are told from most.
 HINGE_SMOOTHING_LIMIT = 0.2
 # The smoothing of a classifier's hinge, whose margin is the unit of scores: 0 has curvature, too.
 CLASSIFIER_SMOOTHING = 1.5
@@ -66,35 +66,39 @@ class Stream:
         """The score of a row of zeros."""
         return float(self.u[-1])
 
-    def update(self, X: Any, y: Array, s: Array, l2: float = 0.0, l1: float = 0.0) -> None:
+    def update(
+        self, X: Any, y: Array, s: Array, l2: float = 0.0, l1: float = 0.0, offset: Array = NO_OFFSET
+    ) -> None:
         """Learn from rows, with targets (−1 and 1 for classes) and weights, one of which may stand for all.
 
-        `l2`, `l1`: the penalties beside the sum of all rows' losses so far, these included.
+        `l2`, `l1`: the penalties beside the sum of all rows' losses so far, these included. `offset`: of a loss without
+        corners or a scale, a number for each row that is added to its score.
         """
         with one_thread_each():
             for start in range(0, X.shape[0], BLOCK_ROWS):
                 part = slice(start, start + BLOCK_ROWS)
                 here = X if X.shape[0] <= BLOCK_ROWS else X[part]
-                self._learn(here, Rows(y[part], s[part] if s.size > 1 else s), l2, l1)
+                rows = Rows(y[part], s[part] if s.size > 1 else s)
+                self._learn(here, rows, l2, l1, offset[part] if offset.size else offset)
 
-    def _learn(self, X: Any, rows: Rows, l2: float, l1: float) -> None:
+    def _learn(self, X: Any, rows: Rows, l2: float, l1: float, offset: Array) -> None:
         weight = float(rows.s.sum()) if rows.s.size > 1 else float(rows.s[0]) * X.shape[0]
         if weight == 0:
             return
         is_first = self._learner is None
-        X = X if self._seen_columns is None else self._seen_part(X, rows)
+        X = X if self._seen_columns is None else self._seen_part(X, rows, offset)
         if self._learner is None:
             self._learner = self._new_learner()
         self.seen += weight
         about = l2, l1, (self.linear_term or 0.0) * weight
         if not (self.loss.kind.corners or self.loss.kind.concomitant_scale):
-            self.u = self._learner.learn(self.loss, self.u, X, rows, *about)
+            self.u = self._learner.learn(self.loss, self.u, X, rows, *about, offset)
         elif is_first and isinstance(self._learner, Quadratic):
             self._learn_first_block(X, rows, about)
         else:
             self._learn_next_block(X, rows, about, weight / self.seen)
 
-    def _seen_part(self, X: Any, rows: Rows) -> Any:
+    def _seen_part(self, X: Any, rows: Rows, offset: Array) -> Any:
         """The columns that were seen so far, for which room is made; or, if they are too many, all columns."""
         seen_columns: Any = self._seen_columns
         found = seen_columns.of(X) if sparse.issparse(X) else None
@@ -106,7 +110,8 @@ class Stream:
                     seen_columns.columns[: len(before.gradient) - 1],
                     seen_columns.greatest[: len(before.gradient) - 1],
                 )
-                self._learner.continue_from(before, *places, self.seen, self._smoothed_loss(), self.u, X, rows)
+                self._learner.continue_from(before, *places, self.seen, self._smoothed_loss(), self.u, X, rows,
+                                            offset)
             return X
         if found.shape[1] >= self.u.size:
             self.u = np.insert(self.u, -1, np.zeros(found.shape[1] + 1 - self.u.size))
@@ -118,6 +123,7 @@ class Stream:
         """Learn a block with the width of all errors so far, of which the later count more."""
         found = self._width(rows, scores_of(X, self.u[None, :-1], self.intercept)[:, 0])
         before = self.width
+        # The width is a mean whose last block counts twice its share: early errors are those of early coefficients.
         self.width += min(1.0, 2 * share) * (found - before)
         if self.loss.kind.concomitant_scale and self.width > 0:
             # Rows count by the inverse of the scale, also those before.
