@@ -18,4 +18,4 @@ def test_snippets(section):
     expected = re.findall(r"print\(.*\) +# (.*)", "".join(code))
     assert len(printed) == len(expected)
     for told, text in zip(printed, expected, strict=True):
-        assert re.fullmatch(re.escape(text).replace("…", ".*"), told), told
+        assert re.fullmatch(re.escape(text).replace("…", ".*"), told, re.DOTALL), told

@@ -12,6 +12,7 @@ from descend.insight.probe import (
     Broadcast,
     DeadUnits,
     DoubleSoftmax,
+    MissingSoftmax,
     Saturated,
     SymmetricUnits,
     TargetRange,
@@ -119,6 +120,37 @@ def test_doubled_softmaxes(loss, text, kind):
     assert found[0].inner.line == line_of(loss, text)
 
 
+def picked(p, batch):
+    scores = batch[0] @ p
+    return -jnp.take_along_axis(scores, batch[1][:, None], axis=1).mean()
+
+
+def weighed(p, batch):
+    scores = batch[0] @ p
+    return -(jax.nn.one_hot(batch[1], 3) * scores).sum(-1).mean()
+
+
+def of_logarithms(p, batch):
+    scores = jnp.exp2(batch[0] @ p) - 0.01
+    return -(jax.nn.one_hot(batch[1], 3) * jnp.log(scores)).sum(-1).mean()
+
+
+@pytest.mark.parametrize("loss", [picked, weighed, of_logarithms])
+def test_missing_softmaxes(loss):
+    found = of_kind(probe(run_of(loss, drawn(5, 3) / 4)), MissingSoftmax)
+    assert found.scores.line == line_of(loss, "scores = ")
+
+
+def test_losses_that_take_scores_themselves():
+    """What is picked is not all that is done with the scores here, so nothing is missing."""
+    def crossed(p, batch):
+        scores = batch[0] @ p
+        own = scores[jnp.arange(len(scores)), batch[1]]
+        return (jax.nn.logsumexp(scores, axis=-1) - own).mean() + jnp.maximum(0, 1 + scores - own[:, None]).mean()
+
+    assert kinds(probe(run_of(crossed, drawn(5, 3)))) == set()
+
+
 def test_targets_beyond_an_output():
     """A tanh has numbers between -1 and 1; a sigmoid's cross-entropy takes 0 and 1; there are as many classes as
     scores."""
@@ -175,20 +207,23 @@ def frozen(p, batch):
     kept = jax.lax.stop_gradient(p["stopped"])
     rounded = jnp.round(batch[0] @ p["rounded"])
     never = jax.nn.relu(-jnp.abs(batch[0] @ p["dead"]) - 1)
-    return losses.squared(batch[0] @ p["moving"] + batch[0] @ kept + rounded + never, batch[1]).mean()
+    one = jax.nn.softmax((batch[0] @ p["single"])[:, None])[:, 0]
+    return losses.squared(batch[0] @ p["moving"] + batch[0] @ kept + rounded + never + one, batch[1]).mean()
 
 
 def test_gradients_that_are_zero():
-    names = ("moving", "stopped", "rounded", "dead", "unused")
+    names = ("moving", "stopped", "rounded", "dead", "unused", "single")
     found = probe(run_of(frozen, {name: drawn(5) for name in names}, (X, NUMBERS)))
     reasons = {finding.reason: finding for finding in found.findings if isinstance(finding, ZeroGradient)}
     assert {reason: finding.paths for reason, finding in reasons.items()} == {
-        "stopped": ("stopped",), "rounded": ("rounded",), "dead": ("dead",), "unused": ("unused",)
+        "stopped": ("stopped",), "rounded": ("rounded",), "dead": ("dead",), "unused": ("unused",),
+        "single": ("single",),
     }  # fmt: skip
     assert reasons["stopped"].site.line == line_of(frozen, "stop_gradient")
     assert reasons["rounded"].site.line == line_of(frozen, "round(")
     assert reasons["dead"].site.line == line_of(frozen, "relu")
     assert reasons["unused"].site is None
+    assert reasons["single"].site.line == line_of(frozen, "softmax")
 
 
 def perceptron(p, batch):

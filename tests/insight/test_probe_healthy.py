@@ -62,6 +62,7 @@ def test_lenet():
     assert [unit.units for unit in found.activations] == [6, 16, 120, 84]  # channels, then units
 
 
+@pytest.mark.slow
 def test_a_transformer_in_training():
     network = Encoder.drawn(20, 5, 3, width=8, depth=1, heads=2, dropout=0.1, rng=rng)
     words = rng.integers(0, 20, (8, 5)).astype(np.int32)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from descend import InputError, losses
-from descend.insight.probe import Broadcast, DoubleSoftmax, UnsafeLog, ZeroGradient, mended, probe
+from descend.insight.probe import Broadcast, DoubleSoftmax, MissingSoftmax, UnsafeLog, ZeroGradient, mended, probe
 from probing import CLASSES, NUMBERS, X, drawn, of_kind, run_of
 
 W = drawn(5, 3)
@@ -36,12 +36,17 @@ def logistic_of_a_sigmoid(w, batch):
     return losses.logistic(jax.nn.sigmoid(batch[0] @ w[:, 0]), (batch[1] > 0).astype(jnp.float32)).mean()
 
 
+def without_one(w, batch):
+    return -(batch[0] @ w)[jnp.arange(len(batch[1])), batch[1]].mean()
+
+
 def stopped(w, batch):
     return cross_entropy(jax.lax.stop_gradient(w), batch)
 
 
 @pytest.mark.parametrize(("loss", "meant", "kind", "data"), [
     (doubled, cross_entropy, DoubleSoftmax, CLASSES), (logistic_of_a_sigmoid, logistic, DoubleSoftmax, CLASSES),
+    (without_one, cross_entropy, MissingSoftmax, CLASSES),
     (crossed, squared, Broadcast, NUMBERS), (stopped, cross_entropy, ZeroGradient, CLASSES),
 ], ids=lambda value: getattr(value, "__name__", ""))  # fmt: skip
 def test_it_is_the_loss_that_was_meant(loss, meant, kind, data):
@@ -86,6 +91,7 @@ def test_losses_that_are_random_and_keep_a_state():
     kept = X * np.asarray(jax.random.bernoulli(run.state.carried.for_a_step()[0].key, 0.8, X.shape))
     expected = -np.log(np.maximum(kept @ W, 1e-6)).mean()
     assert trace.columns["loss"][0] == pytest.approx(expected, rel=1e-4)
+    assert probe(other, (X, CLASSES)).loss == pytest.approx(other.loss((X, CLASSES)))  # on data, nothing is random
     assert other.loss((X, CLASSES)) == pytest.approx(-np.log(np.maximum(X @ W, 1e-6)).mean(), rel=1e-4)
 
 

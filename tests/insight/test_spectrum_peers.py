@@ -15,7 +15,7 @@ from descend.insight import spectrum
 
 pytestmark = [
     pytest.mark.peers,
-    pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated:DeprecationWarning"),  # of what curvlinops imports
+    pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated:DeprecationWarning"),  # by curvlinops
 ]
 
 RNG = np.random.default_rng(0)

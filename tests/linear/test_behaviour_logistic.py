@@ -16,6 +16,7 @@ from sklearn.preprocessing import scale
 
 from descend.errors import InputError
 from descend.linear import LogisticRegression
+from enforced import without_types
 
 TIGHT = {"tol": 1e-12}
 SOLVERS = ["newton", "lbfgs", "accelerated", "dual", "svrg"]
@@ -162,13 +163,13 @@ def test_missing_numbers_are_refused():
 
 @pytest.mark.parametrize("value", [-0.1, 1.5, "much", None])
 def test_a_share_that_is_none_is_refused_helpfully(value):
-    with pytest.raises(InputError, match="l1_ratio"):
+    with pytest.raises(InputError, match="l1_ratio"), without_types():
         LogisticRegression(l1_ratio=value).fit(X, y)
 
 
 @pytest.mark.parametrize("max_iter", [-2, -1, 1.5])
 def test_a_budget_that_is_none_is_refused(max_iter):
-    with pytest.raises(InputError, match="max_iter"):
+    with pytest.raises(InputError, match="max_iter"), without_types():
         LogisticRegression(max_iter=max_iter).fit(X, y)
 
 

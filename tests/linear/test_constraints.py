@@ -208,17 +208,18 @@ def test_a_file_has_a_weight_for_each_hashed_column(tmp_path: Any) -> None:
 
 def test_what_is_not_known_is_refused() -> None:
     three = np.arange(90) % 3
-    for model, y, told in (
-        (Ridge(positive=True, solver="newton"), Y, "must not be negative are found by solver='auto'"),
-        (Lasso(positive=1), Y, "positive is 1: it must be True or False"),
-        (LogisticRegression(positive=True), three, r"positive is True with 3 classes: .* pass multi_class=\"ovr\""),
-        (Ridge(penalty_weights=[1.0, 2.0]), Y, r"penalty_weights has the shape \(2,\)"),
-        (Ridge(penalty_weights=["a"] * 8), Y, "a number for each of the 8 columns"),
-        (Ridge(penalty_weights=np.where(np.arange(8) == 2, -1.0, 1.0)), Y, "-1.0 for column 2: .* at least 0"),
-        (Ridge(penalty_weights=np.full(8, np.inf)), Y, "inf for column 0: .* finite"),
+    for make, y, told in (
+        (lambda: Ridge(positive=True, solver="newton"), Y, "must not be negative are found by solver='auto'"),
+        (lambda: Lasso(positive=1), Y, "positive is 1: it must be True or False"),
+        (lambda: LogisticRegression(positive=True), three,
+         r"positive is True with 3 classes: .* pass multi_class=\"ovr\""),
+        (lambda: Ridge(penalty_weights=[1.0, 2.0]), Y, r"penalty_weights has the shape \(2,\)"),
+        (lambda: Ridge(penalty_weights=["a"] * 8), Y, "a number for each of the 8 columns"),
+        (lambda: Ridge(penalty_weights=np.where(np.arange(8) == 2, -1.0, 1.0)), Y, "-1.0 for column 2: .* at least 0"),
+        (lambda: Ridge(penalty_weights=np.full(8, np.inf)), Y, "inf for column 0: .* finite"),
     ):
-        with pytest.raises(InputError, match=told):
-            model.fit(X, y)
+        with pytest.raises(InputError, match=told), without_types():
+            make().fit(X, y)
     with pytest.raises(InputError, match="positive is given, which partial_fit does not know"):
         Lasso(positive=True).partial_fit(X, Y)
     with without_types(), pytest.raises(InputError, match="penalty_weights is given, which partial_fit"):

@@ -20,6 +20,7 @@ from descend import linear
 from descend.errors import InputError
 from descend.linear import LinearRegression, LogisticRegression, PoissonRegressor, Ridge
 from descend.linear.files import Blocks
+from enforced import without_types
 
 ROWS = 2000
 
@@ -212,7 +213,7 @@ def test_coefficients_that_float32_cannot_tell_are_not_called_a_minimum() -> Non
 @pytest.mark.parametrize("name", ["fit_intercept", "warm_start"])
 @pytest.mark.parametrize("value", ["no", 0, None])
 def test_a_flag_is_true_or_false(name: str, value: Any) -> None:
-    with pytest.raises(InputError, match=f"{name} is {value!r}: it must be True or False"):
+    with pytest.raises(InputError, match=f"{name} is {value!r}: it must be True or False"), without_types():
         Ridge(**{name: value}).fit([[0.0], [1.0]], [0.0, 1.0])
 
 

@@ -89,7 +89,8 @@ def _with_data(descent: Descent, state: State, data: Any, batch_size: int | None
     if data is None and not known:
         raise InputError(f"batch_size is given, but the batches come from {type(before).__name__}, which has its own")
     source: Any = source_of(before.data if data is None else data, _size(before, data, batch_size))
-    if known and isinstance(source, MiniBatches | HostArrays):
+    is_given = isinstance(data, MiniBatches | HostArrays)  # then its batches are as it says
+    if known and not is_given and isinstance(source, MiniBatches | HostArrays):
         shuffle = getattr(before, "shuffle", True)
         made = HostArrays if isinstance(before, HostArrays) else type(source)
         source = made(source.data, source.batch_size, shuffle)

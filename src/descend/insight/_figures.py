@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from descend.insight.landscape import Landscape
     from descend.insight.norms import Norms
     from descend.insight.range_test import RangeTest
+    from descend.insight.replay import Replay
+    from descend.insight.sensitivity import Sensitivity
     from descend.insight.spectrum import Spectrum
 
 BAND = "rgba(76, 120, 168, 0.25)"
@@ -54,6 +56,18 @@ def edge_of_stability(edge: "Edge") -> go.Figure:
     return laid_out(figure, "Edge of stability")
 
 
+def replayed(replay: "Replay") -> go.Figure:
+    """The loss at the end of each draw, without the change and with it, joined by a line, and where all began."""
+    figure = go.Figure()
+    names = ["as it was", replay.words]
+    for before, after in zip(replay.before, replay.after, strict=True):
+        figure.add_scatter(x=names, y=[before, after], mode="lines+markers", line={"color": COLOUR, "width": 1},
+                           showlegend=False)
+    figure.add_hline(y=replay.start, line={"color": CHECKED, "dash": "dot"}, annotation_text="where both began")
+    if min(replay.before.min(), replay.after.min(), replay.start) > 0:
+        figure.update_yaxes(type="log", exponentformat="power")
+    figure.update_yaxes(title=f"loss after {replay.steps:,} steps")
+    return laid_out(figure, f"{len(replay.before)} draws of the data, {replay.words}")
 def contours(seen: "Landscape") -> go.Figure:
     """The loss on a plane, by its logarithm where it goes over decades, and the path on it."""
     finite = seen.loss[np.isfinite(seen.loss)]
@@ -126,6 +140,20 @@ def lengths(found: "Norms") -> go.Figure:
     figure.update_xaxes(title="step", row=2, col=1)
     figure = laid_out(figure, "Parameters along the descent")
     return figure.update_layout(height=560, legend={"orientation": "v", "x": 1.02, "y": 1.0, "xanchor": "left"})
+
+
+def sensitivities(found: "Sensitivity") -> go.Figure:
+    """The gain of each change, with its interval, the largest at the top."""
+    shown = list(found.replays)[::-1]
+    gains = [replay.gain for replay in shown]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=gains, y=[replay.words for replay in shown], mode="markers", marker={"color": COLOUR},
+        error_x={"array": [replay.interval[1] - replay.gain for replay in shown], "visible": True},
+    )
+    figure.add_vline(x=0, line={"color": CHECKED, "dash": "dot"})
+    figure.update_xaxes(title="gain in log loss")
+    return laid_out(figure, "What each setting matters")
 
 
 def band(figure: go.Figure, x: Any, low: Any, high: Any) -> None:

@@ -33,6 +33,7 @@ from descend.linear.problems.scalar import scalar
 from descend.linear.solvers.convergence import NEGLIGIBLE_GAP, ConvergenceMonitor, Solution
 from descend.linear.solvers.perceptron import perceptron
 from descend.linear.streaming.file import FileProblem
+from descend.optimizers import Optimizer
 
 
 class LogisticRegression(PartialClassifier):
@@ -71,9 +72,11 @@ class LogisticRegression(PartialClassifier):
     Reference: Cox (1958), "The regression analysis of binary sequences".
     """
 
-    def __init__(self, *, C: Any = 1.0, l1_ratio: Any = 0.0, multi_class: Any = "multinomial", class_weight: Any = None,
-                 penalty_weights: Any = None, positive: Any = False, fit_intercept: Any = True, tol: Any = 1e-4,
-                 max_iter: Any = 1000, solver: Any = "auto", warm_start: Any = False) -> None:
+    def __init__(self, *, C: float = 1.0, l1_ratio: float = 0.0, multi_class: str = "multinomial",
+                 class_weight: dict[Any, float] | str | None = None,
+                 penalty_weights: Sequence[float] | Array | None = None, positive: bool = False,
+                 fit_intercept: bool = True, tol: float = 1e-4, max_iter: int = 1000, solver: str | Optimizer = "auto",
+                 warm_start: bool = False) -> None:
         self.C = C
         self.l1_ratio = l1_ratio
         self.multi_class = multi_class
@@ -218,8 +221,8 @@ class Perceptron(PartialClassifier):
     tol = NEGLIGIBLE_GAP
     solver = "auto"
 
-    def __init__(self, *, class_weight: Any = None, fit_intercept: Any = True, max_iter: Any = 1000,
-                 warm_start: Any = False) -> None:
+    def __init__(self, *, class_weight: dict[Any, float] | str | None = None, fit_intercept: bool = True,
+                 max_iter: int = 1000, warm_start: bool = False) -> None:
         self.class_weight = class_weight
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter

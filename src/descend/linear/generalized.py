@@ -1,5 +1,6 @@
 """Regressions of what is never negative, by the logarithm of what is expected; see `descend.linear`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from descend.linear.estimators.validation import (
 from descend.linear.files import Blocks
 from descend.linear.problems.matrix import Array
 from descend.linear.problems.scalar import ScalarProblem
+from descend.optimizers import Optimizer
 
 
 class LogRegressor(PartialRegressor):
@@ -110,9 +112,9 @@ class PoissonRegressor(LogRegressor):
 
     what = "a count or a rate"
 
-    def __init__(self, *, alpha: Any = 1.0, penalty_weights: Any = None, positive: Any = False,
-                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
-                 warm_start: Any = False) -> None:
+    def __init__(self, *, alpha: float = 1.0, penalty_weights: Sequence[float] | Array | None = None,
+                 positive: bool = False, fit_intercept: bool = True, tol: float = 1e-4, max_iter: int = 1000,
+                 solver: str | Optimizer = "auto", warm_start: bool = False) -> None:
         self.alpha = alpha
         self.penalty_weights = penalty_weights
         self.positive = positive
@@ -151,9 +153,9 @@ class GammaRegressor(LogRegressor):
 
     what = "a gamma target"
 
-    def __init__(self, *, alpha: Any = 1.0, penalty_weights: Any = None, positive: Any = False,
-                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
-                 warm_start: Any = False) -> None:
+    def __init__(self, *, alpha: float = 1.0, penalty_weights: Sequence[float] | Array | None = None,
+                 positive: bool = False, fit_intercept: bool = True, tol: float = 1e-4, max_iter: int = 1000,
+                 solver: str | Optimizer = "auto", warm_start: bool = False) -> None:
         self.alpha = alpha
         self.penalty_weights = penalty_weights
         self.positive = positive
@@ -199,9 +201,10 @@ class TweedieRegressor(LogRegressor):
 
     what = "a Tweedie target"
 
-    def __init__(self, *, power: Any = 1.5, alpha: Any = 1.0, link: Any = "log", penalty_weights: Any = None,
-                 positive: Any = False, fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000,
-                 solver: Any = "auto", warm_start: Any = False) -> None:
+    def __init__(self, *, power: float = 1.5, alpha: float = 1.0, link: str = "log",
+                 penalty_weights: Sequence[float] | Array | None = None, positive: bool = False,
+                 fit_intercept: bool = True, tol: float = 1e-4, max_iter: int = 1000, solver: str | Optimizer = "auto",
+                 warm_start: bool = False) -> None:
         self.power = power
         self.alpha = alpha
         self.link = link

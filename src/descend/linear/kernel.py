@@ -18,6 +18,7 @@ from descend.linear.files import Blocks
 from descend.linear.problems.matrix import Array
 from descend.linear.streaming.file import FileProblem
 from descend.linear.svm import MarginClassifier, TubeRegressor
+from descend.optimizers import Optimizer
 
 KERNEL_PARAMETERS = {
     "linear": (),
@@ -115,9 +116,10 @@ class SVC(_KernelMachine, PartialClassifier, MarginClassifier):
     Reference: see the module.
     """
 
-    def __init__(self, *, C: Any = 1.0, kernel: Any = "rbf", degree: Any = 3, gamma: Any = "scale", coef0: Any = 0.0,
-                 n_components: Any = 100, random_state: Any = None, loss: Any = "hinge", class_weight: Any = None,
-                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto") -> None:
+    def __init__(self, *, C: float = 1.0, kernel: str = "rbf", degree: float = 3, gamma: float | str = "scale",
+                 coef0: float = 0.0, n_components: int = 100, random_state: Any = None, loss: str = "hinge",
+                 class_weight: dict[Any, float] | str | None = None, fit_intercept: bool = True, tol: float = 1e-4,
+                 max_iter: int = 1000, solver: str | Optimizer = "auto") -> None:
         self.C = C
         self.kernel = kernel
         self.degree = degree
@@ -166,10 +168,10 @@ class SVR(_KernelMachine, PartialRegressor, TubeRegressor):
     Reference: see the module.
     """
 
-    def __init__(self, *, C: Any = 1.0, epsilon: Any = 0.1, kernel: Any = "rbf", degree: Any = 3, gamma: Any = "scale",
-                 coef0: Any = 0.0, n_components: Any = 100, random_state: Any = None,
-                 loss: Any = "epsilon_insensitive", fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000,
-                 solver: Any = "auto") -> None:
+    def __init__(self, *, C: float = 1.0, epsilon: float = 0.1, kernel: str = "rbf", degree: float = 3,
+                 gamma: float | str = "scale", coef0: float = 0.0, n_components: int = 100, random_state: Any = None,
+                 loss: str = "epsilon_insensitive", fit_intercept: bool = True, tol: float = 1e-4,
+                 max_iter: int = 1000, solver: str | Optimizer = "auto") -> None:
         self.C = C
         self.epsilon = epsilon
         self.kernel = kernel

@@ -1,12 +1,14 @@
 """A regression by a loss of one's own; see `descend.linear`."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from descend.errors import InputError
 from descend.linear._losses import SQUARED
 from descend.linear._losses.loss import Kind, Loss
 from descend.linear.estimators.regressor import LinearRegressor
 from descend.linear.estimators.validation import check_number
+from descend.linear.problems.matrix import Array
+from descend.optimizers import Optimizer
 
 
 class LossRegressor(LinearRegressor):
@@ -35,9 +37,10 @@ class LossRegressor(LinearRegressor):
     Reference: Boyd and Vandenberghe (2004), *Convex optimization*, section 5.1, for bounds by conjugates.
     """
 
-    def __init__(self, loss: Any = None, *, p: Any = 0.0, alpha: Any = 1.0, l1_ratio: Any = 0.0,
-                 penalty_weights: Any = None, positive: Any = False, fit_intercept: Any = True, tol: Any = 1e-4,
-                 max_iter: Any = 1000, solver: Any = "auto", warm_start: Any = False) -> None:
+    def __init__(self, loss: Kind | None = None, *, p: float = 0.0, alpha: float = 1.0, l1_ratio: float = 0.0,
+                 penalty_weights: Sequence[float] | Array | None = None, positive: bool = False,
+                 fit_intercept: bool = True, tol: float = 1e-4, max_iter: int = 1000, solver: str | Optimizer = "auto",
+                 warm_start: bool = False) -> None:
         self.loss = loss
         self.p = p
         self.alpha = alpha

@@ -1,11 +1,13 @@
 """Least squares, with and without penalties; see `descend.linear` for what all estimators share."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from descend.linear._losses import SQUARED, Loss
 from descend.linear.estimators.partial import PartialRegressor
 from descend.linear.estimators.regressor import LinearRegressor
 from descend.linear.estimators.validation import check_number
+from descend.linear.problems.matrix import Array
+from descend.optimizers import Optimizer
 
 
 class _SquaredLoss(LinearRegressor):
@@ -44,8 +46,8 @@ class LinearRegression(_SquaredLoss, PartialRegressor):
     approximate solutions of linear matrix equations".
     """
 
-    def __init__(self, *, positive: Any = False, fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000,
-                 solver: Any = "auto", warm_start: Any = False) -> None:
+    def __init__(self, *, positive: bool = False, fit_intercept: bool = True, tol: float = 1e-4, max_iter: int = 1000,
+                 solver: str | Optimizer = "auto", warm_start: bool = False) -> None:
         self.positive = positive
         self.fit_intercept = fit_intercept
         self.tol = tol
@@ -78,9 +80,9 @@ class Ridge(_SquaredLoss, PartialRegressor):
     Reference: Hoerl and Kennard (1970), "Ridge regression: biased estimation for nonorthogonal problems".
     """
 
-    def __init__(self, alpha: Any = 1.0, *, penalty_weights: Any = None, positive: Any = False,
-                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
-                 warm_start: Any = False) -> None:
+    def __init__(self, alpha: float = 1.0, *, penalty_weights: Sequence[float] | Array | None = None,
+                 positive: bool = False, fit_intercept: bool = True, tol: float = 1e-4, max_iter: int = 1000,
+                 solver: str | Optimizer = "auto", warm_start: bool = False) -> None:
         self.alpha = alpha
         self.penalty_weights = penalty_weights
         self.positive = positive
@@ -119,9 +121,10 @@ class ElasticNet(_SquaredLoss, PartialRegressor):
     Reference: Zou and Hastie (2005), "Regularization and variable selection via the elastic net".
     """
 
-    def __init__(self, alpha: Any = 1.0, *, l1_ratio: Any = 0.5, penalty_weights: Any = None, positive: Any = False,
-                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
-                 warm_start: Any = False) -> None:
+    def __init__(self, alpha: float = 1.0, *, l1_ratio: float = 0.5,
+                 penalty_weights: Sequence[float] | Array | None = None, positive: bool = False,
+                 fit_intercept: bool = True, tol: float = 1e-4, max_iter: int = 1000, solver: str | Optimizer = "auto",
+                 warm_start: bool = False) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.penalty_weights = penalty_weights
@@ -161,9 +164,9 @@ class Lasso(_SquaredLoss, PartialRegressor):
     Reference: Tibshirani (1996), "Regression shrinkage and selection via the lasso".
     """
 
-    def __init__(self, alpha: Any = 1.0, *, penalty_weights: Any = None, positive: Any = False,
-                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
-                 warm_start: Any = False) -> None:
+    def __init__(self, alpha: float = 1.0, *, penalty_weights: Sequence[float] | Array | None = None,
+                 positive: bool = False, fit_intercept: bool = True, tol: float = 1e-4, max_iter: int = 1000,
+                 solver: str | Optimizer = "auto", warm_start: bool = False) -> None:
         self.alpha = alpha
         self.penalty_weights = penalty_weights
         self.positive = positive

@@ -18,6 +18,7 @@ from descend.linear.problems.scores import scores_of
 from descend.linear.solvers.convergence import ConvergenceMonitor, Solution
 from descend.linear.solvers.huber_scale import bounded_newton, least_absolute_deviations
 from descend.linear.solvers.solve import SOLVERS
+from descend.optimizers import Optimizer
 from descend.stopping import Reason
 
 # Solvers that only ask for values, gradients and Hessians.
@@ -53,8 +54,8 @@ class HuberRegressor(PartialRegressor):
     Reference: Owen (2007), "A robust hybrid of lasso and ridge regression"; Huber (1981), *Robust statistics*.
     """
 
-    def __init__(self, *, epsilon: Any = 1.35, alpha: Any = 0.0001, fit_intercept: Any = True, tol: Any = 1e-4,
-                 max_iter: Any = 1000, solver: Any = "auto", warm_start: Any = False) -> None:
+    def __init__(self, *, epsilon: float = 1.35, alpha: float = 0.0001, fit_intercept: bool = True, tol: float = 1e-4,
+                 max_iter: int = 1000, solver: str | Optimizer = "auto", warm_start: bool = False) -> None:
         self.epsilon = epsilon
         self.alpha = alpha
         self.fit_intercept = fit_intercept
@@ -146,8 +147,8 @@ class QuantileRegressor(PartialRegressor):
     Reference: Koenker and Bassett (1978), "Regression quantiles".
     """
 
-    def __init__(self, *, quantile: Any = 0.5, alpha: Any = 1.0, fit_intercept: Any = True, tol: Any = 1e-4,
-                 max_iter: Any = 1000, solver: Any = "auto", warm_start: Any = False) -> None:
+    def __init__(self, *, quantile: float = 0.5, alpha: float = 1.0, fit_intercept: bool = True, tol: float = 1e-4,
+                 max_iter: int = 1000, solver: str | Optimizer = "auto", warm_start: bool = False) -> None:
         self.quantile = quantile
         self.alpha = alpha
         self.fit_intercept = fit_intercept

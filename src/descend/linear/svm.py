@@ -14,6 +14,7 @@ from descend.linear.estimators.validation import check_choice, check_number, che
 from descend.linear.problems.matrix import Array, Matrix, Rows
 from descend.linear.problems.penalty import Penalty
 from descend.linear.problems.scalar import ScalarProblem
+from descend.optimizers import Optimizer
 
 
 class MarginClassifier(LinearClassifier):
@@ -63,9 +64,9 @@ class LinearSVC(PartialClassifier, MarginClassifier):
     Reference: Cortes and Vapnik (1995), "Support-vector networks".
     """
 
-    def __init__(self, *, penalty: Any = "l2", loss: Any = "squared_hinge", C: Any = 1.0, class_weight: Any = None,
-                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
-                 warm_start: Any = False) -> None:
+    def __init__(self, *, penalty: str = "l2", loss: str = "squared_hinge", C: float = 1.0,
+                 class_weight: dict[Any, float] | str | None = None, fit_intercept: bool = True, tol: float = 1e-4,
+                 max_iter: int = 1000, solver: str | Optimizer = "auto", warm_start: bool = False) -> None:
         self.penalty = penalty
         self.loss = loss
         self.C = C
@@ -118,9 +119,9 @@ class LinearSVR(PartialRegressor, TubeRegressor):
     Reference: Drucker, Burges, Kaufman, Smola and Vapnik (1996), "Support vector regression machines".
     """
 
-    def __init__(self, *, epsilon: Any = 0.0, loss: Any = "epsilon_insensitive", C: Any = 1.0,
-                 fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000, solver: Any = "auto",
-                 warm_start: Any = False) -> None:
+    def __init__(self, *, epsilon: float = 0.0, loss: str = "epsilon_insensitive", C: float = 1.0,
+                 fit_intercept: bool = True, tol: float = 1e-4, max_iter: int = 1000, solver: str | Optimizer = "auto",
+                 warm_start: bool = False) -> None:
         self.epsilon = epsilon
         self.loss = loss
         self.C = C
@@ -158,8 +159,8 @@ class OneClassSVM(OutlierMixin, LinearModel):
     high-dimensional distribution".
     """
 
-    def __init__(self, *, nu: Any = 0.5, fit_intercept: Any = True, tol: Any = 1e-4, max_iter: Any = 1000,
-                 solver: Any = "auto", warm_start: Any = False) -> None:
+    def __init__(self, *, nu: float = 0.5, fit_intercept: bool = True, tol: float = 1e-4, max_iter: int = 1000,
+                 solver: str | Optimizer = "auto", warm_start: bool = False) -> None:
         self.nu = nu
         self.fit_intercept = fit_intercept
         self.tol = tol

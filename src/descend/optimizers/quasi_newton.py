@@ -18,6 +18,8 @@ from descend.optimizers._vectors import inner, plus, times, tree_norm, zero_of
 from descend.schedules import Number, fixed
 
 
+# Linear models have an L-BFGS of their own (`linear/solvers/lbfgs.py`, which says more): their loss is convex, so that
+# no Wolfe condition is needed; a pass over the rows gives a bound to the minimum, which a rule has no place to ask for.
 @rule
 class LBFGS(Search):
     """Limited-memory BFGS: Newton's method, with a Hessian made of the last steps and of what the gradient did then.

@@ -7,6 +7,7 @@ from descend.insight.probe.findings import (
     DeadUnits,
     DoubleSoftmax,
     Finding,
+    MissingSoftmax,
     NonFinite,
     Saturated,
     SymmetricUnits,
@@ -22,7 +23,7 @@ from descend.insight.probe.probing import Probe, probe
 from descend.insight.probe.sites import Site
 
 __all__ = [
-    "Activation", "ActivationScale", "Broadcast", "DeadUnits", "DoubleSoftmax", "Finding", "NonFinite", "Probe",
-    "Saturated", "Site", "SymmetricUnits", "TargetRange", "Unsafe", "UnsafeDivision", "UnsafeLog", "UnsafeRoot",
-    "ZeroGradient", "mended", "probe",
+    "Activation", "ActivationScale", "Broadcast", "DeadUnits", "DoubleSoftmax", "Finding", "MissingSoftmax",
+    "NonFinite", "Probe", "Saturated", "Site", "SymmetricUnits", "TargetRange", "Unsafe", "UnsafeDivision",
+    "UnsafeLog", "UnsafeRoot", "ZeroGradient", "mended", "probe",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ def axes_of(graph: Graph) -> dict[Value, Axes]:
     come from its weights are its units.
     """
     length = examples(graph)
+    # A carry is what it was at first until its body has been gone through: so a second time, where there is a loop.
     known: dict[Value, Axes] = {}
     for value in (*graph.inputs, *graph.constants):
         known[value] = _of_input(value, length)
@@ -42,6 +43,7 @@ def examples(graph: Graph) -> int | None:
 
 def _of_input(value: Value, length: int | None) -> Axes:
     unit: Axis = "unit"
+    # All axes of a weight: which of them are summed over, and which stay, is told by the product.
     if value.kind == "params":
         return (unit,) * len(value.shape)
     axes: Axes = (None,) * len(value.shape)
@@ -111,6 +113,7 @@ def _reshaped(op: Op, inputs: list[Axes], result: Value) -> Axes:
     before, after, axes = list(op.operands[0].shape), list(result.shape), inputs[0]
     made: list[Axis] = []
     i = 0
+    # A reshape does not say which axis becomes which: whatever has the same product of lengths is taken together.
     while len(made) < len(after):
         first, start = i, len(made)
         have, wanted = 1, after[start]

@@ -103,6 +103,20 @@ class DoubleSoftmax(Finding):
 
 
 @dataclass(frozen=True)
+class MissingSoftmax(Finding):
+    """A loss that takes probabilities, or logarithms of them, of plain scores. `scores`: where they come from; `kind`:
+    what is missing there; `axis`: along which classes lie, from the end."""
+
+    scores: Site
+    kind: Literal["softmax", "sigmoid"]
+    axis: int | None
+
+    @property
+    def _what(self) -> str:
+        return f"The loss takes what a {self.kind} gives, but is given plain scores, from {self.scores.place}"
+
+
+@dataclass(frozen=True)
 class Unsafe(Finding):
     """An operation on what can be zero: `source` says why it can, `least` is the least magnitude that was seen."""
 
@@ -145,13 +159,14 @@ class UnsafeRoot(Unsafe):
         return "What a root is taken of"
 
 
-Reason = Literal["unused", "stopped", "rounded", "dead", "zeros", ""]
+Reason = Literal["unused", "stopped", "rounded", "single", "dead", "zeros", ""]
 
 
 @dataclass(frozen=True)
 class ZeroGradient(Finding):
     """Parameters whose gradient is exactly zero. `reason`: not used in the loss ("unused"); behind a `stop_gradient`
-    ("stopped", at `site`) or a step such as rounding or argmax ("rounded"); behind units that are all dead ("dead") or
+    ("stopped", at `site`) or a step such as rounding or argmax ("rounded"), or a softmax of one number, which is 1
+    ("single"); behind units that are all dead ("dead") or
     weights that are all zero ("zeros"); or not known ("")."""
 
     paths: tuple[str, ...]
@@ -161,6 +176,7 @@ class ZeroGradient(Finding):
     def _what(self) -> str:
         reasons = {"unused": ": the loss does not use them", "stopped": ": they are behind a stop_gradient",
                    "rounded": ": they are behind a step, whose slope is zero",
+                   "single": ": they are behind a softmax of one number, which is always 1",
                    "dead": ": the units after them are dead",
                    "zeros": ": the weights after them are zero", "": ""}  # fmt: skip
         return f"The gradient of {', '.join(self.paths)} is exactly zero{reasons[self.reason]}"

@@ -1,12 +1,12 @@
-"""Whether outputs and targets fit: their shapes, their ranges, and that a softmax is taken once."""
+"""Whether outputs and targets fit: their shapes and their ranges."""
 
 from collections.abc import Iterator
 
 import jax.numpy as jnp
 import numpy as np
 
-from descend.insight.probe.findings import Broadcast, DoubleSoftmax, Finding, TargetRange
-from descend.insight.probe.flow import MOVES, log_summed, made_by, moved, number_of, softmaxed
+from descend.insight.probe.findings import Broadcast, Finding, TargetRange
+from descend.insight.probe.flow import moved, number_of, softmaxed, uses
 from descend.insight.probe.graph import Op, Value
 from descend.insight.probe.interpreting import Arrays
 from descend.insight.probe.measuring import Measure, Numbers, Question
@@ -17,7 +17,6 @@ from descend.insight.probe.sites import called_by
 PAIRWISE = {"sub", "mul", "div", "add", "max", "min", "eq", "ne", "lt", "gt", "le", "ge", "pow", "atan2"}
 # By which one says that rows are to meet columns.
 MEANT = {"_getitem", "expand_dims", "reshape", "broadcast_to", "atleast_2d", "_vmap", "vmap_f", "outer", "meshgrid"}
-SUM_TOLERANCE = 1e-3  # how far the sum of a softmax may be from 1
 RANGE_TOLERANCE = 0.05  # of an output's range, by which it may be narrower than the targets': shares are often clipped
 SOME = 0.01  # of the targets, which may be outliers
 
@@ -32,6 +31,7 @@ def broadcasts(program: Program) -> list[Broadcast]:
         predicted, target = (one, other) if one in flow.trained else (other, one)
         if predicted not in flow.trained or not flow.is_target(target):
             continue
+        # If rows were made of the targets by hand, all pairs were meant: of ranks, of distances.
         before = _widened(target)
         if before is not None and _meet(program, predicted, target, op.result):
             found.append(Broadcast(program.sites[op], (_widened(predicted) or predicted).shape, before.shape))
@@ -54,60 +54,6 @@ def _widened(value: Value) -> Value | None:
         value = value.op.operands[0]
         found = value if changes_shape else found
     return found
-
-
-def softmaxes(program: Program) -> Iterator[Question]:
-    """For each softmax of what may be one already: is it?"""
-    asked: set[Op] = set()
-    for op in program.graph.ops:
-        scores = log_summed(op) if op.primitive == "log" else softmaxed(op)
-        if op.primitive == "log1p":
-            scores = _softplus_of(op)
-        made = moved(scores).op if scores is not None else None
-        if made is None or made in asked or scores not in program.flow.trained:
-            continue
-        is_sigmoid = made.primitive == "logistic" and not {"silu", "swish"}.intersection(made.within)
-        if is_sigmoid or (softmaxed(made) is not None and op.primitive != "log1p"):
-            asked.add(made)
-            yield _double(program, op, made)
-
-
-def _softplus_of(op: Op) -> Value | None:
-    """`±x` of `log(1 + exp(-|x|))`, as libraries write `log(1 + exp x)`."""
-    value = op.operands[0]
-    for primitive in ("exp", "neg", "abs"):
-        inner = made_by(value, primitive)
-        if inner is None:
-            return None
-        value = inner.operands[0]
-    from_zero = made_by(value, "sub")
-    if from_zero and number_of(from_zero.operands[1]) == 0:
-        value = from_zero.operands[0]
-    negative = made_by(value, "neg")
-    return negative.operands[0] if negative else value
-
-
-def _double(program: Program, op: Op, inner: Op) -> Question:
-    axes = _summed(inner)
-
-    def off(_: Arrays, results: Arrays) -> object:
-        return jnp.max(jnp.abs(jnp.sum(results[0], axis=axes) - 1)) if axes else jnp.zeros(())
-
-    def answer(numbers: Numbers) -> Finding | None:
-        if not numbers["off"] < SUM_TOLERANCE:
-            return None
-        sites = program.sites
-        return DoubleSoftmax(sites[op], sites[inner], "sigmoid" if inner.primitive == "logistic" else "softmax")
-
-    return Question(inner, {"off": Measure("greatest", off)}, answer)
-
-
-def _summed(softmax: Op) -> tuple[int, ...]:
-    """The axes along which a softmax's output sums to 1."""
-    if softmax.primitive == "logistic":
-        return ()
-    total = moved(softmax.operands[1]).op
-    return tuple(total.params["axes"]) if total else ()
 
 
 def targets(program: Program) -> Iterator[Question]:
@@ -133,6 +79,7 @@ def _compared(program: Program, op: Op, output: Value, target: Value, place: int
 
 def _is_output(value: Value) -> bool:
     """Whether an array comes from a nonlinearity that bounds it, rather than from a square or a distance."""
+    # Squares, distances and counts are bounded, too, but a difference from them is seldom one of an output.
     made = moved(value).op
     return made is not None and (made.primitive in ("tanh", "logistic", "max", "min", "clamp", "erf", "select_n")
                                  or softmaxed(made) is not None)
@@ -141,21 +88,12 @@ def _is_output(value: Value) -> bool:
 def _complement_is_used(target: Value, program: Program) -> bool:
     """Whether `1 - t` is multiplied by what depends on parameters, too: then t is a probability."""
     t = moved(target)
-    for use in _uses(t):
+    for use in uses(t):
         if use.primitive == "sub" and moved(use.operands[1]) is t and number_of(use.operands[0]) == 1:
-            for other in _uses(use.result):
+            for other in uses(use.result):
                 if other.primitive == "mul" and any(value in program.flow.trained for value in other.operands):
                     return True
     return False
-
-
-def _uses(value: Value) -> Iterator[Op]:
-    """The operations on an array, whatever its shape."""
-    for use in value.uses:
-        if use.primitive in MOVES:
-            yield from _uses(use.result)
-        else:
-            yield use
 
 
 def _beyond(program: Program, op: Op, place: int, kind: str, bounds: Range) -> Question:

@@ -107,6 +107,15 @@ def made_by(value: Value, *primitives: str) -> Op | None:
     return op if op is not None and op.primitive in primitives else None
 
 
+def uses(value: Value) -> Iterator[Op]:
+    """The operations on an array, whatever its shape."""
+    for use in value.uses:
+        if use.primitive in MOVES:
+            yield from uses(use.result)
+        else:
+            yield use
+
+
 def rectified(op: Op) -> Value | None:
     """What `max(x, 0)` is of."""
     if op.primitive != "max" or not op.result.is_float:
@@ -128,6 +137,7 @@ def normalised(op: Op) -> Value | None:
 
 def softmaxed(op: Op) -> Value | None:
     """What a softmax, written in whatever way, is of."""
+    # Libraries write it in place, without a call that has its name: so it is known by what is calculated.
     part = normalised(op)
     exponential = made_by(part, "exp") if part is not None else None
     return unshifted(exponential.operands[0]) if exponential else None
@@ -138,6 +148,7 @@ def log_summed(op: Op) -> Value | None:
     if op.primitive != "log":
         return None
     inner = moved(op.operands[0])
+    # `jax.nn.logsumexp` may have signs, and so takes the magnitude.
     if inner.op and inner.op.primitive == "abs":
         inner = moved(inner.op.operands[0])
     total = made_by(inner, "reduce_sum")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from descend.insight.probe.findings import Activation, DeadUnits, Reason, SymmetricUnits, ZeroGradient
-from descend.insight.probe.flow import LAYERS, ZERO_SLOPE, before, moved
+from descend.insight.probe.flow import LAYERS, ZERO_SLOPE, before, log_summed, made_by, moved, softmaxed
 from descend.insight.probe.graph import Op, Value
 from descend.insight.probe.program import Program
 from descend.insight.probe.sites import Site
@@ -37,15 +37,26 @@ def _reason(
     reaching = program.flow.reaching
     if value not in reaching:
         return "unused", None
+    # Followed as far as there is a slope: if the loss is not reached, what was met last says why.
     seen, met = _followed(value, lambda op: op.primitive in ZERO_SLOPE)
     if program.graph.value not in seen:
         ends = [op for op in met if op.result in reaching]
         stops = [op for op in ends if op.primitive == "stop_gradient"]
         end = (stops or ends)[0] if ends else None
         return ("stopped" if stops else "rounded"), program.sites.get(end) if end else None
+    single = [op for op in program.graph.ops if op.result in seen and _is_of_one(op)]
+    if single:
+        return "single", program.sites[single[0]]
     dead = [unit.site for unit in units if unit.site in _sites(program, seen) and _all_dead(unit)]
     if dead:
         return "dead", dead[0]
+    return _behind_zeros(program, value, seen, zeros)
+
+
+def _behind_zeros(
+    program: Program, value: Value, seen: set[Value], zeros: dict[Value, bool]
+) -> tuple[Reason, Site | None] | None:
+    """Whether a parameter is multiplied by zeros, which it is no more where they will move."""
     for op in program.graph.ops:
         if op.primitive in LAYERS and any(operand in seen for operand in op.operands):
             others = [moved(operand) for operand in op.operands if moved(operand) is not value]
@@ -54,6 +65,15 @@ def _reason(
             if any(weights in zeros for other in others for weights in before(other)):
                 return "zeros", program.sites[op]
     return "", None
+
+
+def _is_of_one(op: Op) -> bool:
+    """Whether this is a softmax, or the logarithm in one, of a single number."""
+    total = made_by(op.operands[1], "reduce_sum") if softmaxed(op) is not None else None
+    if log_summed(op) is not None:
+        inner = made_by(op.operands[0], "abs")
+        total = made_by(inner.operands[0] if inner else op.operands[0], "reduce_sum")
+    return total is not None and all(total.operands[0].shape[axis] == 1 for axis in total.params["axes"])
 
 
 def _all_dead(unit: Any) -> bool:

@@ -46,7 +46,8 @@ class Value:
 class Op:
     """An equation, or what a loop does with arrays: takes slices, stacks results, carries values on.
 
-    `equations`: this one, after the calls around it. `within`: the names of those. `lengths`: of the loops around it.
+    `equations`: this one, after the calls around it. `within`: the names of those. `lengths`: of the loops around it;
+    `loop`: the path of the outermost of these, or its own.
     """
 
     path: Path
@@ -56,6 +57,7 @@ class Op:
     equations: tuple[JaxprEqn, ...]
     within: tuple[str, ...]
     lengths: tuple[int, ...]
+    loop: Path
 
     @property
     def params(self) -> dict[str, Any]:
@@ -116,6 +118,7 @@ class _Reader:
     equations: tuple[JaxprEqn, ...] = ()
     within: tuple[str, ...] = ()
     lengths: tuple[int, ...] = ()
+    loop: Path = ()
 
     def read(self, jaxpr: Jaxpr, constants: Sequence[Value], inputs: Sequence[Value]) -> list[Value]:
         """The results of a program, its operations added to the graph."""
@@ -143,9 +146,11 @@ class _Reader:
         return results
 
     def _inside(self, i: int, equation: JaxprEqn, name: str, length: int | None = None) -> "_Reader":
+        path = (*self.path, i)
         lengths = self.lengths if length is None else (*self.lengths, length)
+        loop = path if length is not None and not self.loop else self.loop
         within = (*self.within, name) if name else self.within
-        return _Reader(self.graph, (*self.path, i), (*self.equations, equation), within, lengths)
+        return _Reader(self.graph, path, (*self.equations, equation), within, lengths, loop)
 
     def _scan(self, equation: JaxprEqn, operands: list[Value]) -> list[Value]:
         """A loop: its body once, whose carry comes from what is given and from itself."""
@@ -169,15 +174,17 @@ class _Reader:
         return [*results[:carried], *(op.result for op in stacks)]
 
     def _loop(self, kind: str, operands: list[Value], aval: Any) -> Op:
-        op = Op(self.path, kind, operands, [Value(aval)], self.equations, self.within, self.lengths)
+        op = Op(self.path, kind, operands, [Value(aval)], self.equations, self.within, self.lengths,
+                self.loop)
         return self._added(op)
 
     def _op(self, i: int, equation: JaxprEqn, operands: list[Value], results: list[Value]) -> Op:
         return self._added(self._made(i, equation, operands, results))
 
     def _made(self, i: int, equation: JaxprEqn, operands: list[Value], results: list[Value]) -> Op:
-        return Op((*self.path, i), equation.primitive.name, operands, results, (*self.equations, equation),
-                  self.within, self.lengths)
+        path = (*self.path, i)
+        return Op(path, equation.primitive.name, operands, results, (*self.equations, equation), self.within,
+                  self.lengths, self.loop or path)
 
     def _added(self, op: Op) -> Op:
         for value in op.operands:

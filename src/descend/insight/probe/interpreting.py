@@ -75,6 +75,8 @@ def _made(equation: JaxprEqn, operands: Arrays, hooks: Hooks, path: Path) -> Arr
     inner = called(equation)
     if inner is not None and (name not in CUSTOM or hooks.enters(path)):
         return interpreted(inner, operands, hooks, path)
+    # Its own derivative must hold, so it is evaluated as a whole; what is in it is evaluated besides, to be looked at.
+    # The compiler sees that both are the same.
     if inner is not None and (looking := hooks.inside(path)) is not None:
         interpreted(inner, [jax.lax.stop_gradient(x) for x in operands], looking, path)
     return _bound(equation, operands)
@@ -98,6 +100,7 @@ def _scanned(equation: JaxprEqn, operands: Arrays, hooks: Hooks, path: Path) -> 
     body: ClosedJaxpr = equation.params["jaxpr"]
     shared, carried = equation.params["num_consts"], equation.params["num_carry"]
     constants, before, sliced = operands[:shared], operands[shared : shared + carried], operands[shared + carried :]
+    # What is told in an iteration belongs to the loop's own trace: it can only come out as one of the loop's results.
     inner, needed = hooks.at_loop(path)
 
     def step(carry: Any, given: Any) -> tuple[Any, Any]:

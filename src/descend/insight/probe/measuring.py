@@ -52,6 +52,7 @@ class Reading(Hooks):
 
     def results(self, path: Path, equation: JaxprEqn, operands: Arrays, results: Arrays) -> Arrays:
         for number, question in self.questions.get(path, ()):
+            # What is measured must not change the gradient, nor need one.
             still = jax.lax.stop_gradient((operands, results))
             for name, (how, of) in question.measures.items():
                 self.records[how][number, name] = of(*still)
@@ -73,6 +74,8 @@ class Reading(Hooks):
                 self.records[how][key] = OVER[how](stacked, axis=0)
 
 
+# A derivative by an array within a loop cannot be had from outside. But a number that is handed in with it can have
+# whatever gradient it likes: a sum over the derivatives, which a loop adds up over its iterations by itself.
 @jax.custom_vjp
 def felt(x: Any, token: Any) -> Any:  # noqa: ARG001
     """`x`; the gradient of the token is the sum of squares of the derivative by x."""

@@ -5,11 +5,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax.extend.core import JaxprEqn
 
 from descend.errors import InputError
-from descend.insight.probe.findings import Broadcast, DoubleSoftmax, Finding, NonFinite, Unsafe, ZeroGradient
+from descend.insight.probe.findings import (
+    Broadcast,
+    DoubleSoftmax,
+    Finding,
+    MissingSoftmax,
+    NonFinite,
+    Unsafe,
+    ZeroGradient,
+)
 from descend.insight.probe.graph import Path
 from descend.insight.probe.interpreting import Arrays, Hooks, interpreted
 from descend.insight.probe.program import Program
@@ -25,6 +34,7 @@ def mended(loss: Callable[..., Any], finding: Finding) -> Callable[..., Any]:
     """The same loss, but for what was found.
 
     - `DoubleSoftmax`: the inner one gives scores whose softmax it was.
+    - `MissingSoftmax`: the scores are given as shares, or as logarithms of them.
     - `Broadcast`: each prediction meets its own target alone.
     - `UnsafeLog`, `UnsafeDivision`, `UnsafeRoot`, and `NonFinite` of one of these or of an exponential: the operand is
       kept away from where there is no value, by 1e-6; beyond that the gradient is zero.
@@ -42,6 +52,7 @@ def mended(loss: Callable[..., Any], finding: Finding) -> Callable[..., Any]:
     def changed(*args: Any, **named: Any) -> Any:
         traced = Traced.of(lambda args, named: loss(*args, **named), {"args": args, "named": named})
         program = Program(traced.graph)
+        # By what it is, not by its number: without random numbers, or for another batch, there are other equations.
         paths = [op.path for op, known in program.sites.items() if known.identity == site.identity]
         if not paths:
             raise InputError(f"the loss has no {site.primitive} any more at {site.place}: probe it again")
@@ -104,8 +115,23 @@ class _Unsoftened(_Change):
     def results(self, operands: Arrays, results: Arrays) -> Arrays:
         if self.kind == "sigmoid":
             return operands
+        # A softmax of the logarithms of shares gives the shares, as it does of the scores.
         share = results[0]
         return [jnp.log(jnp.maximum(share, jnp.finfo(share.dtype).tiny))]
+
+
+class _Softened(_Change):
+    """Of scores, the shares that a loss takes, or their logarithms."""
+
+    def __init__(self, finding: MissingSoftmax) -> None:
+        self.finding = finding
+
+    def results(self, operands: Arrays, results: Arrays) -> Arrays:
+        scores, finding = results[0], self.finding
+        if finding.site is not None and finding.site.primitive != "log":
+            return [jax.nn.log_softmax(scores, axis=finding.axis)]
+        shares = jax.nn.sigmoid(scores) if finding.kind == "sigmoid" else jax.nn.softmax(scores, axis=finding.axis)
+        return [jnp.clip(shares, EPSILON, 1 - EPSILON)]  # as a logarithm follows
 
 
 class _Paired(_Change):
@@ -128,6 +154,8 @@ def _change(finding: Finding) -> tuple[Site, _Change]:
     site = finding.site
     if isinstance(finding, DoubleSoftmax):
         return finding.inner, _Unsoftened(finding.kind)
+    if isinstance(finding, MissingSoftmax):
+        return finding.scores, _Softened(finding)
     if site is not None:
         if isinstance(finding, Broadcast):
             return site, _Paired()

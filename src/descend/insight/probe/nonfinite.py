@@ -5,16 +5,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import JaxprEqn
 
+from descend.insight.probe import slopes
 from descend.insight.probe.findings import NonFinite
 from descend.insight.probe.flow import number_of
 from descend.insight.probe.graph import Graph, Op, Path, Value, is_float
 from descend.insight.probe.interpreting import Arrays, Hooks, interpreted, ran_once
 from descend.insight.probe.program import Program
+from descend.insight.probe.sites import Pass
+from descend.insight.probe.slopes import between
 from descend.insight.probe.tracing import Traced
 
 WHAT = {"params": "the parameter", "batch": "the data", "state": "the state", "constant": "what the loss refers to"}
@@ -23,21 +25,20 @@ EXPLAINED = {"log", "log1p", "sqrt", "rsqrt", "cbrt", "div", "exp", "expm1", "po
              "asin", "acos", "atanh", "erf_inv", "lgamma", "digamma"}  # fmt: skip
 
 
-def first(program: Program, traced: Traced) -> NonFinite | None:
-    """Where the first number comes from that is not finite."""
+def first(program: Program, traced: Traced, value: float) -> NonFinite | None:
+    """Where the first number comes from that is not finite, of the loss, whose value is given, or of its gradient."""
     graph = program.graph
-    given = _given(graph, traced.arrays)
-    paths = {op.path: op for op in _evaluated(graph)}
-    tokens = {path: jnp.zeros((*op.lengths, 2), jnp.float32) for path, op in paths.items()
-              if any(value in program.flow.trained for value in op.operands)}
-    which = {path: tuple(value in program.flow.trained for value in op.operands) for path, op in paths.items()}
-    seen, slopes = ran_once(partial(_looked, traced, which), traced.arrays, tokens)
-    in_loss = _of_loss(program, seen)
-    if in_loss is not None:
-        return in_loss
-    if given is not None:
-        return given
-    return _of_gradient(program, paths, seen, slopes)
+    # The loss first: if it is not finite, neither are its derivatives, for the same reason. If it is, nothing needs to
+    # be looked at in it, as what is not finite there does no harm.
+    found = None if np.isfinite(value) else _of_loss(program, ran_once(partial(_looked, traced), traced.arrays))
+    found = found or _given(graph, traced.arrays)
+    if found is not None:
+        return found
+    # Calls that bring their own derivative are felt as wholes: what is in them has no part in it.
+    inside = tuple(call.path for call in graph.customs)
+    ops = [op for op in graph.ops if op.is_equation and not any(op.path[: len(path)] == path for path in inside)]
+    place = slopes.first(program, traced, [*ops, *graph.customs])
+    return None if place is None else _finding(program, *place, "backward")
 
 
 def _given(graph: Graph, arrays: Sequence[Any]) -> NonFinite | None:
@@ -54,50 +55,43 @@ def _used(graph: Graph) -> set[Value]:
     return {value for value in (*graph.inputs, *graph.constants) if value.uses}
 
 
-def _evaluated(graph: Graph) -> list[Op]:
-    """What is evaluated: equations, and calls that bring their own derivative, instead of what is in them for that."""
-    return [*(op for op in graph.ops if op.is_equation), *graph.customs]
-
-
 @dataclass
 class _Looking(Hooks):
-    """At each equation: is this where numbers stop being finite, from operands to results, or in the derivatives?"""
+    """At each equation: is this where numbers stop being finite, from operands to results?"""
 
-    trained: Mapping[Path, tuple[bool, ...]]
-    tokens: dict[Path, Any]
     seen: dict[Path, Any] = field(default_factory=dict)
-    is_inside: bool = False
+    # Each array is an operand of several equations, and is looked at once. It is kept, so that no other has its id.
+    known: dict[int, tuple[Any, Any]] = field(default_factory=dict)
 
     def leaves_out(self, equation: JaxprEqn) -> bool:
         return equation.primitive.name == "debug_callback"
 
-    def operands(self, path: Path, equation: JaxprEqn, operands: Arrays) -> Arrays:
-        token = self.tokens.get(path)
-        if token is None or self.is_inside:
-            return operands
-        chosen = [i for i, is_trained in enumerate(self.trained[path]) if is_trained and is_float(operands[i])]
-        felt = _felt([operands[i] for i in chosen], token[0])
-        return [felt[chosen.index(i)] if i in chosen else x for i, x in enumerate(operands)]
-
     def results(self, path: Path, equation: JaxprEqn, operands: Arrays, results: Arrays) -> Arrays:
         if any(map(is_float, results)):
-            self.seen[path] = _told(equation.primitive.name, *jax.lax.stop_gradient((operands, results)))
-        token = self.tokens.get(path)
-        if token is None or self.is_inside:
-            return results
-        chosen = [i for i, x in enumerate(results) if is_float(x)]
-        felt = _felt([results[i] for i in chosen], token[1])
-        return [felt[chosen.index(i)] if i in chosen else x for i, x in enumerate(results)]
+            given = [x for x in operands if is_float(x)]
+            bad = ~jnp.isfinite(next(filter(is_float, results)))
+            self.seen[path] = {
+                "operands": self._are_finite(given), "results": self._are_finite([x for x in results if is_float(x)]),
+                "given": [between(x, _places(x, bad)) for x in given] if equation.primitive.name in EXPLAINED else [],
+            }  # fmt: skip
+        return results
+
+    def _are_finite(self, arrays: Arrays) -> Any:
+        found = jnp.array(True)
+        for x in arrays:
+            if id(x) not in self.known:
+                self.known[id(x)] = x, jnp.all(jnp.isfinite(x))
+            found &= self.known[id(x)][1]
+        return found
 
     def inside(self, path: Path) -> "_Looking":
-        return _Looking(self.trained, {}, self.seen, is_inside=True)
+        return self
 
     def at_loop(self, path: Path) -> tuple["_Looking", Any]:
-        within = {other: token for other, token in self.tokens.items() if other[: len(path)] == path}
-        return _Looking(self.trained, {}, {}, self.is_inside), within
+        return _Looking(), None
 
     def begin(self, given: Any) -> None:
-        self.tokens, self.seen = dict(given), {}
+        self.seen, self.known = {}, {}
 
     def told(self) -> Any:
         return self.seen
@@ -106,55 +100,15 @@ class _Looking(Hooks):
         self.seen.update(told)
 
 
-@jax.custom_vjp
-def _felt(arrays: Arrays, token: Any) -> Arrays:  # noqa: ARG001
-    """The arrays; the gradient of the token is how many of the derivatives by them are not finite."""
-    return arrays
+def _places(x: Any, bad: Any) -> Any:
+    """Where a result is not finite, in an operand of the same shape; else everywhere."""
+    return bad | ~jnp.any(bad) if x.shape == bad.shape else None
 
 
-def _felt_forward(arrays: Arrays, _: Any) -> tuple[Arrays, None]:
-    return arrays, None
-
-
-def _felt_backward(_: None, slopes: Arrays) -> tuple[Arrays, Any]:
-    return slopes, sum((jnp.sum(~jnp.isfinite(slope)) for slope in slopes), jnp.zeros((), int)).astype(jnp.float32)
-
-
-_felt.defvjp(_felt_forward, _felt_backward)
-
-
-def _told(primitive: str, operands: Arrays, results: Arrays) -> dict[str, Any]:
-    """Whether operands and results are finite, and between what the operands lie that the others are made of."""
-    finite = [jnp.all(jnp.isfinite(x)) for x in operands if is_float(x)]
-    bad = [~jnp.isfinite(x) for x in results if is_float(x)]
-    return {
-        "operands": jnp.all(jnp.stack(finite)) if finite else jnp.array(True),
-        "results": ~jnp.any(jnp.stack([jnp.any(where) for where in bad])),
-        "given": [_between(x, bad[0]) for x in operands if is_float(x)] if primitive in EXPLAINED else [],
-    }
-
-
-def _between(x: Any, where: Any) -> Any:
-    """The least and the greatest of an operand, at the places of results that are not finite, or of all of it."""
-    if not x.size:
-        return jnp.zeros(2)
-    chosen = where | ~jnp.any(where) if x.shape == where.shape else jnp.array(True)
-    least = jnp.min(jnp.where(chosen, x, jnp.inf))
-    return jnp.stack([least, jnp.max(jnp.where(chosen, x, -jnp.inf))]).astype(jnp.float32)
-
-
-def _looked(traced: Traced, trained: Any, arrays: Arrays, tokens: Any) -> Any:
-    params = [i for i, (kind, _) in enumerate(traced.names) if kind == "params"]
-
-    def value(numbers: Arrays, tokens: Any) -> tuple[Any, Any]:
-        given = list(arrays)
-        for i, array in zip(params, numbers, strict=True):
-            given[i] = array
-        hooks = _Looking(trained, tokens)
-        return interpreted(traced.program, given, hooks)[0], hooks.seen
-
-    slopes, seen = jax.grad(value, argnums=1, has_aux=True)([arrays[i] for i in params], tokens)
-    return seen, slopes
+def _looked(traced: Traced, arrays: Arrays) -> dict[Path, Any]:
+    hooks = _Looking()
+    interpreted(traced.program, arrays, hooks)
+    return hooks.seen
 
 
 def _of_loss(program: Program, seen: Mapping[Path, Any]) -> NonFinite | None:
@@ -177,16 +131,11 @@ def _of_loss(program: Program, seen: Mapping[Path, Any]) -> NonFinite | None:
             told = seen[op.path]
             places = np.argwhere(np.asarray(told["operands"]) & ~np.asarray(told["results"]))
             if len(places):
-                born.append((op.path[: len(op.path) - 1] if op.lengths else (), tuple(places[0]), number, op))
+                born.append((op.loop, tuple(map(int, places[0])), number, op))
     if not born:
         return None
-    _, at, _, op = min(born, key=lambda one: (_order(one[3]), one[1], one[2]))
-    return _finding(program, op, seen[op.path], at, "forward")
-
-
-def _order(op: Op) -> Path:
-    """Where an equation comes, loops as wholes."""
-    return op.path[:1] if op.lengths else op.path
+    _, at, _, op = min(born, key=lambda one: one[:3])
+    return _finding(program, op, at, [pair[at] for pair in seen[op.path]["given"]], "forward")
 
 
 def _bad(graph: Graph, seen: Mapping[Path, Any]) -> set[Value]:
@@ -203,27 +152,10 @@ def _bad(graph: Graph, seen: Mapping[Path, Any]) -> set[Value]:
     return found
 
 
-def _of_gradient(
-    program: Program, paths: Mapping[Path, Op], seen: Mapping[Path, Any], slopes: Mapping[Path, Any]
-) -> NonFinite | None:
-    """The last equation the derivatives by whose operands are not finite though those by its results are."""
-    born = []
-    for path, counts in slopes.items():
-        by_operands, by_results = np.asarray(counts)[..., 0], np.asarray(counts)[..., 1]
-        places = np.argwhere((by_operands > 0) & (by_results == 0))
-        if len(places):
-            born.append((paths[path], tuple(places[-1])))
-    if not born:
-        return None
-    op, at = max(born, key=lambda one: (_order(one[0]), one[1], one[0].path))
-    return _finding(program, op, seen.get(op.path), at, "backward")
-
-
-def _finding(program: Program, op: Op, told: Any, at: tuple[Any, ...], direction: Any) -> NonFinite:
+def _finding(program: Program, op: Op, at: tuple[int, ...], given: Sequence[Any], direction: Pass) -> NonFinite:
     # Zero is added, so that no zero has a sign.
-    given = tuple((float(both[at][0]) + 0.0, float(both[at][1]) + 0.0) for both in told["given"]) if told else ()
-    iteration = tuple(int(i) for i in at)
-    return NonFinite(program.sites[op], _reason(op, given, direction), given, direction, iteration)
+    pairs = tuple((float(pair[0]) + 0.0, float(pair[1]) + 0.0) for pair in given)
+    return NonFinite(program.sites[op], _reason(op, pairs, direction), pairs, direction, at)
 
 
 NAMES = {"integer_pow": "power", "pow": "power", "dot_general": "product", "div": "division", "mul": "product",

@@ -11,7 +11,7 @@ from descend._arrays import precision
 from descend.engine import evaluating
 from descend.engine.run import Run
 from descend.errors import DescendError
-from descend.insight.probe import fitting, gradients, nonfinite, units, unsafe
+from descend.insight.probe import fitting, gradients, nonfinite, softmaxes, units, unsafe
 from descend.insight.probe.findings import Activation, ActivationScale, Finding
 from descend.insight.probe.measuring import Answers, answered, numbers_of
 from descend.insight.probe.program import Program
@@ -67,8 +67,9 @@ def _found(run: Run, data: Any) -> Probe:
     program = Program(traced.graph)
     layers = units.layers(program)
     asked = [
-        *units.questions(program), *fitting.softmaxes(program), *fitting.targets(program), *unsafe.questions(program)
-    ]
+        *units.questions(program), *softmaxes.doubled(program), *softmaxes.missing(program), *fitting.targets(program),
+        *unsafe.questions(program),
+    ]  # fmt: skip
     answers = answered(traced, [*asked, *map(units.sizes, layers)], [op.path for op in layers])
     facts = [fact for i, question in enumerate(asked) if (fact := question.answer(numbers_of(answers, i))) is not None]
     found = [fact for fact in facts if isinstance(fact, Finding)]
@@ -86,7 +87,7 @@ def _broken(program: Program, traced: Traced, answers: Answers) -> list[Finding]
     """The first number that is not finite, if there is one."""
     if np.isfinite(answers.value) and all(np.isfinite(gradient).all() for gradient in answers.gradients):
         return []
-    found = nonfinite.first(program, traced)
+    found = nonfinite.first(program, traced, float(answers.value))
     return [found] if found is not None else []
 
 
@@ -95,7 +96,7 @@ def _of_gradients(program: Program, traced: Traced, answers: Answers, facts: lis
     arrays = [jax.device_get(array) for array, (kind, _) in zip(traced.arrays, traced.names, strict=True)
               if kind == "params"]
     zero = gradients.zero_gradients(program, params, arrays, answers.gradients, facts)
-    if len(zero) and sum(len(one.paths) for one in zero) == len(params) and answers.value == 0:
+    if answers.value == 0 and all(one.reason in ("dead", "") for one in zero):
         zero = []  # no loss is left
     return [*zero, *gradients.symmetric_units(params, arrays, answers.gradients)]
 

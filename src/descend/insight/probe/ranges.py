@@ -65,8 +65,9 @@ def bounds_of(value: Value, known: dict[Value, Range]) -> Range:
 
 
 def _range(op: Op, given: list[Range]) -> Range:
+    # What comes back into a loop is not known yet, and to guess it would need a bound on its iterations.
     if op.primitive == CARRY:
-        return ALL  # what comes back is not known yet
+        return ALL
     if op.primitive in MOVES or op.primitive in ("reduce_max", "reduce_min", "reduce_window_max", "sort", "cummax"):
         return given[0]
     if op.primitive in MONOTONE:
@@ -88,6 +89,7 @@ def _sum_of(op: Op, given: list[Range]) -> Range:
 
 def _product(op: Op, given: list[Range]) -> Range:
     (a, b), (c, d) = given
+    # x · x is no less than 0, which the bounds of two factors that know nothing of each other would not tell.
     if moved(op.operands[0]) is moved(op.operands[1]):
         return _power(given[0], 2)
     ends = [x * y if x and y else 0.0 for x in (a, b) for y in (c, d)]
@@ -99,6 +101,7 @@ def _quotient(op: Op, given: list[Range]) -> Range:
     if softmaxed(op) is not None or (part is not None and given[0].low >= 0):
         return Range(0, 1)
     (a, b), (c, d) = given
+    # By what may be 0, a quotient may be anything, but for its sign.
     if c <= 0 <= d:
         return Range(0, INF) if a >= 0 and c >= 0 else ALL
     ends = [x / y if abs(y) < INF else 0.0 for x in (a, b) for y in (c, d)]

@@ -50,6 +50,7 @@ def line_of(equations: tuple[JaxprEqn, ...]) -> tuple[str, int, str, str]:
     A function that is compiled by itself is traced once, wherever it is called: so its equations end at its own first
     line, and a library's has no line of the user's. Then it is the line that calls it.
     """
+    # Of a model that is all a library's, its own line is better than none.
     for foreign in (_libraries(), _jax()):
         for equation in reversed(equations):
             for frame in _frames(equation):

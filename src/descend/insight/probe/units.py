@@ -67,6 +67,7 @@ def _examples(program: Program, op: Op) -> int:
 
 def _dead(program: Program, op: Op) -> Question:
     among, examples, site = _among(program, op), _examples(program, op), program.sites[op]
+    # An output that rests may be right: a hinge that is 0 for all examples has nothing left to learn.
     is_hidden = op.result in program.flow.hidden
 
     def answer(numbers: Numbers) -> Finding | Activation | None:

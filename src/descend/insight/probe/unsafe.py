@@ -32,6 +32,7 @@ def questions(program: Program) -> Iterator[Question]:
         zero = -1.0 if op.primitive == "log1p" else 0.0
         if value not in program.flow.trained or bounds.low != zero or not value.is_float:
             continue
+        # Bounds tell that zero is not excluded; where the zero comes from tells whether to expect one.
         source = _source(value, set())
         if source is not None:
             yield _question(program, op, kind, place, zero, *source)

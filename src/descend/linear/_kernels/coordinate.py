@@ -73,6 +73,7 @@ def descend(H, g, v, lower, upper, still, cycles, enough):
                 continue
             v[j] = after
             greatest = max(greatest, abs(step) * curvature)
+            # The gradient is kept for all coordinates; a row of H is read, as the matrix is symmetric.
             for i in range(v.size):
                 g[i] += step * H[j, i]
         if greatest <= enough:

@@ -32,6 +32,8 @@ def sweep_rows(start, stop, X, w, b, place, p, mu, y, s, offset, z, with_dual):
                 score += X[first + i, j] * w[j]
             scores[i] = score
         evaluate_rows(place, first, count, p, mu, y, s, offset, scores, z, r, spare, sums)
+        # Four rows at a time, while the next block is asked for: the sums are the same memory for all rows, and to load
+        # and store them once for four rows is what the pass would otherwise wait for.
         following = min(step, stop - first - count)
         last = count - count % 4
         for i in range(0, last, 4):

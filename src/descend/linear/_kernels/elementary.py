@@ -8,9 +8,9 @@ import numpy as np
 from numba import njit
 
 EXACT = {"contract", "nsz"}
-# Of an exponent: beyond, exp is below all normal numbers, and taken for what it is here.
+# The least exponent: beyond, exp is below all normal numbers, and taken for what it is here.
 EXP_UNDERFLOW = -708.0
-# Of a logarithm's argument.
+# The least argument of a logarithm.
 LOG_FLOOR = 1e-300
 LOG2E, LN2_HIGH, LN2_LOW, LN2 = 1.4426950408889634, 6.93147180369123816490e-01, 1.90821492927058770002e-10, np.log(2.0)
 # 1.5 * 2**52: added to a number it leaves its integer in the last bits.

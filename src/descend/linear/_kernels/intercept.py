@@ -16,6 +16,8 @@ def best_shift(slope, curvature, p, mu, y, s, z, linear_term):
 
     `slope`, `curvature`: of a loss, by their addresses.
     """
+    # Newton's step alone may jump for ever between the flanks of a loss with corners; halving alone takes a pass for
+    # each bit.
     low, high, at, last = -1e300, 1e300, 0.0, inf
     for _ in range(NEWTON_STEPS):
         first, second, spread = linear_term, 0.0, 0.0

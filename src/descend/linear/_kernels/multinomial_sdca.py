@@ -16,7 +16,7 @@ from numba import njit
 from descend.linear._kernels.block_losses import FAST_MATH, weight_of
 from descend.linear._kernels.multinomial import softmax
 
-# Steps at most for a row's point, which takes one to five.
+# At most so many for a row's point, which takes one to five.
 NEWTON_STEPS = 50
 # A step's square, times the number it led to: about the error that is left in that.
 STEP_TOL = 1e-6
@@ -33,6 +33,8 @@ def renewed(z, a, p, t, q):
     for c in range(z.size):
         q[c] = max((q[c] + a * p[c]) / (1 + a), LOG_FLOOR)
         t[c] = log(q[c])
+    # Of log q, as steps of q itself would leave the simplex; they are cut off, as an exponential grows too fast for the
+    # first ones.
     for _ in range(NEWTON_STEPS):
         top, bottom = -1.0, 0.0
         for c in range(z.size):
@@ -47,6 +49,7 @@ def renewed(z, a, p, t, q):
             longest = max(longest, move * move * q[c])
         if longest <= STEP_TOL:
             break
+    # What is left of the last step's error is taken out of the sum, which must be 1 for a bound.
     total = 0.0
     for c in range(z.size):
         total += q[c]

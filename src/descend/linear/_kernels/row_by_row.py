@@ -6,9 +6,9 @@ from numba import njit
 from descend.linear._kernels.block_losses import weight_of
 from descend.linear._kernels.calling import number
 
-# At the slope where a step ends.
+# At most so many to find the slope where a step ends.
 NEWTON_STEPS = 6
-# Of the longest step: so near to the right length it is.
+# How near to the right length a step is, relative to itself.
 STEP_TOL = 1e-3
 
 
@@ -64,6 +64,7 @@ def step_rows(data, indices, indptr, loss, p, mu, y, s, offset, rates, w, square
         for k in range(indptr[i], indptr[i + 1]):
             j, x = indices[k], np.float64(data[k])
             size = abs(x)
+            # 1. A greater number than ever in this column: what was learnt of lesser ones is brought to its scale.
             if size > greatest[j]:
                 w[j] *= greatest[j] / size
                 greatest[j] = size
@@ -72,12 +73,14 @@ def step_rows(data, indices, indptr, loss, p, mu, y, s, offset, rates, w, square
             for m in range(count):
                 scores[m] += x * w[j, m]
         factor = weight * np.sqrt(seen[0] / max(seen[1], 1.0))
+        # 2. The loss before the step, by which rates are compared: the row has not been learnt from yet.
         for m in range(count):
             slopes[m] = number(slope, scores[m], y[i], p, mu)
             lost[m] += weight * seen[0] * number(value, scores[m], y[i], p, mu)
             squares[last, m] += intercept * weight * slopes[m] ** 2
             if intercept and squares[last, m] > 0:
                 reach[m] = factor * rates[m] / np.sqrt(squares[last, m])
+        # 3. How far each coefficient moves for a slope of one, and how far the score does.
         first = indptr[i]
         for k in range(first, indptr[i + 1]):
             j, x = indices[k], np.float64(data[k])
@@ -87,6 +90,8 @@ def step_rows(data, indices, indptr, loss, p, mu, y, s, offset, rates, w, square
                 step = rates[m] * share / np.sqrt(squares[j, m]) if squares[j, m] > 0 else 0.0
                 steps[k - first, m] = step
                 reach[m] += step * x
+        # 4. The slope where the step ends (Karampatziakis and Langford, 2011): with that at its beginning, a heavy row
+        #    would be stepped beyond, and rates would have to be small for its sake.
         for m in range(count):
             if reach[m] > 0:
                 slopes[m] = -_length(loss, p, mu, scores[m], y[i], slopes[m], reach[m]) / reach[m]

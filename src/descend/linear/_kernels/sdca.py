@@ -58,6 +58,7 @@ def epoch_sparse(data, indices, indptr, best, flat, p, y, s, inverse, bias, norm
             z += data[m] * w[np.uint64(indices[m])]
         after = renewed(best, p, a, y[i], z, r[i])
         change = after - r[i]
+        # A settled row leaves the order; the last of it takes its place, and is visited next.
         if change == 0 and _settled(best, flat, p, a, y[i], z, after, margin):
             count -= 1
             rows[k], rows[count] = rows[count], i
@@ -70,6 +71,7 @@ def epoch_sparse(data, indices, indptr, best, flat, p, y, s, inverse, bias, norm
         greatest = max(greatest, a * abs(change))
         change *= -weight
         b += bias * change
+        # One l2 for all columns is the usual case, in which it need not be looked up for each.
         if inverse.size == 1:
             change *= inverse[0]
             for m in range(indptr[i], indptr[i + 1]):

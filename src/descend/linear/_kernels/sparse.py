@@ -9,7 +9,7 @@ from numba import njit
 
 from descend.linear._kernels.block_losses import FAST_MATH, SUMS_OF_A_PASS, evaluate_rows, room, weight_of
 
-# Of a block.
+# How many rows are evaluated together.
 BLOCK_ROWS = 1024
 
 

@@ -8,7 +8,7 @@ from numba import njit
 from descend.linear._kernels.block_losses import FAST_MATH, SUMS_OF_A_PASS, evaluate_rows, room
 from descend.linear._kernels.dense import add_rows, add_rows_once
 
-# Of a block.
+# How many rows are evaluated together.
 BLOCK_ROWS = 1024
 
 

@@ -20,7 +20,7 @@ from descend.linear._kernels.calling import Number, address
 from descend.linear._kernels.elementary import EXACT
 
 Array = np.ndarray
-# That each loss has.
+# The functions of numbers that each loss has.
 ROW_FUNCTIONS = ("value", "slope", "curvature", "feasible", "conjugate")
 Line = types.Array(Number, 1, "C")
 Table = types.Array(Number, 2, "C")

@@ -8,7 +8,7 @@ from numba import njit
 from descend import losses
 from descend.linear._losses.loss import Array, Kind, Separation
 
-# Of a score: beyond, its exponential overflows.
+# The greatest score: beyond, its exponential overflows.
 EXP_OVERFLOW = 700.0
 
 

@@ -41,7 +41,7 @@ from descend.optimizers import Optimizer
 
 # Solvers that only ask for values, gradients and Hessians.
 FILE_SOLVERS = ("auto", "newton", "lbfgs", "accelerated")
-# Columns that are named.
+# How many columns are named in evidence.
 NAMED_COLUMNS = 5
 # These were asked for, or promise nothing.
 SILENT_ENDS = ("converged", "interrupted", "plateau")

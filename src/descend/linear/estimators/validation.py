@@ -16,9 +16,9 @@ from descend.linear._kernels.threads import each, parts
 from descend.linear.files import Blocks
 from descend.linear.problems.matrix import NO_OFFSET, Array, Matrix, Moments
 
-# Whose square is still a number.
+# The greatest number whose square is one, too.
 LARGEST_NUMBER = 1e150
-# Labels.
+# Whole numbers in a range of so many are counted rather than sorted, to find the labels.
 COUNTED_LABELS = 2**12
 
 

@@ -26,13 +26,13 @@ from descend.linear.problems.matrix import Array
 
 # Coefficients up to which a Hessian is summed up and factored.
 DENSE_HESSIAN = 2000
-# Of the greatest curvature: above this the sums of products know it to many digits.
+# A share of the greatest curvature: above this the sums of products know it to many digits.
 CLEAR_CURVATURE = 1e-8
-# Of the greatest root of a curvature: below, it is rounding in the entries of the columns.
+# A share of the greatest root of a curvature: below, it is rounding in the entries of the columns.
 RANK_TOL = 1e-13
-# The same where there are only sums of products.
+# The same where the rows are gone, and there are only sums of products.
 PRODUCT_RANK_TOL = 1e-6
-# Columns.
+# A matrix of so few columns is factored on one thread, or threads mostly wait for each other.
 ONE_THREAD_SIZE = 48
 # A factor by which estimates, of conditions and of rounding, may be too small.
 SAFETY = 3.0

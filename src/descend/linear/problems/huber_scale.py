@@ -21,9 +21,10 @@ from descend.linear.problems.matrix import Array, blockwise_qr
 from descend.linear.problems.problem import Iterate, Problem
 from descend.linear.problems.scalar import ScalarProblem
 
-# Of the targets' spread: a scale of nothing would divide by 0.
+# The least scale, relative to the targets' spread: one of nothing would divide by 0.
 SCALE_FLOOR = 1e-12
-# Of what the scale gives way; with all of it φ has no curvature towards a plane through all rows.
+# The share that is believed of what the scale gives way. With all of it φ has no curvature towards a plane through all
+# rows.
 SCHUR_FACTOR = 0.999
 
 

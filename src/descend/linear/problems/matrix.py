@@ -16,7 +16,7 @@ from descend.linear._losses import Loss
 BLOCK_ENTRIES, BLOCK_MIN_ROWS = 2**15, 256
 # Columns of a matrix in Fortran's order from which two passes are faster than pieces of columns.
 WIDE_COLUMNS = 256
-# Of the coefficients that are not 0, for which scores alone are soon found.
+# The share of coefficients that are not 0 up to which scores alone are soon found.
 FEW_COEFFICIENTS = 0.25
 Array = np.ndarray
 # No offsets of rows.

@@ -42,14 +42,14 @@ from descend.linear.problems.subdifferential import Subdifferential
 
 # Coefficients for which Newton's method is thought of, and slopes are foreseen for it.
 PREDICTED_DUAL_SIZE = 2000
-# Of all rows: so near the shares of classes come to what they must be.
+# A share of all rows: so near the shares of classes come to what they must be.
 SHARE_TOL = 1e-15
-# Of a class's share: as much as sums of many rows are uncertain by.
+# A share of a class's: as much as sums of many rows are uncertain by.
 SHARE_ROUNDING = 1e-13
 BALANCE_STEPS = 50
 # Times the intercepts: where those of the minimum are taken to be.
 INTERCEPT_REACH = 2.0
-# Of a shift: beyond, its exponential overflows.
+# The greatest shift: beyond, its exponential overflows.
 SHIFT_OVERFLOW = 500.0
 
 
@@ -329,12 +329,15 @@ class MultinomialProblem:
                 lambda start, stop: kernels.tilted(start, stop, factor, self.rows.s, p), ranges))
             return float(level - wanted @ shift), shares - wanted, np.diag(shares) - products
 
+        # Newton's method on a function of as many numbers as there are classes, of which a pass over p is all the work.
         shift = np.zeros(self.classes)
         loss, first, second = at(shift)
         before = loss
         for _ in range(BALANCE_STEPS):
             if np.abs(first).max() <= SHARE_TOL:
                 break
+            # The same shift for all classes changes nothing: the ones, added to the Hessian, forbid it, and a ridge
+            # keeps classes that no row is of from making it singular.
             step = -np.linalg.solve(second + 1 / self.classes + 1e-14 * np.eye(self.classes), first)
             after = at(shift + step)
             while not after[0] <= loss + 1e-15 * (1 + abs(loss)) and np.abs(step).max() > 1e-15:

@@ -27,7 +27,7 @@ from descend.linear.problems.subdifferential import Subdifferential
 MACHINE_EPS = float(np.finfo(float).eps)
 # Roundings of the terms' typical size, about as many as a sum over many rows is wrong by.
 SUM_ROUNDINGS = 1.0
-# Of the slopes' magnitude: so far their sum may be from what it must be.
+# How far the slopes' sum may be from what it must be, relative to their magnitude.
 BALANCE_ROUNDING = 1e-14
 
 
@@ -267,6 +267,8 @@ class ScalarProblem:
         scale) allow them; as ℓ*(0) = 0, ℓ*(t r) ≤ t ℓ*(r) − t (1 − t) r²/(2L), where ℓ'' ≤ L.
         It is less by what rounding in sums over the rows may have added to it.
         """
+        # 1. Σ s r = −tilt: an intercept is not penalised, so that slopes of another sum have no bound at all. Only the
+        #    side that is too heavy is scaled down, as its slopes stay in the conjugate's domain, which has 0 in it.
         shares = np.ones(2)
         if self.intercept:
             below, above = -float(sums.q_b[0]), float(sums.q_b[1])
@@ -275,10 +277,12 @@ class ScalarProblem:
             if wanted < -BALANCE_ROUNDING * (below + above) or (have == 0 and wanted > 0):
                 return -math.inf
             shares[side] = max(wanted, 0.0) / have if have > 0 else 1.0
+        # 2. How the slopes pull at each column, more by what rounding in the sums may have taken from that.
         slope = math.sqrt(sums.squares)
         q = shares[0] * sums.q[0] + shares[1] * sums.q[1]
         q = self.penalty.pull(-q) + SUM_ROUNDINGS * MACHINE_EPS * slope * self._size_of_numbers
         conjugates = float(shares @ sums.conjugates)
+        # 3. Scaled down until columns without a square (and Huber's scale, Σ s r² ≤ 4) allow it.
         scale = min(1.0, 2 / math.sqrt(max(sums.squares, 1e-300))) if self.loss.kind.concomitant_scale else 1.0
         free = self.penalty.l2 == 0
         beyond = scale * q[free] > self.penalty.l1[free]
@@ -287,6 +291,8 @@ class ScalarProblem:
         # Scaled down, the slopes do not balance the tilt any more.
         if scale == 0 or (scale < 1 and self.linear_term):
             return -math.inf
+        # 4. What the conjugates are at the scaled slopes is not known, and no more than this: they are convex, and
+        #    curve by at least 1/L.
         curvature_bound = self.loss.unsmoothed_curvature_bound
         spared = 0.5 * scale * (1 - scale) * float(shares.min()) ** 2 * sums.squares / curvature_bound
         rounding = SUM_ROUNDINGS * MACHINE_EPS * float(np.abs(sums.conjugates).sum()) + self.loss.kind.rounding

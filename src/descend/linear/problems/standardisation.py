@@ -12,6 +12,7 @@ from descend.linear.problems.problem import Standardisation
 def standardisation_of(matrix: Matrix, moments: Moments, l2: Array, intercept: bool) -> Standardisation:
     """The coordinates in which a matrix's columns are seen."""
     mean, variance, greatest = moments
+    # Centring a sparse matrix would fill it; without an intercept there is nothing that would make up for it.
     centred = intercept and not matrix.is_sparse
     centre = mean if centred else np.zeros_like(mean)
     spread = np.sqrt(variance if centred else variance + mean**2)

@@ -25,6 +25,7 @@ def accelerated(problem: Problem, u: Array) -> Iterates:
     yield point
     ahead, momentum, curvature = point, 1.0, 1.0
     while True:
+        # 1. A proximal step from the extrapolated point; where the loss curves more than was thought, a shorter one.
         while True:
             stepped = held.proximal(ahead.u - ahead.gradient / curvature, 1 / curvature)
             trial = problem.evaluate(stepped, z, bounded=False)
@@ -35,9 +36,12 @@ def accelerated(problem: Problem, u: Array) -> Iterates:
             curvature *= CURVATURE_GROWTH
             if curvature > 1e30:
                 return "no step along the gradient decreases the loss"
+        # 2. A point to show, with the bound of its own slopes: the extrapolated ones are no dual point of it.
         yield problem.certified(trial, z)
+        # 3. The momentum, which grows like the number of steps since it was last thrown away.
         following = 0.5 * (1 + math.sqrt(1 + 4 * momentum**2))
-        # The momentum points uphill.
+        #    Where it points uphill it is: O'Donoghue and Candès' gradient scheme, which needs to know of no strong
+        #    convexity.
         if (ahead.u - trial.u) @ (trial.u - point.u) > 0:
             following = momentum = 1.0
         beyond = trial.u + (momentum - 1) / following * (trial.u - point.u)

@@ -88,6 +88,8 @@ class Batch:
             self.going[list(reasons)] = False
             if not self.going.any():
                 return [monitor.solution(reasons[lane]) for lane, monitor in enumerate(monitors)]
+            # All lanes go on until each has fallen enough for its next certificate: those are made together, as the
+            # pass over the rows is what takes the time.
             gain, work = np.full(LANES, np.inf), 0
             less = np.ones(LANES)
             less[: len(monitors)] = [_less(monitor) for monitor in monitors]
@@ -121,7 +123,7 @@ class Batch:
             ascent = self.ascents[lane]
             ascent.r, ascent.w, ascent.b = self.r[:, lane].copy(), w[lane], float(self.b[lane])
             reason = monitors[lane].observe(ascent.point(self.z[lane]))
-            # It may have been made anew.
+            # The certificate may have made the coefficients anew, where rounding had carried them away.
             self.w[:, lane] = ascent.w
             if reason is not None:
                 reasons[lane] = reason
@@ -138,6 +140,7 @@ def _less(monitor: ConvergenceMonitor) -> float:
 
 def _lines(columns: int) -> Array:
     """Zeros (columns, lanes), each column in a line of the cache of its own."""
+    # NumPy aligns to 16 or 64 bytes, as it likes; a column that lies in two lines costs two misses of the cache.
     room = np.zeros((columns + 1) * LANES)
     first = -room.ctypes.data // room.itemsize % LANES
     return room[first : first + columns * LANES].reshape(columns, LANES)

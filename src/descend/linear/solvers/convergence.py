@@ -13,7 +13,7 @@ from descend.stopping import Reason
 
 # A solver: a point for each iteration; where it can go no further, why.
 Iterates = Generator[Iterate, None, str]
-# Of the value at the start: a minimum of 0 is not approached in relative terms.
+# A gap that is nothing, relative to the value at the start: a minimum of 0 is not approached in relative terms.
 NEGLIGIBLE_GAP = 1e-13
 
 
@@ -61,6 +61,7 @@ class ConvergenceMonitor:
 
     def observe(self, point: Iterate) -> Reason | None:
         """Note a point; the reason to stop, if there is one."""
+        # Bounds and values need not come from the same point: a bound holds for the problem.
         self.lower = max(self.lower, point.lower)
         if self.best is None or self._is_better(point, self.best):
             self.best = point

@@ -35,21 +35,21 @@ from descend.linear.solvers.convergence import ConvergenceMonitor, Iterates
 from descend.linear.solvers.newton import ARMIJO, SHORTEST_STEP, VALUE_ROUNDING
 from descend.linear.solvers.working_set import WorkingSet
 
-# Of the gap, which a descent on some columns leaves; and its steps at most.
+# The share of the gap that a descent on some columns leaves, and how many steps it makes at most.
 SUBPROBLEM_GAP, SUBPROBLEM_STEPS = 0.01, 30
-# Of the curvature of a column of unit spread: a column that is constant but for rounding.
+# The curvature, relative to that of a column of unit spread, of one that is constant but for rounding.
 CONSTANT_CURVATURE = 1e-24
-# Of coordinate descent, before a Newton step.
+# Cycles of coordinate descent before a Newton step.
 CYCLES = 30
-# Of both.
+# Rounds of both, at most.
 CYCLE_ROUNDS = 30
-# Of how far a model's minimum is: so near it is found at least.
+# How near a model's minimum is found at least, relative to how far off it begins.
 FORCING = 1e-2
-# Of the numbers that a gradient is a sum of.
+# The rounding in a gradient, relative to the numbers that it is a sum of.
 GRADIENT_ROUNDING = 1e-15
 # Coefficients of a working set, of which there are a few Gram matrices; beyond, steps take no memory.
 GRAM_COLUMNS = 4096
-# Of the diagonal: it keeps the Hessian of columns that are much alike positive.
+# Added to the diagonal, relative to it: it keeps the Hessian of columns that are much alike positive.
 JITTER = 1e-12
 
 
@@ -62,6 +62,7 @@ def coordinate(problem: Problem, u: Array) -> Iterates:
     working_set = WorkingSet(problem)
     forcing = 0.0 if working_set.is_kept else FORCING
     while True:
+        # 1. The columns that are to be looked at: a Gram matrix of all would be too large, and most stay at 0.
         chosen = working_set.select(point, held)
         if (part := working_set.subproblem(chosen)) is not None:
             trial = solved_subproblem(problem, part, chosen, point, z)
@@ -70,8 +71,10 @@ def coordinate(problem: Problem, u: Array) -> Iterates:
                 return "the loss does not decrease any more"
             point = trial
             continue
+        # 2. Too many for a Hessian: proximal gradient steps, which take no memory.
         if chosen.size > GRAM_COLUMNS:
             return (yield from accelerated(problem, point.u))
+        # 3. The minimum of the quadratic model, penalties included.
         hessian = working_set.hessian(z, chosen)
         move = np.zeros_like(point.u)
         model = point.gradient[chosen], point.u[chosen], held.of(chosen)
@@ -79,6 +82,8 @@ def coordinate(problem: Problem, u: Array) -> Iterates:
         step, promised = 1.0, predicted_change(point, move, threshold)
         if not promised < 0:
             return "the conditions of optimality hold but for rounding"
+        # 4. As far towards it as decreases the objective enough (Lee, Sun and Saunders, 2014). The whole step first:
+        #    its pass over all columns is also the gradient for the next set, and the bound.
         trial = problem.evaluate(point.u + move, z)
         while not trial.value <= point.value + ARMIJO * step * promised + VALUE_ROUNDING * abs(point.value):
             step /= 4
@@ -154,6 +159,7 @@ def quadratic_model_minimum(H: Array, g: Array, u: Array, held: Subdifferential,
     scale = float(np.abs(g).max() + held.upper.max())
     still, enough = CONSTANT_CURVATURE * float(diagonal[0]), GRADIENT_ROUNDING * scale
     noise = 1e-10 * (scale + float((diagonal * np.abs(v)).max()))
+    # One cycle tells how far off the model begins; only a share of that is worth to be found.
     first = last = kernels.descend(H, g, v, *held, still, 1, enough)
     enough = max(enough, first * min(forcing, first / scale) if forcing and first else 0.0)
     with one_thread_each():
@@ -162,6 +168,8 @@ def quadratic_model_minimum(H: Array, g: Array, u: Array, held: Subdifferential,
             if moved <= enough or (moved >= 0.5 * last and moved <= noise):
                 break
             last = moved
+            # Cycles converge slowly along columns that are much alike. With the signs known the rest is a linear
+            # system; the more rounds it took, the more steps of it are tried before the next cycles.
             for _ in range(1 + number):
                 if not orthant_step(H, g, v, held):
                     break

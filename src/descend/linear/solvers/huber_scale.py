@@ -23,12 +23,12 @@ from descend.linear.solvers.convergence import Iterates
 from descend.linear.solvers.interior import interior
 from descend.linear.solvers.newton import newton
 
-# Of the targets' spread: the first bound.
+# The first bound, relative to the targets' spread.
 FIRST_BOUND = 0.1
 BOUND_FACTOR = 0.25
-# Of the bound: a step that decreases the loss by less than this is the last but for another bound.
+# A share of the bound: a step that decreases the loss by less than this is the last but for another bound.
 BOUND_DECREASE = 1e-3
-# Steps at one bound.
+# At most so many steps at one bound.
 STEPS_PER_BOUND = 50
 
 
@@ -38,6 +38,7 @@ def bounded_newton(problem: ScaledProblem, u: Array) -> Iterates:
     z, last = problem.score_buffer(), math.inf
     while bound > problem.least:
         bounded, before = replace(problem, least=bound, given_standardisation=problem.standardisation), math.inf
+        # Newton's method at this bound, from where the one before led.
         for number, point in enumerate(newton(bounded, u)):
             u = point.u
             if number or last == math.inf:
@@ -49,6 +50,7 @@ def bounded_newton(problem: ScaledProblem, u: Array) -> Iterates:
                     break
             before = last = point.value
         else:
+            # It ended by itself. Above the bound the best scale does not know of it, so that this is the minimum.
             bounded.evaluate(u, z, bounded=False)
             if bounded.scale(z) > bound:
                 return "the loss does not decrease any more"

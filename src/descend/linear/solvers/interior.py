@@ -33,17 +33,17 @@ from descend.linear.problems.scalar import MACHINE_EPS, SUM_ROUNDINGS, ScalarPro
 from descend.linear.solvers.cholesky import RegularisedCholesky
 from descend.linear.solvers.convergence import Iterates
 
-# Of the way to the nearest boundary.
+# The share of the way to the nearest boundary that is gone.
 STEP_TO_BOUNDARY = 0.995
-# Of the slopes' magnitude: so much of them may not be orthogonal.
+# The share of the slopes that need not be orthogonal to columns without a penalty.
 ORTHOGONALITY = 1e-7
 # Times the scores: where those of the minimum are taken to be, for the bound to bear what is rounding.
 SCORE_REACH = 10.0
 # Iterations that do not come nearer: the first ones may go back, and so may rounding.
 IDLE_ITERATIONS = 10
-# Of the first goal: beyond, it is all rounding.
+# A share of the first barrier, below which it is all rounding.
 BARRIER_FLOOR = 1e-18
-# Of a range: so near to its ends slopes may begin.
+# The share of a range that slopes begin away from its ends, at least.
 RANGE_EDGE = 1e-9
 # Gaps: what coefficients that are exactly 0 may cost.
 SPARSE_GAPS = 3.0
@@ -225,13 +225,16 @@ class CentralPath:
         )
 
     def iterate(self) -> None:
-        """One predicted and corrected step."""
+        """One predicted and corrected step (Mehrotra, 1992)."""
+        # 1. The predictor: Newton's step as if all products of slacks were to vanish at once.
         predictor = self.towards(self.pull)
         length = min(1.0, self.reach(predictor, predictor, 0.0, False))
         after = sum(
             sum(terms.each(kernels.after, terms.own(predictor.z, predictor.u), length)) for terms in self.terms
         )
+        # 2. How much of them it would leave tells how much to aim for: the cube of that share, a rule of thumb.
         barrier = self.barrier * (max(after, 0.0) / (self.count * self.barrier)) ** 3
+        # 3. The corrector: the same matrix, with that aim and the second-order terms of the predictor.
         rows, columns = self.problem.score_buffer(), np.zeros(self.problem.size)
         for terms in self.terms:
             own = terms.own(predictor.z, predictor.u)
@@ -242,6 +245,7 @@ class CentralPath:
                 terms.each(kernels.pulled, own, barrier, room)
                 columns[terms.columns] = room * terms.s[0]
         step = self.towards(self.backward(rows) + columns)
+        # 4. Almost to the nearest boundary; onto it, a slack would be 0 and stay so.
         length = min(1.0, STEP_TO_BOUNDARY * self.reach(predictor, step, barrier, True))
         for terms in self.terms:
             terms.each(kernels.advance, terms.own(predictor.z, predictor.u), terms.own(step.z, step.u), barrier, length)

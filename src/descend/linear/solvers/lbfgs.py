@@ -25,18 +25,18 @@ from descend.linear.problems.problem import Iterate
 from descend.linear.solvers.convergence import Iterates
 
 MEMORY = 10
-# Of the curvature along the first gradient, which points to where it is greatest.
+# A share of the curvature along the first gradient, which points to where it is greatest.
 TYPICAL_CURVATURE = 0.03
-# Of the decrease that the slope promises (Armijo).
+# The share of the decrease that the slope promises which a step must make (Armijo).
 ARMIJO = 1e-4
-# Of the loss: where changes are as small, slopes judge a step.
+# A change of the loss, relative to it, below which slopes judge a step.
 VALUE_ROUNDING = 1e-14
 SHORTEST_STEP = 2.0**-40
 # Steps that make neither the loss nor the gradient less.
 IDLE_STEPS = 20
-# Curvature of a loss.
+# The least curvature of a loss that H begins with.
 CURVATURE_FLOOR = 1e-6
-# Of the value: a foreseen gap for which a certificate is asked, and of the last that was.
+# A share of the value: a foreseen gap for which a certificate is asked, and of the last that was.
 CERTIFICATE_GAP = 0.5
 
 
@@ -51,6 +51,12 @@ class Descended(Protocol):
     def certified(self, point: Iterate, z: Array) -> Iterate: ...
 
 
+# It is not `descend.optimizers.LBFGS`, though that is the same recursion. There a rule sees one loss and gradient at a
+# time, of any tree of parameters, compiled by JAX, and a step is an evaluation, with the strong Wolfe conditions that a
+# loss which is not convex needs. Here the loss is convex, so that each accepted step is a pair, and an evaluation is a
+# pass of Numba's kernels. H begins as the penalty's and the columns' curvature, and the compact form goes over the
+# vectors twice, in float32. A rule's contract, gradients in and an update out, has no place to ask for the bound, nor
+# for a certificate where one is worth a pass.
 class Pairs:
     """The last steps and changes of the gradient, in coordinates √D u, and the products that H is made of."""
 
@@ -76,6 +82,7 @@ class Pairs:
         along, across = total(each(lambda start, stop: kernels.keep(
             start, stop, point.u, point.gradient, last.u, last.gradient, self.root,
             self.stored[place], self.stored[MEMORY + place]), self._ranges))
+        # A convex loss may have no curvature along a step; such a pair would make H infinite.
         if along > 1e-12 * across:
             self.order.append(place)
             self.along[place, place], self.across[place, place] = along, across
@@ -128,15 +135,19 @@ def lbfgs(problem: Descended, u: Array) -> Iterates:
     # The least that were seen, but for what is rounding.
     value, square = point.value, math.inf
     while idle < IDLE_STEPS:
+        # 1. A step along −H∇F, mostly of length 1.
         trial = searched(problem, point, *pairs.direction(point.gradient), z)
         if trial is None:
             if not pairs.order:
                 return "no step along the gradient decreases the loss"
+            # Rounding has spoilt the pairs: begin anew with the gradient.
             pairs = Pairs(pairs.root**2)
             continue
+        # 2. A certificate costs a pass, so only where the slopes as they are foresee a gap that is worth one.
         expected = foreseen_gap(trial.gradient, penalty)
         if expected < CERTIFICATE_GAP * min(abs(trial.value), foreseen):
             foreseen, trial = expected, problem.certified(trial, z)
+        # 3. The pair. After the first step it is known how the loss curves, and H begins again with that.
         if point.u is u:
             pairs = Pairs(typical_curvature(trial, point, penalty) + penalty)
         pairs.add(trial, point)

@@ -30,15 +30,15 @@ from descend.linear.solvers.convergence import ConvergenceMonitor, Iterates, Sol
 from descend.linear.solvers.newton_decrement import curvature_at, decrement, dependent, rounding_of_squares
 from descend.stopping import Reason
 
-# Of the targets' squares, from which on the rest is known from their sums to many digits.
+# The share of the targets' squares left over, from which on the rest is known from their sums to many digits.
 RESIDUAL_SHARE = 1e-8
 # Reciprocal condition number of the sums, from which on coefficients are known to many digits.
 WELL_CONDITIONED = 1e-6
-# Of the tolerance, what rounding may take of it.
+# The share of the tolerance that rounding may take.
 ROUNDING_SHARE = 1e-3
-# Steps at most.
+# At most so many.
 REFINEMENT_STEPS = 5
-# Of the last step: where it is not as much shorter, it is all rounding.
+# A share of the last step: where the next is not as much shorter, it is all rounding.
 SHORTENING = 0.5
 
 
@@ -69,12 +69,14 @@ def _by_sums(problem: ScalarProblem, u: Array, tol: float) -> list[Iterate]:
     """The start and the minimum, from sums over the rows alone; none, where these do not tell enough."""
     y, s = problem.rows
     mean = float(s @ y if s.size > 1 else y.mean()) if problem.intercept else 0.0
+    # Less their mean, targets far from 0 keep the digits that matter in the sums of squares.
     M = problem.matrix.squares(Rows(y - mean, s), *problem.standardisation)
     H, g, square = M[:-1, :-1], M[:-1, -1], float(M[-1, -1])
     if not problem.intercept:
         H[-1], H[:, -1], g[-1] = 0.0, 0.0, 0.0
         H[-1, -1] = 1.0
     H[np.diag_indices(problem.size)] += problem.curvature_of_penalty
+    # Normal equations square the condition number. They are enough where it is small; elsewhere rows are looked at.
     curvature = Curvature(H, None, WELL_CONDITIONED)
     if curvature.factor is None:
         return []

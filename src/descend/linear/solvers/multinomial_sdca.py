@@ -29,11 +29,11 @@ from descend.linear.problems.multinomial import MultinomialProblem
 from descend.linear.problems.problem import Iterate, Problem
 from descend.linear.solvers.convergence import Iterates
 
-# Of the last certificate's ascent by epoch: when the next is made.
+# The share of an epoch's ascent at the last certificate, at which the next is made.
 CERTIFICATE_ASCENT = 0.03
-# Epochs without a certificate at most.
+# At most so many epochs without a certificate.
 EPOCHS_PER_CERTIFICATE = 10
-# Of the greatest ascent: beyond, it is all rounding.
+# A share of the greatest ascent, below which it is all rounding.
 ASCENT_FLOOR = 1e-30
 SHUFFLE_SEED = 0x9E3779B97F4A7C15
 
@@ -85,6 +85,7 @@ class SimplexState:
     def point(self) -> Iterate:
         """Where it is, with the bound; the points' shares are made right first."""
         problem = self.problem
+        # 1. Tilt all points, so that classes have their rows' shares: a dual point needs that, beside an intercept.
         if problem.intercept:
             problem.balance(self.P)
         R = np.empty_like(self.P)
@@ -92,9 +93,11 @@ class SimplexState:
         (conjugate,) = total(each(work, parts(len(R), 8 * R.size)))
         dual = problem.sums(R)
         lower = problem.lower_bound(dual, float(conjugate), float(np.abs(self.b).max()))
+        # 2. Coefficients from the points, as those that were kept up by additions have drifted, and were not tilted.
         V = np.divide(dual, -problem.column_curvature[:, None], out=dual, where=problem.column_curvature[:, None] > 0)
         np.multiply(V[:-1], problem.standardisation[1][:, None], out=self.W)
         V[-1] = self.b
+        # 3. The objective there, at the best intercepts for these scores. R is not needed any more.
         z = problem.scores_at(V, out=R)
         loss = problem.probabilities(z, z)
         if problem.intercept:
@@ -122,6 +125,8 @@ def multinomial_sdca(problem: Problem, u: Array) -> Iterates:
         state = SimplexState(problem, P, V[:-1] * problem.standardisation[1][:, None], V[-1].copy())
         yield state.point()
     else:
+        # From coefficients of 0 the probabilities are those of classes alone; points at the rows' classes are better,
+        # as W = 0 belongs to them exactly, and so the first bound is at hand without a pass.
         P = problem.score_buffer()
         P[np.arange(len(y)), y] = 1.0
         shares = problem.class_shares

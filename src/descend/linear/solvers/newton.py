@@ -14,22 +14,22 @@ from descend.linear.problems.matrix import Array
 from descend.linear.problems.problem import Iterate, Problem
 from descend.linear.solvers.convergence import ConvergenceMonitor, Iterates
 
-# Of the decrease that the slope promises (Armijo).
+# The share of the decrease that the slope promises which a step must make (Armijo).
 ARMIJO = 1e-4
-# Of the loss: so far it may rise.
+# How far the loss may rise, relative to itself: by rounding.
 VALUE_ROUNDING = 1e-15
-# Of the slope, what may be left of it after a step that is judged by it.
+# The share of the slope that may be left after a step which is judged by its slope.
 SLOPE_LEFT = 0.5
-# Of the loss: of a change that is promised to be less, its slope tells more than its value.
+# A promised change of the loss, relative to it, below which its slope tells more than its value.
 VALUE_NOISE = 1e-8
 # The last sample: of the rows one in so many, but so many for each number that is sought.
 SAMPLE_SHARE, ROWS_PER_COEFFICIENT = 16, 50
-# Of a sample.
+# How many times larger each sample is than the one before.
 SAMPLE_GROWTH = 8
 # Numbers of a matrix from which on a sample saves time.
 SAMPLED_ENTRIES = 2**20
 SHORTEST_STEP = 2.0**-40
-# Reciprocal condition number.
+# The reciprocal condition number down to which a Hessian is factored as it is, for a step.
 STEP_CONDITION = 1e-12
 
 
@@ -53,6 +53,7 @@ def sampled_newton(problem: Problem, u: Array) -> Iterates:
         min(max(rows // SAMPLE_SHARE, ROWS_PER_COEFFICIENT * problem.size), rows // 4),
     )
     count, is_near = goal if count <= goal < SAMPLE_GROWTH // 2 * count else count, False
+    # A sample of n rows knows the minimum of all to about size/n of the loss: no nearer is it worth to be found there.
     while count <= goal and problem.matrix.entries * problem.outputs >= SAMPLED_ENTRIES:
         monitor = ConvergenceMonitor(tol=0.1 * problem.size / count, max_iter=20)
         u, is_near = monitor.follow(newton(problem.sample(count), u)).u, True
@@ -68,10 +69,14 @@ def newton(problem: Smooth, u: Array, bounded: bool = True) -> Iterates:
     point = problem.evaluate(u, z, bounded)
     yield point
     while True:
+        # 1. Newton's direction.
         direction = -_curvature(problem, z).step(point.gradient)
         slope = float(direction @ point.gradient)
         if not slope < 0:
             return "the gradient vanishes"
+        # 2. The whole step first: its pass is the next gradient, too, and foresees the slopes for the bound. Near the
+        #    minimum the loss changes by less than its own rounding, where Armijo's test would refuse good steps: there
+        #    the slope along the direction decides.
         step, trial = 1.0, problem.evaluate(point.u + direction, z)
         while not (
             trial.value <= point.value + ARMIJO * step * slope + VALUE_ROUNDING * abs(point.value)

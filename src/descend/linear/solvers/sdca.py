@@ -28,16 +28,16 @@ from descend.linear.problems.problem import Iterate, Problem
 from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.solvers.convergence import Iterates
 
-# Of the last certificate's ascent by epoch: when the next is made.
+# The share of an epoch's ascent at the last certificate, at which the next is made.
 CERTIFICATE_ASCENT = 0.1
-# As many passes over the rows without a certificate at most.
+# At most so many passes over the rows without a certificate.
 EPOCHS_PER_CERTIFICATE = 10.0
-# Of the greatest ascent: beyond, it is all rounding.
+# A share of the greatest ascent, below which it is all rounding.
 ASCENT_FLOOR = 1e-30
-# Of the slopes' magnitude: so far their sum may be from what it must be.
+# How far the slopes' sum may be from what it must be, relative to their magnitude.
 BALANCE_ROUNDING = 1e-14
 SHUFFLE_SEED = 0x9E3779B97F4A7C15
-# Of ‖w‖²: so far sums of rounding errors may carry the coefficients from the slopes.
+# A share of ‖w‖²: so far sums of rounding errors may carry the coefficients from the slopes.
 COEFFICIENT_DRIFT = 1e-12
 
 
@@ -63,6 +63,7 @@ class DualState:
     bias: float = 0.0
 
     def __post_init__(self, other: "DualState | None") -> None:
+        # Problems of the same rows have the same norms, which took a pass to sum up.
         if other is not None:
             self.inverse, self.centre, self.norms, self.bias = other.inverse, other.centre, other.norms, other.bias
             return
@@ -71,6 +72,8 @@ class DualState:
         self.inverse = inverse[:1] if np.ptp(inverse) == 0 else inverse
         self.centre = np.zeros_like(self.w) if problem.linear_term else problem.standardisation[0]
         self.norms = self._norms()
+        # The intercept is a column of ones with a penalty of its own, of weight 1/bias. A bias as large as the
+        # rows' norms lets it move as fast as they do; a greater one would drown them.
         if problem.intercept:
             self.bias = max(float(self.norms.mean()), _reach(problem))
             self.norms += self.bias
@@ -103,7 +106,7 @@ class DualState:
         if problem.intercept:
             excess = self.excess
             to_come = self.bias * excess**2
-            # The slopes are near enough to the best for this b₀.
+            # The slopes are near enough to the best for this b₀: the multiplier's step gains more than another epoch.
             if to_come >= gain:
                 self.b -= self.bias * excess
                 gain, greatest = to_come, max(greatest, abs(self.bias * excess))
@@ -126,13 +129,15 @@ class DualState:
         kind, (p, _) = problem.loss.kind, problem.loss.parameters
         places = kind.address_of("value"), kind.address_of("conjugate")
         loss, sums = kernels.evaluated(*places, p, *problem.rows, self.norms - self.bias, z, self.r, self.b)
-        # Not by BLAS: it would wake up threads for this.
+        # Not by BLAS: it would wake up threads for one product of vectors, while other problems use the cores.
         squares = float(kernels.squared_norm(self.w, problem.penalty.l2))
+        # w is kept up to date by additions, and each rounds. Σ s r (x·w) = −‖w‖² tells how far it has drifted.
         if abs(sums[2].sum() + squares) > COEFFICIENT_DRIFT * squares:
             self.restore()
         centre, unit = problem.standardisation
         u = np.append(self.w / unit, self.b)
-        # Nothing is centred here.
+        # With a linear term rows were visited as they are, so that the intercept is that of columns that are not
+        # centred.
         if problem.linear_term:
             u[-1] += centre @ self.w
         value = float(loss) + 0.5 * squares + problem.linear_term * self.b
@@ -152,6 +157,8 @@ class DualState:
             if wanted < 0 or (have == 0 and wanted > 0):
                 return -math.inf if problem.linear_term else 0.0
             share = wanted / have if have > 0 else 1.0
+        # Scaling one side's slopes by 1 − drop changes Σ s r x by drop times its part there. Its product with the rest
+        # is known from the scores; its square is bounded by the sum of the rows' norms, which costs no pass.
         drop = 1 - share
         penalty = squares + 2 * drop * products[side] + (drop * norms[side]) ** 2
         bound = -float(conjugates.sum() - drop * conjugates[side]) - 0.5 * float(penalty)
@@ -161,6 +168,7 @@ class DualState:
 def dual_start(problem: ScalarProblem, u: Array, other: DualState | None = None) -> DualState:
     """The ascent at the slopes that the scores at u give; `other`: one whose rows have the same norms."""
     ascent = DualState(problem, problem.score_buffer(), np.zeros(problem.size - 1), other=other)
+    # Coefficients say nothing of slopes but at the optimum, where r = ℓ'(z): near to it that is a good guess.
     if u.any():
         w, b = problem.to_user(u)
         ascent.b = b + float(ascent.centre @ w)
@@ -178,14 +186,18 @@ def sdca(problem: Problem, u: Array) -> Iterates:
                          "knows a row's best slope, unlike Huber's and Poisson's: choose solver='auto', or another")
     ascent = dual_start(problem, u)
     rows, state, margin = np.empty(len(ascent.r), np.int64), np.array([SHUFFLE_SEED], np.uint64), math.inf
-    # Ascents of an epoch: what is all rounding, before the last bound, now.
+    # Of an epoch's ascent: what is all rounding, what it was at the last certificate, and what it is now.
     least, last, gain = 0.0, 0.0, math.inf
     while True:
+        # 1. A certificate: the scores of all rows, the objective, and the dual's value below it.
         z = ascent.scores()
         yield ascent.point(z)
         if gain <= least:
             return "the slopes do not change any more"
+        # 2. Leave out rows whose slopes are at a corner, and would be if their scores moved by as much as the margin.
         count = kernels.unsettled(*_renewing(problem), *problem.rows, ascent.norms, z, ascent.r, margin, rows)
+        # 3. Epochs over the others, in a new order each, until their ascent has fallen enough for the gap to be
+        #    smaller.
         gain, work = math.inf, 0.0
         while gain > CERTIFICATE_ASCENT * last and work < EPOCHS_PER_CERTIFICATE:
             kernels.shuffle(rows, count, state)

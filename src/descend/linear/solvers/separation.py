@@ -19,11 +19,11 @@ from descend.linear.problems.problem import Problem
 from descend.linear.solvers.convergence import Solution
 from descend.stopping import Reason
 
-# Of the greatest margin: nearer to 0 than this, a row is on the border.
+# A share of the greatest margin: nearer to 0 than this, a row is on the border.
 BORDER_MARGIN = 1e-9
-# Of the greatest coefficient of a direction, in units of spread: less is not told.
+# A share of the greatest coefficient of a direction, in units of spread: less is not told.
 NAMED_SHARE = 1e-3
-# Iteration, before which steps need not point where they will.
+# The iteration before which steps need not point where they will.
 FIRST_TEST = 3
 
 
@@ -48,6 +48,7 @@ class SeparationTest:
         last, self.last = self.last, u.copy()
         if self.calls < FIRST_TEST:
             return ""
+        # Newton's iterates run off along the direction: it is what they are, and, sooner, what they last moved by.
         for way in (u, u if last is None else u - last):
             direction = self._open(way)
             margins, still = self.problem.separation_margins(direction)

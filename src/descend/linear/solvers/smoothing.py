@@ -17,11 +17,11 @@ from descend.linear.solvers.accelerated import accelerated
 from descend.linear.solvers.convergence import Iterates
 
 SMOOTHING_FACTOR = 0.25
-# Of the first smoothing.
+# The last smoothing, relative to the first.
 SMOOTHING_FLOOR = 1e-12
-# Of the smoothing: a gap with which it is made less.
+# A gap, relative to the smoothing, at which that is made less.
 GAP_PER_SMOOTHING = 1.5
-# Steps at one smoothing.
+# At most so many steps at one smoothing.
 STEPS_PER_SMOOTHING = 1000
 
 
@@ -31,10 +31,13 @@ def smoothing(problem: Problem, u: Array) -> Iterates:
     y = problem.rows.y
     first = mu = 1.0 if problem.loss.kind.classes else float(np.abs(y - np.median(y)).mean()) or 1.0
     lower = -np.inf
+    # Smoothing the loss by as little as is wanted in the end, from the beginning, would be one problem as badly
+    # conditioned as the last of these, from as far away as the first.
     while mu > SMOOTHING_FLOOR * first:
         smooth = problem.smoothed(mu)
         for number, point in enumerate(accelerated(smooth, u)):
             u, lower = point.u, max(lower, point.lower)
+            # The first point at each smoothing but the first is the last one at the smoothing before.
             if number or mu == first:
                 yield point
             if point.value - lower <= GAP_PER_SMOOTHING * smooth.loss.smoothing or number >= STEPS_PER_SMOOTHING:

@@ -86,8 +86,11 @@ def choice(problem: Problem) -> tuple[str, str]:
         return "coordinate", "coefficients that must not be negative, of which many are 0"
     if problem.loss.kind.corners:
         return _cornered(problem)
+    # Newton's steps are few, whatever the columns' conditioning: where a Hessian is cheap nothing else is as fast.
     if problem.size <= DENSE_HESSIAN:
         return "newton", f"{problem.size:,} coefficients, so that a Hessian is soon factored"
+    # The dual renews a row in the time of its few numbers, and each makes progress of its own. Squares have a Hessian
+    # that does not change, which L-BFGS learns once.
     if problem.in_memory and problem.matrix.is_sparse and not problem.loss.kind.quadratic and _has_dual(problem):
         return "dual", f"{problem.size:,} coefficients with an l2 penalty, and a sparse matrix of short rows"
     return "lbfgs", f"{problem.size:,} coefficients, too many for a Hessian"

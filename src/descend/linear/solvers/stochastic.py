@@ -42,6 +42,7 @@ def _epochs(problem: ScalarProblem, u: Array, reduced: bool) -> Iterates:
     rate = _rate(problem, reduced)
     z, number = problem.score_buffer(), 0
     while True:
+        # 1. The gradient of all rows, which variance reduction is about, and which the certificate needs anyway.
         point = problem.certified(problem.evaluate(u, z, bounded=False), z)
         yield point
         u, order = point.u.copy(), rng.permutation(count)
@@ -49,6 +50,8 @@ def _epochs(problem: ScalarProblem, u: Array, reduced: bool) -> Iterates:
         # Which is added for u as it moves.
         pull[:-1] -= decay * u[:-1]
         pull = pull if reduced else np.append(np.zeros(len(unit)), problem.linear_term)
+        # 2. Variance-reduced steps keep their rate, as their noise vanishes with the distance; plain ones must slow
+        #    down.
         eta = rate if reduced else rate / math.sqrt(1 + number)
         weights = rows.s
         common = (
@@ -63,6 +66,8 @@ def _epochs(problem: ScalarProblem, u: Array, reduced: bool) -> Iterates:
             X = matrix.X
             stochastic.sparse_epoch(order, X.data, X.indices, X.indptr, unit, *common, u, pull, decay, eta, reduced)
         else:
+            # Of plain steps the mean over the epoch counts: their noise averages out, the last step's does not. Of a
+            # sparse matrix no mean is kept, which would take a pass over all columns for each row.
             mean = np.zeros_like(u)
             stochastic.epoch(
                 order, matrix.X, centre, unit, *common, u, pull, decay, np.full(count, eta), reduced, mean

@@ -12,11 +12,11 @@ from descend.linear.problems.problem import Iterate, Standardisation
 from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.problems.subdifferential import Subdifferential
 
-# Columns of a working set.
+# The least columns of a working set.
 SET_COLUMNS = 100
 # Of the root of all columns: with these a Gram matrix costs about as much as a pass.
 SET_ROOTS = 6.0
-# Of a sparse matrix's numbers: so many are copied out, to be gone through alone.
+# The share of a sparse matrix's numbers up to which columns are copied out, to be gone through alone.
 COPIED_SHARE = 0.15
 
 
@@ -38,6 +38,7 @@ class WorkingSet:
         on = point.u[:-1] != 0
         within = on.copy()
         within[self.held[1:]] = True
+        # Columns whose slope exceeds what holds them at 0 are missing; the greatest excess is the most to be won.
         excess = np.where(within, -np.inf, held.excess(point.gradient)[:-1])
         root, size, missing = columns**0.5, int(within.sum()), int(np.sum(excess > 0))
         if self.is_kept:

@@ -120,6 +120,8 @@ def _looked_over(blocks: Blocks, check: Callable[[Array], None] | None, shift: A
         chosen = slice(-rows % stride, None, stride)
         kept.append((X[chosen], y[chosen], offset[chosen]))
         rows += len(y)
+        # Every second of the kept rows, and from now on every second of those that come: the sample stays even over the
+        # file, however long it turns out to be.
         while sum(len(part) for _, part, _ in kept) > SAMPLE_ROWS:
             kept = [(X[::2], y[::2], offset[::2]) for X, y, offset in [_joined(kept)]]
             stride *= 2
@@ -202,6 +204,7 @@ class FileMatrix(Matrix):
     def sweep(self, w: Array, b: float, loss: Loss, rows: Rows, z: Array, with_dual: bool = True,
               offset: Array = NO_OFFSET) -> Sums:
         """See `Matrix.sweep`; z holds the coefficients and intercept of the last pass, and these afterwards."""
+        # What is remembered of a pass are the coefficients that it had: scores of all rows would not fit into memory.
         before, z[:] = z.copy(), np.append(w, b)
         still, unit = np.zeros_like(w), np.ones_like(w)
         sums: list[Any] = [0.0] * len(Sums._fields)

@@ -20,13 +20,13 @@ from descend.linear.problems.subdifferential import Subdifferential
 from descend.linear.solvers.coordinate import predicted_change, quadratic_model_minimum
 from descend.linear.solvers.newton import newton
 
-# Of Newton's method, at most, for a block.
+# At most so many for a block.
 NEWTON_STEPS = 30
-# Of a step, at most.
+# At most so many of a step.
 HALVINGS = 30
-# Of the greatest curvature that a smoothed loss can have.
+# The share, for a ridge, of the greatest curvature that a smoothed loss can have.
 DAMPING = 1e-4
-# Of the value: a decrease after which there are no more steps.
+# A decrease, relative to the value, after which there are no more steps.
 LAST_DECREASE = 1e-9
 # The same of losses for which the next is about its square.
 LAST_DECREASE_OF_NEWTON = 1e-2
@@ -63,6 +63,7 @@ class Quadratic:
             if value - point.value <= near * abs(point.value):
                 break
             value = point.value
+        # The expansion is at u, where the next block begins: what Newton's steps left over stays in the gradient.
         self.gradient, self.l2 = block.gradient_at(u), l2
         block.add_curvature(self.hessian)
         return u

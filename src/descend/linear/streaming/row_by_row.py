@@ -20,11 +20,11 @@ from descend.linear._losses import Loss
 from descend.linear.problems.matrix import NO_OFFSET, Array, Matrix, Rows
 from descend.linear.streaming.quadratic import Quadratic
 
-# Of steps row by row.
+# Those that are tried side by side.
 RATES = np.array([0.5, 2.0, 8.0])
 # Power of the rows seen by which coefficients count in the mean.
 AVERAGING_POWER = 8
-# Of a block's share of the penalties: shares by what has been seen sum up to more than one.
+# The share of a block's penalties that is taken: shares by what has been seen sum up to more than one.
 PENALTY_SHARE = 0.25
 
 

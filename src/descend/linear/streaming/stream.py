@@ -26,15 +26,15 @@ from descend.linear.streaming.row_by_row import RowByRow
 
 # Columns for which what has been seen is kept as a quadratic function.
 QUADRATIC_COLUMNS = 2**10
-# Rows of a block.
+# Rows that are learnt at once.
 BLOCK_ROWS = 2**14
-# Of the targets: the scale of no errors at all.
+# The scale of no errors at all, relative to the targets.
 SCALE_FLOOR = 1e-9
-# Over the first block, for its width and its coefficients to agree.
+# At most so many over the first block, for its width and its coefficients to agree.
 FIRST_BLOCK_ROUNDS = 8
 # Power of the rows seen by which smoothing decreases.
 SMOOTHING_DECAY = 0.2
-# Of the margin, the smoothing of a hinge by which few rows are told from most.
+# The greatest smoothing of a hinge, relative to the margin, by which few rows are told from most.
 HINGE_SMOOTHING_LIMIT = 0.2
 # The smoothing of a classifier's hinge, whose margin is the unit of scores: 0 has curvature, too.
 CLASSIFIER_SMOOTHING = 1.5
@@ -123,6 +123,7 @@ class Stream:
         """Learn a block with the width of all errors so far, of which the later count more."""
         found = self._width(rows, scores_of(X, self.u[None, :-1], self.intercept)[:, 0])
         before = self.width
+        # The width is a mean whose last block counts twice its share: early errors are those of early coefficients.
         self.width += min(1.0, 2 * share) * (found - before)
         if self.loss.kind.concomitant_scale and self.width > 0:
             # Rows count by the inverse of the scale, also those before.

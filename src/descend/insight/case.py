@@ -1,0 +1,157 @@
+"""What is examined: a run on its way, what was recorded of it, and what its descents are judged by."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import jax
+import numpy as np
+
+from descend._tree import named_leaves, split
+from descend.engine.advancing import Trace, advance, joined
+from descend.engine.descent import NONFINITE
+from descend.engine.run import Run
+from descend.insight.judging import Judge, examples_of, judge_of
+from descend.insight.probe import Probe, probe
+from descend.sources import Empty, WholeSet
+from descend.training import Result, Trainer
+
+WATCHED = 2048  # steps that a run without a past is advanced by, at the most
+PILOT = 20  # steps by which it is found out what one takes
+SMOOTH = 20  # a loss of batches is told by the mean of so many parts of a descent
+
+Columns = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A descent that is examined.
+
+    `kept`: runs on its way, by their step; the first is where replays begin. `end`: where it stands. `columns`: what
+    was recorded, with a row per step, or per so many. `judge`: by what its replays are compared. `training`: the same
+    on what it descends on, where the judge has held-out examples. `seconds_a_step`: what a step takes, as far as known.
+    """
+
+    kept: Mapping[int, Run]
+    end: Run
+    columns: Columns
+    judge: Judge
+    training: Judge
+    has_diverged: bool
+    seconds_a_step: float = math.nan
+    losses: dict[tuple[int, bool], float] = field(default_factory=dict, repr=False)
+    probes: dict[int, Probe] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, subject: Run | Result | Trainer, data: Any = None, seconds: float = math.inf) -> "Case":
+        """What there is to examine of a result, a trainer, or a run, which is advanced first: its next steps are
+        examined, as many as a fraction of the seconds allows.
+
+        **Raises** `InputError` where its descents cannot be judged.
+        """
+        if isinstance(subject, Trainer):
+            subject = subject.result()
+        run = subject.run if isinstance(subject, Result) else subject
+        judge = judge_of(run, data)
+        training = judge_of(run) if judge.are_held_out and examples_of(run) is not None else judge
+        if isinstance(subject, Run):
+            kept, end, trace, each = _watched(subject, seconds / 5)
+            diverged = int(end.state.guard.status) == NONFINITE
+            columns = {"step": np.arange(len(trace)) + trace.start, **trace.columns}
+            return cls(kept, end, columns, judge, training, diverged, each)
+        # Without snapshots there is the end alone, from which nothing may cure a descent any more.
+        kept = dict(subject.snapshots) or {run.step: run}
+        each = _seconds_a_step(kept[min(kept)], min(max(run.step - min(kept), 1), PILOT))
+        return cls(kept, run, subject.history.columns, judge, training, subject.reason.name == "diverged", each)
+
+    @property
+    def start(self) -> Run:
+        """The earliest run that was kept."""
+        return self.kept[min(self.kept)]
+
+    @property
+    def length(self) -> int:
+        """How many steps were made from the start to the end."""
+        return max(self.end.step - self.start.step, 1)
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether the loss is that of other examples at each step."""
+        return not isinstance(self.start.descent.source, Empty | WholeSet)
+
+    def loss_at(self, step: int, training: bool = False) -> float:
+        """The loss of a run that was kept, as it is judged, or on what it descends on."""
+        if (step, training) not in self.losses:
+            run = self.end if step == self.end.step else self.kept[step]
+            self.losses[step, training] = (self.training if training else self.judge)(run)
+        return self.losses[step, training]
+
+    @cached_property
+    def smoothed(self) -> np.ndarray:
+        """The recorded loss, as the means of so many parts of the descent that follow each other."""
+        losses = np.asarray(self.columns.get("loss", np.zeros(0)), np.float64)
+        parts = np.array_split(losses, min(SMOOTH, max(len(losses), 1)))
+        return np.array([part.mean() if len(part) else math.nan for part in parts])
+
+    def probed(self, step: int) -> Probe:
+        """A look into the loss where a run was kept."""
+        if step not in self.probes:
+            self.probes[step] = probe(self.end if step == self.end.step else self.kept[step])
+        return self.probes[step]
+
+    @cached_property
+    def usual(self) -> float:
+        """The loss that says how much is nothing: the lowest of that at the start and soon after, once the descent has
+        found the level of its target; NaN where none is finite."""
+        # A target far from 0 makes the loss at the start as large as one likes, and a hundredth of it would hide all.
+        soon = [step for step in self.kept if step - self.start.step <= self.length / 8]
+        losses = [self.loss_at(step) for step in soon]
+        return min((loss for loss in losses if math.isfinite(loss)), default=math.nan)
+
+    @cached_property
+    def sizes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each parameter, by path."""
+        return {path: np.shape(leaf) for path, leaf in named_leaves(split(self.start.params)[0]).items()}
+
+    @property
+    def count(self) -> int:
+        """How many numbers are descended on."""
+        return sum(math.prod(shape) for shape in self.sizes.values())
+
+
+def _watched(run: Run, seconds: float) -> tuple[dict[int, Run], Run, Trace, float]:
+    """A run taken further, with what was recorded, the runs kept at its start and at powers of two, and the seconds
+    that a step took once it was compiled."""
+    begun, kept, traces, each, step = time.perf_counter(), {run.step: run}, [Trace(run.step, {})], math.nan, 1
+    first = run.step
+    # Twice as many steps each time: a cause that shows late is seen if there is time, and snapshots cost little.
+    while run.step - first < WATCHED and not run.is_halted and time.perf_counter() - begun < seconds:
+        before = time.perf_counter()
+        target = step
+        run, trace = advance(run, target - (run.step - first))
+        traces.append(trace)
+        kept[run.step] = run
+        if len(trace) > 1:
+            each = (time.perf_counter() - before) / len(trace)
+            if each * step > seconds:
+                break
+        step *= 2
+    return kept, run, joined(traces), each
+
+
+def _seconds_a_step(run: Run, steps: int) -> float:
+    """What a step takes, once it is compiled."""
+    # The first step compiles the program, which is no part of what further ones take.
+    advance(run, 1)
+    begun = time.perf_counter()
+    trace = advance(run, steps)[1]
+    return (time.perf_counter() - begun) / max(len(trace), 1)
+
+
+def norm_of(tree: Any) -> float:
+    """The Euclidean norm of all numbers of a tree."""
+    leaves = jax.tree.leaves(split(tree)[0])
+    return math.sqrt(sum(float(np.sum(np.square(np.asarray(leaf, np.float64)))) for leaf in leaves))
