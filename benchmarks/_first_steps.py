@@ -26,7 +26,7 @@ from descend.neural._gpt import GPT, Shape
 from descend.neural._lenet import LeNet
 from descend.neural._next_token import NextToken
 from descend.neural._objective import Objective
-from descend.neural.mlp import Perceptron
+from descend.neural.mlp import MLP
 
 COMPILED = "/jax/core/compile/backend_compile_duration"
 BATCHES = 100  # that a scan passes, and that there are examples for
@@ -143,7 +143,7 @@ def _optax_step(loss: Callable[..., Any], rule: Any, params: Any, state: Any, ba
 
 def perceptron(*sizes: int) -> Network:
     """On batches of 16."""
-    drawn = partial(Perceptron.drawn, sizes, "relu", 0.0, np.random.default_rng(0))
+    drawn = partial(MLP.drawn, sizes, "relu", 0.0, np.random.default_rng(0))
     linen = Layered([*pairwise(sizes)])
     return Network(Objective("classification"), drawn, _examples(16, (sizes[0],)), 16, linen)
 

@@ -34,7 +34,7 @@ from descend.neural._next_token import NextToken
 from descend.neural._objective import Objective
 from descend.neural._tokens import Characters
 from descend.neural.corpus import split_tokens
-from descend.neural.mlp import Perceptron
+from descend.neural.mlp import MLP
 
 PACKAGES = ("descend", "jax", "torch", "keras", "flax", "optax", "scikit-learn", "numpy")
 TURN, REPEATS = 0.2, 5  # seconds of a turn, and how many turns each learner has
@@ -78,7 +78,7 @@ def _started(problem: Problem) -> Iterator[tuple[Learner, float]]:
     yield min(variants, key=lambda variant: min(_seconds(variant[0], 20) for _ in range(3)))
     yield _started_one(Keras, problem)
     yield _started_one(Flax, problem)
-    if isinstance(problem.start, Perceptron):
+    if isinstance(problem.start, MLP):
         yield _started_one(Sklearn, problem)
 
 
@@ -151,8 +151,8 @@ def _windows(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return first, second
 
 
-def _perceptron(*sizes: int) -> Perceptron:
-    return Perceptron.drawn(sizes, "relu", 0.0, np.random.default_rng(0))
+def _perceptron(*sizes: int) -> MLP:
+    return MLP.drawn(sizes, "relu", 0.0, np.random.default_rng(0))
 
 
 def _fashion() -> list[tuple[np.ndarray, np.ndarray]]:

@@ -73,6 +73,10 @@ class Array(Protocol):  # noqa: PLW1641  # arrays have no hash
         def reshape(self) -> Callable[..., Any]: ...
 
 
+# One number, or an array of them: what formulas of steps and rates are written on.
+Scalar = float | Array
+
+
 def namespace(array: object) -> ModuleType:
     """The module whose functions act on `array`: `torch` for its tensors, `jax.numpy` for JAX, else NumPy, as for plain
     numbers."""
@@ -90,7 +94,7 @@ def is_array(value: object) -> TypeGuard[Array]:
     )
 
 
-def as_scalar(value: Number, like: Array) -> Any:
+def as_scalar(value: Scalar, like: Array) -> Any:
     """`value` in the array's own kind and dtype, so that a float32 array is not promoted by a float64 scalar."""
     return namespace(like).asarray(value, dtype=like.dtype)
 

@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from descend._arrays import Number, namespace
+from descend._arrays import Scalar, namespace
 
 # In units of rounding, eps·|mean|: what lies no farther apart was meant to be one number.
 ROUNDING_UNITS = 16
 
 
-def unit_of(mean: Number, variance: Number, eps: float) -> Any:
+def unit_of(mean: Scalar, variance: Scalar, eps: float) -> Any:
     """The spread √variance, by which numbers are divided; 1 where they are constant but for their rounding.
 
     `eps`: that of the type that the numbers have. A constant 0.1 that sums have moved by 1e-17 has a spread, too; as a

@@ -12,15 +12,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from descend._arrays import Array, Number, namespace
+from descend._arrays import Array, Scalar, namespace
 
 
-def shuffled(position: Array, epoch: Array, seed: Number, length: int) -> Any:
+def shuffled(position: Array, epoch: Array, seed: Scalar | np.unsignedinteger, length: int) -> Any:
     """Where the examples at `position` of an epoch are in the data: a bijection of 0 … length − 1 for each epoch."""
     return permuted(position, round_keys(epoch, seed, length), length)
 
 
-def round_keys(epoch: Array, seed: Number, length: int) -> Any:
+def round_keys(epoch: Array, seed: Scalar | np.unsignedinteger, length: int) -> Any:
     """The keys of an epoch's order: 32 random bits for each round, along the first axis."""
     xp = namespace(epoch)
     # Hashed twice, so that seeds and epochs which are near each other have orders that are not.

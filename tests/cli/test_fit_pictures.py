@@ -145,7 +145,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(descend, monkeypatch):
 
 
 def test_pictures_of_many_sizes_and_grey_ones(descend, monkeypatch):
-    monkeypatch.setattr("descend.tasks.images.pictures.SIDE", 4)
+    monkeypatch.setattr("descend.tasks.images.pictures.MAX_SIDE", 4)
     paint("photos", 10, shape=(5, 6, 3))
     paint("photos/noon", 1, {"deeper": 190}, (6, 5))
     said = descend("fit", "photos", "--epochs", 0.1, "--learning-rate", 0.01, "--json")

@@ -16,7 +16,7 @@ from descend.neural._lenet import LeNet
 from descend.neural._next_token import NextToken
 from descend.neural._objective import Objective, RandomObjective
 from descend.neural._residual import Residual
-from descend.neural.mlp import Perceptron
+from descend.neural.mlp import MLP
 
 
 def problems():
@@ -30,7 +30,7 @@ def problems():
     plain = lambda half: Objective("classification", half=half)
     keyed = lambda half: RandomObjective("classification", half=half)
     return {
-        "perceptron": (plain, Perceptron.drawn((8, 16, 5), "relu", 0.0, rng), ((rows, classes, None),)),
+        "perceptron": (plain, MLP.drawn((8, 16, 5), "relu", 0.0, rng), ((rows, classes, None),)),
         "lenet": (plain, LeNet.drawn((16, 16, 1), 5, 0.0, 1 / 255, 0.0, rng), ((images, classes, None),)),
         "residual": (keyed, residual, ((images, classes, None), state, jax.random.key(0))),
         "gpt": (NextToken, GPT.drawn(Shape(11, 16, 2, 2, 16), rng), ((tokens[:, :-1], tokens[:, 1:]),)),

@@ -27,9 +27,11 @@ __all__ = ["main"]
 
 COMMANDS = {"fit": "fit", "predict": "predict", "lm": "lm", "generate": "generate", "rl": "rl", "rl play": "rl",
             "optimizers": "optimizers"}
-DEBUG = "--debug"  # anywhere on the line
+# May stand anywhere on the line.
+DEBUG = "--debug"
 HINT = f"With {DEBUG}, an error is shown with its whole trace."
-ALLOCATED = 100_000  # objects, after which Python looks for cycles among them; it does after 700 where nobody says
+# So many new objects, and Python looks for cycles among them; it does after 700 where nobody says.
+GC_THRESHOLD = 100_000
 
 
 class Commands(TyperGroup):
@@ -42,14 +44,19 @@ class Commands(TyperGroup):
 
 def main() -> None:
     """Run the command line; what `descend` refuses is one line on the standard error, and exit code 2."""
-    jax.config.update("jax_enable_x64", False)  # whoever asks all programs for it: what a command computes is settled
+    # Even if the environment asks for it: in which precision a command computes is settled.
+    jax.config.update("jax_enable_x64", False)
     # What is imported, traced and compiled stays: to look through it for cycles takes a tenth of a short run.
-    gc.set_threshold(ALLOCATED)
-    warnings.showwarning = lambda message, *_: complain_in_a_line(f"warning: {message}")  # no place in the source
-    logging.getLogger("PIL").addHandler(logging.NullHandler())  # it logs of damaged pictures, which we tell of
-    with contextlib.suppress(InputError):  # a folder that cannot be written: then nothing is kept
+    gc.set_threshold(GC_THRESHOLD)
+    # Users are not told where in our source a warning comes from.
+    warnings.showwarning = lambda message, *_: complain_in_a_line(f"warning: {message}")
+    # Pillow logs of damaged pictures, which we tell of ourselves.
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+    # A folder that cannot be written: then nothing is kept.
+    with contextlib.suppress(InputError):
         keep_programs()
-    for stream in (sys.stdout, sys.stderr):  # what a terminal cannot print is a question mark, and ends nothing
+    # What a terminal cannot print is a question mark, and ends nothing.
+    for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
@@ -65,7 +72,8 @@ def _told(command: Callable[[], Any], debug: bool) -> int:
     """The exit code of a command; of an error, one line is printed, and with `debug` the trace before it."""
     try:
         return command() or 0
-    except TyperException as error:  # the line itself is wrong: how it is used is told, too
+    except TyperException as error:
+        # The line itself is wrong: how it is to be used is told, too.
         shown = StringIO()
         error.show(shown)  # type: ignore[attr-defined]  # of those that are raised, each has it
         complain(shown.getvalue().rstrip("\n"))
@@ -78,7 +86,8 @@ def _told(command: Callable[[], Any], debug: bool) -> int:
 
 def _told_of(error: Exception) -> int:
     """One line about an error, and the exit code: 2 for what can be mended outside of `descend`."""
-    if isinstance(error, DescendError | OSError):  # or the system's own: a full disk, a folder that is closed to us
+    # Ours, or the system's own: a full disk, a folder that is closed to us.
+    if isinstance(error, DescendError | OSError):
         complain_in_a_line(str(error))
         return 2
     if isinstance(error, MemoryError):
@@ -100,10 +109,12 @@ def _app(arguments: list[str]) -> Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
-        rich_markup_mode=None,  # an error is a line, not a box
+        # An error is a line, not a box.
+        rich_markup_mode=None,
         epilog=HINT,
     )
-    app.callback()(lambda: None)  # with it, one command alone is still called by its name
+    # With it, one command alone is still called by its name.
+    app.callback()(lambda: None)
     asked = [name for name in COMMANDS if arguments and name.split()[0] == arguments[0]]
     for name in asked or COMMANDS:
         module = import_module(f"descend.cli.{COMMANDS[name]}")

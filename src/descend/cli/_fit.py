@@ -29,8 +29,10 @@ def fit_task(task: Task[Any, Any], out: Path | None, resume: bool, console: Cons
         return () if console.quiet else (ProgressBar(title, console, board=board),)
 
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(import_module, "descend.tasks.common.page")  # takes half a second, in which steps are computed
+        # Plotly takes half a second to import, in which steps are computed.
+        pool.submit(import_module, "descend.tasks.common.page")
         fitted = task.train(prepared, looks_on, folder.checkpoints, resume)
+    # Also of what was interrupted: it is judged, reported and stored as far as it came, and can go on from there.
     outcome = task.judge(fitted)
     facts = task.metrics(fitted, outcome)
     with folder.closing():

@@ -46,10 +46,11 @@ def fit(
 ) -> None:
     """Train a model that predicts a column of a table from the others, or tells pictures or texts apart."""
     console = Console(quiet=quiet or as_json)
-    say(console, f"reading {source}")  # before what takes a second to import
+    # Said before what takes a second to import, so that somebody sees that it began.
+    say(console, f"reading {source}")
 
     from descend.tasks.common.settings import Settings
-    from descend.tasks.images.labels import LABEL
+    from descend.tasks.images.labels import LABEL_COLUMN
     from descend.tasks.images.pictures import CLASS, has_pictures, labelled_by, read_collection
     from descend.tasks.table.registry import refuse_unknown_model
 
@@ -66,7 +67,7 @@ def fit(
     from descend.tasks.common.reading import read_table
 
     table = read_table(source)
-    pictures = labelled_by(table, source, skip_damaged) if target is None or target.casefold() == LABEL else None
+    pictures = labelled_by(table, source, skip_damaged) if target is None or target.casefold() == LABEL_COLUMN else None
     if pictures is not None:
         _fit(_of_pictures(pictures, settings, hold_out), *how)
         return
@@ -79,14 +80,16 @@ def fit(
 
 
 def _fit(task: "Task", *how: Any) -> None:
-    from descend.cli._fit import fit_task  # what draws progress takes a moment to import
+    # What draws progress is imported after what was read could be refused.
+    from descend.cli._fit import fit_task
 
     fit_task(task, *how)
 
 
 def _of_pictures(collection: "Collection", settings: "Settings", hold_out: float | None) -> "Task":
     """The task of pictures; refused is what only tables have."""
-    from descend.tasks.images.task import ImageTask  # networks of pictures take a second to import
+    # Networks of pictures take a second to import.
+    from descend.tasks.images.task import ImageTask
 
     if settings.model != AUTO:
         raise InputError(f"--model {settings.model} is for tables: pictures have a network of their own")
@@ -102,7 +105,8 @@ def _of_table(table: "Table", settings: "Settings") -> "Task":
 
     typed = type_table(table, settings.target)
     if settings.model == AUTO and is_of_texts(typed):
-        from descend.tasks.text.task import text_task  # networks of texts take a second to import
+        # Networks of texts take a second to import.
+        from descend.tasks.text.task import text_task
 
         return text_task(typed, settings)
     from descend.tasks.table.task import TableTask

@@ -27,10 +27,12 @@ from descend.observers.progress import ProgressBar, duration
 from descend.tasks.common.folder import RunFolder, claimed
 from descend.tasks.common.page import MARGIN, STYLE
 
-WRITTEN, SHOWN = 200, 80  # tokens of a sample, and how many of its letters are shown while the model learns
-SHOWN_SAMPLES = 12  # in the report
+# Tokens of a sample, and how many of its letters are shown while the model learns.
+SAMPLE_TOKENS, SHOWN_LETTERS = 200, 80
+# So many samples are in the report.
+SHOWN_SAMPLES = 12
 UNJUDGED = "not known: nothing was held out, or there was no time to look at it"
-SAMPLES = "samples.json"
+SAMPLES_FILE = "samples.json"
 
 
 def lm(
@@ -50,6 +52,7 @@ def lm(
     quiet: Annotated[bool, Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """Train a language model that writes on in the manner of a text."""
+    # All of it, as its digest says whether a resumed run goes on with the same text.
     text = read_text(file)
     settings = {"size": size, "tokenizer": tokenizer, "context": context, "epochs": epochs, "steps": steps,
                 "seconds": seconds, "seed": seed}
@@ -57,20 +60,20 @@ def lm(
     folder = claimed(out, file.stem, asked, resume)
     console = Console(quiet=quiet)
     model = LanguageModel(size, tokenizer=tokenizer, context=context, epochs=epochs, steps=steps, seconds=seconds,
-                          samples=WRITTEN, random_state=seed, checkpoint=folder.checkpoints / "lm.safetensors")
+                          samples=SAMPLE_TOKENS, random_state=seed, checkpoint=folder.checkpoints / "lm.safetensors")
     scribe = _Scribe(model, folder, console)
     size_of_step = math.prod(model.tokens_per_step())
     model.observers = [*([] if quiet else [ProgressBar("gpt", console, ("tokens", size_of_step))]), scribe]
     model.fit(text)
     facts = _facts(model, text)
-    final = model.generate(length=2 * WRITTEN, temperature=0.8, seed=seed) if _knows_lines(model) else ""
+    final = model.generate(length=2 * SAMPLE_TOKENS, temperature=0.8, seed=seed) if _knows_lines(model) else ""
     with folder.closing():
         model.save(folder.path)
         write_atomically(folder.path / "history.parquet", model.history_.to_pandas().to_parquet(index=False))
         folder.write_report(_report(model, facts, scribe.samples, final, file.name))
         scribe.write()
         folder.write_json("metrics.json", facts)
-    console.print(_closing(facts, final))
+    console.print(_summary(facts, final))
     _say_what_next(console, folder, model)
 
 
@@ -92,7 +95,7 @@ class _Scribe:
     def __enter__(self) -> "_Scribe":
         """The training begins: only now is anything written to the folder."""
         self._folder.begin()
-        kept = self._folder.path / SAMPLES
+        kept = self._folder.path / SAMPLES_FILE
         with reading(f"{kept} is damaged, begin anew with another --out", CheckpointError):
             found = json.loads(kept.read_bytes()) if kept.exists() else []
             told = [Facts(sample, str(kept)) for sample in found]
@@ -106,7 +109,7 @@ class _Scribe:
     def write(self) -> None:
         """Write down all samples, if there are any."""
         if self.samples:
-            self._folder.write_json(SAMPLES, self.samples)
+            self._folder.write_json(SAMPLES_FILE, self.samples)
 
     def __call__(self, progress: Progress) -> None:
         """Look whether something new was written."""
@@ -119,7 +122,8 @@ class _Scribe:
             warnings.warn(f"{error.filename} could not be written ({error.strerror}): it is tried again with the next "
                           "sample, and at the end", stacklevel=2)
         last = self._model.samples_[-1]
-        words = " ".join(last.text.split())[:SHOWN]
+        # On one line, whatever line ends the model writes.
+        words = " ".join(last.text.split())[:SHOWN_LETTERS]
         line = Text(f"step {last.step:,}, validation loss {last.loss:.3f}: ").append(words, style="dim")
         self._console.print(line, highlight=False, soft_wrap=True)
 
@@ -150,7 +154,7 @@ def _facts(model: LanguageModel, text: bytes) -> dict[str, Any]:
     return facts
 
 
-def _closing(facts: dict[str, Any], final: str) -> Grid:
+def _summary(facts: dict[str, Any], final: str) -> Grid:
     """What came of it, in a table, and a last sample."""
     grid = Grid(show_header=False, box=None, padding=(0, 2, 0, 0))
     grid.add_column(style="bold")
@@ -185,7 +189,8 @@ def _report(model: LanguageModel, facts: dict[str, Any], samples: list[dict[str,
     curves = training_curves(model.history_, model.stop_reason_).update_layout(title=None, margin=MARGIN)
     figure = curves.to_html(full_html=False, include_plotlyjs=True, config={"displayModeBar": False})
     step = max(1, math.ceil(len(samples) / SHOWN_SAMPLES))
-    chosen = samples[::-1][::step][::-1]  # the last one is among them
+    # Counted from the end, so that the last one is among them.
+    chosen = samples[::-1][::step][::-1]
     written = "".join(
         f"<tr><td>{sample['step']:,}<td>{sample['loss']:.3f}<td><pre>{escape(sample['text'])}</pre>"
         for sample in chosen

@@ -13,8 +13,9 @@ from descend.cli._console import Console, write
 from descend.errors import InputError
 from descend.optimizers import Member, family
 
-UNBOUNDED = 10_000  # a pipe has no width: one line for each
-READABLE = 100
+# A pipe has no width: one line for each.
+PIPE_WIDTH = 10_000
+PROSE_WIDTH = 100
 
 
 def optimizers(
@@ -27,7 +28,7 @@ def optimizers(
     elif console.is_terminal:
         console.print(family().table(console.width))
     else:
-        write(family().text(UNBOUNDED))
+        write(family().text(PIPE_WIDTH))
 
 
 def _find(name: str) -> Member:
@@ -37,6 +38,7 @@ def _find(name: str) -> Member:
     if wanted in by_name:
         return by_name[wanted]
     close = [by_name[near].name for near in difflib.get_close_matches(wanted, by_name)]
+    # Names are Python's, and are often typed in lower case or with dashes.
     hint = f"did you mean {' or '.join(close)}? " if close else ""
     raise InputError(f"there is no optimizer, modifier or schedule '{name}': {hint}'descend optimizers' lists all")
 
@@ -55,7 +57,7 @@ def _explain(member: Member, console: Console) -> None:
     for paragraph in paragraphs:
         # Prose is wrapped to the terminal; formulas, examples and settings stay as they are.
         verbatim = any(line.startswith((" ", ">>>")) for line in paragraph.splitlines())
-        text = paragraph if verbatim else textwrap.fill(" ".join(paragraph.split()), min(console.width, READABLE))
+        text = paragraph if verbatim else textwrap.fill(" ".join(paragraph.split()), min(console.width, PROSE_WIDTH))
         console.print(Text(f"\n{text}"), soft_wrap=True)
 
 

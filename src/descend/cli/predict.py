@@ -18,6 +18,7 @@ def predict(
     quiet: Annotated[bool, Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """Write a table with the model's predictions, beside its columns if there was one."""
+    # What cannot be written is refused before anything is computed.
     check_suffix(output)
     refuse_overwriting(output, source, run)
     console = Console(quiet=quiet)

@@ -76,7 +76,7 @@ def _straight(
         i, state, _, trace = carry
         batch, cursor = drawn(descent, state, jax.tree.map(lambda array: array[i.astype(jnp.uint32)], draws))
         state, status, entry = inner(state._replace(cursor=cursor), batch)
-        return i + 1, state, status, written(trace, i, entry)
+        return i + 1, state, status, with_entry(trace, i, entry)
 
     nothing = jnp.zeros((), jnp.int32)
     goes_on = lambda carry: (carry[0] < n) & (carry[2] == RUNNING)
@@ -104,7 +104,7 @@ def _planned(
             batch, cursor = source.take(draw, state.cursor, descent.whole(state.params))
             state, status, entry = inner(state._replace(cursor=cursor), batch)
             # The next draw is carried, because XLA would otherwise fuse its making with the use of every number in it.
-            return i + 1, state, status, written(trace, i, entry), draw_at(i + 1)
+            return i + 1, state, status, with_entry(trace, i, entry), draw_at(i + 1)
 
         begin = (first, state._replace(cursor=plan.cursor), running, trace, draw_at(first))
         i, state, status, trace, _ = jax.lax.while_loop(lambda c: (c[0] < end) & (c[2] == RUNNING), body, begin)
@@ -205,7 +205,7 @@ def empty(entry: Tree, capacity: int) -> Recorded:
     return Recorded(jnp.zeros((capacity, len(names), *scalar), entry["loss"].dtype), others, names)
 
 
-def written(trace: Recorded, i: jax.Array, entry: Entry) -> Recorded:
+def with_entry(trace: Recorded, i: jax.Array, entry: Entry) -> Recorded:
     """The trace with an entry at a place."""
     put = lambda array, value: jax.lax.dynamic_update_index_in_dim(array, value, i.astype(jnp.uint32), 0)
     table = put(trace.table, jnp.stack([entry[name] for name in trace.names]))

@@ -16,7 +16,7 @@ from descend._arrays import precision
 from descend._tree import Tree
 from descend.engine.advancing import NOTHING, Trace, advance, after, count, for_programs, joined
 from descend.engine.descent import RUNNING, Descent, State
-from descend.engine.loop import Recorded, drawn, empty, one_step, room, written
+from descend.engine.loop import Recorded, drawn, empty, one_step, room, with_entry
 from descend.engine.programs import settings_here
 from descend.engine.run import Run
 from descend.errors import InputError
@@ -159,7 +159,7 @@ class StackedDispatch:
             moves = alive & (now == RUNNING)
             kept = states.guard._replace(first_norm=jnp.where(alive, new.guard.first_norm, states.guard.first_norm))
             states = jax.tree.map(lambda a, b: _where(moves, a, b), new, states)._replace(guard=kept)
-            return i + 1, states, jnp.where(alive, now, status), made + moves, written(trace, i, entry)
+            return i + 1, states, jnp.where(alive, now, status), made + moves, with_entry(trace, i, entry)
 
         trace = empty(entry, room(entry, ()))
         n = jnp.minimum(n, len(trace.table))

@@ -42,7 +42,7 @@ class NeuralEstimator(BaseEstimator):
     """A network that is trained on examples by a `Trainer`, as `minimize` has it.
 
     A concrete estimator takes these settings in its constructor, and says how data become inputs (`_inputs`) and what
-    network is trained on them (`_start`).
+    network is trained on them (`_init_network`).
     """
 
     _kind: Kind
@@ -67,7 +67,7 @@ class NeuralEstimator(BaseEstimator):
         """Data as a pytree of arrays with a row for each example; learns what it must if `reset`."""
         raise NotImplementedError
 
-    def _start(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
+    def _init_network(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
         """The network to be trained on such inputs."""
         raise NotImplementedError
 
@@ -113,7 +113,7 @@ class NeuralEstimator(BaseEstimator):
         trained_on, held_out = self._split(examples, seed) if validation is None else (examples, validation)
         # 2. The network and its loss. Whether anything in it is random is asked first: keys that nobody uses would be
         #    drawn at each step.
-        start = self._initial(trained_on[0], outputs, seed)
+        start = self._network_to_train(trained_on[0], outputs, seed)
         count = len(trained_on[1])
         make = RandomObjective if start.network.is_random or start.augment is not None else Objective
         judge = None if held_out is None else Validation(self._kind, held_out, self._block)
@@ -146,9 +146,9 @@ class NeuralEstimator(BaseEstimator):
         self.validation_scores_ = list(result.history.validation.get("score", []))
         self.n_iter_ = max(1, math.ceil(result.reason.step * self._batch_size(count) / count))
 
-    def _initial(self, inputs: Tree, outputs: int, seed: int) -> NetworkInit:
+    def _network_to_train(self, inputs: Tree, outputs: int, seed: int) -> NetworkInit:
         """A new network, or the one there is if training is to go on."""
-        fresh = self._start(inputs, outputs, np.random.default_rng(seed))
+        fresh = self._init_network(inputs, outputs, np.random.default_rng(seed))
         if not self.warm_start or not hasattr(self, "network_"):
             return fresh
         shapes = lambda network: [leaf.shape for leaf in jax.tree.leaves(network) if hasattr(leaf, "shape")]

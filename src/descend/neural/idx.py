@@ -16,7 +16,7 @@ GZIP = b"\x1f\x8b"
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MAX_AXES = 8
 # Of files that belong together.
-NAMES = (("images-idx3", "labels-idx1"), ("images.idx3", "labels.idx1"))
+FILE_PAIRS = (("images-idx3", "labels-idx1"), ("images.idx3", "labels.idx1"))
 
 
 def read_idx(path: str | Path) -> np.ndarray:
@@ -75,7 +75,7 @@ def labels_beside(images: str | Path) -> Path:
     **Raises** `InputError` if the name is not of that kind.
     """
     images = Path(images)
-    for ours, theirs in NAMES:
+    for ours, theirs in FILE_PAIRS:
         if ours in images.name:
             beside = images.with_name(images.name.replace(ours, theirs))
             other = beside.with_suffix("") if beside.suffix == ".gz" else beside.with_name(f"{beside.name}.gz")

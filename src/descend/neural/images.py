@@ -124,7 +124,7 @@ class ConvClassifier(NeuralClassifier):
                              "give them in the same units")
         return images
 
-    def _start(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
+    def _init_network(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
         shape, units = inputs.shape[1:], (self.centre_, 1 / self.scale_)
         shift = round(min(shape[:2]) / SHIFT_DIVISOR) if self.shift == "auto" else int(self.shift)
         augment = Augment(shift, self.flip) if shift or self.flip else None

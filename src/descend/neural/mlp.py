@@ -27,7 +27,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-class Perceptron(Network):
+class MLP(Network):
     """Layers `x ← φ(x W + b)`, the last one without φ. `dropout`: the share of each hidden layer that is left out."""
 
     weights: list[Array]
@@ -36,7 +36,7 @@ class Perceptron(Network):
     dropout: float = eqx.field(static=True)
 
     @classmethod
-    def drawn(cls, sizes: Sequence[int], activation: str, dropout: float, rng: np.random.Generator) -> "Perceptron":
+    def drawn(cls, sizes: Sequence[int], activation: str, dropout: float, rng: np.random.Generator) -> "MLP":
         """One with weights drawn for rectifiers (He et al., arXiv 1502.01852), and biases of zero."""
         shapes = list(pairwise(sizes))
         # A rectifier lets half of the variance through; the others let all of it through near 0.
@@ -83,9 +83,9 @@ class _TabularNetwork(NeuralEstimator):
             self.mean_, self.scale_ = centre_and_unit(X)
         return ((X - self.mean_) / self.scale_).astype(np.float32)
 
-    def _start(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
+    def _init_network(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
         sizes = (inputs.shape[1], *map(int, self._widths), outputs)
-        return NetworkInit(Perceptron.drawn(sizes, self.activation, self.dropout, rng))
+        return NetworkInit(MLP.drawn(sizes, self.activation, self.dropout, rng))
 
     @property
     def _widths(self) -> tuple[Any, ...]:

@@ -67,7 +67,7 @@ def from_parts(facts: Any, arrays: dict[str, np.ndarray]) -> Classifier:
     refuse_other_size(arrays, "network", size, SAVED_NETWORK)
     model.classes_ = np.arange(outputs)
     inputs = np.broadcast_to(0.0, (1, *model.image_shape_)) if isinstance(model, ConvClassifier) else None
-    begin = model._start(inputs, outputs, np.random.default_rng(0))
+    begin = model._init_network(inputs, outputs, np.random.default_rng(0))
     numbers, rest = split(begin.network)
     model.network_ = join(tree_from_arrays(numbers, arrays, "network"), rest)
     model.state_ = tree_from_arrays(begin.state, arrays, "state")

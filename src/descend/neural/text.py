@@ -144,7 +144,7 @@ class TextClassifier(NeuralClassifier):
         self.vocabulary_: NGrams | Words = known
         return rows
 
-    def _start(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
+    def _init_network(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
         known = self.vocabulary_
         # A bag begins with zeros: its loss is convex, and no symmetry has to be broken.
         if isinstance(known, NGrams):

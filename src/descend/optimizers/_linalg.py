@@ -3,9 +3,8 @@
 import math
 from typing import Any
 
-from descend._arrays import Array, namespace
+from descend._arrays import Array, Scalar, namespace
 from descend.optimizers._modifier import wide_dtype
-from descend.schedules import Number
 
 
 def wide(x: Array) -> Any:
@@ -40,7 +39,7 @@ def applied(matrix: Array, x: Array, axis: int) -> Any:
     return xp.moveaxis((matrix @ _unfolded(x, axis)).reshape(moved.shape), 0, axis)
 
 
-def inverse_power(matrix: Array, exponent: Number, eps: Number) -> Any:
+def inverse_power(matrix: Array, exponent: Scalar, eps: Scalar) -> Any:
     """`(matrix + ε I)^(−exponent)` of a positive semidefinite matrix."""
     xp = namespace(matrix)
     values, vectors = xp.linalg.eigh(matrix)

@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from descend._arrays import Array, as_scalar, log, namespace
+from descend._arrays import Array, Scalar, as_scalar, log, namespace
 from descend.schedules import Number
 
 ACCEPTED, GOING_ON, FAILED = range(3)
@@ -57,7 +57,7 @@ class LineSearch:
         """The most evaluations along a direction."""
         return 20
 
-    def begin(self, slope: Array, step: Number, limit: Number) -> Line:
+    def begin(self, slope: Array, step: Scalar, limit: Scalar) -> Line:
         """The search along a direction with the slope `φ′(0)`: the first length to try, and the longest."""
         xp = namespace(slope)
         zero, infinite = as_scalar(0.0, slope), as_scalar(float("inf"), slope)
@@ -65,7 +65,7 @@ class LineSearch:
         no, count = xp.asarray(False), xp.zeros((), dtype=xp.int32)
         return Line(slope, xp.minimum(as_scalar(step, slope), limit), limit, start, start, no, widths, count, no)
 
-    def judge(self, line: Line, rise: Array, slope: Array, over: Number, noise: Number) -> tuple[Any, Line]:
+    def judge(self, line: Line, rise: Scalar, slope: Array, over: Scalar, noise: Scalar) -> tuple[Any, Line]:
         """What to do after the trial, and the line with the next one.
 
         `rise` is `φ(α) − φ(0)`; `over` how far φ(α) is above the lowest value ever accepted: as long as that is no
@@ -96,11 +96,11 @@ class LineSearch:
         failed = xp.where(spent & ~settles | line.settling, FAILED, GOING_ON)
         return xp.where(finite & good, ACCEPTED, failed), later
 
-    def accepts(self, fallen: Array, same: Array, slope: Array, start: Array) -> Any:
+    def accepts(self, fallen: Array, same: bool | Array, slope: Array, start: Array) -> Any:
         """Whether a length will do: whether ψ ≤ 0; whether φ is the lowest, up to rounding; and the slopes."""
         raise NotImplementedError
 
-    def narrowed(self, line: Line, trial: Sample, noise: Number) -> Line:
+    def narrowed(self, line: Line, trial: Sample, noise: Scalar) -> Line:
         """The line with what was learnt from a trial that does not do, and the next length to try."""
         raise NotImplementedError
 
@@ -118,10 +118,10 @@ class Armijo(LineSearch):
     def trials(self) -> Number:
         return math.log(1e-10) / log(self.shrink)
 
-    def accepts(self, fallen: Array, same: Array, slope: Array, start: Array) -> Any:
+    def accepts(self, fallen: Array, same: bool | Array, slope: Array, start: Array) -> Any:
         return fallen | (same & (slope <= (2 * self.decrease - 1) * start))
 
-    def narrowed(self, line: Line, trial: Sample, noise: Number) -> Line:
+    def narrowed(self, line: Line, trial: Sample, noise: Scalar) -> Line:
         return line._replace(trial=self.shrink * trial.step)
 
 
@@ -138,10 +138,10 @@ class StrongWolfe(LineSearch):
 
     curvature: Number
 
-    def accepts(self, fallen: Array, same: Array, slope: Array, start: Array) -> Any:
+    def accepts(self, fallen: Array, same: bool | Array, slope: Array, start: Array) -> Any:
         return (fallen | same) & (abs(slope) <= -self.curvature * start)
 
-    def narrowed(self, line: Line, trial: Sample, noise: Number) -> Line:
+    def narrowed(self, line: Line, trial: Sample, noise: Scalar) -> Line:
         xp, low, high = namespace(trial.step), line.low, line.high
         # Their updating rules: a higher trial ends the bracket (U1); where the slope has turned, the old best ends it
         # (U3); else the trial is just the new best (U2). A negation, so that what is no number counts as higher.
@@ -178,7 +178,7 @@ def _outside(line: Line, trial: Sample, step: Array) -> Any:
     return xp.clip(xp.where(xp.isfinite(step), step, farthest), nearest, farthest)
 
 
-def _interpolated(line: Line, trial: Sample, higher: Array, turned: Array, noise: Number) -> Any:
+def _interpolated(line: Line, trial: Sample, higher: Array, turned: Array, noise: Scalar) -> Any:
     """Moré and Thuente's four cases: where a minimum is likely, from the best sample, the trial and the far end."""
     xp, low, high = namespace(trial.step), line.low, line.high
     # Where the values cannot be told apart a cubic would fit their noise: the slopes alone give the secant.

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 
-from descend._arrays import Array, Number, namespace
+from descend._arrays import Array, Scalar, namespace
 from descend._checks import refuse_misfits
 from descend._tree import Tree
 from descend.errors import InputError
@@ -112,7 +112,7 @@ def refuse_searches(name: str, optimizer: Any) -> None:
                          "gradients and steps must stay as they are; use it alone, or take another optimizer")
 
 
-def scalar(params: Tree, value: Number, kind: str | None = None) -> Any:
+def scalar(params: Tree, value: Scalar, kind: str | None = None) -> Any:
     """A number in the parameters' array world: of dtype `kind`, or of the first array's, at least float32."""
     leaf = jax.tree.leaves(params)[0]
     xp = namespace(leaf)

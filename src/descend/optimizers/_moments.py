@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from descend._arrays import Array, namespace
+from descend._arrays import Array, Scalar, namespace
 from descend._hyperparameters import FRACTION, POSITIVE, require
 from descend._tree import Tree
 from descend.optimizers._rule import Rule, Slots, bias_correction, once, rule
@@ -36,7 +36,7 @@ class Moments(Rule):
         """`1 − β₁ᵗ` and `1 − β₂ᵗ`: what averages that began at zero fall short of the mean by."""
         return bias_correction(self.beta1, t), bias_correction(self.beta2, t)
 
-    def root(self, v: Array, correction: Number) -> Any:
+    def root(self, v: Array, correction: Scalar) -> Any:
         """`√v̂ + ε`. Arrays are multiplied by what scalars are divided by, which costs less."""
         return namespace(v).sqrt(v * (1 / correction)) + self.eps
 

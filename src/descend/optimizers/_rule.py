@@ -8,12 +8,12 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
 import jax
 
-from descend._arrays import Array, as_scalar, is_array, log, namespace
+from descend._arrays import Array, Scalar, as_scalar, is_array, log, namespace
 from descend._checks import refuse_misfits, refuse_other_shapes, refuse_other_structure, refuse_unmovable
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.optimizers._optimizer import Optimizer, changed, suited
-from descend.schedules import Number, Rate, Schedule, as_schedule, fixed, setting, switched
+from descend.schedules import Rate, Schedule, as_schedule, fixed, setting, switched
 
 R = TypeVar("R")
 # The attribute of a rule that keeps results during a step.
@@ -65,7 +65,7 @@ class Rule(Optimizer):
         learning rate `lr` and the shared scalars, all of these of the array's own kind and dtype."""
         raise NotImplementedError
 
-    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Scalar) -> dict[str, Any]:
         """The shared scalars of this step, reduced over all arrays, from those of the step before."""
         del leaves, t, lr
         return shared
@@ -123,7 +123,7 @@ class Rule(Optimizer):
         return treedef.unflatten(updates), RuleState(state.count + 1, slots, shared)
 
     def update_parameters(
-        self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number
+        self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Scalar
     ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
         """All arrays' updates and new slots, and the new shared scalars: `update` on lists of arrays, unchecked."""
         shared = self.reduce(leaves, shared, t, lr)
@@ -142,7 +142,7 @@ class Rule(Optimizer):
         return updates, slots, shared
 
     def _update_what_is_there(
-        self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number
+        self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Scalar
     ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
         """`update_parameters` for the arrays that have elements; there is nothing to step in those that have none."""
         # A mean over no elements is 0/0, and some functions refuse arrays without any.
@@ -200,7 +200,7 @@ def once(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return known
 
 
-def bias_correction(beta: Number, t: Array) -> Any:
+def bias_correction(beta: Scalar, t: Array) -> Any:
     """`1 − β^t`, without the cancellation that costs float32 four digits at the first steps."""
     if not is_array(beta) and beta == 0:
         return 1.0

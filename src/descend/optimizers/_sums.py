@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
-from descend._arrays import Array, Number, namespace
+from descend._arrays import Array, Scalar, namespace
 
 Arrays = Sequence[Any]
 
@@ -25,7 +25,7 @@ def sum_abs(xs: Arrays) -> Any:
     return sum(namespace(x).sum(namespace(x).abs(_wide(x))) for x in xs)
 
 
-def as_sum(value: Number, xs: Arrays) -> Any:
+def as_sum(value: Scalar, xs: Arrays) -> Any:
     """A number of the kind and dtype that sums over these arrays have."""
     xp = namespace(xs[0])
     return xp.asarray(value, dtype=reduce(xp.promote_types, [x.dtype for x in xs], xp.float32))

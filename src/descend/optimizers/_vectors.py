@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from descend._arrays import Array, Number, as_scalar, namespace
+from descend._arrays import Array, Scalar, as_scalar, namespace
 from descend._tree import Tree
 from descend.optimizers import _sums
 
@@ -40,12 +40,12 @@ def size(xs: Tree) -> int:
     return sum(math.prod(x.shape) for x in jax.tree.leaves(xs))
 
 
-def times(factor: Number, xs: Tree) -> Tree:
+def times(factor: Scalar, xs: Tree) -> Tree:
     """`factor · x`, in the dtype of each array."""
     return jax.tree.map(lambda x: as_scalar(factor, x) * x, xs)
 
 
-def plus(xs: Tree, factor: Number, ys: Tree) -> Tree:
+def plus(xs: Tree, factor: Scalar, ys: Tree) -> Tree:
     """`x + factor · y`, in the dtype of each array."""
     return jax.tree.map(lambda x, y: x + as_scalar(factor, x) * y, xs, ys)
 

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from descend._arrays import Array, as_scalar, is_array, log, namespace
+from descend._arrays import Array, Scalar, as_scalar, is_array, log, namespace
 from descend._hyperparameters import POSITIVE, require
 from descend.optimizers._moments import Decoupled, Moments
 from descend.optimizers._rule import Leaf, RuleState, Slots, once, rule
@@ -45,7 +45,7 @@ class Adam(Moments):
         # m̂ and v̂ are never made as arrays: their corrections are scalars, which cost a product each.
         return -(lr / first) * m / self.root(v, second), (m, v)
 
-    def root(self, v: Array, correction: Number) -> Any:
+    def root(self, v: Array, correction: Scalar) -> Any:
         v_hat = v * (1 / correction)
         if has(self, "eps_root"):
             v_hat = v_hat + self.eps_root
@@ -103,7 +103,7 @@ class NAdam(Adam):
     def shared_start(self, params: list[Any]) -> dict[str, Any]:
         return {"momentum_product": as_sum(1.0, params)}
 
-    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Scalar) -> dict[str, Any]:
         product = shared["momentum_product"]
         # A running product, because μ changes from step to step and is no power.
         return {"momentum_product": product * self.momentum(as_scalar(t, product))}
@@ -202,7 +202,7 @@ class RAdam(Adam):
             return 0.0 * t if never else self._rectification(t, longest)
         return namespace(never).where(never, 0.0, self._rectification(t, longest))
 
-    def _rectification(self, t: Array, longest: Number) -> Any:
+    def _rectification(self, t: Array, longest: Scalar) -> Any:
         length = averaged_over(self.beta2, t)
         xp = namespace(length)
         ratio = (length - 4) * (length - 2) / length * (longest / ((longest - 4) * (longest - 2)))
@@ -213,7 +213,7 @@ class RAdam(Adam):
         return {**super().metrics(state), "rectification": self.rectification(t)}
 
 
-def averaged_over(beta: Number, t: Array) -> Any:
+def averaged_over(beta: Scalar, t: Array) -> Any:
     """ρₜ: over how many gradients an average with coefficient β is taken after `t` steps.
 
     Its two terms are large and nearly the same at first, when it is compared with 5: in float32 that would leave three

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from descend._arrays import Array, namespace
+from descend._arrays import Array, Scalar, namespace
 from descend._hyperparameters import FRACTION, POSITIVE, refuse_zeros, require
 from descend.optimizers._rule import Rule, Slots, rule
 from descend.schedules import Number, Rate, Schedule, fixed, has, switched
 
 
-def _root(second_moment: Array, eps: Number, eps_in_root: bool) -> Any:
+def _root(second_moment: Array, eps: Scalar, eps_in_root: bool) -> Any:
     """`√s + ε`, or `√(s + ε)`."""
     xp = namespace(second_moment)
     return xp.sqrt(second_moment + eps) if eps_in_root else xp.sqrt(second_moment) + eps

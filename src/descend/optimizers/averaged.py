@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 
-from descend._arrays import Array, as_scalar, namespace
+from descend._arrays import Array, Scalar, as_scalar, namespace
 from descend._hyperparameters import FRACTION, POSITIVE, is_known_scalar, require
 from descend._tree import Tree
 from descend.errors import InputError
@@ -33,7 +33,7 @@ class _ScheduleFree(Rule):
     def shared_start(self, params: list[Any]) -> dict[str, Any]:
         return {name: as_sum(0.0, params) for name in ("largest_rate", "weights", "share")}
 
-    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Scalar) -> dict[str, Any]:
         """The largest rate η̂ so far, the sum of its squares, and the share c of the last of them."""
         largest = shared["largest_rate"]
         largest = namespace(largest).maximum(largest, as_scalar(lr, largest))

@@ -88,7 +88,7 @@ class LBFGSB(LBFGS):
 
     def steepest_descent(self, state: SearchState) -> Tree:
         here, records = state.here, state.records
-        length = records.moved / (tree_norm(here.grads) + as_scalar(np.finfo(np.float32).tiny, records.moved))
+        length = records.moved / (tree_norm(here.grads) + as_scalar(float(np.finfo(np.float32).tiny), records.moved))
         return plus(self.feasible(plus(here.params, -length, here.grads)), -1, here.params)
 
     def max_step(self, here: Iterate, direction: Tree) -> Any:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from descend._arrays import Array, namespace
+from descend._arrays import Array, Scalar, namespace
 from descend._hyperparameters import FRACTION, POSITIVE, require, require_choice, require_whole
 from descend._paths import Patterns, matches, refuse_unmatched
 from descend._tree import Tree, named_leaves
@@ -59,7 +59,7 @@ class Orthogonal(Settings, Rule):
         return ("momentum",)
 
     def update_parameters(
-        self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number
+        self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Scalar
     ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
         # 1. Momentum, as an average: its size does not matter, as what follows makes all singular values alike.
         means = [self._towards(g, m) for g, _, (m,) in leaves]

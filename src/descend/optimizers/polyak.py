@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from descend._arrays import Array, as_scalar, namespace
+from descend._arrays import Array, Scalar, as_scalar, namespace
 from descend._hyperparameters import POSITIVE, require
 from descend.optimizers._optimizer import needed
 from descend.optimizers._rule import Leaf, Slots, rule
@@ -58,7 +58,7 @@ class PolyakStep(OwnStep):
     def extra_scalars(self, extra: dict[str, Any]) -> dict[str, Any]:
         return {"value": needed(self, extra, "value")}
 
-    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Scalar) -> dict[str, Any]:
         gradients = [g for g, _, _ in leaves]
         square = dot(gradients, gradients)
         xp = namespace(square)

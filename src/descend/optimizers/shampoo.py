@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from descend._arrays import Array, as_scalar, namespace
+from descend._arrays import Array, Scalar, as_scalar, namespace
 from descend._control import choose
 from descend._hyperparameters import FRACTION, POSITIVE, require, require_whole
 from descend.optimizers._linalg import applied, gram_along, inverse_power, wide, zeros_along
@@ -70,7 +70,7 @@ class Shampoo(Rule):
         return -lr * namespace(g).asarray(u.reshape(g.shape), dtype=g.dtype), (sums, powers, *velocity)
 
     def update_parameters(
-        self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number
+        self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Scalar
     ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
         sums = [self._gathered(wide(g), slots[0]) for g, _, slots in leaves]
         # Powers are what costs, the cube of an axis each: at the first step, and then every so many.

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from descend._arrays import Array, as_scalar, namespace
+from descend._arrays import Array, Scalar, as_scalar, namespace
 from descend._control import choose
 from descend._hyperparameters import FRACTION, POSITIVE, require, require_whole
 from descend._tree import Tree
@@ -87,7 +87,7 @@ class SOAP(Rule):
         return bias_correction(self.beta1, k), bias_correction(self.beta2, k)
 
     def update_parameters(
-        self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number
+        self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Scalar
     ) -> tuple[list[Any], list[Slots], dict[str, Any]]:
         kept = [slots for _, _, slots in leaves]
         matrices = [i for i, (*_, basis) in enumerate(kept) if any(q is not None for q in basis)]

@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 
-from descend._arrays import Array, as_scalar, namespace
+from descend._arrays import Array, Scalar, as_scalar, namespace
 from descend._hyperparameters import FRACTION, POSITIVE, require
 from descend._tree import Tree
 from descend.optimizers._rule import Leaf, Rule, RuleState, Slots, bias_correction, copy_of, rule
@@ -92,7 +92,7 @@ class Prodigy(OwnStep):
         start = {"distance": self.d0, "largest": self.d0, "before": self.d0, "step": 0.0, "weight": 0.0, "product": 0.0}
         return {name: as_sum(value, params) for name, value in start.items()}
 
-    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Scalar) -> dict[str, Any]:
         """d (`before`) and η d (`step`) of this step, d' (`distance`), and r (`product`); r and s divided by d₀."""
         d, decay = shared["distance"], self._decay
         # 1. This step's length is by the d before it: d' is for the next.
@@ -163,7 +163,7 @@ class _OverGradients(OwnStep):
         start = {"distance": self.reps_rel * (1 + norm(params)), "squares": 0.0, "step": 0.0}
         return {name: as_sum(value, params) for name, value in start.items()}
 
-    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Scalar) -> dict[str, Any]:
         gradients = [g for g, _, _ in leaves]
         # One distance for all arrays together, and so one length: directions stay the gradient's.
         moved = norm([p - start for _, p, (start, *_) in leaves])
@@ -230,7 +230,7 @@ class DoG(_OverGradients):
     def shared_start(self, params: list[Any]) -> dict[str, Any]:
         return {} if self.layerwise else super().shared_start(params)
 
-    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Number) -> dict[str, Any]:
+    def reduce(self, leaves: list[Leaf], shared: dict[str, Any], t: Array, lr: Scalar) -> dict[str, Any]:
         return {} if self.layerwise else super().reduce(leaves, shared, t, lr)
 
     def update_parameter(

@@ -125,11 +125,11 @@ class HostRollouts:
             # not those of before, and begin anew, by a seed of this place in the training.
             goes_on = self._last is not None and int(self._last.iteration) == number - 1
             if self._live is None or not goes_on:
-                self._live = self._begun(cursor)
+                self._live = self._reset_all(cursor)
             self._last = self._play_rollout(cursor, network, self._live)
         return self._last
 
-    def _begun(self, cursor: HostCursor) -> HostEnvironmentState:
+    def _reset_all(self, cursor: HostCursor) -> HostEnvironmentState:
         """New episodes in all environments."""
         count = self._shape[1]
         self._environments = self._environments or [self._backend.new() for _ in range(count)]

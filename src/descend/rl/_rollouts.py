@@ -124,7 +124,7 @@ class Rollouts:
     def _first(self, key: jax.Array) -> Cursor:
         key = jax.random.wrap_key_data(jax.random.bits(key, (KEY_WORDS,)), impl=KEY_IMPLEMENTATION)
         key, _, _, of_episodes = self._keys(key)
-        live = self._begun(jax.vmap(self.environment.reset)(of_episodes[0]))
+        live = self._reset_state(jax.vmap(self.environment.reset)(of_episodes[0]))
         zeros = lambda *shape, dtype=jnp.float32: jnp.zeros((self.size, *shape), dtype)
         actions = self.environment.actions
         action = zeros(dtype=jnp.int32) if isinstance(actions, Discrete) else zeros(*actions.shape)
@@ -211,7 +211,7 @@ class Rollouts:
         noise = noise_for(self.environment.actions, of_noise, of_steps.shape)
         # A new beginning for each step of each environment, of which few are used. They are drawn side by side, which
         # is cheap; one drawn where an episode ends would be a branch, and under `vmap` both sides of it are computed.
-        begun = jax.vmap(self._begun)(jax.vmap(jax.vmap(self.environment.reset))(of_episodes))
+        begun = jax.vmap(self._reset_state)(jax.vmap(jax.vmap(self.environment.reset))(of_episodes))
         act = actor_of(network)
 
         def step(
@@ -238,7 +238,7 @@ class Rollouts:
         transitions = Transition(live.observation, action, reward, terminated, done, after, elapsed, earned, discounted)
         return transitions, EnvironmentState(state, after, elapsed, earned, discounted)
 
-    def _begun(self, states: Tree) -> EnvironmentState:
+    def _reset_state(self, states: Tree) -> EnvironmentState:
         """Environments at the beginning of an episode."""
         observation = jax.vmap(self.environment.observe)(states)
         none = jnp.zeros(self.num_envs)

@@ -54,8 +54,8 @@ def play(policy: Policy, episodes: int = 1, seed: int = 0, environment: Environm
     try:
         _refuse_misfits(policy, backend)
         if isinstance(backend, JaxBackend):
-            return _compiled(policy, backend.environment, episodes, seed)
-        return _hosted(policy, backend, episodes, seed)
+            return _play_compiled(policy, backend.environment, episodes, seed)
+        return _play_on_host(policy, backend, episodes, seed)
     finally:
         backend.close()
 
@@ -68,7 +68,7 @@ def _refuse_misfits(policy: Policy, backend: EnvironmentBackend) -> None:
                              "trained in")
 
 
-def _compiled(policy: Policy, environment: Environment, episodes: int, seed: int) -> list[Episode]:
+def _play_compiled(policy: Policy, environment: Environment, episodes: int, seed: int) -> list[Episode]:
     limit = environment.time_limit or MAX_EPISODE_STEPS
     keys = jax.random.split(jax.random.key(seed), episodes)
     walk = jax.jit(jax.vmap(lambda key: _walk(policy, environment, limit, key)))
@@ -95,19 +95,19 @@ def _walk(policy: Policy, environment: Environment, limit: int, key: jax.Array) 
     return jax.lax.scan(step, begin, jax.random.split(key, limit))[1]
 
 
-def _hosted(policy: Policy, backend: Any, episodes: int, seed: int) -> list[Episode]:
+def _play_on_host(policy: Policy, backend: Any, episodes: int, seed: int) -> list[Episode]:
     # Of NumPy's arrays: a dispatch for each step would take longer.
     network, moments = jax.tree.map(np.asarray, (policy.network, policy.moments))
     policy = dataclasses.replace(policy, network=network, moments=moments)
     environment = backend.new_to_render()
     drawn = environment.render_mode == "rgb_array"
     seeds = np.random.SeedSequence(seed).generate_state(episodes).tolist()
-    played = [_one_hosted(policy, backend, environment, number, drawn and i == 0) for i, number in enumerate(seeds)]
+    played = [_play_one(policy, backend, environment, number, drawn and i == 0) for i, number in enumerate(seeds)]
     environment.close()
     return played
 
 
-def _one_hosted(policy: Policy, backend: Any, environment: Any, seed: int, is_filmed: bool) -> Episode:
+def _play_one(policy: Policy, backend: Any, environment: Any, seed: int, is_filmed: bool) -> Episode:
     film = Film(environment.metadata.get("render_fps", 30)) if is_filmed else None
     observation, earned, length, is_over = backend.reset(environment, seed), 0.0, 0, False
     while not is_over and length < MAX_EPISODE_STEPS:

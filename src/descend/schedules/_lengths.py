@@ -1,7 +1,7 @@
 """Lengths of a schedule's stages: numbers of steps, or parts of the whole."""
 
 
-from descend._arrays import Number
+from descend._arrays import Scalar
 from descend._hyperparameters import is_known_scalar, is_whole
 from descend.errors import InputError
 
@@ -56,5 +56,5 @@ def _is_length(value: object) -> bool:
     return is_known_scalar(value) and float(value) >= 0 and (float(value) < 1 or is_whole(value))
 
 
-def _normal(length: Number) -> float:
+def _normal(length: Scalar) -> float:
     return int(length) if is_whole(length) else float(length)

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING, ClassVar
 
-from descend._arrays import Number
+from descend._arrays import Number, Scalar
 from descend._hyperparameters import require_whole
 from descend.errors import InputError
 from descend.schedules._lengths import in_steps, is_part, require_length
@@ -18,7 +18,7 @@ Rate = Number
 class Schedule:
     """What all schedules share."""
 
-    def __call__(self, step: Number) -> Rate:
+    def __call__(self, step: Scalar) -> Rate:
         """The learning rate of step number `step` (from 0)."""
         raise NotImplementedError
 

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from descend._arrays import Number, namespace
+from descend._arrays import Scalar, namespace
 from descend._hyperparameters import fixed, setting
 from descend._numbers import warmed, where
 from descend.errors import InputError
@@ -44,7 +44,7 @@ class Warmup(Schedule):
         if self.length is not None and self.steps > self.length:
             raise InputError(f"Warmup: steps must be at most the schedule's length, {self.length}, but is {self.steps}")
 
-    def __call__(self, step: Number) -> Rate:
+    def __call__(self, step: Scalar) -> Rate:
         if is_part(self.steps) and self.length is None:
             raise InputError(f"{self} does not know its length: give a number of steps, or a budget in steps or epochs")
         return warmed(self.schedule(step), step, in_steps(self.steps, self.length or 0))
@@ -94,7 +94,7 @@ class Joined(Schedule):
             raise InputError(f"Joined: {len(self.schedules)} schedules join at {len(self.schedules) - 1} boundaries, "
                              f"not {len(self.boundaries)}")
 
-    def __call__(self, step: Number) -> Rate:
+    def __call__(self, step: Scalar) -> Rate:
         if any(map(is_part, self.boundaries)):
             raise InputError(f"{self} does not know its length: give boundaries in steps, or a budget in steps "
                              "or epochs")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from descend._arrays import Number, is_array, namespace
+from descend._arrays import Scalar, is_array, namespace
 from descend._hyperparameters import POSITIVE, fixed, is_known_scalar, require, require_whole, setting
 from descend._numbers import mix, ramp, real, smooth, warmed
 from descend.errors import InputError
@@ -45,13 +45,13 @@ class WarmRestarts(Schedule):
             raise InputError(f"WarmRestarts: warmup must be shorter than the first period of {self.period} steps, "
                              f"but is {self.warmup}")
 
-    def __call__(self, step: Number) -> Rate:
+    def __call__(self, step: Scalar) -> Rate:
         number, start, length = self._period(step)
         peak = mix(self.final, self.initial, self.factor ** real(number))
         done = ramp(step - start - self.warmup, length - self.warmup)
         return warmed(mix(peak, self.final, smooth(done)), step - start, self.warmup)
 
-    def _period(self, step: Number) -> tuple[Any, Any, Any]:
+    def _period(self, step: Scalar) -> tuple[Any, Any, Any]:
         """The period that a step is in: its number, its first step and its length."""
         if self.growth == 1:
             return step // self.period, step - step % self.period, self.period
@@ -99,7 +99,7 @@ class Cyclic(Schedule):
         if is_known_scalar(self.low) and is_known_scalar(self.high) and float(self.low) > float(self.high):
             raise InputError(f"Cyclic: high must be at least low, {self.low}, but is {self.high}")
 
-    def __call__(self, step: Number) -> Rate:
+    def __call__(self, step: Scalar) -> Rate:
         fall = self.rise if self.fall is None else self.fall
         cycle = self.rise + fall
         since = real(step % cycle)

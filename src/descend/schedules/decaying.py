@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from descend._arrays import Number, namespace
+from descend._arrays import Scalar, namespace
 from descend._hyperparameters import POSITIVE, fixed, require, require_whole, setting
 from descend._numbers import at_least, real
 from descend.errors import InputError
@@ -31,7 +31,7 @@ class Constant(Schedule):
             raise InputError("a learning rate is a number or a Schedule, not a function: "
                              "give it as the __call__ of a subclass of Schedule")
 
-    def __call__(self, step: Number) -> Rate:
+    def __call__(self, step: Scalar) -> Rate:
         del step
         return self.value
 
@@ -56,7 +56,7 @@ class Step(Schedule):
         require(self, initial=POSITIVE, factor=POSITIVE)
         require_whole(self, every=1)
 
-    def __call__(self, step: Number) -> Rate:
+    def __call__(self, step: Scalar) -> Rate:
         return self.initial * self.factor ** real(step // self.every)
 
 
@@ -84,7 +84,7 @@ class MultiStep(Schedule):
         require(self, initial=POSITIVE, factor=POSITIVE)
         require_ascending(self, "milestones")
 
-    def __call__(self, step: Number) -> Rate:
+    def __call__(self, step: Scalar) -> Rate:
         if any(map(is_part, self.milestones)):
             raise InputError(f"{self} does not know its length: give milestones in steps, or a budget in steps "
                              "or epochs")
@@ -120,7 +120,7 @@ class Factor(Schedule):
         require(self, initial=POSITIVE, factor=POSITIVE, floor=POSITIVE)
         require_whole(self, every=1)
 
-    def __call__(self, step: Number) -> Rate:
+    def __call__(self, step: Scalar) -> Rate:
         return at_least(self.initial * self.factor ** real(step // self.every), self.floor)
 
 
@@ -143,7 +143,7 @@ class Exponential(Schedule):
     def __post_init__(self) -> None:
         require(self, initial=POSITIVE, decay=POSITIVE)
 
-    def __call__(self, step: Number) -> Rate:
+    def __call__(self, step: Scalar) -> Rate:
         exponent = -self.decay * real(step)
         return self.initial * namespace(exponent).exp(exponent)
 
@@ -166,7 +166,7 @@ class InverseTime(Schedule):
     def __post_init__(self) -> None:
         require(self, initial=POSITIVE, decay=POSITIVE)
 
-    def __call__(self, step: Number) -> Rate:
+    def __call__(self, step: Scalar) -> Rate:
         return self.initial / (1 + self.decay * real(step))
 
 
@@ -188,5 +188,5 @@ class SquareRoot(Schedule):
     def __post_init__(self) -> None:
         require(self, initial=POSITIVE, decay=POSITIVE)
 
-    def __call__(self, step: Number) -> Rate:
+    def __call__(self, step: Scalar) -> Rate:
         return self.initial / (1 + self.decay * real(step)) ** 0.5

@@ -1,7 +1,7 @@
 """Rates that end at a step: that of the descent, if it is left open."""
 
 
-from descend._arrays import Number, namespace
+from descend._arrays import Scalar, namespace
 from descend._hyperparameters import POSITIVE, fixed, require, require_choice, setting
 from descend._numbers import mix, ramp, smooth, warmed
 from descend.schedules._lengths import in_steps
@@ -34,7 +34,7 @@ class Cosine(Lasting):
         require(self, initial=POSITIVE, final=POSITIVE)
         self.require_room()
 
-    def __call__(self, step: Number) -> Rate:
+    def __call__(self, step: Scalar) -> Rate:
         steps = self.known_length()
         warmup = in_steps(self.warmup, steps)
         # While it warms up the cosine stands at its start: a ramp is 0 before it begins.
@@ -68,7 +68,7 @@ class Polynomial(Lasting):
         require(self, initial=POSITIVE, power=POSITIVE, final=POSITIVE)
         self.require_room()
 
-    def __call__(self, step: Number) -> Rate:
+    def __call__(self, step: Scalar) -> Rate:
         steps = self.known_length()
         warmup = in_steps(self.warmup, steps)
         left = (1 - ramp(step - warmup, steps - warmup)) ** self.power
@@ -116,7 +116,7 @@ class OneCycle(Lasting):
         require_choice(self, "shape", SHAPES)
         self.require_room()
 
-    def __call__(self, step: Number) -> Rate:
+    def __call__(self, step: Scalar) -> Rate:
         steps, first, last = self.known_length(), self.peak / self.div, self.peak / self.div_final
         rise, fall = in_steps(self.rise, steps), in_steps(self.fall or 0, steps)
         goals = [(rise, self.peak), (fall, first), (steps - rise - fall, last)]
@@ -167,7 +167,7 @@ class WarmupStableDecay(Lasting):
         require_choice(self, "shape", DECAYS)
         self.require_room()
 
-    def __call__(self, step: Number) -> Rate:
+    def __call__(self, step: Scalar) -> Rate:
         steps = self.known_length()
         decay = in_steps(self.decay, steps)
         # The decay is counted from the end, so that a longer descent has the same rates up to it.

@@ -1,7 +1,7 @@
 """The schedule of a descent whose rate was found: its lengths are numbers, so that they may change, too."""
 
 
-from descend._arrays import Number
+from descend._arrays import Scalar
 from descend._hyperparameters import setting
 from descend._numbers import mix, ramp, real
 from descend.schedules._schedule import Rate, Schedule
@@ -15,7 +15,7 @@ class Trapezium(Schedule):
     rise: Rate
     steps: Rate
 
-    def __call__(self, step: Number) -> Rate:
+    def __call__(self, step: Scalar) -> Rate:
         # Of the step after this one, so that the first has a rate above 0.
         risen = ramp(step + 1, self.rise)
         return self.peak * risen * mix(1.0, 0.0, ramp(real(step) - self.rise, self.steps - self.rise))

@@ -97,14 +97,14 @@ def test_text_as_people_write_it(write, content, expected):
 
 
 def test_line_ends_in_quotes_may_fall_anywhere_in_a_large_file(write, monkeypatch):
-    monkeypatch.setattr("descend.tasks.common.delimited._BLOCK", 64)
+    monkeypatch.setattr("descend.tasks.common.delimited._BLOCK_BYTES", 64)
     cells = ["\n" * (index % 7) + f"x{index}" for index in range(200)]
     table = read_table(write("t.csv", "a,b\n" + "".join(f'"{cell}",{n}\n' for n, cell in enumerate(cells))))
     assert table.frame["a"].tolist() == cells
 
 
 def test_a_letter_may_lie_between_two_pieces_that_are_looked_at(write, monkeypatch):
-    monkeypatch.setattr("descend.tasks.common.delimited._PIECE", 1)
+    monkeypatch.setattr("descend.tasks.common.delimited._PIECE_BYTES", 1)
     assert read_table(write("t.csv", "word\né😀\n")).frame["word"].tolist() == ["é😀"]
     assert read_table(write("t.csv", b"word\n\xe9a\n\xc3")).frame["word"].tolist() == ["éa", "Ã"]
 

@@ -79,7 +79,7 @@ def test_weights_are_the_same_for_the_same_seed(numbers):
 
 def test_many_columns_are_weighed_on_fewer_rows(classes, monkeypatch):
     monkeypatch.setattr(importance, "VALUES_TO_PREDICT", 0)
-    monkeypatch.setattr(importance, "FEWEST_ROWS", 10)
+    monkeypatch.setattr(importance, "MIN_ROWS", 10)
     assert importances(classes[1], 0).keys() == {"noise", "signal", "kind"}
 
 

@@ -59,9 +59,10 @@ def rl(
     _write(folder, result, learner, facts)
     if as_json:
         write(json.dumps(facts, indent=2, ensure_ascii=False))
-    console.print(_closing(facts, learner))
+    console.print(_summary(facts, learner))
     place = shlex.quote(str(folder.path))
-    named = f" --environment {shlex.quote(environment)}" if ":" in environment else ""  # a file may not name a module
+    # A file may not name a module.
+    named = f" --environment {shlex.quote(environment)}" if ":" in environment else ""
     lines = [f"report: {folder.path / 'report.html'}", f"watch:  descend rl play {place}{named}"]
     if result.reason.name == "interrupted":
         lines.insert(0, f"go on:  the same command with --resume --out {place}")
@@ -148,7 +149,7 @@ def _history(result: Result, facts: dict[str, Any]) -> "pandas.DataFrame":
     return pd.concat([frame.assign(seed=int(seed)) for seed, frame in zip(facts["seeds"], frames, strict=True)])
 
 
-def _closing(facts: dict[str, Any], learner: Algorithm) -> Grid:
+def _summary(facts: dict[str, Any], learner: Algorithm) -> Grid:
     """What came of it, in a table."""
     grid = Grid(show_header=False, box=None, padding=(0, 2, 0, 0))
     grid.add_column(style="bold")

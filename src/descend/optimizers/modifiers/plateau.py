@@ -5,7 +5,7 @@ from typing import Any
 import jax
 from jax.tree_util import GetAttrKey, tree_leaves_with_path
 
-from descend._arrays import Array, as_scalar, namespace
+from descend._arrays import Array, Scalar, as_scalar, namespace
 from descend._hyperparameters import FRACTION, POSITIVE, require, require_whole
 from descend._tree import Tree
 from descend.errors import InputError
@@ -127,7 +127,7 @@ class _Reduced(Schedule):
     scale: Rate
     floor: Number
 
-    def __call__(self, step: Array) -> Rate:
+    def __call__(self, step: Scalar) -> Rate:
         rate = self.schedule(step)
         reduced = as_scalar(rate, self.scale) * self.scale
         xp = namespace(reduced)

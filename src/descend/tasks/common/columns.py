@@ -129,6 +129,7 @@ def _describe_text(name: str, series: pd.Series, texts: pd.Series) -> Column:
     for pair in TRUE_AND_FALSE:
         if lowered and lowered <= set(pair):
             return Column(name, Kind.boolean, f"{pair[0]} and {pair[1]}")
+    # Nearly all: a table of measurements with a few "n.d." is one of numbers to whoever made it.
     numbers = as_numbers(texts)
     unread = texts.notna() & numbers.isna()
     if unread.sum() <= (1 - _NEARLY_ALL) * texts.notna().sum():
@@ -141,6 +142,7 @@ def _describe_text(name: str, series: pd.Series, texts: pd.Series) -> Column:
 
 def _describe_words(name: str, texts: pd.Series, levels: pd.Series) -> Column:
     rows, count = int(texts.notna().sum()), len(levels)
+    # A thousand levels tell how many words they have on average.
     words = float(levels.head(1000).str.count(r"\S+").mean())
     if count == rows >= _FEW_ROWS and words < 1.5:
         return Column(name, Kind.ignored, "a different word in every row, like an identifier")

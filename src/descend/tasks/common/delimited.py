@@ -14,9 +14,9 @@ from descend.tasks.common.parsing import MISSING
 
 DELIMITERS = (",", "\t", ";", "|")
 
-_HEAD = 1 << 16
-_BLOCK = 1 << 24
-_PIECE = 1 << 20
+_HEAD_BYTES = 1 << 16
+_BLOCK_BYTES = 1 << 24
+_PIECE_BYTES = 1 << 20
 _NO_DELIMITER = "\x1f"
 _NULLS = sorted({spelling for word in MISSING for spelling in (word, word.upper(), word.title())} | {"NaN", "NaT"})
 
@@ -24,7 +24,7 @@ _NULLS = sorted({spelling for word in MISSING for spelling in (word, word.upper(
 def read_delimited(raw: bytes, where: str) -> pyarrow.Table:
     """Reads the bytes of a text table; `where` names them in messages."""
     text = without_types(_as_utf8(raw, where))
-    head = text[:_HEAD].decode(errors="ignore").lstrip("\ufeff")
+    head = text[:_HEAD_BYTES].decode(errors="ignore").lstrip("\ufeff")
     if not head.strip():
         raise InputError(f"{where} is empty: it has neither a header nor rows")
     delimiter = find_delimiter(head)
@@ -35,7 +35,7 @@ def read_delimited(raw: bytes, where: str) -> pyarrow.Table:
     )
 
     def read(threads: bool) -> pyarrow.Table:
-        options = arrow_csv.ReadOptions(block_size=_BLOCK, use_threads=threads)
+        options = arrow_csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=threads)
         return arrow_csv.read_csv(pyarrow.BufferReader(text), options, parse, convert)
 
     try:
@@ -43,7 +43,8 @@ def read_delimited(raw: bytes, where: str) -> pyarrow.Table:
     except pyarrow.ArrowInvalid:
         pass
     try:
-        return read(threads=False)  # only one thread alone knows the row's number
+        # Only one thread alone knows the row's number.
+        return read(threads=False)
     except pyarrow.ArrowInvalid as error:
         raise InputError(f"{where} cannot be read as a table: {_explain(error)}") from error
 
@@ -55,7 +56,7 @@ def find_delimiter(head: str) -> str:
     """
     lines = head.splitlines()
     # The last line may be cut in the middle.
-    lines = lines[:-1] if len(head) >= _HEAD // 4 and len(lines) > 1 else lines
+    lines = lines[:-1] if len(head) >= _HEAD_BYTES // 4 and len(lines) > 1 else lines
     best = max(DELIMITERS, key=lambda delimiter: _agreement(lines, delimiter))
     return best if _agreement(lines, best) > (0.0, 0) else _NO_DELIMITER
 
@@ -74,7 +75,7 @@ def _has_decimal_comma(head: str, delimiter: str) -> bool:
 def _as_utf8(raw: bytes, where: str) -> bytes:
     """The text in UTF-8; what is not, and does not say what it is, is taken for Latin-1."""
     raw = as_utf8(raw, where)
-    head = raw[:_HEAD]
+    head = raw[:_HEAD_BYTES]
     odd = sum(byte < 32 and byte not in b"\t\n\r\f" for byte in head)
     if 0 in head or odd > len(head) / 100:
         raise InputError(f"{where} is not text: expected a CSV file, or a Parquet or Arrow file")
@@ -84,7 +85,7 @@ def _as_utf8(raw: bytes, where: str) -> bytes:
 def _is_utf8(raw: bytes) -> bool:
     """Whether that is UTF-8; looked at in pieces, as a text in memory may take four times its bytes."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    pieces = (raw[begin : begin + _PIECE] for begin in range(0, len(raw), _PIECE))
+    pieces = (raw[begin : begin + _PIECE_BYTES] for begin in range(0, len(raw), _PIECE_BYTES))
     try:
         for piece in pieces:
             decoder.decode(piece)

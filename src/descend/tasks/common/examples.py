@@ -65,7 +65,8 @@ def hold_out(count: int, target: Target, labels: np.ndarray | None, settings: Se
 
     **Raises** `InputError` if there are too few.
     """
-    from sklearn.model_selection import train_test_split  # a second to import
+    # scikit-learn takes a second to import.
+    from sklearn.model_selection import train_test_split
 
     # One of every class, and of numbers two, that they can vary.
     least = max(len(target.classes), 2)

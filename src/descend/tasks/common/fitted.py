@@ -124,7 +124,8 @@ def judge(fitted: Fitted[Any]) -> Outcome:
 
 def score_of(predictions: np.ndarray, truth: np.ndarray, target: Target) -> float:
     """Accuracy of class probabilities, or R² of numbers."""
-    from sklearn.metrics import r2_score  # a second to import
+    # scikit-learn takes a second to import.
+    from sklearn.metrics import r2_score
 
     if target.kind != "regression":
         return float(np.mean(predictions.argmax(axis=1) == truth))

@@ -46,6 +46,7 @@ class RunFolder:
 
         **Raises** `InputError` if nothing can be written there, or another process writes there, or did meanwhile.
         """
+        # The lock comes first: what another process began in between is then seen.
         hold(self.path / ".lock", self.path)
         self.refuse_another()
         try:
@@ -56,7 +57,8 @@ class RunFolder:
     def refuse_another(self) -> None:
         """Raises `InputError` or `CheckpointError` where there is something else than the run to go on with."""
         path = self.path
-        place = path.resolve()  # a folder that is not there yet has no `..`, and then has one
+        # A folder that is not there yet has no `..`, and then has one.
+        place = path.resolve()
         holds_run = (path / "run.json").exists()
         if self.resume and holds_run:
             _check_same(path, self.asked)

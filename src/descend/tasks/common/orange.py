@@ -15,7 +15,8 @@ def without_types(text: bytes) -> bytes:
     b'kind\\ttext\\nspam\\tbuy now\\n'
     """
     ends = [-1]
-    while len(ends) < 4:  # of lines; the text below them is not copied to look at them
+    # Ends of lines are looked for one by one, so that a large text is not copied to look at its first lines.
+    while len(ends) < 4:
         ends.append(text.find(b"\n", ends[-1] + 1))
         if ends[-1] < 0:
             return text

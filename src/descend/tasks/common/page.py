@@ -9,8 +9,10 @@ import plotly.graph_objects as go
 
 from descend.tasks.common.section import Figure, Section
 
-LABELLED_CELLS = 20  # classes whose counts can be written into the fields of a figure
-NAME_LENGTH = 30  # letters of a name in a figure
+# Classes whose counts can be written into the fields of a figure.
+LABELLED_CELLS = 20
+# Letters of a name in a figure.
+NAME_LENGTH = 30
 MARGIN = {"t": 20, "l": 70, "r": 20, "b": 50}
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
@@ -70,7 +72,8 @@ def _plain(value: object) -> str:
 
 def confusion(truth: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...], what: str = "rows") -> go.Figure:
     """How often each class, given by its number, was taken for each other one."""
-    from sklearn.metrics import confusion_matrix  # a second to import
+    # scikit-learn takes a second to import.
+    from sklearn.metrics import confusion_matrix
 
     figure, names = go.Figure(), [shortened(name) for name in classes]
     counts = confusion_matrix(truth, predicted, labels=range(len(classes)))

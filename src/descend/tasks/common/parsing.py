@@ -50,7 +50,8 @@ def as_numbers(series: pd.Series) -> pd.Series:
     if types.is_timedelta64_dtype(series.dtype):
         return series.dt.total_seconds()
     if is_numeric(series):
-        with np.errstate(invalid="ignore"):  # of the NaNs, those that signal
+        # Some NaNs signal, and would warn.
+        with np.errstate(invalid="ignore"):
             return pd.Series(series.to_numpy("float64", na_value=np.nan), index=series.index)
     return _by_level(series, _numbers_of_levels).astype("float64")
 
@@ -92,7 +93,8 @@ def _by_level(series: pd.Series, read: Callable[[pd.Series], pd.Series]) -> pd.S
     texts = [_text(level) for level in levels]
     known = pd.Series([None if text.lower() in MISSING else text for text in texts], dtype=object)
     parsed = read(known).astype(object)
-    spread = np.append(parsed.where(parsed.notna(), None).to_numpy(), [None])[codes]  # code -1: missing
+    # Code -1: missing.
+    spread = np.append(parsed.where(parsed.notna(), None).to_numpy(), [None])[codes]
     return pd.Series(spread, index=series.index, dtype=object, name=series.name)
 
 

@@ -31,6 +31,7 @@ def told(chances: np.ndarray, classes: Sequence[str]) -> dict[str, np.ndarray]:
 def beside(frame: pd.DataFrame, columns: dict[str, np.ndarray], notes: Sequence[str] = ()) -> Predictions:
     """The table with new columns; with a number behind their names, where it has such columns already."""
     taken = set(map(str, frame.columns))
+    # One number for all new columns, so that they are seen to belong together.
     ends = ["", *(f" {number}" for number in range(2, len(taken) + 3))]
     end = next(end for end in ends if taken.isdisjoint(name + end for name in columns))
     made = frame.assign(**{name + end: column for name, column in columns.items()})

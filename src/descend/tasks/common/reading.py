@@ -21,8 +21,10 @@ from descend.tasks.common.delimited import read_delimited
 from descend.tasks.common.samples import read_sample
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
-_UNNAMED = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name
-_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4}  # bytes a value, of Parquet's types, once it is read
+# What pandas calls an index without a name.
+_UNNAMED = re.compile(r"__index_level_\d+__")
+# Bytes that a value of Parquet's types has once it is read.
+_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4}
 _PARQUET, _FEATHER_1, _ARROW, _STREAM = b"PAR1", b"FEA1", b"ARROW1", b"\xff" * 4
 
 
@@ -60,6 +62,7 @@ def read_table(source: str | Path) -> Table:
 
 def _sample_table(name: str) -> Table:
     frame = read_sample(name)
+    # The values, and not a file's bytes: scikit-learn may store them in another way some day.
     digest = hashlib.sha256(repr(list(frame.columns)).encode())
     digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
     return Table(frame, name, digest.hexdigest())
@@ -101,6 +104,7 @@ def _read_frame(raw: bytes, where: str, suffixes: list[str]) -> pd.DataFrame:
 
 def _read_arrow(raw: bytes, where: str, suffixes: list[str]) -> pyarrow.Table:
     source, refuse = pyarrow.BufferReader(raw), partial(refuse_larger, packed=len(raw), where=where)
+    # By the first bytes: suffixes are often wrong, and mail programs take them away.
     readers: dict[bytes, tuple[str, Callable[[], pyarrow.Table]]] = {
         _PARQUET: ("Parquet", lambda: _of_parquet(source, refuse)),
         _FEATHER_1: ("Feather", lambda: feather.read_table(source)),
@@ -111,7 +115,8 @@ def _read_arrow(raw: bytes, where: str, suffixes: list[str]) -> pyarrow.Table:
         if raw.startswith(magic):
             with reading(f"{where} is a damaged {form} file, write it again"):
                 table = read()
-                table.validate(full=True)  # else what looks at its values may read, or end in, memory of others
+                # Else what looks at its values may read memory of others, or end there.
+                table.validate(full=True)
                 return table
     if {".parquet", ".feather", ".arrow"} & set(suffixes):
         raise InputError(f"{where} is not the {suffixes[-1][1:]} file that its name says: write it again")
@@ -121,6 +126,7 @@ def _read_arrow(raw: bytes, where: str, suffixes: list[str]) -> pyarrow.Table:
 def _of_parquet(source: Any, refuse: Callable[[int], None]) -> pyarrow.Table:
     """A Parquet file, unless it says that it unpacks to more than it may."""
     told = parquet.read_metadata(source)
+    # What is told of text is its size with all repetitions packed, so that at least the columns' widths are counted.
     chunks = (told.row_group(i).column(j) for i in range(told.num_row_groups) for j in range(told.num_columns))
     refuse(sum(max(chunk.total_uncompressed_size, chunk.num_values * _WIDTHS.get(chunk.physical_type, 8))
                for chunk in chunks))
@@ -151,11 +157,13 @@ def _to_frame(table: pyarrow.Table) -> pd.DataFrame:
 
     What pandas noted about the table is not looked at: other tools keep the note, and change the columns.
     """
+    # An index without a name is the numbers of rows, and tells nothing.
     unnamed = [name for name in table.column_names if _UNNAMED.fullmatch(name)]
     table = table.drop_columns(unnamed).replace_schema_metadata()
     for index, field in enumerate(table.schema):
         refuse_far_dates(field, table.column(index))
-        if pyarrow.types.is_time(field.type):  # a time of day, as seconds since midnight
+        # A time of day becomes the seconds since midnight.
+        if pyarrow.types.is_time(field.type):
             seconds = as_seconds(table.column(index))
             whole = seconds.cast("int64") if field.type.unit == "s" else seconds
             table = table.set_column(index, field.name, whole)

@@ -4,15 +4,16 @@ import pandas as pd
 
 from descend.errors import InputError
 
-SAMPLES = ("breast_cancer", "diabetes", "digits", "iris", "wine")
+SAMPLE_NAMES = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 TARGET = "target"
 
 
 def read_sample(name: str) -> pd.DataFrame:
     """The sample called `name`, its last column called "target": class names, digits or the measured value."""
-    if name not in SAMPLES:
-        raise InputError(f"no sample is called {name!r}: the samples are {', '.join(SAMPLES)}")
-    from sklearn import datasets  # takes a second to import
+    if name not in SAMPLE_NAMES:
+        raise InputError(f"no sample is called {name!r}: the samples are {', '.join(SAMPLE_NAMES)}")
+    # scikit-learn takes a second to import.
+    from sklearn import datasets
 
     # Measurements in their own units say more in a report than scikit-learn's standardised ones.
     settings = {"scaled": False} if name == "diabetes" else {}

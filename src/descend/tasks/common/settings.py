@@ -8,7 +8,8 @@ from descend.errors import InputError
 
 OPTIMIZERS = {"sgd": optimizers.SGD, "adagrad": optimizers.AdaGrad, "rmsprop": optimizers.RMSprop,
               "adam": optimizers.Adam, "adamw": optimizers.AdamW}
-AUTO = "auto"  # the model: the best of all that there are
+# The model: the best of all that there are.
+AUTO = "auto"
 
 
 @dataclass(frozen=True)

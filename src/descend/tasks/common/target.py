@@ -86,6 +86,7 @@ def find_target(target: pd.Series, kind: Literal["regression", "classes"] | None
         return Target("regression", (), f"as asked: {counted}")
     if numeric and kind is None and _is_measured(as_numbers(target)):
         return Target("regression", (), f"numbers: {counted}")
+    # As text, as predictions name classes in text: 3 and 3.0 are one.
     counts = as_text(target).value_counts()
     _refuse_lonely(counts, _name(target))
     if isinstance(target.dtype, pd.CategoricalDtype):
@@ -100,6 +101,7 @@ def find_target(target: pd.Series, kind: Literal["regression", "classes"] | None
 def _is_measured(numbers: pd.Series) -> bool:
     """Whether numbers are quantities and not names: fractions, or too many for the rows to be names."""
     distinct = numbers.nunique()
+    # Two values are names whatever they are: a regression of 0 and 1 is hardly ever meant.
     if distinct == 2:
         return False
     whole = bool((numbers == numbers.round()).all())

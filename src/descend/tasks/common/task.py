@@ -129,7 +129,8 @@ class Task(ABC, Generic[P, R]):
 
     def report(self, fitted: Fitted[P], outcome: R, facts: dict[str, Any]) -> str:
         """The report as a page."""
-        from descend.tasks.common.page import page  # Plotly takes half a second to import
+        # Plotly takes half a second to import.
+        from descend.tasks.common.page import page
 
         lines = [
             f"<p class=score>{outcome.metric} {outcome.score:.4f}</p>",
@@ -156,6 +157,7 @@ class Task(ABC, Generic[P, R]):
 
     def save(self, folder: RunFolder, fitted: Fitted[P], outcome: R, facts: dict[str, Any]) -> None:
         """Write the run's files; the model comes first, and the metrics last: where they are, the rest is."""
+        # Whoever is killed in between resumes, and writes all of it anew.
         facts_of_model, arrays = fitted.model.to_parts()
         write_arrays(folder.path / MODEL_FILE, arrays, facts_of_model)
         write_atomically(folder.path / "history.parquet", fitted.chosen.history.to_pandas().to_parquet(index=False))

@@ -11,13 +11,14 @@ from descend.tasks.common.examples import Examples
 from descend.tasks.common.network.collection import Collection
 from descend.tasks.images.parts import digest_of, refuse_unknown
 
-IMAGES = re.compile(r".*images[-.]idx3.*")
-OTHERS = ("t10k", "test")  # instead of "train" in the name of a file: what belongs to it, to be held out
+IMAGE_FILE = re.compile(r".*images[-.]idx3.*")
+# What a test set is called where the training set has "train" in its name.
+TEST_NAMES = ("t10k", "test")
 
 
 def sets_of_images(folder: Path) -> list[Path]:
     """The IDX files of images in a folder."""
-    return [file for file in sorted(folder.iterdir()) if IMAGES.fullmatch(file.name) and is_idx(file)]
+    return [file for file in sorted(folder.iterdir()) if IMAGE_FILE.fullmatch(file.name) and is_idx(file)]
 
 
 def to_learn_from(found: list[Path], folder: Path) -> Path:
@@ -54,7 +55,8 @@ def from_idx(path: Path, name: str) -> Collection:
 
 def _labelled(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Images with their channels, and their labels."""
-    from descend.neural.images import as_images  # a second to import
+    # This takes a second to import.
+    from descend.neural.images import as_images
 
     images, labels = read_labelled(path)
     if not len(images):
@@ -72,5 +74,5 @@ def _of_labels(pixels: np.ndarray, labels: np.ndarray, classes: list[int]) -> Ex
 
 def _test_beside(path: Path) -> Path | None:
     """The test set that lies beside a training set."""
-    names = [path.name.replace("train", other) for other in OTHERS] if "train" in path.name else []
+    names = [path.name.replace("train", other) for other in TEST_NAMES] if "train" in path.name else []
     return next((path.with_name(name) for name in names if path.with_name(name).exists()), None)

@@ -11,10 +11,12 @@ from descend.neural.pictures import HEIF, is_picture, shown
 from descend.tasks.common.parsing import as_text
 from descend.tasks.common.reading import Table, read_table
 
-FILE, LABEL = "file", "label"
-SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".tab", ".parquet", ".feather", ".arrow"})
-TEXTS = frozenset({".csv", ".tsv", ".txt", ".tab"})  # whose first line has the names of their columns
-HEAD = 2**16  # bytes in which that line ends
+FILE_COLUMN, LABEL_COLUMN = "file", "label"
+TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".tab", ".parquet", ".feather", ".arrow"})
+# Of files whose first line has the names of their columns.
+TEXT_SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".tab"})
+# A table's first line ends within so many bytes.
+HEADER_BYTES = 2**16
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Labels:
 
 def tables_of_labels(files: list[Path]) -> list[Path]:
     """Those files among some that are tables with these columns."""
-    return [path for path in files if path.suffix.lower() in SUFFIXES and _may_be_one(path) and _is_one(path)]
+    return [path for path in files if path.suffix.lower() in TABLE_SUFFIXES and _may_be_one(path) and _is_one(path)]
 
 
 def labels_from(table: Table, path: Path) -> Labels | None:
@@ -44,6 +46,7 @@ def labels_from(table: Table, path: Path) -> Labels | None:
     known = (files.notna() & labels.notna()).to_numpy()
     by_path: dict[Path, tuple[str, str]] = {}
     for name, label in zip(files[known], labels[known], strict=True):
+        # By the path and not by the name: "a.png" and "./a.png" are one picture.
         before = by_path.setdefault(path.parent / os.path.normpath(name), (name, label))
         if before[1] != label:
             raise InputError(f"{shown(path)} has {name!r} with the labels {before[1]!r} and {label!r}: keep one of "
@@ -57,9 +60,9 @@ def labels_from(table: Table, path: Path) -> Labels | None:
 def _told(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series] | None:
     """Both columns as text, if they are there, and the first file that has a label is a picture by its name."""
     named = {str(name).strip().casefold(): name for name in frame.columns}
-    if not {FILE, LABEL} <= set(named):
+    if not {FILE_COLUMN, LABEL_COLUMN} <= set(named):
         return None
-    files, labels = as_text(frame[named[FILE]]), as_text(frame[named[LABEL]])
+    files, labels = as_text(frame[named[FILE_COLUMN]]), as_text(frame[named[LABEL_COLUMN]])
     first = files[files.notna() & labels.notna()].head(1)
     are_pictures = any(is_picture(Path(name)) or Path(name).suffix.lower() in HEIF for name in first)
     return (files, labels) if are_pictures else None
@@ -69,13 +72,14 @@ def _may_be_one(path: Path) -> bool:
     """Whether the names may be among the columns: a large table of another kind need not be read to see it."""
     try:
         with path.open("rb") as file:
-            head = file.read(HEAD)
+            head = file.read(HEADER_BYTES)
     except OSError:
         return False
-    if path.suffix.lower() not in TEXTS:
+    if path.suffix.lower() not in TEXT_SUFFIXES:
         return True
-    first = head.replace(b"\0", b"").lower()  # also of UTF-16
-    return FILE.encode() in first and LABEL.encode() in first
+    # The bytes between letters are taken out, so that UTF-16 is understood.
+    first = head.replace(b"\0", b"").lower()
+    return FILE_COLUMN.encode() in first and LABEL_COLUMN.encode() in first
 
 
 def _is_one(path: Path) -> bool:

@@ -17,9 +17,12 @@ PARTS = {
     "val": VALIDATE, "valid": VALIDATE, "validation": VALIDATE, "dev": VALIDATE,
     "test": TEST, "testing": TEST, "eval": TEST,
 }  # fmt: skip
-NAMED = 3  # kinds of files that a note names
-EXPECTED = ("a folder of pictures for each class, train, val and test with such folders, a table with the columns file "
-            "and label, or IDX files")
+# Kinds of files that a note names.
+NAMED_KINDS = 3
+EXPECTED_LAYOUTS = (
+    "a folder of pictures for each class, train, val and test with such folders, a table with the columns file and "
+    "label, or IDX files"
+)
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,11 @@ def scanned(root: Path) -> Files:
     found: list[Path] = []
     folders: list[Path] = []
     linked = {root.resolve()}
+    # Links are followed, as data sets are often linked to from several places; so loops must be told.
     for where, inner, files in os.walk(root, followlinks=True, onerror=_refuse):
         place = Path(where).relative_to(root)
         seen = sorted(name for name in inner if not name.startswith("."))
+        # Changed in place: that is how `os.walk` is told where to go on.
         inner[:] = [name for name in seen if _is_followed(root, place / name, linked)]
         folders += [place / name for name in inner]
         found += [place / name for name in sorted(files) if not name.startswith(".")]
@@ -95,7 +100,7 @@ def layout_of(root: Path) -> Layout:
             parts[purpose] = part
             used.update(part.paths)
     if LEARN not in parts:
-        raise InputError(f"{shown(root)} is a folder without anything to learn from: expected {EXPECTED}"
+        raise InputError(f"{shown(root)} is a folder without anything to learn from: expected {EXPECTED_LAYOUTS}"
                          + "".join(f"; {note}" for note in passed_over(files, used)))
     if len(prefixes) > 1 or prefixes[LEARN] != Path():
         notes.insert(0, "; ".join(f"{shown(prefixes[purpose])}: {len(parts[purpose].paths):,} to {purpose}"
@@ -114,8 +119,8 @@ def passed_over(files: Files, used: Iterable[Path]) -> list[str]:
     others = Counter(path.suffix.lower() for path in unused if not is_picture(path))
     if others:
         kinds = ", ".join(f"{count:,} {shortened(shown(kind)) if kind else 'without an ending'}"
-                          for kind, count in sorted(others.items(), key=lambda pair: (-pair[1], pair[0]))[:NAMED])
-        more = f" and of {len(others) - NAMED:,} more kinds" if len(others) > NAMED else ""
+                          for kind, count in sorted(others.items(), key=lambda pair: (-pair[1], pair[0]))[:NAMED_KINDS])
+        more = f" and of {len(others) - NAMED_KINDS:,} more kinds" if len(others) > NAMED_KINDS else ""
         needs = "; to read HEIC, install the package pillow-heif" if HEIF & set(others) else ""
         notes.append(f"{counted(range(others.total()), 'other file')} passed over: {kinds}{more}{needs}")
     return notes
@@ -131,6 +136,7 @@ def _is_followed(root: Path, place: Path, linked: set[Path]) -> bool:
     if not path.is_symlink():
         return True
     real, top = path.resolve(), root.resolve()
+    # Below the classes no link is followed: what is there has no meaning of its own.
     if len(place.parts) > 2 or real in linked or real.is_relative_to(top) or top.is_relative_to(real):
         return False
     linked.add(real)
@@ -149,6 +155,7 @@ def _parts(files: Files) -> dict[str, Path]:
             raise InputError(f"{both} are both to {purpose}: keep one of them")
         by_purpose[purpose] = Path(name)
     others = [name for name in with_pictures if PARTS.get(name.casefold()) is None]
+    # A class may be called "test", too: parts are parts only where one of them is there to learn from.
     alone = {LEARN: Path()}
     if LEARN not in by_purpose or (others and len(by_purpose) == 1):
         return alone
@@ -167,7 +174,7 @@ def _table(files: Files, prefix: Path) -> Path | None:
     found = tables_of_labels(here)
     if len(found) > 1:
         raise InputError(f"{shown(files.root / prefix)} has several tables of labels, "
-                         f"{' and '.join(shown(path.name) for path in found[:NAMED])}: keep one of them")
+                         f"{' and '.join(shown(path.name) for path in found[:NAMED_KINDS])}: keep one of them")
     return found[0].relative_to(files.root) if found else None
 
 
@@ -186,7 +193,8 @@ def _refuse_two_levels(folder: Path, paths: list[tuple[str, ...]]) -> None:
     inner: dict[str, set[str]] = {}
     for outer, *rest in paths:
         if len(rest) == 1:
-            return  # a picture of this folder's own: it is a class
+            # A picture of this folder's own: it is a class.
+            return
         inner.setdefault(outer, set()).add(rest[0])
     common = sorted(set.intersection(*inner.values())) if len(inner) > 1 else []
     if len(common) > 1:

@@ -15,6 +15,7 @@ def digest_of(classes: tuple[str, ...], *parts: Examples | None) -> str:
     digest = hashlib.sha256("\0".join(classes).encode())
     for number, part in enumerate(parts):
         if part is not None:
+            # The number of the part is in it: a picture that moves from one to another is another training.
             digest.update(repr((number, part.inputs.dtype, part.inputs.shape)).encode())
             digest.update(np.ascontiguousarray(part.inputs).data)
             digest.update(part.targets.data)

@@ -17,8 +17,10 @@ from descend.tasks.images.labels import labels_from
 from descend.tasks.images.layout import LEARN, TEST, VALIDATE, Layout, Part, layout_of, passed_over, scanned
 from descend.tasks.images.parts import digest_of, refuse_unknown
 
-CLASS = "class"  # what is predicted of pictures
-SIDE = 64  # pixels along the shorter side, at the most: a step on larger pictures would take minutes
+# What is predicted of pictures.
+CLASS = "class"
+# Pixels along the shorter side, at the most: a step on larger pictures would take minutes.
+MAX_SIDE = 64
 WITHOUT_THEM = ", or go on without what cannot be read by --skip-damaged"
 
 
@@ -104,6 +106,7 @@ def _read(layout: Layout, root: Path, name: str, skip_damaged: bool) -> Collecti
     paths = [path for part in layout.parts.values() for path in part.paths]
     headers = look_at(paths, unreadable)
     shape = _shape(headers, layout.parts[LEARN], root) if headers else _Shape((1, 1), True, ())
+    # All parts are read before any is refused, so that one refusal tells of all that is damaged.
     wanted = shape.size if shape.is_grey else (*shape.size, 3)
     pixels = {purpose: read_pictures(part.paths, wanted, unreadable) for purpose, part in layout.parts.items()}
     if unreadable.reasons and not (skip_damaged and headers):
@@ -146,10 +149,10 @@ def _shape(headers: dict[Path, Header], learn: Part, root: Path) -> _Shape:
     sizes = {header.size for header in headers.values()}
     height, width = size = next(iter(sizes))
     if len(sizes) > 1:
-        size = (SIDE, SIDE)
-        notes.append(f"pictures of {len(sizes):,} sizes: brought to {SIDE}×{SIDE} pixels")
-    elif min(size) > SIDE:
-        scale = SIDE / min(size)
+        size = (MAX_SIDE, MAX_SIDE)
+        notes.append(f"pictures of {len(sizes):,} sizes: brought to {MAX_SIDE}×{MAX_SIDE} pixels")
+    elif min(size) > MAX_SIDE:
+        scale = MAX_SIDE / min(size)
         size = (round(scale * height), round(scale * width))
         notes.append(f"pictures of {height}×{width} pixels (height×width): brought to {size[0]}×{size[1]}")
     if greys and not all_grey:

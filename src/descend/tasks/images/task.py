@@ -19,7 +19,8 @@ from descend.tasks.images.mirrored import is_mirrorable
 from descend.tasks.images.pictures import pictures_to_predict
 
 SHOWN_MISTAKES = 30
-MAGNIFIED = 96  # pixels that a picture's shorter side has on the page
+# Pixels that a picture's shorter side has on the page.
+MAGNIFIED_SIDE = 96
 
 
 @dataclass(frozen=True)
@@ -64,21 +65,23 @@ img { image-rendering: pixelated; border: 1px solid #eee } figcaption { overflow
         return ImageModel(network, self.collection.classes)
 
     def mistakes(self, fitted: Fitted[NetworkPrepared], outcome: Outcome) -> str:
-        from descend.tasks.common.network.report import worst_mistakes  # Plotly takes half a second to import
+        # Plotly takes half a second to import.
+        from descend.tasks.common.network.report import worst_mistakes
 
         return worst_mistakes(fitted, outcome, self.unit, SHOWN_MISTAKES, "mistakes", shown_picture)
 
 
 def shown_picture(pixels: np.ndarray, caption: str) -> str:
     """A picture with its caption, magnified."""
-    scale = MAGNIFIED / min(pixels.shape[:2])
+    scale = MAGNIFIED_SIDE / min(pixels.shape[:2])
     size = f"height={round(scale * pixels.shape[0])} width={round(scale * pixels.shape[1])}"
     return (f'<figure><img {size} alt="" src="data:image/png;base64,{_as_png(pixels)}">'
             f"<figcaption>{caption}</figcaption></figure>")
 
 
 def _as_png(pixels: np.ndarray) -> str:
-    if pixels.dtype != np.uint8:  # IDX files may hold other numbers than bytes
+    # IDX files may hold other numbers than bytes.
+    if pixels.dtype != np.uint8:
         low, high = float(pixels.min()), float(pixels.max())
         pixels = (255 * (pixels - low) / max(high - low, 1e-12)).astype(np.uint8)
     file = io.BytesIO()

@@ -10,7 +10,7 @@ from descend.tasks.common.columns import MAX_LEVELS, Column, Kind
 FLAG = "missing\x1f"
 """Begins the name of a column that says where another is missing; no column of a table is called that."""
 
-MOST_DIRECTIONS = 30
+MAX_DIRECTIONS = 30
 """How many features a column of texts gives at the most."""
 
 _HASHES = 1 << 12
@@ -18,7 +18,8 @@ _HASHES = 1 << 12
 
 def make_transformer(columns: tuple[Column, ...], flagged: tuple[str, ...], rows: int) -> Any:
     """The unfitted ColumnTransformer: a block each for numbers, flags and categories, one a date and a text."""
-    from sklearn.compose import ColumnTransformer  # takes a second to import
+    # scikit-learn takes a second to import.
+    from sklearn.compose import ColumnTransformer
 
     named = {kind: [column.name for column in columns if column.kind is kind] for kind in Kind}
     blocks: list[tuple[str, Any, Any]] = []
@@ -117,7 +118,8 @@ def _dates() -> Any:
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from descend.tasks.table.dates import DateParts  # takes seconds to import
+    # skrub takes seconds to import.
+    from descend.tasks.table.dates import DateParts
 
     parts = DateParts(add_weekday=True)
     fill = SimpleImputer(strategy="median", keep_empty_features=True)
@@ -135,6 +137,6 @@ def _texts(rows: int) -> Any:
     letters = HashingVectorizer(
         analyzer="char_wb", ngram_range=(2, 4), n_features=_HASHES, alternate_sign=False, dtype=np.float32
     )
-    directions = TruncatedSVD(min(MOST_DIRECTIONS, max(2, rows // 4)), random_state=0)
+    directions = TruncatedSVD(min(MAX_DIRECTIONS, max(2, rows // 4)), random_state=0)
     steps = [("letters", letters), ("weights", TfidfTransformer()), ("directions", directions)]
     return Pipeline([*steps, ("scale", StandardScaler())])

@@ -8,7 +8,7 @@ import numpy as np
 from descend.tasks.common.fitted import Trained
 
 # Standard errors by which a less simple model must be ahead: a simpler one is easier to understand.
-CLEARLY = 2.0
+STANDARD_ERRORS_AHEAD = 2.0
 
 
 def choose(trained: Sequence[Trained], scores: Sequence[np.ndarray], titles: Mapping[str, str]) -> tuple[Trained, str]:
@@ -17,6 +17,7 @@ def choose(trained: Sequence[Trained], scores: Sequence[np.ndarray], titles: Map
     `trained`: the simplest first. `scores`: of each, what its rows add to its score, rows that none of them had seen.
     `titles`: of all that were to be trained, by name.
     """
+    # Each is compared with the best one so far: it must be clearly ahead of that to be worth being less simple.
     best, reasons = 0, []
     for number in range(1, len(trained)):
         is_better, reason = _compared(trained, scores, titles, best, number)
@@ -45,6 +46,6 @@ def _compared(
     lead, error = float(leads.mean()), float(leads.std() / math.sqrt(len(leads)))
     told = f"{means[other]:.4f} against {means[best]:.4f} on rows not trained on, give or take {error:.4f}"
     simpler, later = (titles[trained[number].name] for number in (best, other))
-    if lead > CLEARLY * error:
+    if lead > STANDARD_ERRORS_AHEAD * error:
         return True, f"the {later} is clearly ahead of the {simpler}: {told}"
     return False, f"the {later} is not clearly ahead of the {simpler}, which is simpler: {told}"

@@ -17,5 +17,6 @@ class DateParts(DatetimeEncoder):
 
 
 def _precise(parts: Any, column: Any) -> Any:
-    since = column - pd.Timestamp(0).as_unit("us")  # in microseconds, as later centuries are beyond nanoseconds
+    # In microseconds, as later centuries are beyond nanoseconds.
+    since = column - pd.Timestamp(0).as_unit("us")
     return parts.assign(**{f"{column.name}_total_seconds": since / pd.Timedelta("1s")})

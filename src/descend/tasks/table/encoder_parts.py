@@ -11,7 +11,7 @@ from descend.tasks.common.columns import Column, Kind
 from descend.tasks.common.parsing import DATE_FORMATS
 from descend.tasks.table.blocks import FLAG
 from descend.tasks.table.encoding import Encoder
-from descend.tasks.table.genuine import WHERE, refuse_strange
+from descend.tasks.table.genuine import ENCODER, refuse_strange
 from descend.tasks.table.packing import pack, unpack
 
 _FORMAT = 1
@@ -36,7 +36,7 @@ def encoder_from_parts(parts: Any, arrays: dict[str, np.ndarray]) -> Encoder:
     Raises `CheckpointError` where the parts are damaged, are not such as descend makes of the columns, or were
     written with another scikit-learn, whose fitted attributes may mean something else.
     """
-    told, installed = Facts(parts, WHERE), _version()
+    told, installed = Facts(parts, ENCODER), _version()
     written = told.text("scikit-learn")
     if told.any("format") != _FORMAT:
         raise CheckpointError("the saved encoder is damaged, or from another version of descend: train again")
@@ -58,7 +58,7 @@ def encoder_from_parts(parts: Any, arrays: dict[str, np.ndarray]) -> Encoder:
 
 
 def _column(fields: Any) -> Column:
-    told = Facts(fields, WHERE)
+    told = Facts(fields, ENCODER)
     # A format of somebody's own may take as long to read dates by as its author likes.
     form = told.choice("form", DATE_FORMATS)
     return Column(told.text("name"), Kind(told.choice("kind", Kind)), told.text("reason"), form, told.texts("gaps"))
@@ -68,14 +68,15 @@ def _refuse_misnamed(encoder: Encoder) -> None:
     """Refuse columns that share a name, and gaps in columns that are not used."""
     names = [column.name for column in encoder.columns]
     if len(set(names)) != len(names):
-        refuse(WHERE, "columns", "named differently", names)
+        refuse(ENCODER, "columns", "named differently", names)
     used = [column.name for column in encoder.used]
     if not used or not set(encoder.flagged) <= set(used) or any(name.startswith(FLAG) for name in names):
-        refuse(WHERE, "flagged", "names of columns", encoder.flagged)
+        refuse(ENCODER, "flagged", "names of columns", encoder.flagged)
 
 
 def _version() -> str:
     """scikit-learn's version, up to the part whose change may change what attributes mean."""
-    import sklearn  # takes half a second to import
+    # scikit-learn takes half a second to import.
+    import sklearn
 
     return ".".join(sklearn.__version__.split(".")[:2])

@@ -66,6 +66,7 @@ class Encoder:
             why = "; ".join(f"{column.name!r}: {column.reason}" for column in self.columns)
             raise InputError(f"no column can be learnt from ({why})")
         typed = typed_frame(frame, self.used)
+        # Only where the training rows have gaps: a flag that never was true has no effect to be learnt.
         gaps = [c.name for c in self.used if c.kind in (Kind.number, Kind.boolean, Kind.date)]
         self.flagged = tuple(name for name in gaps if typed[name].isna().any())
         self.transformer = make_transformer(self.used, self.flagged, len(frame))
@@ -108,6 +109,7 @@ class Encoder:
 
 def _plain_arrays() -> AbstractContextManager[None]:
     """Has scikit-learn return arrays, whatever the user's own settings for it are."""
-    from sklearn import config_context  # takes half a second to import
+    # scikit-learn takes half a second to import.
+    from sklearn import config_context
 
     return config_context(transform_output="default")

@@ -12,10 +12,10 @@ import numpy as np
 
 from descend._facts import refuse, shown
 from descend.tasks.common.columns import Column
-from descend.tasks.table.blocks import FLAG, MOST_DIRECTIONS, make_transformer
+from descend.tasks.table.blocks import FLAG, MAX_DIRECTIONS, make_transformer
 from descend.tasks.table.packing import pack
 
-WHERE = "the saved encoder"
+ENCODER = "the saved encoder"
 
 
 class _Learnt(NamedTuple):
@@ -36,19 +36,23 @@ def refuse_strange(transformer: Any, columns: tuple[Column, ...], flagged: tuple
 
     **Raises** `CheckpointError`; or what Python raises where the parts do not even have the attributes to be looked at.
     """
+    # 1. What descend would make of these columns, unfitted; texts take their number of directions from the file.
     plan = make_transformer(columns, flagged, 4 * _directions_of(transformer))
     names = [column.name for column in columns] + [FLAG + name for name in flagged]
     blocks = [name for name, _, _ in plan.transformers]
     chosen = [[of] if isinstance(of, str) else of for _, _, of in plan.transformers]
     places = {name: list(map(names.index, of)) for name, of in zip(blocks, chosen, strict=True)}
+    # 2. The same blocks of the same columns.
     _refuse_other("blocks", [[name, of] for name, _, of in transformer.transformers_],
                   [[name, of] for name, _, of in plan.transformers])
+    # 3. Each block's steps have the plan's settings, and learnt what fits the features that come to them.
     ends = [0]
     for (_, step, _), (_, fitted, _), of in zip(plan.transformers, transformer.transformers_, chosen, strict=True):
         ends.append(ends[-1] + _looked_through(step, fitted, of))
+    # 4. The whole says the same of its blocks as they themselves.
     slices = {name: slice(*ends[i : i + 2]) for i, name in enumerate(blocks)} | {"remainder": slice(0, 0)}
     if not isinstance(transformer.sparse_output_, bool):
-        refuse(WHERE, "sparse_output_", "true or false", transformer.sparse_output_)
+        refuse(ENCODER, "sparse_output_", "true or false", transformer.sparse_output_)
     _refuse_differing(plan, transformer, _Learnt({
         "feature_names_in_": np.array(names, object),
         "n_features_in_": len(names),
@@ -64,10 +68,10 @@ def _directions_of(transformer: Any) -> int:
     for name, fitted, _ in transformer.transformers_:
         if str(name).startswith("text "):
             count = dict(fitted.steps)["directions"].n_components
-            if type(count) is not int or not 2 <= count <= MOST_DIRECTIONS:
-                refuse(WHERE, "n_components", f"from 2 to {MOST_DIRECTIONS}", count)
+            if type(count) is not int or not 2 <= count <= MAX_DIRECTIONS:
+                refuse(ENCODER, "n_components", f"from 2 to {MAX_DIRECTIONS}", count)
             return count
-    return MOST_DIRECTIONS
+    return MAX_DIRECTIONS
 
 
 def _looked_through(plan: Any, fitted: Any, names: list[str]) -> int:
@@ -85,7 +89,7 @@ def _looked_through(plan: Any, fitted: Any, names: list[str]) -> int:
 def _looked_at(plan: Any, fitted: Any, given: _Learnt) -> _Learnt:
     kind = type(plan).__name__
     if type(fitted) is not type(plan):
-        refuse(WHERE, "a step", kind, type(fitted).__name__)
+        refuse(ENCODER, "a step", kind, type(fitted).__name__)
     learnt = _LEARNT[kind](fitted, given)
     _refuse_differing(plan, fitted, learnt)
     return learnt
@@ -95,11 +99,11 @@ def _refuse_differing(plan: Any, fitted: Any, learnt: _Learnt) -> None:
     """Refuse settings and attributes that are not the plan's, or that follow from it; more of them, and less."""
     kind = type(plan).__name__
     if type(fitted) is not type(plan):
-        refuse(WHERE, "a step", kind, type(fitted).__name__)
+        refuse(ENCODER, "a step", kind, type(fitted).__name__)
     wanted = {name: value for name, value in (vars(plan) | learnt.derived).items() if name not in learnt.own}
     found = vars(fitted)
     if strange := sorted(found.keys() ^ (wanted.keys() | set(learnt.own))):
-        refuse(WHERE, f"{kind}.{strange[0]}", "there" if strange[0] in wanted else "missing", found.get(strange[0]))
+        refuse(ENCODER, f"{kind}.{strange[0]}", "there" if strange[0] in wanted else "missing", found.get(strange[0]))
     for name, value in wanted.items():
         _refuse_other(f"{kind}.{name}", found[name], value)
 
@@ -108,15 +112,15 @@ def _refuse_other(what: str, found: Any, wanted: Any) -> None:
     # As they are written: there, 1, 1.0 and true differ, and arrays are nothing that could be wanted.
     written, expected = (json.dumps(pack(value, {}), sort_keys=True) for value in (found, wanted))
     if written != expected:
-        refuse(WHERE, what, shown(wanted), found)
+        refuse(ENCODER, what, shown(wanted), found)
 
 
 def _refuse_array(fitted: Any, name: str, shape: tuple[int, ...], is_right: Callable[[Any], Any] = np.isfinite) -> None:
     array = vars(fitted)[name]
     if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or array.shape != shape:
-        refuse(WHERE, f"{type(fitted).__name__}.{name}", f"an array of fractions of shape {shape}", array)
+        refuse(ENCODER, f"{type(fitted).__name__}.{name}", f"an array of fractions of shape {shape}", array)
     if not np.all(is_right(array)):
-        refuse(WHERE, f"{type(fitted).__name__}.{name}", "finite, and a scale above 0", array)
+        refuse(ENCODER, f"{type(fitted).__name__}.{name}", "finite, and a scale above 0", array)
 
 
 def _counted(given: _Learnt) -> dict[str, Any]:
@@ -140,14 +144,14 @@ def _scaler(fitted: Any, given: _Learnt) -> _Learnt:
     _refuse_array(fitted, "scale_", (given.outputs,), lambda scale: np.isfinite(scale) & (scale > 0))
     seen = fitted.n_samples_seen_
     if not isinstance(seen, np.number) or not seen > 0:
-        refuse(WHERE, "n_samples_seen_", "a number above 0", seen)
+        refuse(ENCODER, "n_samples_seen_", "a number above 0", seen)
     return _Learnt(_counted(given), ("mean_", "var_", "scale_", "n_samples_seen_"), given.outputs)
 
 
 def _levels(fitted: Any, given: _Learnt) -> _Learnt:
     categories, rare, mappings = fitted.categories_, fitted._infrequent_indices, fitted._default_to_infrequent_mappings
     if any(type(each) is not list or len(each) != given.outputs for each in (categories, rare, mappings)):
-        refuse(WHERE, "categories_", f"lists of {given.outputs}", categories)
+        refuse(ENCODER, "categories_", f"lists of {given.outputs}", categories)
     outputs = [_levels_of(*each) for each in zip(categories, rare, mappings, strict=True)]
     derived = {"_infrequent_enabled": True, "drop_idx_": None, "_drop_idx_after_grouping": None,
                "_n_features_outs": outputs}
@@ -158,20 +162,20 @@ def _levels(fitted: Any, given: _Learnt) -> _Learnt:
 def _levels_of(levels: Any, rare: Any, mapping: Any) -> int:
     """How many features a column's levels give; the rare ones share the last."""
     if not isinstance(levels, np.ndarray) or levels.ndim != 1 or not len(levels):
-        refuse(WHERE, "categories_", "levels", levels)
+        refuse(ENCODER, "categories_", "levels", levels)
     if not all(isinstance(level, str) for level in levels) or len(set(levels)) != len(levels):
-        refuse(WHERE, "categories_", "different texts", levels)
+        refuse(ENCODER, "categories_", "different texts", levels)
     if rare is None and mapping is None:
         return len(levels)
     for array in (rare, mapping):
         if not isinstance(array, np.ndarray) or array.dtype.kind != "i" or array.ndim != 1:
-            refuse(WHERE, "rare levels", "places", array)
+            refuse(ENCODER, "rare levels", "places", array)
     places = np.arange(len(levels))
     frequent = places[~np.isin(places, rare)]
     expected = np.full(len(levels), len(frequent))
     expected[frequent] = np.arange(len(frequent))
     if not np.array_equal(np.sort(rare), places[np.isin(places, rare)]) or not np.array_equal(mapping, expected):
-        refuse(WHERE, "rare levels", "places of levels", rare)
+        refuse(ENCODER, "rare levels", "places of levels", rare)
     return len(frequent) + 1
 
 
@@ -179,13 +183,14 @@ def _dates(fitted: Any, given: _Learnt) -> _Learnt:
     begin, end = ["year", "month", "day"], ["total_seconds", "weekday"]
     parts = fitted.extracted_features_
     if parts not in ([*begin, *end], [*begin, "hour", *end]):
-        refuse(WHERE, "extracted_features_", "parts of a date", parts)
+        refuse(ENCODER, "extracted_features_", "parts of a date", parts)
     called = [f"{(given.names or [''])[0]}_{part}" for part in parts]
     return _Learnt({"_periodic_encoders": {}, "all_outputs_": called}, ("extracted_features_",), len(parts), called)
 
 
 def _letters(fitted: Any, _given: _Learnt) -> _Learnt:
-    return _Learnt({}, (), fitted.n_features)  # which is the plan's, or is refused
+    # Which is the plan's, or is refused.
+    return _Learnt({}, (), fitted.n_features)
 
 
 def _weights(fitted: Any, given: _Learnt) -> _Learnt:
@@ -194,13 +199,15 @@ def _weights(fitted: Any, given: _Learnt) -> _Learnt:
 
 
 def _directions(fitted: Any, given: _Learnt) -> _Learnt:
-    found = len(fitted.components_)  # of very few rows, fewer than were asked for
+    # Of very few rows, fewer than were asked for.
+    found = len(fitted.components_)
     if not 1 <= found <= fitted.n_components:
-        refuse(WHERE, "components_", f"from 1 to {fitted.n_components} rows", found)
+        refuse(ENCODER, "components_", f"from 1 to {fitted.n_components} rows", found)
     _refuse_array(fitted, "components_", (found, given.outputs))
     told = ("explained_variance_", "explained_variance_ratio_", "singular_values_")
     for name in told:
-        _refuse_array(fitted, name, (found,), lambda _: True)  # nothing is computed from them
+        # Nothing is computed from them.
+        _refuse_array(fitted, name, (found,), lambda _: True)
     return _Learnt(_counted(given), ("components_", *told), found)
 
 

@@ -11,7 +11,7 @@ from descend.tasks.table.preparing import TablePrepared
 
 SHUFFLES = 3
 # Rows that are shuffled: they tell which columns matter.
-FEWEST_ROWS, MOST_ROWS = 50, 2000
+MIN_ROWS, MAX_ROWS = 50, 2000
 # What the model is fed for that, in all: thousands of columns get by with fewer rows.
 VALUES_TO_PREDICT = 2**28
 
@@ -26,7 +26,7 @@ def importances(fitted: Fitted[TablePrepared], seed: int) -> dict[str, float]:
     rng, prepared, model = np.random.default_rng(seed), fitted.prepared, fitted.model
     columns = np.array(prepared.encoder.feature_columns)
     names = pd.unique(columns)
-    enough = min(max(VALUES_TO_PREDICT // (SHUFFLES * len(names) * len(columns)), FEWEST_ROWS), MOST_ROWS)
+    enough = min(max(VALUES_TO_PREDICT // (SHUFFLES * len(names) * len(columns)), MIN_ROWS), MAX_ROWS)
     some = prepared.held_out.chosen(rng.permutation(len(prepared.held_out))[:enough])
     rows, truth = some.inputs, some.targets
     # All orders are drawn before any thread begins, so that they do not hang on how many there are.
@@ -40,7 +40,8 @@ def importances(fitted: Fitted[TablePrepared], seed: int) -> dict[str, float]:
     # The products are short: NumPy's own threads would spin on the cores that these need.
     with threadpool_limits(1, user_api="blas"):
         score = score_of(model.predict(rows), truth, prepared.target)
-        with ThreadPoolExecutor() as pool:  # to predict, NumPy lets go of the interpreter's lock
+        # To predict, NumPy lets go of the interpreter's lock.
+        with ThreadPoolExecutor() as pool:
             scores = pool.map(lambda name, some: np.mean([score_without(name, one) for one in some]), names, orders)
             falls = {str(name): score - float(mean) for name, mean in zip(names, scores, strict=True)}
     return dict(sorted(falls.items(), key=lambda item: -item[1]))

@@ -17,7 +17,8 @@ from descend.tasks.table.encoder_parts import encoder_from_parts, encoder_to_par
 from descend.tasks.table.encoding import Encoder
 from descend.tasks.table.registry import candidate_of
 
-VERSION = 3  # of the model's file
+# Of a table's model file.
+TABLE_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class TableModel:
         encoder, encoding = encoder_to_parts(self.encoder)
         predictor, weights = self.predictor.to_parts()
         facts = {
-            "version": VERSION,
+            "version": TABLE_VERSION,
             "encoder": encoder,
             "kind": self.kind,
             "predictor": predictor,
@@ -85,12 +86,13 @@ class TableModel:
 
         **Raises** `CheckpointError` if it is something else, or of a kind that is not registered.
         """
-        if not told.has("version") or told.any("version") != VERSION:
+        if not told.has("version") or told.any("version") != TABLE_VERSION:
             raise CheckpointError(f"{told.where} is no model of descend's, or was written by another version of it: "
                                   "train again with `descend fit`")
         of = lambda owner: {name.removeprefix(owner): a for name, a in arrays.items() if name.startswith(owner)}
         weights = of("predictor/")
         refuse_nonfinite(weights, told.where)
+        # The kind is looked for among what is registered: a file names no class and no module.
         candidate, target, scale = candidate_of(told), _target(told.inner("task")), told.inner("scale")
         encoder = encoder_from_parts(told.any("encoder"), of("encoder/"))
         features = len(encoder.features)

@@ -56,7 +56,8 @@ class _Form(NamedTuple):
 def _class_named(name: str) -> Any:
     """The class called `name` if an encoder may be made of it, or `None`; skrub is imported only where it is meant."""
     if name == "DateParts":
-        from descend.tasks.table.dates import DateParts  # takes seconds to import
+        # skrub takes seconds to import.
+        from descend.tasks.table.dates import DateParts
 
         return DateParts
     from sklearn.compose import ColumnTransformer
@@ -79,6 +80,7 @@ def _read_object(content: dict[str, Any], arrays: Arrays) -> Any:
     kind = _class_named(content["class"])
     if kind is None:
         raise CheckpointError(f"the saved encoder holds a {content['class']!r}, which no encoder is made of")
+    # Without `__init__`: settings are attributes like what was learnt, and `genuine` looks at all of them.
     value = kind.__new__(kind)
     vars(value).update({key: unpack(item, arrays) for key, item in content["attributes"].items()})
     return value

@@ -20,14 +20,15 @@ MLP = Architecture(
 )
 
 
-class Perceptron(Candidate):
+class PerceptronCandidate(Candidate):
     """Perceptrons with two hidden layers, whose mean is the prediction."""
 
     name = MLP.name
     title = "perceptron"
 
     def fit(self, prepared: TablePrepared, context: TrainingContext) -> Trained:
-        from descend.tasks.table.networks.training import train_networks  # what compiles takes a second to import
+        # What compiles takes a second to import.
+        from descend.tasks.table.networks.training import train_networks
 
         return train_networks(MLP, prepared, context)
 

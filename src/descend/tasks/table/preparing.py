@@ -13,7 +13,7 @@ from descend.tasks.common.target import Target
 from descend.tasks.common.typed_table import TypedTable
 from descend.tasks.table.encoding import Encoder
 
-# Above so many rows, one member that is validated on a tenth of them is enough.
+# Above so many rows, one member that is validated on a tenth of them tells enough, and is trained sooner than five.
 FOLDS, LARGE_TABLE = 5, 20_000
 
 
@@ -43,6 +43,7 @@ class TablePrepared(Prepared):
             unseen = self.folds == number
             where.append(np.flatnonzero(unseen))
             found.append(fit(rows[~unseen], targets[~unseen]).predict(rows[unseen]))
+        # They were found fold by fold, and are wanted in the order of the rows.
         order = np.argsort(np.concatenate(where))
         return np.concatenate(found)[order]
 
@@ -82,8 +83,10 @@ def prepare_table(table: TypedTable, settings: Settings) -> TablePrepared:
 
 def _deal(targets: np.ndarray, folds: int, target: Target, seed: int) -> np.ndarray:
     """The number of the fold that each row is in; every fold has its share of each class that has a row for each."""
-    from sklearn.model_selection import KFold, StratifiedKFold  # a second to import
+    # scikit-learn takes a second to import.
+    from sklearn.model_selection import KFold, StratifiedKFold
 
+    # StratifiedKFold warns of a class with fewer rows than folds, and refuses where all classes are so small.
     stratified = target.classes and np.bincount(targets).min() >= folds
     dealer = (StratifiedKFold if stratified else KFold)(folds, shuffle=True, random_state=seed)
     fold_of = np.zeros(len(targets), np.int32)

@@ -5,11 +5,11 @@ from descend.errors import CheckpointError, InputError
 from descend.tasks.common.settings import AUTO
 from descend.tasks.common.target import Target
 from descend.tasks.table.candidate import Candidate
-from descend.tasks.table.linear.candidate import LinearModel
-from descend.tasks.table.perceptron import Perceptron
+from descend.tasks.table.linear.candidate import LinearCandidate
+from descend.tasks.table.perceptron import PerceptronCandidate
 
 # The simplest first: a later one is chosen only where it is clearly ahead.
-_candidates: list[Candidate] = [LinearModel(), Perceptron()]
+_candidates: list[Candidate] = [LinearCandidate(), PerceptronCandidate()]
 
 
 def register(candidate: Candidate) -> None:

@@ -15,7 +15,8 @@ from descend.tasks.table.candidate import Findings
 from descend.tasks.table.preparing import TablePrepared
 
 SHOWN_COLUMNS = 20
-SHOWN_ROWS = 2000  # points of a figure
+# Points of a figure: more are one blot, and make the page slow.
+SHOWN_ROWS = 2000
 
 
 def sections(

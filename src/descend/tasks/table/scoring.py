@@ -9,7 +9,8 @@ import numpy as np
 
 from descend.tasks.common.target import TargetKind
 
-LEAST_VARIANCE = 1e-12  # of targets: an R² is relative to it
+# Of targets: an R² is relative to it.
+MIN_VARIANCE = 1e-12
 
 
 def finite(number: float) -> float | None:
@@ -39,7 +40,8 @@ def losses_and_scores(outputs: np.ndarray, targets: np.ndarray, kind: TargetKind
 
 def predictions_of(outputs: np.ndarray, kind: TargetKind) -> np.ndarray:
     """Numbers, or the probabilities of the classes, from a model's outputs."""
-    from scipy.special import expit, softmax  # a tenth of a second to import
+    # SciPy takes a tenth of a second to import.
+    from scipy.special import expit, softmax
 
     if kind == "regression":
         return outputs[:, 0]
@@ -51,4 +53,4 @@ def row_scores(predictions: np.ndarray, targets: np.ndarray, kind: TargetKind) -
     if kind != "regression":
         return (predictions.argmax(axis=1) == targets).astype(np.float64)
     squares = (predictions.astype(np.float64) - targets) ** 2
-    return 1 - squares / max(float(np.var(targets, dtype=np.float64)), LEAST_VARIANCE)
+    return 1 - squares / max(float(np.var(targets, dtype=np.float64)), MIN_VARIANCE)

@@ -19,7 +19,8 @@ from descend.tasks.table.registry import candidates
 from descend.tasks.table.scoring import finite
 from descend.tasks.table.training import train
 
-NAMED_COLUMNS = 5  # of those that matter most, in the summary
+# Of those that matter most, in the summary.
+NAMED_COLUMNS = 5
 
 
 @dataclass(frozen=True)

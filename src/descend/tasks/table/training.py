@@ -106,7 +106,8 @@ class _Training:
                 here = self.in_turn(others)
                 return [beside.result(), here]
             except BaseException:
-                self.interrupted.set()  # so that nobody waits for the other thread
+                # So that nobody waits for the other thread.
+                self.interrupted.set()
                 raise
 
     def in_turn(self, candidates: Sequence[Candidate]) -> list[Trained]:
@@ -135,7 +136,8 @@ def without_warnings() -> Iterator[None]:
 
     For the main thread, as filters are those of the process: what others warn of, such as a full disk, must be heard.
     """
-    from sklearn.exceptions import ConvergenceWarning  # half a second to import
+    # scikit-learn takes half a second to import.
+    from sklearn.exceptions import ConvergenceWarning
 
     with catch_warnings():
         for category in (ConvergenceWarning, RuntimeWarning):

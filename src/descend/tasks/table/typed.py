@@ -37,6 +37,7 @@ def _typed(series: pd.Series, column: Column) -> pd.Series:
 def _read(series: pd.Series, column: Column, wanted: str, read: Callable[[pd.Series], pd.Series]) -> pd.Series:
     """Reads a column, and refuses what is there but does not read, except for gaps known from training."""
     values = read(series)
+    # What was a gap in training is one still; any other word in a column of numbers is more likely a mistake.
     unread = values.isna() & series.notna()
     if not unread.any():
         return values

@@ -16,7 +16,8 @@ from descend.tasks.common.typed_table import TypedTable
 from descend.tasks.text.texts import collection_of, texts_in
 
 SHOWN_MISTAKES = 12
-SHOWN_LETTERS = 600  # of a mistake
+# Of a mistake's text.
+SHOWN_LETTERS = 600
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class TextTask(NetworkTask):
         return TextModel(network, self.collection.classes, self.column)
 
     def mistakes(self, fitted: Fitted[NetworkPrepared], outcome: Outcome) -> str:
-        from descend.tasks.common.network.report import worst_mistakes  # Plotly takes half a second to import
+        # Plotly takes half a second to import.
+        from descend.tasks.common.network.report import worst_mistakes
 
         return worst_mistakes(fitted, outcome, self.unit, SHOWN_MISTAKES, "texts", shown_text)
 

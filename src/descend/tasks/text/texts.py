@@ -30,6 +30,7 @@ def texts_in(frame: pd.DataFrame, column: str) -> list[str]:
 
     **Raises** `InputError` if there is no such column.
     """
+    # Names of columns may be numbers, and are told as text.
     named = {str(name): name for name in frame.columns}
     if column not in named:
         raise InputError(f"the table lacks the column {column!r}, which the model was trained with")

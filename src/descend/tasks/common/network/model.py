@@ -13,7 +13,8 @@ from descend.errors import CheckpointError
 from descend.neural.storing import Classifier, from_parts, to_parts
 from descend.tasks.common.predicting import Predictions
 
-VERSION = 1  # of the model's file
+# Of a network's model file.
+NETWORK_VERSION = 1
 Network = Classifier
 
 
@@ -54,7 +55,7 @@ class NetworkModel(ABC):
     def to_parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Facts as JSON can hold them, and arrays by name."""
         network, arrays = to_parts(self.network)
-        facts = {"version": VERSION, "kind": self.kind, "network": network, "classes": list(self.classes),
+        facts = {"version": NETWORK_VERSION, "kind": self.kind, "network": network, "classes": list(self.classes),
                  "column": self.column}
         return facts, arrays
 
@@ -64,7 +65,7 @@ class NetworkModel(ABC):
 
         **Raises** `CheckpointError` if it is damaged, or of another version.
         """
-        if told.any("version") != VERSION:
+        if told.any("version") != NETWORK_VERSION:
             raise CheckpointError("the model was written by another version of descend: train again with `descend fit`")
         network, classes = from_parts(told.any("network"), arrays), told.texts("classes")
         if len(classes) != len(network.classes_):

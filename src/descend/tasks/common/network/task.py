@@ -21,8 +21,10 @@ from descend.tasks.common.settings import OPTIMIZERS, Settings
 from descend.tasks.common.target import Target
 from descend.tasks.common.task import Observers, Task
 
-VALIDATED_SHARE, VALIDATED_COUNT = 0.1, 2000  # of the examples: what is validated on, and the most of them
-NAMED_CLASSES = 10  # in the summary
+# Of the examples: what is validated on, and the most of them.
+VALIDATED_SHARE, VALIDATED_COUNT = 0.1, 2000
+# So many are named in the summary.
+NAMED_CLASSES = 10
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
     collection: Collection
     settings: Settings
 
-    LOADS: ClassVar[type[NetworkModel]]  # the kind of model that comes of it
+    # The kind of model that comes of it, and that is loaded again.
+    LOADS: ClassVar[type[NetworkModel]]
 
     @property
     def name(self) -> str:

@@ -23,7 +23,7 @@ IN_STEPS = Architecture(
 )
 
 
-class LinearModel(Candidate):
+class LinearCandidate(Candidate):
     """A linear model. It is solved on whatever thread there is, as Numba's kernels leave Python alone."""
 
     name = Linear.kind
@@ -33,7 +33,8 @@ class LinearModel(Candidate):
     def fit(self, prepared: TablePrepared, context: TrainingContext) -> Trained:
         # Only whoever names an optimizer, or what only a descent has, sees it step.
         if context.settings.says_how_to_descend:
-            from descend.tasks.table.networks.training import train_networks  # what compiles takes a second to import
+            # What compiles takes a second to import.
+            from descend.tasks.table.networks.training import train_networks
 
             return train_networks(IN_STEPS, prepared, context)
         from descend.tasks.table.linear.path import fit_linear
@@ -46,7 +47,9 @@ class LinearModel(Candidate):
         if not isinstance(linear, Linear):
             return Findings()
         from descend.tasks.table.linear.coefficients import as_frame, coefficients
-        from descend.tasks.table.linear.section import section_of  # Plotly takes half a second to import
+
+        # Plotly takes half a second to import.
+        from descend.tasks.table.linear.section import section_of
 
         found = coefficients(linear, prepared)
         files = {"coefficients.csv": as_frame(found).to_csv(index=False).encode()} if found else {}

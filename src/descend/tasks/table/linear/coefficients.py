@@ -46,6 +46,7 @@ def coefficients(linear: Linear, prepared: TablePrepared) -> list[Coefficient]:
     features, classes = prepared.encoder.features, prepared.target.classes
     labels = ("",) if not classes else classes[1:] if len(classes) == 2 else classes
     per, units = zip(*map(_per, features), strict=True)
+    # Summed in double precision: of a million float32 rows a sum in single would lose digits.
     spreads = np.array([column.std(dtype=np.float64) for column in prepared.training.inputs.T])
     effects = _against_the_mean(prepared.scale.unit * linear.coefficients, features, prepared.training.inputs)
     importances = np.abs(effects) * spreads

@@ -17,7 +17,8 @@ from descend.stopping import Name, Reason
 from descend.tasks.common.target import Target, TargetKind
 from descend.tasks.table.scoring import predictions_of
 
-ROWS_AT_ONCE = 1 << 16  # to predict, as they are scored in float64
+# To predict, as they are scored in float64.
+ROWS_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Certificate:
     @property
     def relative(self) -> float:
         """The gap, relative to the minimum."""
+        # Relative to the least that the minimum may be: what is proved of it is the bound, not the value.
         least = self.value - self.gap
         return self.gap / least if least > 0 else math.inf
 
@@ -89,7 +91,8 @@ class Linear:
     certificate: Certificate
     path: PenaltyPath
 
-    kind: ClassVar[str] = "linear"  # in a model's file
+    # What a model's file calls it.
+    kind: ClassVar[str] = "linear"
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
         """Numbers, or the probabilities of the classes."""

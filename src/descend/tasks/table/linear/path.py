@@ -172,7 +172,8 @@ def _mean(models: list[Any]) -> Parameters | None:
 
 
 def _estimator(kind: TargetKind, tol: float, solver: str, progress: ProgressCallback) -> Any:
-    from descend.linear import LogisticRegression, Ridge  # Numba takes a second to import
+    # Numba takes a second to import.
+    from descend.linear import LogisticRegression, Ridge
 
     model: Any = Ridge if kind == "regression" else LogisticRegression
     return model(tol=tol, solver=solver, warm_start=True).set_callbacks(progress)

@@ -76,6 +76,7 @@ class ProgressCallback:
         self._longest, self._ticked = max(self._longest, now - self._ticked) if self._iterations > 1 else 0.0, now
         self.gaps.append(fitted_estimator.duality_gap_)
         self._latest = {"loss": fitted_estimator.loss_curve_[-1], "duality_gap": fitted_estimator.duality_gap_}
+        # Iterations may take less than a millisecond, and a terminal more to draw.
         if time.perf_counter() >= self._told + SECONDS_BETWEEN_LOOKS:
             self._told = time.perf_counter()
             self._tell(None)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from descend._facts import Facts
 
-NETWORKS = "networks"  # the kind of all of them in a model's file
+# What a model's file calls the kind of all of them.
+NETWORKS = "networks"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from jaxtyping import Array, Float, Int, Shaped
 from descend import losses
 from descend.tasks.common.target import TargetKind
 
-Rows = tuple[Float[Array, "rows features"], Shaped[Array, " rows"], Int[Array, " rows"]]  # features, targets, folds
+# Features, targets, and the numbers of folds.
+Rows = tuple[Float[Array, "rows features"], Shaped[Array, " rows"], Int[Array, " rows"]]
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Ensemble:
         for inputs, outputs in self.shape.layers:
             end = begin + inputs * outputs
             matrix, biases = self.weights[:, begin:end], self.weights[:, end : end + outputs]
+            # The first layer has the rows themselves before it, all others an activation.
             x = x * (x > 0) if begin else x
             x = x @ matrix.reshape(-1, inputs, outputs) + biases.reshape(-1, 1, outputs)
             begin = end + outputs
@@ -90,7 +92,8 @@ def build(shape: Shape, seed: int) -> Ensemble:
 
 def mean_prediction(scores: np.ndarray, task: TargetKind) -> np.ndarray:
     """The mean over the members, which come first: a number per row, or a probability per row and class."""
-    from scipy.special import expit, softmax  # a tenth of a second to import
+    # SciPy takes a tenth of a second to import.
+    from scipy.special import expit, softmax
 
     if task == "regression":
         return scores[..., 0].mean(axis=0)

@@ -25,7 +25,8 @@ from descend.tasks.table.scoring import losses_and_scores, predictions_of
 
 # Epochs and steps, of which the greater number is made where nobody says.
 DEFAULT_EPOCHS, DEFAULT_STEPS = 60, 400
-ROWS_AT_ONCE = 8192  # to predict
+# To predict.
+ROWS_AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Networks:
         """The members' mean, computed in blocks of rows."""
         networks = _on_host(self.ensemble)
         blocks = [rows[start : start + ROWS_AT_ONCE] for start in range(0, len(rows), ROWS_AT_ONCE)]
-        with np.errstate(all="ignore"):  # whoever asks sees what is not finite
+        # Whoever asks sees what is not finite.
+        with np.errstate(all="ignore"):
             return np.concatenate([mean_prediction(networks(block), self.shape.task) for block in blocks])
 
     def describe(self) -> str:
@@ -74,7 +76,8 @@ class Networks:
             told.whole("width", 1),
         )
         size = shape.members * sum((inputs + 1) * outputs for inputs, outputs in shape.layers)
-        refuse_other_size(arrays, "weights", size, told.where)  # before as much is drawn
+        # Before as much is drawn.
+        refuse_other_size(arrays, "weights", size, told.where)
         numbers, rest = split(build(shape, seed=0))
         return cls(shape, join(tree_from_arrays(numbers, arrays, "weights"), rest))
 
@@ -94,7 +97,8 @@ def train_networks(architecture: Architecture, prepared: TablePrepared, context:
     best: dict[float, np.ndarray] = {}
 
     def measure(ensemble: Ensemble) -> tuple[float, dict[str, float]]:
-        with np.errstate(all="ignore"):  # a training that goes astray is stopped by what is recorded of it
+        # A training that goes astray is stopped by what is recorded of it.
+        with np.errstate(all="ignore"):
             outputs = _on_host(ensemble).unseen(rows, folds)
             losses, scores = losses_and_scores(outputs, targets, target.kind)
         loss = float(losses.mean())
@@ -120,7 +124,8 @@ def train_networks(architecture: Architecture, prepared: TablePrepared, context:
     )
     outputs = best.get(result.best.value)
     with np.errstate(all="ignore"):
-        if outputs is None:  # of a training that was resumed after its best validation
+        # Of a training that was resumed after its best validation.
+        if outputs is None:
             outputs = _on_host(result.params).unseen(rows, folds)
         # In double precision, so that no two classes of different scores come to be equally probable.
         out_of_fold = predictions_of(outputs.astype(np.float64), target.kind)
