@@ -66,6 +66,12 @@ def test_what_is_used_of_jax_is_there():
     assert {"file_name", "line_num", "function_name"} <= set(dir(frame))
 
 
+def test_bounds_that_follow_from_a_program():
+    """A log-softmax is at most 0, as the sum in it is at least 1."""
+    program = Program(Graph.of(jax.make_jaxpr(jax.nn.log_softmax)(drawn(5, 3)), [("params", "x")]))
+    assert program.range(program.graph.value).high == 0
+
+
 @pytest.mark.parametrize(("primitive", "function", "text"), [
     ("tanh", everything, "jnp.tanh"), ("sin", compiled, "jnp.sin"), ("cond", everything, "lax.cond"),
     ("max", everything, "jax.nn.relu"),

@@ -65,10 +65,9 @@ def in_vmap_of_scan(w, batch):
 
 @jax.jit
 def in_one_jit(w, batch):
-    """What comes first in a function that is compiled as a whole: a line before a loop in which the same would go wrong
-    later."""
-    first = jnp.log(jax.nn.relu(batch[0] @ w) * 0)
-    return jax.lax.scan(lambda c, x: (c + jnp.sqrt(x - 100).sum(), None), first.sum(), batch[0])[0]
+    """What comes first in a function that is compiled as a whole: the loop, not the line after it."""
+    first = jax.lax.scan(lambda c, x: (c + jnp.log((w - w).sum() - x.sum() ** 2), None), 0.0, batch[0])[0]
+    return first + jnp.sqrt(-1 - batch[0] @ w).sum()
 
 
 def in_remat(w, batch):
@@ -97,7 +96,7 @@ def of_own_slope(w, batch):
     (masked, "jnp.log", "forward", "log of 0"),
     (in_scan, "jnp.log", "forward", "log of -0.5"),
     (in_vmap_of_scan, "jnp.sqrt", "backward", "the slope of the root at 0"),
-    (in_one_jit, "jnp.log", "forward", "log of 0"),
+    (in_one_jit, "jnp.log", "forward", "log of -"),
     (in_remat, "jnp.log", "forward", "log of 0"),
     (of_own_slope, "y = own", "backward", "slope"),
 ], ids=lambda value: getattr(value, "__name__", None))  # fmt: skip
