@@ -22,7 +22,7 @@ lint: .venv/lint
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python tools/house.py --report
+	$(BIN)/python tools/house.py
 
 bench: .venv/peers
 	$(BIN)/python -m benchmarks.fetch
