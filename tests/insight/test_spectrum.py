@@ -98,6 +98,30 @@ def test_ends_are_the_dense_hessians_to_the_stated_residual(run, hessian, produc
         assert found.largest.residual < 1e-4
 
 
+@pytest.mark.slow
+def test_ends_of_two_thousand_parameters():
+    """A network of 1,994 parameters after some steps, against all 1,994 eigenvalues in double precision."""
+    rng = np.random.default_rng(0)
+    rows, drawn = rng.normal(size=(256, 60)).astype(np.float32), lambda m, n: rng.normal(size=(m, n)) / np.sqrt(m)
+    targets = np.sin(rows @ drawn(60, 1))[:, 0]
+    start = {"a": drawn(60, 29), "b": np.zeros(29), "c": drawn(29, 7), "d": drawn(7, 1)[:, 0], "e": 0.1 * np.ones(15)}
+
+    def deep(p, batch):
+        hidden = jnp.tanh(batch[0] @ p["a"] + p["b"]) @ p["c"]
+        return ((jnp.tanh(hidden) @ p["d"] - batch[1]) ** 2).mean() + (jnp.cos(p["e"]) ** 2).sum() * 0.01
+
+    trained = begin(deep, start, (rows, targets), optimizer=SGD(0.1), batch_size=256).advance(200)[0]
+    eigenvalues = np.linalg.eigvalsh(dense(deep, trained.params, (rows, targets)))
+    for products, within in ((10, 1e-2), (40, 1e-5), (80, 1e-5)):
+        found = spectrum(trained, products=products, batches=4)
+        assert found.size == len(eigenvalues) == 1994
+        for end in (found.largest, found.smallest):
+            assert np.abs(eigenvalues - end.value).min() <= end.residual
+        assert found.largest.value == pytest.approx(eigenvalues[-1], rel=within)
+    assert found.smallest.value == pytest.approx(eigenvalues[0], rel=1e-3)
+    assert abs(found.trace - eigenvalues.sum()) < 5 * found.trace_error < eigenvalues.sum()
+
+
 def test_preconditioned_by_adams_own_root(run):
     v_hat = flat(run.state.optimizer.slots["mean_square"]) / (1 - 0.999**5)
     by = (np.sqrt(v_hat) + 1e-8) ** -0.5

@@ -23,7 +23,7 @@ def next_batch(run: R) -> Any:
         descent, feed = fed(run, 1)
         draws = jax.tree.map(lambda array: array[:1], feed.draws) if feed else NOTHING
         state = run.state._replace(step=NOTHING, cursor=NOTHING if feed else run.state.cursor)
-        batch = descent.run(_batch, state, draws)
+        batch = descent.run(_drawn, state, draws)[0]
     return keeping_precision(batch)
 
 
@@ -32,7 +32,7 @@ def past_the_next_batch(run: R) -> R:
     with precision(run.state.params):
         state, (_, later) = run.state, run.state.carried.for_a_step()
         descent, feed = fed(run, 1)
-        cursor = feed.after(1) if feed else descent.run(_cursor, state._replace(step=NOTHING))
+        cursor = feed.after(1) if feed else descent.run(_drawn, state._replace(step=NOTHING), NOTHING)[1]
         carried = state.carried._replace(key=later)
         return dataclasses.replace(run, state=state._replace(cursor=cursor, carried=carried))
 
@@ -79,12 +79,9 @@ def _like_parameters(run: R, v: Tree) -> Tree:
     return jax.device_put(given)
 
 
-def _batch(descent: Descent, state: State, draws: Tree) -> Any:
-    return first_batch(descent, state, draws)[0]
-
-
-def _cursor(descent: Descent, state: State) -> Any:
-    return first_batch(descent, state, NOTHING)[1]
+def _drawn(descent: Descent, state: State, draws: Tree) -> Any:
+    # The cursor as well, so that whoever needs it has no other program compiled: to play a policy takes long to.
+    return first_batch(descent, state, draws)
 
 
 def _value(descent: Descent, params: Tree, batch: Batch, carried: AuxiliaryState) -> Any:

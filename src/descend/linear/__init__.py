@@ -5,7 +5,7 @@ in the units of `X` and in its precision. `X` is read where it lies, dense (eith
 precision, and never copied; but for the numbers of a sparse matrix that has columns whose mean is more than thirty
 times their spread.
 
-What all estimators share (`penalty_weights` and `positive` those that have them):
+What all estimators share (`penalty_weights` and `positive` those that have them, in `fit` alone):
 
 | parameter | meaning |
 | --- | --- |

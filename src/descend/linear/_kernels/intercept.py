@@ -12,7 +12,9 @@ NEWTON_STEPS = 100
 
 @njit(cache=True, nogil=True)
 def best_shift(slope, curvature, p, mu, y, s, z, linear_term):
-    """The number that, added to all scores, minimises Σ s ℓ(z, y) + tilt·shift: Newton's steps between two bounds.
+    """The number that, added to all scores, minimises Σ s ℓ(z, y) + linear_term·shift.
+
+    By Newton's steps between two bounds.
 
     `slope`, `curvature`: of a loss, by their addresses.
     """

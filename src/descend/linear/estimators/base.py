@@ -175,7 +175,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
 
         def each(number: int, _value: float, gap: float) -> bool:
             nonlocal unbounded
-            # It is there: the watch calls this once it has seen a point.
+            # It is there: the monitor calls this once it has seen a point.
             best: Any = monitor.best
             asked = False
             if heard and 0 < number <= self.max_iter:

@@ -34,10 +34,11 @@ def products(matrix: Matrix, standardisation: Standardisation, s: Array, z: Arra
 def _of_part(matrix: Matrix, standardisation: Standardisation, s: Array, z: Array, start: int, stop: int) -> Array:
     """Of a part of the rows, which are written out block by block, and so are their pairs of columns."""
     centre, unit = standardisation
-    width, bends = matrix.shape[1] + 1, _pairs(z.shape[1])
-    step = max(32, min(stop - start, BLOCK_ENTRIES // max(PAIR_COLUMNS, width, bends)))
-    block, curved, crossed = np.empty((step, width)), np.empty((step, bends)), np.empty(step * max(PAIR_COLUMNS, width))
-    out = np.zeros((_pairs(width), bends))
+    width, class_pairs = matrix.shape[1] + 1, _pairs(z.shape[1])
+    step = max(32, min(stop - start, BLOCK_ENTRIES // max(PAIR_COLUMNS, width, class_pairs)))
+    block, curved = np.empty((step, width)), np.empty((step, class_pairs))
+    crossed = np.empty(step * max(PAIR_COLUMNS, width))
+    out = np.zeros((_pairs(width), class_pairs))
     for first in range(start, stop, step):
         last = min(first + step, stop)
         rows, curvatures = block[: last - first], curved[: last - first]

@@ -1,6 +1,6 @@
 """What is minimised, at a point: its value, its gradient, and a bound below which no model can come.
 
-    F(w, b) = Σ s ℓ(Xw + b + o, y) + Σ (l2 w²/2 + l1 |w|) + tilt b,  w ≥ 0 where coefficients must not be negative
+    F(w, b) = Σ s ℓ(Xw + b + o, y) + Σ (l2 w²/2 + l1 |w|) + linear_term·b,  w ≥ 0 if `positive`
 
 Solvers see other coordinates of the same problem, in which columns are centred (if there is an intercept, and they are
 dense) and have unit spread, or less under a strong penalty: u = (w / unit, b + centre·w). So it does not matter in
@@ -261,14 +261,14 @@ class ScalarProblem:
         return 1.0 if self.loss.kind.corners else math.sqrt(self.rows.s.max())
 
     def lower_bound(self, sums: Sums) -> float:
-        """The dual's value at the foreseen slopes, made feasible: −Σ s ℓ*(r) − Ω*(−Xᵀ s r), with Σ s r = −tilt.
+        """The dual's value at the foreseen slopes, made feasible: −Σ s ℓ*(r) − Ω*(−Xᵀ s r), with Σ s r = −linear_term.
 
         The slopes of one side are scaled down until their sum is right, and then all, until the l1 penalty (and Huber's
         scale) allow them; as ℓ*(0) = 0, ℓ*(t r) ≤ t ℓ*(r) − t (1 − t) r²/(2L), where ℓ'' ≤ L.
         It is less by what rounding in sums over the rows may have added to it.
         """
-        # 1. Σ s r = −tilt: an intercept is not penalised, so that slopes of another sum have no bound at all. Only the
-        #    side that is too heavy is scaled down, as its slopes stay in the conjugate's domain, which has 0 in it.
+        # 1. Σ s r = −linear_term: an intercept is not penalised, so that slopes of another sum have no bound at all.
+        #    Only the side that is too heavy is scaled down: its slopes stay in the conjugate's domain, as 0 is in it.
         shares = np.ones(2)
         if self.intercept:
             below, above = -float(sums.q_b[0]), float(sums.q_b[1])
@@ -288,7 +288,7 @@ class ScalarProblem:
         beyond = scale * q[free] > self.penalty.l1[free]
         if beyond.any():
             scale = float((self.penalty.l1[free][beyond] / q[free][beyond]).min())
-        # Scaled down, the slopes do not balance the tilt any more.
+        # Scaled down, the slopes do not balance the linear term any more.
         if scale == 0 or (scale < 1 and self.linear_term):
             return -math.inf
         # 4. What the conjugates are at the scaled slopes is not known, and no more than this: they are convex, and

@@ -115,7 +115,7 @@ class Batch:
         return gain
 
     def _certified(self, monitors: Sequence[ConvergenceMonitor], reasons: dict[int, Reason]) -> None:
-        """Let the watches see where those that are going are."""
+        """Let the monitors see where those that are going are."""
         X, w = self.problem.matrix.X, np.empty(self.w.shape[::-1])
         lanes.scores(X.data, X.indices, X.indptr, self.w, self.b, self.z)
         lanes.unpacked(self.w, w)

@@ -1,4 +1,4 @@
-"""What every solver is given to watch with, and what it gives back."""
+"""What every solver is given to watch its convergence with, and what it gives back."""
 
 import math
 from collections.abc import Callable, Generator

@@ -3,7 +3,7 @@
 Each corner is a term max_r r (t − kink) over a range of slopes r; of rows, t is the score, of an l1 penalty the
 coefficient. With p and q for how far t is above and below its kink, the optimum is where
 
-    Σ s r x + l2 w = 0 (+ tilt),  t − kink = p − q,  p (upper − r) = q (r − lower) = 0,  p, q ≥ 0
+    Σ s r x + l2 w = 0 (+ linear_term),  t − kink = p − q,  p (upper − r) = q (r − lower) = 0,  p, q ≥ 0
 
 Zeros are replaced by a goal that goes to zero, and each iteration makes a step of Newton's for these equations; the
 unknowns of the rows are eliminated, and what is left is a weighted Gram matrix of the columns. It takes some 10 to 25
@@ -118,7 +118,7 @@ class CentralPath:
         return self.problem.matrix.scores(du[:-1] * unit, float(du[-1]), centre)
 
     def backward(self, v: Array, linear_term: float = 0.0) -> Array:
-        """Σ s v x̃ over rows, and the tilt's part."""
+        """Σ s v x̃ over rows, and the linear term's part."""
         centre, unit = self.problem.standardisation
         g, by_b = self.problem.matrix.sums(self.problem.rows.s * v, centre)
         return np.append((g - linear_term * centre) * unit, by_b + linear_term if self.problem.intercept else 0.0)
@@ -287,7 +287,7 @@ def interior(problem: Problem, u: Array) -> Iterates:
 
 
 def _balanced(y: Array, s: Array, linear_term: float) -> Array:
-    """Shares of the ranges of the hinge's slopes, of rows of −1 and of 1, with which Σ s r = −tilt."""
+    """Shares of the ranges of the hinge's slopes, of rows of −1 and of 1, with which Σ s r = −linear_term."""
     weights = s if s.size > 1 else np.full(y.size, float(s[0]))
     above = float(weights[y > 0].sum())
     below = float(weights.sum()) - above

@@ -151,7 +151,7 @@ def _by_lsqr(problem: ScalarProblem, monitor: ConvergenceMonitor) -> Solution:
 
 def _lsqr(problem: ScalarProblem, y: Array, unit: Array) -> tuple[Array, float]:
     """The coefficients that explain y with the least squares, and the least norm in these units; and what to add to the
-    intercept beside those of columns about the frame's centre.
+    intercept beside those of columns about their centre.
     """
     matrix, (s, roots) = problem.matrix, (problem.rows.s, np.sqrt(problem.rows.s))
     share = s if s.size > 1 else np.full(len(y), 1 / len(y))

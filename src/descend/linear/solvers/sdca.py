@@ -3,9 +3,10 @@ best for the others.
 
     max_r  −Σ s ℓ*(r) − ‖Σ s r x‖² / (2 l2),  w = −Σ s r x / l2
 
-An intercept asks besides for Σ s r = −tilt. It is drawn towards a place b₀ by a penalty of ρ (b − b₀)²/2, as a column
-of its own would be by the l2 penalty; b₀ is moved to b whenever that gains more than an epoch, so that the penalty
-vanishes (the method of multipliers). For the bound, the slopes of one side are scaled down until the sum is right.
+An intercept asks besides for Σ s r = −linear_term. It is drawn towards a place b₀ by a penalty of ρ (b − b₀)²/2, as a
+column of its own would be by the l2 penalty; b₀ is moved to b whenever that gains more than an epoch, so that the
+penalty vanishes (the method of multipliers). For the bound, the slopes of one side are scaled down until the sum is
+right.
 
 Rows whose slopes are at a corner, and would be if their scores changed a good deal, are left out until the next
 certificate, which looks at the scores of all rows. There is one whenever the ascent of an epoch has fallen enough.
@@ -114,7 +115,7 @@ class DualState:
 
     @property
     def excess(self) -> float:
-        """Σ s r + tilt, which is to vanish."""
+        """Σ s r + linear_term, which is to vanish."""
         s = self.problem.rows.s
         return float(self.r @ s if s.size > 1 else self.r.sum() * s[0]) + self.problem.linear_term
 

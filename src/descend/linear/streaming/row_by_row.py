@@ -71,12 +71,12 @@ class RowByRow:
         The sums of (r x)² are taken from its Hessian, the sum of ℓ'' x², by the ratio that r² and ℓ'' have in these
         rows; of likelihoods it is one.
         """
-        matrix, z, bends = Matrix(X), np.zeros(X.shape[0]), np.empty(X.shape[0])
+        matrix, z, curvatures = Matrix(X), np.zeros(X.shape[0]), np.empty(X.shape[0])
         for _ in range(2):
             # Foreseen at the scores before.
             squares = matrix.sweep(u[:-1], float(u[-1]), loss, rows, z, offset=offset).squares
-        loss.curvatures(0, len(z), *rows, z, bends)
-        ratio = squares / (float(bends.sum()) or 1.0) / self.unit ** (2 * self.homogeneity - 2)
+        loss.curvatures(0, len(z), *rows, z, curvatures)
+        ratio = squares / (float(curvatures.sum()) or 1.0) / self.unit ** (2 * self.homogeneity - 2)
         self.w[:], self.mean[:], self.greatest[columns] = u[:, None] / self.unit, u[:, None] / self.unit, greatest
         self.squares[np.append(columns, -1)] = ratio * np.diag(before.hessian)[:, None]
         sizes = np.abs(X.data) / np.maximum(self.greatest[X.indices], np.abs(X.data) + (X.data == 0))
