@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import numpy as np
+
 from descend.engine.run import Run
 from descend.errors import InputError
 from descend.insight.case import Case
@@ -20,6 +22,7 @@ MOST_HYPOTHESES = 6
 SCREENING, CONFIRMING = 3, 6  # draws of the data: to choose what to look at, and to prove it
 SHARE = 0.6  # of the time that is left, that a first replay of all suspicions may take
 LEAST_STEPS = 20
+AT_LEAST = 100  # steps of a replay of what diverged, and of what nobody knows how long it takes
 NEARLY = 0.7  # of the largest gain: causes whose gains are as near are told apart by where they lie
 CONFIDENCE = 0.95
 
@@ -189,11 +192,13 @@ class Examiner:
         changes = 1 + sum(len(suspicion.changes) for suspicion in asked)
         each = self.case.seconds_a_step
         if not math.isfinite(each) or each <= 0:
-            return min(self.case.length, 200)
+            return AT_LEAST
+        # Of one that diverged soon, it has to be seen whether the mended one goes on.
+        wanted = max(self.case.length, AT_LEAST) if self.case.has_diverged else self.case.length
         made = SCREENING * changes + 4 * CONFIRMING
         cores = max(1, min(os.cpu_count() or 1, 2))
         steps = int(0.5 * self._left * cores / (made * each))
-        return max(min(self.case.length, steps), min(LEAST_STEPS, self.case.length))
+        return max(min(wanted, steps), min(LEAST_STEPS, wanted))
 
     def _screened(self, asked: Sequence[Suspicion], base: Change, notes: list[str]) -> list["Screened"]:
         """A first replay of each change, few draws of it, to see what is worth more."""
@@ -210,7 +215,7 @@ class Examiner:
         best: dict[int, Screened] = {}
         for one in screened:
             key = id(one.suspicion)
-            if key not in best or one.replay.gain > best[key].replay.gain:
+            if key not in best or one.rank > best[key].rank:
                 best[key] = one
         return list(best.values())
 
@@ -268,6 +273,13 @@ class Screened:
     suspicion: Suspicion
     change: Change
     replay: Replay
+
+    @property
+    def rank(self) -> tuple[bool, float, float]:
+        """By which the better of two changes is told: one that promises, then by the gain, which has an end, then by
+        the loss."""
+        loss = float(np.median(self.replay.after))
+        return self.promises, self.replay.gain, -loss if math.isfinite(loss) else -math.inf
 
     @property
     def promises(self) -> bool:

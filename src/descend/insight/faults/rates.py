@@ -16,6 +16,8 @@ from descend.schedules import Warmup, as_schedule
 LOWER, HIGHER = (1 / 3, 1 / 10, 1 / 100), (10.0, 100.0)
 RISEN = 0.9  # of the loss at the start, above which a descent has not got anywhere
 FAR = 0.67  # of the fall with a better setting: a descent that had more of it was not far from what it could be
+LITTLE_HARM = 0.9  # of it: nearer than that, a setting of the rule has done no harm
+NEARBY = 50  # steps on both sides of one, beside which its gradient is large
 SPIKE = 20.0  # times the median, from which on a gradient is one that explodes
 
 
@@ -95,7 +97,7 @@ def momentum(case: Case) -> Suspicion | None:
     return Suspicion(
         "momentum too high", "rule", f"{name} is {value:g}, so that a gradient is felt for {1 / (1 - value):.0f} steps",
         [changed], f"The momentum, {value:g}, is too high: steps add up to {1 / (1 - value):.0f} of their kind.",
-        likely=0.75, group="step size", least=0.2,
+        likely=0.75, group="step size", least=0.2, share=LITTLE_HARM,
     )
 
 
@@ -107,7 +109,7 @@ def epsilon(case: Case) -> Suspicion | None:
     changed = with_rule("with eps=1e-8", lambda o: with_setting(o, "eps", 1e-8), "eps=1e-8")
     return Suspicion("epsilon unfit", "rule", f"eps is {eps:g}", [changed],
                      f"ε, {eps:g}, is of the size of what {type(innermost(rule)).__name__} adds it to.",
-                     likely=0.7, least=0.2)
+                     likely=0.7, least=0.2, share=LITTLE_HARM)
 
 
 def beta2(case: Case) -> Suspicion | None:
@@ -118,7 +120,7 @@ def beta2(case: Case) -> Suspicion | None:
     changed = with_rule("with beta2=0.999", lambda o: with_setting(o, "beta2", 0.999), "beta2=0.999")
     return Suspicion("beta2 unfit", "rule", f"beta2 is {value:g}", [changed],
                      f"β₂, {value:g}, averages squares over {1 / max(1 - value, 1e-9):.0f} steps.",
-                     likely=0.7, least=0.2)
+                     likely=0.7, least=0.2, share=LITTLE_HARM)
 
 
 def warm_up(case: Case) -> Suspicion | None:
@@ -140,7 +142,7 @@ def warm_up(case: Case) -> Suspicion | None:
     return Suspicion("no warm-up", "clipping", f"within the first tenth of the steps the loss rose to {rose:.3g} times "
                      "its first", [changed],
                      "The first steps are too large, before the rule knows the size of gradients.",
-                     likely=0.6, least=0.2)
+                     likely=0.6, least=0.2, share=FAR)
 
 
 def rate_setting(rule: Optimizer) -> object:
@@ -155,16 +157,18 @@ def exploding(case: Case) -> Suspicion | None:
     finite = norms[np.isfinite(norms)]
     if len(finite) < 10 or not np.median(finite):
         return None
+    # Beside the steps around them, as all gradients become small where a descent ends.
+    around = np.array([np.median(finite[max(i - NEARBY, 0) : i + NEARBY + 1]) for i in range(len(finite))])
     # The median is what most steps have: clipped there, the large ones become like them.
-    median, most = float(np.median(finite)), float(finite.max())
-    if most < SPIKE * median and len(finite) == len(norms):
+    median, most = float(np.median(finite)), float((finite / np.maximum(around, 1e-30)).max())
+    if most < SPIKE and len(finite) == len(norms):
         return None
     changed = with_rule(f"with gradients clipped at {median:.3g}", lambda rule: ClipByNorm(rule, median),
                         f"optimizer=ClipByNorm({as_code(case.start.descent.optimizer)}, {median:.3g})")
-    return Suspicion("exploding gradients", "clipping", f"the largest gradient's norm is {most / median:.3g} times the "
-                     f"median, {median:.3g}", [changed],
+    return Suspicion("exploding gradients", "clipping", f"a gradient's norm is {most:.3g} times the median of the "
+                     f"steps around it; that of all is {median:.3g}", [changed],
                      "Some gradients are far larger than the others, and their steps undo what others did.",
-                     likely=0.7, least=0.1, group="clipping")
+                     likely=0.7, least=0.2, share=FAR, group="clipping")
 
 
 def decay(case: Case) -> Suspicion | None:
@@ -179,7 +183,8 @@ def decay(case: Case) -> Suspicion | None:
     changed = with_rule(f"with {name}=0", lambda o: with_setting(o, name, 0.0), f"{name}=0")
     likely = 0.8 if shrunk < 0.5 else 0.3
     return Suspicion("too much weight decay", "rule", told, [changed],
-                     f"The weight decay, {value:g}, draws the parameters to nothing.", likely=likely, least=0.2)
+                     f"The weight decay, {value:g}, draws the parameters to nothing.", likely=likely, least=0.2,
+                     share=LITTLE_HARM)
 
 
 def stagnation(case: Case) -> Suspicion | None:

@@ -11,6 +11,7 @@ from descend.insight.faults.suspicion import Suspicion
 from descend.insight.replay import Change
 
 OFF = 4.0  # times, up or down, by which weights differ from what is usual for their layer before it is suspected
+HARMLESS = 0.97  # of the mended descent's fall: nearer than that, a start has done no harm
 FADED = 1e-2  # of the largest gradient by layer, below which one has vanished
 
 
@@ -51,7 +52,7 @@ def scale(case: Case) -> Suspicion | None:
     return Suspicion("wrongly scaled initial weights", "start", f"those of {worst} are {off[worst]:.2g} times as large "
                      "as its inputs and outputs ask for", [_redraw()],
                      f"The initial weights of {worst} are too {size}, by a factor of "
-                     f"{max(off[worst], 1 / off[worst]):.2g}.", likely=0.8, least=0.1, group="start")
+                     f"{max(off[worst], 1 / off[worst]):.2g}.", likely=0.8, least=0.1, share=HARMLESS, group="start")
 
 
 def vanishing(case: Case) -> Suspicion | None:
@@ -70,7 +71,7 @@ def vanishing(case: Case) -> Suspicion | None:
     return Suspicion("vanishing gradients", "start", f"at the start the gradients of {least} are {sizes[least]:.2g}, "
                      f"of other layers up to {most:.2g}", [_redraw()],
                      f"Gradients fade on their way to {least}, which hardly learns.", likely=0.6, least=0.1,
-                     group="start")
+                     share=HARMLESS, group="start")
 
 
 def _weights(case: Case) -> dict[str, np.ndarray]:

@@ -73,12 +73,12 @@ class TableTask(Task[TablePrepared, TableOutcome]):
         return train(prepared, self.settings, observers=titled, checkpoints=checkpoints, resume=resume)
 
     def begun(self, prepared: TablePrepared) -> tuple[Run, Any]:
-        """The networks' run, or that of the model that was asked for.
+        """The run of the model that was asked for; of all, of the last one that is trained in steps, the network.
 
         The members of an ensemble miss a fold each; a held-out row is in none, so that all of them are judged by it.
         """
         wanted = [each for each in candidates() if self.settings.model in (AUTO, each.name)]
-        runs = (each.begun(prepared, self.settings) for each in wanted)
+        runs = (each.begun(prepared, self.settings) for each in reversed(wanted))
         run = next((run for run in runs if run is not None), None)
         if run is None:
             raise InputError(f"the model {self.settings.model} is solved, and makes no steps that could be examined")

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from descend._facts import Facts
+from descend.engine.run import Run
 from descend.tasks.common.fitted import Predictor, Trained
+from descend.tasks.common.settings import Settings
 from descend.tasks.common.target import Target
 from descend.tasks.table.candidate import Candidate, Findings, TrainingContext
 from descend.tasks.table.linear.model import Linear
@@ -40,6 +42,13 @@ class LinearCandidate(Candidate):
         from descend.tasks.table.linear.path import fit_linear
 
         return fit_linear(prepared, context)
+
+    def begun(self, prepared: TablePrepared, settings: Settings) -> Run | None:
+        if not settings.says_how_to_descend:
+            return None
+        from descend.tasks.table.networks.training import begun
+
+        return begun(IN_STEPS, prepared, settings)
 
     def findings(self, trained: Trained, prepared: TablePrepared, target: str, is_chosen: bool) -> Findings:
         """The certificate, the path of penalties and the coefficients; nothing of one that was trained in steps."""
