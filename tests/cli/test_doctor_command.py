@@ -31,8 +31,9 @@ def test_what_is_not_there(descend, houses):
     refused(descend("doctor", "runs/none", houses), "runs/none is no run's folder")
 
 
-def test_another_table(descend, run):
-    refused(descend("doctor", run, "sample:wine"), "was trained on another table than sample:wine")
+def test_another_table(descend, run, houses):
+    Path("houses.csv").write_text(houses.read_text().replace("Basel", "Berlin"))
+    refused(descend("doctor", run, "houses.csv"), "was trained on another table than houses.csv, or its content has")
 
 
 def test_settings_that_are_none(descend, houses):

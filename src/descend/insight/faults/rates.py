@@ -16,7 +16,7 @@ from descend.schedules import Warmup, as_schedule
 LOWER, HIGHER = (1 / 3, 1 / 10, 1 / 100), (10.0, 100.0)
 RISEN = 0.9  # of the loss at the start, above which a descent has not got anywhere
 FAR = 0.67  # of the fall with a better setting: a descent that had more of it was not far from what it could be
-LITTLE_HARM = 0.9  # of it: nearer than that, a setting of the rule has done no harm
+LITTLE_HARM = 0.95  # of it: nearer than that, a setting of the rule has done no harm
 NEARBY = 50  # steps on both sides of one, beside which its gradient is large
 SPIKE = 20.0  # times the median, from which on a gradient is one that explodes
 
