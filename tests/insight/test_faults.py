@@ -7,7 +7,7 @@ import pytest
 
 from descend import SGD, Adam, AdamW, begin, losses
 from descend.insight.case import Case
-from descend.insight.faults import data, generalisation, labels, rates, starts
+from descend.insight.faults import Suspicion, data, generalisation, labels, rates, starts
 from descend.insight.judging import Judge, judge_of
 from descend.optimizers import EMA, ClipByNorm
 from descend.schedules import Cosine
@@ -220,3 +220,10 @@ def test_wrong_labels_are_told_by_models_that_have_not_seen_them():
     kept = found.changes[0].make(run).descent.source.data[1]
     assert abs(len(kept) - (~wrong).sum()) <= 6
     assert labels.wrong(case(classes(Adam(0.03), (clouds, CLASS), batch_size=10), held_out=(clouds, CLASS))) is None
+
+
+def test_faults_of_no_group_are_told_each():
+    sort = lambda **settings: Suspicion("x", "data", "", [], "", **settings)
+    assert sort(group="start").is_told_with(sort(group="start"))
+    assert not sort(group="start").is_told_with(sort())
+    assert not sort().is_told_with(sort())

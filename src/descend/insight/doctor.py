@@ -175,7 +175,8 @@ class Examiner:
                 continue
             proved.append(self._with_curvature(confirmed, winner.suspicion))
             base = winner.change if base is AS_IT_WAS else base.then(winner.change)
-            others = [one for one in screened if one.promises and one.suspicion.group != winner.suspicion.group]
+            is_same = winner.suspicion.is_told_with
+            others = [one for one in screened if one.promises and not is_same(one.suspicion)]
             explained += [_explained(one, winner) for one in screened if one.promises and one not in others]
             rest = [one for one in screened if not one.promises]
             again = self._screened([one.suspicion for one in others], base, notes) if others else []

@@ -39,5 +39,9 @@ class Suspicion:
     judged: Callable[[Judge], Judge] = field(default=lambda judge: judge, repr=False)
     is_fact: bool = False
 
+    def is_told_with(self, other: "Suspicion") -> bool:
+        """Whether only one of the two is to be told."""
+        return bool(self.group) and self.group == other.group
+
 
 Suspect = Callable[[Case], Suspicion | None]
