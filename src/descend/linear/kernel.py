@@ -68,7 +68,7 @@ class _KernelMachine:
             return 1.0 / columns
         if self.gamma != "scale":
             return float(self.gamma)
-        return 1.0 / (columns * float(unit_of(*_moments_of_all(X, data.weight), np.finfo(X.dtype).eps)) ** 2)
+        return 1.0 / (columns * float(unit_of(*_moments_of_all(X, data.weight), float(np.finfo(X.dtype).eps))) ** 2)
 
 
 def _moments_of_all(X: Any, weight: Array | None) -> tuple[float, float]:

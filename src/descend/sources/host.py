@@ -150,7 +150,7 @@ def _as_batch(batch: Any) -> Batch:
     return arrays
 
 
-def _with(checksum: int | np.integer, batch: Batch) -> np.uint32:
+def _with(checksum: int | np.integer | np.ndarray, batch: Batch) -> np.uint32:
     """The checksum with some numbers of every array in the batch: enough to tell another order."""
     for array in jax.tree.leaves(batch):
         flat = array.reshape(-1)
