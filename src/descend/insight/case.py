@@ -10,13 +10,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from descend._tree import named_leaves, split
+from descend._tree import split
 from descend.engine.advancing import Trace, advance, joined
 from descend.engine.descent import NONFINITE
 from descend.engine.run import Run
 from descend.insight.judging import Judge, examples_of, judge_of
 from descend.insight.probe import Probe, probe
-from descend.sources import Empty, WholeSet
 from descend.training import Result, Trainer
 
 WATCHED = 2048  # steps that a run without a past is advanced by, at the most
@@ -78,11 +77,6 @@ class Case:
         """How many steps were made from the start to the end."""
         return max(self.end.step - self.start.step, 1)
 
-    @property
-    def is_noisy(self) -> bool:
-        """Whether the loss is that of other examples at each step."""
-        return not isinstance(self.start.descent.source, Empty | WholeSet)
-
     def loss_at(self, step: int, training: bool = False) -> float:
         """The loss of a run that was kept, as it is judged, or on what it descends on."""
         if (step, training) not in self.losses:
@@ -112,16 +106,6 @@ class Case:
         losses = [self.loss_at(step) for step in soon]
         return min((loss for loss in losses if math.isfinite(loss)), default=math.nan)
 
-    @cached_property
-    def sizes(self) -> dict[str, tuple[int, ...]]:
-        """The shape of each parameter, by path."""
-        return {path: np.shape(leaf) for path, leaf in named_leaves(split(self.start.params)[0]).items()}
-
-    @property
-    def count(self) -> int:
-        """How many numbers are descended on."""
-        return sum(math.prod(shape) for shape in self.sizes.values())
-
 
 def _watched(run: Run, seconds: float) -> tuple[dict[int, Run], Run, Trace, float]:
     """A run taken further, with what was recorded, the runs kept at its start and at powers of two, and the seconds
@@ -131,8 +115,7 @@ def _watched(run: Run, seconds: float) -> tuple[dict[int, Run], Run, Trace, floa
     # Twice as many steps each time: a cause that shows late is seen if there is time, and snapshots cost little.
     while run.step - first < WATCHED and not run.is_halted and time.perf_counter() - begun < seconds:
         before = time.perf_counter()
-        target = step
-        run, trace = advance(run, target - (run.step - first))
+        run, trace = advance(run, step - (run.step - first))
         traces.append(trace)
         kept[run.step] = run
         if len(trace) > 1:

@@ -166,7 +166,7 @@ class Examiner:
         explained: list[Diagnosis] = []
         base = AS_IT_WAS
         # 4. The best is proved by other draws. Then the others are replayed on top of it: a cause that is left has to
-        #    help a descent that is mended already, or it was the same cause under another name.
+        #    help a descent that is mended already, or it may be the same cause under another name.
         while screened and (winner := _winner(screened)) and (not proved or self._left > 0):
             confirmed = self._confirmed(winner, base, len([one for one in screened if one.promises]), notes)
             screened = [one for one in screened if one.suspicion is not winner.suspicion]
