@@ -281,7 +281,7 @@ def judged(seed: int, folder: Path) -> tuple[str, str]:
     # Numbers that the user gets are rounded, and move a score by no less than this; and there is some rounding in
     # extended precision, too, where targets are far from 0.
     blur = 2**-53 * float((np.abs(X).max(axis=0) * np.abs(w)).sum(axis=-1).max() + np.abs(b).max())
-    there = 2**-62 * np.abs(y).max() * np.sqrt(float(value)) if family_of(seed) not in CLASSES else 0.0
+    there = 2**-62 * np.abs(y).max() * np.sqrt(abs(float(value))) if family_of(seed) not in CLASSES else 0.0
     rounding = 1e-14 * start + 1e-13 * abs(value) + float(problem.bend) * blur**2 + there
     reason, above = model.stop_reason_.name, float(value - least)
     about = (f"{model}, seed {seed}: {above:.3g} above {float(least):.6g}, {model.duality_gap_:.3g} claimed; "
