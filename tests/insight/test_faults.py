@@ -195,6 +195,18 @@ def test_held_out_examples_that_are_not(sound):
     assert data.overlap(case(sound, held_out=(new, CLASS[:50]))) is None
 
 
+def test_examples_of_few_numbers_are_equal_by_chance():
+    """Of 4,000 cells, 200 and 100 rows drawn at random share about one in twenty, and no split is to blame."""
+    rows = np.stack(np.unravel_index(np.random.default_rng(0).integers(0, 4000, 300), (10, 20, 20)), 1)
+    rows = np.concatenate([rows, np.zeros_like(rows[:, :1])], axis=1).astype(np.float32)
+    none = np.zeros(300, np.int32)
+    run = classes(examples=(rows[:200], none[:200]))
+    assert 0.02 < np.isin(rows[200:] @ [1, 10, 200, 0], rows[:200] @ [1, 10, 200, 0]).mean() < 0.1
+    assert data.overlap(case(run, held_out=(rows[200:], none[200:]))) is None
+    half = (np.concatenate([rows[:50], rows[200:]]), none[:150])
+    assert "held-out examples" in data.overlap(case(run, held_out=half)).symptoms
+
+
 def test_initial_weights():
     assert starts.scale(case(classes())) is None
     assert starts.constant(case(classes())) is None

@@ -1,6 +1,7 @@
 """Faults of the data, and of how it is drawn."""
 
 import math
+from collections import Counter
 from typing import Any
 
 import jax
@@ -16,6 +17,8 @@ from descend.sources import HostArrays, MiniBatches, WholeSet
 FAR = 0.67  # of the fall of mended descents: who had more of it was not far from what could be
 OUTLYING, FEW = 20.0, 0.05  # times the quartiles' distance from the median; the most of the examples that are outliers
 WIDE, LARGE = 30.0, 10.0  # how far columns differ in size, and from 1, before that is suspected
+SHARED, MANY_SHARED = 0.02, 0.1  # of the held-out examples that are descended on: the least, and what no chance excuses
+SURE = 3.0  # standard errors
 RARE = 0.1  # of the examples of the largest class that the smallest has, below which classes are far from balanced
 
 
@@ -150,12 +153,15 @@ def overlap(case: Case) -> Suspicion | None:
     """Held-out examples that are among those that are descended on."""
     if not case.judge.are_held_out or callable(case.judge.examples):
         return None
-    seen = {row.tobytes() for row in _rows(examples_of(case.start))}
-    rows = _rows(case.judge.examples)
-    if not seen or not len(rows) or len(rows[0]) != len(_rows(examples_of(case.start))[0]):
+    training, rows = _rows(examples_of(case.start)), _rows(case.judge.examples)
+    if not len(training) or not len(rows) or rows.shape[1] != training.shape[1]:
         return None
+    seen = Counter(row.tobytes() for row in training)
     shared = np.array([row.tobytes() in seen for row in rows])
-    if shared.mean() < 0.02:
+    # Examples of few whole numbers are equal now and then. Of those, as many as the training set has twins of its own.
+    twins = sum(count for count in seen.values() if count > 1) / len(training)
+    by_chance = twins + SURE * math.sqrt(twins * (1 - twins) / len(rows))
+    if shared.mean() < SHARED or MANY_SHARED > shared.mean() <= by_chance:
         return None
     told = f"{shared.sum():,} of {len(rows):,} held-out examples are also descended on"
     return Suspicion("overlap of training and held-out data", "generalisation", told, [],
