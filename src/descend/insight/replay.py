@@ -199,13 +199,14 @@ def replayed(
                 break
             ends = _advanced([drawn(fork, seed) for fork in started], lengths)
             losses.append(_judged(ends, all_changes, judges))
-    # 3. By draw, judge and change.
-    table = np.array(losses)
+    # 3. By draw, judge and change. Where a change makes the start better, much of the old start's loss was never to be
+    #    learned: the lower of the two is what a fall is measured from.
+    table, levels = np.array(losses), np.fmin(starts[0], usual) if math.isfinite(usual) else starts[0] * math.nan
     made = []
     for i, change in enumerate(changes, 1):
         of = lambda j, i=i, change=change: Replay(
             change.words, change.line, run.step, steps, table[:, j, 0], table[:, j, i], float(starts[j, i]), confidence,
-            usual if j == 0 else math.nan,
+            float(levels[i]) if j == 0 else math.nan,
         )
         made.append(replace(of(0), held_out=of(1) if held_out else None))
     return made
