@@ -107,7 +107,8 @@ def examine(subject: Run | Result | Trainer, data: Any = None, *, seconds: float
     could gain that, too), the loss falls, and a second replay with other draws, twice as long if there is time, says
     the same. What is no help any more once the first cause is seen to is called explained by it.
 
-    **Raises** `InputError` where two descents cannot be compared: give `data` then.
+    **Raises** `InputError` where two descents cannot be compared: give `data` then; and for a loss that cannot be
+    evaluated without anything random in it.
 
     >>> import numpy as np
     >>> from descend import SGD, minimize
@@ -121,8 +122,24 @@ def examine(subject: Run | Result | Trainer, data: Any = None, *, seconds: float
     """
     begun = time.perf_counter()
     case = Case.of(subject, data, seconds)
+    refuse_unjudged(case)
     found, notes = suspicions(case)
     return Examiner(case, begun, seconds).examined(found, notes)
+
+
+def refuse_unjudged(case: Case) -> None:
+    """Refuse a descent whose loss cannot be evaluated as it is judged by: each replay would end in the same error.
+
+    **Raises** `InputError`.
+    """
+    try:
+        case.loss_at(case.start.step)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a user's loss raises
+        raise InputError(f"descents are judged by the loss without anything random in it, with key=None where it takes "
+                         f"a key, and it cannot be evaluated so ({_first_line(error)}): give data= a function of the "
+                         "parameters, or have the loss take key=None") from error
 
 
 def suspicions(case: Case) -> tuple[list[Suspicion], list[str]]:

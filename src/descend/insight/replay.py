@@ -17,7 +17,7 @@ from descend.engine.many import advance_many
 from descend.engine.run import Run
 from descend.errors import InputError
 from descend.insight.judging import Judge, gain, judge_of
-from descend.sources import Empty, WholeSet
+from descend.sources import Empty, IterableBatches, WholeSet
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -141,8 +141,8 @@ def what_if(
 
     The change is what `Run.fork` takes (`learning_rate=`, `optimizer=`, `batch_size=`, …), or `change`, a function from
     the run to a fork of it. Each draw sees the examples in another order, the same one in both descents; where a loss
-    sees all of them at each step, its parameters are moved by a thousandth instead. `data`: examples to judge both by,
-    held out if possible; by default those that the run descends on.
+    sees all of them at each step, or in an order of their own, its parameters are moved by a thousandth instead.
+    `data`: examples to judge both by, held out if possible; by default those that the run descends on.
 
     The replay says "proved" where the whole interval of the gain, `log J − log J'`, at 95 % is above .05, and the loss
     ends below where it began. It is about so many steps: short ones favour small rates.
@@ -224,7 +224,9 @@ def _judged(runs: Sequence[Run], changes: Sequence[Change], judges: Sequence[Jud
 
 def drawn(run: Run, seed: int, moved: bool = True) -> Run:
     """The run with another order of its data; where there is none, with parameters that are moved a little."""
-    is_noisy = not isinstance(run.descent.source, Empty | WholeSet)
+    source = run.descent.source
+    # A loader's order is its own, and no seed of ours changes it.
+    is_noisy = not isinstance(source, Empty | WholeSet | IterableBatches) and getattr(source, "shuffle", True)
     fork = run.fork(seed=seed) if is_noisy or run.descent.signature.takes_key else run
     if is_noisy or not moved:
         return fork
@@ -240,7 +242,7 @@ def _moved(params: Tree, rng: np.random.Generator) -> Tree:
     def moved(leaf: Any) -> np.ndarray:
         array = np.asarray(leaf)
         size = JITTER * np.maximum(np.abs(array), np.abs(array).mean() if array.size else 0.0)
-        return (array + size * rng.normal(size=array.shape)).astype(array.dtype)
+        return np.asarray(array + size * rng.normal(size=array.shape), array.dtype)
 
     return join(jax.tree.map(moved, numbers), rest)
 
