@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from descend.cli._console import Console, say
+from descend.cli._console import NO_INSIGHT, Console, say
 from descend.cli._table_task import task_of_table
 from descend.errors import InputError
 from descend.tasks.common.settings import AUTO
@@ -42,6 +42,7 @@ def fit(
         bool, Option("--skip-damaged", help="Of pictures: go on without those that cannot be read.")
     ] = False,
     resume: Annotated[bool, Option("--resume", help="Go on with the run in the folder.")] = False,
+    no_insight: Annotated[bool, Option("--no-insight", help=NO_INSIGHT)] = False,
     quiet: Annotated[bool, Option("--quiet", help="Print nothing.")] = False,
     as_json: Annotated[bool, Option("--json", help="Print the metrics as JSON, and nothing else.")] = False,
 ) -> None:
@@ -58,7 +59,7 @@ def fit(
     refuse_unknown_model(model)
     predicted, share = CLASS if target is None else target, HELD_OUT if hold_out is None else hold_out
     settings = Settings(predicted, model, optimizer, learning_rate, batch_size, epochs, seconds, seed, share)
-    how = (out, resume, console, as_json)
+    how = (out, resume, console, as_json, not no_insight)
     if has_pictures(source):
         collection = read_collection(source, skip_damaged)
         if target is not None:
