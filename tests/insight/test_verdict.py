@@ -170,7 +170,7 @@ def test_curvature_takes_a_twentieth_of_the_time_or_is_left_out():
 def test_several_descents():
     both, one = Verdict(("a.", "b.")), Verdict(("a.",))
     assert Verdict.of([one]) == one
-    assert Verdict.of([both, one]).sentences == ("Of 2 of 2: a.", "Of 1 of 2: b.")
+    assert Verdict.of([both, one]).sentences == ("In 1 of 2: b.", "In 2 of 2: a.")
 
 
 def test_observers_are_told_what_came_of_it():

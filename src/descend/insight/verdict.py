@@ -33,7 +33,7 @@ class Verdict:
         if len(members) == 1:
             return members[0]
         counts = Counter(sentence for member in members for sentence in member.sentences)
-        said = (f"Of {count} of {len(members)}: {sentence}" for sentence, count in sorted(counts.items()))
+        said = (f"In {count} of {len(members)}: {sentence}" for sentence, count in sorted(counts.items()))
         return cls(tuple(said))
 
     def __bool__(self) -> bool:
