@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Generic, TypeVar
 from descend._files import write_atomically
 from descend.engine.run import Run
 from descend.engine.storing import write_arrays
-from descend.errors import InputError
 from descend.observers import Observer
 from descend.observers.progress import duration
 from descend.tasks.common.examples import Prepared
@@ -79,12 +78,12 @@ class Task(ABC, Generic[P, R]):
         **Raises** `CheckpointError` for a checkpoint that is damaged, or of another training.
         """
 
+    @abstractmethod
     def begun(self, prepared: P) -> tuple[Run, Any]:
         """The run that a training begins with, and held-out examples as its loss takes them: to be examined.
 
-        **Raises** `InputError` where there is none.
+        **Raises** `InputError` where there is none, as nothing is trained in steps.
         """
-        raise InputError(f"of {self.unit}, the doctor examines nothing yet: give descend.insight.examine your own run")
 
     @abstractmethod
     def judge(self, fitted: Fitted[P]) -> R:
