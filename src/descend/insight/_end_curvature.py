@@ -16,10 +16,10 @@ from descend.insight.spectrum import krylov
 from descend.sources import HostSource
 from descend.training import Result
 
-PRODUCTS, EXAMPLES = 10, 512  # with the Hessian, on so many examples
+END_PRODUCTS, EXAMPLES = 10, 512  # with the Hessian, on so many examples
 SHARE = 0.05  # of the training's time
 # What it takes: to compile this, in what was taken until the first steps; and to run it, in steps on as many examples.
-TO_COMPILE, TO_RUN = 1.5, 4.0 * PRODUCTS
+TO_COMPILE, TO_RUN = 1.2, 4.0 * END_PRODUCTS
 NEAR = 0.8  # of the limit
 FALLEN = 0.1  # of the highest rate: below, it is what it was before that tells something
 
@@ -35,7 +35,7 @@ def end_curvature(result: Result) -> str:
     if scale is not None and not np.isfinite(scale).all():
         return ""
     try:
-        found = krylov(around, PRODUCTS, np.random.default_rng(0), scale)
+        found = krylov(around, END_PRODUCTS, np.random.default_rng(0), scale)
     except InputError:  # of a loss that cannot be differentiated twice
         return ""
     if found is None or not found.values[-1] > 0:

@@ -12,12 +12,14 @@ from descend.training import Result
 
 MIN_RECORDED = 80  # steps; of fewer, an eighth is too short to be averaged over
 MIN_VALIDATIONS = 8
-SURE = 2.0  # standard errors by which a fall has to stand out from the noise of batches
+STANDS_OUT = 2.0  # standard errors by which a fall has to stand out from the noise of batches
 HARDLY = 0.01  # of the loss: a fall over half of the steps that is none, where there is no noise
 BEGUN = 0.05  # of the loss at the start: a descent that fell by less may be on a plateau
 # A forecast is given in numbers only if the same, made at half of the steps, was right to within a third; and if the
 # fall slows down, as the forecasts of those that do not are far too low.
 RIGHT, SLOWING = 1 / 3, 0.8
+# Of a loss above 0, that has to be left of it: most losses have no more to lose.
+LEFT = 0.1
 
 
 def outlook(result: Result) -> str:
@@ -119,7 +121,7 @@ class Fall:
     @property
     def is_clear(self) -> bool:
         """Whether it fell over the last half."""
-        return self.falls[2] > (SURE * self.error if self.is_noisy else HARDLY * abs(self.middle))
+        return self.falls[2] > (STANDS_OUT * self.error if self.is_noisy else HARDLY * abs(self.middle))
 
     @property
     def next(self) -> float:
@@ -134,12 +136,13 @@ class Fall:
     @property
     def goes_on(self) -> bool:
         """Whether it fell twice, and is to fall by more than noise hides."""
-        return self.falls[1] > 0 and not (self.slows_down and self.next < SURE * self.error)
+        return self.falls[1] > 0 and not (self.slows_down and self.next < STANDS_OUT * self.error)
 
     @property
     def can_be_told(self) -> bool:
         """Whether the next fall can be told in numbers: falls slow down, and those before the last foretold it."""
         first, second, third = self.falls
-        if not (self.slows_down and self.goes_on and first > 0):
+        is_beyond = self.last > 0 and self.last - self.next < LEFT * self.last
+        if not (self.slows_down and self.goes_on and first > 0) or is_beyond:
             return False
         return abs(second**2 / first - third) < RIGHT * third
