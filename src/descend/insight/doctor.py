@@ -250,7 +250,7 @@ class Examiner:
         verdict: Outcome = replay.verdict
         if verdict == "proved" and not _is_enough(replay, one.suspicion):
             verdict = "not proved"
-        return _diagnosis(one.suspicion, verdict, replace(replay, step=self.case.start.step), one.change)
+        return _diagnosis(one.suspicion, verdict, replay, one.change)
 
     def _usual(self, judge: Judge) -> float:
         """What losses are compared with; where a suspicion has a judge of its own, that at the start."""
@@ -273,12 +273,15 @@ class Examiner:
         self, suspicion: Suspicion, changes: list[Change], base: Change, steps: int, draws: int, seed: int,
         confidence: float, notes: list[str],
     ) -> list[Replay]:
-        until = self.begun + self.seconds
+        if suspicion.begins and base is not AS_IT_WAS:
+            return []  # where it stands is not where a descent comes to that is mended already
+        begins, until = suspicion.begins or self.case.start, self.begun + self.seconds
         after = changes if base is AS_IT_WAS else [base.then(change) for change in changes]
         judge, besides = self._judges(suspicion)
         try:
-            return replayed(self.case.start, after, steps, draws, judge, base=base, first_seed=seed,
-                            confidence=confidence, until=until, usual=self._usual(judge), held_out=besides)
+            return replayed(begins, after, steps, draws, judge, base=base, first_seed=seed,
+                            confidence=confidence, until=until, usual=self._usual(judge), held_out=besides,
+                            is_still=suspicion.begins is not None)
         except Exception as error:  # as a change may ask of a loss what it was not written for
             notes.append(f"{suspicion.name} was not replayed: {_first_line(error)}")
             return []

@@ -179,10 +179,12 @@ def replayed(
     until: float = math.inf,
     usual: float = math.nan,
     held_out: Judge | None = None,
+    is_still: bool = False,
 ) -> list[Replay]:
     """Each change beside `base`, over the same draws of the data.
 
     `until`: the time, as `time.perf_counter` tells it, when no further draw is begun; two are made all the same.
+    `is_still`: the base begins exactly where the run stands, as that is what is asked about.
     """
     # 1. Both descents begin at the same run, so that nothing but the change can tell them apart.
     all_changes, judges = (base, *changes), [judge, *([held_out] if held_out else [])]
@@ -197,15 +199,17 @@ def replayed(
         for seed in range(first_seed, first_seed + draws):
             if len(losses) >= LEAST_DRAWS and time.perf_counter() > until:
                 break
-            ends = _advanced([drawn(fork, seed) for fork in started], lengths)
+            forks = [drawn(fork, seed, moved=i > 0 or not is_still) for i, fork in enumerate(started)]
+            ends = _advanced(forks, lengths)
             losses.append(_judged(ends, all_changes, judges))
-    # 3. By draw, judge and change.
-    table = np.array(losses)
+    # 3. By draw, judge and change. Where a change makes the start better, much of the old start's loss was never to be
+    #    learned: the lower of the two is what a fall is measured from.
+    table, levels = np.array(losses), np.fmin(starts[0], usual) if math.isfinite(usual) else starts[0] * math.nan
     made = []
     for i, change in enumerate(changes, 1):
         of = lambda j, i=i, change=change: Replay(
             change.words, change.line, run.step, steps, table[:, j, 0], table[:, j, i], float(starts[j, i]), confidence,
-            usual if j == 0 else math.nan,
+            float(levels[i]) if j == 0 else math.nan,
         )
         made.append(replace(of(0), held_out=of(1) if held_out else None))
     return made
@@ -218,13 +222,13 @@ def _judged(runs: Sequence[Run], changes: Sequence[Change], judges: Sequence[Jud
                       for run, change, over in zip(runs, changes, ended, strict=True)] for judge in judges])
 
 
-def drawn(run: Run, seed: int) -> Run:
+def drawn(run: Run, seed: int, moved: bool = True) -> Run:
     """The run with another order of its data; where there is none, with parameters that are moved a little."""
     source = run.descent.source
     # A loader's order is its own, and no seed of ours changes it.
     is_noisy = not isinstance(source, Empty | WholeSet | IterableBatches) and getattr(source, "shuffle", True)
     fork = run.fork(seed=seed) if is_noisy or run.descent.signature.takes_key else run
-    if is_noisy:
+    if is_noisy or not moved:
         return fork
     # A loss without noise gives the same descent each time. That it is not luck is seen from starts nearby: where a
     # descent is chaotic they part, and the interval is wide.
