@@ -3,7 +3,7 @@
 import json
 import shlex
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib import import_module
@@ -21,10 +21,12 @@ from descend.tasks.common.task import Task
 
 
 def fit_task(
-    task: Task[Any, Any], out: Path | None, resume: bool, console: Console, as_json: bool, insight: bool
+    task: Task[Any, Any], out: Path | None, resume: bool, console: Console, as_json: bool,
+    mended: Mapping[str, Any] | None = None, insight: bool = True,
 ) -> None:
-    """Fit, write the run's folder, and say what came of it."""
-    folder = claimed(out, task.name, task.asked, resume)
+    """Fit, write the run's folder, and say what came of it; `mended`: what its settings are changed from, and why.
+    `insight`: whether to say what stands out at the end."""
+    folder = claimed(out, task.name, task.asked | ({"mended": dict(mended)} if mended else {}), resume)
     # What cannot be learnt is refused before anything is written.
     prepared = task.prepare()
     folder.begin()
@@ -44,6 +46,7 @@ def fit_task(
     # Also of what was interrupted: it is judged, reported and stored as far as it came, and can go on from there.
     outcome = task.judge(fitted)
     facts = task.metrics(fitted, outcome)
+    facts |= {name: folder.asked[name] for name in ("mended",) if name in folder.asked}
     with folder.closing():
         task.save(folder, fitted, outcome, facts)
     if as_json:

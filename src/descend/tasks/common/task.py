@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -84,6 +85,11 @@ class Task(ABC, Generic[P, R]):
 
         **Raises** `InputError` where there is none, as nothing is trained in steps.
         """
+
+    def mended(self, prepared: P, **changed: Any) -> "Task[P, R]":
+        """The task of which a run was `begun`, with other settings."""
+        settings = replace(self.settings, **changed)
+        return replace(self, settings=settings)  # type: ignore[type-var]  # all tasks are dataclasses
 
     @abstractmethod
     def judge(self, fitted: Fitted[P]) -> R:
