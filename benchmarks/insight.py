@@ -53,7 +53,7 @@ def rows() -> Iterator[Row]:
     small = features.astype(np.float32) / 16, target.astype(np.int32)
     yield from _watched("MLP 64-32-10", engine.loss, engine.start(), small, 20_000)
     yield from _watched("LeNet", loss, network, data, 200)
-    yield from _judged("LeNet", (300, 3_500), {"loss": loss, "params": network, "data": data, **SETTINGS,
+    yield from _judged("LeNet", (300, 5_000), {"loss": loss, "params": network, "data": data, **SETTINGS,
                                                "batch_size": FEW})
     yield from _judged("a table's network", (1_300, 40_000), _of_a_table())
 

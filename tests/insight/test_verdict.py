@@ -94,7 +94,7 @@ STEPS = np.arange(4000) / 4000
     ("losses", "part"),
     [
         (2 - STEPS + 0.01 * RNG.normal(size=4000), "Twice the steps would likely lower it further."),
-        (np.repeat([0.41, 0.25, 0.109, 2e-3], [500, 500, 1000, 2000]), "Twice the steps would likely lower it further."),
+        (np.repeat([0.41, 0.25, 0.109, 2e-3], [500, 500, 1000, 2000]), "would likely lower it further."),
         (2 - STEPS**4 + 0.01 * RNG.normal(size=4000), "Twice the steps would likely lower it further."),
         (np.exp(-8 * STEPS) + 0.1 * RNG.normal(size=4000), "0.00204 at the end."),
         (np.exp(-30 * STEPS) + 0.1 * RNG.normal(size=4000), "batches: twice the steps would likely bring little."),

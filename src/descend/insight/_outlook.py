@@ -19,7 +19,7 @@ BEGUN = 0.05  # of the loss at the start: a descent that fell by less may be on 
 # fall slows down, as the forecasts of those that do not are far too low.
 RIGHT, SLOWING = 1 / 3, 0.8
 # Of a loss above 0, that has to be left of it: most losses have no more to lose.
-LEFT = 0.1
+LEAST_LEFT = 0.1
 
 
 def outlook(result: Result) -> str:
@@ -142,7 +142,7 @@ class Fall:
     def can_be_told(self) -> bool:
         """Whether the next fall can be told in numbers: falls slow down, and those before the last foretold it."""
         first, second, third = self.falls
-        is_beyond = self.last > 0 and self.last - self.next < LEFT * self.last
+        is_beyond = self.last > 0 and self.last - self.next < LEAST_LEFT * self.last
         if not (self.slows_down and self.goes_on and first > 0) or is_beyond:
             return False
         return abs(second**2 / first - third) < RIGHT * third
