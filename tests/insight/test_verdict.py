@@ -95,12 +95,13 @@ STEPS = np.arange(4000) / 4000
     [
         (2 - STEPS + 0.01 * RNG.normal(size=4000), "Twice the steps would likely lower it further."),
         (np.repeat([0.41, 0.25, 0.109, 2e-3], [500, 500, 1000, 2000]), "would likely lower it further."),
+        (np.repeat([1.0, 0.5], [2000, 2000]), "from 1 half-way to 0.5 at the end."),
         (2 - STEPS**4 + 0.01 * RNG.normal(size=4000), "Twice the steps would likely lower it further."),
         (np.exp(-8 * STEPS) + 0.1 * RNG.normal(size=4000), "0.00204 at the end."),
         (np.exp(-30 * STEPS) + 0.1 * RNG.normal(size=4000), "batches: twice the steps would likely bring little."),
         (1 + 0.1 * RNG.normal(size=4000), "whether more steps would lower it cannot be told."),
     ],
-    ids=["a line", "to below 0", "ever steeper", "near its end", "at its end", "noise"],
+    ids=["a line", "to below 0", "after a plateau", "ever steeper", "near its end", "at its end", "noise"],
 )
 def test_what_cannot_be_told_in_numbers(result, losses, part):
     said = told(result, losses)

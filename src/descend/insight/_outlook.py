@@ -142,7 +142,8 @@ class Fall:
     def can_be_told(self) -> bool:
         """Whether the next fall can be told in numbers: falls slow down, and those before the last foretold it."""
         first, second, third = self.falls
-        is_beyond = self.last > 0 and self.last - self.next < LEAST_LEFT * self.last
-        if not (self.slows_down and self.goes_on and first > 0) or is_beyond:
+        if not (self.slows_down and self.goes_on and first > 0):
+            return False
+        if self.last > 0 and self.last - self.next < LEAST_LEFT * self.last:
             return False
         return abs(second**2 / first - third) < RIGHT * third
