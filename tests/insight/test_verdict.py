@@ -10,6 +10,7 @@ from descend import SGD, AdamW, History, begin, minimize
 from descend.engine.advancing import Trace
 from descend.insight import Verdict, sensitivity, verdict
 from descend.insight.verdict import Verdicts
+from descend.optimizers import Freeze
 from descend.schedules import Cosine
 from descend.sources import MiniBatches
 from descend.tasks.table.networks.ensemble import Shape, TrainingLoss, build
@@ -59,6 +60,14 @@ def test_parameters_that_decay_alone_moved():
     start = {"used": np.zeros(3), "idle": np.array([1.0, -2.0, 3.0])}
     fit = minimize(loss, start, optimizer=AdamW(0.01, weight_decay=0.3), steps=20, stop=[])
     assert verdict(fit).sentences == ("idle only shrank, by weight decay, as if no gradient had come there.",)
+
+
+def test_what_the_rule_is_not_to_move_is_not_told_of():
+    """Nor the rest, which moved."""
+    loss = lambda p: (p["used"] - 1.0) ** 2 + (p["frozen"] - 1.0) ** 2
+    fit = minimize(loss, {"used": 0.0, "frozen": 2.0}, optimizer=Freeze(SGD(0.1), "frozen"), steps=5, stop=[])
+    assert fit.params["frozen"] == 2.0
+    assert verdict(fit).sentences == ()
 
 
 def test_nothing_that_moves():
