@@ -159,7 +159,7 @@ def bowl(rate, steps):
 @pytest.mark.parametrize(
     ("rate", "part"),
     [
-        (0.05, "by 1 to 10. Rate × curvature is 0.5, of the limit 2."),
+        (0.05, "curves by up to 10. Rate × curvature is 0.5, of the limit 2."),
         (0.19, "Rate × curvature is 1.9, of the limit 2: at the edge of stability."),
         (0.3, "Rate × curvature is 3, of the limit 2: beyond it."),
         (Cosine(0.3), "at its highest, rate × curvature would be 3, of the limit 2, and steps could not settle here."),
@@ -168,6 +168,13 @@ def bowl(rate, steps):
 def test_curvature_beside_the_limit(rate, part, monkeypatch):
     monkeypatch.setattr("descend.insight._end_curvature.SHARE", np.inf)
     assert verdict(bowl(rate, steps=8)).curvature.endswith(part)
+
+
+def test_a_way_down(monkeypatch):
+    monkeypatch.setattr("descend.insight._end_curvature.SHARE", np.inf)
+    saddle = minimize(lambda x: 0.5 * (jnp.array([-1.0, 10.0]) * x**2).sum(), np.ones(2), optimizer=SGD(0.1), steps=3,
+                      stop=[])  # fmt: skip
+    assert "by up to 10, and downwards by 1 along a direction. Rate" in verdict(saddle).curvature
 
 
 def test_curvature_takes_a_twentieth_of_the_time_or_is_left_out():
