@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Begun:
     """The `run` that a training began with; by what it is `judged`: held-out examples, or a function of the parameters;
-    and the `title` of the training."""
+    the `title` of the training; and the `task` of one that `descend fit` made, as it was `prepared`."""
 
     run: "Run"
     judged: Any
     title: str
+    task: "Task | None" = None
+    prepared: Any = None
 
 
 def begun(folder: Path, source: str | None) -> Begun:
@@ -44,7 +46,8 @@ def begun(folder: Path, source: str | None) -> Begun:
     if "text" in asked:
         return _of_language(asked, folder, Path(source))
     task = task_of_run(asked, folder, source)
-    return Begun(*task.begun(task.prepare()), f"The training on {source}")
+    prepared = task.prepare()
+    return Begun(*task.begun(prepared), f"The training on {source}", task, prepared)
 
 
 def task_of_run(asked: dict[str, Any], folder: Path, source: str) -> "Task":

@@ -9,6 +9,7 @@ from typer import Argument, Option
 
 from descend.cli._console import Console, say, write
 from descend.errors import InputError
+from descend.tasks.common.folder import refuse_taken
 
 if TYPE_CHECKING:
     from descend.insight import Diagnosis, Examination
@@ -21,6 +22,9 @@ def doctor(
     source: Annotated[
         str | None, Argument(help="What it was trained on: a table, pictures, a text; none for a policy.")
     ] = None,
+    apply: Annotated[
+        Path | None, Option(help="Of descend fit: train anew with the mended settings, into this folder.")
+    ] = None,
     seconds: Annotated[float, Option(help="Time to examine, at the most.")] = 60.0,
     quiet: Annotated[bool, Option("--quiet", help="Print nothing.")] = False,
     as_json: Annotated[bool, Option("--json", help="Print the diagnoses as JSON, and nothing else.")] = False,
@@ -30,11 +34,16 @@ def doctor(
     if not seconds > 0:
         raise InputError(f"--seconds must be a number above 0, but is {seconds:g}")
     console = Console(quiet=quiet or as_json)
+    if apply is not None:
+        refuse_taken(apply)
     say(console, f"reading {source or run}")
 
     from descend.cli._begun import begun
 
     start = begun(run, source)
+    if apply is not None and start.task is None:
+        raise InputError("--apply is for runs of descend fit: descend lm and descend rl have no setting for what the "
+                         "doctor changes")
     say(console, f"examining for {seconds:g} seconds at the most")
 
     from descend.insight import examine
@@ -46,6 +55,10 @@ def doctor(
     for line in str(found).splitlines():
         say(console, line)
     say(console, f"report: {run / PAGE}")
+    if apply is not None and source is not None:
+        from descend.cli._applying import train_mended
+
+        train_mended(found, start, run, source, apply, console)
 
 
 def _facts(diagnosis: "Diagnosis") -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -13,7 +14,7 @@ from descend.observers.progress import duration
 from descend.tasks.common.examples import Prepared
 from descend.tasks.common.fitted import Fitted, Outcome
 from descend.tasks.common.folder import MODEL_FILE, RunFolder
-from descend.tasks.common.section import Section
+from descend.tasks.common.section import Section, verdict_section
 from descend.tasks.common.settings import Settings
 
 # Each kind of task may have more of its own in what is prepared, and in the outcome.
@@ -85,6 +86,11 @@ class Task(ABC, Generic[P, R]):
         **Raises** `InputError` where there is none, as nothing is trained in steps.
         """
 
+    def mended(self, prepared: P, **changed: Any) -> "Task[P, R]":
+        """The task of which a run was `begun`, with other settings."""
+        settings = replace(self.settings, **changed)
+        return replace(self, settings=settings)  # type: ignore[type-var]  # all tasks are dataclasses
+
     @abstractmethod
     def judge(self, fitted: Fitted[P]) -> R:
         """Score the fit on what was held out.
@@ -123,6 +129,7 @@ class Task(ABC, Generic[P, R]):
             "rows": len(prepared.training) + len(prepared.held_out),
             "held_out": len(prepared.held_out),
             **self.about_data(fitted, outcome),
+            **({} if fitted.verdict is None else {"verdict": list(fitted.verdict.sentences)}),
         }
 
     @abstractmethod
@@ -147,7 +154,8 @@ class Task(ABC, Generic[P, R]):
             *self.lines(fitted),
         ]
         title = f"{self.settings.target} from {self.name}"
-        return page(title, lines, self.sections(fitted, outcome), facts, self.style)
+        sections = [*self.sections(fitted, outcome), *verdict_section(fitted.verdict)]
+        return page(title, lines, sections, facts, self.style)
 
     @abstractmethod
     def summary(self, fitted: Fitted[P], outcome: R, facts: dict[str, Any]) -> list[tuple[str, str]]:
