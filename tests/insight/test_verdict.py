@@ -10,6 +10,7 @@ from descend import SGD, AdamW, History, begin, minimize
 from descend.engine.advancing import Trace
 from descend.insight import Verdict, sensitivity, verdict
 from descend.insight.verdict import Verdicts
+from descend.optimizers import Freeze
 from descend.schedules import Cosine
 from descend.sources import MiniBatches
 from descend.tasks.table.networks.ensemble import Shape, TrainingLoss, build
@@ -59,6 +60,14 @@ def test_parameters_that_decay_alone_moved():
     start = {"used": np.zeros(3), "idle": np.array([1.0, -2.0, 3.0])}
     fit = minimize(loss, start, optimizer=AdamW(0.01, weight_decay=0.3), steps=20, stop=[])
     assert verdict(fit).sentences == ("idle only shrank, by weight decay, as if no gradient had come there.",)
+
+
+def test_what_the_rule_is_not_to_move_is_not_told_of():
+    """Nor the rest, which moved."""
+    loss = lambda p: (p["used"] - 1.0) ** 2 + (p["frozen"] - 1.0) ** 2
+    fit = minimize(loss, {"used": 0.0, "frozen": 2.0}, optimizer=Freeze(SGD(0.1), "frozen"), steps=5, stop=[])
+    assert fit.params["frozen"] == 2.0
+    assert verdict(fit).sentences == ()
 
 
 def test_nothing_that_moves():
@@ -150,7 +159,7 @@ def bowl(rate, steps):
 @pytest.mark.parametrize(
     ("rate", "part"),
     [
-        (0.05, "by 1 to 10. Rate × curvature is 0.5, of the limit 2."),
+        (0.05, "curves by up to 10. Rate × curvature is 0.5, of the limit 2."),
         (0.19, "Rate × curvature is 1.9, of the limit 2: at the edge of stability."),
         (0.3, "Rate × curvature is 3, of the limit 2: beyond it."),
         (Cosine(0.3), "at its highest, rate × curvature would be 3, of the limit 2, and steps could not settle here."),
@@ -159,6 +168,13 @@ def bowl(rate, steps):
 def test_curvature_beside_the_limit(rate, part, monkeypatch):
     monkeypatch.setattr("descend.insight._end_curvature.SHARE", np.inf)
     assert verdict(bowl(rate, steps=8)).curvature.endswith(part)
+
+
+def test_a_way_down(monkeypatch):
+    monkeypatch.setattr("descend.insight._end_curvature.SHARE", np.inf)
+    saddle = minimize(lambda x: 0.5 * (jnp.array([-1.0, 10.0]) * x**2).sum(), np.ones(2), optimizer=SGD(0.1), steps=3,
+                      stop=[])  # fmt: skip
+    assert "by up to 10, and downwards by 1 along a direction. Rate" in verdict(saddle).curvature
 
 
 def test_curvature_takes_a_twentieth_of_the_time_or_is_left_out():

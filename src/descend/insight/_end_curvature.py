@@ -21,6 +21,7 @@ SHARE = 0.05  # of the training's time
 # What it takes: to compile this, in what was taken until the first steps; and to run it, in steps on as many examples.
 TO_COMPILE, TO_RUN = 1.2, 4.0 * END_PRODUCTS
 NEAR = 0.8  # of the limit
+NOTABLE = 0.01  # of the largest curvature: less is next to none
 FALLEN = 0.1  # of the highest rate: below, it is what it was before that tells something
 
 
@@ -43,8 +44,10 @@ def end_curvature(result: Result) -> str:
     is_divided = scale is not None and bool((scale != 1).any())
     limit = None if scale is None else run.descent.optimizer.stability_limit()
     of = ", divided as the rule divides its steps," if is_divided else ""
-    said = f"At the end the loss curves{of} by {found.values[0]:.2g} to {found.values[-1]:.2g}."
-    return said + _beside_limit(float(found.values[-1]), limit, result)
+    least, largest = float(found.values[0]), float(found.values[-1])
+    # Few products find the largest. The least of theirs is the curvature along one direction, and there may be less.
+    down = f", and downwards by {-least:.2g} along a direction" if least < -NOTABLE * largest else ""
+    return f"At the end the loss curves{of} by up to {largest:.2g}{down}." + _beside_limit(largest, limit, result)
 
 
 def _can_be_told(run: Run) -> bool:
