@@ -202,3 +202,10 @@ def test_a_run_is_examined_to_the_end_of_its_schedule():
     case = Case.of(run, HELD_OUT, 30)
     assert (case.end.step, sorted(case.kept)) == (50, [0, 1, 2, 4, 8, 16, 32, 50])
     assert Case.of(run.advance(20)[0], HELD_OUT, 30).end.step == 50
+
+
+def test_a_run_is_watched_though_compiling_takes_longer_than_there_is_time():
+    run = begin(line, START, TRAINED, optimizer=SGD(0.05), batch_size=20)
+    case = Case.of(run, HELD_OUT, 1e-6)
+    assert case.end.step == 2
+    assert case.seconds_a_step > 0

@@ -133,20 +133,23 @@ class Case:
 def _watched(run: Run, seconds: float) -> tuple[dict[int, Run], Run, Trace, float]:
     """A run taken further, with what was recorded, the runs kept at its start and at powers of two, and the seconds
     that a step took once it was compiled."""
-    begun, kept, traces, each, step = time.perf_counter(), {run.step: run}, [Trace(run.step, {})], math.nan, 1
-    first, most = run.step, _most(run)
-    # Twice as many steps each time: a cause that shows late is seen if there is time, and snapshots cost little.
-    while run.step - first < most and not run.is_halted and time.perf_counter() - begun < seconds:
+    kept, first, most, each = {run.step: run}, run.step, _most(run), math.nan
+    # 1. The first step, whose time is that of compiling, however long it takes: without another, nothing is known.
+    run, trace = advance(run, 1)
+    kept[run.step], traces, step, begun = run, [trace], 2, time.perf_counter()
+    # 2. Twice as many steps each time: a cause that shows late is seen if there is time, and snapshots cost little.
+    while run.step - first < most and not run.is_halted and (math.isnan(each) or _spent(begun) + each * step < seconds):
         before = time.perf_counter()
         run, trace = advance(run, min(step, most) - (run.step - first))
         traces.append(trace)
         kept[run.step] = run
-        if len(trace) > 1:
-            each = (time.perf_counter() - before) / len(trace)
-            if each * step > seconds:
-                break
+        each = _spent(before) / max(len(trace), 1)
         step *= 2
     return kept, run, joined(traces), each
+
+
+def _spent(since: float) -> float:
+    return time.perf_counter() - since
 
 
 def _most(run: Run) -> int:
