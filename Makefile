@@ -14,9 +14,9 @@ test: .venv/test
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 # Tests with the types of all functions enforced, which slows every call; in a process of their own they are not. Types
-# are those of a function, whatever its case: so one case in three is enough, of each test others.
+# are those of a function, whatever its case: so one case in five is enough, of each test others.
 types: .venv/test
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ENFORCED) --one-in 3 -m "not (slow or peers or data or processes)"
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ENFORCED) --one-in 5 -m "not (slow or peers or data or processes)"
 
 lint: .venv/lint
 	$(BIN)/ruff check
