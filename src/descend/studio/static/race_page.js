@@ -1,0 +1,151 @@
+// A race and its answers: what is asked of the engine when something is changed, and what becomes of what comes back.
+
+import { raceText } from "./address.js";
+import { Conditions } from "./conditions.js";
+import { FunctionPanel } from "./function_panel.js";
+import { firstRace, freeMark, fromText, newBall, onFunction, raceMessage, surfaceMessage } from "./race.js";
+import { RaceView } from "./race_view.js";
+import { prepareSharing } from "./sharing.js";
+import { Trail } from "./trail.js";
+import { createTransport } from "./transport.js";
+import { prepareZoom } from "./zoom.js";
+
+export class RacePage {
+  constructor(connection, welcome) {
+    this.connection = connection;
+    this.welcome = welcome;
+    this.playback = createTransport(() => this.draw());
+    this.view = new RaceView(welcome.rules, {
+      onStart: (start) => this.change({ start }),
+      onStep: (step) => this.playback.goTo(step),
+      onRule: (index, name) => this.changeRule(index, name),
+      onSetting: (index, name, value) => this.changeSetting(index, name, value),
+      onRemove: (index) => this.changeBalls(this.race.balls.filter((_, other) => other !== index)),
+    });
+    this.functions = new FunctionPanel(welcome.functions, { onFunction: (asked) => this.tryFunction(asked) });
+    this.conditions = new Conditions({ onChange: (change) => this.change(change) });
+    document.getElementById("add").addEventListener("click", () => this.addBall());
+    prepareZoom({ now: () => this.race.window, whole: () => this.wholeWindow(), onWindow: (window) => this.look(window) });
+    prepareSharing(this);
+    addEventListener("hashchange", () => this.open(fromText(raceText(), welcome)));
+    this.open(fromText(raceText(), welcome) || firstRace(welcome));
+  }
+
+  open(race) {
+    if (!race) return;
+    this.race = race;
+    this.view.build(race.balls);
+    this.ask({ surface: true, race: true });
+  }
+
+  ask({ surface = false, race = false }) {
+    const kept = { race: this.race, asked: performance.now() };
+    if (surface) this.connection.ask(surfaceMessage(this.race), kept);
+    if (race) this.connection.ask(raceMessage(this.race), kept);
+  }
+
+  // Another function is taken once the engine gives anything for it: see `receive`.
+  tryFunction(asked) {
+    const known = this.welcome.functions.find(({ name }) => name === asked.name);
+    this.race = { ...this.race, ...(known ? onFunction(known) : { function: asked }) };
+    this.ask({ surface: true, race: true });
+  }
+
+  change(change) {
+    this.race = { ...this.race, ...change };
+    this.ask({ race: true });
+    this.draw();
+  }
+
+  look(window) {
+    this.race = { ...this.race, window };
+    this.ask({ surface: true });
+  }
+
+  wholeWindow() {
+    const known = this.welcome.functions.find(({ name }) => name === this.race.function.name);
+    return known ? known.window : [-3, 3, -3, 3];
+  }
+
+  changeSetting(index, name, value) {
+    const { settings } = this.race.balls[index];
+    this.change({ balls: this.race.balls.with(index, { ...this.race.balls[index], settings: { ...settings, [name]: value } }) });
+  }
+
+  changeRule(index, name) {
+    const rule = this.welcome.rules.find((one) => one.name === name);
+    this.changeBalls(this.race.balls.with(index, newBall(rule, this.race.balls[index].mark)));
+  }
+
+  addBall() {
+    const raced = this.race.balls.map(({ rule }) => rule);
+    const rule = this.welcome.rules.find(({ name }) => !raced.includes(name)) || this.welcome.rules[0];
+    this.changeBalls([...this.race.balls, newBall(rule, freeMark(this.race.balls))]);
+  }
+
+  changeBalls(balls) {
+    this.view.build(balls);
+    this.change({ balls });
+  }
+
+  receive(header, body, kept) {
+    if (header.kind === "error") this.refuse(header.says, kept);
+    else if (kept && kept.race.function === this.race.function) this.take(header, body, kept);
+  }
+
+  take(header, body, kept) {
+    if (this.taken?.function !== kept.race.function) {
+      this.functions.show(kept.race.function);
+      this.view.clear();
+      this.playback.begin(kept.race.steps);
+    }
+    this.taken = kept.race;
+    if (header.kind === "surface") {
+      this.functions.write(header.mathml);
+      this.view.showSurface({ values: body, size: header.size, window: header.window });
+    } else if (header.kind === "ball") {
+      this.view.showTrail(kept.race.balls[header.ball].mark, new Trail(body, header));
+      if (this.playback.steps !== header.steps) this.playback.setSteps(header.steps);
+    } else {
+      this.view.afterDrawing(() => this.measure(kept, header.seconds));
+    }
+    this.draw();
+  }
+
+  // What is wrong with a function is said beside it; then the race goes on with the one before.
+  refuse(says, kept) {
+    const asked = kept?.race.function;
+    if (asked && asked !== this.taken?.function) {
+      this.functions.fail(says);
+      const { function: before, window, start } = this.taken || firstRace(this.welcome);
+      if (asked === this.race.function) this.race = { ...this.race, function: before, window, start };
+      if (!this.taken) this.ask({ surface: true, race: true });
+    } else {
+      this.say(says);
+    }
+  }
+
+  // From the change to the moved balls, for whoever listens: a performance observer, the status line.
+  measure({ asked, race }, seconds) {
+    const { duration } = performance.measure("race", { start: asked, end: performance.now() });
+    performance.clearMeasures("race");
+    const balls = race.balls.length === 1 ? "1 ball" : `${race.balls.length} balls`;
+    const engine = Math.round(seconds * 1000);
+    this.say(`${balls} × ${race.steps} steps, ${Math.round(duration)} ms (engine ${engine} ms) · descend ${this.welcome.version}`);
+  }
+
+  say(text) {
+    document.getElementById("status").textContent = text;
+  }
+
+  draw() {
+    if (!this.race) return;
+    this.conditions.show(this.race);
+    this.view.draw({ ...this.race, step: this.playback.step, minima: this.minima() });
+  }
+
+  minima() {
+    const known = this.welcome.functions.find(({ name }) => name === this.taken?.function.name);
+    return known ? known.minima : [];
+  }
+}
