@@ -51,7 +51,7 @@ function drawBall(context, plane, mark, { x, y }, colours) {
   const [left, top] = plane.toPixel(x, y);
   const inside = left >= 0 && left <= plane.width && top >= 0 && top <= plane.height;
   context.globalAlpha = inside ? 1 : 0.5;
-  drawMarker(context, mark, clamp(left, 4, plane.width - 4), clamp(top, 4, plane.height - 4), RADIUS, colours);
+  drawMarker(context, mark, clamp(left, RADIUS, plane.width - RADIUS), clamp(top, RADIUS, plane.height - RADIUS), RADIUS, colours);
   context.globalAlpha = 1;
 }
 

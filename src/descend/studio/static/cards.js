@@ -46,23 +46,25 @@ export class Cards {
   }
 
   // Where the balls are at a step: their losses, and the learning rate from which on each would leave from there.
-  show(trails, step) {
+  // A ball that left the picture is at its last point in it: where it went, no rate helps any more.
+  show(trails, step, window) {
     this.cards.forEach(({ loss, sliders }, index) => {
       const trail = trails[index];
       if (!trail) return;
-      const { loss: value, curvature } = trail.at(step);
-      loss.textContent = trail.last < step ? "diverged" : short(value);
-      if (!sliders.learning_rate) return;
-      const [limit, says] = stabilityLimit(trail, curvature);
-      sliders.learning_rate.setLimit(limit, says);
+      const value = trail.at(step).loss;
+      loss.textContent = trail.last < step || !Number.isFinite(value) ? "diverged" : short(value);
+      if (sliders.learning_rate) sliders.learning_rate.setLimit(...stabilityLimit(trail, step, window));
     });
   }
 }
 
 // A step along an eigenvector of the Hessian is stable where rate × curvature is below the limit of the rule.
-function stabilityLimit(trail, curvature) {
-  if (trail.limit === null) return [null, trail.says];
-  if (!(curvature > 0)) return [null, "no limit here: nothing curves up"];
+function stabilityLimit(trail, step, window) {
+  if (trail.limit === null) return [null, "no limit is known of this rule"];
+  const left = trail.leaves(window);
+  const gone = left !== null && left <= step;
+  const { curvature } = trail.at(gone ? left - 1 : step);
+  if (!(curvature > 0)) return [null, "no limit here: it curves down"];
   const limit = trail.limit / curvature;
-  return [limit, `stable here below ${short(limit)}`];
+  return [limit, gone ? `stable below ${short(limit)} at step ${Math.max(0, left - 1)}` : `stable here below ${short(limit)}`];
 }

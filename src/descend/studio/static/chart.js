@@ -10,6 +10,7 @@ import { COLUMNS } from "./trail.js";
 
 const MARGIN = { left: 48, right: 16, top: 8, bottom: 20 };
 const LOSS = 2;
+const RADIUS = 7;
 
 export class Chart {
   constructor(canvas, { onStep }) {
@@ -63,8 +64,8 @@ export class Chart {
     for (let index = scene.balls.length - 1; index >= 0; index -= 1) {
       const trail = scene.trails[index];
       if (!trail || trail.last < scene.step) continue;
-      const y = clamp(place.y(trail.at(scene.step).loss), area.top, area.bottom);
-      drawMarker(context, scene.balls[index].mark, cursor, y, 7, this.colours);
+      const y = clamp(place.y(trail.at(scene.step).loss), area.top + RADIUS, area.bottom - RADIUS);
+      drawMarker(context, scene.balls[index].mark, cursor, y, RADIUS, this.colours);
     }
   }
 }

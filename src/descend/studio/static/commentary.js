@@ -2,7 +2,7 @@
 
 import { short } from "./numbers.js";
 
-// `balls` have a title; the loss that counts is that of the step.
+// `balls` have a title; the loss that counts is that of the step, of those that are in the picture.
 export function commentary(balls, trails, step, window) {
   const running = [];
   const gone = [];
@@ -11,16 +11,17 @@ export function commentary(balls, trails, step, window) {
     if (!trail) return;
     const left = trail.leaves(window);
     if (left !== null && left <= step) gone.push(departure(ball, trail, left));
-    if (trail.last >= step && Number.isFinite(trail.at(step).loss)) running.push({ ball, loss: trail.at(step).loss });
+    else running.push({ title: ball.title, loss: trail.at(step).loss });
   });
-  return [leader(running, step), ...gone].filter(Boolean).join(" ");
+  return [leaders(running, step), ...gone].filter(Boolean).join(" ");
 }
 
-function leader(running, step) {
+function leaders(running, step) {
   if (step === 0 || running.length === 0) return "";
-  if (running.length === 1) return `${running[0].ball.title} runs alone.`;
-  const [first, second] = running.sort((one, other) => one.loss - other.loss);
-  return first.loss === second.loss ? "" : `${first.ball.title} leads.`;
+  if (running.length === 1) return `${running[0].title} runs alone.`;
+  const best = Math.min(...running.map(({ loss }) => loss));
+  const first = running.filter(({ loss }) => loss === best).map(({ title }) => title);
+  return first.length === 1 ? `${first[0]} leads.` : `${first.slice(0, -1).join(", ")} and ${first.at(-1)} lead.`;
 }
 
 // Of a rule that has a limit, the product that passed it is said, as it was where the ball was last seen.

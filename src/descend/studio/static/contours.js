@@ -1,6 +1,7 @@
 // The surface from above: bands of equal colour between levels, and lines at the levels by marching squares. Levels are
 // even in the logarithm of the height above the lowest point, so that a valley's floor shows as much as its walls.
 
+import { clamp } from "./numbers.js";
 import { between } from "./theme.js";
 
 export const BANDS = 18;
@@ -16,9 +17,13 @@ export function levels(values) {
   return Float32Array.from(values, (value) => (Number.isFinite(value) ? Math.log1p((value - low) / unit) / whole : NaN));
 }
 
-// Below this height the levels are even in the height itself. A fiftieth of the median keeps a valley's floor apart.
+// Below this height the levels are even in the height itself. Were it `middle`² / (`top` - 2 `middle`), half of the picture
+// would lie below half of the levels; a quarter of that gives a valley's floor more of them. Where the middle is high
+// already, as on a saddle, they are even.
 function scale(sorted) {
-  return (sorted[sorted.length >> 1] - sorted[0]) / 50;
+  const middle = sorted[sorted.length >> 1] - sorted[0];
+  const top = sorted[sorted.length - 1] - sorted[0];
+  return top > 2 * middle ? clamp(middle ** 2 / (top - 2 * middle) / 4, middle / 50, top) : top;
 }
 
 export function paintBands(context, heights, [columns, rows], { depths, nowhere }) {

@@ -5,17 +5,20 @@ import { Connection } from "./connection.js";
 import { RacePage } from "./race_page.js";
 
 let page = null;
+// Why the engine lets nobody in, if it said so.
+let refusal = "";
 
 function open(token) {
   const connection = new Connection({
     token,
     onFrame: (header, body, kept) => {
       if (header.kind === "welcome") page = new RacePage(connection, header);
-      else page.receive(header, body, kept);
+      else if (page) page.receive(header, body, kept);
+      else refusal = header.says;
     },
     onClose: () => {
       if (page) page.say("The studio has ended. Start `descend studio` again and open the address that it prints.");
-      else askForAddress("This token opens nothing here: it is another studio's, or one's that has ended.");
+      else askForAddress(refusal || "No studio answers here: start `descend studio`.");
     },
   });
 }

@@ -6,19 +6,23 @@ import { BALLS } from "./theme.js";
 
 export const STEPS = [10, 1000];
 export const MOST_NOISE = 5;
+// Of a formula of one's own.
+export const OWN_WINDOW = [-3, 3, -3, 3];
 export const SURFACE = [240, 180];
+const FIRST_FUNCTION = "himmelblau";
 const FIRST_RULES = ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam"];
-const PLANE = [-3, 3, -3, 3];
+
 
 export function firstRace({ functions, rules }) {
   const known = FIRST_RULES.map((name) => rules.find((rule) => rule.name === name)).filter(Boolean);
   const chosen = known.length ? known : rules.slice(0, FIRST_RULES.length);
   const balls = chosen.map((rule, mark) => newBall(rule, mark));
-  return { ...onFunction(functions[0]), steps: 300, noise: 0, seed: 0, balls };
+  const first = functions.find(({ name }) => name === FIRST_FUNCTION) || functions[0];
+  return { ...onFunction(first), steps: 300, seed: 0, balls };
 }
 
-export function onFunction({ name, window, start }) {
-  return { function: { name }, window: [...window], start: [...start] };
+export function onFunction({ name, window, start, noise }) {
+  return { function: { name }, window: [...window], start: [...start], noise };
 }
 
 export function newBall(rule, mark) {
@@ -56,14 +60,14 @@ export function fromText(text, welcome) {
   }
   const first = firstRace(welcome);
   const raced = toldFunction(Object(told.function), welcome);
-  const base = raced && raced.name ? onFunction(welcome.functions.find(({ name }) => name === raced.name)) : { window: PLANE };
+  const base = raced && raced.name ? onFunction(welcome.functions.find(({ name }) => name === raced.name)) : { window: OWN_WINDOW };
   const window = numbers(told.window, 4) || base.window || first.window;
   return {
     function: raced || first.function,
     window: window[0] < window[1] && window[2] < window[3] ? window : first.window,
     start: numbers(told.start, 2) || base.start || first.start,
     steps: Math.round(within(told.steps, ...STEPS, first.steps)),
-    noise: within(told.noise, 0, MOST_NOISE, 0),
+    noise: within(told.noise, 0, MOST_NOISE, base.noise || 0),
     seed: Math.round(within(told.seed, 0, 999999, 0)),
     balls: toldBalls(told.balls, welcome.rules) || first.balls,
   };

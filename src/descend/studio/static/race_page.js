@@ -3,12 +3,15 @@
 import { raceText } from "./address.js";
 import { Conditions } from "./conditions.js";
 import { FunctionPanel } from "./function_panel.js";
-import { firstRace, freeMark, fromText, newBall, onFunction, raceMessage, surfaceMessage } from "./race.js";
+import { firstRace, freeMark, fromText, newBall, onFunction, OWN_WINDOW, raceMessage, surfaceMessage } from "./race.js";
 import { RaceView } from "./race_view.js";
 import { prepareSharing } from "./sharing.js";
 import { Trail } from "./trail.js";
 import { createTransport } from "./transport.js";
 import { prepareZoom } from "./zoom.js";
+
+// Balls that come within so many ms are drawn together; where something is compiled, each as it is ready.
+const PATIENCE = 40;
 
 export class RacePage {
   constructor(connection, welcome) {
@@ -54,7 +57,8 @@ export class RacePage {
   change(change) {
     this.race = { ...this.race, ...change };
     this.ask({ race: true });
-    this.draw();
+    // The start follows the pointer at once; all else moves when the balls do.
+    if (change.start) this.draw();
   }
 
   look(window) {
@@ -64,7 +68,7 @@ export class RacePage {
 
   wholeWindow() {
     const known = this.welcome.functions.find(({ name }) => name === this.race.function.name);
-    return known ? known.window : [-3, 3, -3, 3];
+    return known ? known.window : OWN_WINDOW;
   }
 
   changeSetting(index, name, value) {
@@ -103,13 +107,15 @@ export class RacePage {
     if (header.kind === "surface") {
       this.functions.write(header.mathml);
       this.view.showSurface({ values: body, size: header.size, window: header.window });
+      this.draw();
     } else if (header.kind === "ball") {
       this.view.showTrail(kept.race.balls[header.ball].mark, new Trail(body, header));
       if (this.playback.steps !== header.steps) this.playback.setSteps(header.steps);
+      this.drawing ||= setTimeout(() => this.draw(), PATIENCE);
     } else {
       this.view.afterDrawing(() => this.measure(kept, header.seconds));
+      this.draw();
     }
-    this.draw();
   }
 
   // What is wrong with a function is said beside it; then the race goes on with the one before.
@@ -117,8 +123,8 @@ export class RacePage {
     const asked = kept?.race.function;
     if (asked && asked !== this.taken?.function) {
       this.functions.fail(says);
-      const { function: before, window, start } = this.taken || firstRace(this.welcome);
-      if (asked === this.race.function) this.race = { ...this.race, function: before, window, start };
+      const { function: before, window, start, noise } = this.taken || firstRace(this.welcome);
+      if (asked === this.race.function) this.race = { ...this.race, function: before, window, start, noise };
       if (!this.taken) this.ask({ surface: true, race: true });
     } else {
       this.say(says);
@@ -140,6 +146,8 @@ export class RacePage {
 
   draw() {
     if (!this.race) return;
+    clearTimeout(this.drawing);
+    this.drawing = null;
     this.conditions.show(this.race);
     this.view.draw({ ...this.race, step: this.playback.step, minima: this.minima() });
   }

@@ -66,7 +66,7 @@ export class RaceView {
     const scene = { ...this.scene, trails: this.scene.balls.map(({ mark }) => this.trails[mark]) };
     this.picture.draw(scene);
     this.chart.draw(scene);
-    this.cards.show(scene.trails, scene.step);
+    this.cards.show(scene.trails, scene.step, this.picture.plane.window);
     this.surface3d.draw(scene, this.surface);
     this.speak(scene);
     this.waiting.splice(0).forEach((handler) => handler());

@@ -4,6 +4,8 @@
 import { levels } from "./contours.js";
 import { between, theme } from "./theme.js";
 
+const PLOTLY = "/plotly.js";
+const OWN_STYLE = /getElementById\("([0-9a-f]{64})"\)/g;
 // Drawing takes plotly a tenth of a second: while a race plays, not at each step.
 const BETWEEN_DRAWINGS = 250;
 
@@ -36,20 +38,31 @@ export class Surface3D {
     this.drawn = performance.now();
     const colours = theme();
     const shown = [ground(surface, colours), ...ways(scene, surface, colours)];
-    globalThis.Plotly.react(this.root, shown, layout(colours), { displaylogo: false, responsive: true });
+    globalThis.Plotly.react(this.root, shown, layout(colours), { displayModeBar: false, responsive: true });
   }
 }
 
 let loading = null;
 
 function loadPlotly() {
-  loading ||= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = "/plotly.js";
-    script.onload = resolve;
-    script.onerror = reject;
-    document.head.append(script);
-  });
+  loading ||= (async () => {
+    const source = await (await fetch(PLOTLY)).text();
+    // It would put styles into the page, of its bar and its maps, which the page's policy forbids. It does not where it
+    // finds elements of their names.
+    for (const name of ["plotly.js-style-global", ...Array.from(source.matchAll(OWN_STYLE), ([, hash]) => hash)]) {
+      const element = document.createElement("meta");
+      element.id = name;
+      element.className = "no-inline-styles";
+      document.head.append(element);
+    }
+    await new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = PLOTLY;
+      script.onload = resolve;
+      script.onerror = reject;
+      document.head.append(script);
+    });
+  })();
   return loading;
 }
 
@@ -106,6 +119,7 @@ function layout({ ink, line }) {
       xaxis: { ...axis, title: { text: "x" } },
       yaxis: { ...axis, title: { text: "y" } },
       zaxis: { ...axis, title: { text: "loss (log)" }, showticklabels: false },
+      camera: { eye: { x: 0.75, y: -1.35, z: 1.05 } },
       aspectratio: { x: 1.25, y: 1.25, z: 0.7 },
     },
   };

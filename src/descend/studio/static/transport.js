@@ -15,7 +15,7 @@ export function createTransport(onStep) {
     scrub.max = playback.steps;
     scrub.value = playback.step;
     step.textContent = `${playback.step} / ${playback.steps}`;
-    play.textContent = playback.playing ? "⏸︎" : "▶︎";
+    play.classList.toggle("playing", playback.playing);
     play.setAttribute("aria-label", playback.playing ? "Pause" : "Play");
     loop.setAttribute("aria-pressed", playback.looping);
     onStep(playback.step);
