@@ -6,7 +6,8 @@ export function takeToken() {
   const token = partOf(location.hash, "token");
   if (token) {
     keepToken(token);
-    history.replaceState(null, "", location.pathname);
+    const race = raceText();
+    history.replaceState(null, "", race ? linkTo(race) : location.pathname);
   }
   return sessionStorage.getItem(KEY);
 }

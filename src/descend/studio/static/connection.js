@@ -35,10 +35,16 @@ export class Connection {
 
   receive(data) {
     const { header, body } = decode(data);
-    const lane = Object.values(this.lanes).find((one) => one.asked && one.asked.id === header.id);
-    this.onFrame(header, body, lane ? lane.asked.kept : null);
-    if (!lane || !LAST.includes(header.kind)) return;
-    lane.asked = null;
-    if (lane.next) this.send(lane, lane.next.message, lane.next.kept);
+    const lane = Object.values(this.lanes).find(({ asked }) => asked && asked.id === header.id);
+    const kept = lane ? lane.asked.kept : null;
+    if (lane && LAST.includes(header.kind)) {
+      lane.asked = null;
+      if (lane.next) this.send(lane, lane.next.message, lane.next.kept);
+    }
+    this.onFrame(header, body, kept);
+  }
+
+  get busy() {
+    return Object.values(this.lanes).some(({ asked }) => asked);
   }
 }

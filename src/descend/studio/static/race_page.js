@@ -45,6 +45,7 @@ export class RacePage {
     const kept = { race: this.race, asked: performance.now() };
     if (surface) this.connection.ask(surfaceMessage(this.race), kept);
     if (race) this.connection.ask(raceMessage(this.race), kept);
+    this.view.setBusy(true);
   }
 
   // Another function is taken once the engine gives anything for it: see `receive`.
@@ -93,6 +94,7 @@ export class RacePage {
   }
 
   receive(header, body, kept) {
+    this.view.afterDrawing(() => this.view.setBusy(this.connection.busy));
     if (header.kind === "error") this.refuse(header.says, kept);
     else if (kept && kept.race.function === this.race.function) this.take(header, body, kept);
   }
@@ -129,6 +131,7 @@ export class RacePage {
     } else {
       this.say(says);
     }
+    this.draw();
   }
 
   // From the change to the moved balls, for whoever listens: a performance observer, the status line.

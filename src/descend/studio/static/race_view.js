@@ -47,6 +47,10 @@ export class RaceView {
     this.trails[mark] = trail;
   }
 
+  setBusy(busy) {
+    document.getElementById("picture").setAttribute("aria-busy", busy);
+  }
+
   afterDrawing(handler) {
     this.waiting.push(handler);
   }
