@@ -173,15 +173,15 @@ class Reader:
         return self._made(operation, "**", base, exponent)
 
     def _atom(self) -> Node:
+        if self.ahead.kind == "end":
+            self._refuse("the formula ends where a number, x, y or ( should follow")
         token = self._next()
         if token.kind == "number":
             return self._constant(token, Node("number", value=float(token.text)))
         if token.kind == "name":
             return self._named(token)
         if token.text != "(":
-            self.place -= 1
-            self._refuse("the formula ends where a number, x, y or ( should follow" if token.kind == "end" else
-                         f"a number, x, y or ( should stand here, and not {token.text}")
+            raise FormulaError(token.column, f"a number, x, y or ( should stand here, and not {token.text}")
         node = self._sum()
         self._expect(")")
         return node
@@ -216,9 +216,8 @@ class Reader:
         return node
 
     def _next(self) -> Token:
-        token = self.ahead
-        self.place += token.kind != "end"
-        return token
+        self.place += 1
+        return self.tokens[self.place - 1]
 
     def _expect(self, symbol: str, hint: str = "") -> None:
         if self.ahead.text != symbol:
