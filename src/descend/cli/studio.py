@@ -23,7 +23,7 @@ def studio(
     try:
         from descend.studio.server import address, listening, serve
     except ModuleNotFoundError as error:
-        raise InputError(f"the studio needs {error.name}, which is not installed: pip install 'descend[studio]'") from None
+        raise InputError(f"this needs {error.name}, which is not installed: pip install 'descend[studio]'") from None
     with listening(port) as socket, contextlib.suppress(KeyboardInterrupt):
         # Known to those alone who read it here: nobody else on this computer gets in.
         token = secrets.token_urlsafe()

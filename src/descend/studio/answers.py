@@ -21,13 +21,13 @@ def welcome() -> bytes:
         for one in gallery.EXAMPLES
     ]
     offered = [
-        {"name": rule.name, "title": rule.title, "paper": rule.paper, "settings": [vars(slider) for slider in rule.sliders]}
-        for rule in rules.RULES
+        {"name": rule.name, "title": rule.title, "paper": rule.paper, "settings": list(map(vars, rule.sliders))}
+        for rule in rules.OFFERED
     ]
     return frame({"kind": "welcome", "functions": functions, "rules": offered, "version": version("descend")})
 
 
-def raced(request: RaceRequest, courses: Courses) -> Iterator[bytes]:
+def race_frames(request: RaceRequest, courses: Courses) -> Iterator[bytes]:
     """A frame for each ball, as soon as it has rolled; and one that says that this was all."""
     begin, race = time.perf_counter(), request.race
     course = courses.of(race.formula)
@@ -38,7 +38,12 @@ def raced(request: RaceRequest, courses: Courses) -> Iterator[bytes]:
     yield frame({"kind": "done", "id": request.id, "seconds": time.perf_counter() - begin})
 
 
-def drawn(request: SurfaceRequest, courses: Courses) -> Iterator[bytes]:
+def given_up(request: RaceRequest | SurfaceRequest, seconds: float = 0.0) -> bytes:
+    """The frame that ends the answer to a request because there is a newer one, after so many seconds."""
+    return frame({"kind": "done", "id": request.id, "seconds": seconds, "given_up": True})
+
+
+def surface_frames(request: SurfaceRequest, courses: Courses) -> Iterator[bytes]:
     """One frame: the heights on the grid, the lowest and the highest that are finite, and the formula as MathML."""
     heights = courses.of(request.formula).objective.surface(request.window, request.size)
     with np.errstate(over="ignore"):

@@ -31,6 +31,7 @@ VARIABLES = ("x", "y")
 FUNCTIONS = {"sin": "sin", "cos": "cos", "tan": "tan", "atan": "arctan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh",
              "exp": "exp", "log": "log", "sqrt": "sqrt", "abs": "abs"}
 PAIRED = {"min": "minimum", "max": "maximum"}
+NAMES = ", ".join([*VARIABLES, *CONSTANTS, *FUNCTIONS, *PAIRED])
 
 
 class FormulaError(InputError):
@@ -50,22 +51,20 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True)
 class Node:
-    """A part of a formula: `symbol` is a variable, an operation or a function of `parts`, or "number", of `value`."""
+    """A part of a formula: `symbol` is a variable, a constant, "number", or an operation or a function of `parts`;
+    `value`: of what depends on neither x nor y."""
 
     symbol: str
     parts: tuple["Node", ...] = ()
-    value: float = 0.0
+    value: float | None = None
 
     def at(self, x: Scalar, y: Scalar) -> Any:
         """The value there, of numbers or arrays, NumPy's or JAX's."""
-        if self.symbol == "number":
+        if self.value is not None:
             return self.value
         if self.symbol in VARIABLES:
             return x if self.symbol == "x" else y
-        values = [part.at(x, y) for part in self.parts]
-        if self.symbol == "**" and self.parts[1].symbol == "number":
-            return _power(values[0], self.parts[1].value)
-        return OPERATIONS[self.symbol](*values)
+        return OPERATIONS[self.symbol](*(part.at(x, y) for part in self.parts))
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def read(text: str) -> Formula:
     if len(text) > MAX_CHARACTERS:
         raise FormulaError(MAX_CHARACTERS, f"it has {len(text)} characters, more than {MAX_CHARACTERS}: shorten it")
     formula = Formula(text.strip(), Reader(_tokens(text)).whole())
-    if formula.root.symbol == "number":
+    if formula.root.value is not None:
         raise FormulaError(0, "it has neither x nor y: write a function of them")
     return formula
 
@@ -106,8 +105,8 @@ def _tokens(text: str) -> list[Token]:
             continue
         found = TOKEN.match(text, column)
         if found is None:
-            raise FormulaError(column, f"{text[column]!a} is not part of any formula: there are + - * / ^ ( ) , numbers, "
-                               f"x, y, {', '.join([*CONSTANTS, *FUNCTIONS, *PAIRED])}")
+            raise FormulaError(column, f"{text[column]!a} is no part of a formula: there are numbers, + - * / ^ ( ) , "
+                               f"and {NAMES}")
         tokens.append(Token(str(found.lastgroup), found[0], column))
         column = found.end()
     if len(tokens) > MAX_TOKENS:
@@ -137,12 +136,7 @@ class Reader:
         self._refuse(f"write an operation between {_shown(before)} and {_shown(self.ahead.text)}, such as *")
 
     def _sum(self) -> Node:
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            self._refuse(f"this is more than {MAX_DEPTH} deep: write it with fewer parentheses")
-        node = self._chain(("+", "-"), lambda: self._chain(("*", "/"), self._factor))
-        self.depth -= 1
-        return node
+        return self._chain(("+", "-"), lambda: self._chain(("*", "/"), self._factor))
 
     def _chain(self, symbols: tuple[str, str], part: Callable[[], Node]) -> Node:
         """Parts with operations between them, which are taken from the left."""
@@ -153,10 +147,11 @@ class Reader:
         return node
 
     def _factor(self) -> Node:
-        # Signs and powers nest without parentheses: - - x, x^x^x.
+        """A sign, or a power, or neither."""
+        # Whatever nests comes through here: parentheses, functions, and without any - - x and x^x^x.
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            self._refuse(f"this is more than {MAX_DEPTH} deep: write it with fewer signs and powers")
+            self._refuse(f"this is more than {MAX_DEPTH} deep: write it with fewer parentheses, signs and powers")
         node = self._signed() if self.ahead.text in ("-", "+") else self._powered()
         self.depth -= 1
         return node
@@ -172,21 +167,21 @@ class Reader:
             return base
         operation = self._next()
         exponent = self._factor()
-        if exponent.symbol == "number" and abs(exponent.value) > MAX_EXPONENT:
+        if exponent.value is not None and abs(exponent.value) > MAX_EXPONENT:
             raise FormulaError(operation.column, f"the exponent {exponent.value:g} is too large: take one from "
                                f"-{MAX_EXPONENT} to {MAX_EXPONENT}")
         return self._made(operation, "**", base, exponent)
 
     def _atom(self) -> Node:
+        if self.ahead.kind == "end":
+            self._refuse("the formula ends where a number, x, y or ( should follow")
         token = self._next()
         if token.kind == "number":
-            return self._number(token, float(token.text))
+            return self._constant(token, Node("number", value=float(token.text)))
         if token.kind == "name":
             return self._named(token)
         if token.text != "(":
-            self.place -= 1
-            self._refuse("the formula ends where a number, x, y or ( should follow" if token.kind == "end" else
-                         f"a number, x, y or ( should stand here, and not {token.text}")
+            raise FormulaError(token.column, f"a number, x, y or ( should stand here, and not {token.text}")
         node = self._sum()
         self._expect(")")
         return node
@@ -194,12 +189,11 @@ class Reader:
     def _named(self, token: Token) -> Node:
         name = token.text
         if name in CONSTANTS:
-            return self._number(token, CONSTANTS[name])
+            return Node(name, value=CONSTANTS[name])
         if name in VARIABLES:
             return Node(name)
         if name not in FUNCTIONS and name not in PAIRED:
-            raise FormulaError(token.column, f"{_shown(name)} is not known: there are x, y, "
-                               f"{', '.join([*CONSTANTS, *FUNCTIONS, *PAIRED])}")
+            raise FormulaError(token.column, f"{_shown(name)} is not known: there are {NAMES}")
         self._expect("(", f"write {name}(...)")
         given = [self._sum()]
         if name in PAIRED:
@@ -208,23 +202,22 @@ class Reader:
         self._expect(")", "" if self.ahead.text != "," else f"{name} takes no more numbers")
         return self._made(token, name, *given)
 
-    def _number(self, token: Token, value: float) -> Node:
-        if not np.isfinite(value):
-            raise FormulaError(token.column, f"{_shown(token.text)} is no finite number")
-        return Node("number", value=value)
-
     def _made(self, token: Token, symbol: str, *parts: Node) -> Node:
-        """An operation; of numbers alone, the number that it makes."""
-        node = Node(symbol, parts)
-        if any(part.symbol != "number" for part in parts):
-            return node
+        """An operation or a function; of constants, with the value that it has."""
+        if any(part.value is None for part in parts):
+            return Node(symbol, parts)
         with np.errstate(all="ignore"):
-            return self._number(token._replace(text=f"what {token.text} makes"), float(node.at(np.nan, np.nan)))
+            value = float(OPERATIONS[symbol](*(np.float64(part.value) for part in parts)))
+        return self._constant(token, Node(symbol, parts, value))
+
+    def _constant(self, token: Token, node: Node) -> Node:
+        if node.value is None or not np.isfinite(node.value):
+            raise FormulaError(token.column, f"what {_shown(token.text)} gives here is no finite number")
+        return node
 
     def _next(self) -> Token:
-        token = self.ahead
-        self.place += token.kind != "end"
-        return token
+        self.place += 1
+        return self.tokens[self.place - 1]
 
     def _expect(self, symbol: str, hint: str = "") -> None:
         if self.ahead.text != symbol:
@@ -239,11 +232,11 @@ def _shown(text: str) -> str:
     return f"'{text}'" if len(text) <= SHOWN_CHARACTERS else f"'{text[:SHOWN_CHARACTERS]}…'"
 
 
-def _power(base: Scalar, exponent: float) -> Any:
-    # A whole power is a product, which has derivatives at 0 and of what is negative.
-    if exponent.is_integer():
-        return np.float64(base) ** int(exponent) if isinstance(base, float) else base ** int(exponent)
-    return namespace(base).power(base, exponent)
+def _power(base: Scalar, exponent: Scalar) -> Any:
+    # A whole power is a product, which has derivatives at 0 and where the base is negative.
+    if isinstance(exponent, float) and exponent.is_integer():
+        return base ** int(exponent)
+    return _by_name("power")(base, exponent)
 
 
 def _by_name(name: str) -> Callable[..., Any]:
@@ -261,7 +254,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
     "/": _by_name("divide"),
-    "**": _by_name("power"),
+    "**": _power,
     "negative": lambda a: -a,
     **{name: _by_name(called) for name, called in (FUNCTIONS | PAIRED).items()},
 }

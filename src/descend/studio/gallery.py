@@ -37,7 +37,7 @@ EXAMPLES = (
     Example("d2l_flat", "Dive into Deep Learning: 0.1 x1² + 2 x2²", "0.1*x^2 + 2*y^2", (-5.5, 1.0, -3.0, 1.0),
             (-5.0, -2.0), ORIGIN, "The book's function for momentum and the adaptive rules, from its start."),
     Example("noisy", "Noisy bowl", "0.5*(x^2 + 3*y^2)", BOWL, (-2.5, 1.5), ORIGIN,
-            "Gradients have noise, as those of batches have: at a constant rate a ball never comes to rest.", noise=1.0),
+            "Gradients have noise, as those of batches have: at a constant rate no ball comes to rest.", noise=1.0),
     Example("rosenbrock", "Rosenbrock's banana", "(1 - x)^2 + 100*(y - x^2)^2", (-2.0, 2.0, -1.0, 3.0), (-1.2, 1.0),
             ((1.0, 1.0),), "A bent valley, of condition 2508 at its minimum. Rosenbrock, 1960."),
     Example("beale", "Beale", "(1.5 - x + x*y)^2 + (2.25 - x + x*y^2)^2 + (2.625 - x + x*y^3)^2",

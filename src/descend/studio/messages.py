@@ -50,7 +50,7 @@ class SurfaceRequest:
     size: tuple[int, int]
 
 
-Request = Hello | RaceRequest | SurfaceRequest
+Request = RaceRequest | SurfaceRequest
 
 
 class MessageError(InputError):
@@ -61,7 +61,7 @@ class MessageError(InputError):
         self.id = id
 
 
-def request_of(text: str) -> Request:
+def request_of(text: str) -> Hello | Request:
     """What a message asks for.
 
     **Raises** `MessageError` for what is no message of the page's, or asks for what there is not.
@@ -139,7 +139,7 @@ class _Fields:
         return f"{self.where}.{name}" if self.where else name
 
 
-def _request(fields: _Fields, id: int | None) -> Request:
+def _request(fields: _Fields, id: int | None) -> Hello | Request:
     kind = fields.text("kind")
     if kind == "hello":
         return Hello(fields.text("token"))

@@ -6,10 +6,16 @@ from latex2mathml.converter import convert
 
 from descend.studio.formula import Formula, Node
 
-# How strongly the parts of a formula hold together: what holds less is put in parentheses.
-STRENGTHS = {"+": 1, "-": 1, "*": 2, "negative": 2, "/": 4, "**": 4, "exp": 4}
+# How strongly the parts of a formula hold together: what holds less than its place asks for is put in parentheses.
+STRENGTHS = {"+": 1, "-": 1, "negative": 2, "*": 3, "/": 4, "**": 4, "exp": 4}
 ATOM = 5
-TEMPLATES = {"sqrt": r"\sqrt{%s}", "exp": "e^{%s}", "abs": r"\left|%s\right|", "atan": r"\arctan\left(%s\right)"}
+# How each is written around its parts, and how strongly those must hold; functions that are not here, by their names.
+TEMPLATES: dict[str, tuple[str, tuple[int, ...]]] = {
+    "+": ("%s+%s", (1, 3)), "-": ("%s-%s", (1, 3)), "negative": ("-%s", (3,)), "/": (r"\frac{%s}{%s}", (1, 1)),
+    "**": ("%s^{%s}", (ATOM, 1)), "exp": ("e^{%s}", (1,)), "sqrt": (r"\sqrt{%s}", (1,)),
+    "abs": (r"\left|%s\right|", (1,)), "atan": (r"\arctan\left(%s\right)", (1,)),
+    "min": (r"\min\left(%s,%s\right)", (1, 1)), "max": (r"\max\left(%s,%s\right)", (1, 1)),
+}
 
 
 @lru_cache(maxsize=64)
@@ -30,32 +36,21 @@ def latex(formula: Formula) -> str:
 
 def _written(node: Node) -> str:
     if node.symbol == "number":
-        return _number(node.value)
-    written = [_written(part) for part in node.parts]
-    match node.symbol:
-        case "x" | "y":
-            return node.symbol
-        case "+":
-            return f"{written[0]}+{_held(node.parts[1], 1)}"
-        case "-":
-            return f"{written[0]}-{_held(node.parts[1], 2)}"
-        case "*":
-            left, right = (_held(part, 2) for part in node.parts)
-            return f"{left} {right}" if right[0] not in "-.0123456789" else rf"{left} \cdot {right}"
-        case "/":
-            return rf"\frac{{{written[0]}}}{{{written[1]}}}"
-        case "**":
-            return f"{_held(node.parts[0], ATOM)}^{{{written[1]}}}"
-        case "negative":
-            return f"-{_held(node.parts[0], 3)}"
-    return TEMPLATES.get(node.symbol, rf"\{node.symbol}\left(%s\right)") % ",".join(written)
+        return _number(node.value or 0.0)
+    if not node.parts:
+        return r"\pi" if node.symbol == "pi" else node.symbol
+    if node.symbol == "*":
+        left, right = _held(node.parts[0], 2), _held(node.parts[1], 3)
+        # Two numbers side by side would read as one.
+        return rf"{left} \cdot {right}" if right[0].isdigit() else f"{left} {right}"
+    template, strengths = TEMPLATES.get(node.symbol, (rf"\{node.symbol}\left(%s\right)", (1,)))
+    return template % tuple(map(_held, node.parts, strengths))
 
 
 def _held(node: Node, strength: int) -> str:
     """A part, in parentheses if it holds together less than its surroundings."""
-    negative = node.symbol == "number" and node.value < 0
-    own = 1 if negative else STRENGTHS.get(node.symbol, ATOM)
-    return _written(node) if own >= strength else rf"\left({_written(node)}\right)"
+    is_held = STRENGTHS.get(node.symbol, ATOM) >= strength
+    return _written(node) if is_held else rf"\left({_written(node)}\right)"
 
 
 def _number(value: float) -> str:

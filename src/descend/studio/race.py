@@ -1,8 +1,7 @@
 """Races: balls that roll are runs of the engine, begun, forked for a slider, and advanced."""
 
-import dataclasses
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,7 +84,7 @@ class Course:
         """How one ball of a race rolls."""
         rule = ball.rule.made(ball.settings)
         # One step more: an entry of the trace is of the point before its step.
-        run, trace = self._ready(ball.rule.name, WithDivisor(rule), race).advance(race.steps + 1)
+        trace = self._ready(ball.rule.name, WithDivisor(rule), race).advance(race.steps + 1)[1]
         points, losses = trace.columns["params"], trace.columns["loss"]
         divisors = np.where(np.isnan(trace.columns["divisor"]), 1.0, trace.columns["divisor"])
         sharpness = self.objective.sharpness(points, divisors)
@@ -99,19 +98,13 @@ class Course:
     def _ready(self, name: str, rule: Optimizer, race: Race) -> Run:
         """A run before its first step. One that was begun here is forked, which compiles nothing: a slider's number is
         a leaf. What a rule remembers at first may depend on the start, so that for another one it is begun anew."""
-        key = name, race.noise > 0
-        start, run = self.begun.get(key, (None, None))
+        noise = np.float64(race.noise) if race.noise > 0 else None
+        start, run = self.begun.get((name, noise is None), (None, None))
         if run is None or start != race.start:
-            run = self._begin(rule, race)
-            self.begun[key] = race.start, run
-        forked = run.fork(optimizer=rule)
-        return forked.fork(state=np.float64(race.noise), seed=race.seed) if race.noise > 0 else forked
-
-    def _begin(self, rule: Optimizer, race: Race) -> Run:
-        start, watch = np.array(race.start), Watch(positions=True)
-        if race.noise > 0:
-            return begin(self.objective.noisy_loss, start, state=np.float64(race.noise), optimizer=rule, watch=watch)
-        return begin(self.objective.loss, start, optimizer=rule, watch=watch)
+            loss = self.objective.loss if noise is None else self.objective.noisy_loss
+            run = begin(loss, np.array(race.start), state=noise, optimizer=rule, watch=Watch(positions=True))
+            self.begun[name, noise is None] = race.start, run
+        return run.fork(optimizer=rule, state=noise, seed=None if noise is None else race.seed)
 
 
 class Courses:

@@ -99,7 +99,7 @@ BETA2 = Slider("beta2", "squares β₂", 0.5, 0.9999, 0.999)
 MOMENTS = (_rate(0.1), BETA1, BETA2)
 DECAY = Slider("decay", "decay β", 0.0, 0.999, 0.9)
 
-RULES = (
+OFFERED = (
     RacingRule("sgd", "Gradient descent", SGD, (_rate(0.01),)),
     RacingRule("momentum", "Momentum (heavy ball)", SGD, (_rate(0.003), MOMENTUM)),
     RacingRule("nesterov", "Nesterov's momentum", SGD, (_rate(0.003), MOMENTUM), {"nesterov": True}),
@@ -121,4 +121,4 @@ RULES = (
     RacingRule("dog", "DoG, which finds its rate", DoG, (_rate(1.0, 0.01, 10.0),)),
     RacingRule("prodigy", "Prodigy, which finds its rate", Prodigy, (_rate(1.0, 0.01, 10.0),)),
 )
-BY_NAME = {rule.name: rule for rule in RULES}
+BY_NAME = {rule.name: rule for rule in OFFERED}

@@ -113,7 +113,9 @@ class Studio:
         says = "the token is wrong: open the address that descend studio printed"
         try:
             first = request_of(await asyncio.wait_for(_text(socket), HELLO_SECONDS))
-            if isinstance(first, Hello) and secrets.compare_digest(first.token.encode(errors="replace"), self.token.encode()):
+            given = first.token.encode(errors="replace") if isinstance(first, Hello) else b""
+            # In a time that does not tell how much of it is right.
+            if secrets.compare_digest(given, self.token.encode()):
                 return True
         except TimeoutError:
             says = f"no hello came within {HELLO_SECONDS:g} seconds: load the page again"
@@ -133,6 +135,8 @@ class Studio:
                 await session.take(await _text(socket))
         finally:
             answering.cancel()
+            # It may have ended before, at a page that was gone.
+            await asyncio.gather(answering, return_exceptions=True)
 
 
 async def _text(socket: WebSocket) -> str:
@@ -173,7 +177,7 @@ def listening(port: int) -> socket.socket:
         made.listen()
     except OSError as error:
         made.close()
-        raise InputError(f"port {port} cannot be listened on ({error.strerror}): give another --port, or none") from error
+        raise InputError(f"port {port} cannot be used ({error.strerror}): give another --port, or none") from error
     return made
 
 

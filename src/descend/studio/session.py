@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Executor
 
 from descend.errors import DescendError
-from descend.studio.answers import drawn, raced
+from descend.studio.answers import given_up, race_frames, surface_frames
 from descend.studio.messages import Hello, MessageError, RaceRequest, Request, SurfaceRequest, frame, request_of
 from descend.studio.race import Courses
 
@@ -20,7 +20,7 @@ Send = Callable[[bytes], Awaitable[None]]
 
 class Session:
     """The messages of one page. A newer request of a kind takes the place of one that waits, so that no more than two
-    wait, however many come."""
+    wait, however many come. Each is answered to its end, or told to be given up."""
 
     def __init__(self, send: Send, engine: Executor, courses: Courses) -> None:
         self._send, self._engine, self._courses = send, engine, courses
@@ -36,6 +36,8 @@ class Session:
         except MessageError as error:
             await self._send(refusal(str(error), error.id))
             return
+        if (older := self._waiting.pop(type(request), None)) is not None:
+            await self._send(given_up(older))
         self._waiting[type(request)] = request
         self._has_come.set()
 
@@ -55,22 +57,23 @@ class Session:
         frames = self._frames(request)
         while (made := await loop.run_in_executor(self._engine, next, frames, None)) is not None:
             await self._send(made)
-            if type(request) in self._waiting and time.monotonic() - begin > PATIENCE:
+            if type(request) in self._waiting and (seconds := time.monotonic() - begin) > PATIENCE:
+                await self._send(given_up(request, seconds))
                 return
 
     def _frames(self, request: Request) -> Iterator[bytes]:
         """The frames of a request; what goes wrong is the last of them, and ends nothing else."""
-        id = getattr(request, "id", None)
         try:
             if isinstance(request, RaceRequest):
-                yield from raced(request, self._courses)
-            elif isinstance(request, SurfaceRequest):
-                yield from drawn(request, self._courses)
+                yield from race_frames(request, self._courses)
+            else:
+                yield from surface_frames(request, self._courses)
         except DescendError as error:
-            yield refusal(str(error), id)
+            yield refusal(str(error), request.id)
         except Exception as error:
             logging.getLogger("descend.studio").exception("a request could not be answered")
-            yield refusal(f"this is a fault of descend, and none of yours: {type(error).__name__}; report it", id)
+            says = f"this is a fault of descend, and none of yours ({type(error).__name__}): report it"
+            yield refusal(says, request.id)
 
 
 def refusal(says: str, id: int | None = None) -> bytes:
