@@ -5,7 +5,7 @@ import json
 
 from playwright.sync_api import expect
 
-TOKEN = "tests"
+TOKEN = "token-of-the-tests"
 
 
 def race_on(formula, *, start=(1.0, 1.0), rules=("sgd", "momentum", "adam"), steps=300):

@@ -66,7 +66,7 @@ def test_a_wrong_formula_is_told_in_place_and_the_race_goes_on(opened, formula, 
     assert page.locator("#formula").input_value() == formula
 
 
-def test_the_start_follows_the_pointer_with_one_question_under_way_at_a_time(opened, studio):
+def test_the_start_follows_the_pointer_and_no_question_queues(opened, studio):
     page = opened(waits_for=None)
     open_questions, sent = [], []
     page.close()
@@ -93,7 +93,8 @@ def test_the_start_follows_the_pointer_with_one_question_under_way_at_a_time(ope
     expect(page.locator("#start-x")).to_have_value(re.compile(r"1\.(49|5)"))
     scrub(page, 0)
     expect(page.locator(".card strong").first).to_have_text(re.compile(r"9|8\.9|9\.0"))
-    assert max(open_questions) == 1
+    # One, and where a race took long a newer one, for which it was given up.
+    assert max(open_questions) <= 2
     assert sent[-1]["start"] == pytest.approx([1.5, 1.5], abs=0.02)
     assert 2 < len(sent) <= 63
 

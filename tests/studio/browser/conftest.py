@@ -5,9 +5,11 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 
 import pytest
-from studio_page import TOKEN, is_answered
+
+collect_ignore_glob = [] if find_spec("playwright") else ["test_*"]
 
 
 
@@ -18,6 +20,7 @@ def studio() -> Iterator[str]:
     import uvicorn
 
     from descend.studio.server import application, listening
+    from studio_page import TOKEN
 
     with listening(0) as socket, ThreadPoolExecutor(1) as engine:
         port = socket.getsockname()[1]
@@ -48,6 +51,8 @@ def browser():
 def opened(browser, studio):
     """Opens pages: `opened(width=390, color_scheme="dark")`. At the end none may have said an error on its console, nor
     asked anybody but the studio for anything."""
+    from studio_page import TOKEN, is_answered
+
     contexts, wrong = [], []
 
     def open_page(address=f"/#token={TOKEN}", *, width=1280, height=800, waits_for="done", **settings):
