@@ -31,9 +31,9 @@ lint: .venv/lint
 	$(BIN)/lint-imports
 	$(BIN)/python tools/house.py
 
-bench: .venv/peers
+bench: .venv/peers .venv/browser
 	$(BIN)/python -m benchmarks.fetch
-	for name in engine first_step many start tables optimizers matrix_rules torch_step searches linear linear_defaults linear_growth calibration untuned untuned_more neural lenet texts language rl insight doctor; do $(BIN)/python -m benchmarks $$name || exit 1; done
+	for name in engine first_step many start tables optimizers matrix_rules torch_step searches linear linear_defaults linear_growth calibration untuned untuned_more neural lenet texts language rl insight doctor studio; do $(BIN)/python -m benchmarks $$name || exit 1; done
 
 docs: .venv/docs
 	$(BIN)/pdoc --math --output-directory docs/api descend

@@ -56,7 +56,8 @@ def opened(browser, studio):
     contexts, wrong = [], []
 
     def open_page(address=f"/#token={TOKEN}", *, width=1280, height=800, waits_for="done", **settings):
-        context = browser.new_context(viewport={"width": width, "height": height}, **{"reduced_motion": "reduce"} | settings)
+        settings = {"reduced_motion": "reduce"} | settings
+        context = browser.new_context(viewport={"width": width, "height": height}, **settings)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)

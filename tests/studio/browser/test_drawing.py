@@ -1,6 +1,7 @@
 """The modules that draw and speak, each on what is known by counting or by hand."""
 
 import pytest
+
 from studio_page import TOKEN
 
 pytestmark = pytest.mark.browser
@@ -34,7 +35,8 @@ def test_lines_of_a_bowl_are_ellipses(run):
       const { contourLines, BANDS } = await import("/static/contours.js");
       const [columns, rows] = [101, 81];
       const at = (index) => [((index % columns) / 50 - 1), (Math.floor(index / columns) / 40 - 1)];
-      const heights = Float32Array.from({ length: columns * rows }, (_, index) => (at(index)[0] ** 2 + at(index)[1] ** 2) / 2);
+      const half = ([x, y]) => (x ** 2 + y ** 2) / 2;
+      const heights = Float32Array.from({ length: columns * rows }, (_, index) => half(at(index)));
       const path = contourLines(heights, [columns, rows], 500, 400);
       const context = document.createElement("canvas").getContext("2d");
       context.lineWidth = 2;
@@ -71,8 +73,8 @@ def test_a_line_of_a_million_steps_keeps_its_only_peak(run):
       chart.draw({ balls: [{ mark: 0 }], trails: [new Trail(rows, { limit: null, says: "" })], step: 0, steps });
       const { data } = canvas.getContext("2d").getImageData(48 + 0.700003 * 636 - 2, 0, 5, 180);
       const seconds = (performance.now() - begin) / 1000;
-      const blue = (row) => [0, 1, 2, 3, 4].some((x) => data[(row * 5 + x) * 4 + 2] > 100 && data[(row * 5 + x) * 4] < 80
-        && data[(row * 5 + x) * 4 + 3] > 50);
+      const blue = (row) => [0, 1, 2, 3, 4].map((x) => data.subarray((row * 5 + x) * 4, (row * 5 + x + 1) * 4)).some(
+        ([red, , blue, alpha]) => red < 80 && blue > 100 && alpha > 50);
       canvas.remove();
       return [Array.from({ length: 180 }, (_, row) => row).findIndex(blue), seconds];
     """)
@@ -100,13 +102,16 @@ def test_a_ball_is_drawn_where_it_is(run):
     assert outside[3] == 0
 
 
-@pytest.mark.parametrize(("low", "high", "expected"), [(-3, 3, [-2, 0, 2]), (0, 1, [0, 0.5, 1]), (-1e-6, 1e-6, [-1e-6, 0, 1e-6])])
+@pytest.mark.parametrize(("low", "high", "expected"), [
+    (-3, 3, [-2, 0, 2]), (0, 1, [0, 0.5, 1]), (-1e-6, 1e-6, [-1e-6, 0, 1e-6]),
+])
 def test_ticks_are_round(run, low, high, expected):
     assert run('return (await import("/static/axes.js")).ticks(a[0], a[1], 3);', low, high) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("value", "text"), [
-    (0, "0"), (0.01, "0.01"), (-1.5, "−1.5"), (1234, "1230"), (12345678, "1.23·10⁷"), (1e-30, "10⁻³⁰"), (-2e-5, "−2·10⁻⁵"),
+    (0, "0"), (0.01, "0.01"), (-1.5, "−1.5"), (1234, "1230"), (12345678, "1.23·10⁷"), (1e-30, "10⁻³⁰"),
+    (-2e-5, "−2·10⁻⁵"),
 ])
 def test_numbers_are_written_as_people_read_them(run, value, text):
     assert run('return (await import("/static/numbers.js")).short(a[0]);', value) == text
@@ -129,5 +134,6 @@ def test_words_tell_who_leads_and_who_left_when_and_why(run):
     assert run(say, ["stays", "leads"], 1) == "leads leads."
     assert run(say, ["stays"], 2) == "stays runs alone."
     assert run(say, ["leads", "leads"], 2) == "leads and leads lead."
-    assert run(say, ["stays", "goes"], 1) == "stays runs alone. goes left the picture at step 1: rate × curvature 4.5, limit 2."
+    left = "goes left the picture at step 1: rate × curvature 4.5, limit 2."
+    assert run(say, ["stays", "goes"], 1) == f"stays runs alone. {left}"
     assert run(say, ["stays", "returns"], 2) == "stays leads."

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
+
 from studio_page import TOKEN, is_answered, losses, race_of, race_on, scrub, set_slider
 
 pytestmark = pytest.mark.browser
@@ -44,14 +45,19 @@ def test_a_rate_beyond_the_limit_leaves_the_picture_and_the_page_says_why(opened
     # Along y each step multiplies by 1 - 6 × rate: the first beyond the window's edge at 3.
     step = next(step for step in range(99) if 0.5 * abs(1 - STEEPEST * rate) ** step > 3)
     said = page.locator("#commentary").inner_text()
-    assert said == f"B Adam runs alone. A Gradient descent left the picture at step {step}: rate × curvature 3, limit 2."
+    left = f"A Gradient descent left the picture at step {step}: rate × curvature 3, limit 2."
+    assert said == f"B Adam runs alone. {left}"
     assert mark.is_visible()
-    thumb, limit = slider.evaluate("one => [one.value / one.max, getComputedStyle(one.parentNode).getPropertyValue('--limit')]")
+    thumb = slider.evaluate("one => one.value / one.max")
+    limit = slider.evaluate("one => getComputedStyle(one.parentNode).getPropertyValue('--limit')")
     assert float(re.search(r"px \+ ([\d.]+)", limit)[1]) < thumb
     assert slider.get_attribute("aria-describedby") == page.locator(".card .limit-text").first.get_attribute("id")
 
 
-@pytest.mark.parametrize(("formula", "says"), [("x**2 + foo(y)", "column 8"), ("__import__('os')", "column"), ("", "formula of x and y")])
+@pytest.mark.parametrize(
+    ("formula", "says"),
+    [("x**2 + foo(y)", "column 8"), ("__import__('os')", "column"), ("", "formula of x and y")],
+)
 def test_a_wrong_formula_is_told_in_place_and_the_race_goes_on(opened, formula, says):
     page = opened()
     before = losses(page)

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
+
 from studio_page import TOKEN, losses, number, race_on, scrub
 
 pytestmark = pytest.mark.browser
