@@ -96,8 +96,9 @@ class Course:
         return Path(rows, None if limit is None else float(limit))
 
     def _ready(self, name: str, rule: Optimizer, race: Race) -> Run:
-        """A run before its first step. One that was begun from this start is forked, which compiles nothing: what a
-        slider changes is a leaf. For another start it is begun anew, as what a rule remembers may be about the start."""
+        """A run before its first step."""
+        # 1. What a slider changes is a leaf: a fork compiles nothing.
+        # 2. From another start a run is begun anew, as what a rule remembers at first may be about the start.
         noise = np.float64(race.noise) if race.noise > 0 else None
         start, run = self.begun.get((name, noise is None), (None, None))
         if run is not None and start == race.start:
