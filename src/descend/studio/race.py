@@ -96,15 +96,17 @@ class Course:
         return Path(rows, None if limit is None else float(limit))
 
     def _ready(self, name: str, rule: Optimizer, race: Race) -> Run:
-        """A run before its first step. One that was begun here is forked, which compiles nothing: a slider's number is
-        a leaf. What a rule remembers at first may depend on the start, so that for another one it is begun anew."""
+        """A run before its first step."""
+        # 1. What a slider changes is a leaf: a fork compiles nothing.
+        # 2. From another start a run is begun anew, as what a rule remembers at first may be about the start.
         noise = np.float64(race.noise) if race.noise > 0 else None
         start, run = self.begun.get((name, noise is None), (None, None))
-        if run is None or start != race.start:
-            loss = self.objective.loss if noise is None else self.objective.noisy_loss
-            run = begin(loss, np.array(race.start), state=noise, optimizer=rule, watch=Watch(positions=True))
-            self.begun[name, noise is None] = race.start, run
-        return run.fork(optimizer=rule, state=noise, seed=None if noise is None else race.seed)
+        if run is not None and start == race.start:
+            return run.fork(optimizer=rule, state=noise, seed=None if noise is None else race.seed)
+        loss, watch = self.objective.loss if noise is None else self.objective.noisy_loss, Watch(positions=True)
+        run = begin(loss, np.array(race.start), state=noise, optimizer=rule, seed=race.seed, watch=watch)
+        self.begun[name, noise is None] = race.start, run
+        return run
 
 
 class Courses:

@@ -97,7 +97,7 @@ MOMENTUM = Slider("momentum", "momentum β", 0.0, 0.99, 0.9)
 BETA1 = Slider("beta1", "mean β₁", 0.0, 0.99, 0.9)
 BETA2 = Slider("beta2", "squares β₂", 0.5, 0.9999, 0.999)
 MOMENTS = (_rate(0.1), BETA1, BETA2)
-DECAY = Slider("decay", "decay β", 0.0, 0.999, 0.9)
+DECAY = Slider("decay", "decay β", 0.5, 0.999, 0.9)
 
 OFFERED = (
     RacingRule("sgd", "Gradient descent", SGD, (_rate(0.01),)),
