@@ -70,7 +70,9 @@ def opened(browser, studio):
         return page
 
     def own(url):
-        return url.startswith((studio, studio.replace("http", "ws"), "file:", "data:", "blob:"))
+        # The studio goes by two names; a page of one is another origin than a page of the other.
+        names = [studio.replace("127.0.0.1", name) for name in ("127.0.0.1", "localhost")]
+        return url.startswith((*names, *(name.replace("http", "ws") for name in names), "file:", "data:", "blob:"))
 
     yield open_page
     for context in contexts:

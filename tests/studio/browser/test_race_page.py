@@ -209,6 +209,29 @@ def test_a_link_holds_the_race_and_not_the_token(opened):
     assert other.inner_text("#step") == "50 / 50"
 
 
+def test_a_race_is_taken_along_to_the_studio_whose_address_is_given(opened, studio):
+    page = opened(f"/#{race_on(BOWL, steps=40)}", waits_for=None)
+    other = studio.replace("127.0.0.1", "localhost")
+    page.fill("#door-address", f"{other}/#token={TOKEN}")
+    page.click("#door-form button")
+    is_answered(page)
+    assert page.url.startswith(f"{other}/#race=")
+    expect(page.locator("#step")).to_have_text("40 / 40")
+
+
+def test_a_link_that_was_given_opens_here(opened):
+    page = opened()
+    page.click("#link-open")
+    page.fill("#link-given", "http://127.0.0.1/#nothing")
+    page.click("#link-follow")
+    expect(page.locator("#link-error")).to_contain_text("no link to a race")
+    page.fill("#link-given", f"http://127.0.0.1:1/#{race_on(BOWL, start=(2, 1), rules=('adam',), steps=77)}")
+    page.click("#link-follow")
+    expect(page.locator("#formula")).to_have_value(BOWL)
+    expect(page.locator("#step")).to_have_text("77 / 77")
+    assert page.locator(".card").count() == 1
+
+
 @pytest.mark.parametrize("told", ["!", "bnVsbA", {}, {"balls": [{"rule": "x"}], "function": 3, "window": [1, 0, 0, 1]},
                                   {"steps": 1e9, "noise": -1, "seed": "x", "start": ["a", None]},
                                   {"balls": [{"rule": "sgd", "settings": {"learning_rate": 1e99}}] * 50}])

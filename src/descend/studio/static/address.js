@@ -18,12 +18,19 @@ export function keepToken(token) {
 
 // The token of an address that somebody pasted, or of the token alone.
 export function tokenIn(text) {
-  const from = text.indexOf("#");
-  return from < 0 ? text.trim() : partOf(text.slice(from), "token");
+  return text.includes("#") ? partOf(text.slice(text.indexOf("#")), "token") : text.trim();
 }
 
-export function raceText() {
-  return partOf(location.hash, "race");
+// Goes to the studio of an address, if it is another one than this, and takes the race along: each has a port of its own.
+export function goElsewhere(text) {
+  const url = URL.canParse(text) ? new URL(text) : location;
+  if (url.origin === location.origin || url.protocol !== "http:") return false;
+  location.assign(raceText() ? `${url.href}&race=${raceText()}` : url.href);
+  return true;
+}
+
+export function raceText(address = location.hash) {
+  return partOf(address.slice(address.indexOf("#")), "race");
 }
 
 export function linkTo(text) {

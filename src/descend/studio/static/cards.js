@@ -60,7 +60,7 @@ export class Cards {
 
 // A step along an eigenvector of the Hessian is stable where rate × curvature is below the limit of the rule.
 function stabilityLimit(trail, step, window) {
-  if (trail.limit === null) return [null, "no limit is known of this rule"];
+  if (trail.limit === null) return [null, trail.says];
   const left = trail.leaves(window);
   const gone = left !== null && left <= step;
   const { curvature } = trail.at(gone ? left - 1 : step);

@@ -120,8 +120,10 @@ function drawLine(context, { rows, last }, area, place, colour) {
     if (low !== high) context.lineTo(column, low);
   };
   for (let step = 0; step <= last; step += 1) {
+    const loss = rows[step * COLUMNS + LOSS];
+    if (!Number.isFinite(loss)) continue;
     const x = Math.round(place.x(step) * 2) / 2;
-    const y = clamp(place.y(rows[step * COLUMNS + LOSS]), area.top - 50, area.bottom + 50);
+    const y = clamp(place.y(loss), area.top - 50, area.bottom + 50);
     if (x === column) {
       [low, high] = [Math.max(low, y), Math.min(high, y)];
     } else {

@@ -1,7 +1,8 @@
 // Opens the engine and, once it answers, the page. Without a token that it takes, asks for the address that it printed.
 
-import { keepToken, takeToken, tokenIn } from "./address.js";
+import { goElsewhere, keepToken, linkTo, takeToken, tokenIn } from "./address.js";
 import { Connection } from "./connection.js";
+import { toText } from "./race.js";
 import { RacePage } from "./race_page.js";
 
 let page = null;
@@ -17,8 +18,8 @@ function open(token) {
       else refusal = header.says;
     },
     onClose: () => {
-      if (page) page.say("The studio has ended. Start `descend studio` again and open the address that it prints.");
-      else askForAddress(refusal || "No studio answers here: start `descend studio`.");
+      if (page) history.replaceState(null, "", linkTo(toText(page.race)));
+      askForAddress(refusal || "No studio answers here any more: start descend studio again. This race is kept.");
     },
   });
 }
@@ -30,11 +31,11 @@ function askForAddress(says) {
 
 document.getElementById("door-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  const token = tokenIn(document.getElementById("door-address").value);
-  if (!token) return;
+  const address = document.getElementById("door-address").value.trim();
+  const token = tokenIn(address);
+  if (!token || goElsewhere(address)) return;
   keepToken(token);
-  document.getElementById("door").close();
-  open(token);
+  location.reload();
 });
 
 const token = takeToken();

@@ -30,12 +30,18 @@ export class RacePage {
     document.getElementById("add").addEventListener("click", () => this.addBall());
     prepareZoom({ now: () => this.race.window, whole: () => this.wholeWindow(), onWindow: (window) => this.look(window) });
     prepareSharing(this);
-    addEventListener("hashchange", () => this.open(fromText(raceText(), welcome)));
-    this.open(fromText(raceText(), welcome) || firstRace(welcome));
+    addEventListener("hashchange", () => this.open(raceText()));
+    if (!this.open(raceText())) this.show(firstRace(welcome));
   }
 
-  open(race) {
-    if (!race) return;
+  // The race of a link; whether it has one.
+  open(text) {
+    const race = fromText(text, this.welcome);
+    if (race) this.show(race);
+    return race !== null;
+  }
+
+  show(race) {
     this.race = race;
     this.view.build(race.balls);
     this.ask({ surface: true, race: true });

@@ -112,14 +112,14 @@ function layout({ ink, line }) {
   return {
     margin: { l: 0, r: 0, t: 0, b: 0 },
     paper_bgcolor: "rgba(0,0,0,0)",
-    font: { color: ink },
+    font: { color: ink, size: 11 },
     showlegend: false,
     uirevision: "kept",
     scene: {
       xaxis: { ...axis, title: { text: "x" } },
       yaxis: { ...axis, title: { text: "y" } },
       zaxis: { ...axis, title: { text: "loss (log)" }, showticklabels: false },
-      camera: { eye: { x: 0.75, y: -1.35, z: 1.05 } },
+      camera: { eye: { x: 0.9, y: -1.75, z: 1.2 } },
       aspectratio: { x: 1.25, y: 1.25, z: 0.7 },
     },
   };
