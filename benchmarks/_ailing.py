@@ -130,6 +130,41 @@ def bounded_output(scores: Any, target: Any) -> Any:
     return 0.5 * jnp.mean((jax.nn.sigmoid(scores[:, 0]) - target) ** 2)
 
 
+def leaking(one: Task) -> Task:
+    """A column that is known only when the target is."""
+    rng = np.random.default_rng(0)
+    told = lambda data: (np.column_stack([data[0], data[1] + rng.normal(0, 0.05, len(data[1]))]), data[1])
+    first = "layer0"
+    w = one.params[first]["w"]
+    params = {**one.params, first: {**one.params[first], "w": np.concatenate([w, w[:1]])}}
+    return replace(one, train=told(one.train), held_out=told(one.held_out), params=params)
+
+
+def dropped_in_evaluation(one: Task) -> Task:
+    """A dropout that is not left out where there is no key."""
+    return replace(one, loss=Dropped(one.loss))
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A loss with a third of its inputs left out."""
+
+    loss: Callable[..., Any]
+
+    def __call__(self, params: Tree, batch: Any, key: Any = None) -> Any:
+        kept = jax.random.bernoulli(jax.random.key(0) if key is None else key, 2 / 3, batch[0].shape)
+        return self.loss(params, (jnp.where(kept, 1.5 * batch[0], 0.0), *batch[1:]))
+
+
+def in_a_valley(one: Task) -> Task:
+    """Columns that are nearly the same, all of one size, at a rate that the steepest direction just bears."""
+    mean = lambda X: 5 * X.mean(1, keepdims=True) * X.shape[1] ** 0.5
+    mixed = lambda data: ((data[0] + mean(data[0])) / 5, data[1])
+    train = mixed(one.train)
+    rate = 3 / float(np.linalg.eigvalsh(train[0].T @ train[0] / len(train[0]))[-1])
+    return replace(one, train=train, held_out=mixed(one.held_out), optimizer=SGD(rate))
+
+
 def with_norms(one: Task) -> Task:
     """A penalty on the norms of biases, which begin at 0, where a norm has no slope."""
     norms = lambda params: sum(jnp.sqrt(jnp.sum(part["b"] ** 2)) for part in params.values())
@@ -184,6 +219,9 @@ FAULTS: dict[str, Callable[[Task], Task]] = {
     "division by zero": lambda t: scores_loss(t, relative_error),
     "bounded output": lambda t: with_target(scores_loss(t, bounded_output), lambda y: 3 * y + 5),
     "frozen layer": lambda t: frozen(t, ("layer0", "conv1", "in")),
+    "leakage": leaking,
+    "training mode": dropped_in_evaluation,
+    "valley": in_a_valley,
 }
 HIGH = "learning rate too high"
 NAMES = {  # what a diagnosis of each may be called
@@ -217,6 +255,9 @@ NAMES = {  # what a diagnosis of each may be called
     "division by zero": ("division by zero",),
     "bounded output": ("loss and target do not fit", "target not scaled"),
     "frozen layer": ("frozen layer",),
+    "leakage": ("column that tells the target",),
+    "training mode": ("evaluated in training mode",),
+    "valley": ("ill-conditioned", "learning rate too low"),
 }
 
 CALIBRATING: dict[str, Callable[[], Task]] = {
@@ -233,11 +274,20 @@ JUDGING: dict[str, Callable[[], Task]] = {
     "digits, gru": partial(task, "digits", "gru", optimizer=Adam(0.01), seed=1, activation="tanh"),
     "digits, attention": partial(task, "digits", "attention", optimizer=AdamW(0.003), seed=1),
 }
-CLASSES = ("digits", "digits, conv", "letters", "fashion, conv", "digits, gru", "digits, attention")
-NUMBERS = ("diabetes", "airfoil")
-LINEAR = ("breast cancer, linear", "wine, linear")
-RECTIFIED = ("digits", "digits, conv", "airfoil", "fashion, conv", "digits, attention")
-LAYERED = tuple(name for name in (*CALIBRATING, *JUDGING) if name not in LINEAR)
+JUDGING_AGAIN: dict[str, Callable[[], Task]] = {  # other data, for what was mended after JUDGING had been looked at
+    "satellite": partial(task, "satellite", optimizer=Adam(0.003), hidden=(48,), seed=2),
+    "concrete": partial(task, "concrete", activation="tanh", optimizer=SGD(0.05, momentum=0.9), seed=2, steps=800),
+    "spam, linear": partial(task, "spam", hidden=(), optimizer=Adam(0.01), seed=2, steps=600, batch_size=64),
+    "satellite, gru": partial(task, "satellite", "gru", optimizer=Adam(0.005), seed=2, steps=600, activation="tanh"),
+    "satellite, attention": partial(task, "satellite", "attention", optimizer=AdamW(0.003), seed=2, steps=600),
+}
+LINEAR = ("breast cancer, linear", "wine, linear", "spam, linear")
+NUMBERS = ("diabetes", "airfoil", "concrete")
+ALL = (*CALIBRATING, *JUDGING, *JUDGING_AGAIN)
+CLASSES = tuple(name for name in ALL if name not in (*LINEAR, *NUMBERS))
+RECTIFIED = ("digits", "digits, conv", "airfoil", "fashion, conv", "digits, attention", "satellite",
+             "satellite, attention")  # fmt: skip
+LAYERED = tuple(name for name in ALL if name not in LINEAR)
 OF_COLUMNS = tuple(name for name in LAYERED if "," not in name) + LINEAR
 OF_CLASSES = ("sorted", "wrong labels", "imbalance", "double softmax", "log of zero", "missing softmax", "whole batch")
 OF_NUMBERS = (
@@ -254,7 +304,8 @@ ONLY = (
     (OF_NUMBERS, NUMBERS),
     (OF_LAYERS, LAYERED),
     (("dead units",), RECTIFIED),
-    (("unscaled inputs",), OF_COLUMNS),
+    (("unscaled inputs", "leakage"), OF_COLUMNS),
+    (("valley",), LINEAR),
     (("overfitting",), LAYERED),
 )
 SOUND = (

@@ -69,8 +69,8 @@ def table(name: str, seed: int = 0) -> tuple[Any, Any, bool]:
     if name in ("digits", "wine", "breast_cancer", "iris"):
         X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
         classes, y = True, y.astype(np.int32)
-    elif name == "letters":
-        X, y = letters()
+    elif name in FRAMES:
+        X, y = frame_of(name)
         classes = True
     elif name == "fashion":
         X, y = fashion()
@@ -95,17 +95,28 @@ def regression(name: str) -> tuple[Any, Any]:
 
     if name == "diabetes":
         return load_diabetes(return_X_y=True)
-    columns = np.loadtxt(find("airfoil_self_noise.dat"))
+    if name == "concrete":
+        columns = np.loadtxt(find("concrete.csv"), delimiter=",", skiprows=1)[:, 1:]
+    else:
+        columns = np.loadtxt(find("airfoil_self_noise.dat"))
     return columns[:, :-1], columns[:, -1]
 
 
-def letters() -> tuple[Any, Any]:
-    """Pictures of letters, by sixteen numbers."""
+FRAMES = {  # a file, its rows, and whether the classes come first
+    "letters": ("LetterRecognition.rda", 6000, True),
+    "satellite": ("Satellite.rda", 6435, False),
+    "spam": ("spam.rda", 4601, False),
+}
+
+
+def frame_of(name: str) -> tuple[Any, Any]:
+    """A classification out of a file of R's."""
     import rdata
 
-    frame = next(iter(rdata.read_rda(find("LetterRecognition.rda")).values())).iloc[:6000]
-    classes = frame.iloc[:, 0].astype("category").cat.codes
-    return frame.iloc[:, 1:].to_numpy(np.float32), classes.to_numpy(np.int32)
+    file, rows, is_first = FRAMES[name]
+    frame = next(iter(rdata.read_rda(find(file)).values())).iloc[:rows]
+    target, columns = (frame.iloc[:, 0], frame.iloc[:, 1:]) if is_first else (frame.iloc[:, -1], frame.iloc[:, :-1])
+    return columns.to_numpy(np.float32), target.astype("category").cat.codes.to_numpy(np.int32)
 
 
 def fashion() -> tuple[Any, Any]:

@@ -28,7 +28,7 @@ from descend.insight.judging import Judge
 PACKAGES = ("descend", "jax", "numpy", "scikit-learn")
 SECONDS = 60.0
 HARM = 1.1  # times the loss without the fault
-OTHERS = ("overlap", "imbalance")  # whose harm is not that of the loss on these held-out examples
+OTHERS = ("overlap", "imbalance", "leakage", "training mode")  # whose harm the loss on these held-out examples hides
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def examined(tasks: dict[str, Callable[[], Task]], faults: tuple[str, ...] = ())
             continue
         begun = time.perf_counter()
         found = examine(subject, one.task.held_out, seconds=SECONDS)
-        yield Examined(one, found, time.perf_counter() - begun, _is_mended(found))
+        yield Examined(one, found, time.perf_counter() - begun, _is_mended(found, one.task.steps))
 
 
 def _descended(task: Task) -> tuple[descend.Result | descend.Run, float]:
@@ -75,14 +75,14 @@ def _loss(run: descend.Run, task: Task) -> float:
     return Judge(task.held_out)(run)
 
 
-def _is_mended(found: Examination) -> bool | None:
-    """Whether the first diagnosis, seen to, leads further with as many steps; `None` if none can be seen to."""
+def _is_mended(found: Examination, steps: int) -> bool | None:
+    """Whether the first diagnosis, seen to, leads further with all steps; `None` if none can be seen to."""
     first = next((one for one in found.proved if one.change), None)
     if first is None or first.change is None:
         return None
     case = found.case
     run = first.change.make(case.start)
-    end = run.advance(max(1, round(case.length / first.change.examples)))[0]
+    end = run.advance(max(1, round(steps / first.change.examples)))[0]
     judge = found.judged_by(first)
     before, after = judge(case.end), first.change.judge(judge)(end)
     return after < before or not math.isfinite(before)

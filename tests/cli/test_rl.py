@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from descend._locks import release_all
+from descend.cli._begun import begun
 from descend.cli.rl.bar import PolicyBar, in_steps
 from descend.observers import Progress
 from descend.observers.progress import words
@@ -76,6 +77,15 @@ def test_a_report_plays_an_episode_and_needs_no_network(brief):
     for told in ("A policy for CartPole-v1", "mean return", "steps in the environment", "solved at 475", "It earned"):
         assert told in page
     assert "bit for bit" not in page  # which only Gymnasium's environments are not
+
+
+def test_what_the_doctor_examines_is_this_training(brief):
+    folder, _ = brief
+    start, told = begun(folder, None), pd.read_parquet(folder / "history.parquet")
+    step = int(told["validation_return"].first_valid_index()) + 1
+    run, trace = start.run.advance(step)
+    np.testing.assert_array_equal(trace.columns["loss"], told["loss"][:step])
+    assert -start.judged(run.params) == told["validation_return"][step - 1]
 
 
 def test_playing_says_the_returns_and_writes_a_film(brief, descend):

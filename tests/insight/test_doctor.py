@@ -12,7 +12,7 @@ from descend.insight import examine, what_if
 from descend.insight.case import Case
 from descend.insight.doctor import suspicions
 from descend.insight.faults.changes import glorot
-from descend.sources import MiniBatches
+from descend.sources import HostArrays, IterableBatches, MiniBatches
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 4)).astype(np.float32)
@@ -157,3 +157,40 @@ def test_weights_drawn_anew_have_glorots_size():
     assert drawn["k"].std() == pytest.approx((2 / (100 * 9)) ** 0.5, rel=0.02)
     assert drawn["scale"].tolist() == [1.0] * 5
     assert drawn["b"].tolist() == [0.0] * 5
+
+
+def epoch(number):
+    for first in range(0, 200, 20):
+        yield X[first : first + 20], Y[first : first + 20]
+
+
+def noisy(w, batch, state, key=None):
+    """What keeps a mean of its inputs, and leaves some of them out in training."""
+    rows, target = batch
+    kept = 1.0 if key is None else jax.random.bernoulli(key, 0.9, rows.shape)
+    mean = 0.9 * state["mean"] + 0.1 * rows.mean(0)
+    return line(w, ((rows - mean) * kept, target)), {"mean": mean}
+
+
+KEPT = {"mean": np.zeros(4, np.float32)}
+TRAINED = (X[:200], Y[:200])
+
+
+@pytest.mark.parametrize(("loss", "data", "settings"), [
+    (line, IterableBatches(epoch, 10), {}),
+    (line, HostArrays(TRAINED, 20), {}),
+    (noisy, TRAINED, {"state": KEPT, "batch_size": 20}),
+], ids=["a loader", "arrays on the host", "with a state and a key"])  # fmt: skip
+def test_host_sources_and_losses_with_a_state_and_a_key(loss, data, settings):
+    run = begin(loss, {"w": np.full(4, 0.1), "b": np.zeros(())}, data, optimizer=SGD(1.3), **settings)
+    found = examine(run, HELD_OUT, seconds=30)
+    assert [one.name for one in found.proved] == ["learning rate too high"]
+
+
+def test_a_loss_that_cannot_do_without_its_key():
+    def loss(w, batch, key):
+        return line(w, (batch[0] * jax.random.bernoulli(key, 0.9, batch[0].shape), batch[1]))
+
+    run = begin(loss, START, TRAINED, optimizer=SGD(0.1), batch_size=20)
+    with pytest.raises(InputError, match=r"with key=None where it takes a key, and it cannot be evaluated"):
+        examine(run, HELD_OUT, seconds=1)

@@ -7,7 +7,7 @@ import pytest
 
 from descend import SGD, Adam, AdamW, begin, losses
 from descend.insight.case import Case
-from descend.insight.faults import Suspicion, data, generalisation, labels, rates, starts
+from descend.insight.faults import Suspicion, data, evaluation, generalisation, geometry, labels, leakage, rates, starts
 from descend.insight.judging import Judge, judge_of
 from descend.optimizers import EMA, ClipByNorm
 from descend.schedules import Cosine
@@ -49,7 +49,8 @@ def sound():
     return classes()
 
 
-ALL = [*data.OF_DATA, *rates.OF_RATES, *generalisation.OF_GENERALISATION]
+ALL = [*data.OF_DATA, *rates.OF_RATES, *generalisation.OF_GENERALISATION, *leakage.OF_LEAKAGE,
+       *evaluation.OF_EVALUATION, *geometry.OF_GEOMETRY]  # fmt: skip
 
 
 @pytest.mark.parametrize("suspect", ALL, ids=lambda suspect: suspect.__name__)
@@ -189,10 +190,22 @@ def test_rare_classes_are_judged_as_often_as_others():
 def test_held_out_examples_that_are_not(sound):
     new = RNG.normal(size=(50, 4)).astype(np.float32)
     mixed = (np.concatenate([new, X[:10]]), np.concatenate([CLASS[:50], CLASS[:10]]))
-    found = data.overlap(case(sound, held_out=mixed))
+    found = leakage.overlap(case(sound, held_out=mixed))
     assert found.is_fact
     assert "10 of 60" in found.symptoms
-    assert data.overlap(case(sound, held_out=(new, CLASS[:50]))) is None
+    assert leakage.overlap(case(sound, held_out=(new, CLASS[:50]))) is None
+
+
+def test_examples_of_few_numbers_are_equal_by_chance():
+    """Of 4,000 cells, 200 and 100 rows drawn at random share about one in twenty, and no split is to blame."""
+    rows = np.stack(np.unravel_index(np.random.default_rng(0).integers(0, 4000, 300), (10, 20, 20)), 1)
+    rows = np.concatenate([rows, np.zeros_like(rows[:, :1])], axis=1).astype(np.float32)
+    none = np.zeros(300, np.int32)
+    run = classes(examples=(rows[:200], none[:200]))
+    assert 0.02 < np.isin(rows[200:] @ [1, 10, 200, 0], rows[:200] @ [1, 10, 200, 0]).mean() < 0.1
+    assert leakage.overlap(case(run, held_out=(rows[200:], none[200:]))) is None
+    half = (np.concatenate([rows[:50], rows[200:]]), none[:150])
+    assert "held-out examples" in leakage.overlap(case(run, held_out=half)).symptoms
 
 
 def test_initial_weights():

@@ -9,7 +9,7 @@ from descend import SGD, Adam, InputError, begin
 from descend.insight import what_if
 from descend.insight.judging import FARTHEST, Judge, gain, judge_of
 from descend.insight.replay import AS_IT_WAS, Change, replayed
-from descend.sources import IterableBatches
+from descend.sources import IterableBatches, MiniBatches
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 3)).astype(np.float32)
@@ -138,3 +138,13 @@ def test_batches_of_a_loader_need_examples():
     with pytest.raises(InputError, match="give data=, some of them"):
         what_if(run, steps=2, learning_rate=0.1)
     assert what_if(run, steps=4, draws=2, learning_rate=0.1, data=(X, Y)).gain > 0
+
+
+@pytest.mark.parametrize("source", [
+    IterableBatches(lambda epoch: ((X[i : i + 20], Y[i : i + 20]) for i in range(0, 120, 20))),
+    MiniBatches((X, Y), 20, shuffle=False),
+], ids=["a loader", "in their order"])  # fmt: skip
+def test_draws_differ_where_no_seed_changes_the_order(source):
+    run = begin(loss, np.ones(3), source, optimizer=SGD(0.01))
+    replay = what_if(run, steps=3, draws=3, learning_rate=0.02, data=(X, Y))
+    assert len(np.unique(replay.before)) == len(np.unique(replay.after)) == 3

@@ -64,6 +64,15 @@ def test_it_is_what_so_many_iterations_come_to(ctrl_c, monkeypatch):
     np.testing.assert_array_equal(interrupted.coef_, whole.coef_)
 
 
+@pytest.fixture
+def listening():
+    """A process that hears Ctrl-C, as one that a shell has begun in the background does not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listening")
 def test_it_ends_at_once_the_second_time(monkeypatch):
     def pressed_twice(self, point):
         signal.raise_signal(signal.SIGINT)

@@ -73,8 +73,8 @@ fit = minimize(
 assert fit.reason.name == "budget"
 '''
 PATIENCE = 300  # seconds, for a machine that is busy
-STEPS = 8000  # some seconds
-KILLS = 3
+STEPS = 5000  # some seconds
+KILLS = 2
 KEPT = (  # what each feature remembers, by its place in the checkpoint
     "state/carried/key", "state/carried/state/0", "state/carried/state/1", "state/optimizer/own/average/first",
     "state/optimizer/rule/own/gradient/first", "state/optimizer/rule/own/count", "state/optimizer/rule/rule/count",
@@ -125,7 +125,7 @@ def test_killed_with_everything_on_and_resumed_is_as_never_killed(program, tmp_p
         time.sleep(moments.uniform(0, 0.1))  # into what has not been saved yet, or is being saved
         killed(process)
         steps.append(int(read_arrays(path)[0]["state/step"]))
-    assert 0 < steps[0] < steps[1] < steps[2] < STEPS  # each of them had gone on from the one before
+    assert 0 < steps[0] < steps[1] < STEPS  # each of them had gone on from the one before
     ended(program(path))
     (whole, facts), (resumed, resumed_facts) = read_arrays(tmp_path / "whole"), read_arrays(path)
     assert set(KEPT) <= whole.keys() == resumed.keys()

@@ -1,6 +1,8 @@
 """Races: balls are runs of the engine, where theory says they are; a slider compiles nothing."""
 
 import dataclasses
+import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -165,6 +167,23 @@ def test_few_functions_are_kept():
     kept = [courses.of(formula) for formula in formulas[-2:]]
     assert [courses.of(formula) for formula in formulas[-2:]] == kept
     assert len(courses._known) == MAX_FUNCTIONS
+
+
+def test_what_was_compiled_for_a_function_goes_with_it():
+    courses = Courses()
+    rolled(courses, "sgd", formula=read("x^2 + 5*y^2"), steps=3)
+    ((_, run),) = courses.of(read("x^2 + 5*y^2")).begun.values()
+    programs = weakref.ref(run.descent.programs)
+    del run
+    gc.collect()
+    # As good as on the command line, where Python looks for cycles after very many objects.
+    gc.disable()
+    try:
+        for i in range(2 * MAX_FUNCTIONS):
+            courses.of(read(f"x^2 + {i}.5*y^2"))
+    finally:
+        gc.enable()
+    assert programs() is None
 
 
 def test_a_surface_has_its_rows_from_the_lowest_on():

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
@@ -17,9 +17,12 @@ from descend.tasks.common.folder import claimed
 from descend.tasks.common.task import Task
 
 
-def fit_task(task: Task[Any, Any], out: Path | None, resume: bool, console: Console, as_json: bool) -> None:
-    """Fit, write the run's folder, and say what came of it."""
-    folder = claimed(out, task.name, task.asked, resume)
+def fit_task(
+    task: Task[Any, Any], out: Path | None, resume: bool, console: Console, as_json: bool,
+    mended: Mapping[str, Any] | None = None,
+) -> None:
+    """Fit, write the run's folder, and say what came of it; `mended`: what its settings are changed from, and why."""
+    folder = claimed(out, task.name, task.asked | ({"mended": dict(mended)} if mended else {}), resume)
     # What cannot be learnt is refused before anything is written.
     prepared = task.prepare()
     folder.begin()
@@ -35,6 +38,7 @@ def fit_task(task: Task[Any, Any], out: Path | None, resume: bool, console: Cons
     # Also of what was interrupted: it is judged, reported and stored as far as it came, and can go on from there.
     outcome = task.judge(fitted)
     facts = task.metrics(fitted, outcome)
+    facts |= {name: folder.asked[name] for name in ("mended",) if name in folder.asked}
     with folder.closing():
         task.save(folder, fitted, outcome, facts)
     if as_json:

@@ -1,7 +1,6 @@
 """`descend doctor`: what went wrong in a training, proved by replay."""
 
 import json
-from dataclasses import fields
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,69 +8,57 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from descend.cli._console import Console, say, write
-from descend.errors import CheckpointError, InputError
+from descend.errors import InputError
+from descend.tasks.common.folder import refuse_taken
 
 if TYPE_CHECKING:
     from descend.insight import Diagnosis, Examination
-    from descend.tasks.common.settings import Settings
 
 PAGE = "doctor.html"
 
 
 def doctor(
-    run: Annotated[Path, Argument(help="The folder that descend fit wrote.")],
-    source: Annotated[str, Argument(help="The table that it was trained on.")],
+    run: Annotated[Path, Argument(help="The folder that descend fit, lm or rl wrote.")],
+    source: Annotated[
+        str | None, Argument(help="What it was trained on: a table, pictures, a text; none for a policy.")
+    ] = None,
+    apply: Annotated[
+        Path | None, Option(help="Of descend fit: train anew with the mended settings, into this folder.")
+    ] = None,
     seconds: Annotated[float, Option(help="Time to examine, at the most.")] = 60.0,
     quiet: Annotated[bool, Option("--quiet", help="Print nothing.")] = False,
     as_json: Annotated[bool, Option("--json", help="Print the diagnoses as JSON, and nothing else.")] = False,
 ) -> None:
-    """Examine how the network of a table is trained: causes are suspected, and proved by a replay of the training with
-    one thing changed, judged on the rows that were held out. Writes doctor.html into the run's folder."""
+    """Examine how a network is trained: causes are suspected, and proved by a replay of the training with one thing
+    changed, judged on what was held out, or by what a policy earns. Writes doctor.html into the run's folder."""
     if not seconds > 0:
         raise InputError(f"--seconds must be a number above 0, but is {seconds:g}")
     console = Console(quiet=quiet or as_json)
-    asked, settings = _asked(run)
-    say(console, f"reading {source}")
+    if apply is not None:
+        refuse_taken(apply)
+    say(console, f"reading {source or run}")
 
-    from descend.cli._table_task import task_of_table
-    from descend.tasks.common.reading import read_table
-    from descend.tasks.images.pictures import has_pictures
+    from descend.cli._begun import begun
 
-    if has_pictures(source):
-        raise InputError("of pictures, the doctor examines nothing yet: give descend.insight.examine your own run")
-    task = task_of_table(read_table(source), settings)
-    if task.digest != asked.get("digest"):
-        raise InputError(f"{run} was trained on another table than {source}, or its content has changed since")
-    start, held_out = task.begun(task.prepare())
+    start = begun(run, source)
+    if apply is not None and start.task is None:
+        raise InputError("--apply is for runs of descend fit: descend lm and descend rl have no setting for what the "
+                         "doctor changes")
     say(console, f"examining for {seconds:g} seconds at the most")
 
     from descend.insight import examine
 
-    found = examine(start, held_out, seconds=seconds)
-    _write_page(run, source, found)
+    found = examine(start.run, start.judged, seconds=seconds)
+    _write_page(run, start.title, found)
     if as_json:
         write(json.dumps([_facts(diagnosis) for diagnosis in found.diagnoses], indent=2, ensure_ascii=False))
     for line in str(found).splitlines():
         say(console, line)
     say(console, f"report: {run / PAGE}")
+    if apply is not None and source is not None:
+        from descend.cli._applying import train_mended
 
-
-def _asked(run: Path) -> tuple[dict[str, Any], "Settings"]:
-    """What a run was asked for.
-
-    **Raises** `InputError` if there is none, `CheckpointError` if its settings are no settings.
-    """
-    from descend.tasks.common.settings import Settings
-
-    file = run / "run.json"
-    if not file.exists():
-        raise InputError(f"{run} is no run's folder: give the one that `descend fit` wrote")
-    try:
-        asked = json.loads(file.read_bytes())
-        named = {field.name: asked["settings"][field.name] for field in fields(Settings)}
-        return asked, Settings(**named)
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{file} is damaged ({error!r}): train again with `descend fit`") from None
+        train_mended(found, start, run, source, apply, console)
 
 
 def _facts(diagnosis: "Diagnosis") -> dict[str, Any]:
@@ -85,7 +72,7 @@ def _facts(diagnosis: "Diagnosis") -> dict[str, Any]:
                    "draws": len(replay.before)}
 
 
-def _write_page(run: Path, source: str, found: "Examination") -> None:
+def _write_page(run: Path, title: str, found: "Examination") -> None:
     """The diagnoses as a page: a sentence each, the evidence, and the replay as a figure."""
     from descend.tasks.common.folder import RunFolder
     from descend.tasks.common.page import page
@@ -104,7 +91,7 @@ def _write_page(run: Path, source: str, found: "Examination") -> None:
     unseen = list(found.notes) or "nothing"
     facts = {"steps of a replay": found.steps, "seconds": found.seconds, "not looked at": unseen}
     lines = [f"<p class=score>{score}</p>"]
-    RunFolder(run, {}).write_report(page(f"The training on {source}", lines, sections, facts), PAGE)
+    RunFolder(run, {}).write_report(page(title, lines, sections, facts), PAGE)
 
 
 def _told(diagnosis: "Diagnosis") -> str:

@@ -59,8 +59,7 @@ def lm(
     asked = {"text": file.name, "digest": hashlib.sha256(text).hexdigest(), "settings": settings}
     folder = claimed(out, file.stem, asked, resume)
     console = Console(quiet=quiet)
-    model = LanguageModel(size, tokenizer=tokenizer, context=context, epochs=epochs, steps=steps, seconds=seconds,
-                          samples=SAMPLE_TOKENS, random_state=seed, checkpoint=folder.checkpoints / "lm.safetensors")
+    model = language_model(folder.checkpoints, **settings)
     scribe = _Scribe(model, folder, console)
     size_of_step = math.prod(model.tokens_per_step())
     model.observers = [*([] if quiet else [ProgressBar("gpt", console, ("tokens", size_of_step))]), scribe]
@@ -75,6 +74,12 @@ def lm(
         folder.write_json("metrics.json", facts)
     console.print(_summary(facts, final))
     _say_what_next(console, folder, model)
+
+
+def language_model(checkpoints: Path, seed: Any, **settings: Any) -> LanguageModel:
+    """The model that is trained by these settings, and saved in this folder on the way."""
+    return LanguageModel(**settings, samples=SAMPLE_TOKENS, random_state=seed,
+                         checkpoint=checkpoints / "lm.safetensors")
 
 
 class _Scribe:

@@ -14,13 +14,17 @@ from descend._tree import split
 from descend.engine.advancing import Trace, advance, joined
 from descend.engine.descent import NONFINITE
 from descend.engine.run import Run
-from descend.insight.judging import Judge, examples_of, judge_of
+from descend.errors import InputError
+from descend.insight.judging import Judge, examples_of, judge_of, some
 from descend.insight.probe import Probe, probe
+from descend.insight.spectrum import Spectrum, spectrum
 from descend.training import Result, Trainer
 
 WATCHED = 2048  # steps that a run without a past is advanced by, at the most
 PILOT = 20  # steps by which it is found out what one takes
 SOON = 16  # steps, within which a bias may come to the level of a target, and a network to nothing else
+EARLY = 4  # steps
+PRODUCTS, LOOKED_AT = 16, 512  # with the Hessian, on so many examples, to know both of its ends
 SMOOTH = 20  # a loss of batches is told by the mean of so many parts of a descent
 
 Columns = Mapping[str, np.ndarray]
@@ -44,6 +48,7 @@ class Case:
     seconds_a_step: float = math.nan
     losses: dict[tuple[int, bool], float] = field(default_factory=dict, repr=False)
     probes: dict[int, Probe] = field(default_factory=dict, repr=False)
+    spectra: dict[int, Spectrum | None] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, subject: Run | Result | Trainer, data: Any = None, seconds: float = math.inf) -> "Case":
@@ -73,6 +78,11 @@ class Case:
         return self.kept[min(self.kept)]
 
     @property
+    def early(self) -> int:
+        """The first step at which a run was kept after a few, when an average of squares is one; or else the start."""
+        return next((step for step in sorted(self.kept) if step >= self.start.step + EARLY), self.start.step)
+
+    @property
     def length(self) -> int:
         """How many steps were made from the start to the end."""
         return max(self.end.step - self.start.step, 1)
@@ -96,6 +106,18 @@ class Case:
         if step not in self.probes:
             self.probes[step] = probe(self.end if step == self.end.step else self.kept[step])
         return self.probes[step]
+
+    def curvature_at(self, step: int) -> Spectrum | None:
+        """Both ends of the curvature where a run was kept; none of a loss that has no second derivatives."""
+        if step not in self.spectra:
+            run = self.end if step == self.end.step else self.kept[step]
+            examples = examples_of(run)
+            looked_at = None if examples is None else some(examples, LOOKED_AT)
+            try:
+                self.spectra[step] = spectrum(run, looked_at, products=PRODUCTS, batches=1)
+            except InputError:
+                self.spectra[step] = None
+        return self.spectra[step]
 
     @cached_property
     def usual(self) -> float:

@@ -107,7 +107,8 @@ def examine(subject: Run | Result | Trainer, data: Any = None, *, seconds: float
     could gain that, too), the loss falls, and a second replay with other draws, twice as long if there is time, says
     the same. What is no help any more once the first cause is seen to is called explained by it.
 
-    **Raises** `InputError` where two descents cannot be compared: give `data` then.
+    **Raises** `InputError` where two descents cannot be compared: give `data` then; and for a loss that cannot be
+    evaluated without anything random in it.
 
     >>> import numpy as np
     >>> from descend import SGD, minimize
@@ -121,8 +122,24 @@ def examine(subject: Run | Result | Trainer, data: Any = None, *, seconds: float
     """
     begun = time.perf_counter()
     case = Case.of(subject, data, seconds)
+    refuse_unjudged(case)
     found, notes = suspicions(case)
     return Examiner(case, begun, seconds).examined(found, notes)
+
+
+def refuse_unjudged(case: Case) -> None:
+    """Refuse a descent whose loss cannot be evaluated as it is judged by: each replay would end in the same error.
+
+    **Raises** `InputError`.
+    """
+    try:
+        case.loss_at(case.start.step)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a user's loss raises
+        raise InputError(f"descents are judged by the loss without anything random in it, with key=None where it takes "
+                         f"a key, and it cannot be evaluated so ({_first_line(error)}): give data= a function of the "
+                         "parameters, or have the loss take key=None") from error
 
 
 def suspicions(case: Case) -> tuple[list[Suspicion], list[str]]:
@@ -233,7 +250,7 @@ class Examiner:
         verdict: Outcome = replay.verdict
         if verdict == "proved" and not _is_enough(replay, one.suspicion):
             verdict = "not proved"
-        return _diagnosis(one.suspicion, verdict, replace(replay, step=self.case.start.step), one.change)
+        return _diagnosis(one.suspicion, verdict, replay, one.change)
 
     def _usual(self, judge: Judge) -> float:
         """What losses are compared with; where a suspicion has a judge of its own, that at the start."""
@@ -256,12 +273,15 @@ class Examiner:
         self, suspicion: Suspicion, changes: list[Change], base: Change, steps: int, draws: int, seed: int,
         confidence: float, notes: list[str],
     ) -> list[Replay]:
-        until = self.begun + self.seconds
+        if suspicion.begins and base is not AS_IT_WAS:
+            return []  # where it stands is not where a descent comes to that is mended already
+        begins, until = suspicion.begins or self.case.start, self.begun + self.seconds
         after = changes if base is AS_IT_WAS else [base.then(change) for change in changes]
         judge, besides = self._judges(suspicion)
         try:
-            return replayed(self.case.start, after, steps, draws, judge, base=base, first_seed=seed,
-                            confidence=confidence, until=until, usual=self._usual(judge), held_out=besides)
+            return replayed(begins, after, steps, draws, judge, base=base, first_seed=seed,
+                            confidence=confidence, until=until, usual=self._usual(judge), held_out=besides,
+                            is_still=suspicion.begins is not None)
         except Exception as error:  # as a change may ask of a loss what it was not written for
             notes.append(f"{suspicion.name} was not replayed: {_first_line(error)}")
             return []

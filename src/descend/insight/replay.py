@@ -17,7 +17,7 @@ from descend.engine.many import advance_many
 from descend.engine.run import Run
 from descend.errors import InputError
 from descend.insight.judging import Judge, gain, judge_of
-from descend.sources import Empty, WholeSet
+from descend.sources import Empty, IterableBatches, WholeSet
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -141,8 +141,8 @@ def what_if(
 
     The change is what `Run.fork` takes (`learning_rate=`, `optimizer=`, `batch_size=`, …), or `change`, a function from
     the run to a fork of it. Each draw sees the examples in another order, the same one in both descents; where a loss
-    sees all of them at each step, its parameters are moved by a thousandth instead. `data`: examples to judge both by,
-    held out if possible; by default those that the run descends on.
+    sees all of them at each step, or in an order of their own, its parameters are moved by a thousandth instead.
+    `data`: examples to judge both by, held out if possible; by default those that the run descends on.
 
     The replay says "proved" where the whole interval of the gain, `log J − log J'`, at 95 % is above .05, and the loss
     ends below where it began. It is about so many steps: short ones favour small rates.
@@ -179,10 +179,12 @@ def replayed(
     until: float = math.inf,
     usual: float = math.nan,
     held_out: Judge | None = None,
+    is_still: bool = False,
 ) -> list[Replay]:
     """Each change beside `base`, over the same draws of the data.
 
     `until`: the time, as `time.perf_counter` tells it, when no further draw is begun; two are made all the same.
+    `is_still`: the base begins exactly where the run stands, as that is what is asked about.
     """
     # 1. Both descents begin at the same run, so that nothing but the change can tell them apart.
     all_changes, judges = (base, *changes), [judge, *([held_out] if held_out else [])]
@@ -197,15 +199,17 @@ def replayed(
         for seed in range(first_seed, first_seed + draws):
             if len(losses) >= LEAST_DRAWS and time.perf_counter() > until:
                 break
-            ends = _advanced([drawn(fork, seed) for fork in started], lengths)
+            forks = [drawn(fork, seed, moved=i > 0 or not is_still) for i, fork in enumerate(started)]
+            ends = _advanced(forks, lengths)
             losses.append(_judged(ends, all_changes, judges))
-    # 3. By draw, judge and change.
-    table = np.array(losses)
+    # 3. By draw, judge and change. Where a change makes the start better, much of the old start's loss was never to be
+    #    learned: the lower of the two is what a fall is measured from.
+    table, levels = np.array(losses), np.fmin(starts[0], usual) if math.isfinite(usual) else starts[0] * math.nan
     made = []
     for i, change in enumerate(changes, 1):
         of = lambda j, i=i, change=change: Replay(
             change.words, change.line, run.step, steps, table[:, j, 0], table[:, j, i], float(starts[j, i]), confidence,
-            usual if j == 0 else math.nan,
+            float(levels[i]) if j == 0 else math.nan,
         )
         made.append(replace(of(0), held_out=of(1) if held_out else None))
     return made
@@ -218,11 +222,13 @@ def _judged(runs: Sequence[Run], changes: Sequence[Change], judges: Sequence[Jud
                       for run, change, over in zip(runs, changes, ended, strict=True)] for judge in judges])
 
 
-def drawn(run: Run, seed: int) -> Run:
+def drawn(run: Run, seed: int, moved: bool = True) -> Run:
     """The run with another order of its data; where there is none, with parameters that are moved a little."""
-    is_noisy = not isinstance(run.descent.source, Empty | WholeSet)
+    source = run.descent.source
+    # A loader's order is its own, and no seed of ours changes it.
+    is_noisy = not isinstance(source, Empty | WholeSet | IterableBatches) and getattr(source, "shuffle", True)
     fork = run.fork(seed=seed) if is_noisy or run.descent.signature.takes_key else run
-    if is_noisy:
+    if is_noisy or not moved:
         return fork
     # A loss without noise gives the same descent each time. That it is not luck is seen from starts nearby: where a
     # descent is chaotic they part, and the interval is wide.
@@ -236,7 +242,7 @@ def _moved(params: Tree, rng: np.random.Generator) -> Tree:
     def moved(leaf: Any) -> np.ndarray:
         array = np.asarray(leaf)
         size = JITTER * np.maximum(np.abs(array), np.abs(array).mean() if array.size else 0.0)
-        return (array + size * rng.normal(size=array.shape)).astype(array.dtype)
+        return np.asarray(array + size * rng.normal(size=array.shape), array.dtype)
 
     return join(jax.tree.map(moved, numbers), rest)
 

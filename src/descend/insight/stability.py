@@ -2,7 +2,6 @@
 
 import math
 
-from descend.engine.run import Run
 from descend.errors import InputError
 from descend.insight._preconditioner import scale_of
 from descend.insight.case import Case
@@ -11,12 +10,11 @@ from descend.insight.rules import rate_of
 from descend.insight.spectrum import spectrum
 
 PRODUCTS, EXAMPLES = 12, 512  # with the Hessian, on so many examples: the largest eigenvalue is the first to be found
-EARLY = 4  # steps, after which an average of squares is one
 
 
 def beside_limit(case: Case) -> str:
     """A sentence that compares them; empty where theory gives no limit, or the curvature cannot be had."""
-    run = _early(case)
+    run = case.kept[case.early]
     schedule, limit = rate_of(run.descent.optimizer), run.descent.optimizer.stability_limit()
     if schedule is None or limit is None or not math.isfinite(limit):
         return ""
@@ -35,7 +33,3 @@ def beside_limit(case: Case) -> str:
     of = "preconditioned curvature" if is_divided else "curvature"
     return f"rate × {of} is {product:.3g} after {run.step} steps, and the rule is stable below {limit:.3g}"
 
-
-def _early(case: Case) -> Run:
-    """The first run that was kept after a few steps, or else the start."""
-    return next((case.kept[step] for step in sorted(case.kept) if step >= case.start.step + EARLY), case.start)

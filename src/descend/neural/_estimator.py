@@ -103,11 +103,11 @@ class NeuralEstimator(BaseEstimator):
         inputs = self._inputs(X_val, reset=False)
         return inputs, encoded(self._targets(X_val, y_val)), None
 
-    def _train(
+    def _begun(
         self, begin: float, examples: Examples, outputs: int, smoothing: float = 0.0, validation: Examples | None = None
-    ) -> None:
-        """Train the network, and keep it with what is known of its training, whose time is that since `begin`; without
-        a `validation`, hold some out."""
+    ) -> Trainer:
+        """The training before its first step, whose time is that since `begin`; without a `validation`, some of the
+        examples are held out."""
         seed = seed_of(self.random_state, self.checkpoint)
         # 1. What to train on, and what to judge by.
         trained_on, held_out = self._split(examples, seed) if validation is None else (examples, validation)
@@ -137,8 +137,14 @@ class NeuralEstimator(BaseEstimator):
             seed=seed,
         )
         trainer.seconds += prepared
+        return trainer
+
+    def _train(self, trainer: Trainer) -> None:
+        """Train the network to the end, and keep it with what is known of its training."""
         result = trainer.to_the_end()
-        # 4. What scikit-learn's users look for, in attributes that end with an underscore.
+        source: Any = result.run.descent.source
+        count = len(jax.tree.leaves(source.data)[0])
+        # What scikit-learn's users look for, in attributes that end with an underscore.
         self.network_, self.state_ = result.params, result.state
         self.history_, self.stop_reason_ = result.history, result.reason
         self.rule_, self.training_seconds_ = result.run.descent.optimizer, result.seconds
@@ -197,6 +203,11 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
 
         `X_val`, `y_val`: examples to validate on; without them, `validation_fraction` is held out of the others.
         """
+        self._train(self.begun(X, y, sample_weight, X_val=X_val, y_val=y_val))
+        return self
+
+    def begun(self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None) -> Trainer:
+        """The training that `fit` makes, before its first step: to be looked into, or taken further from outside."""
         begin = time.perf_counter()
         self._check_settings()
         inputs = self._inputs(X, reset=True)
@@ -209,8 +220,11 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         weights = self._weights(y, sample_weight)
         examples = with_unit_mean_weights((inputs, targets.astype(np.int32), weights))
         validation = self._validation(X_val, y_val, self._numbers)
-        self._train(begin, examples, len(self.classes_), self.label_smoothing, validation)
-        return self
+        return self._begun(begin, examples, len(self.classes_), self.label_smoothing, validation)
+
+    def examples(self, X: Any, y: Any) -> Examples:
+        """Inputs and classes as the loss of the training that was begun takes them."""
+        return self._inputs(X, reset=False), self._numbers(self._targets(X, y)), None
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class, in the order of `classes_`."""

@@ -32,7 +32,7 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         # In units of their spread, the loss of any target begins near ½, and one learning rate suits all of them.
         self.centre_, self.unit_ = centre_and_unit(targets, weights)
         examples, outputs = (inputs, self._scaled(targets), weights), targets.shape[1]
-        self._train(begin, examples, outputs, validation=self._validation(X_val, y_val, self._scaled))
+        self._train(self._begun(begin, examples, outputs, validation=self._validation(X_val, y_val, self._scaled)))
         return self
 
     def _scaled(self, y: np.ndarray) -> np.ndarray:

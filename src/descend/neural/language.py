@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from descend._facts import Facts, refuse, refuse_nonfinite, refuse_other_size
 from descend._files import write_atomically
 from descend._tree import join, split
+from descend.engine.run import Run
 from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
 from descend.engine.trainer import Checkpoint
 from descend.errors import CheckpointError, InputError, reading
@@ -178,17 +179,36 @@ class LanguageModel(BaseEstimator):
 
     def fit(self, text: Text, y: Any = None) -> "LanguageModel":
         """Learn from a text: a string, bytes, or the path of a file."""
-        begin, size = time.perf_counter(), self._checked()
-        raw = read_text(text)
+        begin = time.perf_counter()
+        self._train(self._task_of(text), begin)
+        return self
+
+    def begun(self, text: Text) -> tuple[Run, Callable[[GPT], float]]:
+        """The run that `fit` begins with, and what judges it: the loss on the end of the text, which is held out.
+
+        **Raises** `InputError` where the text is too short for anything to be held out.
+        """
+        begin, task = time.perf_counter(), self._task_of(text)
+        if (held_out := task.held_out) is None:
+            raise InputError("nothing of the text is held out, so that no descent on it could be judged: give a longer "
+                             "text, or a shorter context")
+        steps = self._steps(task, begin)
+        run = Trainer.begin(**task.settings, optimizer=self._rule(task.size, steps), steps=steps).run
+        return run, lambda network: mean_loss(network, held_out, VALIDATION_TOKENS)
+
+    def _task_of(self, text: Text) -> "_Task":
+        """What is descended on."""
+        size, raw = self._checked(), read_text(text)
         self.tokenizer_: Tokenizer = tokenizer_for(self.tokenizer, raw, self.vocabulary)
         tokens = self.tokenizer_.encode(raw)
+        self.n_tokens_ = len(tokens)
         learnt, held_out = split_tokens(tokens, self.validation_fraction, size.context)
         seed = seed_of(self.random_state, self.checkpoint)
         shape = Shape(self.tokenizer_.size, size.context, size.layers, size.heads, size.width, self.positions,  # type: ignore[arg-type]  # checked
                       self.dropout)
-        self._train(GPT.drawn(shape, np.random.default_rng(seed)), size, learnt, held_out, seed, begin)
-        self.n_tokens_ = len(tokens)
-        return self
+        network = GPT.drawn(shape, np.random.default_rng(seed))
+        loss = (RandomNextToken if network.is_random else NextToken)(is_half(self.precision))
+        return _Task(size, loss, network, Windows(learnt, size.context, size.batch_size), held_out, self.ema, seed)
 
     def tokens_per_step(self) -> tuple[int, int]:
         """How many windows a step sees, and how many tokens each has."""
@@ -268,21 +288,16 @@ class LanguageModel(BaseEstimator):
         model.network_ = join(tree_from_arrays(numbers, arrays, "network"), rest)
         return model
 
-    def _train(self, network: GPT, size: Size, learnt: np.ndarray, held_out: np.ndarray | None, seed: int,
-               begin: float) -> None:
-        source = Windows(learnt, size.context, size.batch_size)
-        watch = _ValidationSamples(self, learnt[:0] if held_out is None else held_out)
-        settings: dict[str, Any] = {
-            "loss": (RandomNextToken if network.is_random else NextToken)(is_half(self.precision)), "params": network,
-            "data": source, "ema": self.ema, "stop": [], "seed": seed,
-        }
+    def _train(self, task: "_Task", begin: float) -> None:
+        size, held_out = task.size, task.held_out
+        watch = _ValidationSamples(self, task.source.data[:0] if held_out is None else held_out)
         # 1. How many steps, as the rate comes down over all of them.
-        steps = self._steps(settings, size, source, begin)
+        steps = self._steps(task, begin)
         self.samples_, planned = watch.samples, time.perf_counter() - begin
         # 2. How often to validate, so that it costs a twentieth of the training.
         per_validation = watch.tokens / (size.batch_size * size.context) / 3
         trainer = Trainer.begin(
-            **settings | {"stop": [] if held_out is None else Plateau(self.patience)},
+            **task.settings | {"stop": [] if held_out is None else Plateau(self.patience)},
             optimizer=self._rule(size, steps),
             steps=steps,
             seconds=self.seconds,
@@ -298,20 +313,20 @@ class LanguageModel(BaseEstimator):
         self.history_, self.stop_reason_, self.training_seconds_ = result.history, result.reason, result.seconds
         self.loss_curve_ = result.history.columns["loss"].tolist()
         self.validation_loss_ = list(result.history.validation.get("loss", []))
-        self.n_parameters_ = sum(x.size for x in jax.tree.leaves(split(network)[0]))
+        self.n_parameters_ = sum(x.size for x in jax.tree.leaves(split(task.network)[0]))
 
     def _rule(self, size: Size, steps: int) -> Any:
         if isinstance(self.optimizer, str) and self.optimizer == "auto":
             return default_optimizer(size.learning_rate, steps, self.positions == "learned")
         return self.optimizer
 
-    def _steps(self, settings: dict[str, Any], size: Size, source: Windows, begin: float) -> int:
+    def _steps(self, task: "_Task", begin: float) -> int:
         """The budget in steps, if need be found by timing some, for the time that is left of that since `begin`."""
         for name in ("epochs", "steps", "seconds"):
             if (value := getattr(self, name)) is not None and not 0 < value < math.inf:
                 raise InputError(f"{name} must be a number above 0, but is {value}")
         limits = [self.steps] if self.steps is not None else []
-        limits += [math.ceil(round(self.epochs * source.steps_per_epoch, 6))] if self.epochs is not None else []
+        limits += [math.ceil(round(self.epochs * task.source.steps_per_epoch, 6))] if self.epochs is not None else []
         seconds = self.seconds
         if limits or seconds is None:
             return min(limits, default=STEPS_WITHOUT_BUDGET)
@@ -321,7 +336,7 @@ class LanguageModel(BaseEstimator):
                 return Facts(json.loads(plan.read_bytes()), str(plan)).whole("steps", 1)
         # Timed on the very descent that is to be made: the rate's length is a leaf, so that the program is the same
         # one.
-        run = minimize(**settings, optimizer=self._rule(size, STEPS_WITHOUT_BUDGET), steps=1).run
+        run = minimize(**task.settings, optimizer=self._rule(task.size, STEPS_WITHOUT_BUDGET), steps=1).run
         return planned_steps(run, lambda: begin + seconds - time.perf_counter())
 
     @property
@@ -362,6 +377,25 @@ class LanguageModel(BaseEstimator):
         if len(tokens) < 2:
             raise InputError("the text is a single token: there is nothing to predict from another")
         return tokens
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is descended on, and what is held out of it."""
+
+    size: Size
+    loss: NextToken
+    network: GPT
+    source: Windows
+    held_out: np.ndarray | None
+    ema: float | None
+    seed: int
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Those of `minimize` that are known before it is known how long to descend."""
+        return {"loss": self.loss, "params": self.network, "data": self.source, "ema": self.ema, "stop": [],
+                "seed": self.seed}
 
 
 class _ValidationSamples:

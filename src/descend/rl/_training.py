@@ -96,6 +96,10 @@ class Training:
             **settings,
         )
 
+    def judged(self, network: Network, state: LossState | None = None) -> float:
+        """What is validated by: the mean return, negative, of episodes that are always the same ones."""
+        return -float(self._evaluated(network, state, VALIDATION_SEED).returns.mean())
+
     def finish(self, trainer: Trainer, drive: Callable[[Trainer], Descended]) -> Result:
         """What came of it, after `drive` has taken it to its end."""
         before = trainer.run

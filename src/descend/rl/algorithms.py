@@ -1,7 +1,7 @@
 """Algorithms that improve a policy by what it does itself: PPO, A2C and REINFORCE."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 
+from descend.engine.run import Run
 from descend.engine.trainer import Checkpoint
 from descend.errors import InputError
 from descend.observers import Observer
@@ -21,7 +22,7 @@ from descend.rl._result import Result
 from descend.rl._settings import refuse_settings
 from descend.rl._training import Training
 from descend.rl._tuned import TUNED
-from descend.rl.backends import EnvironmentLike
+from descend.rl.backends import EnvironmentLike, JaxBackend
 from descend.schedules import Polynomial, Rate, Schedule
 
 
@@ -125,6 +126,22 @@ class Algorithm:
                 steps=steps, seconds=seconds, solved=stop == "solved", evaluate_every=evaluate_every,
                 observers=observers, checkpoint=checkpoint, resume=resume,
             )  # fmt: skip
+
+    def begun(
+        self, environment: EnvironmentLike, *, steps: int | None = None, seed: int = 0
+    ) -> tuple[Run, Callable[..., float]]:
+        """The run that `train` begins with, and what judges it: minus the mean return of 100 episodes, always the same
+        ones. It is what `descend.insight.examine` takes.
+
+        **Raises** `InputError` for an environment of Gymnasium, whose own state is in no run.
+        """
+        training = Training.of(self, environment, None, seed)
+        if not isinstance(training.backend, JaxBackend):
+            training.backend.close()
+            raise InputError(f"{training.backend.name} is played by Gymnasium, whose own state is in no run: a "
+                             "training in it cannot be replayed")
+        with jax.enable_x64(False):
+            return training.begin(steps, None, True, None).run, training.judged
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What the page is answered: generators of frames, which the engine's thread goes through one by one."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
 import numpy as np
@@ -27,11 +27,17 @@ def welcome() -> bytes:
     return frame({"kind": "welcome", "functions": functions, "rules": offered, "version": version("descend")})
 
 
-def race_frames(request: RaceRequest, courses: Courses) -> Iterator[bytes]:
-    """A frame for each ball, as soon as it has rolled; and one that says that this was all."""
+def race_frames(request: RaceRequest, courses: Courses, gives_way: Callable[[float], bool]) -> Iterator[bytes]:
+    """A frame for each ball, as soon as it has rolled, and one that says that this was all.
+
+    `gives_way`: whether to give up between two balls, by the seconds that the race has taken.
+    """
     begin, race = time.perf_counter(), request.race
     course = courses.of(race.formula)
     for i, ball in enumerate(race.balls):
+        if i and gives_way(seconds := time.perf_counter() - begin):
+            yield given_up(request, seconds)
+            return
         path = course.path(ball, race)
         yield frame({"kind": "ball", "id": request.id, "ball": i, "steps": race.steps, "limit": path.limit,
                      "says": ball.rule.says()}, path.rows)

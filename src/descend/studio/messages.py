@@ -83,7 +83,7 @@ def request_of(text: str) -> Hello | Request:
 def frame(header: Mapping[str, Any], body: np.ndarray | None = None) -> bytes:
     """A frame: the length of the header, the header as JSON, and the numbers as float32, all little-endian. The header
     is padded with spaces, so that the numbers begin at a multiple of four."""
-    encoded = json.dumps(header, allow_nan=False, ensure_ascii=False).encode()
+    encoded = json.dumps(header, allow_nan=False).encode()
     encoded += b" " * (-len(encoded) % 4)
     numbers = b"" if body is None else np.ascontiguousarray(body, "<f4").tobytes()
     return struct.pack("<I", len(encoded)) + encoded + numbers

@@ -1,5 +1,6 @@
 """Races: balls that roll are runs of the engine, begun, forked for a slider, and advanced."""
 
+import gc
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -114,6 +115,7 @@ class Courses:
 
     def __init__(self) -> None:
         self._known: OrderedDict[Formula, Course] = OrderedDict()
+        self._forgotten = 0
 
     def of(self, formula: Formula) -> Course:
         """The course of a function."""
@@ -121,4 +123,9 @@ class Courses:
         self._known[formula] = course
         while len(self._known) > MAX_FUNCTIONS:
             self._known.popitem(last=False)
+            self._forgotten += 1
+            # Its programs, a megabyte each, refer to each other, and Python would hardly ever look for that by itself:
+            # the command line has told it so. To look takes a tenth of a second, so it is done once for several.
+            if self._forgotten % MAX_FUNCTIONS == 0:
+                gc.collect()
         return course

@@ -4,6 +4,7 @@ import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ class RacingRule:
         known = {slider.name: slider.default for slider in self.sliders}
         for name, value in settings.items():
             if name not in known:
-                raise InputError(f"{self.title} has no setting '{name[:20]}': there are {', '.join(known)}")
+                raise InputError(f"{self.title} has no setting {brief(name)}: there are {', '.join(known)}")
             if not math.isfinite(value):
                 raise InputError(f"{self.title}: {name} must be a finite number, but is {value}")
         numbers = known | {name: float(value) for name, value in settings.items()}

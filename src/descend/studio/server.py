@@ -6,6 +6,7 @@ have the token, which is in the fragment of the address, so that it is sent to n
 """
 
 import asyncio
+import os
 import secrets
 import socket
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -171,7 +172,9 @@ def listening(port: int) -> socket.socket:
     **Raises** `InputError` for a port that is taken, or not ours to take.
     """
     made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # So that a studio may follow another on its port at once. Elsewhere than on POSIX, two could listen on one port.
+    if os.name == "posix":
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((LOOPBACK, port))
         made.listen()

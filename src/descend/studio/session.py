@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Executor
 
@@ -53,19 +52,16 @@ class Session:
 
     async def _answered(self, request: Request) -> None:
         """Send the frames of one request, each as soon as it is there."""
-        begin, loop = time.monotonic(), asyncio.get_running_loop()
-        frames = self._frames(request)
+        frames, loop = self._frames(request), asyncio.get_running_loop()
         while (made := await loop.run_in_executor(self._engine, next, frames, None)) is not None:
             await self._send(made)
-            if type(request) in self._waiting and (seconds := time.monotonic() - begin) > PATIENCE:
-                await self._send(given_up(request, seconds))
-                return
 
     def _frames(self, request: Request) -> Iterator[bytes]:
         """The frames of a request; what goes wrong is the last of them, and ends nothing else."""
         try:
             if isinstance(request, RaceRequest):
-                yield from race_frames(request, self._courses)
+                is_newer = lambda seconds: RaceRequest in self._waiting and seconds > PATIENCE
+                yield from race_frames(request, self._courses, is_newer)
             else:
                 yield from surface_frames(request, self._courses)
         except DescendError as error:

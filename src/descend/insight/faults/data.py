@@ -16,13 +16,14 @@ from descend.sources import HostArrays, MiniBatches, WholeSet
 FAR = 0.67  # of the fall of mended descents: who had more of it was not far from what could be
 OUTLYING, FEW = 20.0, 0.05  # times the quartiles' distance from the median; the most of the examples that are outliers
 WIDE, LARGE = 30.0, 10.0  # how far columns differ in size, and from 1, before that is suspected
+OFTEN = 10  # times that a class is there in the mean, at the least
 RARE = 0.1  # of the examples of the largest class that the smallest has, below which classes are far from balanced
 
 
 def unscaled_inputs(case: Case) -> Suspicion | None:
     """Columns in units that differ much, or far from 1."""
     examples = examples_of(case.start)
-    name = _inputs(examples)
+    name = inputs_of(examples)
     if name is None:
         return None
     array = np.asarray(named_leaves(some(examples))[name], np.float64)
@@ -146,26 +147,10 @@ def imbalance(case: Case) -> Suspicion | None:
                      "could be.", likely=0.6, least=0.1, judged=lambda judge: judge.seen_through(balance))
 
 
-def overlap(case: Case) -> Suspicion | None:
-    """Held-out examples that are among those that are descended on."""
-    if not case.judge.are_held_out or callable(case.judge.examples):
-        return None
-    seen = {row.tobytes() for row in _rows(examples_of(case.start))}
-    rows = _rows(case.judge.examples)
-    if not seen or not len(rows) or len(rows[0]) != len(_rows(examples_of(case.start))[0]):
-        return None
-    shared = np.array([row.tobytes() in seen for row in rows])
-    if shared.mean() < 0.02:
-        return None
-    told = f"{shared.sum():,} of {len(rows):,} held-out examples are also descended on"
-    return Suspicion("overlap of training and held-out data", "generalisation", told, [],
-                     f"What is held out was not: {told}.", likely=1.0, is_fact=True)
-
-
 # ------------------------------------------------------------------------------------------------ what data are like
 
 
-def _inputs(examples: Any) -> str | None:
+def inputs_of(examples: Any) -> str | None:
     """The path of the inputs: the largest array of numbers with two axes or more."""
     leaves = {} if examples is None else named_leaves(examples)
     wide = {path: leaf for path, leaf in leaves.items() if np.ndim(leaf) >= 2 and _kind(leaf) == "f"}
@@ -230,10 +215,10 @@ def _length(case: Case) -> int:
 
 def are_classes(labels: np.ndarray) -> bool:
     """Whether these are numbers of classes: whole, few, and each often."""
-    if labels.dtype.kind not in "iub" and not (labels == np.round(labels)).all():
-        return False
-    classes = np.unique(labels)
-    return 2 <= len(classes) <= max(2, math.isqrt(len(labels)))
+    count = len(np.unique(labels))
+    if labels.dtype.kind in "iub":  # which a loss takes for numbers of classes, as a rule
+        return 2 <= count <= max(2, len(labels) // OFTEN)
+    return bool((labels == np.round(labels)).all()) and 2 <= count <= max(2, math.isqrt(len(labels)))
 
 
 def _balanced(examples: Any, name: str) -> Any:
@@ -246,12 +231,4 @@ def _balanced(examples: Any, name: str) -> Any:
     return jax.tree.map(lambda array: np.asarray(array)[chosen], examples)
 
 
-def _rows(examples: Any) -> np.ndarray:
-    """Each example as bytes."""
-    if examples is None:
-        return np.zeros((0, 1), np.uint8)
-    parts = [np.ascontiguousarray(np.asarray(leaf).reshape(len(leaf), -1)) for leaf in jax.tree.leaves(examples)]
-    return np.concatenate([part.view(np.uint8) for part in parts], axis=1)
-
-
-OF_DATA = (unscaled_inputs, outliers, unscaled_target, unshuffled, small_batches, large_batches, imbalance, overlap)
+OF_DATA = (unscaled_inputs, outliers, unscaled_target, unshuffled, small_batches, large_batches, imbalance)

@@ -15,9 +15,11 @@ from descend.insight.probe import fitting, gradients, nonfinite, softmaxes, unit
 from descend.insight.probe.findings import Activation, ActivationScale, Finding
 from descend.insight.probe.measuring import Answers, answered, numbers_of
 from descend.insight.probe.program import Program
+from descend.insight.probe.sites import Site
 from descend.insight.probe.tracing import Traced
 
 HOST = ("pure_callback", "io_callback", "custom_partitioning")
+DRAWS = ("random_bits", "threefry2x32", "rng_bit_generator")
 CLOSED = ("while", "cond", *HOST)
 
 
@@ -56,14 +58,26 @@ def probe(run: Run, data: Any = None) -> Probe:
     return replace(found, seconds=time.perf_counter() - began)
 
 
-def _found(run: Run, data: Any) -> Probe:
+def random_draws(run: Run, data: Any) -> list[Site]:
+    """Where a loss draws random numbers although it is evaluated on `data` without any being asked for: from a key of
+    its own, which is the same each time."""
+    with precision(run.state.params):
+        program = Program(_traced(run, data).graph)
+    return [program.sites[op] for op in program.graph.ops if op.primitive in DRAWS]
+
+
+def _traced(run: Run, data: Any) -> Traced:
     params, batch, carried = evaluating.given(run, data)
     descent = run.descent
 
     def loss(params: Any, batch: Any, state: Any, key: Any) -> Any:
         return descent.call(params, batch, carried._replace(state=state, key=key))
 
-    traced = Traced.of(loss, {"params": params, "batch": batch, "state": carried.state, "key": carried.key})
+    return Traced.of(loss, {"params": params, "batch": batch, "state": carried.state, "key": carried.key})
+
+
+def _found(run: Run, data: Any) -> Probe:
+    traced = _traced(run, data)
     program = Program(traced.graph)
     layers = units.layers(program)
     asked = [

@@ -1,6 +1,6 @@
 """A run's folder: what was asked for, checkpoints, the model, the metrics, the history and the report.
 
-    run.json            the table and the settings
+    run.json            the table and the settings; what was mended of which run, if it comes of that
     checkpoints/        one file for each model that is trained in steps
     model.safetensors   weights, encoder and task
     metrics.json        the outcome
@@ -14,7 +14,7 @@ import json
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,15 @@ def claimed(path: Path | None, name: str, asked: dict[str, Any], resume: bool) -
     """
     folder = RunFolder(path or _free(Path("runs") / _plain(name), resume), asked, resume)
     folder.refuse_another()
-    return folder
+    if not (resume and (file := folder.path / "run.json").exists()):
+        return folder
+    # What else was written down, such as what was mended, stays.
+    return replace(folder, asked=json.loads(file.read_bytes()) | asked)
+
+
+def refuse_taken(path: Path) -> None:
+    """Raises `InputError` for a folder that no new run can be written into."""
+    RunFolder(path, {}).refuse_another()
 
 
 def read_model(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -2,13 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from descend._files import write_atomically
 from descend.engine.run import Run
 from descend.engine.storing import write_arrays
-from descend.errors import InputError
 from descend.observers import Observer
 from descend.observers.progress import duration
 from descend.tasks.common.examples import Prepared
@@ -79,12 +79,17 @@ class Task(ABC, Generic[P, R]):
         **Raises** `CheckpointError` for a checkpoint that is damaged, or of another training.
         """
 
+    @abstractmethod
     def begun(self, prepared: P) -> tuple[Run, Any]:
         """The run that a training begins with, and held-out examples as its loss takes them: to be examined.
 
-        **Raises** `InputError` where there is none.
+        **Raises** `InputError` where there is none, as nothing is trained in steps.
         """
-        raise InputError(f"of {self.unit}, the doctor examines nothing yet: give descend.insight.examine your own run")
+
+    def mended(self, prepared: P, **changed: Any) -> "Task[P, R]":
+        """The task of which a run was `begun`, with other settings."""
+        settings = replace(self.settings, **changed)
+        return replace(self, settings=settings)  # type: ignore[type-var]  # all tasks are dataclasses
 
     @abstractmethod
     def judge(self, fitted: Fitted[P]) -> R:

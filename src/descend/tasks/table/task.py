@@ -1,7 +1,7 @@
 """The task of predicting a column of a table from the others."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
@@ -77,16 +77,26 @@ class TableTask(Task[TablePrepared, TableOutcome]):
 
         The members of an ensemble miss a fold each; a held-out row is in none, so that all of them are judged by it.
         """
-        wanted = [each for each in candidates() if self.settings.model in (AUTO, each.name)]
-        runs = (each.begun(prepared, self.settings) for each in reversed(wanted))
-        run = next((run for run in runs if run is not None), None)
-        if run is None:
-            raise InputError(f"the model {self.settings.model} is solved, and makes no steps that could be examined")
+        _, run = self._stepped(prepared)
         held_out, scale = prepared.held_out, prepared.scale
         targets = held_out.targets
         if prepared.target.kind == "regression":
             targets = ((targets - scale.centre) / scale.unit).astype(np.float32)
         return run, (held_out.inputs, targets, np.full(len(targets), -1, np.int32))
+
+    def mended(self, prepared: TablePrepared, **changed: Any) -> "TableTask":
+        """The task with other settings, for the model alone that was examined: others would be changed, too."""
+        model, _ = self._stepped(prepared)
+        return replace(self, settings=replace(self.settings, model=model, **changed))
+
+    def _stepped(self, prepared: TablePrepared) -> tuple[str, Run]:
+        """The model that is trained in steps, by its name, and the run that it begins with."""
+        wanted = [each for each in candidates() if self.settings.model in (AUTO, each.name)]
+        runs = ((each.name, each.begun(prepared, self.settings)) for each in reversed(wanted))
+        found = next(((name, run) for name, run in runs if run is not None), None)
+        if found is None:
+            raise InputError(f"the model {self.settings.model} is solved, and makes no steps that could be examined")
+        return found
 
     def judge(self, fitted: Fitted[TablePrepared]) -> TableOutcome:
         by_name = {candidate.name: candidate for candidate in candidates()}

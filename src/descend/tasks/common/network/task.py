@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from descend._text import in_a_line
+from descend.engine.run import Run
 from descend.engine.trainer import Checkpoint
 from descend.errors import InputError
 from descend.schedules import Cosine
@@ -90,17 +91,23 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
         checkpoints: Path | None = None,
         resume: bool = False,
     ) -> Fitted[NetworkPrepared]:
-        network, given = prepared.network, self.collection.validation
+        network = prepared.network
         # A network goes on from its checkpoint wherever there is one, and a folder that is begun anew has none.
         network.checkpoint = Checkpoint(checkpoints / "network.safetensors", every=1.0) if checkpoints else None
         network.observers = observers(network.model)
-        validation = {} if given is None else {"X_val": given.inputs, "y_val": given.targets}
-        network.fit(prepared.training.inputs, prepared.training.targets, **validation)
+        network.fit(prepared.training.inputs, prepared.training.targets, **self._validation)
         model = self.model(network)
         trained = Trained(network.model, model, repr(network.rule_), network.stop_reason_, network.training_seconds_,
                           network.history_)
         scores = {network.model: max(network.validation_scores_)} if network.validation_scores_ else {}
         return Fitted(prepared, model, trained, (trained,), "", scores, trained.seconds)
+
+    def begun(self, prepared: NetworkPrepared) -> tuple[Run, Any]:
+        """The run of the network, its learning rate found, if it was to be found."""
+        network, held_out = prepared.network, prepared.held_out
+        trainer = network.begun(prepared.training.inputs, prepared.training.targets, **self._validation)
+        trainer.advance(steps=0)
+        return trainer.run, network.examples(held_out.inputs, held_out.targets)
 
     def judge(self, fitted: Fitted[NetworkPrepared]) -> Outcome:
         return judge(fitted)
@@ -139,6 +146,12 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
             ("stopped", str(fitted.reason)),
             *self.score_and_time(outcome, facts).items(),
         ]
+
+    @property
+    def _validation(self) -> dict[str, Any]:
+        """What the collection brings to validate on, as a network takes it."""
+        given = self.collection.validation
+        return {} if given is None else {"X_val": given.inputs, "y_val": given.targets}
 
     def _rule(self) -> Any:
         """The rule that was asked for, at the rate that was asked for."""

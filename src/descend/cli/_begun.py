@@ -1,0 +1,155 @@
+"""The run that a command's training began with, from the run's folder and what it was trained on."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from descend._facts import Facts
+from descend.errors import CheckpointError, InputError
+
+if TYPE_CHECKING:
+    from descend.engine.run import Run
+    from descend.tasks.common.network.collection import Collection
+    from descend.tasks.common.settings import Settings
+    from descend.tasks.common.task import Task
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The `run` that a training began with; by what it is `judged`: held-out examples, or a function of the parameters;
+    the `title` of the training; and the `task` of one that `descend fit` made, as it was `prepared`."""
+
+    run: "Run"
+    judged: Any
+    title: str
+    task: "Task | None" = None
+    prepared: Any = None
+
+
+def begun(folder: Path, source: str | None) -> Begun:
+    """What the training in a run's folder began with: the same data, the same held out, the same steps.
+
+    **Raises** `InputError` where there is no such run, for another source than it was trained on, and for trainings
+    that cannot be replayed; `CheckpointError` if what was asked for is damaged.
+    """
+    asked = _asked(folder)
+    if "environment" in asked:
+        if source is not None:
+            raise InputError(f"{folder} is of a policy, which learns from what it plays: leave out {source}")
+        return _of_policy(asked, folder)
+    if source is None:
+        raise InputError(f"{folder} does not hold what it was trained on: name that, too, as in "
+                         f"descend doctor {folder} SOURCE")
+    if "text" in asked:
+        return _of_language(asked, folder, Path(source))
+    task = task_of_run(asked, folder, source)
+    prepared = task.prepare()
+    return Begun(*task.begun(prepared), f"The training on {source}", task, prepared)
+
+
+def task_of_run(asked: dict[str, Any], folder: Path, source: str) -> "Task":
+    """The task of a table, or of pictures, as a run's folder has it.
+
+    **Raises** as `begun` does.
+    """
+    settings = _settings(asked, folder)
+    task = _of_pictures(settings, source) if "collection" in asked else _of_table(settings, source)
+    _refuse_other(folder, source, asked, task.digest)
+    return task
+
+
+def _of_pictures(settings: "Settings", source: str) -> "Task":
+    from descend.tasks.common.reading import read_table
+    from descend.tasks.images.pictures import has_pictures, labelled_by, read_collection
+    from descend.tasks.images.task import ImageTask
+
+    # Without those that cannot be read: whether it was trained without them, too, the digest tells.
+    found: Collection | None = (
+        read_collection(source, skip_damaged=True)
+        if has_pictures(source)
+        else labelled_by(read_table(source), source, skip_damaged=True)
+    )
+    if found is None:
+        raise InputError(f"the run was trained on pictures, and {source} is a table without them")
+    return ImageTask(found, settings)
+
+
+def _of_table(settings: "Settings", source: str) -> "Task":
+    from descend.cli._table_task import task_of_table
+    from descend.tasks.common.reading import read_table
+    from descend.tasks.images.pictures import has_pictures
+
+    if has_pictures(source):
+        raise InputError(f"the run was trained on a table, and {source} has pictures")
+    return task_of_table(read_table(source), settings)
+
+
+def _of_language(asked: dict[str, Any], folder: Path, file: Path) -> Begun:
+    from descend.cli.lm import language_model
+    from descend.neural.corpus import read_text
+
+    text = read_text(file)
+    _refuse_other(folder, file, asked, hashlib.sha256(text).hexdigest())
+    told = Facts(asked["settings"], str(folder / "run.json"))
+    settings: dict[str, Any] = {"size": told.text("size"), "tokenizer": told.text("tokenizer"),
+                                "seed": told.whole("seed")}
+    settings |= {name: _if_any(told, name, told.whole) for name in ("context", "steps")}
+    settings |= {name: _if_any(told, name, told.number) for name in ("epochs", "seconds")}
+    # With its folder, as a plan beside the checkpoint says how many steps there was time for.
+    model = language_model(folder / "checkpoints", **settings)
+    return Begun(*model.begun(text), f"The training on {file}")
+
+
+def _of_policy(asked: dict[str, Any], folder: Path) -> Begun:
+    from descend.cli.rl.training import ALGORITHMS
+
+    told = Facts(asked, str(folder / "run.json"))
+    settings, environment = told.inner("settings"), told.text("environment")
+    learner = ALGORITHMS[settings.choice("algorithm", ALGORITHMS)].tuned(environment)
+    # Of several seeds side by side, the first: what it lacks is in what all of them have in common.
+    steps = _if_any(settings, "steps", settings.whole)
+    run, judged = learner.begun(environment, steps=steps, seed=settings.whole("seed"))
+    return Begun(run, judged, f"The training in {environment}")
+
+
+def _if_any(told: Facts, name: str, ask: Callable[[str], Any]) -> Any:
+    """A fact that may be none."""
+    return None if told.any(name) is None else ask(name)
+
+
+def _asked(folder: Path) -> dict[str, Any]:
+    """What a run was asked for.
+
+    **Raises** `InputError` if there is none, `CheckpointError` if it is damaged.
+    """
+    file = folder / "run.json"
+    if not file.exists():
+        raise InputError(f"{folder} is no run's folder: give the one that `descend fit`, `lm` or `rl` wrote")
+    try:
+        asked = json.loads(file.read_bytes())
+        known = {"table", "collection", "text", "environment"} & set(asked)
+        if known and isinstance(asked["settings"], dict):
+            return asked
+        raise ValueError("it does not say what of")
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{file} is damaged ({error!r}): train again") from None
+
+
+def _settings(asked: dict[str, Any], folder: Path) -> "Settings":
+    from descend.tasks.common.settings import Settings
+
+    names = {field.name for field in fields(Settings)}
+    try:
+        return Settings(**{name: value for name, value in asked["settings"].items() if name in names})
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(f"{folder / 'run.json'} is damaged ({error!r}): train again") from None
+
+
+def _refuse_other(folder: Path, source: str | Path, asked: dict[str, Any], digest: str) -> None:
+    # A replay on other data would be judged all the same, and tell of a training that nobody made.
+    if digest != asked.get("digest"):
+        kind = next(kind for kind in ("table", "collection", "text") if kind in asked)
+        raise InputError(f"{folder} was trained on another {kind} than {source}, or its content has changed since")
