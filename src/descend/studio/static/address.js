@@ -21,7 +21,7 @@ export function tokenIn(text) {
   return text.includes("#") ? partOf(text.slice(text.indexOf("#")), "token") : text.trim();
 }
 
-// Goes to the studio of an address, if it is another one than this, and takes the race along: each has a port of its own.
+// Goes to the studio of an address, if it is another than this one, and takes the race along: each has its own port.
 export function goElsewhere(text) {
   const url = URL.canParse(text) ? new URL(text) : location;
   if (url.origin === location.origin || url.protocol !== "http:") return false;

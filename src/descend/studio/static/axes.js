@@ -1,5 +1,5 @@
-// Axes: from values to a fraction of the way, and round values for ticks. Losses stand on a logarithmic axis; where some
-// are not positive, on one that is linear about 0 and logarithmic beyond.
+// Axes: from values to a fraction of the way, and round values for ticks. Losses stand on a logarithmic axis; where
+// some are not positive, on one that is linear about 0 and logarithmic beyond.
 
 import { clamp } from "./numbers.js";
 
@@ -10,7 +10,8 @@ export function ticks(low, high, count) {
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((one) => one >= rough);
   const first = Math.ceil(low / step);
   const last = Math.floor(high / step);
-  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => Number(((first + index) * step).toPrecision(12)));
+  const round = (value) => Number(value.toPrecision(12));
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => round((first + index) * step));
 }
 
 function powers(low, high, count) {
@@ -34,10 +35,11 @@ function signed(low, high) {
   const scale = Math.max(Math.abs(low), Math.abs(high)) / 1e3;
   const bend = (value) => Math.asinh(value / scale);
   const [bottom, top] = [bend(low), bend(high)];
-  const outer = (bound) => (bound === 0 ? [] : powers(scale, Math.abs(bound), 3).map((value) => Math.sign(bound) * value));
+  const outer = (bound) => powers(scale, Math.abs(bound), 3).map((value) => Math.sign(bound) * value);
+  const all = [...outer(Math.min(0, low)), 0, ...outer(Math.max(0, high))];
   return {
     fraction: (value) => (bend(value) - bottom) / (top - bottom),
-    ticks: () => [...outer(Math.min(0, low)), 0, ...outer(Math.max(0, high))].filter((value) => value >= low && value <= high),
+    ticks: () => all.filter((value) => value >= low && value <= high),
   };
 }
 

@@ -47,11 +47,12 @@ function stroke(context, path, colour, width, alpha) {
 }
 
 // A ball outside waits at the edge, half seen.
-function drawBall(context, plane, mark, { x, y }, colours) {
-  const [left, top] = plane.toPixel(x, y);
+function drawBall(context, plane, mark, point, colours) {
+  const [left, top] = plane.toPixel(point.x, point.y);
   const inside = left >= 0 && left <= plane.width && top >= 0 && top <= plane.height;
   context.globalAlpha = inside ? 1 : 0.5;
-  drawMarker(context, mark, clamp(left, RADIUS, plane.width - RADIUS), clamp(top, RADIUS, plane.height - RADIUS), RADIUS, colours);
+  const [x, y] = [clamp(left, RADIUS, plane.width - RADIUS), clamp(top, RADIUS, plane.height - RADIUS)];
+  drawMarker(context, mark, x, y, RADIUS, colours);
   context.globalAlpha = 1;
 }
 

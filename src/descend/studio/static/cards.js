@@ -66,5 +66,6 @@ function stabilityLimit(trail, step, window) {
   const { curvature } = trail.at(gone ? left - 1 : step);
   if (!(curvature > 0)) return [null, "no limit here: it curves down"];
   const limit = trail.limit / curvature;
-  return [limit, gone ? `stable below ${short(limit)} at step ${Math.max(0, left - 1)}` : `stable here below ${short(limit)}`];
+  if (!gone) return [limit, `stable here below ${short(limit)}`];
+  return [limit, `stable below ${short(limit)} at step ${Math.max(0, left - 1)}`];
 }

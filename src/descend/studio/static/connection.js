@@ -1,6 +1,6 @@
 // The websocket to the engine. Of each kind of question one is under way at a time; of those asked meanwhile, only the
 // latest is sent on: when the one before is answered or, where that takes long because something is compiled, after a
-// while, whereupon the engine gives that one up. So balls follow a pointer as fast as they are answered, and none queue.
+// while, whereupon the engine gives that one up. So balls follow a pointer as fast as they are answered.
 
 import { decode } from "./frames.js";
 

@@ -17,9 +17,9 @@ export function levels(values) {
   return Float32Array.from(values, (value) => (Number.isFinite(value) ? Math.log1p((value - low) / unit) / whole : NaN));
 }
 
-// Below this height the levels are even in the height itself. Were it `middle`² / (`top` - 2 `middle`), half of the picture
-// would lie below half of the levels; a quarter of that gives a valley's floor more of them. Where the middle is high
-// already, as on a saddle, they are even.
+// Below this height the levels are even in the height itself. Were it `middle`² / (`top` - 2 `middle`), half of the
+// picture would lie below half of the levels; a quarter of that gives a valley's floor more of them. Where the middle is
+// high already, as on a saddle, they are even.
 function scale(sorted) {
   const middle = sorted[sorted.length >> 1] - sorted[0];
   const top = sorted[sorted.length - 1] - sorted[0];

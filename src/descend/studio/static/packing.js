@@ -3,7 +3,10 @@
 export function pack(values) {
   const bytes = new Uint8Array(Float32Array.from(values).buffer);
   let text = "";
-  for (let from = 0; from < bytes.length; from += 0x8000) text += String.fromCharCode(...bytes.subarray(from, from + 0x8000));
+  // In pieces: a function takes only so many arguments.
+  for (let from = 0; from < bytes.length; from += 0x8000) {
+    text += String.fromCharCode(...bytes.subarray(from, from + 0x8000));
+  }
   return btoa(text);
 }
 

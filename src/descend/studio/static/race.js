@@ -8,7 +8,7 @@ export const STEPS = [10, 1000];
 export const MOST_NOISE = 5;
 // Of a formula of one's own.
 export const OWN_WINDOW = [-3, 3, -3, 3];
-export const SURFACE = [240, 180];
+const SURFACE = [240, 180];
 const FIRST_FUNCTION = "himmelblau";
 const FIRST_RULES = ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam"];
 
@@ -32,7 +32,8 @@ export function newBall(rule, mark) {
 
 // The first mark that no ball has, or -1.
 export function freeMark(balls) {
-  return Array.from({ length: BALLS }, (_, mark) => mark).findIndex((mark) => !balls.some((ball) => ball.mark === mark));
+  const marks = Array.from({ length: BALLS }, (_, mark) => mark);
+  return marks.findIndex((mark) => !balls.some((ball) => ball.mark === mark));
 }
 
 export function raceMessage({ function: raced, balls, start, steps, noise, seed }) {
@@ -49,7 +50,7 @@ export function toText(race) {
   return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-// The race of a link, with the first one's where the link says nothing that can be; null where it says nothing at all.
+// The race of a link, with what the first race has where the link says nothing that can be; null where it is no link.
 export function fromText(text, welcome) {
   let told;
   try {
@@ -60,7 +61,8 @@ export function fromText(text, welcome) {
   }
   const first = firstRace(welcome);
   const raced = toldFunction(Object(told.function), welcome);
-  const base = raced && raced.name ? onFunction(welcome.functions.find(({ name }) => name === raced.name)) : { window: OWN_WINDOW };
+  const known = welcome.functions.find(({ name }) => name === raced?.name);
+  const base = known ? onFunction(known) : { window: OWN_WINDOW };
   const window = numbers(told.window, 4) || base.window || first.window;
   return {
     function: raced || first.function,

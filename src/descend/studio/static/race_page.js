@@ -28,7 +28,11 @@ export class RacePage {
     this.functions = new FunctionPanel(welcome.functions, { onFunction: (asked) => this.tryFunction(asked) });
     this.conditions = new Conditions({ onChange: (change) => this.change(change) });
     document.getElementById("add").addEventListener("click", () => this.addBall());
-    prepareZoom({ now: () => this.race.window, whole: () => this.wholeWindow(), onWindow: (window) => this.look(window) });
+    prepareZoom({
+      now: () => this.race.window,
+      whole: () => this.wholeWindow(),
+      onWindow: (window) => this.look(window),
+    });
     prepareSharing(this);
     addEventListener("hashchange", () => this.open(raceText()));
     if (!this.open(raceText())) this.show(firstRace(welcome));
@@ -79,8 +83,9 @@ export class RacePage {
   }
 
   changeSetting(index, name, value) {
-    const { settings } = this.race.balls[index];
-    this.change({ balls: this.race.balls.with(index, { ...this.race.balls[index], settings: { ...settings, [name]: value } }) });
+    const ball = this.race.balls[index];
+    const balls = this.race.balls.with(index, { ...ball, settings: { ...ball.settings, [name]: value } });
+    this.change({ balls });
   }
 
   changeRule(index, name) {
@@ -145,8 +150,8 @@ export class RacePage {
     const { duration } = performance.measure("race", { start: asked, end: performance.now() });
     performance.clearMeasures("race");
     const balls = race.balls.length === 1 ? "1 ball" : `${race.balls.length} balls`;
-    const engine = Math.round(seconds * 1000);
-    this.say(`${balls} × ${race.steps} steps, ${Math.round(duration)} ms (engine ${engine} ms) · descend ${this.welcome.version}`);
+    const spent = `${Math.round(duration)} ms (engine ${Math.round(seconds * 1000)} ms)`;
+    this.say(`${balls} × ${race.steps} steps, ${spent} · descend ${this.welcome.version}`);
   }
 
   say(text) {

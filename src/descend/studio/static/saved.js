@@ -42,7 +42,8 @@ function draw() {
 function list(ball) {
   const item = document.createElement("li");
   item.className = "card panel";
-  item.innerHTML = `<header><span class="name"></span></header><p class="loss">loss <strong></strong></p><p class="loss"></p>`;
+  item.innerHTML = `<header><span class="name"></span></header>
+    <p class="loss">loss <strong></strong></p><p class="loss"></p>`;
   item.querySelector("header").prepend(markerImage(ball.mark));
   item.querySelector(".name").textContent = ball.title;
   item.lastElementChild.textContent = ball.says;

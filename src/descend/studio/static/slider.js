@@ -17,7 +17,9 @@ export function createSlider({ label, low, high, log }, value, onInput) {
   const element = document.createElement("div");
   element.className = "slider";
   element.innerHTML = `<label for="${id}"></label><output for="${id}"></output>
-    <span class="rail"><input type="range" id="${id}" min="0" max="${NOTCHES}" step="1"><span class="mark" hidden></span></span>
+    <span class="rail">
+      <input type="range" id="${id}" min="0" max="${NOTCHES}" step="1"><span class="mark" hidden></span>
+    </span>
     <span class="limit-text" id="${id}-limit" hidden></span>`;
   const [name, output, rail, input, mark, text] = ["label", "output", ".rail", "input", ".mark", ".limit-text"].map(
     (selector) => element.querySelector(selector),

@@ -1,5 +1,5 @@
-// The same surface in 3-D, by plotly.js out of Python's plotly, which is loaded when it is first asked for. Its height is
-// the level of the contours, so that a valley is seen beside its walls.
+// The same surface in 3-D, by plotly.js out of Python's plotly, which is loaded when it is first asked for. Its height
+// is the level of the contours, so that a valley is seen beside its walls.
 
 import { levels } from "./contours.js";
 import { between, theme } from "./theme.js";

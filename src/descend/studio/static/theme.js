@@ -31,5 +31,6 @@ function rgb(hex) {
 export function between(colours, fraction) {
   const place = Math.min(Math.max(fraction, 0), 1) * (colours.length - 1);
   const index = Math.min(Math.floor(place), colours.length - 2);
-  return colours[index].map((part, channel) => Math.round(part + (colours[index + 1][channel] - part) * (place - index)));
+  const [from, to] = [colours[index], colours[index + 1]];
+  return from.map((part, channel) => Math.round(part + (to[channel] - part) * (place - index)));
 }
