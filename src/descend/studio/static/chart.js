@@ -113,22 +113,23 @@ function drawLine(context, { rows, last }, area, place, colour) {
   context.lineWidth = 1.8;
   context.lineJoin = "round";
   context.beginPath();
-  let [column, low, high] = [-1, 0, 0];
+  const y = (loss) => clamp(place.y(loss), area.top - 50, area.bottom + 50);
+  let [column, lowest, highest] = [-1, 0, 0];
   const flush = () => {
     if (column < 0) return;
-    context.lineTo(column, high);
-    if (low !== high) context.lineTo(column, low);
+    context.lineTo(column, y(highest));
+    if (lowest !== highest) context.lineTo(column, y(lowest));
   };
   for (let step = 0; step <= last; step += 1) {
     const loss = rows[step * COLUMNS + LOSS];
     if (!Number.isFinite(loss)) continue;
     const x = Math.round(place.x(step) * 2) / 2;
-    const y = clamp(place.y(loss), area.top - 50, area.bottom + 50);
     if (x === column) {
-      [low, high] = [Math.max(low, y), Math.min(high, y)];
+      if (loss < lowest) lowest = loss;
+      if (loss > highest) highest = loss;
     } else {
       flush();
-      [column, low, high] = [x, y, y];
+      [column, lowest, highest] = [x, loss, loss];
     }
   }
   flush();
