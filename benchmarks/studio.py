@@ -72,7 +72,8 @@ def rows() -> Iterator[Row]:
         page.evaluate(LISTEN)
         yield from _latencies("slider", page.evaluate(SLIDE, SLIDES))
         yield from _latencies("drag", _dragged(page))
-        seconds = [page.evaluate(FIRST_BALL, f"x^2 + {1.5 + new}*y^2 + sin(3*x) + {new + 1}") for new in range(FORMULAS)]
+        formulas = [f"x^2 + {1.5 + new}*y^2 + sin(3*x) + {new + 1}" for new in range(FORMULAS)]
+        seconds = [page.evaluate(FIRST_BALL, formula) for formula in formulas]
         yield Row("a new formula", "the bar", "first ball", "s", statistics.median(seconds), FIRST_BALL_BAR)
         drawn = [page.evaluate(CURVE) for _ in range(CURVES)]
         yield Row("a curve of 1e6 steps", "the bar", "drawn", "ms", statistics.median(drawn), CURVE_BAR)

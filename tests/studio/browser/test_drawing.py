@@ -1,4 +1,4 @@
-"""The modules that draw and speak, each on what is known by counting or by hand."""
+"""The modules that ask, draw and speak, each on what is known by counting or by hand."""
 
 import pytest
 
@@ -12,6 +12,41 @@ def run(opened):
     """Runs the body of a function in a page of the studio, with what it imports."""
     page = opened(f"/#token={TOKEN}")
     return lambda body, *arguments: page.evaluate("async ([...a]) => {" + body + "}", list(arguments))
+
+
+def test_of_what_is_asked_only_the_latest_is_sent_on(run):
+    # Eleven races and a surface are asked at once; the first race is answered. Then one is asked that no answer comes to.
+    sent, heard = run("""
+      const { Connection } = await import("/static/connection.js");
+      const sockets = [];
+      const RealSocket = globalThis.WebSocket;
+      globalThis.WebSocket = class {
+        constructor() { this.sent = []; sockets.push(this); }
+        send(text) { this.sent.push(JSON.parse(text)); }
+      };
+      const heard = [];
+      const connection = new Connection({ token: "x", onFrame: (header, body, kept) => heard.push([header.id, kept]) });
+      globalThis.WebSocket = RealSocket;
+      const answer = (id) => {
+        const header = new TextEncoder().encode(JSON.stringify({ kind: "done", id }).padEnd(40));
+        const frame = new Uint8Array(44);
+        new DataView(frame.buffer).setUint32(0, 40, true);
+        frame.set(header, 4);
+        sockets[0].onmessage({ data: frame.buffer });
+      };
+      for (let start = 0; start <= 10; start += 1) connection.ask({ kind: "race", start }, `race ${start}`);
+      connection.ask({ kind: "surface" }, "surface");
+      answer(1);
+      connection.ask({ kind: "race", start: 11 }, "race 11");
+      connection.ask({ kind: "race", start: 12 }, "race 12");
+      const before = sockets[0].sent.length;
+      await new Promise((done) => setTimeout(done, 400));
+      answer(3);
+      return [sockets[0].sent.map(({ id, start }) => [id, start ?? null]).concat([before]), heard];
+    """)
+    assert sent == [[1, 0], [2, None], [3, 10], [4, 12], 3]
+    # The answer to a race that a newer one took the place of says nothing any more.
+    assert heard == [[1, "race 0"], [3, None]]
 
 
 def test_lines_lie_where_the_height_is_a_level(run):
