@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from descend.studio.formula import MAX_CHARACTERS, MAX_DEPTH, MAX_EXPONENT, MAX_TOKENS, FormulaError, read
-from descend.studio.gallery import BY_NAME, EXAMPLES
+from descend.studio.gallery import BY_NAME, GALLERY
 from descend.studio.notation import latex, mathml
 
 # What Python calls the functions, by the names of a formula.
@@ -347,7 +347,7 @@ def test_the_gallery_has_the_functions_of_the_literature(name):
     assert float(read(BY_NAME[name].formula)(x, y)) == pytest.approx(value, rel=1e-12)
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+@pytest.mark.parametrize("example", GALLERY, ids=lambda example: example.name)
 def test_minima_are_minima_and_starts_are_in_the_window(example):
     formula = read(example.formula)
     x0, x1, y0, y1 = example.window

@@ -11,7 +11,7 @@ import pytest
 from asking import RACE, SURFACE, TO_DRAW, hostile, unpacked
 
 from descend.studio.answers import surface_frames, welcome
-from descend.studio.gallery import EXAMPLES
+from descend.studio.gallery import GALLERY
 from descend.studio.messages import (
     MAX_BALLS,
     MAX_BYTES,
@@ -51,7 +51,7 @@ def test_requests_are_what_was_asked():
 
 def test_welcome_tells_all_there_is():
     header, _ = unpacked(welcome())
-    assert [one["name"] for one in header["functions"]] == [one.name for one in EXAMPLES]
+    assert [one["name"] for one in header["functions"]] == [one.name for one in GALLERY]
     assert all(one["mathml"].startswith("<math") for one in header["functions"])
     assert [one["name"] for one in header["rules"]] == [one.name for one in OFFERED]
     for rule in header["rules"]:

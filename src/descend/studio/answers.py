@@ -18,7 +18,7 @@ def welcome() -> bytes:
     functions = [
         {"name": one.name, "title": one.title, "formula": one.formula, "mathml": mathml(read(one.formula)),
          "window": one.window, "start": one.start, "minima": one.minima, "says": one.says, "noise": one.noise}
-        for one in gallery.EXAMPLES
+        for one in gallery.GALLERY
     ]
     offered = [
         {"name": rule.name, "title": rule.title, "paper": rule.paper, "settings": list(map(vars, rule.sliders))}

@@ -25,7 +25,7 @@ class Example:
 ORIGIN = ((0.0, 0.0),)
 BOWL: Window = (-3.0, 3.0, -2.0, 2.0)
 
-EXAMPLES = (
+GALLERY = (
     Example("bowl", "Round bowl", "0.5*(x^2 + y^2)", BOWL, (-2.5, 1.5), ORIGIN,
             "Condition 1: the gradient points to the minimum, and a rate of 1 gets there in one step."),
     Example("bowl10", "Bowl of condition 10", "0.5*(x^2 + 10*y^2)", BOWL, (-2.5, 1.5), ORIGIN,
@@ -62,4 +62,4 @@ EXAMPLES = (
     Example("rastrigin", "Rastrigin", "20 + x^2 - 10*cos(2*pi*x) + y^2 - 10*cos(2*pi*y)", (-4.0, 4.0, -4.0, 4.0),
             (-2.6, 2.3), ORIGIN, "A bowl full of minima. Rastrigin, 1974."),
 )
-BY_NAME = {example.name: example for example in EXAMPLES}
+BY_NAME = {example.name: example for example in GALLERY}
