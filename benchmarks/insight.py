@@ -4,7 +4,9 @@ LeNet on 2,000 pictures of Fashion-MNIST, after 100 steps: its loss on a plane o
 a jitted function (of 99 points, the seconds multiplied), and by how much memory grows meanwhile, beside the pictures
 themselves. 30 products of Lanczos's method on 256 pictures, beside hessian-eigenthings on PyTorch's twin of the
 network, on as many threads as there are cores. `watch=`: a step of a perceptron 64-32-10 and of LeNet, on batches of
-64, that records the norms of all parameters, beside one that does not.
+64, that records the norms of all parameters, beside one that does not. The verdict at the end of a training, the first
+in its process, so that all is compiled that it needs, beside a twentieth of the training's seconds: of LeNet, and of a
+table's perceptrons (digits); of few steps, and of so many that the curvature is looked at.
 """
 
 import os
@@ -23,8 +25,14 @@ from benchmarks import engine
 from benchmarks._images import fashion_mnist
 from benchmarks._rows import Row, alternately
 from descend._tree import join, split
-from descend.insight import landscape, spectrum
+from descend.engine import programs
+from descend.insight import landscape, spectrum, verdict
 from descend.neural._lenet import LeNet
+from descend.tasks.common.reading import read_table
+from descend.tasks.common.settings import Settings
+from descend.tasks.table.networks import training as networks
+from descend.tasks.table.perceptron import MLP
+from descend.tasks.table.task import table_task
 
 PACKAGES = ("descend", "jax", "hessian-eigenthings", "torch", "numpy")
 PICTURES, FEW, POINTS, PRODUCTS = 2_000, 256, 41, 30
@@ -45,6 +53,9 @@ def rows() -> Iterator[Row]:
     small = features.astype(np.float32) / 16, target.astype(np.int32)
     yield from _watched("MLP 64-32-10", engine.loss, engine.start(), small, 20_000)
     yield from _watched("LeNet", loss, network, data, 200)
+    yield from _judged("LeNet", (300, 5_000), {"loss": loss, "params": network, "data": data, **SETTINGS,
+                                               "batch_size": FEW})
+    yield from _judged("a table's network", (1_300, 40_000), _of_a_table())
 
 
 def loss(network: LeNet, batch: tuple[jax.Array, jax.Array]) -> jax.Array:
@@ -104,6 +115,25 @@ def _watched(name: str, loss: Callable[..., Any], start: Any, data: Any, steps: 
     plain = statistics.median(without for _, without in each[1:])
     ratio = statistics.median(watched / without for watched, without in each[1:])
     yield Row(f"{name}, batch 64, SGD", "without watch=", "time", "us/step", plain * ratio, plain)
+
+
+def _judged(name: str, lengths: tuple[int, int], settings: dict[str, Any]) -> Iterator[Row]:
+    """The verdict on a short training and on a long one; what one of them compiled is forgotten before the next."""
+    for steps in lengths:
+        programs.forget()
+        result = descend.minimize(**settings, steps=steps)
+        begin = time.perf_counter()
+        found = verdict(result)
+        seconds = time.perf_counter() - begin
+        with_curvature = ", with curvature" if found.curvature else ""
+        yield Row(f"verdict, {name}, {steps:,} steps{with_curvature}", "a twentieth of the training", "time", "s",
+                  seconds, result.seconds / 20)
+
+
+def _of_a_table() -> dict[str, Any]:
+    """What the perceptrons of a table are trained with."""
+    prepared = table_task(read_table("sample:digits"), Settings("target")).prepare()
+    return {**networks.descent(MLP, prepared, Settings("target")), "epochs": None, "stop": []}
 
 
 def _peak() -> float:

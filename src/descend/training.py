@@ -20,7 +20,7 @@ from descend.engine.identity import identity
 from descend.engine.interruption import interrupts
 from descend.engine.pace import DISPATCH_SECONDS
 from descend.engine.points import Point, examined
-from descend.engine.progress import Observer, Progress
+from descend.engine.progress import EndObserver, Observer, Progress
 from descend.engine.rate_search import USUAL_RATE, Search
 from descend.engine.run import Run
 from descend.engine.snapshots import Snapshots
@@ -49,10 +49,12 @@ class Result:
 
     `params`: the best validated parameters, or the last ones where nothing was validated. `reason`: the named reason
     to stop, with its evidence. `history`: what was recorded, per step. `loss`: the last step's. `best`: the best
-    validation. `run`: the run as it ended, a value to keep, to fork and to `advance`. `seconds`: of training. `state`:
-    the loss's own, if it keeps one, as it belongs to `params`. `search`: how the learning rate was found, if it was.
-    `snapshots`: the runs that were kept on the way, by their step, where they were asked for. `point`: what kind of
-    point it ended at. `minima`: those that were found from several starts, the lowest first, if there were `restarts`.
+    validation. `run`: the run as it ended, a value to keep, to fork and to `advance`. `seconds`: of training, and
+    `startup_seconds`: those of them until the first steps were made. `state`: the loss's own, if it keeps one, as it
+    belongs to `params`. `search`: how the learning rate was found, if it was. `snapshots`: the runs that were kept on
+    the way, by their step, where they were asked for. `start`: the parameters before the first step. `point`: what kind
+    of point it ended at. `minima`: those that were found from several starts, the lowest first, if there were
+    `restarts`.
     """
 
     params: Tree
@@ -66,6 +68,8 @@ class Result:
     search: Search | None = None
     snapshots: Mapping[int, Run] = field(default_factory=dict)
     minima: tuple[Minimum, ...] = ()
+    start: Tree = field(default=None, repr=False)
+    startup_seconds: float = math.inf
     examined: Point | None = field(default=None, repr=False)
 
     @cached_property
@@ -165,6 +169,7 @@ class Trainer(HostLoop):
                 rate_search=rate_search,
                 identity=identity(begun, setup.numbers, seed) if saved else {},
                 snapshots=Snapshots.of(run, snapshots),
+                start=run.state.params,
                 plateau=plateau,
                 target=target,
                 validate=validation_of(validation, run.descent),
@@ -196,7 +201,9 @@ class Trainer(HostLoop):
         """Descend until there is a reason to stop; Ctrl-C is one. The observers leave then."""
         with self, interrupts() as self._interrupted:
             self.go_on()
-        return self.result()
+        result = self.result()
+        self.tell_end(result)
+        return result
 
     def change(self, *, learning_rate: float) -> None:
         """Step with this learning rate from here on, in the place of the rule's own or of its schedule.
@@ -237,8 +244,16 @@ class Trainer(HostLoop):
             state=state,
             search=self.search,
             snapshots=self.snapshots.runs,
+            startup_seconds=self.until_first or math.inf,
+            start=keeping_precision(run.descent.whole(self.start)),
             examined=self.point,
         )
+
+    def tell_end(self, result: Result) -> None:
+        """Tell the observers that look at the end what came of it."""
+        for observer in self.observers:
+            if isinstance(observer, EndObserver):
+                observer.ended(result)
 
     def close(self) -> None:
         """Write the checkpoint, if there is to be one, and let the observers leave; it may still go on after that."""

@@ -63,6 +63,7 @@ def test_a_linear_model_comes_with_a_proof_and_coefficients(descend, houses):
     run = Path("run")
     assert {path.name for path in run.iterdir()} == FILES - {"checkpoints"} | {"coefficients.csv"}
     metrics = json.loads((run / "metrics.json").read_text())
+    assert "verdict" not in metrics
     assert metrics["linear"].keys() >= {"penalty", "duality_gap", "relative_gap", "reason", "solver", "iterations"}
     assert metrics["linear"]["relative_gap"] <= 1e-6
     assert metrics["score"] > 0.8
@@ -70,6 +71,17 @@ def test_a_linear_model_comes_with_a_proof_and_coefficients(descend, houses):
     assert effects["area"] == pytest.approx(3000, rel=0.1)
     assert effects["city=Zug"] - effects["city=Bern"] == pytest.approx(50_000, rel=0.2)
     assert "3 levels" in (run / "report.html").read_text()
+
+
+def test_what_stands_out_is_said(descend, houses):
+    """At such a rate, the validation loss is lowest at the end: in the facts, the report and on the console."""
+    options = ("--target", "price", *SOLVED, "--epochs", 10, "--learning-rate", 1e-3)
+    said = descend("fit", houses, *options, "--out", "run")
+    (sentence,) = json.loads(Path("run/metrics.json").read_text())["verdict"]
+    assert sentence.startswith("The validation loss was lowest at the end, the last of 10 times")
+    assert sentence in Path("run/report.html").read_text().split("What stands out at the end")[1]
+    assert sentence in re.sub(r"\s+", " ", said.out)
+    assert "verdict" not in json.loads(descend("fit", houses, *options, "--no-insight", "--json").out)
 
 
 def test_a_solved_linear_model_predicts_probabilities(descend):

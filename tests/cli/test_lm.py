@@ -30,10 +30,12 @@ def text(descend):
     return "jugs.txt"
 
 
-def test_a_run(descend, text):
+def test_a_run(descend, text, monkeypatch):
+    monkeypatch.setattr("descend.insight._outlook.MIN_VALIDATIONS", 2)
     said = descend("lm", text, *OPTIONS)
     assert (said.code, said.err) == (0, "")
-    for part in ("validation loss", "tokens/s", "perplexity", "descend generate runs/jugs --prompt TEXT"):
+    for part in ("validation loss", "tokens/s", "The validation loss was lowest at the end", "perplexity",
+                 "descend generate runs/jugs --prompt TEXT"):
         assert part in said.out
     folder = Path("runs/jugs")
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -50,6 +52,7 @@ def test_a_run(descend, text):
     assert [sample["step"] for sample in samples] == (history["step"][history["validation_loss"].notna()] + 1).tolist()
     assert "<script src" not in report
     assert "What it wrote as it learnt" in report
+    assert facts["verdict"][0] in report.split("What stands out at the end")[1]
 
     # What the doctor examines is this very training, judged as it was validated.
     start, step = begun(folder, text), samples[0]["step"]
@@ -121,7 +124,9 @@ def test_pairs_need_utf8(descend):
 
 
 def test_unknown_characters(descend, text):
-    assert descend("lm", text, *OPTIONS[:4], "--steps", 1, "--tokenizer", "characters", "--quiet").code == 0
+    options = ("--steps", 1, "--tokenizer", "characters", "--quiet", "--no-insight")
+    assert descend("lm", text, *OPTIONS[:4], *options).code == 0
+    assert "verdict" not in json.loads(Path("runs/jugs/metrics.json").read_text())
     refused(descend("generate", "runs/jugs", "--prompt", "my Dog"), "the character 'D' is not among the")
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,7 @@ def test_a_run_folder_has_everything(brief):
     metrics = json.loads((folder / "metrics.json").read_text())
     assert (metrics["environment"], metrics["reason"], metrics["steps"]) == ("CartPole-v1", "budget", 2048)
     assert (metrics["episodes"], metrics["solved_at"], metrics["solved"]) == (100, 475.0, False)
+    assert metrics["verdict"] == []
     assert metrics["lowest_return"] <= metrics["mean_return"] <= metrics["highest_return"]
     history = pd.read_parquet(folder / "history.parquet")
     assert set(history) >= {"environment_steps", "episode_return", "episode_length", "approx_kl", "entropy", "loss"}
@@ -116,10 +118,14 @@ def test_the_same_seed_plays_the_same(brief, descend):
     assert said[0] == said[1] != said[2]
 
 
-def test_json_is_all_that_is_printed(descend):
+def test_json_is_all_that_is_printed(descend, monkeypatch):
+    """Also what stands out, if something does."""
+    monkeypatch.setattr(import_module("descend.insight.verdict"), "unmoved", lambda _: ["The critic did not move."])
     said = descend("rl", *BRIEF, "--json")
     assert (said.code, said.err) == (0, "")
     assert json.loads(said.out) == json.loads(Path("runs/CartPole-v1/metrics.json").read_text())
+    assert json.loads(said.out)["verdict"] == ["The critic did not move."]
+    assert "<p>The critic did not move.</p>" in Path("runs/CartPole-v1/report.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -132,7 +138,8 @@ def test_other_algorithms(descend, algorithm, name):
 
 
 def test_seeds_side_by_side_are_told_of_by_median_and_spread(descend):
-    said = descend("rl", *BRIEF, "--seeds", 3, "--seed", 5, "--json")
+    said = descend("rl", *BRIEF, "--seeds", 3, "--seed", 5, "--json", "--no-insight")
+    assert "verdict" not in json.loads(said.out)
     assert (said.code, said.err) == (0, "")
     metrics = json.loads(said.out)
     assert metrics["seeds"].keys() == {"5", "6", "7"}

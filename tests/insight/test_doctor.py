@@ -12,6 +12,7 @@ from descend.insight import examine, what_if
 from descend.insight.case import Case
 from descend.insight.doctor import suspicions
 from descend.insight.faults.changes import glorot
+from descend.schedules import Cosine
 from descend.sources import HostArrays, IterableBatches, MiniBatches
 
 RNG = np.random.default_rng(0)
@@ -194,3 +195,10 @@ def test_a_loss_that_cannot_do_without_its_key():
     run = begin(loss, START, TRAINED, optimizer=SGD(0.1), batch_size=20)
     with pytest.raises(InputError, match=r"with key=None where it takes a key, and it cannot be evaluated"):
         examine(run, HELD_OUT, seconds=1)
+
+
+def test_a_run_is_examined_to_the_end_of_its_schedule():
+    run = begin(line, START, TRAINED, optimizer=SGD(Cosine(0.05, steps=50)), batch_size=20)
+    case = Case.of(run, HELD_OUT, 30)
+    assert (case.end.step, sorted(case.kept)) == (50, [0, 1, 2, 4, 8, 16, 32, 50])
+    assert Case.of(run.advance(20)[0], HELD_OUT, 30).end.step == 50

@@ -85,6 +85,14 @@ def test_weights_are_orthogonal_at_first():
     assert ActorCritic.drawn((5,), DISCRETE, 0).layers()[2] is None
 
 
+def test_parameters_are_named_in_their_order():
+    network = ActorCritic.drawn((5,), BOX, 0)
+    named = network.named_parameters()
+    assert list(named)[::5] == ["actor layer 1 weights", "actor layer 3 biases", "critic layer 3 weights"]
+    assert list(named)[-1] == "log σ"
+    assert np.array_equal(np.concatenate([np.ravel(part) for part in named.values()]), network.weights)
+
+
 FAR = Box((0.0, -1.0, -5e-3, 0.0, -np.inf), (1000.0, 1.0, 5e-3, np.inf, np.inf))
 
 

@@ -9,6 +9,9 @@ from rich.text import Text
 
 from descend._text import visible
 
+# Of an option of all commands that train.
+NO_INSIGHT = "Do not say what stands out at the end of the descent."
+
 
 class Console(console.Console):
     """Rich's console for texts that may be of anybody's: they are shown, and command nothing. What Rich itself has to

@@ -2,14 +2,17 @@
 
 import json
 import shlex
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from descend.cli._console import Console, say, write
-from descend.cli._summary import end_as_asked, in_a_grid
+from descend.cli._summary import end_as_asked, in_a_grid, verdict_row
+from descend.insight.verdict import Verdict, Verdicts
 from descend.observers import Observer
 from descend.observers.progress import LiveLines, ProgressBar
 from descend.stopping import Reason
@@ -19,22 +22,27 @@ from descend.tasks.common.task import Task
 
 def fit_task(
     task: Task[Any, Any], out: Path | None, resume: bool, console: Console, as_json: bool,
-    mended: Mapping[str, Any] | None = None,
+    mended: Mapping[str, Any] | None = None, insight: bool = True,
 ) -> None:
-    """Fit, write the run's folder, and say what came of it; `mended`: what its settings are changed from, and why."""
+    """Fit, write the run's folder, and say what came of it; `mended`: what its settings are changed from, and why.
+    `insight`: whether to say what stands out at the end."""
     folder = claimed(out, task.name, task.asked | ({"mended": dict(mended)} if mended else {}), resume)
     # What cannot be learnt is refused before anything is written.
     prepared = task.prepare()
     folder.begin()
-    board = LiveLines(console)
+    board, judges = LiveLines(console), defaultdict[str, Verdicts](Verdicts)
 
     def looks_on(title: str) -> Sequence[Observer]:
-        return () if console.quiet else (ProgressBar(title, console, board=board),)
+        bar = () if console.quiet else (ProgressBar(title, console, board=board),)
+        return (*bar, judges[title.strip()]) if insight else bar
 
     with ThreadPoolExecutor(1) as pool:
         # Plotly takes half a second to import, in which steps are computed.
         pool.submit(import_module, "descend.tasks.common.page")
         fitted = task.train(prepared, looks_on, folder.checkpoints, resume)
+    # What was solved makes no steps, and comes with a certificate instead.
+    if told := judges[fitted.chosen.name].each:
+        fitted = replace(fitted, verdict=Verdict.of(told))
     # Also of what was interrupted: it is judged, reported and stored as far as it came, and can go on from there.
     outcome = task.judge(fitted)
     facts = task.metrics(fitted, outcome)
@@ -43,7 +51,7 @@ def fit_task(
         task.save(folder, fitted, outcome, facts)
     if as_json:
         write(json.dumps(facts, indent=2, ensure_ascii=False))
-    console.print(in_a_grid(task.summary(fitted, outcome, facts)))
+    console.print(in_a_grid([*task.summary(fitted, outcome, facts), *verdict_row(facts)]))
     _say_what_next(console, folder.path, fitted.reason, task.predicts_from)
 
 

@@ -1,6 +1,7 @@
 """What trainings say at their end, and how the command then ends."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import typer
 from rich.table import Table as Grid
@@ -17,6 +18,11 @@ def in_a_grid(facts: Iterable[tuple[str, str]]) -> Grid:
     for name, value in facts:
         grid.add_row(name, Text(value))
     return grid
+
+
+def verdict_row(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What stands out at the end of a descent, as a row for the grid, if something does."""
+    return [("verdict", " ".join(facts["verdict"]))] if facts.get("verdict") else []
 
 
 def end_as_asked(reason: Reason) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from descend.cli._console import Console, say
+from descend.cli._console import NO_INSIGHT, Console, say
 from descend.cli._table_task import task_of_table
 from descend.errors import InputError
 from descend.tasks.common.settings import AUTO
@@ -42,6 +42,7 @@ def fit(
         bool, Option("--skip-damaged", help="Of pictures: go on without those that cannot be read.")
     ] = False,
     resume: Annotated[bool, Option("--resume", help="Go on with the run in the folder.")] = False,
+    no_insight: Annotated[bool, Option("--no-insight", help=NO_INSIGHT)] = False,
     quiet: Annotated[bool, Option("--quiet", help="Print nothing.")] = False,
     as_json: Annotated[bool, Option("--json", help="Print the metrics as JSON, and nothing else.")] = False,
 ) -> None:
@@ -58,33 +59,33 @@ def fit(
     refuse_unknown_model(model)
     predicted, share = CLASS if target is None else target, HELD_OUT if hold_out is None else hold_out
     settings = Settings(predicted, model, optimizer, learning_rate, batch_size, epochs, seconds, seed, share)
-    how = (out, resume, console, as_json)
+    how = {"out": out, "resume": resume, "console": console, "as_json": as_json, "insight": not no_insight}
     if has_pictures(source):
         collection = read_collection(source, skip_damaged)
         if target is not None:
             raise InputError(f"--target is for tables: the pictures in {source} have their classes already")
-        _fit(_of_pictures(collection, settings, hold_out), *how)
+        _fit(_of_pictures(collection, settings, hold_out), **how)
         return
     from descend.tasks.common.reading import read_table
 
     table = read_table(source)
     pictures = labelled_by(table, source, skip_damaged) if target is None or target.casefold() == LABEL_COLUMN else None
     if pictures is not None:
-        _fit(_of_pictures(pictures, settings, hold_out), *how)
+        _fit(_of_pictures(pictures, settings, hold_out), **how)
         return
     if skip_damaged:
         raise InputError(f"--skip-damaged is for pictures, and {table.name} is a table without them")
     if target is None:
         raise InputError(f"{table.name} is a table: say with --target which column to predict, one of "
                          f"{_columns(table)}")
-    _fit(task_of_table(table, settings), *how)
+    _fit(task_of_table(table, settings), **how)
 
 
-def _fit(task: "Task", *how: Any) -> None:
+def _fit(task: "Task", **how: Any) -> None:
     # What draws progress is imported after what was read could be refused.
     from descend.cli._fit import fit_task
 
-    fit_task(task, *how)
+    fit_task(task, **how)
 
 
 def _of_pictures(collection: "Collection", settings: "Settings", hold_out: float | None) -> "Task":

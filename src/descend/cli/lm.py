@@ -17,15 +17,17 @@ from typer import Argument, Option
 from descend._facts import Facts
 from descend._figures import training_curves
 from descend._files import write_atomically
-from descend.cli._console import Console, say
-from descend.cli._summary import end_as_asked
+from descend.cli._console import NO_INSIGHT, Console, say
+from descend.cli._summary import end_as_asked, verdict_row
 from descend.errors import CheckpointError, reading
+from descend.insight.verdict import Verdict, Verdicts
 from descend.neural.corpus import read_text
 from descend.neural.language import LanguageModel
 from descend.observers import Progress
 from descend.observers.progress import ProgressBar, duration
 from descend.tasks.common.folder import RunFolder, claimed
 from descend.tasks.common.page import MARGIN, STYLE
+from descend.tasks.common.section import verdict_section
 
 # Tokens of a sample, and how many of its letters are shown while the model learns.
 SAMPLE_TOKENS, SHOWN_LETTERS = 200, 80
@@ -49,6 +51,7 @@ def lm(
     seconds: Annotated[float | None, Option(help="Time to train, at the most.")] = None,
     seed: Annotated[int, Option(help="Of the weights and of the order of the text.")] = 0,
     resume: Annotated[bool, Option("--resume", help="Go on with the run in the folder.")] = False,
+    no_insight: Annotated[bool, Option("--no-insight", help=NO_INSIGHT)] = False,
     quiet: Annotated[bool, Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """Train a language model that writes on in the manner of a text."""
@@ -62,14 +65,17 @@ def lm(
     model = language_model(folder.checkpoints, **settings)
     scribe = _Scribe(model, folder, console)
     size_of_step = math.prod(model.tokens_per_step())
-    model.observers = [*([] if quiet else [ProgressBar("gpt", console, ("tokens", size_of_step))]), scribe]
+    judge = Verdicts()
+    model.observers = [*([] if quiet else [ProgressBar("gpt", console, ("tokens", size_of_step))]), scribe,
+                       *([] if no_insight else [judge])]
     model.fit(text)
-    facts = _facts(model, text)
+    verdict = judge.each[-1] if judge.each else None
+    facts = _facts(model, text) | ({} if verdict is None else {"verdict": list(verdict.sentences)})
     final = model.generate(length=2 * SAMPLE_TOKENS, temperature=0.8, seed=seed) if _knows_lines(model) else ""
     with folder.closing():
         model.save(folder.path)
         write_atomically(folder.path / "history.parquet", model.history_.to_pandas().to_parquet(index=False))
-        folder.write_report(_report(model, facts, scribe.samples, final, file.name))
+        folder.write_report(_report(model, facts, scribe.samples, final, file.name, verdict))
         scribe.write()
         folder.write_json("metrics.json", facts)
     console.print(_summary(facts, final))
@@ -173,6 +179,7 @@ def _summary(facts: dict[str, Any], final: str) -> Grid:
         ("stopped", facts["stopped"]),
         ("score", judged),
         ("time", f"{duration(facts['seconds'])} of training, {facts['tokens_per_second']:,} tokens/s"),
+        *verdict_row(facts),
     ):
         grid.add_row(name, Text(value))
     grid.add_row("it writes", Padding(Text(final.strip(), style="dim"), (0, 0, 1, 0)))
@@ -189,7 +196,10 @@ def _say_what_next(console: Console, folder: RunFolder, model: LanguageModel) ->
     end_as_asked(model.stop_reason_)
 
 
-def _report(model: LanguageModel, facts: dict[str, Any], samples: list[dict[str, Any]], final: str, name: str) -> str:
+def _report(
+    model: LanguageModel, facts: dict[str, Any], samples: list[dict[str, Any]], final: str, name: str,
+    verdict: Verdict | None,
+) -> str:
     """The report as a page that needs no network: score, curves, samples over time, a last one, the facts."""
     curves = training_curves(model.history_, model.stop_reason_).update_layout(title=None, margin=MARGIN)
     figure = curves.to_html(full_html=False, include_plotlyjs=True, config={"displayModeBar": False})
@@ -204,6 +214,7 @@ def _report(model: LanguageModel, facts: dict[str, Any], samples: list[dict[str,
         f"<tr><th>{escape(key.replace('_', ' '))}<td>{escape(_plain(value))}" for key, value in facts.items()
     )
     score = f"perplexity {facts['perplexity']:.3f}" if "perplexity" in facts else UNJUDGED
+    stands_out = "".join(f"<h2>{section.heading}</h2>{section.html}" for section in verdict_section(verdict))
     return f"""<!doctype html>
 <html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width"><title>{escape(name)}</title>
 <style>{STYLE} pre {{ white-space: pre-wrap; margin: 0 }}</style>
@@ -213,6 +224,7 @@ def _report(model: LanguageModel, facts: dict[str, Any], samples: list[dict[str,
 <h2>What it writes</h2><pre>{escape(final)}</pre>
 <h2>How the training went</h2><p class=note>Stopped by {escape(str(model.stop_reason_))}.</p>
 {figure}
+{stands_out}
 <h2>What it wrote as it learnt</h2>
 <table><tr><th>step<th>loss<th>text</tr>{written}</table>
 <h2>All facts</h2><table>{rows}</table>
@@ -221,4 +233,6 @@ def _report(model: LanguageModel, facts: dict[str, Any], samples: list[dict[str,
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(value)
     return f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from descend.stopping import Best, Reason
 
@@ -32,3 +32,14 @@ class Progress:
 
 
 Observer = Callable[[Progress], Any]
+
+
+@runtime_checkable
+class EndObserver(Protocol):
+    """An observer that is also told what came of the descent, once it has ended."""
+
+    def __call__(self, progress: Progress) -> Any:
+        """Take note of how far it has come."""
+
+    def ended(self, result: Any) -> None:
+        """Take note of the `descend.Result`."""

@@ -61,7 +61,7 @@ class Timed(TrainState):
     validate: Validate | None = None
     _clock: Clock = field(init=False, default_factory=Clock)
     # Seconds, until the first dispatch was made.
-    _until_first: float = field(init=False, default=0.0)
+    until_first: float = field(init=False, default=0.0)
 
     def _count(self) -> float:
         """The seconds so far. All that goes on is counted: to compile, to validate, to save, to tell."""
@@ -81,7 +81,7 @@ class Timed(TrainState):
     def _may_validate(self) -> bool:
         """Whether there is time to. What was never validated has to be compiled, as the first steps were."""
         limit = math.inf if self.budget.seconds is None else LATE_FACTOR * self.budget.seconds
-        return self._count() + self._clock.needed("validate", self._until_first) <= limit
+        return self._count() + self._clock.needed("validate", self.until_first) <= limit
 
     def _spent(self) -> Reason | None:
         """The budget as a reason to stop. There is always time for one dispatch."""

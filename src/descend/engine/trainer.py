@@ -13,6 +13,7 @@ from typing import Any
 
 from descend._arrays import precision
 from descend._locks import hold, release
+from descend._tree import Tree
 from descend.engine.advancing import Trace, dispatch
 from descend.engine.descent import CONVERGED, NONFINITE, STALLED
 from descend.engine.ending import checked_convergence, reason_at_rest, reason_of_divergence
@@ -51,6 +52,8 @@ class Checkpoint:
 class HostLoop(Timed):
     """A descent under way, and all that goes on around its steps."""
 
+    # The parameters before the first step.
+    start: Tree = None
     plateau: Plateau | None = None
     target: Target | None = None
     # In steps, which need not be whole: an epoch may be two and a half.
@@ -169,7 +172,7 @@ class HostLoop(Timed):
             self.snapshots = self.snapshots.keep(self.run)
         self._judge(trace)
         self._last = trace, time.perf_counter() - begin
-        self._until_first = self._until_first or self._count()
+        self.until_first = self.until_first or self._count()
         if self.reason is None:
             self._report()
 

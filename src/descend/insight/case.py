@@ -17,6 +17,7 @@ from descend.engine.run import Run
 from descend.errors import InputError
 from descend.insight.judging import Judge, examples_of, judge_of, some
 from descend.insight.probe import Probe, probe
+from descend.insight.rules import rate_of
 from descend.insight.spectrum import Spectrum, spectrum
 from descend.training import Result, Trainer
 
@@ -133,11 +134,11 @@ def _watched(run: Run, seconds: float) -> tuple[dict[int, Run], Run, Trace, floa
     """A run taken further, with what was recorded, the runs kept at its start and at powers of two, and the seconds
     that a step took once it was compiled."""
     begun, kept, traces, each, step = time.perf_counter(), {run.step: run}, [Trace(run.step, {})], math.nan, 1
-    first = run.step
+    first, most = run.step, _most(run)
     # Twice as many steps each time: a cause that shows late is seen if there is time, and snapshots cost little.
-    while run.step - first < WATCHED and not run.is_halted and time.perf_counter() - begun < seconds:
+    while run.step - first < most and not run.is_halted and time.perf_counter() - begun < seconds:
         before = time.perf_counter()
-        run, trace = advance(run, step - (run.step - first))
+        run, trace = advance(run, min(step, most) - (run.step - first))
         traces.append(trace)
         kept[run.step] = run
         if len(trace) > 1:
@@ -146,6 +147,13 @@ def _watched(run: Run, seconds: float) -> tuple[dict[int, Run], Run, Trace, floa
                 break
         step *= 2
     return kept, run, joined(traces), each
+
+
+def _most(run: Run) -> int:
+    """How many steps it is advanced by at the most: none beyond the end of its schedule, where it would stand still."""
+    schedule = rate_of(run.descent.optimizer)
+    end = None if schedule is None else schedule.length
+    return WATCHED if end is None else min(WATCHED, max(end - run.step, 1))
 
 
 def _seconds_a_step(run: Run, steps: int) -> float:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from descend.engine.lanczos import MAX_NUMBERS
 from descend.engine.run import Run
@@ -94,6 +93,8 @@ def noise_scale(run: Run | Result, data: Any = None, *, batches: int = 16, seed:
 def noise_to_signal(products: np.ndarray) -> tuple[float, float, float]:
     """The variance of one of k vectors over the square of their mean, and its interval, from their products with each
     other; infinite where no more than noise is seen."""
+    from scipy import stats  # takes half a second to import
+
     k = len(products)
     noise, signal = _noise(products), _signal(products)
     left = [np.delete(np.delete(products, i, 0), i, 1) for i in range(k)]

@@ -93,6 +93,10 @@ class Annealed(Schedule):
         rate = mix(self.initial, FINAL_RATE_SHARE * self.initial, smooth(ramp(step - warmup, self.steps - warmup)))
         return rate * jnp.minimum((real(step) + 1) / warmup, 1.0)
 
+    @property
+    def length(self) -> int | None:
+        return round(float(self.steps))
+
 
 def default_optimizer(learning_rate: float, steps: float, learned_positions: bool) -> Optimizer:
     """AdamW for matrices, Adam for the rest, in steps that one bad batch cannot make long."""

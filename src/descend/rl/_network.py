@@ -86,6 +86,17 @@ class ActorCritic(eqx.Module):
         half = len(layers) // 2
         return layers[:half], layers[half:], log_std if isinstance(self.actions, Box) else None
 
+    def named_parameters(self) -> dict[str, Any]:
+        """All of them, by name."""
+        actor, critic, log_std = self.layers()
+        named = {
+            f"{who} layer {i} {what}": part
+            for who, layers in (("actor", actor), ("critic", critic))
+            for i, layer in enumerate(layers, start=1)
+            for what, part in zip(("weights", "biases"), layer, strict=True)
+        }
+        return named if log_std is None else named | {"log σ": log_std}
+
 
 def actor_of(network: Network) -> Actor:
     """What a network does, without what it thinks that is worth, where it can tell the one from the other."""

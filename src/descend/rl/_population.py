@@ -14,7 +14,7 @@ from descend.engine.interruption import interrupts
 from descend.engine.many import on_threads
 from descend.engine.trainer import Checkpoint
 from descend.errors import InputError
-from descend.observers import Observer, Progress
+from descend.observers import EndObserver, Observer, Progress
 from descend.rl._result import Result
 from descend.rl._training import Training
 from descend.rl.backends import JaxBackend
@@ -48,7 +48,9 @@ def train_population(
             with trainer:
                 while trainer.advance(seconds=POLL_SECONDS).reason is None and not interrupted.is_set():
                     pass
-            return trainer.result()
+            result = trainer.result()
+            board.ended(result)
+            return result
 
         def ended(member: Training, trainer: Trainer) -> Result:
             try:
@@ -83,6 +85,13 @@ class PopulationProgress:
                 validation = {name: float(np.median(of("validation", name))) for name in progress.validation}
                 for observer in self._observers:
                     observer(dataclasses.replace(progress, latest=latest, validation=validation))
+
+    def ended(self, result: Descended) -> None:
+        """Tell what came of one of them."""
+        with self._lock:
+            for observer in self._observers:
+                if isinstance(observer, EndObserver):
+                    observer.ended(result)
 
 
 def _distinct(training: Training, seeds: Iterable[int]) -> list[int]:

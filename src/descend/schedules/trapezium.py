@@ -19,3 +19,7 @@ class Trapezium(Schedule):
         # Of the step after this one, so that the first has a rate above 0.
         risen = ramp(step + 1, self.rise)
         return self.peak * risen * mix(1.0, 0.0, ramp(real(step) - self.rise, self.steps - self.rise))
+
+    @property
+    def length(self) -> int | None:
+        return round(float(self.steps))

@@ -11,8 +11,10 @@ from plotly.subplots import make_subplots
 
 from descend._figures import CHECKED, COLOUR
 from descend.engine.history import History
+from descend.insight.verdict import Verdict
 from descend.rl.playing import Episode
 from descend.tasks.common.page import MARGIN, STYLE
+from descend.tasks.common.section import verdict_section
 
 MOST_POINTS = 1000
 PANELS = {"episode_return": "return", "episode_length": "length of episodes", "entropy": "entropy",
@@ -36,6 +38,8 @@ def render(
     if "seeds" in facts:
         several = (f"<p>This is the best of {len(facts['seeds'])} seeds, whose median is {facts['median']:.4g}; they "
                    f"earn from {facts['lowest']:.4g} to {facts['highest']:.4g}.")
+    verdict = verdict_section(Verdict(tuple(facts.get("verdict", ()))))
+    stands_out = "".join(f"<h2>{section.heading}</h2>{section.html}" for section in verdict)
     unsaved = f"<p class=note>{NOT_SAVED}" if facts["played"] == "by Gymnasium" else ""
     return f"""<!doctype html>
 <html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width"><title>{name}</title>
@@ -47,6 +51,7 @@ def render(
 <h2>An episode</h2>{_shown(episode)}
 <h2>How the training went</h2><p class=note>Stopped by {escape(facts["reason"])}: {escape(facts["evidence"])}.</p>
 {curves}
+{stands_out}
 {unsaved}
 <h2>All facts</h2><table>{rows}</table>
 </html>
@@ -119,6 +124,8 @@ def _by_rollout(history: History) -> dict[str, np.ndarray]:
 def _plain(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}: {_plain(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return " ".join(value)
     if value is None or isinstance(value, bool):
         return {None: "none", True: "yes", False: "no"}[value]
     return f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)

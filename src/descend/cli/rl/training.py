@@ -10,12 +10,13 @@ from rich.text import Text
 from typer import Argument, Option
 
 from descend._files import write_atomically
-from descend.cli._console import Console, say, write
-from descend.cli._summary import end_as_asked
+from descend.cli._console import NO_INSIGHT, Console, say, write
+from descend.cli._summary import end_as_asked, verdict_row
 from descend.cli.rl.bar import PolicyBar
 from descend.cli.rl.report import render
 from descend.errors import InputError
-from descend.observers import Progress
+from descend.insight.verdict import Verdict, Verdicts
+from descend.observers import Observer, Progress
 from descend.observers.progress import duration
 from descend.rl import A2C, PPO, Algorithm, Reinforce, Result, environments
 from descend.rl.backends import backend_for
@@ -38,6 +39,7 @@ def rl(
     seeds: Annotated[int | None, Option(help="Train so many policies side by side, from this seed on.")] = None,
     out: Annotated[Path | None, Option("--out", "-o", help="The run's folder; by default runs/NAME.")] = None,
     resume: Annotated[bool, Option("--resume", help="Go on with the run in the folder.")] = False,
+    no_insight: Annotated[bool, Option("--no-insight", help=NO_INSIGHT)] = False,
     quiet: Annotated[bool, Option("--quiet", help="Print nothing.")] = False,
     as_json: Annotated[bool, Option("--json", help="Print the metrics as JSON, and nothing else.")] = False,
 ) -> None:
@@ -51,11 +53,15 @@ def rl(
     console = Console(quiet=quiet or as_json)
     learner = ALGORITHMS[algorithm].tuned(environment)
     bar = [] if console.quiet else [PolicyBar(environment, console, per_update(learner))]
+    judge = Verdicts()
+    observers: list[Observer] = [_Begins(folder), *bar, *([] if no_insight else [judge])]
     result = learner.train(
-        environment, steps=steps, seconds=seconds, seed=seed, observers=[_Begins(folder), *bar], resume=resume,
+        environment, steps=steps, seconds=seconds, seed=seed, observers=observers, resume=resume,
         seeds=None if seeds is None else range(seed, seed + seeds), checkpoint=folder.checkpoints / "rl.safetensors",
     )  # fmt: skip
     facts = _facts(result, learner, backend.solved_at, settings)
+    if judge.each:
+        facts["verdict"] = list(Verdict.of(judge.each).sentences)
     _write(folder, result, learner, facts)
     if as_json:
         write(json.dumps(facts, indent=2, ensure_ascii=False))
@@ -169,6 +175,6 @@ def _summary(facts: dict[str, Any], learner: Algorithm) -> Grid:
     if several:
         rows.insert(4, ("seeds", f"median {facts['median']:.4g}, from {facts['lowest']:.4g} to {facts['highest']:.4g}; "
                                  f"the return above is of the best of {len(facts['seeds'])}"))
-    for name, value in rows:
+    for name, value in [*rows, *verdict_row(facts)]:
         grid.add_row(name, Text(value))
     return grid

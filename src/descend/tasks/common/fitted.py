@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from descend.errors import InputError
 from descend.stopping import Reason
 from descend.tasks.common.examples import Prepared
 from descend.tasks.common.target import Target
+
+if TYPE_CHECKING:
+    from descend.insight.verdict import Verdict
 
 P = TypeVar("P", bound=Prepared)
 
@@ -62,6 +65,7 @@ class Fitted(Generic[P]):
     - `chosen`: one of `trained`, and `why` it was chosen, in words.
     - `validation`: the score of each on examples that it had not learnt from, by name.
     - `seconds`: of training, all of them together.
+    - `verdict`: on the descent of the chosen one; `None` where it was solved, or nobody asked.
     """
 
     prepared: P
@@ -71,6 +75,7 @@ class Fitted(Generic[P]):
     why: str
     validation: Mapping[str, float]
     seconds: float
+    verdict: "Verdict | None" = None
 
     @property
     def reason(self) -> Reason:

@@ -1,7 +1,11 @@
 """A section of a report."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from html import escape
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from descend.insight.verdict import Verdict
 
 
 @runtime_checkable
@@ -20,3 +24,11 @@ class Section:
     note: str = ""
     figure: Figure | None = None
     html: str = ""
+
+
+def verdict_section(verdict: "Verdict | None") -> list[Section]:
+    """What stands out at the end of a descent, if there is something."""
+    if not verdict:
+        return []
+    said = "".join(f"<p>{escape(sentence)}</p>" for sentence in verdict.all)
+    return [Section("What stands out at the end", html=said)]

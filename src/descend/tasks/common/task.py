@@ -14,7 +14,7 @@ from descend.observers.progress import duration
 from descend.tasks.common.examples import Prepared
 from descend.tasks.common.fitted import Fitted, Outcome
 from descend.tasks.common.folder import MODEL_FILE, RunFolder
-from descend.tasks.common.section import Section
+from descend.tasks.common.section import Section, verdict_section
 from descend.tasks.common.settings import Settings
 
 # Each kind of task may have more of its own in what is prepared, and in the outcome.
@@ -129,6 +129,7 @@ class Task(ABC, Generic[P, R]):
             "rows": len(prepared.training) + len(prepared.held_out),
             "held_out": len(prepared.held_out),
             **self.about_data(fitted, outcome),
+            **({} if fitted.verdict is None else {"verdict": list(fitted.verdict.sentences)}),
         }
 
     @abstractmethod
@@ -153,7 +154,8 @@ class Task(ABC, Generic[P, R]):
             *self.lines(fitted),
         ]
         title = f"{self.settings.target} from {self.name}"
-        return page(title, lines, self.sections(fitted, outcome), facts, self.style)
+        sections = [*self.sections(fitted, outcome), *verdict_section(fitted.verdict)]
+        return page(title, lines, sections, facts, self.style)
 
     @abstractmethod
     def summary(self, fitted: Fitted[P], outcome: R, facts: dict[str, Any]) -> list[tuple[str, str]]:

@@ -67,6 +67,17 @@ class Ensemble:
             begin = end + outputs
         return x
 
+    def named_parameters(self) -> dict[str, Any]:
+        """The weights and the biases of each layer of each member, by name."""
+        named: dict[str, Any] = {}
+        begin = 0
+        for layer, (inputs, outputs) in enumerate(self.shape.layers, start=1):
+            for what, size in (("weights", inputs * outputs), ("biases", outputs)):
+                part = self.weights[:, begin : begin + size]
+                named |= {f"member {i}/layer {layer} {what}": row for i, row in enumerate(part, start=1)}
+                begin += size
+        return named
+
     def member(self, number: int) -> "Ensemble":
         """One of them alone."""
         return Ensemble(self.weights[number : number + 1], self.shape)
