@@ -15,7 +15,7 @@ def run(opened):
 
 
 def test_of_what_is_asked_only_the_latest_is_sent_on(run):
-    # Eleven races and a surface are asked at once; the first race is answered. Then one is asked that no answer comes to.
+    # Eleven races and a surface are asked at once, and the first race is answered. The next one never is.
     sent, heard = run("""
       const { Connection } = await import("/static/connection.js");
       const sockets = [];
