@@ -59,12 +59,12 @@ export class Picture {
     context.textBaseline = "middle";
     context.textAlign = "center";
     const [x0, x1, y0, y1] = window;
-    for (const x of ticks(x0, x1, width / 90)) {
+    for (const x of ticks(x0, x1, width / 70)) {
       const [left] = this.plane.toPixel(x, 0);
       if (left > 34 && left < width - 20) label(context, short(x, 6), left, height - 10, this.colours);
     }
     context.textAlign = "left";
-    for (const y of ticks(y0, y1, height / 80)) {
+    for (const y of ticks(y0, y1, height / 54)) {
       const [, top] = this.plane.toPixel(0, y);
       if (top > 12 && top < height - 22) label(context, short(y, 6), 7, top, this.colours);
     }

@@ -119,7 +119,7 @@ function layout({ ink, line }) {
       xaxis: { ...axis, title: { text: "x" } },
       yaxis: { ...axis, title: { text: "y" } },
       zaxis: { ...axis, title: { text: "loss (log)" }, showticklabels: false },
-      camera: { eye: { x: 0.9, y: -1.75, z: 1.2 } },
+      camera: { eye: { x: 0.97, y: -1.88, z: 1.3 } },
       aspectratio: { x: 1.25, y: 1.25, z: 0.7 },
     },
   };
