@@ -43,7 +43,7 @@ class Task:
     def _data(self) -> tuple[Any, int | None]:
         return (self.train, self.batch_size) if self.source is None else (self.source, None)
 
-    def descended(self) -> descend.Result:
+    def descended(self, **settings: Any) -> descend.Result:
         """The result of it."""
         data, size = self._data
         return descend.minimize(
@@ -55,6 +55,7 @@ class Task:
             steps=self.steps,
             snapshots=True,
             stop=[],
+            **settings,
         )
 
 

@@ -1,7 +1,10 @@
 """`descend doctor --apply`: a run anew, by settings that see to what was proved."""
 
 import json
+import os
+import re
 import shlex
+import signal
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +15,7 @@ from descend.insight.case import Case
 from descend.insight.doctor import Diagnosis, Examination
 from descend.insight.faults.changes import with_data
 from descend.insight.faults.rates import rescaled
+from descend.observers.progress import ProgressBar
 from descend.tasks.common.reading import read_table
 from descend.tasks.common.settings import Settings
 from descend.tasks.table.task import table_task
@@ -78,6 +82,25 @@ def test_a_run_is_mended(descend, faulty, proves):
     assert told_in("mended")["mended"] == asked["mended"] == told_in("mended", "run.json")["mended"]
     # 5. A folder that is taken is refused before anything is examined.
     refused(descend("doctor", faulty, "sample:wine", "--apply", "mended"), "mended exists already")
+
+
+def test_a_mended_run_that_is_interrupted_goes_on(descend, faulty, proves, monkeypatch):
+    proves(fast=rescaled(0.01))
+
+    def interrupt(self, progress):
+        if progress.step == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ProgressBar, "__call__", interrupt)
+        patch.setattr("descend.engine.pace.DISPATCH_SECONDS", 0.0)  # a step a dispatch
+        said = descend("doctor", faulty, "sample:wine", "--apply", "mended")
+    assert said.code == 130
+    command = re.search(r"go on:  descend (fit sample:wine .* --out mended --resume)\n", said.out)
+    assert command
+    assert descend(*shlex.split(command[1]), "--quiet").code == 0
+    assert told_in("mended")["reason"] == "budget"
+    assert told_in("mended")["mended"]["run"] == "faulty"
 
 
 @pytest.mark.parametrize(("changes", "told"), [

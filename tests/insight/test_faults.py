@@ -181,7 +181,7 @@ def test_rare_classes_are_judged_as_often_as_others():
     rare = np.zeros(200, np.int32)
     rare[:8] = 1
     run = classes(examples=(X, rare))
-    found = data.imbalance(case(run))
+    found = labels.imbalance(case(run))
     assert "class 1 has 8 examples" in found.symptoms
     shares = np.bincount(found.judged(judge_of(run)).examples[1]) / 200
     np.testing.assert_allclose(shares, 0.5)

@@ -8,7 +8,7 @@ import pytest
 from descend import SGD, Adam, begin, losses, minimize
 from descend.insight import examine
 from descend.insight.case import Case
-from descend.insight.faults import evaluation, geometry, leakage
+from descend.insight.faults import evaluation, geometry, labels, leakage
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 5)).astype(np.float32)
@@ -124,3 +124,18 @@ def test_a_steep_valley():
     assert "75% of the limit after" in found.proved[0].symptoms
     assert geometry.ill_conditioned(Case.of(descend(1.5e-5, curvature))) is None  # a higher rate would do
     assert geometry.ill_conditioned(Case.of(descend(0.5, np.ones(10)))) is None
+
+
+def test_rare_classes_that_are_learned_worse():
+    """Two classes that columns tell, and a third with eight examples whose weights have not moved."""
+    known = np.where(X[:, 0] > 0, 1, 0).astype(np.int32)
+    known[:8] = 2
+    scores = np.zeros((5, 3), np.float32)
+    scores[0, :2] = -4, 4
+    held_out = (X[::-1].copy(), np.where(np.arange(200) < 20, 2, np.where(X[::-1, 0] > 0, 1, 0)).astype(np.int32))
+    examined = lambda w: Case.of(begin(cross_entropy, w, (X, known), optimizer=SGD(1e-6), batch_size=20), held_out, 0.1)
+    found = labels.imbalance(examined(scores))
+    assert found.is_fact
+    assert "class 2 has 8 examples" in found.symptoms
+    assert "the held-out loss of rare classes is" in found.symptoms
+    assert not labels.imbalance(examined(np.zeros((5, 3)))).is_fact  # where all classes are as badly known

@@ -63,10 +63,11 @@ def _command(settings: Settings, source: str, out: Path) -> str:
 
 
 def _compared(run: Path, out: Path) -> str:
-    """The scores of both runs, which are of the same held-out examples."""
+    """The scores of both runs."""
     old, new = (json.loads(file.read_bytes()) if (file := folder / "metrics.json").exists() else {}
                 for folder in (run, out))
     if not old or old.get("metric") != new.get("metric"):
         return f"{run} has no score to compare with"
-    return (f"{new['metric']} on the same held-out examples: {old['score']:.4f} in {run} ({old['model']}), "
-            f"{new['score']:.4f} in {out} ({new['model']})")
+    # Held out of both trainings, but the settings were chosen by them.
+    return (f"{new['metric']} on the held-out examples, by which replays were judged, too: {old['score']:.4f} in {run} "
+            f"({old['model']}), {new['score']:.4f} in {out} ({new['model']})")

@@ -52,14 +52,16 @@ def fit_task(
     if as_json:
         write(json.dumps(facts, indent=2, ensure_ascii=False))
     console.print(in_a_grid([*task.summary(fitted, outcome, facts), *verdict_row(facts)]))
-    _say_what_next(console, folder.path, fitted.reason, task.predicts_from)
+    plain = f"the same command with --resume --out {shlex.quote(str(folder.path))}"
+    command = f"{mended['the same as']} --resume" if mended else plain
+    _say_what_next(console, folder.path, fitted.reason, task.predicts_from, command)
 
 
-def _say_what_next(console: Console, folder: Path, reason: Reason, source: str) -> None:
+def _say_what_next(console: Console, folder: Path, reason: Reason, source: str, command: str) -> None:
     """Where the report is, and how to use the model on a source, or to go on with it."""
     place = shlex.quote(str(folder))
     if reason.name == "interrupted":
-        say(console, f"go on:  the same command with --resume --out {place}")
+        say(console, f"go on:  {command}")
     say(console, f"report: {folder / 'report.html'}")
     say(console, f"use it: descend predict {place} {source} -o FILE")
     end_as_asked(reason)

@@ -17,7 +17,6 @@ FAR = 0.67  # of the fall of mended descents: who had more of it was not far fro
 OUTLYING, FEW = 20.0, 0.05  # times the quartiles' distance from the median; the most of the examples that are outliers
 WIDE, LARGE = 30.0, 10.0  # how far columns differ in size, and from 1, before that is suspected
 OFTEN = 10  # times that a class is there in the mean, at the least
-RARE = 0.1  # of the examples of the largest class that the smallest has, below which classes are far from balanced
 
 
 def unscaled_inputs(case: Case) -> Suspicion | None:
@@ -124,29 +123,6 @@ def large_batches(case: Case) -> Suspicion | None:
                      likely=0.5 if before >= length / 4 else 0.3, least=0.2, share=FAR, group="batch")
 
 
-def imbalance(case: Case) -> Suspicion | None:
-    """Classes of which some are rare, and are passed over."""
-    examples = examples_of(case.start)
-    name = target_of(examples)
-    if name is None or case.judge.examples is None:
-        return None
-    labels = np.asarray(named_leaves(examples)[name]).ravel()
-    if not are_classes(labels):
-        return None
-    classes, counts = np.unique(labels, return_counts=True)
-    if counts.min() > RARE * counts.max() or counts.min() < 5:
-        return None
-    # Both descents are judged on classes drawn equally often, as on the others a rare class counts for nothing.
-    balance = lambda tree: _balanced(tree, name)
-    told = f"class {classes[counts.argmin()]} has {counts.min():,} examples, class {classes[counts.argmax()]} " \
-           f"{counts.max():,}"
-    return Suspicion("class imbalance", "data", told,
-                     [with_data("with classes drawn equally often", balance, "class weights, or drawing rare classes "
-                                "more often")],
-                     f"The classes are not balanced: {told}; averaged over classes, the loss is far from where it "
-                     "could be.", likely=0.6, least=0.1, judged=lambda judge: judge.seen_through(balance))
-
-
 # ------------------------------------------------------------------------------------------------ what data are like
 
 
@@ -221,14 +197,4 @@ def are_classes(labels: np.ndarray) -> bool:
     return bool((labels == np.round(labels)).all()) and 2 <= count <= max(2, math.isqrt(len(labels)))
 
 
-def _balanced(examples: Any, name: str) -> Any:
-    """As many examples, each class as often as the others."""
-    labels = np.asarray(named_leaves(examples)[name]).ravel()
-    rng, classes = np.random.default_rng(0), np.unique(labels)
-    each = -(-len(labels) // len(classes))
-    chosen = np.concatenate([rng.choice(np.flatnonzero(labels == c), each) for c in classes])
-    chosen = rng.permutation(chosen)[: len(labels)]
-    return jax.tree.map(lambda array: np.asarray(array)[chosen], examples)
-
-
-OF_DATA = (unscaled_inputs, outliers, unscaled_target, unshuffled, small_batches, large_batches, imbalance)
+OF_DATA = (unscaled_inputs, outliers, unscaled_target, unshuffled, small_batches, large_batches)

@@ -8,7 +8,7 @@ from descend.insight.faults.suspicion import Suspicion
 from descend.insight.judging import examples_of, some
 from descend.insight.probe import random_draws
 
-LOOKED_AT, PARTS = 64, 8  # examples, and how many parts of them are looked at, too
+LOOKED_AT, PIECES = 64, 8  # examples, and how many parts of them are looked at, too
 APART = 1e-3  # of the loss, by which it may differ from the mean of its parts: rounding is far less
 
 
@@ -34,17 +34,17 @@ def batch_statistics(case: Case) -> Suspicion | None:
     if not case.start.descent.signature.has_state or examples is None:
         return None
     chosen = some(examples, LOOKED_AT)
-    size = len(jax.tree.leaves(chosen)[0]) // PARTS
+    size = len(jax.tree.leaves(chosen)[0]) // PIECES
     if size == 0:
         return None
     # Where it stands after some steps, as running statistics begin at what no batch has.
     run = case.start if case.has_diverged else case.end
     evaluated = lambda part: run.fork(params=run.eval_params).loss(jax.tree.map(lambda a: np.asarray(a)[part], chosen))
-    whole = evaluated(slice(size * PARTS))
-    parts = float(np.mean([evaluated(slice(size * i, size * (i + 1))) for i in range(PARTS)]))
+    whole = evaluated(slice(size * PIECES))
+    parts = float(np.mean([evaluated(slice(size * i, size * (i + 1))) for i in range(PIECES)]))
     if not np.isfinite([whole, parts]).all() or abs(whole - parts) <= APART * abs(whole):
         return None
-    told = f"the loss of {size * PARTS} examples is {whole:.4g}, and that of parts of {size} {parts:.4g} on average"
+    told = f"the loss of {size * PIECES} examples is {whole:.4g}, and that of parts of {size} {parts:.4g} on average"
     return _fact("evaluated in training mode", told, "In evaluation, the loss of an example depends on the others in "
                  "its batch: use the running statistics that are in state where key is None.")
 

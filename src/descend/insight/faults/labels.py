@@ -1,5 +1,6 @@
-"""Labels that are wrong: told by models that have not seen them."""
+"""Labels that are wrong, told by models that have not seen them; and classes of which some are rare."""
 
+import math
 from typing import Any
 
 import jax
@@ -18,6 +19,9 @@ from descend.insight.judging import examples_of
 from descend.sources import MiniBatches
 
 SURE = 1.0  # nats by which another label must fit better, for a model to speak against the one that there is
+RARE = 0.1  # of the examples of the largest class that a rare one has at the most
+FEWEST = 5  # examples of a class, of which one can speak
+CLEAR, WORSE = 2.0, 3.0  # standard errors; times the loss of other classes, from which on rare ones are learned worse
 FEW, MOST, FOLDS = 0.05, 0.5, 2  # of the labels: fewer are usual, with more nobody could tell; parts of the examples
 
 
@@ -39,6 +43,51 @@ def wrong(case: Case) -> Suspicion | None:
     change = with_data("without the labels that models speak against", lambda tree: _rows(tree, keep),
                        "those labels corrected, or left out")
     return Suspicion("wrong labels", "data", told, [change], f"Labels are wrong: {told}.", likely=0.8, least=0.1)
+
+
+def imbalance(case: Case) -> Suspicion | None:
+    """Classes of which some are rare, and are passed over."""
+    examples = examples_of(case.start)
+    name = target_of(examples)
+    if name is None or case.judge.examples is None or callable(case.judge.examples):
+        return None
+    labels = np.asarray(named_leaves(examples)[name]).ravel()
+    if not are_classes(labels):
+        return None
+    classes, counts = np.unique(labels, return_counts=True)
+    if counts.min() > RARE * counts.max() or counts.min() < FEWEST:
+        return None
+    told = f"class {classes[counts.argmin()]} has {counts.min():,} examples, class {classes[counts.argmax()]} " \
+           f"{counts.max():,}"
+    passed_over = _passed_over(case, name, classes, counts)
+    if passed_over:
+        # Rare examples drawn more often are soon learned by heart, so no replay may show a way that is better.
+        return Suspicion("class imbalance", "data", f"{told}; {passed_over}", [],
+                         f"The classes are not balanced, and rare ones are learned worse: {passed_over}.", likely=0.9,
+                         is_fact=True)
+    # Both descents are judged on classes drawn equally often, as on the others a rare class counts for nothing.
+    balance = lambda tree: _balanced(tree, name)
+    return Suspicion("class imbalance", "data", told,
+                     [with_data("with classes drawn equally often", balance, "class weights, or drawing rare classes "
+                                "more often")],
+                     f"The classes are not balanced: {told}; averaged over classes, the loss is far from where it "
+                     "could be.", likely=0.6, least=0.1, judged=lambda judge: judge.seen_through(balance))
+
+
+def _passed_over(case: Case, name: str, classes: np.ndarray, counts: np.ndarray) -> str:
+    """By how much the held-out loss of rare classes is above that of the others; empty where it is not clearly so."""
+    if not case.judge.are_held_out or case.has_diverged:
+        return ""
+    losses = _each_loss(case.end, case.judge.examples)
+    labels = np.asarray(named_leaves(case.judge.examples)[name]).ravel()
+    is_rare = np.isin(labels, classes[counts <= RARE * counts.max()])
+    rare, common = losses[is_rare], losses[~is_rare & np.isin(labels, classes)]
+    if min(len(rare), len(common)) < FEWEST or not np.isfinite(losses).all():
+        return ""
+    least = rare.mean() - CLEAR * rare.std(ddof=1) / math.sqrt(len(rare))
+    if least <= WORSE * common.mean():
+        return ""
+    return f"the held-out loss of rare classes is {rare.mean():.3g}, that of the others {common.mean():.3g}"
 
 
 def _spoken_against(case: Case, examples: Any, name: str) -> np.ndarray:
@@ -72,4 +121,14 @@ def _rows(tree: Any, chosen: np.ndarray) -> Any:
     return jax.tree.map(lambda array: np.asarray(array)[chosen], tree)
 
 
-OF_LABELS = (wrong,)
+def _balanced(examples: Any, name: str) -> Any:
+    """As many examples, each class as often as the others."""
+    labels = np.asarray(named_leaves(examples)[name]).ravel()
+    rng, classes = np.random.default_rng(0), np.unique(labels)
+    each = -(-len(labels) // len(classes))
+    chosen = np.concatenate([rng.choice(np.flatnonzero(labels == c), each) for c in classes])
+    chosen = rng.permutation(chosen)[: len(labels)]
+    return jax.tree.map(lambda array: np.asarray(array)[chosen], examples)
+
+
+OF_LABELS = (wrong, imbalance)

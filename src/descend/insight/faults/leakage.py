@@ -13,7 +13,7 @@ from descend.insight.faults.data import are_classes, inputs_of, target_of
 from descend.insight.faults.suspicion import Suspicion
 from descend.insight.judging import examples_of, some
 
-SHARED, MANY_SHARED = 0.02, 0.1  # of the held-out examples that are descended on: the least, and what no chance excuses
+SHARED, MANY_SHARED = 0.02, 0.3  # of the held-out examples that are descended on: the least, and what no chance excuses
 SURE = 3.0  # standard errors
 TELLING = 0.99  # of the targets of other examples that one column tells: R², or the share of classes
 COMMON = 0.9  # of all examples that the most frequent class may have: of more, a constant tells as much
