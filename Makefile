@@ -1,22 +1,29 @@
-# make demo | test | types | lint | bench | docs — each makes .venv first if it is not there.
+# make demo | studio | test | test-studio | types | lint | bench | docs — each makes .venv first if it is not there.
 # PYTHON: which Python to make it with.
 PYTHON ?= python3.11
 BIN := .venv/bin
 ENFORCED := --jaxtyping-packages=descend,enforced.typechecker
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test types lint bench docs clean
+.PHONY: demo studio test test-studio types lint bench docs clean
 
 demo: .venv/core
 	$(BIN)/descend fit sample:digits --target target
 
+studio: .venv/studio
+	$(BIN)/descend studio
+
 test: .venv/test
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
+# The studio's page, as a person uses it, in the system's Chromium.
+test-studio: .venv/browser
+	$(BIN)/python -m pytest -m browser tests/studio
+
 # Tests with the types of all functions enforced, which slows every call; in a process of their own they are not. Types
-# are those of a function, whatever its case: so one case in three is enough, of each test others.
+# are those of a function, whatever its case: so one case in five is enough, of each test others.
 types: .venv/test
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ENFORCED) --one-in 3 -m "not (slow or peers or data or processes)"
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ENFORCED) --one-in 5 -m "not (slow or peers or data or processes or browser)"
 
 lint: .venv/lint
 	$(BIN)/ruff check
@@ -24,9 +31,9 @@ lint: .venv/lint
 	$(BIN)/lint-imports
 	$(BIN)/python tools/house.py
 
-bench: .venv/peers
+bench: .venv/peers .venv/browser
 	$(BIN)/python -m benchmarks.fetch
-	for name in engine first_step many start tables optimizers matrix_rules torch_step searches linear linear_defaults linear_growth calibration untuned untuned_more neural lenet texts language rl insight doctor; do $(BIN)/python -m benchmarks $$name || exit 1; done
+	for name in engine first_step many start tables optimizers matrix_rules torch_step searches linear linear_defaults linear_growth calibration untuned untuned_more neural lenet texts language rl insight doctor studio; do $(BIN)/python -m benchmarks $$name || exit 1; done
 
 docs: .venv/docs
 	$(BIN)/pdoc --math --output-directory docs/api descend
@@ -36,7 +43,7 @@ docs: .venv/docs
 	$(INSTALL) --editable .
 	touch $@
 
-.venv/test .venv/lint .venv/docs .venv/peers: .venv/%: .venv/core
+.venv/test .venv/lint .venv/docs .venv/peers .venv/studio .venv/browser: .venv/%: .venv/core
 	$(INSTALL) --editable '.[$*]'
 	touch $@
 

@@ -20,7 +20,7 @@ from descend.sources import MiniBatches
 
 SURE = 1.0  # nats by which another label must fit better, for a model to speak against the one that there is
 RARE = 0.1  # of the examples of the largest class that a rare one has at the most
-FEWEST = 5  # examples of a class, of which one can speak
+ENOUGH = 5  # examples of a class, of which one can speak
 CLEAR, WORSE = 2.0, 3.0  # standard errors; times the loss of other classes, from which on rare ones are learned worse
 FEW, MOST, FOLDS = 0.05, 0.5, 2  # of the labels: fewer are usual, with more nobody could tell; parts of the examples
 
@@ -55,7 +55,7 @@ def imbalance(case: Case) -> Suspicion | None:
     if not are_classes(labels):
         return None
     classes, counts = np.unique(labels, return_counts=True)
-    if counts.min() > RARE * counts.max() or counts.min() < FEWEST:
+    if counts.min() > RARE * counts.max() or counts.min() < ENOUGH:
         return None
     told = f"class {classes[counts.argmin()]} has {counts.min():,} examples, class {classes[counts.argmax()]} " \
            f"{counts.max():,}"
@@ -82,7 +82,7 @@ def _passed_over(case: Case, name: str, classes: np.ndarray, counts: np.ndarray)
     labels = np.asarray(named_leaves(case.judge.examples)[name]).ravel()
     is_rare = np.isin(labels, classes[counts <= RARE * counts.max()])
     rare, common = losses[is_rare], losses[~is_rare & np.isin(labels, classes)]
-    if min(len(rare), len(common)) < FEWEST or not np.isfinite(losses).all():
+    if min(len(rare), len(common)) < ENOUGH or not np.isfinite(losses).all():
         return ""
     least = rare.mean() - CLEAR * rare.std(ddof=1) / math.sqrt(len(rare))
     if least <= WORSE * common.mean():

@@ -1,0 +1,116 @@
+"""How quick the studio's page is, measured in Debian's Chromium, which draws without a graphics card.
+
+Every peer is the bar that was set before: no other racing page with one's own function and sliders is known to us. Six
+optimizers race 300 steps on Himmelblau's function, at 1280 × 800 pixels. "slider": from the event of a slider to the
+drawing of all balls at their new places, 200 times; "drag": the same of a pointer that drags the start, as fast as
+frames come, where at most one race is under way. "first ball": from the end of typing a formula that was not known, so
+that its programs are compiled, to its first ball; median of five. "curve": a million steps drawn as a curve of losses,
+its axes and all. The engine and the browser share the cores.
+"""
+
+import os
+import re
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from benchmarks._rows import Row
+
+PACKAGES = ("descend", "jax", "playwright", "starlette", "uvicorn")
+CHROMIUM = "/usr/bin/chromium"
+SLIDES, DRAGS, FORMULAS, CURVES = 200, 120, 5, 9
+# Milliseconds, but for the first ball in seconds.
+MEDIAN_BAR, P95_BAR, FIRST_BALL_BAR, CURVE_BAR = 50, 120, 1.5, 300
+RACE = "6 optimizers × 300 steps"
+
+# The page measures each race that it draws, from the change that asked for it.
+LISTEN = """() => {
+  window.races = [];
+  new PerformanceObserver((list) => window.races.push(...list.getEntriesByName("race").map((one) => one.duration)))
+    .observe({ type: "measure" });
+}"""
+SLIDE = """async (count) => {
+  window.races = [];
+  const slider = document.querySelector(".card input[type=range]");
+  for (let slide = 0; slide < count; slide += 1) {
+    slider.value = 200 + slide;
+    slider.dispatchEvent(new Event("input"));
+    await new Promise((done) => setTimeout(done, 150));
+  }
+  return window.races;
+}"""
+FIRST_BALL = """async (formula) => {
+  const loss = document.querySelector(".card strong");
+  const before = loss.textContent;
+  const field = document.getElementById("formula");
+  field.value = formula;
+  const begin = performance.now();
+  field.dispatchEvent(new Event("change"));
+  while (loss.textContent === before) await new Promise((done) => requestAnimationFrame(done));
+  return (performance.now() - begin) / 1000;
+}"""
+CURVE = """async () => {
+  const { Chart } = await import("/static/chart.js");
+  const { Trail } = await import("/static/trail.js");
+  const steps = 1_000_000;
+  const rows = Float32Array.from({ length: 4 * (steps + 1) }, (_, at) => 1 + Math.sin(at) + 1e6 / (1 + at));
+  const trails = [new Trail(rows, { limit: null, says: "" })];
+  const chart = new Chart(document.getElementById("loss"), { onStep: () => {} });
+  const begin = performance.now();
+  chart.draw({ balls: [{ mark: 0 }], trails, step: 0, steps });
+  await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  return performance.now() - begin;
+}"""
+
+
+def rows() -> Iterator[Row]:
+    """Sliders, drags, new formulas, a long curve."""
+    with _page() as page:
+        page.evaluate(LISTEN)
+        yield from _latencies("slider", page.evaluate(SLIDE, SLIDES))
+        yield from _latencies("drag", _dragged(page))
+        formulas = [f"x^2 + {1.5 + new}*y^2 + sin(3*x) + {new + 1}" for new in range(FORMULAS)]
+        seconds = [page.evaluate(FIRST_BALL, formula) for formula in formulas]
+        yield Row("a new formula", "the bar", "first ball", "s", statistics.median(seconds), FIRST_BALL_BAR)
+        drawn = [page.evaluate(CURVE) for _ in range(CURVES)]
+        yield Row("a curve of 1e6 steps", "the bar", "drawn", "ms", statistics.median(drawn), CURVE_BAR)
+
+
+def _latencies(how: str, milliseconds: Sequence[float]) -> Iterator[Row]:
+    yield Row(RACE, "the bar", f"{how}, median", "ms", statistics.median(milliseconds), MEDIAN_BAR)
+    yield Row(RACE, "the bar", f"{how}, p95", "ms", statistics.quantiles(milliseconds, n=20)[-1], P95_BAR)
+
+
+def _dragged(page: Any) -> list[float]:
+    page.evaluate("() => { window.races = []; }")
+    box = page.locator("#picture").bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 100, box["y"] + box["height"] - 100, steps=DRAGS)
+    page.mouse.up()
+    page.wait_for_timeout(1000)
+    return page.evaluate("() => window.races")
+
+
+@contextmanager
+def _page() -> Iterator[Any]:
+    """The page of a studio that runs as a process of its own, once its first race is there."""
+    from playwright.sync_api import sync_playwright
+
+    command = [sys.executable, "-c", "from descend.cli import main; main()", "studio", "--no-browser"]
+    studio = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})
+    try:
+        address = re.search(r"http\S+", studio.stdout.readline())[0]  # type: ignore[index,union-attr]
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+            page.goto(address)
+            page.locator("#status", has_text="engine").wait_for(timeout=60_000)
+            yield page
+            browser.close()
+    finally:
+        studio.terminate()
+        studio.wait()

@@ -1,0 +1,42 @@
+// The address: a token that opens the engine, which leaves the address bar at once and is never in a link; and a race.
+
+const KEY = "descend studio token";
+
+export function takeToken() {
+  const token = partOf(location.hash, "token");
+  if (token) {
+    keepToken(token);
+    const race = raceText();
+    history.replaceState(null, "", race ? linkTo(race) : location.pathname);
+  }
+  return sessionStorage.getItem(KEY);
+}
+
+export function keepToken(token) {
+  sessionStorage.setItem(KEY, token);
+}
+
+// The token of an address that somebody pasted, or of the token alone.
+export function tokenIn(text) {
+  return text.includes("#") ? partOf(text.slice(text.indexOf("#")), "token") : text.trim();
+}
+
+// Goes to the studio of an address, if it is another than this one, and takes the race along: each has its own port.
+export function goElsewhere(text) {
+  const url = URL.canParse(text) ? new URL(text) : location;
+  if (url.origin === location.origin || url.protocol !== "http:") return false;
+  location.assign(raceText() ? `${url.href}&race=${raceText()}` : url.href);
+  return true;
+}
+
+export function raceText(address = location.hash) {
+  return partOf(address.slice(address.indexOf("#")), "race");
+}
+
+export function linkTo(text) {
+  return `${location.origin}${location.pathname}#race=${text}`;
+}
+
+function partOf(hash, name) {
+  return new URLSearchParams(hash.replace(/^#/, "")).get(name) || "";
+}

@@ -1,0 +1,55 @@
+"""`descend studio`: the address, the browser, and what is refused."""
+
+import sys
+
+import pytest
+
+from descend.studio.server import listening
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """What is served and opened, instead of serving and opening it."""
+    calls = []
+
+    def serve(on, token):
+        calls.append(("serve", on.getsockname(), token))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("descend.studio.server.serve", serve)
+    monkeypatch.setattr("webbrowser.open", lambda url: calls.append(("open", url)))
+    return calls
+
+
+def test_it_prints_the_address_opens_it_and_ends_well_at_ctrl_c(descend, served):
+    said = descend("studio")
+    assert (said.code, said.err) == (0, "")
+    (opened, url), (serve, (host, port), token) = served
+    assert (opened, serve, host) == ("open", "serve", "127.0.0.1")
+    assert url == f"http://127.0.0.1:{port}/#token={token}"
+    assert said.out == f"descend studio: {url}\n"
+    assert len(token) >= 40
+    descend("studio", "--no-browser")
+    assert [call[0] for call in served] == ["open", "serve", "serve"]
+    assert served[2][2] != token
+
+
+def test_it_listens_where_it_is_told(descend, served):
+    with listening(0) as free:
+        port = free.getsockname()[1]
+    assert descend("studio", "--port", port, "--no-browser").code == 0
+    assert served[0][1] == ("127.0.0.1", port)
+
+
+def test_what_cannot_be_is_told_on_a_line(descend, monkeypatch):
+    with listening(0) as taken:
+        said = descend("studio", "--port", taken.getsockname()[1])
+    assert said.code == 2
+    assert said.err.startswith(f"descend: port {said.err.split()[2]} cannot be used")
+    assert said.err.count("\n") == 1
+    assert descend("studio", "--port", 70000).err == "descend: --port must be a number from 0 to 65535, but is 70000\n"
+    monkeypatch.delitem(sys.modules, "descend.studio.server")
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    said = descend("studio")
+    assert (said.code, said.out) == (2, "")
+    assert "uvicorn, which is not installed: pip install 'descend[studio]'" in said.err
