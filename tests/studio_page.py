@@ -3,8 +3,6 @@
 import base64
 import json
 
-from playwright.sync_api import expect
-
 TOKEN = "token-of-the-tests"
 
 
@@ -29,6 +27,8 @@ def losses(page):
 
 def is_answered(page):
     """Waits until a race has come, and the last question is answered and drawn."""
+    from playwright.sync_api import expect  # which only the tests in a browser need
+
     expect(page.locator("#status")).to_contain_text("engine", timeout=20_000)
     expect(page.locator("#picture")).to_have_attribute("aria-busy", "false", timeout=20_000)
 
