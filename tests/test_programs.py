@@ -77,8 +77,11 @@ def test_two_processes_share_a_folder_and_get_the_same_bits(tmp_path):
 
 @pytest.mark.parametrize(
     "damage",
-    [lambda whole: b"damaged", lambda whole: whole[: len(whole) // 2], lambda whole: b""],
-    ids=["garbled", "cut off", "empty"],
+    [
+        pytest.param(lambda _: b"damaged", id="garbled", marks=pytest.mark.slow),
+        pytest.param(lambda whole: whole[: len(whole) // 2], id="cut off"),
+        pytest.param(lambda _: b"", id="empty", marks=pytest.mark.slow),
+    ],
 )
 def test_what_is_damaged_is_compiled_again_and_replaced(tmp_path, damage):
     whole = run(DESCENT, tmp_path, tmp_path)

@@ -77,6 +77,7 @@ def assert_same(outcome, expected):
     assert metrics == same_metrics
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_is_as_never_killed(table, whole, tmp_path):
     out, moments = tmp_path / "run", random.Random(0)
     for checkpoints in (0, 1):

@@ -14,7 +14,7 @@ import pytest
 
 from descend.engine.storing import read_arrays
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
 TRAINING = '''
 import sys
 from pathlib import Path
