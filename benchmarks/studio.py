@@ -3,9 +3,9 @@
 Every peer is the bar that was set before: no other racing page with one's own function and sliders is known to us. Six
 optimizers race 300 steps on Himmelblau's function, at 1280 × 800 pixels. "slider": from the event of a slider to the
 drawing of all balls at their new places, 200 times; "drag": the same of a pointer that drags the start, as fast as
-frames come, where at most one race is under way. "first ball": from the end of typing a formula that was not known, so
-that its programs are compiled, to its first ball; median of five. "curve": a million steps drawn as a curve of losses,
-its axes and all. The engine and the browser share the cores.
+frames come, where at most one race is under way, beside the slider's bar, as none was set for it. "first ball": from
+the end of typing a formula that was not known, so that its programs are compiled, to its first ball; median of five.
+"curve": a million steps drawn as a curve of losses, its axes and all. The engine and the browser share the cores.
 """
 
 import os

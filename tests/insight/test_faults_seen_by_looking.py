@@ -78,6 +78,19 @@ def test_a_mask_that_is_always_the_same():
     assert found.name == "the same random numbers in each step"
 
 
+def test_random_numbers_of_the_state_or_the_batch_are_others_in_each_step():
+    """Neither key is a constant."""
+    def in_state(w, batch, state):
+        now, later = jax.random.split(state)
+        return dropped(w, batch, now), later
+
+    def in_batch(w, batch):
+        return dropped(w, batch, jax.random.key(batch[1].sum()))
+
+    assert evaluation.random(case(in_state, W, (X, CLASS), state=jax.random.key(0))) is None
+    assert evaluation.random(case(in_batch, W, (X, CLASS))) is None
+
+
 def normalised(by_batch_in_evaluation):
     def loss(w, batch, state, key=None):
         mean, var = batch[0].mean(0), batch[0].var(0)
@@ -94,6 +107,17 @@ def test_a_normalisation_by_its_batch_in_evaluation():
     examined = lambda wrong: evaluation.batch_statistics(case(normalised(wrong), W, (X, CLASS), state=state))
     assert examined(True).name == "evaluated in training mode"
     assert examined(False) is None
+
+
+@pytest.mark.parametrize("total", ["sum", "weighted mean"])
+def test_examples_that_are_added_up_or_weighed_do_not_depend_on_each_other(total):
+    def loss(w, batch, state):
+        each = losses.softmax_cross_entropy(batch[0] @ w, batch[1])
+        weights = 1.0 + 4.0 * batch[1]
+        return (each.sum() if total == "sum" else (weights * each).sum() / weights.sum()), state + 1
+
+    moved = RNG.normal(size=(5, 2)).astype(np.float32)
+    assert evaluation.batch_statistics(case(loss, moved, (X, CLASS), state=np.float32(0))) is None
 
 
 def product(p):

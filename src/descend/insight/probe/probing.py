@@ -13,6 +13,7 @@ from descend.engine.run import Run
 from descend.errors import DescendError
 from descend.insight.probe import fitting, gradients, nonfinite, softmaxes, units, unsafe
 from descend.insight.probe.findings import Activation, ActivationScale, Finding
+from descend.insight.probe.flow import before
 from descend.insight.probe.measuring import Answers, answered, numbers_of
 from descend.insight.probe.program import Program
 from descend.insight.probe.sites import Site
@@ -20,6 +21,7 @@ from descend.insight.probe.tracing import Traced
 
 HOST = ("pure_callback", "io_callback", "custom_partitioning")
 DRAWS = ("random_bits", "threefry2x32", "rng_bit_generator")
+GIVEN = ("params", "batch", "state", "key")
 CLOSED = ("while", "cond", *HOST)
 
 
@@ -63,7 +65,9 @@ def random_draws(run: Run, data: Any) -> list[Site]:
     its own, which is the same each time."""
     with precision(run.state.params):
         program = Program(_traced(run, data).graph)
-    return [program.sites[op] for op in program.graph.ops if op.primitive in DRAWS]
+    # A key that lies in the batch or in the state, or is made of them, is another in other steps.
+    own = lambda op: not any(value.kind in GIVEN for operand in op.operands for value in before(operand))
+    return [program.sites[op] for op in program.graph.ops if op.primitive in DRAWS and own(op)]
 
 
 def _traced(run: Run, data: Any) -> Traced:
