@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from descend.studio.formula import FUNCTIONS, MAX_CHARACTERS, PAIRED
 from descend.studio.messages import MAX_BYTES
+from descend.studio.racing.formula import FUNCTIONS, MAX_CHARACTERS, PAIRED
 
 PAGE = (Path(__file__).parents[2] / "docs" / "studio.md").read_text(encoding="utf-8")
 
