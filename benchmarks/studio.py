@@ -53,8 +53,8 @@ FIRST_BALL = """async (formula) => {
   return (performance.now() - begin) / 1000;
 }"""
 CURVE = """async () => {
-  const { Chart } = await import("/static/chart.js");
-  const { Trail } = await import("/static/trail.js");
+  const { Chart } = await import("/static/picture/chart.js");
+  const { Trail } = await import("/static/picture/trail.js");
   const steps = 1_000_000;
   const rows = Float32Array.from({ length: 4 * (steps + 1) }, (_, at) => 1 + Math.sin(at) + 1e6 / (1 + at));
   const trails = [new Trail(rows, { limit: null, says: "" })];

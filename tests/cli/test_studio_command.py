@@ -12,7 +12,7 @@ def served(monkeypatch):
     """What is served and opened, instead of serving and opening it."""
     calls = []
 
-    def serve(on, token):
+    def serve(on, token, places):
         calls.append(("serve", on.getsockname(), token))
         raise KeyboardInterrupt
 

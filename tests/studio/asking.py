@@ -63,7 +63,7 @@ VALUES = [
 
 def hostile(rng):
     """A message of the page with some of it changed, as text: fields, what is within them, or characters."""
-    message = json.loads(json.dumps(rng.choice([RACE, SURFACE, {"kind": "hello", "token": "x"}])))
+    message = json.loads(json.dumps(rng.choice([RACE, SURFACE, {"kind": "hello", "token": "x", "room": "race"}])))
     for _ in range(rng.randint(1, 2)):
         place = message
         while True:

@@ -10,23 +10,24 @@ import numpy as np
 import pytest
 from asking import RACE, SURFACE, TO_DRAW, hostile, unpacked
 
-from descend.studio.answers import surface_frames, welcome
-from descend.studio.gallery import GALLERY
-from descend.studio.messages import (
-    MAX_BALLS,
-    MAX_BYTES,
-    MAX_CELLS,
-    MAX_STEPS,
-    Hello,
-    MessageError,
-    RaceRequest,
-    SurfaceRequest,
-    frame,
-    request_of,
-)
-from descend.studio.race import Courses
-from descend.studio.rules import OFFERED
+from descend.studio.messages import MAX_BYTES, Hello, MessageError, frame, hello_of, request_of
+from descend.studio.race.asking import MAX_BALLS, MAX_CELLS, MAX_STEPS, RaceRequest, SurfaceRequest
+from descend.studio.race.room import RaceRoom
+from descend.studio.racing.course import Courses
+from descend.studio.racing.gallery import GALLERY
+from descend.studio.racing.rules import OFFERED
+from descend.studio.rooms import places, welcome
 from descend.studio.session import Session
+
+ROOM = RaceRoom(Courses())
+
+
+def asked(text):
+    return request_of(text, ROOM)[1]
+
+
+def a_session(send, engine):
+    return Session(send, {"engine": engine}, RaceRoom(Courses()))
 
 
 def test_frames_are_read_back():
@@ -37,20 +38,20 @@ def test_frames_are_read_back():
 
 
 def test_requests_are_what_was_asked():
-    request = request_of(json.dumps(RACE))
+    request = asked(json.dumps(RACE))
     assert isinstance(request, RaceRequest)
     race = request.race
     assert (request.id, race.start, race.steps, race.noise, race.seed) == (7, (-1.5, 2.0), 300, 0.0, 0)
     assert [(ball.rule.name, dict(ball.settings)) for ball in race.balls] == [("adam", {"learning_rate": 0.1})]
     assert race.formula(1.0, 1.0) == 4.0
-    surface = request_of(json.dumps(SURFACE))
+    surface = asked(json.dumps(SURFACE))
     assert isinstance(surface, SurfaceRequest)
     assert (surface.id, surface.window, surface.size) == (8, (-2, 2, -1, 3), (16, 12))
-    assert request_of('{"kind": "hello", "token": "secret"}') == Hello("secret")
+    assert hello_of('{"kind": "hello", "token": "secret", "room": "race"}') == Hello("secret", "race")
 
 
 def test_welcome_tells_all_there_is():
-    header, _ = unpacked(welcome())
+    header, _ = unpacked(welcome(places(), ROOM))
     assert [one["name"] for one in header["functions"]] == [one.name for one in GALLERY]
     assert all(one["mathml"].startswith("<math") for one in header["functions"])
     assert [one["name"] for one in header["rules"]] == [one.name for one in OFFERED]
@@ -59,7 +60,7 @@ def test_welcome_tells_all_there_is():
             assert slider["low"] <= slider["default"] <= slider["high"]
             assert slider["low"] > 0 or not slider["log"]
             for end in ("low", "high"):
-                request_of(
+                asked(
                     json.dumps(RACE | {"balls": [{"rule": rule["name"], "settings": {slider["name"]: slider[end]}}]})
                 )
 
@@ -68,10 +69,10 @@ def test_welcome_tells_all_there_is():
     ("formula", "low", "high"), [("1/x", -2.0, 2.0), ("1/(x - x)", None, None), ("x*1e39", 0.0, 0.0)]
 )
 def test_heights_that_no_float32_holds_are_none(formula, low, high):
-    request = request_of(
+    request = asked(
         json.dumps(SURFACE | {"function": {"formula": formula}, "window": [-1, 1, 0, 1], "size": [5, 2]})
     )
-    header, heights = unpacked(next(surface_frames(request, Courses())))
+    header, heights = unpacked(next(ROOM.frames(request, lambda: False)))
     assert (header["low"], header["high"]) == (low, high)
     assert not np.isinf(heights).any()
     assert np.isnan(heights[2]) == (formula != "x*1e39")
@@ -130,15 +131,15 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("asked", "says"), REFUSED, ids=lambda value: repr(value)[:40])
-def test_what_cannot_be_asked_is_told_on_a_line_with_its_number(asked, says):
-    text = asked if isinstance(asked, str) else json.dumps(RACE | asked)
+@pytest.mark.parametrize(("message", "says"), REFUSED, ids=lambda value: repr(value)[:40])
+def test_what_cannot_be_asked_is_told_on_a_line_with_its_number(message, says):
+    text = message if isinstance(message, str) else json.dumps(RACE | message)
     with pytest.raises(MessageError, match=says) as refused:
-        request_of(text)
+        asked(text)
     assert str(refused.value).isprintable()
     assert len(str(refused.value)) < 400
     frame({"says": str(refused.value)})
-    if isinstance(asked, dict) and "id" not in asked:
+    if isinstance(message, dict) and "id" not in message:
         assert refused.value.id == 7
 
 
@@ -146,11 +147,11 @@ def test_thousand_hostile_messages_are_refused_on_a_line_or_are_requests():
     rng, refused = random.Random(0), []
     for _ in range(1000):
         try:
-            request = request_of(hostile(rng))
+            request = asked(hostile(rng))
         except MessageError as error:
             refused.append(error)
         else:
-            assert isinstance(request, Hello | RaceRequest | SurfaceRequest)
+            assert isinstance(request, RaceRequest | SurfaceRequest)
     assert 500 < len(refused) < 1000
     for error in refused:
         assert str(error).isprintable()
@@ -173,7 +174,7 @@ class Page:
 
 async def answered(session, page, count):
     """Let the session answer until so many frames came."""
-    answering = asyncio.create_task(session.answer())
+    answering = asyncio.create_task(session.answer("engine"))
     async with asyncio.timeout(20):
         while len(page.frames) < count:
             await asyncio.sleep(0.001)
@@ -185,7 +186,7 @@ def test_the_latest_race_is_run_and_each_is_ended():
     async def story():
         page = Page()
         with ThreadPoolExecutor(1) as engine:
-            session, free = Session(page.send, engine, Courses()), threading.Event()
+            session, free = a_session(page.send, engine), threading.Event()
             # The engine is busy while they come.
             engine.submit(free.wait, 10)
             for number in range(100):
@@ -204,7 +205,7 @@ def test_the_latest_race_is_run_and_each_is_ended():
 @pytest.mark.parametrize(("comes_after", "balls_of_first"), [(1, 1), (2, 2), (3, 2)])
 def test_a_race_that_takes_long_is_given_up_between_balls(monkeypatch, comes_after, balls_of_first):
     """And each is ended once, whenever the newer one comes."""
-    monkeypatch.setattr("descend.studio.session.PATIENCE", 0.0)
+    monkeypatch.setattr("descend.studio.race.room.PATIENCE", 0.0)
     two = {"balls": RACE["balls"] * 2, "steps": 5}
 
     async def story():
@@ -216,7 +217,7 @@ def test_a_race_that_takes_long_is_given_up_between_balls(monkeypatch, comes_aft
                 if len(page.frames) == comes_after:
                     await session.take(json.dumps(RACE | two | {"id": 2}))
 
-            session = Session(send, engine, Courses())
+            session = a_session(send, engine)
             await session.take(json.dumps(RACE | two | {"id": 1}))
             await answered(session, page, balls_of_first + 4)
         return page
@@ -227,14 +228,14 @@ def test_a_race_that_takes_long_is_given_up_between_balls(monkeypatch, comes_aft
 
 
 def test_a_fault_in_a_race_is_told_and_ends_nothing(monkeypatch, caplog):
-    monkeypatch.setattr("descend.studio.race.Course.path", lambda *_: 1 / 0)
+    monkeypatch.setattr("descend.studio.racing.course.Course.path", lambda *_: 1 / 0)
 
     async def story():
         page = Page()
         with ThreadPoolExecutor(1) as engine:
-            session = Session(page.send, engine, Courses())
+            session = a_session(page.send, engine)
             await session.take(json.dumps(RACE))
-            await session.take('{"kind": "hello", "token": "again"}')
+            await session.take('{"kind": "hello", "token": "again", "room": "race"}')
             await answered(session, page, 2)
             await session.take(json.dumps(SURFACE))
             await answered(session, page, 3)

@@ -6,7 +6,6 @@ import resource
 import signal
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from asking import RACE, SURFACE, hostile, unpacked
@@ -17,17 +16,19 @@ from websockets.sync.client import connect
 
 from descend.errors import InputError
 from descend.studio.messages import MAX_BYTES
+from descend.studio.rooms import places
 from descend.studio.server import MAX_SOCKETS, application, listening
+from descend.studio.threads import Threads
 
 PORT, TOKEN = 8123, "the-right-token"
 OWN = f"http://127.0.0.1:{PORT}"
-HELLO = {"kind": "hello", "token": TOKEN}
+HELLO = {"kind": "hello", "token": TOKEN, "room": "race"}
 
 
 @pytest.fixture(scope="module")
 def client():
-    with ThreadPoolExecutor(1) as engine:
-        yield TestClient(application(TOKEN, PORT, engine), base_url=OWN)
+    with Threads() as threads:
+        yield TestClient(application(TOKEN, PORT, places(), threads), base_url=OWN)
 
 
 def opened(client, origin=OWN, **headers):
@@ -46,7 +47,9 @@ def greeted(socket):
     assert told(socket)["kind"] == "welcome"
 
 
-@pytest.mark.parametrize("path", ["/", "/plotly.js", "/static/index.html", "/nothing", "/static/../server.py", "/ws"])
+@pytest.mark.parametrize(
+    "path", ["/", "/plotly.js", "/static/race/index.html", "/nothing", "/static/../server.py", "/ws"]
+)
 def test_whatever_is_answered_has_the_headers_of_security(client, path):
     answer = client.get(path)
     policy = answer.headers["content-security-policy"]
@@ -139,6 +142,13 @@ def test_who_has_no_token_gets_no_further(client, first):
         with pytest.raises(WebSocketDisconnect) as closed:
             socket.receive_bytes()
     assert closed.value.code == 1008
+
+
+def test_a_room_that_there_is_not_is_told_to_those_who_have_the_token(client):
+    for hello, says in ((HELLO, "no such room"), (HELLO | {"token": "x"}, "token is wrong")):
+        with opened(client) as socket:
+            socket.send_text(json.dumps(hello | {"room": "../race"}))
+            assert says in told(socket)["says"]
 
 
 def test_who_says_no_hello_is_not_waited_for(client, monkeypatch):

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from descend.studio.formula import FUNCTIONS, MAX_CHARACTERS, PAIRED
 from descend.studio.messages import MAX_BYTES
+from descend.studio.racing.formula import FUNCTIONS, MAX_CHARACTERS, PAIRED
 
 PAGE = (Path(__file__).parents[2] / "docs" / "studio.md").read_text(encoding="utf-8")
 

@@ -21,6 +21,7 @@ def studio(
     if not 0 <= port <= MAX_PORT:
         raise InputError(f"--port must be a number from 0 to {MAX_PORT}, but is {port}")
     try:
+        from descend.studio.rooms import places
         from descend.studio.server import address, listening, serve
     except ModuleNotFoundError as error:
         raise InputError(f"this needs {error.name}, which is not installed: pip install 'descend[studio]'") from None
@@ -31,4 +32,4 @@ def studio(
         write(f"descend studio: {url}")
         if not no_browser:
             webbrowser.open(url)
-        serve(socket, token)
+        serve(socket, token, places())

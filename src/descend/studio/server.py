@@ -9,26 +9,26 @@ import asyncio
 import os
 import secrets
 import socket
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import plotly
 import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope
 from starlette.types import Send as ASGISend
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from descend.errors import InputError
-from descend.studio.answers import welcome
-from descend.studio.messages import MAX_BYTES, Hello, MessageError, request_of
-from descend.studio.race import Courses
-from descend.studio.session import Session, refusal
+from descend.studio.messages import MAX_BYTES, MessageError, hello_of, refusal
+from descend.studio.rooms import Place, welcome
+from descend.studio.session import Session
+from descend.studio.threads import Threads
 
 LOOPBACK = "127.0.0.1"
 STATIC = Path(__file__).parent / "static"
@@ -80,17 +80,23 @@ class Guarded:
 
 
 class Studio:
-    """What the pages that are open share: the token, the engine's one thread, and the functions that it knows."""
+    """What the pages that are open share: the token, the rooms, and the threads that answer."""
 
-    def __init__(self, token: str, engine: Executor) -> None:
-        self.token, self.engine, self.courses = token, engine, Courses()
+    def __init__(self, token: str, places: tuple[Place, ...], threads: Threads) -> None:
+        self.token, self.places, self.threads = token, places, threads
         self.sockets = 0
 
-    async def page(self, request: Any) -> Response:
-        """The page."""
-        return FileResponse(STATIC / "index.html")
+    def routes(self) -> list[BaseRoute]:
+        """A page for each room, and what all of them need."""
+        pages = [Route(place.path, _page_of(place)) for place in self.places]
+        return [
+            *pages,
+            Route("/plotly.js", self.plotly),
+            Mount("/static", StaticFiles(directory=STATIC)),
+            WebSocketRoute("/ws", self.websocket),
+        ]
 
-    async def plotly(self, request: Any) -> Response:
+    async def plotly(self, request: Request) -> Response:
         """Plotly's script, out of its wheel."""
         return FileResponse(PLOTLY, media_type="text/javascript")
 
@@ -102,42 +108,53 @@ class Studio:
             return await socket.close(TRY_LATER)
         self.sockets += 1
         try:
-            if await self._is_known(socket):
-                await self._talk(socket)
+            if (place := await self._place_of(socket)) is not None:
+                await self._talk(socket, place)
         except WebSocketDisconnect:
             pass
         finally:
             self.sockets -= 1
 
-    async def _is_known(self, socket: WebSocket) -> bool:
-        """Whether the first message came in time and has the token; else the socket is closed."""
+    async def _place_of(self, socket: WebSocket) -> Place | None:
+        """The room of a page whose first message came in time and has the token; else the socket is closed."""
         says = "the token is wrong: open the address that descend studio printed"
         try:
-            first = request_of(await asyncio.wait_for(_text(socket), HELLO_SECONDS))
-            given = first.token.encode(errors="replace") if isinstance(first, Hello) else b""
+            hello = hello_of(await asyncio.wait_for(_text(socket), HELLO_SECONDS))
             # In a time that does not tell how much of it is right.
-            if secrets.compare_digest(given, self.token.encode()):
-                return True
+            if secrets.compare_digest(hello.token.encode(errors="replace"), self.token.encode()):
+                if found := [place for place in self.places if place.name == hello.room]:
+                    return found[0]
+                says = "this studio has no such room: open the address that it printed"
         except TimeoutError:
             says = f"no hello came within {HELLO_SECONDS:g} seconds: load the page again"
         except MessageError:
             pass
         await socket.send_bytes(refusal(says))
         await socket.close(REFUSED)
-        return False
+        return None
 
-    async def _talk(self, socket: WebSocket) -> None:
+    async def _talk(self, socket: WebSocket, place: Place) -> None:
         """Take messages and answer them, until the page goes."""
-        session = Session(socket.send_bytes, self.engine, self.courses)
-        await socket.send_bytes(welcome())
-        answering = asyncio.create_task(session.answer())
+        room = place.enter()
+        session = Session(socket.send_bytes, self.threads, room)
+        await socket.send_bytes(welcome(self.places, room))
+        answering = [asyncio.create_task(session.answer(lane)) for lane in room.lanes]
         try:
             while True:
                 await session.take(await _text(socket))
         finally:
-            answering.cancel()
-            # It may have ended before, at a page that was gone.
-            await asyncio.gather(answering, return_exceptions=True)
+            room.close()
+            for lane in answering:
+                lane.cancel()
+            # They may have ended before, at a page that was gone.
+            await asyncio.gather(*answering, return_exceptions=True)
+
+
+def _page_of(place: Place) -> Callable[[Request], Awaitable[Response]]:
+    async def page(_: Request) -> Response:
+        return FileResponse(STATIC / place.name / "index.html")
+
+    return page
 
 
 async def _text(socket: WebSocket) -> str:
@@ -154,16 +171,9 @@ async def _text(socket: WebSocket) -> str:
     return text
 
 
-def application(token: str, port: int, engine: Executor) -> Guarded:
-    """The application of a studio under this token, on this port."""
-    studio = Studio(token, engine)
-    routes = [
-        Route("/", studio.page),
-        Route("/plotly.js", studio.plotly),
-        Mount("/static", StaticFiles(directory=STATIC)),
-        WebSocketRoute("/ws", studio.websocket),
-    ]
-    return Guarded(Starlette(routes=routes), port)
+def application(token: str, port: int, places: tuple[Place, ...], threads: Threads) -> Guarded:
+    """The application of a studio under this token, on this port, with these rooms."""
+    return Guarded(Starlette(routes=Studio(token, places, threads).routes()), port)
 
 
 def listening(port: int) -> socket.socket:
@@ -184,15 +194,15 @@ def listening(port: int) -> socket.socket:
     return made
 
 
-def address(port: int, token: str) -> str:
-    """What to open in a browser."""
-    return f"http://{LOOPBACK}:{port}/#token={token}"
+def address(port: int, token: str, path: str = "/") -> str:
+    """What to open in a browser: the page of a room."""
+    return f"http://{LOOPBACK}:{port}{path}#token={token}"
 
 
-def serve(on: socket.socket, token: str) -> None:
+def serve(on: socket.socket, token: str, places: tuple[Place, ...]) -> None:
     """Serve on a socket that listens, until Ctrl-C."""
-    with ThreadPoolExecutor(1, "studio") as engine:
-        app = application(token, on.getsockname()[1], engine)
+    with Threads() as threads:
+        app = application(token, on.getsockname()[1], places, threads)
         config = uvicorn.Config(
             app, log_level="error", lifespan="off", proxy_headers=False, server_header=False, ws_max_size=MAX_BYTES,
             timeout_graceful_shutdown=1,

@@ -4,7 +4,6 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
 import pytest
@@ -19,13 +18,15 @@ def studio() -> Iterator[str]:
     """The origin of a studio, served by a thread of this process."""
     import uvicorn
 
+    from descend.studio.rooms import places
     from descend.studio.server import application, listening
+    from descend.studio.threads import Threads
     from studio_page import TOKEN
 
-    with listening(0) as socket, ThreadPoolExecutor(1) as engine:
+    with listening(0) as socket, Threads() as threads:
         port = socket.getsockname()[1]
-        server = uvicorn.Server(uvicorn.Config(application(TOKEN, port, engine), log_level="error", lifespan="off",
-                                               timeout_graceful_shutdown=1))
+        app = application(TOKEN, port, places(), threads)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, args=([socket],))
         thread.start()
         while not server.started:

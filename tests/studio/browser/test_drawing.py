@@ -17,7 +17,7 @@ def run(opened):
 def test_of_what_is_asked_only_the_latest_is_sent_on(run):
     # Eleven races and a surface are asked at once, and the first race is answered. The next one never is.
     sent, heard = run("""
-      const { Connection } = await import("/static/connection.js");
+      const { Connection } = await import("/static/common/connection.js");
       const sockets = [];
       const RealSocket = globalThis.WebSocket;
       globalThis.WebSocket = class {
@@ -28,7 +28,7 @@ def test_of_what_is_asked_only_the_latest_is_sent_on(run):
       const connection = new Connection({ token: "x", onFrame: (header, body, kept) => heard.push([header.id, kept]) });
       globalThis.WebSocket = RealSocket;
       const answer = (id) => {
-        const header = new TextEncoder().encode(JSON.stringify({ kind: "done", id }).padEnd(40));
+        const header = new TextEncoder().encode(JSON.stringify({ kind: "done", id, last: true }).padEnd(40));
         const frame = new Uint8Array(44);
         new DataView(frame.buffer).setUint32(0, 40, true);
         frame.set(header, 4);
@@ -52,7 +52,7 @@ def test_of_what_is_asked_only_the_latest_is_sent_on(run):
 def test_lines_lie_where_the_height_is_a_level(run):
     # Heights that rise evenly from left to right, from 0 to 1: the lines are uprights, at k / BANDS of the width.
     on, off = run("""
-      const { contourLines, BANDS } = await import("/static/contours.js");
+      const { contourLines, BANDS } = await import("/static/picture/contours.js");
       const heights = Float32Array.from({ length: 21 * 9 }, (_, index) => (index % 21) / 20);
       const path = contourLines(heights, [21, 9], 900, 400);
       const context = document.createElement("canvas").getContext("2d");
@@ -67,7 +67,7 @@ def test_lines_lie_where_the_height_is_a_level(run):
 
 def test_lines_of_a_bowl_are_ellipses(run):
     far = run("""
-      const { contourLines, BANDS } = await import("/static/contours.js");
+      const { contourLines, BANDS } = await import("/static/picture/contours.js");
       const [columns, rows] = [101, 81];
       const at = (index) => [((index % columns) / 50 - 1), (Math.floor(index / columns) / 40 - 1)];
       const half = ([x, y]) => (x ** 2 + y ** 2) / 2;
@@ -84,7 +84,7 @@ def test_lines_of_a_bowl_are_ellipses(run):
 
 def test_levels_go_from_the_lowest_to_the_highest_and_leave_out_what_is_no_number(run):
     levels = run("""
-      const { levels } = await import("/static/contours.js");
+      const { levels } = await import("/static/picture/contours.js");
       return [...levels(Float32Array.from([5, NaN, 7, 1005, Infinity]))].map((one) => (Number.isNaN(one) ? null : one));
     """)
     assert levels[0] == 0
@@ -95,8 +95,8 @@ def test_levels_go_from_the_lowest_to_the_highest_and_leave_out_what_is_no_numbe
 
 def test_a_line_of_a_million_steps_keeps_its_only_peak(run):
     top, seconds = run("""
-      const { Chart } = await import("/static/chart.js");
-      const { Trail } = await import("/static/trail.js");
+      const { Chart } = await import("/static/picture/chart.js");
+      const { Trail } = await import("/static/picture/trail.js");
       const steps = 1_000_000;
       const rows = new Float32Array((steps + 1) * 4).fill(1);
       rows[700_003 * 4 + 2] = 900;
@@ -120,10 +120,10 @@ def test_a_line_of_a_million_steps_keeps_its_only_peak(run):
 def test_a_ball_is_drawn_where_it_is(run):
     # At 1, -1 of a window from -2 to 2, on 400 × 400 pixels: 300 from the left, 300 from above.
     inside, outside = run("""
-      const { drawBalls } = await import("/static/balls.js");
-      const { Plane } = await import("/static/plane.js");
-      const { Trail } = await import("/static/trail.js");
-      const { theme } = await import("/static/theme.js");
+      const { drawBalls } = await import("/static/picture/balls.js");
+      const { Plane } = await import("/static/picture/plane.js");
+      const { Trail } = await import("/static/picture/trail.js");
+      const { theme } = await import("/static/common/theme.js");
       const canvas = Object.assign(document.createElement("canvas"), { width: 400, height: 400 });
       const context = canvas.getContext("2d");
       const trail = new Trail(Float32Array.from([-1, 1, 3, 1, 1, -1, 2, 1]), { limit: null, says: "" });
@@ -141,7 +141,8 @@ def test_a_ball_is_drawn_where_it_is(run):
     (-3, 3, [-2, 0, 2]), (0, 1, [0, 0.5, 1]), (-1e-6, 1e-6, [-1e-6, 0, 1e-6]),
 ])
 def test_ticks_are_round(run, low, high, expected):
-    assert run('return (await import("/static/axes.js")).ticks(a[0], a[1], 3);', low, high) == pytest.approx(expected)
+    found = run('return (await import("/static/picture/axes.js")).ticks(a[0], a[1], 3);', low, high)
+    assert found == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("value", "text"), [
@@ -149,13 +150,13 @@ def test_ticks_are_round(run, low, high, expected):
     (-2e-5, "−2·10⁻⁵"),
 ])
 def test_numbers_are_written_as_people_read_them(run, value, text):
-    assert run('return (await import("/static/numbers.js")).short(a[0]);', value) == text
+    assert run('return (await import("/static/common/numbers.js")).short(a[0]);', value) == text
 
 
 def test_words_tell_who_leads_and_who_left_when_and_why(run):
     say = """
-      const { commentary } = await import("/static/commentary.js");
-      const { Trail } = await import("/static/trail.js");
+      const { commentary } = await import("/static/picture/commentary.js");
+      const { Trail } = await import("/static/picture/trail.js");
       const ball = (title, learning_rate) => ({ title, settings: { learning_rate } });
       const trail = (rows, limit) => new Trail(Float32Array.from(rows.flat()), { limit, says: "" });
       const stays = trail([[1, 1, 2, 9], [.5, .5, 1, 9], [.2, .2, .3, 9]], 2);

@@ -1,0 +1,1 @@
+"""Race on a function."""
