@@ -88,9 +88,9 @@ def request_of(text: str, room: Room) -> tuple[str, Request]:
     try:
         kind = fields.text("kind")
         if kind not in kinds:
-            raise InputError(f"kind must be {', '.join(kinds)}, but is {shown(kind)}")
+            raise InputError(f"kind must be {', '.join(kinds)}, but is {told_briefly(kind)}")
         if id is None:
-            raise InputError(f"id must be a whole number from 0 to 2^53, but is {shown(fields.found.get('id'))}")
+            raise InputError(f"id must be a whole number from 0 to 2^53, but is {told_briefly(fields.found.get('id'))}")
         return kind, room.request(kind, fields, id)
     except InputError as error:
         raise MessageError(str(error), id) from error
@@ -115,7 +115,7 @@ def given_up(id: int, seconds: float = 0.0) -> bytes:
     return frame({"kind": "done", "id": id, "seconds": seconds, "given_up": True, "last": True})
 
 
-def shown(value: Any) -> str:
+def told_briefly(value: Any) -> str:
     """A value of anybody's, shortened, on one line."""
     return " ".join(brief(value).split())
 
@@ -126,7 +126,7 @@ class Fields:
     def __init__(self, found: Any, where: str = "") -> None:
         self.where = where
         if not isinstance(found, dict):
-            raise InputError(f"{where or 'the message'} must be an object, but is {shown(found)}")
+            raise InputError(f"{where or 'the message'} must be an object, but is {told_briefly(found)}")
         self.found = found
 
     def whole(self, name: str, low: int, high: int, default: int | None = None) -> int:
@@ -157,13 +157,14 @@ class Fields:
         found = self.inner("settings").found if "settings" in self.found else {}
         for name, value in found.items():
             if not _is_number(value):
-                raise InputError(f"{self._named('settings')}.{shown(name)} must be a number, but is {shown(value)}")
+                where = f"{self._named('settings')}.{told_briefly(name)}"
+                raise InputError(f"{where} must be a number, but is {told_briefly(value)}")
         return {name: float(value) for name, value in found.items()}
 
     def _right(self, name: str, wanted: str, default: Any, is_right: Callable[[Any], bool]) -> Any:
         value = self.found.get(name, default)
         if not is_right(value):
-            raise InputError(f"{self._named(name)} must be {wanted}, but is {shown(value)}")
+            raise InputError(f"{self._named(name)} must be {wanted}, but is {told_briefly(value)}")
         return value
 
     def _named(self, name: str) -> str:
@@ -177,7 +178,7 @@ def _read(text: str) -> tuple[Fields, int | None]:
     except (ValueError, RecursionError):
         raise MessageError("the message is no JSON: send what the page sends") from None
     if not isinstance(found, dict):
-        raise MessageError(f"the message must be an object, but is {shown(found)}")
+        raise MessageError(f"the message must be an object, but is {told_briefly(found)}")
     number = found.get("id")
     return Fields(found), number if type(number) is int and 0 <= number < MAX_ID else None
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from descend.errors import InputError
-from descend.studio.messages import Fields, Request, shown
+from descend.studio.messages import Fields, Request, told_briefly
 from descend.studio.racing import gallery, rules
 from descend.studio.racing.course import Ball, Race
 from descend.studio.racing.formula import Formula, read
@@ -49,7 +49,7 @@ def ball_of(fields: Fields) -> Ball:
     """A rule and its settings."""
     name = fields.text("rule")
     if name not in rules.BY_NAME:
-        raise InputError(f"{fields.where}.rule must be one of {', '.join(rules.BY_NAME)}, but is {shown(name)}")
+        raise InputError(f"{fields.where}.rule must be one of {', '.join(rules.BY_NAME)}, but is {told_briefly(name)}")
     ball = Ball(rules.BY_NAME[name], fields.settings())
     # What the rule refuses is refused before anything is run.
     ball.rule.made(ball.settings)
@@ -63,7 +63,7 @@ def surface_of(fields: Fields, id: int) -> SurfaceRequest:
         raise InputError(f"window must be x0 < x1 and y0 < y1, but is {[x0, x1, y0, y1]}")
     size = fields.items("size", 2, 2)
     if not all(type(cells) is int and 2 <= cells <= MAX_CELLS for cells in size):
-        raise InputError(f"size must be two whole numbers from 2 to {MAX_CELLS}, but is {shown(size)}")
+        raise InputError(f"size must be two whole numbers from 2 to {MAX_CELLS}, but is {told_briefly(size)}")
     return SurfaceRequest(id, formula_of(fields.inner("function")), (x0, x1, y0, y1), (size[0], size[1]))
 
 
@@ -73,5 +73,5 @@ def formula_of(fields: Fields) -> Formula:
         return read(fields.text("formula"))
     name = fields.text("name")
     if name not in gallery.BY_NAME:
-        raise InputError(f"function.name must be one of {', '.join(gallery.BY_NAME)}, but is {shown(name)}")
+        raise InputError(f"function.name must be one of {', '.join(gallery.BY_NAME)}, but is {told_briefly(name)}")
     return read(gallery.BY_NAME[name].formula)

@@ -1,7 +1,7 @@
 """The room "Race on a function": what there is to choose from, and balls and surfaces as frames."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,7 +22,7 @@ class RaceRoom:
     """A page that shows a race. The functions that all pages know are shared."""
 
     # A surface first, as nothing is compiled for it.
-    lanes: ClassVar = {"engine": ("surface", "race")}
+    lanes: ClassVar[Mapping[str, tuple[str, ...]]] = {"engine": ("surface", "race")}
 
     def __init__(self, courses: Courses) -> None:
         self.courses = courses
