@@ -58,7 +58,8 @@ def _command(settings: Settings, source: str, out: Path) -> str:
         value = getattr(settings, field.name)
         # Pictures have their classes, and take no target.
         if value != field.default and not (field.name == "target" and value == CLASS):
-            words += [f"--{field.name.replace('_', '-')}", str(value)]
+            for each in value if isinstance(value, tuple) else (value,):
+                words += [f"--{field.name.replace('_', '-')}", str(each)]
     return shlex.join([*words, "--out", str(out)])
 
 

@@ -143,7 +143,8 @@ def _settings(asked: dict[str, Any], folder: Path) -> "Settings":
 
     names = {field.name for field in fields(Settings)}
     try:
-        return Settings(**{name: value for name, value in asked["settings"].items() if name in names})
+        return Settings(**{name: tuple(value) if isinstance(value, list) else value
+                           for name, value in asked["settings"].items() if name in names})
     except (ValueError, TypeError) as error:
         raise CheckpointError(f"{folder / 'run.json'} is damaged ({error!r}): train again") from None
 

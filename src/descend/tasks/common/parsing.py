@@ -3,24 +3,36 @@
 A column has far fewer distinct values than rows, so text is read once a level and spread by its codes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from descend.tasks.common.numerals import numbers_in
+
 MISSING = frozenset(("", "na", "n/a", "#n/a", "#na", "<na>", "nan", "nat", "null", "none", "?", "-", "."))
+# Of these, words that may be meant: no deck, Namibia.
+MAY_BE_MEANT = frozenset(("na", "none"))
+# Of sheets, where a formula had no value.
+SHEET_ERRORS = frozenset(("#div/0!", "#name?", "#null!", "#num!", "#ref!", "#value!"))
+
+USUAL_UNITS = ("$", "€", "£", "%")
 
 TRUE_AND_FALSE = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"))
 
+WEEKS = "%G-W%V"
+COMPACT = "%Y%m%d"
+_DAYS = ("%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%m-%d-%Y", "%d-%m-%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y",
+         "%Y.%m.%d")
 # Month first before day first: a column is read day first as soon as one of its days is above 12.
 DATE_FORMATS = (
     "ISO8601",
-    *(
-        day + clock
-        for day in ["%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%m-%d-%Y", "%d-%m-%Y", "%m/%d/%y", "%d/%m/%y"]
-        for clock in ("", " %H:%M", " %H:%M:%S", " %I:%M %p")
-    ),
+    *(day + clock for day in _DAYS for clock in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")),
+    COMPACT,
+    WEEKS,
+    "%G-W%V-%u",
+    "%a, %d %b %Y %H:%M:%S %z",
     "%d %b %Y",
     "%d-%b-%Y",
     "%d-%b-%y",
@@ -40,20 +52,26 @@ def is_numeric(series: pd.Series) -> bool:
     return types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype) or types.is_timedelta64_dtype(dtype)
 
 
-def as_text(series: pd.Series) -> pd.Series:
-    """Values as stripped text, `None` where missing; 3.0 reads "3", as it did before a gap made it a float."""
-    return _by_level(series, lambda levels: levels)
+def as_text(series: pd.Series, kept: Collection[str] = ()) -> pd.Series:
+    """Values as stripped text, `None` where missing; 3.0 reads "3", as it did before a gap made it a float.
+
+    `kept`: words, in small letters, that would count as missing, and do not here.
+    """
+    return _by_level(series, lambda levels: levels, kept)
 
 
-def as_numbers(series: pd.Series) -> pd.Series:
-    """Values as float64: numbers, durations in seconds, and text such as "1,234", " 5 " or "$3.50"."""
+def as_numbers(series: pd.Series, form: str = "1,234.5", units: Collection[str] = USUAL_UNITS) -> pd.Series:
+    """Values as float64: numbers, durations in seconds, and text in a form of `numerals`, such as "1,234" or "$3.50".
+
+    `units`: what may stand beside a number.
+    """
     if types.is_timedelta64_dtype(series.dtype):
         return series.dt.total_seconds()
     if is_numeric(series):
         # Some NaNs signal, and would warn.
         with np.errstate(invalid="ignore"):
             return pd.Series(series.to_numpy("float64", na_value=np.nan), index=series.index)
-    return _by_level(series, _numbers_of_levels).astype("float64")
+    return _by_level(series, lambda levels: numbers_in(levels, form, units)).astype("float64")
 
 
 def as_booleans(series: pd.Series) -> pd.Series:
@@ -67,7 +85,7 @@ def as_booleans(series: pd.Series) -> pd.Series:
 
 def as_dates(series: pd.Series, form: str) -> pd.Series:
     """Values as dates without a time zone (UTC where they had one), text read by the format `form`."""
-    dates = series if types.is_datetime64_any_dtype(series.dtype) else _dates_of_text(series, form)
+    dates = series if types.is_datetime64_any_dtype(series.dtype) else _dates(as_text(series), form)
     if isinstance(dates.dtype, pd.DatetimeTZDtype):
         dates = dates.dt.tz_convert("UTC").dt.tz_localize(None)
     return dates.astype("datetime64[us]")
@@ -75,11 +93,22 @@ def as_dates(series: pd.Series, form: str) -> pd.Series:
 
 def date_format(levels: pd.Series) -> str | None:
     """The first of the common formats that reads every one of these texts, or `None`."""
-    for form in DATE_FORMATS:
-        # A few texts rule a format out long before a whole column is read.
-        if _all_dates(levels.head(50), form) and _all_dates(levels, form):
-            return form
-    return None
+    return next((form for form in DATE_FORMATS if are_dates(levels, form)), None)
+
+
+def are_dates(levels: pd.Series, form: str) -> bool:
+    """Whether a format reads every one of these texts."""
+    # A few texts rule a format out long before a whole column is read.
+    return all(bool(_dates(some, form).notna().all()) for some in (levels.head(50), levels))
+
+
+def day_first(form: str) -> str:
+    """The format with month and day exchanged.
+
+    >>> day_first("%m/%d/%Y")
+    '%d/%m/%Y'
+    """
+    return form.translate(str.maketrans("dm", "md"))
 
 
 def first_row(mask: pd.Series) -> int:
@@ -87,11 +116,22 @@ def first_row(mask: pd.Series) -> int:
     return int(np.argmax(mask.to_numpy())) + 1
 
 
-def _by_level(series: pd.Series, read: Callable[[pd.Series], pd.Series]) -> pd.Series:
+def without(series: pd.Series, gaps: Collection[str]) -> pd.Series:
+    """Values without those that count as missing: words or numbers, as text."""
+    if not gaps:
+        return series
+    found = as_text(series, MISSING).isin(list(gaps))
+    return series.mask(found) if found.any() else series
+
+
+def _by_level(
+    series: pd.Series, read: Callable[[pd.Series], pd.Series], kept: Collection[str] = ()
+) -> pd.Series:
     """Reads every distinct value as text once, and spreads what came out over the rows."""
     codes, levels = pd.factorize(series)
+    missing = (MISSING | SHEET_ERRORS).difference(kept)
     texts = [_text(level) for level in levels]
-    known = pd.Series([None if text.lower() in MISSING else text for text in texts], dtype=object)
+    known = pd.Series([None if text.lower() in missing else text for text in texts], dtype=object)
     parsed = read(known).astype(object)
     # Code -1: missing.
     spread = np.append(parsed.where(parsed.notna(), None).to_numpy(), [None])[codes]
@@ -104,16 +144,8 @@ def _text(level: object) -> str:
     return str(level).strip()
 
 
-def _numbers_of_levels(levels: pd.Series) -> pd.Series:
-    bare = levels.str.replace(r"^[$€£]\s*|\s*%$", "", regex=True)
-    grouped = bare.str.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?").fillna(False).astype(bool)
-    return pd.to_numeric(bare.where(~grouped, bare.str.replace(",", "")), errors="coerce")
-
-
-def _dates_of_text(series: pd.Series, form: str) -> pd.Series:
-    texts = as_text(series)
+def _dates(texts: pd.Series, form: str) -> pd.Series:
+    if form == WEEKS:
+        # A week is its Monday.
+        texts, form = texts + "-1", "%G-W%V-%u"
     return pd.to_datetime(texts, format=form, errors="coerce", utc=True)
-
-
-def _all_dates(levels: pd.Series, form: str) -> bool:
-    return bool(pd.to_datetime(levels, format=form, errors="coerce", utc=True).notna().all())

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from descend import optimizers
 from descend.errors import InputError
@@ -16,6 +17,9 @@ AUTO = "auto"
 class Settings:
     """What a user may settle; `None` is left to `descend`.
 
+    Of a table: `task`, whether its target is numbers or classes; `column`, what columns are, each as "NAME=KIND" or
+    "NAME=KIND:FORM"; `drop`, those that are not to be learnt from; `missing`, values that count as missing.
+
     **Raises** `InputError` for numbers that make no sense, and for an optimizer that there is none of.
     """
 
@@ -28,6 +32,10 @@ class Settings:
     seconds: float | None = None
     seed: int = 0
     hold_out: float = 0.2
+    task: Literal["regression", "classes"] | None = None
+    column: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "batch_size", "epochs", "seconds"):
@@ -38,6 +46,8 @@ class Settings:
             raise InputError(f"the share of rows to hold out must be between 0 and 1, but is {self.hold_out:g}")
         if not 0 <= self.seed < 2**32:
             raise InputError(f"the seed must be a whole number from 0 to {2**32 - 1}, but is {self.seed}")
+        if self.task not in (None, "regression", "classes"):
+            raise InputError(f"there is no task '{self.task}': choose regression or classes")
         if self.optimizer not in (None, *OPTIMIZERS):
             raise InputError(f"there is no optimizer '{self.optimizer}': choose one of {', '.join(OPTIMIZERS)}")
 

@@ -1,21 +1,28 @@
 """What is to be predicted: numbers, or one of two or more classes."""
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from descend.errors import InputError
-from descend.tasks.common.columns import Column, Kind, describe_columns, is_flat, refuse_infinities
-from descend.tasks.common.parsing import as_numbers, as_text, first_row, is_numeric
+from descend.tasks.common.asked import refuse_unknown_column
+from descend.tasks.common.columns import Column, Kind, describe_columns, is_flat, listing, refuse_infinities
+from descend.tasks.common.parsing import MAY_BE_MEANT, as_numbers, as_text, first_row, is_numeric, without
 from descend.tasks.common.reading import Table
+from descend.tasks.common.suspects import spellings, spelt
 
 TargetKind = Literal["regression", "binary", "multiclass"]
+# What a person may say that a target is.
+TaskKind = Literal["regression", "classes"]
 
 MAX_INTEGER_CLASSES = 20
 """Whole numbers with more distinct values than this are measured, not named."""
+
+# Counts have so many values at the least, and the largest is so many times rarer than the commonest.
+_COUNTED, _RARE = 6, 10
 
 
 @dataclass(frozen=True)
@@ -36,47 +43,59 @@ class Target:
         """How many scores a model gives: one for a number and for two classes, else one for each class."""
         return len(self.classes) if self.kind == "multiclass" else 1
 
+    def knows(self, target: pd.Series) -> pd.Series:
+        """Which values are among the classes."""
+        return _named(target).isin(self.classes)
+
     def encode(self, target: pd.Series) -> np.ndarray:
         """The target as numbers: float64, as float32 would lose minutes of a time in seconds; or indices of classes."""
         if self.kind == "regression":
             numbers = as_numbers(target)
             _refuse_missing(target, numbers.isna(), "a number")
             return numbers.to_numpy("float64")
-        codes = as_text(target).map({label: index for index, label in enumerate(self.classes)})
-        _refuse_missing(target, codes.isna(), f"one of the classes {_listing(self.classes)}")
+        codes = _named(target).map({label: index for index, label in enumerate(self.classes)})
+        _refuse_missing(target, codes.isna(), f"one of the classes {listing(self.classes)}")
         return codes.to_numpy("int32")
 
 
 class Split(NamedTuple):
-    """A table taken apart: what to predict from, what to predict, and how many rows had no target."""
+    """A table taken apart: what to predict from, what to predict, how many rows had no target, and what to tell."""
 
     features: pd.DataFrame
     target: pd.Series
     dropped: int
+    notes: tuple[str, ...] = ()
 
 
-def split_target(table: Table, target: str) -> Split:
-    """Takes the column called `target` out of a table, and drops the rows where it is missing."""
+def split_target(table: Table, target: str, column: Column | None = None) -> Split:
+    """Takes the column called `target` out of a table, and drops the rows where it is missing.
+
+    `column`: what it was taken for; by default this is told from its values.
+    """
     names = [str(name) for name in table.frame.columns]
-    if target not in names:
-        close = get_close_matches(target, names, n=3)
-        hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
-        raise InputError(f"{table.name} has no column {target!r}: {hint}its columns are {_listing(names)}")
-    column = describe_columns(table.frame.loc[:, [name == target for name in names]])[0]
+    refuse_unknown_column(target, names, table.name)
     position = names.index(target)
+    gap_words = table.gap_words
+    if column is None:
+        column = describe_columns(table.frame.loc[:, [name == target for name in names]], gap_words)[0]
     values = table.frame.iloc[:, position]
     features = table.frame.drop(columns=table.frame.columns[position])
     if features.shape[1] == 0:
         raise InputError(f"{table.name} has no column besides the target {target!r}: nothing to predict it from")
-    values = _readable(values, column)
+    values, notes = _readable(values, column, gap_words)
     present = values.notna()
     values, features = values[present].reset_index(drop=True), features[present].reset_index(drop=True)
     _refuse_useless(values, target)
-    return Split(features, values, int((~present).sum()))
+    return Split(features, values, int((~present).sum()), notes)
 
 
-def find_target(target: pd.Series, kind: Literal["regression", "classes"] | None = None) -> Target:
-    """Says what a target asks for; `kind` settles it where the values could be taken for either."""
+def find_target(target: pd.Series, kind: TaskKind | None = None) -> Target:
+    """Says what a target asks for; `kind` settles it where the values could be taken for either.
+
+    Classes of one row are none of its classes: they cannot be learnt from and checked on at once.
+
+    **Raises** `InputError` where then fewer than two are left.
+    """
     numeric = is_numeric(target) and not pd.api.types.is_bool_dtype(target.dtype)
     if kind == "regression" and not numeric:
         label = as_text(target).dropna().iloc[0]
@@ -86,9 +105,13 @@ def find_target(target: pd.Series, kind: Literal["regression", "classes"] | None
         return Target("regression", (), f"as asked: {counted}")
     if numeric and kind is None and _is_measured(as_numbers(target)):
         return Target("regression", (), f"numbers: {counted}")
+    if numeric and kind is None and _are_counts(as_numbers(target)):
+        return Target("regression", (), f"counts, from 0 on and ever fewer: {counted}; if they are names, --task classes")
     # As text, as predictions name classes in text: 3 and 3.0 are one.
-    counts = as_text(target).value_counts()
-    _refuse_lonely(counts, _name(target))
+    counts = _named(target).value_counts()
+    if (counts > 1).sum() < 2:
+        _refuse_lonely(counts, _name(target))
+    counts = counts[counts > 1]
     if isinstance(target.dtype, pd.CategoricalDtype):
         what = "labels, in the order of their type"
         classes = tuple(label for label in as_text(pd.Series(target.cat.categories)) if label in counts.index)
@@ -108,20 +131,53 @@ def _is_measured(numbers: pd.Series) -> bool:
     return not whole or distinct > MAX_INTEGER_CLASSES or distinct * 5 > len(numbers)
 
 
-def _readable(values: pd.Series, column: Column) -> pd.Series:
-    """The target with everything that means "missing" missing, and numbers that were text as numbers."""
+def _are_counts(numbers: pd.Series) -> bool:
+    """Whether whole numbers count something: all from 0 on, first ever more and then ever fewer, to very few.
+
+    Names have no reason to become fewer in their order.
+    """
+    rows = numbers.value_counts().sort_index()
+    if len(rows) < _COUNTED or list(rows.index) != list(range(len(rows))):
+        return False
+    sizes = rows.to_numpy("float64")
+    top = int(sizes.argmax())
+    # A count of rows differs from what is expected by its root.
+    slack, steps = 2 * np.sqrt(sizes[1:]), np.diff(sizes)
+    rising, falling = (steps > -slack)[:top].all(), (steps < slack)[top:].all()
+    return bool(rising and falling and sizes[-1] * _RARE <= sizes.max())
+
+
+def _named(target: pd.Series) -> pd.Series:
+    """Classes as text. What meant "missing" is missing already."""
+    return as_text(target, MAY_BE_MEANT)
+
+
+def _readable(values: pd.Series, column: Column, gap_words: Collection[str]) -> tuple[pd.Series, tuple[str, ...]]:
+    """The target with everything that means "missing" missing, and numbers that were text as numbers; what to tell."""
     if not is_flat(values):
         raise InputError(f"target {column.name!r} {column.reason}: descend predicts numbers and classes")
     if column.kind is Kind.date:
         raise InputError(f"target {column.name!r} holds dates: make a number of them first, such as days from a start")
     text_numbers = column.kind is Kind.number or (column.kind is Kind.boolean and column.reason == "0 and 1")
     if is_numeric(values) or text_numbers:
-        numbers = values if is_numeric(values) and values.dtype != object else as_numbers(values)
+        numbers = values if is_numeric(values) and values.dtype != object else column.numbers(values)
         refuse_infinities(column.name, as_numbers(numbers))
-        return numbers
+        return without(numbers, column.gaps), (column.note,) if column.note else ()
     if isinstance(values.dtype, pd.CategoricalDtype):
-        return values
-    return as_text(values)
+        return values, ()
+    kept = MAY_BE_MEANT.difference(gap_words)
+    texts = as_text(without(values, column.gaps), kept)
+    common = spellings(texts.value_counts(), every=column.kind is Kind.boolean)
+    return spelt(texts, common), tuple(_told(texts, common, kept, column.name))
+
+
+def _told(texts: pd.Series, common: tuple[str, ...], kept: Collection[str], name: str) -> Iterator[str]:
+    """What is to be told of the words of a target."""
+    for word in texts.dropna().unique():
+        if word.lower() in kept:
+            yield f"{word!r} is a class of {name}: if it stands for a gap, --missing {word}"
+    if common:
+        yield f"classes of {name} that differ in their case alone are the same: {listing(common)}"
 
 
 def _refuse_useless(values: pd.Series, name: str) -> None:
@@ -154,8 +210,3 @@ def _refuse_missing(target: pd.Series, bad: pd.Series, wanted: str) -> None:
 
 def _name(target: pd.Series) -> str:
     return "target" if target.name is None else str(target.name)
-
-
-def _listing(names: list[str] | tuple[str, ...]) -> str:
-    shown = ", ".join(names[:20])
-    return shown if len(names) <= 20 else f"{shown} and {len(names) - 20:,} more"

@@ -8,6 +8,7 @@ import numpy as np
 from descend._facts import Facts, refuse, shown
 from descend.errors import CheckpointError
 from descend.tasks.common.columns import Column, Kind
+from descend.tasks.common.numerals import CLOCK_FORMS, NUMBER_FORMS
 from descend.tasks.common.parsing import DATE_FORMATS
 from descend.tasks.table.blocks import FLAG
 from descend.tasks.table.encoding import Encoder
@@ -23,7 +24,7 @@ def encoder_to_parts(encoder: Encoder) -> tuple[dict[str, Any], dict[str, np.nda
     parts = {
         "format": _FORMAT,
         "scikit-learn": _version(),
-        "columns": [asdict(column) | {"gaps": list(column.gaps)} for column in encoder.columns],
+        "columns": [_facts_of(column) for column in encoder.columns],
         "flagged": list(encoder.flagged),
         "transformer": pack(encoder.transformer, arrays),
     }
@@ -57,11 +58,20 @@ def encoder_from_parts(parts: Any, arrays: dict[str, np.ndarray]) -> Encoder:
     return encoder
 
 
+def _facts_of(column: Column) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(column).items()}
+
+
 def _column(fields: Any) -> Column:
     told = Facts(fields, ENCODER)
+    kind = Kind(told.choice("kind", Kind))
     # A format of somebody's own may take as long to read dates by as its author likes.
-    form = told.choice("form", DATE_FORMATS)
-    return Column(told.text("name"), Kind(told.choice("kind", Kind)), told.text("reason"), form, told.texts("gaps"))
+    forms = (*NUMBER_FORMS, *CLOCK_FORMS, *DATE_FORMATS[:1]) if kind is Kind.number else DATE_FORMATS
+    # What models that were stored before do not tell of is none.
+    words = {name: told.texts(name) for name in ("kept", "spellings") if told.has(name)}
+    more = {name: told.text(name) for name in ("unit", "note") if told.has(name)}
+    return Column(told.text("name"), kind, told.text("reason"), told.choice("form", forms), told.texts("gaps"),
+                  **words, **more)  # type: ignore[arg-type]
 
 
 def _refuse_misnamed(encoder: Encoder) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from descend.engine.run import Run
 from descend.errors import InputError
 from descend.tasks.common.fitted import Fitted, Outcome, judge
+from descend.tasks.common.columns import told_of
 from descend.tasks.common.reading import Table
 from descend.tasks.common.section import Section
 from descend.tasks.common.settings import AUTO, Settings
@@ -118,6 +119,7 @@ class TableTask(Task[TablePrepared, TableOutcome]):
         return {
             "dropped": prepared.dropped,
             "features": prepared.training.inputs.shape[1],
+            "notes": [*self.table.notes, *told_of(self.table.columns)],
             "validation": {name: finite(score) for name, score in fitted.validation.items()},
             **{name: dict(found.facts) for name, found in outcome.findings.items() if found.facts},
         }
@@ -142,6 +144,7 @@ class TableTask(Task[TablePrepared, TableOutcome]):
         return [
             ("rows", f"{facts['rows']:,}, of which {facts['held_out']:,} were held out{dropped}"),
             ("features", f"{facts['features']:,} from {len(fitted.prepared.encoder.used):,} columns"),
+            *[("note", note) for note in facts["notes"]],
             ("task", f"{target.kind} ({target.reason})"),
             ("model", fitted.model.describe()),
             ("why", fitted.why),
@@ -159,7 +162,7 @@ def table_task(table: Table, settings: Settings) -> TableTask:
 
     **Raises** what `type_table` does.
     """
-    return TableTask(type_table(table, settings.target), settings)
+    return TableTask(type_table(table, settings), settings)
 
 
 def fit_table(table: Table, settings: Settings) -> Fitted[TablePrepared]:

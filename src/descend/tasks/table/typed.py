@@ -6,7 +6,7 @@ import pandas as pd
 
 from descend.errors import InputError
 from descend.tasks.common.columns import Column, Kind, refuse_duplicates, refuse_infinities
-from descend.tasks.common.parsing import as_booleans, as_dates, as_numbers, as_text, first_row
+from descend.tasks.common.parsing import as_booleans, as_dates, as_text, first_row, without
 
 MISSING_LEVEL = "(missing)"
 
@@ -21,15 +21,15 @@ def typed_frame(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFram
 def _typed(series: pd.Series, column: Column) -> pd.Series:
     match column.kind:
         case Kind.category:
-            return as_text(series).fillna(MISSING_LEVEL)
+            return column.words(series).fillna(MISSING_LEVEL)
         case Kind.text:
-            return as_text(series).fillna("")
+            return column.words(series).fillna("")
         case Kind.date:
-            return _read(series, column, "dates", lambda values: as_dates(values, column.form))
+            return _read(series, column, "dates", lambda values: as_dates(without(values, column.gaps), column.form))
         case Kind.boolean:
-            values = _read(series, column, "true and false", as_booleans)
+            values = _read(series, column, "true and false", lambda values: as_booleans(without(values, column.gaps)))
         case _:
-            values = _read(series, column, "numbers", as_numbers)
+            values = _read(series, column, "numbers", column.numbers)
     refuse_infinities(column.name, values)
     return values
 
