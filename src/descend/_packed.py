@@ -8,7 +8,8 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO
+from functools import partial
+from typing import IO, Any
 
 import pyarrow
 
@@ -33,12 +34,12 @@ def refuse_larger(unpacked: int, packed: int, where: str) -> None:
                          "table and no picture do: if it is yours, unpack it first")
 
 
-def _zstandard(file: IO[bytes]) -> IO[bytes]:
+def _zstandard(file: IO[bytes]) -> Any:
     return pyarrow.CompressedInputStream(file, "zstd")
 
 
 # By what files begin with: the name of what packed them, and what unpacks them.
-_OPENERS: dict[bytes, tuple[str, Callable[[IO[bytes]], IO[bytes]]]] = {
+_OPENERS: dict[bytes, tuple[str, Callable[[IO[bytes]], Any]]] = {
     b"\x1f\x8b": ("gzip", lambda file: gzip.GzipFile(fileobj=file)),
     b"BZh": ("bzip2", bz2.BZ2File),
     b"\xfd7zXZ\x00": ("xz", lzma.LZMAFile),
@@ -55,7 +56,7 @@ def unpacked(raw: bytes, where: str) -> bytes:
     """
     for magic, (name, opened) in _OPENERS.items():
         if raw.startswith(magic):
-            return _read(lambda opened=opened: opened(io.BytesIO(raw)), name, len(raw), where)
+            return _read(partial(opened, io.BytesIO(raw)), name, len(raw), where)
     return raw
 
 
@@ -97,7 +98,7 @@ def _telling(name: str, where: str) -> Iterator[None]:
         raise InputError(f"{where} is a damaged {name} file ({told}): copy or download it again") from error
 
 
-def _read(opened: Callable[[], IO[bytes]], name: str, packed: int, where: str) -> bytes:
+def _read(opened: Callable[[], Any], name: str, packed: int, where: str) -> bytes:
     """All that a packed file has, piece by piece, as long as it is no more than it may be."""
     # Its value is no copy of what was written.
     content = io.BytesIO()

@@ -143,8 +143,10 @@ def _settings(asked: dict[str, Any], folder: Path) -> "Settings":
 
     names = {field.name for field in fields(Settings)}
     try:
-        return Settings(**{name: tuple(value) if isinstance(value, list) else value
-                           for name, value in asked["settings"].items() if name in names})
+        # JSON has no tuples.
+        told: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value
+                                for name, value in asked["settings"].items() if name in names}
+        return Settings(**told)
     except (ValueError, TypeError) as error:
         raise CheckpointError(f"{folder / 'run.json'} is damaged ({error!r}): train again") from None
 

@@ -1,7 +1,7 @@
 """`descend fit`: train a model on a table, on pictures, or on texts."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from typer import Argument, Option
 
@@ -13,7 +13,7 @@ from descend.tasks.common.settings import AUTO
 if TYPE_CHECKING:
     from descend.tasks.common.network.collection import Collection
     from descend.tasks.common.reading import Table
-    from descend.tasks.common.settings import Settings
+    from descend.tasks.common.settings import Settings, TaskKind
     from descend.tasks.common.task import Task
 
 SOURCE = ("A CSV, TSV, Parquet or Feather file, or sample:NAME of scikit-learn's; a folder with a folder of pictures "
@@ -21,8 +21,8 @@ SOURCE = ("A CSV, TSV, Parquet or Feather file, or sample:NAME of scikit-learn's
 DESCENT = ("sgd, adagrad, rmsprop, adam or adamw. With this, --learning-rate, --batch-size or --epochs the linear "
            "model is trained in such steps, too; otherwise a solver seeks its minimum, and says how near it "
            "provably is.")
-COLUMN = ("What a column is, where it is guessed otherwise: number, category, text, date, id or ignore. A form may follow, "
-          "as in day=date:%d/%m/%Y or price=number:1.234,5.")
+COLUMN = ("What a column is, where it is guessed otherwise: number, category, text, date, id or ignore. A form may "
+          "follow, as in day=date:%d/%m/%Y or price=number:1.234,5.")
 HELD_OUT = 0.2
 
 
@@ -67,8 +67,8 @@ def fit(
     refuse_unknown_model(model)
     predicted, share = CLASS if target is None else target, HELD_OUT if hold_out is None else hold_out
     of_columns = [tuple(each or ()) for each in (column, drop, missing)]
-    settings = Settings(predicted, model, optimizer, learning_rate, batch_size, epochs, seconds, seed, share, task,
-                        *of_columns)
+    settings = Settings(predicted, model, optimizer, learning_rate, batch_size, epochs, seconds, seed, share,
+                        cast("TaskKind | None", task), *of_columns)
     how = {"out": out, "resume": resume, "console": console, "as_json": as_json, "insight": not no_insight}
     if has_pictures(source):
         collection = read_collection(source, skip_damaged)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from pyarrow import parquet
+from pyarrow import feather, parquet
 
 from descend.tasks.common.columns import Kind
 from descend.tasks.common.reading import read_table
@@ -41,8 +41,8 @@ def test_features_are_the_standardised_values(tmp_path: Path, column: Any, featu
 
 
 def test_times_in_whole_seconds_stay_whole(tmp_path: Path) -> None:
-    parquet.write_table(pa.table({"x": pa.array([3600, 10], pa.time32("s"))}), tmp_path / "t.parquet")
-    frame = read_table(tmp_path / "t.parquet").frame
+    feather.write_feather(pa.table({"x": pa.array([3600, 10], pa.time32("s"))}), tmp_path / "t.feather")
+    frame = read_table(tmp_path / "t.feather").frame
     assert frame["x"].tolist() == [3600, 10]
     assert frame["x"].dtype == np.int64
 

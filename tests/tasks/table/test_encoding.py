@@ -151,7 +151,7 @@ def test_rows_beyond_one_block_are_the_same_as_alone(monkeypatch):
     ("name", "floor"), [("breast_cancer", 0.97), ("wine", 0.97), ("iris", 0.95), ("diabetes", 0.5)]
 )
 def test_linear_models_learn_from_the_features(name, floor):
-    features, target, _ = split_target(read_table(f"sample:{name}"), "target")
+    features, target, *_ = split_target(read_table(f"sample:{name}"), "target")
     matrix = encoder_of(features).transform(features)
     model = Ridge() if name == "diabetes" else LogisticRegression()
     assert model.fit(matrix, target).score(matrix, target) > floor

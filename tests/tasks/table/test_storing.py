@@ -208,7 +208,7 @@ def test_what_was_learnt_is_finite_and_no_scale_is_zero(all_parts):
 
 
 @pytest.mark.parametrize(("change", "said"), [
-    ({"form": "%d%d%d%d"}, "form must be one of the 41 that there are"),
+    ({"form": "%d%d%d%d"}, "form must be one of the 13 that there are"),
     ({"kind": "object"}, "kind must be 'number' or "),
     ({"name": 3}, "name must be a text"),
     ({"name": "town"}, "columns must be named differently"),

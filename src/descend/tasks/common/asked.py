@@ -86,7 +86,7 @@ def _number(name: str, series: pd.Series, asked: Asked) -> Column:
     column = Column(name, Kind.number, f"numbers ({form}), as was said", form, unit=written.unit if written else "")
     numbers = column.numbers(texts)
     gaps = tuple(sorted(texts[texts.notna() & numbers.isna()].unique()))
-    if len(gaps) and numbers.notna().sum() == 0:
+    if gaps and numbers.notna().sum() == 0:
         raise InputError(f"--column {name}=number:{form}: none of its values, such as {gaps[0]!r}, reads so")
     made = with_gaps(column, gaps)
     checked = numeric_column(made, numbers)

@@ -30,6 +30,9 @@ from descend.tasks.common.suspects import spellings, spelt, suspected_gap
 MAX_LEVELS = 40
 """How many categories of one column are told apart; the rest share a feature."""
 
+UNTOLD = "ISO8601"
+"""The form of numbers that were numbers already, and of dates by the standard."""
+
 _FEW_ROWS = 10
 # More names than these are counted.
 _NAMED = 20
@@ -68,7 +71,7 @@ class Column:
     name: str
     kind: Kind
     reason: str
-    form: str = "ISO8601"
+    form: str = UNTOLD
     gaps: tuple[str, ...] = ()
     unit: str = ""
     kept: tuple[str, ...] = ()
@@ -159,7 +162,7 @@ def is_flat(series: pd.Series) -> bool:
     )
 
 
-def _guess(name: str, series: pd.Series, kept: Collection[str]) -> _Guess:
+def _guess(name: str, series: pd.Series, kept: frozenset[str]) -> _Guess:
     if not is_flat(series):
         return _Guess(Column(name, Kind.ignored, f"holds {_type_names(series)}, not single values"))
     is_date = types.is_datetime64_any_dtype(series.dtype)
@@ -197,7 +200,7 @@ def numeric_column(column: Column, numbers: pd.Series) -> Column:
     """
     refuse_infinities(column.name, numbers)
     if numbers.dropna().isin((0.0, 1.0)).all() and numbers.nunique() == 2 and not column.gaps:
-        return replace(column, kind=Kind.boolean, reason="0 and 1", form="ISO8601")
+        return replace(column, kind=Kind.boolean, reason="0 and 1", form=UNTOLD)
     if _IDENTIFIER.fullmatch(column.name.strip()) and numbers.is_unique and (numbers % 1 == 0).all():
         # The name is asked for too: any measurement, such as a year, may differ in every row.
         return Column(column.name, Kind.ignored, "a different whole number in every row, like an identifier")
@@ -209,7 +212,7 @@ def numeric_column(column: Column, numbers: pd.Series) -> Column:
     return replace(column, note="; ".join(filter(None, [column.note, note])))
 
 
-def _of_text(name: str, series: pd.Series, texts: pd.Series, kept: Collection[str]) -> _Guess:
+def _of_text(name: str, series: pd.Series, texts: pd.Series, kept: frozenset[str]) -> _Guess:
     levels = pd.Series(texts.dropna().unique())
     if isinstance(series.dtype, pd.CategoricalDtype):
         return _Guess(_category(name, texts))
@@ -268,7 +271,7 @@ def _of_dates(name: str, levels: pd.Series, form: str) -> _Guess:
 
 
 def _mark(form: str) -> str:
-    """Which of two ways a form is: the mark of decimals, or the part of a date that comes first, if that is in doubt."""
+    """Which of two ways a form is: the mark of decimals, or the first part of a date, if that is in doubt."""
     if form in NUMBER_FORMS:
         return NUMBER_FORMS[form][1]
     # With dots, the day comes first everywhere.

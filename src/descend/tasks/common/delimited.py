@@ -21,12 +21,13 @@ DELIMITERS = (",", "\t", ";", "|")
 _HEAD_BYTES = 1 << 16
 # Of a header that is longer.
 _LONG_HEAD_BYTES = 1 << 24
-_BLOCK_BYTES = 1 << 24
+_PIECE_BYTES, _BLOCK_BYTES = 1 << 20, 1 << 24
 _NO_DELIMITER = "\x1f"
 # Lines above a header.
 _MAX_TITLES = 20
 _BLANKS, _WIDE_BLANKS = r"\s+", r"\s{2,}"
 _COMMENT = "#"
+_NUMERAL = re.compile(r"[-+]?[\d.,]*\d[\d.,]*([eE][-+]?\d+)?")
 
 
 def read_delimited(raw: bytes, where: str) -> Rows:
@@ -43,8 +44,8 @@ def read_delimited(raw: bytes, where: str) -> Rows:
         notes.append(f"{titles:,} lines above the header are left out")
     if comments:
         notes.append(f"{comments:,} lines of comments, which begin with {_COMMENT}, are left out")
-    table = _split_at_blanks(text, delimiter) if delimiter in (_BLANKS, _WIDE_BLANKS) else _split(text, delimiter, where)
-    rows = without_frills(table, where)
+    is_blank = delimiter in (_BLANKS, _WIDE_BLANKS)
+    rows = without_frills(_split_at_blanks(text, delimiter) if is_blank else _split(text, delimiter, where))
     return rows._replace(notes=(*notes, *rows.notes))
 
 
@@ -124,14 +125,18 @@ def _agreement(lines: list[str], delimiter: str) -> tuple[float, int]:
 def _blanks(lines: list[str]) -> str:
     """Blanks as a delimiter, if they divide all lines into as many values, of which some are numbers in all rows."""
     full = [line.strip() for line in lines if line.strip()]
-    for delimiter in (_BLANKS, _WIDE_BLANKS):
-        rows = [re.split(delimiter, line) for line in full]
-        if len(rows) > 2 and len({len(row) for row in rows}) == 1 and len(rows[0]) > 1:
-            columns = list(zip(*rows[1:], strict=True))
-            if any(all(re.fullmatch(r"[-+]?[\d.,]*\d[\d.,]*([eE][-+]?\d+)?", cell) for cell in column)
-                   for column in columns):  # fmt: skip
-                return delimiter
-    return _NO_DELIMITER
+    # Words may have blanks between them, numbers have none: so the more of the columns are numbers, the better.
+    best = max((_BLANKS, _WIDE_BLANKS), key=lambda delimiter: _share_of_numbers(full, delimiter))
+    return best if _share_of_numbers(full, best) > 0 else _NO_DELIMITER
+
+
+def _share_of_numbers(lines: list[str], delimiter: str) -> float:
+    """Of the columns that a delimiter makes of lines, how many are numbers; 0, if it makes not as many of each."""
+    rows = [re.split(delimiter, line) for line in lines]
+    if len(rows) < 3 or len({len(row) for row in rows}) > 1 or len(rows[0]) < 2:
+        return 0.0
+    columns = list(zip(*rows[1:], strict=True))
+    return sum(all(map(_NUMERAL.fullmatch, column)) for column in columns) / len(columns)
 
 
 def _split_at_blanks(text: bytes, delimiter: str) -> pyarrow.Table:
@@ -152,15 +157,19 @@ def _with_equal_ends(text: bytes, mark: bytes) -> bytes:
 
 def _split(text: bytes, delimiter: str, where: str) -> pyarrow.Table:
     text = _with_equal_ends(text, delimiter.encode())
-    # A quoted value may hold line ends, and one cell may be longer than pyarrow's usual block of 1 MiB.
+    # A quoted value may hold line ends.
     parse = arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
     width = len(next(csv.reader(_head(text).splitlines(), delimiter=delimiter)))
     names = [f"f{index}" for index in range(width)]
     convert = arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pyarrow.string()), strings_can_be_null=False)
 
     def read(threads: bool) -> pyarrow.Table:
-        options = arrow_csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=threads, autogenerate_column_names=True)
-        return arrow_csv.read_csv(pyarrow.BufferReader(text), options, parse, convert)
+        # Small pieces take little memory beside the table; one cell may be longer than such a piece.
+        size = min(_PIECE_BYTES, _BLOCK_BYTES) if threads else _BLOCK_BYTES
+        options = arrow_csv.ReadOptions(block_size=size, use_threads=threads, autogenerate_column_names=True)
+        # The system's own memory goes back to it; what Arrow manages itself is kept for the next table.
+        pool = pyarrow.system_memory_pool()
+        return arrow_csv.read_csv(pyarrow.BufferReader(text), options, parse, convert, memory_pool=pool)
 
     try:
         return read(threads=True)

@@ -8,7 +8,7 @@ from descend.errors import InputError
 
 WESTERN, CENTRAL = "windows-1252", "windows-1250"
 # Of texts whose letters are mostly others than those of English, the encodings that such texts are found in.
-OTHERS = ["cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp932", "gb18030", "big5", "cp949"]
+CASED, OTHERS = ("cp1251", "koi8_r", "cp1253"), ["cp1255", "cp1256", "cp932", "gb18030", "big5", "cp949"]
 # What Polish, Czech and Hungarian letters are, when read as Western ones: marks beside letters.
 _MARKS = re.compile("[A-Za-zà-ÿ][¡£¥¯³¹¿¼¾]|[¡£¥¯³¹¿¼¾][a-zà-ÿ]")
 _HEAD_BYTES = 1 << 16
@@ -17,6 +17,8 @@ _PIECE_BYTES = 1 << 20
 _ASCII_SHARE = 0.6
 # Of fewer letters that are not in ASCII, none tells of another script.
 _FEW_LETTERS = 8
+# Of words in an encoding that is not theirs, few are in one case.
+_NATURAL = 0.8
 # Of three letters, as one or two may be any.
 _LONG_WORD = re.compile(rb"(?=[A-Za-z]*[\x80-\xff])[A-Za-z\x80-\xff]{3,}")
 
@@ -56,9 +58,11 @@ def _is_utf8(raw: bytes) -> bool:
 def _guess(raw: bytes) -> str:
     """The encoding, by the words that need one: of Western ones, few letters do."""
     lines = b"\n".join(line for line in raw[: 1 << 22].split(b"\n") if not line.isascii())[:_HEAD_BYTES]
-    words = b"".join(_LONG_WORD.findall(lines))
+    words = b" ".join(_LONG_WORD.findall(lines))
     foreign = sum(byte > 127 for byte in words)
     if foreign >= _FEW_LETTERS and foreign > (1 - _ASCII_SHARE) * len(words):
+        if natural := _cased(words):
+            return natural
         # It takes a tenth of a second to import.
         from charset_normalizer import from_bytes
 
@@ -66,3 +70,14 @@ def _guess(raw: bytes) -> str:
         if best is not None:
             return best.encoding
     return CENTRAL if _MARKS.search(lines.decode(WESTERN, errors="ignore")) else WESTERN
+
+
+def _cased(words: bytes) -> str:
+    """The encoding in which words of Cyrillic or Greek letters are in small ones, but for the first; "", if none."""
+    shares = {}
+    for encoding in CASED:
+        found = words.decode(encoding, errors="replace").split()
+        natural = [word for word in found if word.isalpha() and (word.islower() or word.istitle() or word.isupper())]
+        if len(natural) > _NATURAL * len(found):
+            shares[encoding] = sum(map(str.islower, "".join(found)))
+    return max(shares, key=lambda encoding: shares[encoding]) if shares else ""

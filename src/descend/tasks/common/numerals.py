@@ -26,12 +26,13 @@ NEARLY_ALL = 0.95
 # So many values that may be of thousands, and none that may not, beside small whole ones, are of thousands.
 _GROUPED = 5
 
-_CODES = ("EUR USD GBP CHF JPY CNY INR SEK NOK DKK PLN CZK HUF BRL CAD AUD NZD MXN ZAR SGD HKD KRW TRY ILS").split()
-_CURRENCY = rf"(?:[A-Z]{{0,2}}\$|[€£¥₹₽₩฿₺₫₴₪]|{'|'.join(_CODES)}|Rs\.?|Fr\.)"
+_CODES = "EUR|USD|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|HUF|BRL|CAD|AUD|NZD|MXN|ZAR|SGD|HKD|KRW|TRY|ILS"
+_CURRENCY = rf"(?:[A-Z]{{0,2}}\$|[€£¥₹₽₩฿₺₫₴₪]|{_CODES}|Rs\.?|Fr\.)"
 MULTIPLES = {"k": 1e3, "K": 1e3, "M": 1e6, "mn": 1e6, "Mio": 1e6, "B": 1e9, "bn": 1e9, "Mrd": 1e9}
 # Units that may stand right behind a number. Of other words there must be a space between, as "5a" names something.
-_UNITS = frozenset("""% ‰ ° °C °F g kg mg lb lbs oz m cm mm km ft mi m² km² sqft l ml kW kWh W V A Hz GHz MHz MB GB TB px
-    s ms min h km/h mph""".split())
+_UNITS = re.compile(
+    "[%‰°]|°[CF]|k?g|mg|lbs?|oz|[cmk]?m|ft|mi|k?m²|sqft|m?l|kWh?|[GMk]?Hz|[kMGT]B|px|s|ms|min|h|km/h|mph"
+)
 _NUMBER = re.compile(
     rf"(?P<open>\()?\s?(?P<sign>[-+])?\s?(?P<before>{_CURRENCY})?\s?(?P<inner>[-+])?"
     r"(?P<body>\d(?:[\d.,']|\s(?=\d))*|[.,]\d+|(?i:inf(?:inity)?))(?P<power>[eE][-+]?\d+)?(?P<space>\s)?"
@@ -132,7 +133,7 @@ def parts_of(text: str) -> Parts | None:
 
 @lru_cache(1 << 10)
 def _is_unit(word: str) -> bool:
-    return word in _UNITS or re.fullmatch(_CURRENCY, word) is not None
+    return _UNITS.fullmatch(word) is not None or re.fullmatch(_CURRENCY, word) is not None
 
 
 def _common_unit(parts: Mapping[str, Parts], counts: Mapping[str, int], enough: float) -> str | None:
@@ -141,7 +142,9 @@ def _common_unit(parts: Mapping[str, Parts], counts: Mapping[str, int], enough: 
     for text, found in parts.items():
         rows[found.unit] += counts[text]
     units = [unit for unit in rows if unit]
-    if len(units) > 1:
+    # "10A" beside "11B" are names: what multiplies and has no unit is beside none.
+    is_multiplied = any(found.times != 1 and not found.unit for found in parts.values())
+    if len(units) > 1 or (units and is_multiplied):
         return None
     unit = "".join(units)
     # A word beside a few of the numbers says something else of those.

@@ -22,16 +22,18 @@ _FIRST = 100
 
 
 def typed_cells(
-    table: pyarrow.Table, as_written: Collection[str] = (), machine: bool = False
+    names: list[str], texts: list[Any], as_written: Collection[str] = (), machine: bool = False
 ) -> tuple[pyarrow.Table, frozenset[str]]:
-    """A table of text whose columns of plain numbers are numbers; and the words that stood for gaps among these.
+    """A table of columns of text, those of plain numbers as numbers; and the words that stood for gaps among these.
 
-    `as_written`: the names of columns to leave as they are. `machine`: whether a dot is that of decimals, whatever
-    stands behind it.
+    `texts` is emptied on the way, so that no column lies in memory twice. `as_written`: the names of columns to leave
+    as they are. `machine`: whether a dot is that of decimals, whatever stands behind it.
     """
     words: set[str] = set()
-    columns = []
-    for name, column in zip(table.column_names, table.columns, strict=True):
+    columns: list[Any] = []
+    texts.reverse()
+    for name in names:
+        column = texts.pop()
         numbers = None if name in as_written else plain_numbers(column, machine)
         if numbers is None:
             blank = compute.equal(compute.utf8_length(compute.utf8_trim_whitespace(column)), 0)
@@ -41,7 +43,7 @@ def typed_cells(
             missing = compute.unique(compute.utf8_lower(compute.filter(column, compute.is_null(numbers))))
             words.update(MAY_BE_MEANT.intersection(missing.to_pylist()))
         columns.append(numbers)
-    return pyarrow.table(columns, names=table.column_names), frozenset(words)
+    return pyarrow.table(columns, names=names), frozenset(words)
 
 
 def plain_numbers(column: Any, machine: bool = False) -> Any | None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-import pyarrow
 
 from descend._packed import member, members, unpacked
 from descend.errors import InputError, reading
@@ -17,7 +16,7 @@ from descend.tasks.common.delimited import read_delimited
 from descend.tasks.common.encodings import decoded
 from descend.tasks.common.parts import chosen_part
 from descend.tasks.common.plain import typed_cells
-from descend.tasks.common.rows import without_frills
+from descend.tasks.common.rows import Rows, without_frills
 from descend.tasks.common.samples import read_sample
 from descend.tasks.common.sheets import OLD_WORKBOOK, read_sheet
 from descend.tasks.common.sources import Source, source_of
@@ -97,10 +96,15 @@ def _read(raw: bytes, source: Source, as_written: Collection[str]) -> _Read:
             return _of_sheet(raw, where, part, as_written)
         inner = member(raw, chosen_part(names, part, where, "file"), where)
         return _read(inner, replace(source, part=""), as_written)
-    if raw.startswith(OLD_WORKBOOK):
-        return _of_sheet(raw, where, part, as_written)
-    if raw.startswith(SQLITE):
-        return _Read(read_database(raw, where, part))
+    if raw.startswith((OLD_WORKBOOK, SQLITE)):
+        is_sheet = raw.startswith(OLD_WORKBOOK)
+        return _of_sheet(raw, where, part, as_written) if is_sheet else _Read(read_database(raw, where, part))
+    return _of_one(raw, source, as_written)
+
+
+def _of_one(raw: bytes, source: Source, as_written: Collection[str]) -> _Read:
+    """The table of a file that has no more than one."""
+    where, part = source.where, source.part
     if raw[8:12] == _DUCKDB:
         raise InputError(f"{where} is a database of DuckDB: write the table as Parquet, by COPY name TO "
                          "'name.parquet'")
@@ -114,17 +118,16 @@ def _read(raw: bytes, source: Source, as_written: Collection[str]) -> _Read:
         raise InputError(f"{where} is not the {source.suffixes[-1][1:]} file that its name says: write it again")
     if is_json(raw):
         return _Read(read_json(decoded(raw, where)[0].removeprefix(b"\xef\xbb\xbf"), where))
-    rows = read_delimited(raw, where)
-    return _of_cells(rows.table, rows.notes, as_written)
+    return _of_cells(read_delimited(raw, where), as_written)
 
 
 def _of_sheet(raw: bytes, where: str, part: str, as_written: Collection[str]) -> _Read:
-    table, _ = read_sheet(raw, where, part)
-    rows = without_frills(table, where)
-    return _of_cells(rows.table, rows.notes, as_written, machine=True)
+    return _of_cells(without_frills(read_sheet(raw, where, part)), as_written, machine=True)
 
 
-def _of_cells(table: pyarrow.Table, notes: tuple[str, ...], as_written: Collection[str], machine: bool = False) -> _Read:
-    refuse_duplicates(pd.Index(table.column_names))
-    cells, gap_words = typed_cells(table, as_written, machine)
+def _of_cells(rows: Rows, as_written: Collection[str], machine: bool = False) -> _Read:
+    names, texts, notes = rows.table.column_names, rows.table.columns, rows.notes
+    refuse_duplicates(pd.Index(names))
+    del rows
+    cells, gap_words = typed_cells(names, texts, as_written, machine)
     return _Read(to_frame(cells), gap_words, notes)

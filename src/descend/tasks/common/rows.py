@@ -11,9 +11,9 @@ from pyarrow import compute
 from descend.tasks.common.parsing import MISSING
 from descend.tasks.common.plain import plain_numbers
 
-_TOTAL = re.compile(r"(?i)(grand |sub)?(totals?|sum|summe|gesamt|insgesamt|overall|average|mean|suma|total général)\b.*")
+_TOTAL = re.compile(r"(?i)(grand |sub)?(totals?|sum|summe|gesamt|insgesamt|overall|average|mean|suma)\b.*")
 _UNIT = re.compile(r"[(\[].{1,20}[)\]]|[^\W\d_]{1,3}([/·.²³^-].{0,8})?|%|€|\$|°\w?|-|")
-_NUMBER = re.compile(r"[-+]?(\d+([.,]\d+)?|[.,]\d+)([eE][-+]?\d+)?")
+_VALUE = re.compile(r"[-+]?(\d+([.,]\d+)?|[.,]\d+)([eE][-+]?\d+)?")
 _ROWS_BELOW_UNITS = 2
 
 
@@ -24,8 +24,8 @@ class Rows(NamedTuple):
     notes: tuple[str, ...]
 
 
-def without_frills(table: pyarrow.Table, where: str) -> Rows:
-    """The rows of a file with the names of their header; `where` names the file.
+def without_frills(table: pyarrow.Table) -> Rows:
+    """The rows of a file with the names of their header.
 
     Without a header, columns are called by their numbers. A row of units below it, totals at the end, and empty rows
     and columns are left out, and told of.
@@ -34,7 +34,7 @@ def without_frills(table: pyarrow.Table, where: str) -> Rows:
     notes = []
     if table.num_rows > 1 and _is_data(names, table):
         names = [f"column {number}" for number in range(1, len(names) + 1)]
-        notes.append(f"the first line is one of values, and no header: its columns are called {names[0]} to {names[-1]}")
+        notes.append(f"the first line is one of values, and no header: columns are called {names[0]} to {names[-1]}")
     else:
         table = table.slice(1)
     for told, left_out in (_UNITS, _TOTALS, _EMPTY):
@@ -60,8 +60,10 @@ def _is_empty(column: Any) -> bool:
 def _is_data(names: list[str], table: pyarrow.Table) -> bool:
     """Whether the first line is one of values: numbers where others are below, of which some are no names."""
     below = table.slice(1)
+    if not any(_VALUE.fullmatch(name.strip()) for name in names):
+        return False
     numeric = [index for index, column in enumerate(below.columns) if plain_numbers(column, machine=True) is not None]
-    if not numeric or not all(_NUMBER.fullmatch(names[index].strip()) for index in numeric):
+    if not numeric or not all(_VALUE.fullmatch(names[index].strip()) for index in numeric):
         return False
     # Years and counters are names, too: those of values occur below, have fractions, or are there twice.
     told = [names[index] for index in numeric]
@@ -74,11 +76,11 @@ def _is_data(names: list[str], table: pyarrow.Table) -> bool:
 
 
 def _without_units(table: pyarrow.Table) -> pyarrow.Table:
-    """Without the first row, if it is of units: none of its cells is a number, and below some are numbers throughout."""
+    """Without the first row, if it is of units: none of its cells is a number, and in some columns all others are."""
     if table.num_rows <= _ROWS_BELOW_UNITS:
         return table
     first = [cell.strip() for cell in _row(table, 0)]
-    if any(_NUMBER.fullmatch(cell) for cell in first) or not any(first):
+    if any(_VALUE.fullmatch(cell) for cell in first) or not any(first):
         return table
     below = table.slice(1)
     numeric = [index for index, column in enumerate(below.columns) if plain_numbers(column, machine=True) is not None]

@@ -9,6 +9,8 @@ from descend.errors import InputError
 
 OPTIMIZERS = {"sgd": optimizers.SGD, "adagrad": optimizers.AdaGrad, "rmsprop": optimizers.RMSprop,
               "adam": optimizers.Adam, "adamw": optimizers.AdamW}
+# What a person may say that a target is.
+TaskKind = Literal["regression", "classes"]
 # The model: the best of all that there are.
 AUTO = "auto"
 
@@ -32,7 +34,7 @@ class Settings:
     seconds: float | None = None
     seed: int = 0
     hold_out: float = 0.2
-    task: Literal["regression", "classes"] | None = None
+    task: TaskKind | None = None
     column: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()

@@ -14,8 +14,8 @@ OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 MAX_CELLS = 50_000_000
 
 
-def read_sheet(raw: bytes, where: str, part: str) -> tuple[pyarrow.Table, str]:
-    """The rows of a workbook's sheet, all of them text, and its name.
+def read_sheet(raw: bytes, where: str, part: str) -> pyarrow.Table:
+    """The rows of a workbook's sheet, all of them text.
 
     **Raises** `InputError` if it is damaged, is too large, or has several sheets and none is asked for.
     """
@@ -37,7 +37,7 @@ def read_sheet(raw: bytes, where: str, part: str) -> tuple[pyarrow.Table, str]:
                 for index, column in enumerate(columns):
                     column.append(texts[index] if index < len(texts) else "")
     arrays = [pyarrow.array(column, pyarrow.string()) for column in columns]
-    return pyarrow.table(arrays, names=[f"f{index}" for index in range(len(arrays))]), name
+    return pyarrow.table(arrays, names=[f"f{index}" for index in range(len(arrays))])
 
 
 def _text(cell: Any) -> str:
@@ -51,7 +51,6 @@ def _text(cell: Any) -> str:
     if isinstance(cell, date | time):
         return cell.isoformat()
     if isinstance(cell, timedelta):
-        minutes, seconds = divmod(cell.total_seconds(), 60)
-        return f"{int(minutes // 60)}:{int(minutes % 60):02}:{seconds:02g}" if seconds >= 10 else (
-            f"{int(minutes // 60)}:{int(minutes % 60):02}:0{seconds:g}")
+        minutes, seconds = divmod(round(cell.total_seconds()), 60)
+        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
     return str(cell)

@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -45,8 +45,8 @@ def source_of(source: str | Path) -> Source:
         return _full(Source(raw, "the standard input", "stdin"))
     if text.lower().startswith(_SCHEMES):
         address, _, part = text.partition("#")
-        path = PurePosixPath(unquote(urlsplit(address).path))
-        return _full(_named(path, _fetched(address), repr(address), unquote(part)))
+        remote = PurePosixPath(unquote(urlsplit(address).path))
+        return _full(_named(remote, _fetched(address), repr(address), unquote(part)))
     path, part = Path(text).expanduser(), ""
     if not path.exists() and "#" in text:
         before, _, part = text.rpartition("#")
@@ -54,7 +54,7 @@ def source_of(source: str | Path) -> Source:
     return _full(_named(path, _bytes_of(path), repr(text.removesuffix(f"#{part}") if part else text), part))
 
 
-def _named(path: Path | PurePosixPath, raw: bytes, where: str, part: str) -> Source:
+def _named(path: PurePath, raw: bytes, where: str, part: str) -> Source:
     name = path.name
     for suffix in reversed(path.suffixes[-2:]):
         # Of "a.csv.gz", both endings are none of the name; of "a.2024.csv", one.

@@ -12,11 +12,10 @@ from descend.tasks.common.asked import refuse_unknown_column
 from descend.tasks.common.columns import Column, Kind, describe_columns, is_flat, listing, refuse_infinities
 from descend.tasks.common.parsing import MAY_BE_MEANT, as_numbers, as_text, first_row, is_numeric, without
 from descend.tasks.common.reading import Table
+from descend.tasks.common.settings import TaskKind
 from descend.tasks.common.suspects import spellings, spelt
 
 TargetKind = Literal["regression", "binary", "multiclass"]
-# What a person may say that a target is.
-TaskKind = Literal["regression", "classes"]
 
 MAX_INTEGER_CLASSES = 20
 """Whole numbers with more distinct values than this are measured, not named."""
@@ -106,7 +105,8 @@ def find_target(target: pd.Series, kind: TaskKind | None = None) -> Target:
     if numeric and kind is None and _is_measured(as_numbers(target)):
         return Target("regression", (), f"numbers: {counted}")
     if numeric and kind is None and _are_counts(as_numbers(target)):
-        return Target("regression", (), f"counts, from 0 on and ever fewer: {counted}; if they are names, --task classes")
+        return Target("regression", (), f"counts, as they become ever fewer: {counted}; if they name classes, "
+                      "--task classes")
     # As text, as predictions name classes in text: 3 and 3.0 are one.
     counts = _named(target).value_counts()
     if (counts > 1).sum() < 2:

@@ -9,8 +9,8 @@ from descend.tasks.common.asked import Asked, asked_of, column_as_asked, refuse_
 from descend.tasks.common.columns import Column, Kind, describe_columns
 from descend.tasks.common.parsing import MISSING, as_text
 from descend.tasks.common.reading import Table
-from descend.tasks.common.settings import Settings
-from descend.tasks.common.target import Target, TaskKind, find_target, split_target
+from descend.tasks.common.settings import Settings, TaskKind
+from descend.tasks.common.target import Target, find_target, split_target
 
 
 @dataclass(frozen=True)
@@ -98,4 +98,5 @@ def _of_lonely(lonely: list[str], target: str) -> list[str]:
         return []
     rows = "row" if len(lonely) == 1 else "rows"
     some = ", ".join(map(repr, lonely[:5])) + (", …" if len(lonely) > 5 else "")
-    return [f"{len(lonely):,} {rows} set aside: the only one of its class of {target}, {some}, to learn from or to check on"]
+    return [f"{len(lonely):,} {rows} set aside, each the only one of its class of {target} ({some}): a class needs one "
+            "row to learn from and one to check on"]

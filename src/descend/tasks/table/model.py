@@ -1,6 +1,6 @@
 """A table's model: what predicts from a table as a user has it, and how it is stored."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -63,7 +63,9 @@ class TableModel:
 
         **Raises** what `read_table` does, too.
         """
-        return self.predict_frame(read_table(source).frame)
+        table = read_table(source, self.encoder.as_written)
+        made = self.predict_frame(table.frame)
+        return replace(made, notes=(*table.notes, *made.notes))
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Facts as JSON can hold them, and arrays by name."""

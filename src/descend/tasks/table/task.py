@@ -10,8 +10,8 @@ import numpy as np
 
 from descend.engine.run import Run
 from descend.errors import InputError
-from descend.tasks.common.fitted import Fitted, Outcome, judge
 from descend.tasks.common.columns import told_of
+from descend.tasks.common.fitted import Fitted, Outcome, judge
 from descend.tasks.common.reading import Table
 from descend.tasks.common.section import Section
 from descend.tasks.common.settings import AUTO, Settings

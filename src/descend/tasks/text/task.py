@@ -32,7 +32,7 @@ class TextModel(NetworkModel):
 
     def predictions(self, source: str) -> Predictions:
         """The table of texts, with columns beside its own."""
-        frame = read_table(source).frame
+        frame = read_table(source, (self.column,)).frame
         return beside(frame, told(self.predict(texts_in(frame, self.column)), self.classes))
 
 

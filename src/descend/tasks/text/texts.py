@@ -22,7 +22,8 @@ def collection_of(table: TypedTable) -> Collection:
     texts, targets = texts_in(table.features, table.used[0].name), table.target.encode(table.values)
     names = [f"row {number:,}" for number in range(1, len(texts) + 1)]
     examples = Examples(texts, targets, names)
-    return Collection(table.name, table.digest, table.target.classes, examples, notes=(*table.notes, *_notes(texts, table.dropped)))
+    notes = (*table.notes, *_notes(texts, table.dropped))
+    return Collection(table.name, table.digest, table.target.classes, examples, notes=notes)
 
 
 def texts_in(frame: pd.DataFrame, column: str) -> list[str]:
