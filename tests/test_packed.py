@@ -135,19 +135,20 @@ def taken(tmp_path_factory):
 class TestMemory:
     """What reading takes at the most, in times of the file's size.
 
-    A CSV file lies in memory as its bytes, as Arrow's columns and as pandas' frame, where a number of 7 letters takes 8
-    bytes, and a word its letters and a place; what parses it has as much again, for a moment, as spare room.
+    A CSV file lies in memory as its bytes, as Arrow's columns of text, of which each is told as a whole what it is, as
+    numbers and as pandas' frame, where a number of 7 letters takes 8 bytes, and a word its letters and a place; what
+    parses it has as much again, for a moment, as spare room.
     """
 
     def test_of_csv(self, taken):
         most, said, size = taken["t.csv"]
         assert said == "80000 rows"
         assert size > 4 * MIB
-        assert most < 7 * size
+        assert most < 9 * size
 
     def test_of_csv_packed(self, taken):
         assert taken["t.csv.gz"][1] == "80000 rows"
-        assert taken["t.csv.gz"][0] < 8 * taken["t.csv"][2]
+        assert taken["t.csv.gz"][0] < 10 * taken["t.csv"][2]
 
     def test_of_parquet(self, taken):
         most, said, size = taken["t.parquet"]

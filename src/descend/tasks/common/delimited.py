@@ -22,6 +22,8 @@ _HEAD_BYTES = 1 << 16
 # Of a header that is longer.
 _LONG_HEAD_BYTES = 1 << 24
 _PIECE_BYTES, _BLOCK_BYTES = 1 << 20, 1 << 24
+# Of a text that is worth several threads.
+_LARGE_BYTES = 1 << 25
 _NO_DELIMITER = "\x1f"
 # Lines above a header.
 _MAX_TITLES = 20
@@ -50,9 +52,9 @@ def read_delimited(raw: bytes, where: str) -> Rows:
 
 
 def _head(text: bytes) -> str:
-    """The first lines, at least three of them."""
+    """The first lines, the header at least."""
     size = _HEAD_BYTES
-    while text.count(b"\n", 0, size) < 3 and size < min(len(text), _LONG_HEAD_BYTES):
+    while b"\n" not in text[:size].strip() and size < min(len(text), _LONG_HEAD_BYTES):
         size *= 4
     head = text[:size].decode(errors="ignore")
     # The last line may be cut in the middle.
@@ -115,7 +117,11 @@ def find_delimiter(head: str) -> str:
 
 
 def _agreement(lines: list[str], delimiter: str) -> tuple[float, int]:
-    widths = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
+    try:
+        widths = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
+    except csv.Error:
+        # A value of 128 KiB, which is a whole line of those that another one divides.
+        return 0.0, 0
     if not widths or widths[0] < 2:
         return 0.0, 0
     # Rows may end with a delimiter that the header has not.
@@ -163,21 +169,20 @@ def _split(text: bytes, delimiter: str, where: str) -> pyarrow.Table:
     names = [f"f{index}" for index in range(width)]
     convert = arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pyarrow.string()), strings_can_be_null=False)
 
-    def read(threads: bool) -> pyarrow.Table:
-        # Small pieces take little memory beside the table; one cell may be longer than such a piece.
-        size = min(_PIECE_BYTES, _BLOCK_BYTES) if threads else _BLOCK_BYTES
+    def read(size: int, threads: bool) -> pyarrow.Table:
         options = arrow_csv.ReadOptions(block_size=size, use_threads=threads, autogenerate_column_names=True)
         # The system's own memory goes back to it; what Arrow manages itself is kept for the next table.
         pool = pyarrow.system_memory_pool()
         return arrow_csv.read_csv(pyarrow.BufferReader(text), options, parse, convert, memory_pool=pool)
 
     try:
-        return read(threads=True)
+        # Small pieces take little memory beside the table, and so do few threads.
+        return read(min(_PIECE_BYTES, _BLOCK_BYTES), threads=len(text) > _LARGE_BYTES)
     except pyarrow.ArrowInvalid:
         pass
     try:
-        # Only one thread alone knows the row's number.
-        return read(threads=False)
+        # One cell may be longer than such a piece; and only one thread alone knows the row's number.
+        return read(_BLOCK_BYTES, threads=False)
     except pyarrow.ArrowInvalid as error:
         raise InputError(f"{where} cannot be read as a table: {_explain(error)}") from error
 

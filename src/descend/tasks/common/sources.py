@@ -96,6 +96,7 @@ class _WithinTheWeb(HTTPRedirectHandler):
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
         if not newurl.lower().startswith(_SCHEMES):
+            fp.close()
             raise URLError(f"it sends to {newurl}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -106,6 +107,7 @@ def _fetched(address: str) -> bytes:
         with build_opener(_WithinTheWeb).open(request, timeout=_SECONDS) as answer:
             raw: bytes = answer.read(_MOST_BYTES + 1)
     except HTTPError as error:
+        error.close()
         raise InputError(f"{address!r} cannot be read: the server answers {error.code} {error.reason}") from None
     except (URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
