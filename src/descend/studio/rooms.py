@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+from descend.studio.lessons.figures import Runs
+from descend.studio.lessons.room import LessonsRoom
 from descend.studio.messages import Room, frame
 from descend.studio.race.room import RaceRoom
 from descend.studio.racing.course import Courses
@@ -22,8 +24,11 @@ class Place:
 
 def places() -> tuple[Place, ...]:
     """The rooms of a studio."""
-    courses = Courses()
-    return (Place("race", "Race on a function", "/", lambda: RaceRoom(courses)),)
+    courses, runs = Courses(), Runs()
+    return (
+        Place("race", "Race on a function", "/", lambda: RaceRoom(courses)),
+        Place("lessons", "Lessons", "/lessons", lambda: LessonsRoom(runs)),
+    )
 
 
 def welcome(all_places: tuple[Place, ...], room: Room) -> bytes:

@@ -2,9 +2,9 @@
 
 import gc
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -17,17 +17,34 @@ from descend.schedules import setting
 from descend.studio.racing.formula import Formula
 from descend.studio.racing.gallery import Point
 from descend.studio.racing.objective import Objective
-from descend.studio.racing.rules import RacingRule
 
 # Functions whose programs are kept.
 MAX_FUNCTIONS = 8
+
+
+class Rolling(Protocol):
+    """How a ball rolls: what makes its optimizer of settings, always of the same structure under one name."""
+
+    @property
+    def name(self) -> str:
+        """By which its runs are known."""
+        ...
+
+    @property
+    def made(self) -> Callable[[Mapping[str, float]], Optimizer]:
+        """Its optimizer with these settings."""
+        ...
+
+    def says(self) -> str:
+        """What there is to say of its stability limit."""
+        ...
 
 
 @dataclass(frozen=True)
 class Ball:
     """What rolls: a rule, and its settings."""
 
-    rule: RacingRule
+    rule: Rolling
     settings: Mapping[str, float]
 
 
@@ -74,6 +91,11 @@ class WithDivisor(Modifier):
         return {**self.rule.metrics(state.rule), "divisor": state.own["divisor"]}
 
 
+def _read_out(rule: Optimizer) -> Optimizer:
+    # What solves equations for its step divides by no number of each coordinate, and takes no modifier.
+    return rule if rule.solves_equations else WithDivisor(rule)
+
+
 @dataclass
 class Course:
     """A function, and the runs that were begun on it: by rule and noise, with the start that each was begun at."""
@@ -85,9 +107,10 @@ class Course:
         """How one ball of a race rolls."""
         rule = ball.rule.made(ball.settings)
         # One step more: an entry of the trace is of the point before its step.
-        trace = self._ready(ball.rule.name, WithDivisor(rule), race).advance(race.steps + 1)[1]
+        trace = self._ready(ball.rule.name, _read_out(rule), race).advance(race.steps + 1)[1]
         points, losses = trace.columns["params"], trace.columns["loss"]
-        divisors = np.where(np.isnan(trace.columns["divisor"]), 1.0, trace.columns["divisor"])
+        divisors = trace.columns.get("divisor", np.ones_like(points))
+        divisors = np.where(np.isnan(divisors), 1.0, divisors)
         sharpness = self.objective.sharpness(points, divisors)
         rows = np.full((race.steps + 1, 4), np.nan, np.float32)
         with np.errstate(over="ignore"):
