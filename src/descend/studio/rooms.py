@@ -8,6 +8,7 @@ from typing import Any
 from descend.studio.lessons.figures import Runs
 from descend.studio.lessons.room import LessonsRoom
 from descend.studio.messages import Room, frame
+from descend.studio.opened import Opened
 from descend.studio.race.room import RaceRoom
 from descend.studio.racing.course import Courses
 
@@ -22,8 +23,8 @@ class Place:
     enter: Callable[[], Room]
 
 
-def places() -> tuple[Place, ...]:
-    """The rooms of a studio."""
+def places(opened: Opened) -> tuple[Place, ...]:  # noqa: ARG001  # rooms that show it come next
+    """The rooms of a studio, with what is opened in them."""
     courses, runs = Courses(), Runs()
     return (
         Place("race", "Race on a function", "/", lambda: RaceRoom(courses)),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from descend.errors import InputError
+from descend.studio.asked import MAX_SEED
 from descend.studio.lessons.catalogue import BY_NAME, Lesson
 from descend.studio.lessons.figures import Figure, Setup
 from descend.studio.messages import Fields, Request, told_briefly
@@ -56,7 +57,7 @@ def setup_of(fields: Fields, figure: Figure) -> Setup:
             raise InputError(f"settings.{name} must be a number from {low:g} to {high:g}, but is {told_briefly(value)}")
     start = fields.numbers("start", 2)
     defaults = {name: slider.default for name, slider in sliders.items()}
-    return Setup(defaults | settings, (start[0], start[1]), fields.whole("seed", 0, 2**31 - 1, 0))
+    return Setup(defaults | settings, (start[0], start[1]), fields.whole("seed", 0, MAX_SEED, 0))
 
 
 def _known(name: str, fields: Fields, known: Mapping[str, T]) -> T:
