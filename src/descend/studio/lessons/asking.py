@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from descend.errors import InputError
 from descend.studio.asked import MAX_SEED
-from descend.studio.lessons.catalogue import BY_NAME, Lesson
+from descend.studio.lessons.catalogue import LESSON_BY_NAME, Lesson
 from descend.studio.lessons.figures import Figure, Setup
 from descend.studio.messages import Fields, Request, told_briefly
 
@@ -37,7 +37,7 @@ class FigureRequest(Request):
 
 def lesson_of(fields: Fields) -> Lesson:
     """The lesson of a message."""
-    return _known("lesson", fields, BY_NAME)
+    return _known("lesson", fields, LESSON_BY_NAME)
 
 
 def figure_of(fields: Fields) -> Figure:

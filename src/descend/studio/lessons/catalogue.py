@@ -43,4 +43,4 @@ LESSONS = (
     Lesson("adam", adaptive.WITH_ADAM),
     Lesson("schedules", noisy.SCHEDULES),
 )
-BY_NAME = {lesson.name: lesson for lesson in LESSONS}
+LESSON_BY_NAME = {lesson.name: lesson for lesson in LESSONS}

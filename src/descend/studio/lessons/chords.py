@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Chord(Line):
 
 def _words(x: float, chord: float, curve: float) -> str:
     gap = chord - curve
-    where = f"At x = {x:.3g} the chord is at {chord:.3g} and the curve at {curve:.3g}: "
+    where = f"At x = {x:.3g} the chord is at {chord:.3g} and the curve at {curve:.3g}: ".replace("-", "−")
     if abs(gap) < 1e-9:
         return where + "they meet."
     return where + (f"the chord lies {gap:.3g} above, as Jensen's inequality asks of a convex function." if gap > 0

@@ -12,8 +12,8 @@ from descend.studio.racing.course import Ball, Race
 from descend.studio.racing.formula import Formula, read
 from descend.studio.racing.gallery import Point, Window
 from descend.studio.racing.notation import mathml
-from descend.studio.racing.rules import NO_LIMIT, Slider
 from descend.studio.racing.objective import Objective
+from descend.studio.racing.rules import NO_LIMIT, Slider
 
 Settings = Mapping[str, float]
 POINTS = 601

@@ -47,8 +47,9 @@ class Learning:
 
     def balls(self, setup: Setup, runs: Runs) -> Iterator[Drawn]:
         """The way of each."""
+        regression = runs.regression
         for one in self.learners:
-            rule, whole = one.made(setup.settings), len(runs.regression.data[1])
-            way = runs.regression.way(one.title, rule, one.batch or whole, setup.seed)
+            rule, whole = one.made(setup.settings), len(regression.data[1])
+            way = regression.way(one.title, rule, one.batch or whole, setup.seed)
             limit = None if one.batch else rule.stability_limit()
-            yield Drawn({"steps": len(way) - 1, "limit": limit, "says": OF_BATCHES}, way)
+            yield Drawn({"steps": len(way) - 1, "limit": limit, "says": OF_BATCHES, "floor": regression.floor}, way)

@@ -25,7 +25,13 @@ def markdown(name: str) -> str:
     False
     """
     text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: NUMBERS[found[1]], text)
+    parts = re.split(r"(^```.*?^```)", text, flags=re.DOTALL | re.MULTILINE)
+    # Code prints a hyphen, people write a minus.
+    return "".join(_filled(part, "-" if part.startswith("```") else "−") for part in parts)
+
+
+def _filled(text: str, minus: str) -> str:
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: NUMBERS[found[1]].replace("-", minus), text)
 
 
 @cache
@@ -58,4 +64,5 @@ def _read_formula(state: StateInline, silent: bool) -> bool:
 
 def _write_formula(_: RendererProtocol, tokens: list[Token], at: int, *__: object) -> str:
     display = "block" if tokens[at].markup == "$$" else "inline"
-    return convert(tokens[at].content, display=display)
+    # As signs of their own, primes are where fonts have them; raised once more, they would float away.
+    return convert(tokens[at].content.replace("−", "-").replace("''", "″").replace("'", "′"), display=display)

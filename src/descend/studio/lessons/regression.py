@@ -1,4 +1,4 @@
-"""A regression on real data for the lessons: the progression of diabetes, out of scikit-learn; and how it is learned."""
+"""A regression on real data, the progression of diabetes out of scikit-learn; and how it is learned."""
 
 import time
 from dataclasses import dataclass, field
@@ -61,6 +61,11 @@ class Regression:
         X, y = (part.astype(np.float64) for part in self.data)
         best = np.linalg.lstsq(X, y)[0]
         return best, X.T @ X / len(X), float(0.5 * np.mean((X @ best - y) ** 2))
+
+    @property
+    def floor(self) -> float:
+        """The least loss that there is."""
+        return self._quadratic[2]
 
     def _losses(self, points: np.ndarray) -> np.ndarray:
         best, hessian, floor = self._quadratic

@@ -5,7 +5,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from descend.studio.lessons.asking import (
-    FigureRequest, GroundRequest, PageRequest, figure_of, lesson_of, setup_of,
+    FigureRequest,
+    GroundRequest,
+    PageRequest,
+    figure_of,
+    lesson_of,
+    setup_of,
 )
 from descend.studio.lessons.catalogue import LESSONS
 from descend.studio.lessons.figures import Drawn, Runs

@@ -11,7 +11,7 @@ from descend.studio.lessons.shown.basics import BOOK_PLANE, PLAIN, VALLEY, rate
 from descend.studio.racing.rules import Slider
 
 Settings = Mapping[str, float]
-MOMENTUM = Slider("momentum", "momentum β", 0.0, 0.99, 0.5)
+SPEED_KEPT = Slider("momentum", "momentum β", 0.0, 0.99, 0.5)
 DECAY = Slider("decay", "memory γ", 0.5, 0.999, 0.9)
 MEAN = Slider("beta1", "mean β₁", 0.0, 0.99, 0.9)
 SQUARES = Slider("beta2", "squares β₂", 0.5, 0.9999, 0.999)
@@ -66,10 +66,10 @@ def _on_data(*rollers: Roller, sliders: tuple[Slider, ...]) -> Learning:
 
 
 WITH_MOMENTUM = (
-    _valley(HEAVY, PLAIN, sliders=(rate(0.6), MOMENTUM)),
+    _valley(HEAVY, PLAIN, sliders=(rate(0.6), SPEED_KEPT)),
     Plane("narrow", "Condition 100: ½(x² + 100y²)", "0.5*(x^2 + 100*y^2)", (-3.0, 3.0, -2.0, 2.0), (-2.5, 1.5), 100,
-          (HEAVY, PLAIN), (rate(0.018, 1e-3, 0.1), Slider("momentum", MOMENTUM.label, 0.0, 0.99, 0.8))),
-    _on_data(HEAVY, sliders=(rate(0.005, 1e-4, 0.5), Slider("momentum", MOMENTUM.label, 0.0, 0.99, 0.9))),
+          (HEAVY, PLAIN), (rate(0.018, 1e-3, 0.1), Slider("momentum", SPEED_KEPT.label, 0.0, 0.99, 0.8))),
+    _on_data(HEAVY, sliders=(rate(0.005, 1e-4, 0.5), Slider("momentum", SPEED_KEPT.label, 0.0, 0.99, 0.9))),
 )
 WITH_ADAGRAD = (
     _valley(ADAGRAD, PLAIN, sliders=(rate(0.4, 0.01, 4.0),)),
