@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from descend.studio.lessons.descents import Line
-from descend.studio.lessons.figures import Drawn, Runs, Setup
+from descend.studio.lessons.figures import Begun, Drawn, Setup
 from descend.studio.racing.formula import read
 
 
@@ -17,7 +17,7 @@ class Chord(Line):
 
     kind: ClassVar[str] = "chord"
 
-    def balls(self, setup: Setup, runs: Runs) -> Iterator[Drawn]:
+    def balls(self, setup: Setup, begun: Begun) -> Iterator[Drawn]:
         """Rows of x and the height of a, b, the point on the chord, and the one on the curve below or above it."""
         a, b, part = (setup.settings[name] for name in ("a", "b", "part"))
         between = part * a + (1 - part) * b

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from descend.optimizers import Optimizer
-from descend.studio.lessons.figures import Drawn, Runs, Setup, told
+from descend.studio.lessons.figures import Begun, Drawn, Setup, told
 from descend.studio.racing.course import Ball, Race
 from descend.studio.racing.formula import Formula, read
 from descend.studio.racing.gallery import Point, Window
@@ -76,12 +76,12 @@ class Plane:
         heights = Objective(self.function).surface(self.window, GRID).astype(np.float32)
         return Drawn({"size": GRID, "window": self.window}, np.where(np.isfinite(heights), heights, np.nan))
 
-    def balls(self, setup: Setup, runs: Runs) -> Iterator[Drawn]:
+    def balls(self, setup: Setup, begun: Begun) -> Iterator[Drawn]:
         """The way of each ball, as a race has it."""
         formula, noise = self.function, setup.settings.get(NOISE.name, 0.0)
         race = Race(formula, (), self.start_of(setup), self.steps, noise, setup.seed)
         for roller in self.rollers:
-            path = runs.courses.of(formula).path(Ball(roller, setup.settings), race)
+            path = begun.courses.of(formula).path(Ball(roller, setup.settings), race)
             head = {"steps": self.steps, "limit": None if roller.stable else path.limit, "says": roller.says()}
             yield Drawn(head | ({"rates": self._rates(roller, setup)} if self.rates else {}), path.rows)
 

@@ -13,7 +13,7 @@ from descend.studio.racing.rules import Slider
 
 
 @dataclass
-class Runs:
+class Begun:
     """What was begun for the figures, on functions and on data, so that a slider compiles nothing."""
 
     courses: Courses = field(default_factory=Courses)
@@ -58,7 +58,7 @@ class Figure(Protocol):
         """What lies below all that moves."""
         ...
 
-    def balls(self, setup: Setup, runs: Runs) -> Iterator[Drawn]:
+    def balls(self, setup: Setup, begun: Begun) -> Iterator[Drawn]:
         """What moves: a ball at a time."""
         ...
 

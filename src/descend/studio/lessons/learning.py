@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from descend.studio.lessons.descents import Roller
-from descend.studio.lessons.figures import Drawn, Runs, Setup, told
+from descend.studio.lessons.figures import Begun, Drawn, Setup, told
 from descend.studio.lessons.regression import EPOCHS, IN_AN_EPOCH
 from descend.studio.racing.rules import Slider
 
@@ -45,9 +45,9 @@ class Learning:
         """Nothing lies below curves."""
         return Drawn({}, np.zeros(0))
 
-    def balls(self, setup: Setup, runs: Runs) -> Iterator[Drawn]:
+    def balls(self, setup: Setup, begun: Begun) -> Iterator[Drawn]:
         """The way of each."""
-        regression = runs.regression
+        regression = begun.regression
         for one in self.learners:
             rule, whole = one.made(setup.settings), len(regression.data[1])
             way = regression.way(one.title, rule, one.batch or whole, setup.seed)

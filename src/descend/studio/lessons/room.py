@@ -13,7 +13,7 @@ from descend.studio.lessons.asking import (
     setup_of,
 )
 from descend.studio.lessons.catalogue import LESSONS
-from descend.studio.lessons.figures import Drawn, Runs
+from descend.studio.lessons.figures import Begun, Drawn
 from descend.studio.messages import Fields, Request, frame, given_up
 
 # Seconds, after which a figure whose programs are being compiled gives way to a newer one.
@@ -26,8 +26,8 @@ class LessonsRoom:
     # To open a lesson waits for no figure.
     lanes: ClassVar[Mapping[str, tuple[str, ...]]] = {"lessons": ("lesson",), "engine": ("ground", "figure")}
 
-    def __init__(self, runs: Runs) -> None:
-        self.runs = runs
+    def __init__(self, begun: Begun) -> None:
+        self.begun = begun
 
     def welcome(self) -> dict[str, Any]:
         """Which lessons there are."""
@@ -54,7 +54,7 @@ class LessonsRoom:
 
     def _moving(self, request: FigureRequest, is_newer: Callable[[], bool]) -> Iterator[bytes]:
         begin = time.perf_counter()
-        for i, ball in enumerate(request.figure.balls(request.setup, self.runs)):
+        for i, ball in enumerate(request.figure.balls(request.setup, self.begun)):
             yield _framed("ball", request.id, ball, ball=i)
             if (seconds := time.perf_counter() - begin) > PATIENCE and is_newer():
                 yield given_up(request.id, seconds)
