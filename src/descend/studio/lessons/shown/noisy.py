@@ -10,7 +10,7 @@ from descend.studio.lessons.shown.basics import BOOK_PLANE, rate
 from descend.studio.racing.rules import Slider
 
 Settings = Mapping[str, float]
-NOISY_STEPS = 200
+LENGTH = 200
 BOWL = "x^2 + 2*y^2"
 EXPONENTIAL = Slider("exponential", "exponential decay λ", 1e-3, 0.5, 0.1, log=True)
 POLYNOMIAL = Slider("polynomial", "square-root decay β", 1e-3, 2.0, 0.1, log=True)
@@ -27,14 +27,14 @@ CONSTANT = _scheduled("Constant", lambda settings: Constant(settings["rate"]), "
 SQUARE_ROOT = _scheduled("Square root", lambda settings: SquareRoot(settings["rate"], settings["polynomial"]))
 DECAYING = _scheduled("Exponential", lambda settings: Exponential(settings["rate"], settings["exponential"]))
 STEPWISE = _scheduled("A third every 50 steps", lambda settings: Step(settings["rate"], 50, 1 / 3))
-COSINE = _scheduled("Cosine after a warm-up", lambda settings: Cosine(settings["rate"], NOISY_STEPS, warmup=20))
+COSINE = _scheduled("Cosine after a warm-up", lambda settings: Cosine(settings["rate"], LENGTH, warmup=20))
 
 STOCHASTIC = (
-    Plane("bowl", "x² + 2y², with noise", BOWL, BOOK_PLANE, (-5.0, -2.0), NOISY_STEPS, (CONSTANT, SQUARE_ROOT, DECAYING),
+    Plane("bowl", "x² + 2y², with noise", BOWL, BOOK_PLANE, (-5.0, -2.0), LENGTH, (CONSTANT, SQUARE_ROOT, DECAYING),
           (rate(0.1, 0.01, 1.0), POLYNOMIAL, EXPONENTIAL, NOISE)),
 )
 SCHEDULES = (
-    Plane("bowl", "x² + 2y², with noise", BOWL, BOOK_PLANE, (-5.0, -2.0), NOISY_STEPS,
+    Plane("bowl", "x² + 2y², with noise", BOWL, BOOK_PLANE, (-5.0, -2.0), LENGTH,
           (CONSTANT, SQUARE_ROOT, DECAYING, STEPWISE, COSINE),
           (rate(0.1, 0.01, 1.0), POLYNOMIAL, EXPONENTIAL, NOISE), rates=True),
 )
