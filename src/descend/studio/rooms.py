@@ -7,6 +7,8 @@ from typing import Any
 
 from descend.studio.messages import Room, frame
 from descend.studio.opened import Opened
+from descend.studio.own.opened_file import OpenedFile
+from descend.studio.own.room import OwnRoom
 from descend.studio.race.room import RaceRoom
 from descend.studio.racing.course import Courses
 
@@ -21,10 +23,17 @@ class Place:
     enter: Callable[[], Room]
 
 
-def places(opened: Opened) -> tuple[Place, ...]:  # noqa: ARG001  # rooms that show it come next
-    """The rooms of a studio, with what is opened in them."""
+def places(opened: Opened) -> tuple[Place, ...]:
+    """The rooms of a studio, with what is opened in them.
+
+    **Raises** `InputError` for a file that cannot be shown.
+    """
     courses = Courses()
-    return (Place("race", "Race on a function", "/", lambda: RaceRoom(courses)),)
+    race = Place("race", "Race on a function", "/", lambda: RaceRoom(courses))
+    if opened.own is None:
+        return (race,)
+    file = OpenedFile(opened.own)
+    return race, Place("own", "Your own loss", "/own", lambda: OwnRoom(file))
 
 
 def welcome(all_places: tuple[Place, ...], room: Room) -> bytes:

@@ -4,21 +4,23 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 import pytest
+
+from descend.studio.opened import Opened
 
 collect_ignore_glob = [] if find_spec("playwright") else ["test_*"]
 
 
 
 
-@pytest.fixture(scope="session")
-def studio() -> Iterator[str]:
+@contextmanager
+def served(shown: Opened) -> Iterator[str]:
     """The origin of a studio, served by a thread of this process."""
     import uvicorn
 
-    from descend.studio.opened import Opened
     from descend.studio.rooms import places
     from descend.studio.server import application, listening
     from descend.studio.threads import Threads
@@ -26,7 +28,7 @@ def studio() -> Iterator[str]:
 
     with listening(0) as socket, Threads() as threads:
         port = socket.getsockname()[1]
-        app = application(TOKEN, port, places(Opened()), threads)
+        app = application(TOKEN, port, places(shown), threads)
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, args=([socket],))
         thread.start()
@@ -35,6 +37,13 @@ def studio() -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def studio() -> Iterator[str]:
+    """The origin of a studio with nothing opened; a module that opens something has its own."""
+    with served(Opened()) as origin:
+        yield origin
 
 
 @pytest.fixture(scope="session")
