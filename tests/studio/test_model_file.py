@@ -18,8 +18,8 @@ def written(tmp_path, text, name="model.py"):
 
 def test_what_it_defines_is_read_under_the_names_of_begin(tmp_path, capsys):
     (tmp_path / "neighbour_of_a_model.py").write_text("rows = 5")
-    model = read_model(written(tmp_path, '"""Its own\nwords.\n\nMore."""\nfrom neighbour_of_a_model import rows\n' + BOWL
-                               + "batch_size = rows\nminima = [(0, 0)]\nanything_else = 1\nprint('hello')\n"))
+    before, after = '"""Its own\nwords.\n\nMore."""\nfrom neighbour_of_a_model import rows\n', "batch_size = rows\n"
+    model = read_model(written(tmp_path, before + BOWL + after + "minima = [(0, 0)]\nother = 1\nprint('hello')\n"))
     assert (model.says, model.params, model.batch_size) == ("Its own words.", [1.0, -2.0], 5)
     assert (model.minima, model.data, model.optimizer) == (((0.0, 0.0),), None, None)
     assert model.loss([1.0, 2.0]) == 13.0
@@ -46,14 +46,14 @@ def test_what_cannot_be_read_is_told_with_its_line(tmp_path, text, says):
     with pytest.raises(InputError, match=says) as refused:
         read_model(written(tmp_path, text))
     assert "\n" not in str(refused.value)
-    with pytest.raises(InputError, match="gone.py: FileNotFoundError"):
+    with pytest.raises(InputError, match=r"gone\.py: FileNotFoundError"):
         read_model(tmp_path / "gone.py")
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("params = [1.0, 2.0]\ndef loss(x):\n    return x\n", r"the loss must return a scalar, .* array of shape \(2,\)"),
+        ("params = [1.0, 2.0]\ndef loss(x):\n    return x\n", r"must return a scalar, .* of shape \(2,\)"),
         ("params = [1.0, 2.0]\ndef loss(x):\n    return 'a'\n", "model.py: TypeError: .* value of type <class 'str'>"),
         ("params = [1.0, 2.0]\ndef loss(x):\n    return 1 / 0\n", "model.py:3: ZeroDivisionError"),
         ("import numpy as np\nparams = [1.0, 2.0]\ndef loss(x):\n    return np.asarray(x).sum()\n",
@@ -63,7 +63,7 @@ def test_what_cannot_be_read_is_told_with_its_line(tmp_path, text, says):
         ("import jax.numpy as jnp\nparams = [-1.0, 2.0]\ndef loss(x):\n    return jnp.log(x[0]) + x[1]\n",
          "the loss at params is nan: begin where it is finite"),
         ("import jax\nimport numpy as np\nparams = [1.0, 2.0]\ndef loss(x):\n"
-         "    return jax.pure_callback(np.sum, jax.ShapeDtypeStruct((), x.dtype), x)\n", "Pure callbacks do not support"),
+         "    return jax.pure_callback(np.sum, jax.ShapeDtypeStruct((), x.dtype), x)\n", "Pure callbacks do not"),
         ("params = ['a', 'b']\ndef loss(x):\n    return 0.0\n", "model.py: .*parameter"),
         ("params = [1.0]\ndef loss(x):\n    return x[0] ** 2\n", "there is one parameter"),
         ("import numpy as np\nparams = np.zeros(2**20 + 1)\ndef loss(x):\n    return (x**2).sum()\n",
@@ -86,7 +86,7 @@ def test_a_file_that_changes_is_read_again_and_one_that_is_broken_keeps_the_last
     assert not file.has_changed
     path.write_text("params = [1.0\n")
     assert file.has_changed
-    with pytest.raises(InputError, match="model.py:1: SyntaxError"):
+    with pytest.raises(InputError, match=r"model\.py:1: SyntaxError"):
         file.read_again()
     assert file.loaded is before
     assert before.ground.loss == 13.0

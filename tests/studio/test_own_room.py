@@ -68,7 +68,8 @@ def rows_of(frames):
 
 def test_it_is_told_what_the_file_has(bowl, logistic):
     told = OwnRoom(bowl).welcome()
-    assert told["own"] == {"file": "bowl.py", "size": 2, "rows": 0, "batch_size": None, "is_plane": True, "axes": ["a", "b"]}
+    assert told["own"] == {"file": "bowl.py", "size": 2, "rows": 0, "batch_size": None, "is_plane": True,
+                           "axes": ["a", "b"]}
     assert (told["functions"][0]["start"], told["functions"][0]["minima"]) == ([2.0, -1.0], ((0.0, 0.0),))
     own = told["rules"][0]
     assert (own["name"], own["title"], own["settings"][0]["default"]) == ("own", "SGD of bowl.py", 0.05)
@@ -76,7 +77,8 @@ def test_it_is_told_what_the_file_has(bowl, logistic):
     rates = {rule["name"]: rule["settings"][0]["default"] for rule in told["rules"]}
     assert (rates["sgd"], rates["momentum"], rates["adam"]) == (0.083, 0.16, 0.1)
     told = OwnRoom(logistic).welcome()
-    assert told["own"] == {"file": "logistic.py", "size": 4, "rows": 60, "batch_size": 20, "is_plane": False, "axes": []}
+    assert told["own"] == {"file": "logistic.py", "size": 4, "rows": 60, "batch_size": 20, "is_plane": False,
+                           "axes": []}
     assert {rule["name"]: rule["settings"][0]["default"] for rule in told["rules"]}["adam"] == 0.01
     json.dumps(told, allow_nan=False)
 
@@ -87,7 +89,8 @@ def test_two_parameters_are_raced_on_as_they_are(bowl):
     assert [header["kind"] for header, _ in frames] == ["plane", "ball", "done"]
     x0, x1, y0, y1 = frames[0][0]["window"]
     # All of the way is seen, and the minimum.
-    assert x0 < 0 < 2 < x1
+    assert x0 < 0
+    assert x1 > 2
     assert y0 < -1 < 0.1 < y1
     k = np.arange(21)
     a, b = 2 * 0.8**k, -(0.4**k)
@@ -99,7 +102,8 @@ def test_two_parameters_are_raced_on_as_they_are(bowl):
 
 def test_the_file_s_own_rule_races_and_its_rate_slides(bowl):
     for rate, settings in ((0.05, {}), (0.1, {"learning_rate": 0.1})):
-        rows = rows_of(answered(OwnRoom(bowl), ROLL | {"balls": [{"rule": "own", "settings": settings}], "steps": 2}))[0]
+        balls = [{"rule": "own", "settings": settings}]
+        rows = rows_of(answered(OwnRoom(bowl), ROLL | {"balls": balls, "steps": 2}))[0]
         first = 2 - rate * 4
         assert rows[1:, 0] == pytest.approx([first, first - rate * 2 * first - 0.5 * rate * 4])
 
@@ -210,9 +214,9 @@ def test_ways_of_many_parameters_keep_every_so_many_points(logistic, monkeypatch
     kept = room.ways[0].steps
     assert {0, 4, 8, 12, 16, 20} <= set(kept.tolist())
     assert len(kept) < 21
-    np.testing.assert_allclose(np.linalg.norm(rows_of(frames)[0][4, :2] - rows_of(frames)[0][20, :2]),
-                               np.linalg.norm(room.plane.axes @ (room.ways[0].points[kept == 4] - room.plane.origin)[0]),
-                               rtol=1e-4)
+    # Between two points that are kept, it is drawn straight.
+    rows = rows_of(frames)[0]
+    np.testing.assert_allclose(rows[18, :2], (rows[16, :2] + rows[20, :2]) / 2, rtol=1e-4)
 
 
 def test_what_is_slow_is_stopped_and_told(logistic, monkeypatch):
@@ -264,18 +268,16 @@ def test_thousand_hostile_messages_are_refused_or_answered(bowl):
     rng, room = random.Random(2), OwnRoom(bowl)
     answered(room, ROLL)
     ours = [ROLL | {"steps": 3}, SURFACE | {"size": [3, 2]}, {"kind": "sharpness", "id": 5}, {"kind": "file", "id": 6}]
-    refused = answers = 0
+    kinds, says = set(), []
     for _ in range(1000):
-        text = hostile(rng, ours)
         try:
-            _, request = request_of(text, room)
+            _, request = request_of(hostile(rng, ours), room)
             frames = [unpacked(made)[0] for made in room.frames(request, lambda: False)]
         except InputError as error:
-            refused += 1
-            assert "\n" not in str(error)
-            continue
-        answers += 1
-        assert frames[-1]["last"]
-        assert {header["kind"] for header in frames} <= {"plane", "ball", "progress", "done", "surface", "curved", "file"}
-    assert refused > 900
-    assert answers > 10
+            says.append(str(error))
+        else:
+            assert frames[-1]["last"]
+            kinds |= {header["kind"] for header in frames}
+    assert "\n" not in "".join(says)
+    assert 900 < len(says) < 1000
+    assert {"ball", "done", "surface"} <= kinds <= {"plane", "ball", "progress", "done", "surface", "curved", "file"}
