@@ -41,7 +41,7 @@ def _recorded(folder: Path) -> Iterator[dict[str, np.ndarray]]:
 
 def _of_table(file: Path) -> Iterator[dict[str, np.ndarray]]:
     # Its import takes a tenth of a second, which a race need not wait for.
-    import pyarrow.parquet as parquet
+    from pyarrow import parquet
     from pyarrow.lib import ArrowException
 
     try:
