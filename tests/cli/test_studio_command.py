@@ -57,7 +57,7 @@ def test_what_cannot_be_is_told_on_a_line(descend, monkeypatch):
 
 def test_what_no_room_shows_is_told_on_a_line(descend, served, tmp_path):
     (tmp_path / "notes.txt").write_text("")
-    for name, says in (("notes.txt", "is no folder, and no .py file"), ("nowhere", "there is no "), ("\0", "there is no ")):
+    for name, says in (("notes.txt", "and no .py file"), ("nowhere", "there is no "), ("\0", "there is no ")):
         said = descend("studio", "--no-browser", tmp_path / name)
         assert (said.code, said.out) == (2, "")
         assert says in said.err
