@@ -57,7 +57,8 @@ def test_a_figure_is_a_frame_for_each_ball_and_an_end():
 def test_what_is_not_told_is_as_it_is_at_first():
     setup = asked({**FIGURE, "settings": {"momentum": 0.9}}).setup
     assert (setup.settings, setup.start, setup.seed) == ({"rate": 0.6, "momentum": 0.9}, (-5.0, -2.0), 0)
-    assert asked({name: value for name, value in FIGURE.items() if name != "settings"}).setup.settings["momentum"] == 0.5
+    without = {name: value for name, value in FIGURE.items() if name != "settings"}
+    assert asked(without).setup.settings["momentum"] == 0.5
 
 
 def test_a_figure_that_takes_long_is_given_up_between_balls(monkeypatch):

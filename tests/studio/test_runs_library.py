@@ -1,8 +1,6 @@
 """The list of runs: what their folders say, what changed since, and that no file of anybody's ends it."""
 
 import json
-import multiprocessing
-import os
 import shutil
 
 import numpy as np
@@ -12,6 +10,7 @@ from descend._locks import hold, is_held, release
 from descend.errors import InputError
 from descend.studio.runs.curves import curves
 from descend.studio.runs.library import Library
+from locking import locked_by
 from run_folders import asked, checkpointed, finished
 
 
@@ -66,31 +65,18 @@ def test_runs_are_found_below_and_where_they_are_named_but_not_behind_links(tmp_
     assert listed(tmp_path / "nowhere") == {}
 
 
-def held_in_a_process(folder, is_there, may_end):
-    hold(folder / ".lock", folder)
-    is_there.set()
-    may_end.wait(30)
-    os._exit(0)
-
-
 def test_running_is_what_a_process_holds_and_interrupted_what_it_left(tmp_path):
     folder = checkpointed(asked(tmp_path / "live"), [3.0, 2.0], seconds=7.5)
     assert listed(tmp_path)["live"].status == "interrupted"
-    context = multiprocessing.get_context("fork")
-    is_there, may_end = context.Event(), context.Event()
-    process = context.Process(target=held_in_a_process, args=(folder, is_there, may_end))
-    process.start()
-    assert is_there.wait(30)
     library = Library((tmp_path,))
-    library.look()
-    ((known,), version) = library.since(0)[0], library.version
-    assert (known.entry.status, known.entry.steps, known.entry.seconds) == ("running", 2, 7.5)
-    # It goes on, and is then killed: its lock's file stays, and nobody holds it.
-    checkpointed(folder, [3.0, 2.0, 1.0], seconds=9.0)
-    library.look()
-    assert library.since(version)[0][0].entry.steps == 3
-    may_end.set()
-    process.join()
+    with locked_by(1, folder / ".lock"):
+        library.look()
+        ((known,), version) = library.since(0)[0], library.version
+        assert (known.entry.status, known.entry.steps, known.entry.seconds) == ("running", 2, 7.5)
+        checkpointed(folder, [3.0, 2.0, 1.0], seconds=9.0)
+        library.look()
+        assert library.since(version)[0][0].entry.steps == 3
+    # Killed: its lock's file stays, and nobody holds it.
     library.look()
     assert (folder / ".lock").exists()
     assert library.since(version)[0][0].entry.status == "interrupted"

@@ -136,7 +136,8 @@ def test_all_data_at_once_diverges_past_its_limit(lesson):
     limit = page.locator("#sliders .limit-text").first
     expect(limit).to_have_text("A: stable here below 0.497")
     slide(page, "η of all at once", 0.8, 1e-3, 1.0)
-    expect(page.locator("#seen")).to_contain_text(re.compile(r"A All 442 at once: loss [^:]+: rate × curvature 3\.\d+, limit 2\."))
+    why = r"A All 442 at once: loss [^:]+: rate × curvature 3\.\d+, limit 2\."
+    expect(page.locator("#seen")).to_contain_text(re.compile(why))
     page.select_option("#choice", "seconds")
     expect(page.locator("#seen")).to_contain_text("ms")
 

@@ -60,7 +60,7 @@ def test_a_figure_comes_out_at_what_its_page_tells(begun, lesson, name, changes,
 
 
 def test_the_curvature_where_newton_climbed_is_told(begun):
-    x, _, loss, curvature = moved(begun, "newton", "wave")[0].numbers[-1]
+    _, _, loss, curvature = moved(begun, "newton", "wave")[0].numbers[-1]
     assert f"{curvature:.1f}" == NUMBERS["newton_curvature"]
     assert f"{loss:.4f}" == NUMBERS["newton_loss"]
 
@@ -149,7 +149,8 @@ def test_a_name_of_a_ball_stands_for_one_rule_wherever_it_rolls():
 
 
 @pytest.mark.parametrize(
-    ("name", "a", "b", "above"), [("square", -1.5, 1.0, True), ("cosine", -1.0, 1.0, False), ("exponential", -2, 2, True)]
+    ("name", "a", "b", "above"),
+    [("square", -1.5, 1.0, True), ("cosine", -1.0, 1.0, False), ("exponential", -2.0, 2.0, True)],
 )
 def test_a_chord_is_where_jensen_says(begun, name, a, b, above):
     (drawn,) = moved(begun, "convexity", name, a=a, b=b, part=0.25)

@@ -45,7 +45,8 @@ class Entry:
 def entry_of(folder: Path, name: str, seen: Glance) -> Entry:
     """The row of a run's folder."""
     faults: list[str] = []
-    asked, found = _read(folder / "run.json", faults), _read(folder / "metrics.json", faults) if seen.has("metrics.json") else {}
+    asked = _read(folder / "run.json", faults)
+    found = _read(folder / "metrics.json", faults) if seen.has("metrics.json") else {}
     reason, _, evidence = _text(found, "stopped").partition(": ")
     reason, evidence = _text(found, "reason") or reason, _text(found, "evidence") or evidence
     kind = next((key for key in KINDS if key in asked), "")
