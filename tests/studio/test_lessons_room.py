@@ -62,7 +62,7 @@ def test_what_is_not_told_is_as_it_is_at_first():
 
 
 def test_a_figure_that_takes_long_is_given_up_between_balls(monkeypatch):
-    monkeypatch.setattr("descend.studio.lessons.room.PATIENCE", 0.0)
+    monkeypatch.setattr("descend.studio.lessons.room.LONG", 0.0)
     frames = answered(FIGURE, is_newer=lambda: True)
     assert [header["kind"] for header, _ in frames] == ["ball", "done"]
     assert frames[-1][0]["given_up"]

@@ -16,7 +16,7 @@ from descend.studio.racing.objective import Objective
 from descend.studio.racing.rules import NO_LIMIT, Slider
 
 Settings = Mapping[str, float]
-POINTS = 601
+ALONG = 601
 GRID = (240, 180)
 
 
@@ -41,7 +41,7 @@ class Roller:
 
 
 @dataclass(frozen=True)
-class Plane:
+class Surface:
     """Balls on a function of x and y. `rates`: the learning rates of all steps are drawn, too."""
 
     kind: ClassVar[str] = "plane"
@@ -95,7 +95,7 @@ class Plane:
 
 
 @dataclass(frozen=True)
-class Line(Plane):
+class Line(Surface):
     """Balls on a function of x alone; of the window, what lies between its first two numbers is shown."""
 
     kind: ClassVar[str] = "line"
@@ -111,7 +111,7 @@ class Line(Plane):
 
     def ground(self) -> Drawn:
         """The heights along the line."""
-        x = np.linspace(*self.window[:2], POINTS)
+        x = np.linspace(*self.window[:2], ALONG)
         with np.errstate(all="ignore"):
             heights = np.asarray(read(self.formula)(x, 0.0 * x), np.float32)
         return Drawn({"window": self.window}, np.where(np.isfinite(heights), heights, np.nan))

@@ -17,7 +17,7 @@ from descend.studio.lessons.figures import Begun, Drawn
 from descend.studio.messages import Fields, Request, frame, given_up
 
 # Seconds, after which a figure whose programs are being compiled gives way to a newer one.
-PATIENCE = 0.1
+LONG = 0.1
 
 
 class LessonsRoom:
@@ -56,7 +56,7 @@ class LessonsRoom:
         begin = time.perf_counter()
         for i, ball in enumerate(request.figure.balls(request.setup, self.begun)):
             yield _framed("ball", request.id, ball, ball=i)
-            if (seconds := time.perf_counter() - begin) > PATIENCE and is_newer():
+            if (seconds := time.perf_counter() - begin) > LONG and is_newer():
                 yield given_up(request.id, seconds)
                 return
         yield frame({"kind": "done", "id": request.id, "seconds": time.perf_counter() - begin, "last": True})

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from descend.optimizers import SGD, AdaDelta, AdaGrad, Adam, Optimizer, RMSprop, Yogi
-from descend.studio.lessons.descents import Plane, Roller
+from descend.studio.lessons.descents import Roller, Surface
 from descend.studio.lessons.learning import Learner, Learning
 from descend.studio.lessons.shown.basics import BOOK_PLANE, PLAIN, VALLEY, rate
 from descend.studio.racing.rules import Slider
@@ -54,8 +54,8 @@ ADADELTA = Roller("AdaDelta", _adadelta, rate="")
 ADAM, YOGI = Roller("Adam", _adam), Roller("Yogi", _yogi)
 
 
-def _valley(*rollers: Roller, sliders: tuple[Slider, ...], steps: int = 20) -> Plane:
-    return Plane("valley", "A valley: 0.1x² + 2y²", VALLEY, BOOK_PLANE, (-5.0, -2.0), steps, rollers, sliders)
+def _valley(*rollers: Roller, sliders: tuple[Slider, ...], steps: int = 20) -> Surface:
+    return Surface("valley", "A valley: 0.1x² + 2y²", VALLEY, BOOK_PLANE, (-5.0, -2.0), steps, rollers, sliders)
 
 
 def _on_data(*rollers: Roller, sliders: tuple[Slider, ...]) -> Learning:
@@ -67,7 +67,7 @@ def _on_data(*rollers: Roller, sliders: tuple[Slider, ...]) -> Learning:
 
 WITH_MOMENTUM = (
     _valley(HEAVY, PLAIN, sliders=(rate(0.6), SPEED_KEPT)),
-    Plane("narrow", "Condition 100: ½(x² + 100y²)", "0.5*(x^2 + 100*y^2)", (-3.0, 3.0, -2.0, 2.0), (-2.5, 1.5), 100,
+    Surface("narrow", "Condition 100: ½(x² + 100y²)", "0.5*(x^2 + 100*y^2)", (-3.0, 3.0, -2.0, 2.0), (-2.5, 1.5), 100,
           (HEAVY, PLAIN), (rate(0.018, 1e-3, 0.1), Slider("momentum", SPEED_KEPT.label, 0.0, 0.99, 0.8))),
     _on_data(HEAVY, sliders=(rate(0.005, 1e-4, 0.5), Slider("momentum", SPEED_KEPT.label, 0.0, 0.99, 0.9))),
 )

@@ -6,13 +6,13 @@ from typing import Any, ClassVar
 
 from descend.optimizers import SGD, Newton, Optimizer
 from descend.studio.lessons.chords import Chord
-from descend.studio.lessons.descents import Line, Plane, Roller
+from descend.studio.lessons.descents import Line, Roller, Surface
 from descend.studio.lessons.regression import body_mass, cost_of_a_line
 from descend.studio.racing.rules import Slider
 
 
 @dataclass(frozen=True)
-class LineFit(Plane):
+class LineFit(Surface):
     """The plane of a line's slope and height, over the cost of it on real points, which are shown with the line."""
 
     kind: ClassVar[str] = "fit"
@@ -57,7 +57,7 @@ SHAPES = (
     _line("minima", "Local minima: x cos(πx)", "x*cos(pi*x)", (-1.0, 2.0), 0.2, 60, rate(0.02, 1e-3, 0.5)),
     _line("saddle", "A saddle: x³", "x^3", (-2.0, 2.0), 1.5, 60, rate(0.05)),
     _line("vanishing", "A vanishing gradient: tanh(x)", "tanh(x)", (-2.0, 5.0), 4.0, 60, rate(1.0, 0.01, 20.0)),
-    Plane("saddle2", "A saddle of two: x² − y²", "x^2 - y^2", (-2.0, 2.0, -1.5, 1.5), (-1.5, 0.001), 60, (PLAIN,),
+    Surface("saddle2", "A saddle of two: x² − y²", "x^2 - y^2", (-2.0, 2.0, -1.5, 1.5), (-1.5, 0.001), 60, (PLAIN,),
           (rate(0.1),), minima=()),
 )
 CHORDS = tuple(
@@ -70,14 +70,14 @@ ONE_DIMENSION = (
     _line("wave", "x cos(0.15πx), from 10", WAVE, WIDE[:2], 10.0, 10, rate(2.0, 0.01, 4.0)),
 )
 TWO_DIMENSIONS = (
-    Plane("bowl", "x² + 2y²", "x^2 + 2*y^2", BOOK_PLANE, (-5.0, -2.0), 20, (PLAIN,), (rate(0.1),)),
-    Plane("valley", "0.1x² + 2y²", VALLEY, BOOK_PLANE, (-5.0, -2.0), 20, (PLAIN,), (rate(0.4),)),
+    Surface("bowl", "x² + 2y²", "x^2 + 2*y^2", BOOK_PLANE, (-5.0, -2.0), 20, (PLAIN,), (rate(0.1),)),
+    Surface("valley", "0.1x² + 2y²", VALLEY, BOOK_PLANE, (-5.0, -2.0), 20, (PLAIN,), (rate(0.4),)),
 )
 CURVATURE = (
     _line("cosh", "cosh(x/2), convex", "cosh(0.5*x)", WIDE[:2], 10.0, 10, NEWTON_STEP, NEWTON, (0.0,)),
     _line("wave", "x cos(0.15πx), not convex", WAVE, (-12.0, 30.0), 10.0, 10, NEWTON_STEP, NEWTON),
-    Plane("valley", "A valley: 0.1x² + 2y²", VALLEY, BOOK_PLANE, (-5.0, -2.0), 20, (NEWTON, PLAIN),
+    Surface("valley", "A valley: 0.1x² + 2y²", VALLEY, BOOK_PLANE, (-5.0, -2.0), 20, (NEWTON, PLAIN),
           (Slider("step", NEWTON_STEP.label, 0.05, 2.5, 0.3), rate(0.4))),
-    Plane("turned", "The valley turned", "0.05*(x + y)^2 + (x - y)^2", BOOK_PLANE, (-5.0, -2.0), 20, (NEWTON, PLAIN),
+    Surface("turned", "The valley turned", "0.05*(x + y)^2 + (x - y)^2", BOOK_PLANE, (-5.0, -2.0), 20, (NEWTON, PLAIN),
           (Slider("step", NEWTON_STEP.label, 0.05, 2.5, 0.3), rate(0.4))),
 )

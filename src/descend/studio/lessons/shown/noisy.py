@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from descend.optimizers import SGD, Optimizer
 from descend.schedules import Constant, Cosine, Exponential, Schedule, SquareRoot, Step
-from descend.studio.lessons.descents import NOISE, Plane, Roller
+from descend.studio.lessons.descents import NOISE, Roller, Surface
 from descend.studio.lessons.learning import Learner, Learning
 from descend.studio.lessons.shown.basics import BOOK_PLANE, rate
 from descend.studio.racing.rules import Slider
@@ -30,11 +30,11 @@ STEPWISE = _scheduled("A third every 50 steps", lambda settings: Step(settings["
 COSINE = _scheduled("Cosine after a warm-up", lambda settings: Cosine(settings["rate"], LENGTH, warmup=20))
 
 STOCHASTIC = (
-    Plane("bowl", "x² + 2y², with noise", BOWL, BOOK_PLANE, (-5.0, -2.0), LENGTH, (CONSTANT, SQUARE_ROOT, DECAYING),
+    Surface("bowl", "x² + 2y², with noise", BOWL, BOOK_PLANE, (-5.0, -2.0), LENGTH, (CONSTANT, SQUARE_ROOT, DECAYING),
           (rate(0.1, 0.01, 1.0), POLYNOMIAL, EXPONENTIAL, NOISE)),
 )
 SCHEDULES = (
-    Plane("bowl", "x² + 2y², with noise", BOWL, BOOK_PLANE, (-5.0, -2.0), LENGTH,
+    Surface("bowl", "x² + 2y², with noise", BOWL, BOOK_PLANE, (-5.0, -2.0), LENGTH,
           (CONSTANT, SQUARE_ROOT, DECAYING, STEPWISE, COSINE),
           (rate(0.1, 0.01, 1.0), POLYNOMIAL, EXPONENTIAL, NOISE), rates=True),
 )
