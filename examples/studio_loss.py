@@ -1,4 +1,4 @@
-"""A logistic regression of 31 parameters on real data, to race optimizers on: `descend studio examples/studio_loss.py`."""
+"""A logistic regression on real data, to race optimizers on: `descend studio examples/studio_loss.py`."""
 
 import jax.numpy as jnp
 import numpy as np
