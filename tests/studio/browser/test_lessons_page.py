@@ -144,6 +144,7 @@ def test_all_data_at_once_diverges_past_its_limit(lesson):
 
 def test_other_noise_is_another_way(lesson):
     page = lesson("stochastic")
+    expect(page.locator("#seen")).to_contain_text("C Exponential")
     before = page.locator("#seen").inner_text()
     page.click("#noise")
     stands(page)
