@@ -49,19 +49,17 @@ def opened(browser):
 def test_a_reader_searches_without_a_server_and_comes_to_a_page(opened):
     page = opened("start.html")
     page.keyboard.press("Control+k")
-    page.keyboard.type("Nesterov momentum careful start")
-    first = page.locator("a[href*='.html']", has_text="momentum").filter(visible=True).first
-    first.wait_for(timeout=10_000)
-    page.keyboard.type(" ")
-    first.click()
-    page.wait_for_url("**/*.html*")
-    assert page.locator("h1").is_visible()
+    page.keyboard.type("heavy ball", delay=50)
+    sync_api.expect(page.get_by_text("results")).to_be_visible(timeout=20_000)
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => !location.pathname.endsWith('/start.html')")
+    assert "heavy" in page.locator("article").inner_text()
 
 
 def test_a_race_is_played_and_scrubbed(opened):
     page = opened("optimizers/adam.html")
     ball = page.locator("figure.race .ball.back0")
-    slider, told = page.get_by_label("Step"), page.locator(".transport output")
+    slider, told = page.get_by_role("slider", name="Step"), page.locator(".transport output")
     assert told.inner_text() == "step 200"
     end = ball.get_attribute("cx")
     slider.fill("0")
@@ -69,7 +67,7 @@ def test_a_race_is_played_and_scrubbed(opened):
     # The banana is shown from x = -2 to 2, on 640 pixels, and all start at -1.2.
     assert float(ball.get_attribute("cx")) == pytest.approx(128)
     page.get_by_role("button", name="Play").click()
-    page.wait_for_function("() => document.querySelector('.transport output').textContent === 'step 200'", timeout=15_000)
+    sync_api.expect(told).to_have_text("step 200", timeout=30_000)
     assert ball.get_attribute("cx") == end
 
 
@@ -87,7 +85,8 @@ def test_no_page_is_wider_than_the_screen_and_all_pictures_are_there(opened, wid
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_everybody_can_read_it(opened, name, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    found = axe.run(opened(name, scheme=scheme)).response["violations"]
+    # It would ask for style sheets, which a page that is a file may not.
+    found = axe.run(opened(name, scheme=scheme), options={"preload": False}).response["violations"]
     serious = {one["id"]: [node["html"][:200] for node in one["nodes"]][:3] for one in found
                if one["impact"] in ("serious", "critical")}  # fmt: skip
     assert serious == {}

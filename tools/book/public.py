@@ -61,8 +61,8 @@ def _page(module: str) -> str:
 def _overview() -> str:
     rows = "\n".join(f"| [`{module}`]({module}.md) | {what} | {', '.join(map(_code, _some(module)))} |"
                      for module, what in MODULES.items())
-    says = ("Each public name, from its docstring, whose examples are run by the tests. What is not here is not public, "
-            "and may change. The command line has a page of its own: [commands](commands.md).")
+    says = ("Each public name, from its docstring, whose examples are run by the tests. What is not here is not "
+            "public, and may change. The command line has a page of its own: [commands](commands.md).")
     return f"# Reference\n\n{says}\n\n| module | what it has | such as |\n| --- | --- | --- |\n{rows}\n"
 
 

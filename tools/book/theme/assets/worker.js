@@ -7,7 +7,11 @@ if (location.protocol === "file:") {
       this.frame.hidden = true;
       document.body.append(this.frame);
       this.inside = this.frame.contentWindow;
-      this.inside.postMessage = (data) => this.onmessage?.({ data });
+      // As messages of a worker come: copies, and later, when whoever asks has done what it was about.
+      this.inside.postMessage = (data) => {
+        const copy = structuredClone(data);
+        setTimeout(() => this.onmessage?.({ data: copy }));
+      };
       const script = this.inside.document.createElement("script");
       script.src = url;
       this.isReady = new Promise((done, failed) => {
@@ -19,10 +23,12 @@ if (location.protocol === "file:") {
     }
 
     postMessage(data) {
-      this.isReady.then(() => this.inside.onmessage({ data }), () => {});
+      const copy = structuredClone(data);
+      this.isReady.then(() => setTimeout(() => this.inside?.onmessage({ data: copy })), () => {});
     }
 
     terminate() {
+      this.inside = null;
       this.frame.remove();
     }
   };
