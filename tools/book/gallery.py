@@ -22,9 +22,9 @@ Names = dict[str, Any]
 
 def page() -> str:
     """All examples, one after the other."""
-    parts = ["# Examples", "Each is a file of `examples/`, complete as it is. They ran when this book was made: what "
-             "is below each is what it printed, and the figures are drawn from its own runs."]
-    for file in sorted(EXAMPLES.glob("*.py"), key=lambda one: (one.stem not in FIGURES, one.stem)):
+    parts = ["# Examples", "Each is a file of `examples/`, complete as it is. They ran when this book was made: below "
+             "each is what it printed, and the figures are drawn from its own runs."]
+    for file in sorted(EXAMPLES.glob("*.py"), key=lambda one: (one.stem == "gpt", one.stem)):
         parts += _shown(file)
     return "\n\n".join(parts) + "\n"
 
@@ -33,12 +33,14 @@ def _shown(file: Path) -> list[str]:
     code = file.read_text(encoding="utf-8")
     says = (ast.get_docstring(ast.parse(code)) or "").split("\n\n")[0]
     head = [f"## {file.stem.replace('_', ' ').capitalize()}", " ".join(says.split())]
-    if file.stem not in FIGURES:
+    if file.stem == "gpt":
         return [*head, *_gpt()]
     names, printed = _run(file)
-    figure = f"<figure>{FIGURES[file.stem](names, printed.splitlines())}</figure>"
-    shown = [f'```python title="examples/{file.name}"\n{code}```', f'```text title="It printed"\n{printed}```']
-    return [*head, figure, *shown]
+    draw = FIGURES.get(file.stem)
+    figure = f"<figure>{draw(names, printed.splitlines())}</figure>" if draw else ""
+    shown = f'```python title="examples/{file.name}"\n{code}```'
+    told = f'```text title="It printed"\n{printed}```' if printed else ""
+    return list(filter(None, [*head, figure, shown, told]))
 
 
 def _run(file: Path) -> tuple[Names, str]:
