@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from asking import RACE, SURFACE, TO_DRAW, hostile, unpacked
 
+from descend.studio.asked import MAX_BALLS, MAX_CELLS, MAX_STEPS
 from descend.studio.messages import MAX_BYTES, Hello, MessageError, frame, hello_of, request_of
-from descend.studio.race.asking import MAX_BALLS, MAX_CELLS, MAX_STEPS, RaceRequest, SurfaceRequest
+from descend.studio.opened import Opened
+from descend.studio.race.asking import RaceRequest, SurfaceRequest
 from descend.studio.race.room import RaceRoom
 from descend.studio.racing.course import Courses
 from descend.studio.racing.gallery import GALLERY
@@ -51,7 +53,7 @@ def test_requests_are_what_was_asked():
 
 
 def test_welcome_tells_all_there_is():
-    header, _ = unpacked(welcome(places(), ROOM))
+    header, _ = unpacked(welcome(places(Opened()), ROOM))
     assert [one["name"] for one in header["functions"]] == [one.name for one in GALLERY]
     assert all(one["mathml"].startswith("<math") for one in header["functions"])
     assert [one["name"] for one in header["rules"]] == [one.name for one in OFFERED]

@@ -1,0 +1,41 @@
+"""What is opened in a studio: named on the command line, and nowhere else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from descend.errors import InputError
+
+SHOWN = "name a folder of runs, a .py file that defines a loss, or nothing"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What was named, by the room that shows it. `first`: the room of what was named first; `runs`: folders; `own`: a
+    file of Python's, or none."""
+
+    first: str = "race"
+    runs: tuple[Path, ...] = ()
+    own: Path | None = None
+
+
+def opened(named: Sequence[str]) -> Opened:
+    """What is named, told apart by what it is.
+
+    **Raises** `InputError` for what is not there, and for what no room shows.
+    """
+    shown = [(_room_of(path), path) for path in map(Path, named)]
+    of = lambda room: tuple(path for other, path in shown if other == room)
+    if len(of("own")) > 1:
+        raise InputError(f"{', '.join(map(str, of('own')))}: name one file with a loss, and open others elsewhere")
+    return Opened(shown[0][0], runs=of("runs"), own=next(iter(of("own")), None)) if shown else Opened()
+
+
+def _room_of(path: Path) -> str:
+    if path.is_dir():
+        return "runs"
+    if path.suffix == ".py" and path.is_file():
+        return "own"
+    if path.exists():
+        raise InputError(f"{path} is no folder, and no .py file: {SHOWN}")
+    raise InputError(f"there is no {path}: {SHOWN}")
