@@ -12,13 +12,13 @@ from descend.tasks.common.numerals import CLOCK_FORMS, NUMBER_FORMS, how_written
 from descend.tasks.common.parsing import DATE_FORMATS, as_dates, as_text, date_format, first_row, is_numeric
 
 # By what a person calls them. An identifier tells nothing, and is ignored.
-KINDS = {"number": Kind.number, "category": Kind.category, "text": Kind.text, "date": Kind.date, "id": Kind.ignored,
-         "ignore": Kind.ignored}  # fmt: skip
+KIND_NAMES = {"number": Kind.number, "category": Kind.category, "text": Kind.text, "date": Kind.date,
+              "id": Kind.ignored, "ignore": Kind.ignored}
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What somebody said that a column is: a kind, as it is called in `KINDS`, and the form of its values, if any."""
+    """What somebody said that a column is: a kind, by its name in `KIND_NAMES`, and the form of its values, if any."""
 
     kind: str
     form: str = ""
@@ -35,8 +35,8 @@ def asked_of(told: Iterable[str], names: Iterable[str], table: str) -> Mapping[s
         name, equals, what = each.rpartition("=")
         # A form of dates has no "=", and a name may.
         kind, _, form = what.partition(":")
-        if not equals or kind not in KINDS:
-            raise InputError(f"--column {each}: say NAME=KIND, with one of the kinds {', '.join(KINDS)}")
+        if not equals or kind not in KIND_NAMES:
+            raise InputError(f"--column {each}: say NAME=KIND, with one of the kinds {', '.join(KIND_NAMES)}")
         forms = {"number": (*NUMBER_FORMS, *CLOCK_FORMS), "date": DATE_FORMATS}.get(kind, ())
         if form and form not in forms:
             which = f"one of {', '.join(forms)}" if forms else "no form"
@@ -61,7 +61,7 @@ def column_as_asked(name: str, series: pd.Series, asked: Asked) -> Column:
 
     **Raises** `InputError` if most of its values are nothing of that kind, or some are no dates.
     """
-    kind = KINDS[asked.kind]
+    kind = KIND_NAMES[asked.kind]
     if kind is Kind.number:
         return _number(name, series, asked)
     if kind is Kind.date:
