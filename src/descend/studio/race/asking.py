@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from descend.errors import InputError
 from descend.studio.messages import Fields, Request, told_briefly
-from descend.studio.racing import gallery, rules
-from descend.studio.racing.course import Ball, Race
+from descend.studio.offering import ball_of
+from descend.studio.racing import gallery
+from descend.studio.racing.course import Race
 from descend.studio.racing.formula import Formula, read
 from descend.studio.racing.gallery import Window
 
@@ -43,17 +44,6 @@ def race_of(fields: Fields) -> Race:
         noise=fields.number("noise", 0.0, MAX_NOISE, 0.0),
         seed=fields.whole("seed", 0, 2**31 - 1, 0),
     )
-
-
-def ball_of(fields: Fields) -> Ball:
-    """A rule and its settings."""
-    name = fields.text("rule")
-    if name not in rules.BY_NAME:
-        raise InputError(f"{fields.where}.rule must be one of {', '.join(rules.BY_NAME)}, but is {told_briefly(name)}")
-    ball = Ball(rules.BY_NAME[name], fields.settings())
-    # What the rule refuses is refused before anything is run.
-    ball.rule.made(ball.settings)
-    return ball
 
 
 def surface_of(fields: Fields, id: int) -> SurfaceRequest:

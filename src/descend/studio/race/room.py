@@ -8,7 +8,8 @@ import numpy as np
 
 from descend.studio.messages import Fields, Request, frame, given_up
 from descend.studio.race.asking import RaceRequest, SurfaceRequest, race_of, surface_of
-from descend.studio.racing import gallery, rules
+from descend.studio.offering import told_rules
+from descend.studio.racing import gallery
 from descend.studio.racing.course import Courses
 from descend.studio.racing.formula import read
 from descend.studio.racing.notation import mathml
@@ -34,11 +35,7 @@ class RaceRoom:
              "window": one.window, "start": one.start, "minima": one.minima, "says": one.says, "noise": one.noise}
             for one in gallery.GALLERY
         ]
-        offered = [
-            {"name": rule.name, "title": rule.title, "paper": rule.paper, "settings": list(map(vars, rule.sliders))}
-            for rule in rules.OFFERED
-        ]
-        return {"functions": functions, "rules": offered}
+        return {"functions": functions, "rules": told_rules()}
 
     def request(self, kind: str, fields: Fields, id: int) -> Request:
         """A race, or a surface."""
