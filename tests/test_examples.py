@@ -79,12 +79,5 @@ def test_a_gpt_does_not_look_ahead(gpt):
     assert not np.allclose(scores[:, 5:], others[:, 5:])
 
 
-def test_the_page_shows_what_is_in_the_file():
-    page, file = (EXAMPLES.parent / "docs" / "gpt-in-one-file.md").read_text(), (EXAMPLES / "gpt.py").read_text()
-    snippets = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert len(snippets) == 8
-    assert [snippet for snippet in snippets if snippet not in file] == []
-
-
 def test_python_carries_a_text(gpt):
     assert len(gpt["manual"]()) > 300_000

@@ -53,3 +53,13 @@ def test_what_cannot_be_is_told_on_a_line(descend, monkeypatch):
     said = descend("studio")
     assert (said.code, said.out) == (2, "")
     assert "uvicorn, which is not installed: pip install 'descend[studio]'" in said.err
+
+
+def test_what_no_room_shows_is_told_on_a_line(descend, served, tmp_path):
+    (tmp_path / "notes.txt").write_text("")
+    for name, says in (("notes.txt", "is no folder"), ("nowhere", "there is no "), ("\0", "there is no ")):
+        said = descend("studio", "--no-browser", tmp_path / name)
+        assert (said.code, said.out) == (2, "")
+        assert says in said.err
+        assert said.err.count("\n") == 1
+    assert served == []

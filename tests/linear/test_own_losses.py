@@ -1,7 +1,6 @@
 """What a loss is made of: functions that belong together; and a loss of one's own, which a module alone brings."""
 
 import importlib
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -156,27 +155,6 @@ def test_a_loss_of_ones_own_is_certified_and_compiled_anew_when_it_changes(folde
 def test_a_loss_that_lacks_a_function_is_refused(folder: Path) -> None:
     with pytest.raises(InputError, match="my_log_cosh has no conjugate: each is a compiled function"):
         own_loss(folder, OWN.format(weight=1.0).replace("def conjugate", "def something_else"))
-
-
-def test_the_page_runs_and_its_minimum_is_that_of_scipy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(tmp_path)
-    page = Path(__file__).parents[2] / "docs" / "your-own-loss.md"
-    module, *code = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
-    (tmp_path / "log_cosh.py").write_text(module)
-    names: dict[str, Any] = {}
-    exec(compile("\n".join(code), str(page), "exec"), names)
-    sys.modules.pop("log_cosh")
-    model, X, y = names["model"], names["X"], names["y"]
-    assert model.stop_reason_.name == "converged"
-    unit = X.std(axis=0)
-
-    def objective(v: Any) -> float:
-        away = np.abs(X / unit @ v[:3] + v[3] - y)
-        return float((away + np.log1p(np.exp(-2 * away)) - np.log(2)).mean() + 0.0005 * np.sum((v[:3] / unit) ** 2))
-
-    best = optimize.minimize(objective, np.zeros(4), tol=1e-10)
-    assert model.loss_curve_[-1] == pytest.approx(best.fun, rel=1e-8)
-    assert model.loss_curve_[-1] - model.duality_gap_ <= best.fun * (1 + 1e-9)
 
 
 def test_a_regression_by_a_loss_takes_losses_of_numbers() -> None:

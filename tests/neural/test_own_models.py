@@ -1,9 +1,5 @@
-"""Models of other libraries and data of every kind: what `docs/your-own-model.md` shows, and what it promises."""
+"""Models of other libraries and data of every kind: what `docs/your-own-model.md` promises."""
 
-import contextlib
-import re
-import sys
-from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,84 +9,9 @@ from descend import SGD, InputError, losses, minimize
 from descend.engine.storing import tree_to_arrays
 from descend.sources import is_loader
 
-PAGE = Path(__file__).parents[2] / "docs" / "your-own-model.md"
-SECTIONS = dict(re.findall(r"^(?:## )?(.+?)\n\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.DOTALL | re.MULTILINE))
-NEEDS = {"Flax NNX": "flax", "Flax Linen": "flax", "PyTorch": "torch", "Polars": "polars",
-         "A PyTorch DataLoader": "torch", "A grain loader": "grain"}  # fmt: skip
-
-
-def shown(title):
-    """What a section's snippet defines, run after the first one of the page."""
-    first, *others = (re.findall(r"```python\n(.*?)```", text, re.DOTALL) for text in SECTIONS.values())
-    assert len(first) == 1
-    names = {}
-    own = dict(zip(list(SECTIONS)[1:], others, strict=True))[title]
-    exec(compile(first[0] + "".join(own), f"{PAGE}: {title}", "exec"), names)
-    return names
-
-
-def needing(*titles):
-    return [pytest.param(title, marks=pytest.mark.peers if title in NEEDS else ()) for title in titles]
-
-
-def require(title):
-    if title in NEEDS:
-        pytest.importorskip(NEEDS[title], reason=f"shows {title}: pip install {NEEDS[title]}")
-
-
-@contextlib.contextmanager
-def one_thread():
-    """PyTorch's threads would wait for each other, at every operation, on a machine that is busy."""
-    torch = sys.modules.get("torch")
-    before = torch.get_num_threads() if torch else None
-    if torch:
-        torch.set_num_threads(1)
-    yield
-    if torch:
-        torch.set_num_threads(before)
-
 
 def bits(tree):
     return [array.tobytes() for array in tree_to_arrays(tree, "").values()]
-
-
-# --------------------------------------------------------------------------------------------- what the page shows
-
-
-@pytest.mark.parametrize("title", needing("Plain pytrees", "Equinox", "Flax NNX", "Flax Linen", "PyTorch"))
-def test_models(title):
-    """They learn what no line can tell."""
-    require(title)
-    with one_thread():
-        names = shown(title)
-    assert (names["predicted"] == names["held_out"][1]).mean() > 0.85
-    if title == "PyTorch":
-        return
-    assert names["fit"].reason.name in ("budget", "plateau")
-    if title != "Plain pytrees":
-        before, after = bits(names["state"]), bits(names["fit"].state)
-        assert sum(a != b for a, b in zip(before, after, strict=True)) >= 2  # a mean and a spread at the least
-
-
-@pytest.mark.parametrize(
-    "title", needing("Arrays and frames", "Polars", "A PyTorch DataLoader", "A grain loader", "A generator")
-)
-def test_data(title):
-    """They all have the same line in them."""
-    require(title)
-    params = shown(title)["fit"].params
-    np.testing.assert_allclose(list(params.values()) if isinstance(params, dict) else params, [3, -1], atol=0.02)
-
-
-def test_accumulated_batches_of_the_page():
-    names = shown("Gradients of several batches together")
-    tokens, real = names["tokens"], names["real"]
-    assert abs(float(names["fit"].params) - tokens[real].mean()) < 0.2
-    assert len(names["fit"].history) == 100
-
-
-def test_every_snippet_is_run():
-    assert sum("```python" in text for text in SECTIONS.values()) == 1 + 5 + 5 + 1
 
 
 # ------------------------------------------------------------------------------------------------------- loaders

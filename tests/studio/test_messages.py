@@ -11,6 +11,7 @@ import pytest
 from asking import RACE, SURFACE, TO_DRAW, hostile, unpacked
 
 from descend.studio.messages import MAX_BYTES, Hello, MessageError, frame, hello_of, request_of
+from descend.studio.opened import Opened
 from descend.studio.race.asking import MAX_BALLS, MAX_CELLS, MAX_STEPS, RaceRequest, SurfaceRequest
 from descend.studio.race.room import RaceRoom
 from descend.studio.racing.course import Courses
@@ -51,7 +52,7 @@ def test_requests_are_what_was_asked():
 
 
 def test_welcome_tells_all_there_is():
-    header, _ = unpacked(welcome(places(), ROOM))
+    header, _ = unpacked(welcome(places(Opened()), ROOM))
     assert [one["name"] for one in header["functions"]] == [one.name for one in GALLERY]
     assert all(one["mathml"].startswith("<math") for one in header["functions"])
     assert [one["name"] for one in header["rules"]] == [one.name for one in OFFERED]

@@ -16,6 +16,7 @@ from websockets.sync.client import connect
 
 from descend.errors import InputError
 from descend.studio.messages import MAX_BYTES
+from descend.studio.opened import Opened
 from descend.studio.rooms import places
 from descend.studio.server import MAX_SOCKETS, application, listening
 from descend.studio.threads import Threads
@@ -28,7 +29,7 @@ HELLO = {"kind": "hello", "token": TOKEN, "room": "race"}
 @pytest.fixture(scope="module")
 def client():
     with Threads() as threads:
-        yield TestClient(application(TOKEN, PORT, places(), threads), base_url=OWN)
+        yield TestClient(application(TOKEN, PORT, places(Opened()), threads), base_url=OWN)
 
 
 def opened(client, origin=OWN, **headers):

@@ -5,7 +5,7 @@ import secrets
 import webbrowser
 from typing import Annotated
 
-from typer import Option
+from typer import Argument, Option
 
 from descend.cli._console import write
 from descend.errors import InputError
@@ -14,6 +14,7 @@ MAX_PORT = 65535
 
 
 def studio(
+    what: Annotated[list[str] | None, Argument(help="Folders of runs to look at; or nothing.")] = None,
     port: Annotated[int, Option(help="The port to listen on, on this computer alone; 0: any that is free.")] = 0,
     no_browser: Annotated[bool, Option("--no-browser", help="Open no browser: print the address, and serve.")] = False,
 ) -> None:
@@ -21,15 +22,19 @@ def studio(
     if not 0 <= port <= MAX_PORT:
         raise InputError(f"--port must be a number from 0 to {MAX_PORT}, but is {port}")
     try:
+        from descend.studio.opened import opened
         from descend.studio.rooms import places
         from descend.studio.server import address, listening, serve
     except ModuleNotFoundError as error:
         raise InputError(f"this needs {error.name}, which is not installed: pip install 'descend[studio]'") from None
+    shown = opened(what or [])
+    rooms = places(shown)
+    path = next((room.path for room in rooms if room.name == shown.first), rooms[0].path)
     with listening(port) as socket, contextlib.suppress(KeyboardInterrupt):
         # Known to those alone who read it here: nobody else on this computer gets in.
         token = secrets.token_urlsafe()
-        url = address(socket.getsockname()[1], token)
+        url = address(socket.getsockname()[1], token, path)
         write(f"descend studio: {url}")
         if not no_browser:
             webbrowser.open(url)
-        serve(socket, token, places())
+        serve(socket, token, rooms)

@@ -157,7 +157,8 @@ class Fields:
         found = self.inner("settings").found if "settings" in self.found else {}
         for name, value in found.items():
             if not _is_number(value):
-                raise InputError(f"{self.named('settings')}.{told_briefly(name)} must be a number, but is {told_briefly(value)}")
+                where = f"{self.named('settings')}.{told_briefly(name)}"
+                raise InputError(f"{where} must be a number, but is {told_briefly(value)}")
         return {name: float(value) for name, value in found.items()}
 
     def _right(self, name: str, wanted: str, default: Any, is_right: Callable[[Any], bool]) -> Any:

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from descend.studio.messages import Room, frame
+from descend.studio.opened import Opened
 from descend.studio.race.room import RaceRoom
 from descend.studio.racing.course import Courses
 
@@ -20,8 +21,8 @@ class Place:
     enter: Callable[[], Room]
 
 
-def places() -> tuple[Place, ...]:
-    """The rooms of a studio."""
+def places(opened: Opened) -> tuple[Place, ...]:  # noqa: ARG001  # rooms that show it come next
+    """The rooms of a studio, with what is opened in them."""
     courses = Courses()
     return (Place("race", "Race on a function", "/", lambda: RaceRoom(courses)),)
 

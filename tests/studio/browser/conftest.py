@@ -18,6 +18,7 @@ def studio() -> Iterator[str]:
     """The origin of a studio, served by a thread of this process."""
     import uvicorn
 
+    from descend.studio.opened import Opened
     from descend.studio.rooms import places
     from descend.studio.server import application, listening
     from descend.studio.threads import Threads
@@ -25,7 +26,7 @@ def studio() -> Iterator[str]:
 
     with listening(0) as socket, Threads() as threads:
         port = socket.getsockname()[1]
-        app = application(TOKEN, port, places(), threads)
+        app = application(TOKEN, port, places(Opened()), threads)
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, args=([socket],))
         thread.start()

@@ -1,21 +1,13 @@
 """What `docs/two-players.md` shows must run, and do what it says."""
 
-import re
-from pathlib import Path
-
 import jax
 import numpy as np
 import pytest
 
-PAGE = Path(__file__).parents[1] / "docs" / "two-players.md"
 
-
-@pytest.fixture(scope="module")
-def names():
-    shown = {}
-    for snippet in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL):
-        exec(compile(snippet, str(PAGE), "exec"), shown)
-    return shown
+@pytest.fixture
+def names(shown):
+    return shown("two-players.md")
 
 
 def test_the_generator_makes_such_numbers(names):

@@ -1,8 +1,6 @@
 """What `docs/extending.md` shows must run, and do what it says."""
 
-import re
 from dataclasses import replace
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -22,19 +20,16 @@ from descend.tasks.loading import load_model
 from descend.tasks.table import Findings, Section, register, registry
 from descend.tasks.table.task import table_task
 
-PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
 TRUE = np.array([1.0, -2.0, 0.5])
 
 
-@pytest.fixture(scope="module")
-def names():
-    shown = {}
-    with pytest.MonkeyPatch.context() as patch:
-        # What is registered here is nothing that other tests should find.
-        patch.setattr(registry, "_candidates", [*registry.candidates()])
-        for snippet in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL):
-            exec(compile(snippet, str(PAGE), "exec"), shown)
-        yield shown
+@pytest.fixture
+def names(shown, monkeypatch):
+    names = shown("extending.md")
+    # What is registered here is nothing that other tests should find.
+    monkeypatch.setattr(registry, "_candidates", [*registry.candidates()])
+    register(names["NearestMean"]())
+    return names
 
 
 @pytest.mark.parametrize("fit", ["fit", "streamed", "halved"])

@@ -1,0 +1,1 @@
+"""What keeps the house in order, and what makes its book; none of it is installed."""
