@@ -1,7 +1,8 @@
 """The rooms of a studio: their names, their addresses, and who answers there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -21,10 +22,40 @@ class Place:
     enter: Callable[[], Room]
 
 
-def places(opened: Opened) -> tuple[Place, ...]:  # noqa: ARG001  # rooms that show it come next
-    """The rooms of a studio, with what is opened in them."""
+def places(opened: Opened) -> tuple[Place, ...]:
+    """The rooms of a studio, with what is opened in them.
+
+    **Raises** `InputError` for a table that cannot be read or shown.
+    """
     courses = Courses()
-    return (Place("race", "Race on a function", "/", lambda: RaceRoom(courses)),)
+    return (
+        Place("race", "Race on a function", "/", lambda: RaceRoom(courses)),
+        Place("playground", "Playground", "/playground", playground(opened.table)),
+    )
+
+
+def playground(source: str | None) -> Callable[[], Room]:
+    """What makes the engine's side of a playground, with a table if there is one."""
+    # Networks, and what reads tables, are imported where somebody wants them: it takes seconds.
+    table = None
+    if source is not None:
+        from descend.studio.playground.own_table import OwnTable
+
+        table = OwnTable.read(source)
+
+    @cache
+    def objectives() -> Mapping[str, Any]:
+        from descend.studio.playground.network import Objective
+
+        # Shared by all pages: what is compiled belongs to them.
+        return {kind: Objective(kind) for kind in ("classification", "regression")}
+
+    def enter() -> Room:
+        from descend.studio.playground.room import PlaygroundRoom
+
+        return PlaygroundRoom(table, objectives())
+
+    return enter
 
 
 def welcome(all_places: tuple[Place, ...], room: Room) -> bytes:
