@@ -1,4 +1,5 @@
-// The address: a token that opens the engine, which leaves the address bar at once and is never in a link; and a race.
+// The address: a token that opens the engine, which leaves the address bar at once and is never in a link; and, under
+// the name of a room, what is set there.
 
 const KEY = "descend studio token";
 
@@ -6,8 +7,8 @@ export function takeToken() {
   const token = partOf(location.hash, "token");
   if (token) {
     keepToken(token);
-    const race = raceText();
-    history.replaceState(null, "", race ? linkTo(race) : location.pathname);
+    const rest = withoutToken();
+    history.replaceState(null, "", rest ? `${location.pathname}#${rest}` : location.pathname);
   }
   return sessionStorage.getItem(KEY);
 }
@@ -21,20 +22,25 @@ export function tokenIn(text) {
   return text.includes("#") ? partOf(text.slice(text.indexOf("#")), "token") : text.trim();
 }
 
-// Goes to the studio of an address, if it is another than this one, and takes the race along: each has its own port.
+// Goes to the studio of an address, if it is another than this one, and takes along what is set: each has its own port.
 export function goElsewhere(text) {
   const url = URL.canParse(text) ? new URL(text) : location;
   if (url.origin === location.origin || url.protocol !== "http:") return false;
-  location.assign(raceText() ? `${url.href}&race=${raceText()}` : url.href);
+  const rest = withoutToken();
+  location.assign(rest ? `${url.href}&${rest}` : url.href);
   return true;
 }
 
-export function raceText(address = location.hash) {
-  return partOf(address.slice(address.indexOf("#")), "race");
+export function sharedText(room, address = location.hash) {
+  return partOf(address.slice(address.indexOf("#")), room);
 }
 
-export function linkTo(text) {
-  return `${location.origin}${location.pathname}#race=${text}`;
+export function linkTo(room, text) {
+  return `${location.origin}${location.pathname}#${room}=${text}`;
+}
+
+function withoutToken() {
+  return location.hash.replace(/^#/, "").split("&").filter((part) => !part.startsWith("token=")).join("&");
 }
 
 function partOf(hash, name) {

@@ -1,14 +1,14 @@
 // Losses over steps on a logarithmic axis, a line for each ball, with a cursor at the step that is shown. Pressed or
 // dragged, it scrubs.
 
-import { lossAxis, ticks } from "./axes.js";
+import { lossAxis } from "./axes.js";
+import { areaOf, clipTo, drawCurve, drawGrid, placeIn } from "./curve.js";
 import { fit } from "./layers.js";
 import { drawMarker } from "./markers.js";
-import { clamp, short } from "../common/numbers.js";
+import { clamp } from "../common/numbers.js";
 import { onThemeChange, theme } from "../common/theme.js";
 import { COLUMNS } from "./trail.js";
 
-const MARGIN = { left: 48, right: 16, top: 8, bottom: 20 };
 const LOSS = 2;
 const RADIUS = 7;
 
@@ -24,7 +24,8 @@ export class Chart {
     });
     const scrub = (event) => {
       const { left, width } = canvas.getBoundingClientRect();
-      const fraction = (event.clientX - left - MARGIN.left) / (width - MARGIN.left - MARGIN.right);
+      const area = areaOf(width, 0);
+      const fraction = (event.clientX - left - area.left) / (area.right - area.left);
       onStep(Math.round(clamp(fraction, 0, 1) * this.scene.steps));
     };
     canvas.addEventListener("pointerdown", (event) => {
@@ -40,18 +41,14 @@ export class Chart {
     this.scene = scene;
     const { context, width, height } = fit(this.canvas);
     const axis = lossAxis(...range(scene.trails));
-    const area = { left: MARGIN.left, top: MARGIN.top, right: width - MARGIN.right, bottom: height - MARGIN.bottom };
-    const place = {
-      x: (step) => area.left + (step / scene.steps) * (area.right - area.left),
-      y: (loss) => area.bottom - axis.fraction(loss) * (area.bottom - area.top),
-    };
+    const area = areaOf(width, height);
+    const place = placeIn(area, axis, scene.steps);
     drawGrid(context, area, axis, place, scene.steps, this.colours);
     context.save();
-    context.beginPath();
-    context.rect(area.left, area.top - 2, area.right - area.left + 1, area.bottom - area.top + 4);
-    context.clip();
+    clipTo(context, area);
     scene.balls.forEach((ball, index) => {
-      if (scene.trails[index]) drawLine(context, scene.trails[index], area, place, this.colours.balls[ball.mark]);
+      const trail = scene.trails[index];
+      if (trail) drawCurve(context, lossesOf(trail), area, place, this.colours.balls[ball.mark]);
     });
     context.restore();
     const cursor = place.x(scene.step);
@@ -86,52 +83,6 @@ function range(trails) {
   return [lowest, highest, first];
 }
 
-function drawGrid(context, area, axis, place, steps, { line, muted }) {
-  context.font = "11px system-ui, sans-serif";
-  context.fillStyle = muted;
-  context.strokeStyle = line;
-  context.lineWidth = 1;
-  context.textAlign = "right";
-  context.textBaseline = "middle";
-  context.beginPath();
-  for (const loss of axis.ticks(5)) {
-    const y = Math.round(place.y(loss)) + 0.5;
-    context.moveTo(area.left, y);
-    context.lineTo(area.right, y);
-    context.fillText(short(loss), area.left - 7, y);
-  }
-  context.stroke();
-  context.textAlign = "center";
-  context.textBaseline = "bottom";
-  for (const step of ticks(0, steps, 5)) context.fillText(short(step, 4), place.x(step), area.bottom + 18);
-}
-
-// Of all steps that fall on a column of pixels, the least and the greatest loss are drawn: no peak is lost, and a line
-// of a million steps has no more points than the canvas is wide.
-function drawLine(context, { rows, last }, area, place, colour) {
-  context.strokeStyle = colour;
-  context.lineWidth = 1.8;
-  context.lineJoin = "round";
-  context.beginPath();
-  const y = (loss) => clamp(place.y(loss), area.top - 50, area.bottom + 50);
-  let [column, lowest, highest] = [-1, 0, 0];
-  const flush = () => {
-    if (column < 0) return;
-    context.lineTo(column, y(highest));
-    if (lowest !== highest) context.lineTo(column, y(lowest));
-  };
-  for (let step = 0; step <= last; step += 1) {
-    const loss = rows[step * COLUMNS + LOSS];
-    if (!Number.isFinite(loss)) continue;
-    const x = Math.round(place.x(step) * 2) / 2;
-    if (x === column) {
-      if (loss < lowest) lowest = loss;
-      if (loss > highest) highest = loss;
-    } else {
-      flush();
-      [column, lowest, highest] = [x, loss, loss];
-    }
-  }
-  flush();
-  context.stroke();
+function lossesOf({ rows, last }) {
+  return { count: last + 1, step: (index) => index, loss: (index) => rows[index * COLUMNS + LOSS] };
 }

@@ -1,6 +1,6 @@
 // A race and its answers: what is asked of the engine when something is changed, and what becomes of what comes back.
 
-import { raceText } from "../common/address.js";
+import { sharedText } from "../common/address.js";
 import { Conditions } from "./conditions.js";
 import { FunctionPanel } from "./function_panel.js";
 import { firstRace, freeMark, fromText, newBall, onFunction, OWN_WINDOW, raceMessage, surfaceMessage } from "./race.js";
@@ -34,8 +34,8 @@ export class RacePage {
       onWindow: (window) => this.look(window),
     });
     prepareSharing(this);
-    addEventListener("hashchange", () => this.open(raceText()));
-    if (!this.open(raceText())) this.show(firstRace(welcome));
+    addEventListener("hashchange", () => this.open(sharedText("race")));
+    if (!this.open(sharedText("race"))) this.show(firstRace(welcome));
   }
 
   // The race of a link; whether it has one.

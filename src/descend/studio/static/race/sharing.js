@@ -1,31 +1,19 @@
-// What leaves the page: a link to the race, which holds no token, and one file that shows it without a studio.
+// What leaves the page: a link to the race, and one file that shows it without a studio.
 
-import { linkTo, raceText } from "../common/address.js";
+import { prepareLink } from "../common/link_dialog.js";
+import { toText } from "../common/link_text.js";
 import { savedPage } from "./export.js";
-import { toText } from "./race.js";
 import { snapshot } from "./snapshot.js";
 
 export function prepareSharing(page) {
-  const [dialog, text, copy, given, follow, error, save] = [
-    "link", "link-text", "link-copy", "link-given", "link-follow", "link-error", "save",
-  ].map((id) => document.getElementById(id));
-  document.getElementById("link-open").addEventListener("click", () => {
-    text.value = linkTo(toText(page.race));
-    copy.textContent = "Copy";
-    given.value = error.textContent = "";
-    dialog.showModal();
-    text.select();
+  prepareLink({
+    room: "race",
+    title: "A link to this race",
+    says: "It holds the function, the balls and the start; not your token. “Save as HTML” makes a file that needs nothing.",
+    text: () => toText(page.race),
+    open: (text) => page.open(text),
   });
-  copy.addEventListener("click", async () => {
-    text.select();
-    await navigator.clipboard.writeText(text.value);
-    copy.textContent = "Copied";
-  });
-  follow.addEventListener("click", () => {
-    if (page.open(raceText(given.value))) dialog.close();
-    else error.textContent = "This is no link to a race: one has #race=… at its end.";
-  });
-  save.addEventListener("click", async () => {
+  document.getElementById("save").addEventListener("click", async () => {
     const html = await savedPage(snapshot(page));
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([html], { type: "text/html" }));
