@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from asking import RACE, SURFACE, TO_DRAW, hostile, unpacked
 
+from descend.studio.asked import MAX_BALLS, MAX_CELLS, MAX_STEPS
 from descend.studio.messages import MAX_BYTES, Hello, MessageError, frame, hello_of, request_of
 from descend.studio.opened import Opened
-from descend.studio.race.asking import MAX_BALLS, MAX_CELLS, MAX_STEPS, RaceRequest, SurfaceRequest
+from descend.studio.race.asking import RaceRequest, SurfaceRequest
 from descend.studio.race.room import RaceRoom
 from descend.studio.racing.course import Courses
 from descend.studio.racing.gallery import GALLERY

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import get_args
 
 from descend.errors import InputError
+from descend.studio.asked import MAX_SEED, ball_of
 from descend.studio.messages import Fields, Request, told_briefly
-from descend.studio.offering import ball_of
 from descend.studio.playground.learner import Conduct, Start, ToyChoice
 from descend.studio.playground.network import ACTIVATIONS, FEATURES, Architecture
 from descend.studio.playground.own_table import Choice, TargetKind
 from descend.studio.playground.toys import TOYS
+from descend.studio.racing.rules import BY_NAME
 
 MAX_LAYERS, MAX_UNITS = 4, 8
 SAMPLES = (50, 1000)
@@ -21,7 +22,6 @@ MAX_DROPOUT = 0.8
 MAX_BATCH = 10_000
 # For one frame.
 MAX_STEPS_PER_FRAME = 1000
-MAX_SEED = 999_999
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,14 @@ def start_of(fields: Fields) -> Start:
         test_share=fields.number("test_share", *TEST_SHARE),
         architecture=_architecture_of(fields.inner("network")),
         seed=fields.whole("seed", 0, MAX_SEED),
-        attempt=fields.whole("attempt", 0, 2**31, 0),
+        attempt=fields.whole("attempt", 0, MAX_SEED, 0),
     )
 
 
 def conduct_of(fields: Fields) -> Conduct:
     """How it is learned."""
     return Conduct(
-        ball=ball_of(fields.inner("optimizer")),
+        ball=ball_of(fields.inner("optimizer"), BY_NAME),
         batch_size=fields.whole("batch_size", 1, MAX_BATCH),
         l1=fields.number("l1", 0, MAX_PENALTY, 0),
         l2=fields.number("l2", 0, MAX_PENALTY, 0),

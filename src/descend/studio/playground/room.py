@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from descend.studio.asked import told_rules
 from descend.studio.messages import Fields, Request, frame
-from descend.studio.offering import told_rules
 from descend.studio.playground.asking import (
     MAX_LAYERS,
     MAX_STEPS_PER_FRAME,
@@ -21,6 +21,7 @@ from descend.studio.playground.learner import MAP, PICTURE, Learner
 from descend.studio.playground.network import ACTIVATIONS, FEATURES, Objective
 from descend.studio.playground.own_table import OwnTable
 from descend.studio.playground.toys import TOYS
+from descend.studio.racing.rules import OFFERED
 
 
 class PlaygroundRoom:
@@ -40,7 +41,7 @@ class PlaygroundRoom:
             "table": None if self.table is None else self.table.told(),
             "features": list(FEATURES),
             "activations": list(ACTIVATIONS),
-            "rules": told_rules(),
+            "rules": told_rules(OFFERED),
             "max_layers": MAX_LAYERS,
             "max_units": MAX_UNITS,
             "max_steps": MAX_STEPS_PER_FRAME,

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from descend.studio.asked import told_rules
 from descend.studio.messages import Fields, Request, frame, given_up
 from descend.studio.race.asking import RaceRequest, SurfaceRequest, race_of, surface_of
-from descend.studio.offering import told_rules
-from descend.studio.racing import gallery
+from descend.studio.racing import gallery, rules
 from descend.studio.racing.course import Courses
 from descend.studio.racing.formula import read
 from descend.studio.racing.notation import mathml
@@ -35,7 +35,7 @@ class RaceRoom:
              "window": one.window, "start": one.start, "minima": one.minima, "says": one.says, "noise": one.noise}
             for one in gallery.GALLERY
         ]
-        return {"functions": functions, "rules": told_rules()}
+        return {"functions": functions, "rules": told_rules(rules.OFFERED)}
 
     def request(self, kind: str, fields: Fields, id: int) -> Request:
         """A race, or a surface."""

@@ -4,19 +4,15 @@ import gc
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from descend import Run, Watch, begin
-from descend._tree import Tree
-from descend.optimizers import Modifier, ModifierState, Optimizer
-from descend.schedules import setting
+from descend import Run, begin
+from descend.optimizers import Optimizer
 from descend.studio.racing.formula import Formula
 from descend.studio.racing.gallery import Point
 from descend.studio.racing.objective import Objective
+from descend.studio.racing.recording import DIVISOR, POINT, Recorded
 from descend.studio.racing.rules import RacingRule
 
 # Functions whose programs are kept.
@@ -52,28 +48,6 @@ class Path:
     limit: float | None
 
 
-@setting
-class WithDivisor(Modifier):
-    """A rule that reads out what it divides its steps by, D: NaN where it does not say so."""
-
-    rule: Optimizer
-    needs_params = True
-
-    def own_start(self, params: Tree) -> dict[str, Any]:
-        return {"divisor": jax.tree.map(np.ones_like, params)}
-
-    def step(
-        self, grads: Tree, inner: Tree, own: dict[str, Any], params: Tree, extra: dict[str, Any]
-    ) -> tuple[Tree, Any, dict[str, Any]]:
-        updates, inner = self.rule.update(grads, inner, params, **extra)
-        divisor = self.rule.preconditioner(inner, params)
-        unknown = lambda p: jnp.full_like(p, jnp.nan)
-        return updates, inner, {"divisor": jax.tree.map(unknown, params) if divisor is None else divisor}
-
-    def metrics(self, state: ModifierState) -> dict[str, Any]:
-        return {**self.rule.metrics(state.rule), "divisor": state.own["divisor"]}
-
-
 @dataclass
 class Course:
     """A function, and the runs that were begun on it: by rule and noise, with the start that each was begun at."""
@@ -85,9 +59,9 @@ class Course:
         """How one ball of a race rolls."""
         rule = ball.rule.made(ball.settings)
         # One step more: an entry of the trace is of the point before its step.
-        trace = self._ready(ball.rule.name, WithDivisor(rule), race).advance(race.steps + 1)[1]
-        points, losses = trace.columns["params"], trace.columns["loss"]
-        divisors = np.where(np.isnan(trace.columns["divisor"]), 1.0, trace.columns["divisor"])
+        trace = self._ready(ball.rule.name, Recorded(rule), race).advance(race.steps + 1)[1]
+        points, losses = trace.columns[POINT], trace.columns["loss"]
+        divisors = np.where(np.isnan(trace.columns[DIVISOR]), 1.0, trace.columns[DIVISOR])
         sharpness = self.objective.sharpness(points, divisors)
         rows = np.full((race.steps + 1, 4), np.nan, np.float32)
         with np.errstate(over="ignore"):
@@ -104,8 +78,8 @@ class Course:
         start, run = self.begun.get((name, noise is None), (None, None))
         if run is not None and start == race.start:
             return run.fork(optimizer=rule, state=noise, seed=None if noise is None else race.seed)
-        loss, watch = self.objective.loss if noise is None else self.objective.noisy_loss, Watch(positions=True)
-        run = begin(loss, np.array(race.start), state=noise, optimizer=rule, seed=race.seed, watch=watch)
+        loss = self.objective.loss if noise is None else self.objective.noisy_loss
+        run = begin(loss, np.array(race.start), state=noise, optimizer=rule, seed=race.seed)
         self.begun[name, noise is None] = race.start, run
         return run
 
