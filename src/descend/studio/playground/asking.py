@@ -1,15 +1,17 @@
 """What the page of a playground asks."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import get_args
 
 from descend.errors import InputError
 from descend.studio.asked import MAX_SEED, ball_of
 from descend.studio.messages import Fields, Request, told_briefly
-from descend.studio.playground.learner import Conduct, Start, ToyChoice
+from descend.studio.playground.learner import Start, ToyChoice
 from descend.studio.playground.network import ACTIVATIONS, FEATURES, Architecture
 from descend.studio.playground.own_table import Choice, TargetKind
 from descend.studio.playground.toys import TOYS
+from descend.studio.playground.training import Conduct
 from descend.studio.racing.rules import BY_NAME
 
 MAX_LAYERS, MAX_UNITS = 4, 8
@@ -102,8 +104,8 @@ def _shown_of(fields: Fields, architecture: Architecture) -> tuple[int, int] | N
     return layer, shown.whole("unit", 0, units - 1)
 
 
-def _one_of(fields: Fields, name: str, names: object) -> str:
-    known = list(names)  # type: ignore[call-overload]
+def _one_of(fields: Fields, name: str, names: Iterable[str]) -> str:
+    known = list(names)
     if (found := fields.text(name)) not in known:
         raise InputError(f"{fields.named(name)} must be one of {', '.join(known)}, but is {told_briefly(found)}")
     return found

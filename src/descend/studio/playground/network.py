@@ -12,14 +12,15 @@ from descend.neural._objective import row_losses
 from descend.neural.mlp import MLP
 from descend.studio.playground.points import Kind, Points
 
-FEATURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "x": lambda x, y: x,
-    "y": lambda x, y: y,
-    "x²": lambda x, y: x**2,
-    "y²": lambda x, y: y**2,
-    "xy": lambda x, y: x * y,
-    "sin x": lambda x, y: np.sin(x),
-    "sin y": lambda x, y: np.sin(y),
+# What can be made of positions, a row of x and y for each.
+FEATURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "x": lambda at: at[:, 0],
+    "y": lambda at: at[:, 1],
+    "x²": lambda at: at[:, 0] ** 2,
+    "y²": lambda at: at[:, 1] ** 2,
+    "xy": lambda at: at[:, 0] * at[:, 1],
+    "sin x": lambda at: np.sin(at[:, 0]),
+    "sin y": lambda at: np.sin(at[:, 1]),
 }
 # Of hidden units, each under the name that `MLP` knows it by.
 ACTIVATIONS = {"tanh": "tanh", "relu": "relu", "gelu": "gelu", "linear": "identity"}
@@ -46,7 +47,7 @@ class Architecture:
 
     def raw_inputs(self, standard: np.ndarray) -> np.ndarray:
         """A column for each input, of standardised positions."""
-        return np.column_stack([FEATURES[name](*standard.T) for name in self.features])
+        return np.column_stack([FEATURES[name](standard) for name in self.features])
 
 
 @dataclass(frozen=True, eq=False)

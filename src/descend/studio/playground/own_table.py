@@ -116,7 +116,8 @@ class OwnTable:
         if not there.any():
             raise InputError(f"no row has both {choice.x!r} and {choice.y!r}: choose other columns")
         # 2. The target where there is one.
-        rows = pd.DataFrame({choice.target: self.frame.loc[there, choice.target], f"row of {choice.target}": there.nonzero()[0]})
+        targets = self.frame.loc[there, [choice.target]]
+        rows = targets.assign(**{f"row of {choice.target}": there.nonzero()[0]})
         split = split_target(Table(rows, self.name, ""), choice.target)
         positions = positions[split.features.iloc[:, 0].to_numpy()]
         # 3. What both are.

@@ -17,10 +17,12 @@ from descend.studio.playground.asking import (
     SharpnessRequest,
     advance_of,
 )
-from descend.studio.playground.learner import MAP, PICTURE, Learner
+from descend.studio.playground.learner import Learner
+from descend.studio.playground.lesson import PICTURE, Lesson
 from descend.studio.playground.network import ACTIVATIONS, FEATURES, Objective
 from descend.studio.playground.own_table import OwnTable
 from descend.studio.playground.toys import TOYS
+from descend.studio.playground.training import MAP, Training
 from descend.studio.racing.rules import OFFERED
 
 
@@ -54,57 +56,57 @@ class PlaygroundRoom:
     def frames(self, request: Request, is_newer: Callable[[], bool]) -> Iterator[bytes]:
         """Where a run begins anew, the points and the network before its first step; then what came of the steps."""
         if isinstance(request, SharpnessRequest):
-            yield frame({"kind": "sharpness", "id": request.id, **(self.learner.sharpness() or {}), "last": True})
+            training = self.learner.training
+            told = {} if training is None else training.sharpness()
+            yield frame({"kind": "sharpness", "id": request.id, **told, "last": True})
         elif isinstance(request, AdvanceRequest):
-            if self.learner.follow(request.start, request.conduct):
-                yield self._points(request.id)
-                if request.steps:
-                    yield self._state(request, 0.0, is_last=False)
-            begin = time.perf_counter()
-            if request.steps and not (self.learner.run and self.learner.run.is_halted):
-                self.learner.advance(request.steps)
-            yield self._state(request, time.perf_counter() - begin, is_last=True)
+            yield from self._advanced(request)
 
     def close(self) -> None:
         """The run goes with the page."""
-        self.learner.run = None
+        self.learner.training = None
 
-    def _points(self, id: int) -> bytes:
-        """The points: where they are in the window, what they are, whether they are tested on."""
-        lesson, points = self.learner.lesson, self.learner.lesson.points
-        x0, x1, y0, y1 = points.window
-        rows = np.empty((len(points), 4))
-        rows[:, :2] = (points.positions - [x0, y0]) / [x1 - x0, y1 - y0]
-        rows[:, 2] = points.targets if points.classes else points.share(points.targets)
-        rows[:, 3] = np.isin(np.arange(len(points)), lesson.tested)
-        return frame({
-            "kind": "points", "id": id, "title": points.title, "axes": points.axes, "target": points.target,
-            "classes": points.classes, "span": None if points.classes else points.span, "window": points.window,
-            "learned": len(lesson.learned), "tested": len(lesson.tested), "says": points.says,
-        }, rows)  # fmt: skip
+    def _advanced(self, request: AdvanceRequest) -> Iterator[bytes]:
+        training, is_new = self.learner.follow(request.start, request.conduct)
+        if is_new:
+            yield points_frame(request.id, training.lesson)
+            if request.steps:
+                # To be seen while its first step is compiled.
+                yield state_frame(request, training, 0.0, is_last=False)
+        begin = time.perf_counter()
+        training = self.learner.advance(request.steps) if request.steps else training
+        yield state_frame(request, training, time.perf_counter() - begin, is_last=True)
 
-    def _state(self, request: AdvanceRequest, seconds: float, is_last: bool) -> bytes:
-        """The network in numbers and pictures."""
-        learner, lesson = self.learner, self.learner.lesson
-        run, network, look = learner.run, learner.network, learner.look(request.shown)
-        assert run is not None
-        train, test = (lesson.measure(network, each) for each in (lesson.training, lesson.testing))
-        body = np.concatenate([look.picture.ravel(), look.maps.ravel(), look.numbers])
-        with np.errstate(over="ignore"):
-            body = body.astype(np.float32)
-        body[~np.isfinite(body)] = np.nan
-        return frame({
-            "kind": "state", "id": request.id, "step": run.step, "epoch": learner.epoch, "halted": run.is_halted,
-            "train": _told(*train), "test": _told(*test), "sizes": _sizes(network), "picture": PICTURE, "map": MAP,
-            "shown": request.shown, "seconds": seconds, "last": is_last,
-        }, body)  # fmt: skip
+
+def points_frame(id: int, lesson: Lesson) -> bytes:
+    """The points, each with where it is in the window, what it is, and whether it is tested on."""
+    points, rows = lesson.points, np.zeros((len(lesson.points), 4))
+    x0, x1, y0, y1 = points.window
+    rows[:, :2] = (points.positions - [x0, y0]) / [x1 - x0, y1 - y0]
+    rows[:, 2] = points.targets if points.classes else points.share(points.targets)
+    rows[lesson.tested, 3] = 1
+    return frame({
+        "kind": "points", "id": id, "title": points.title, "axes": points.axes, "target": points.target,
+        "classes": points.classes, "span": None if points.classes else points.span, "window": points.window,
+        "learned": len(lesson.learned), "tested": len(lesson.tested), "says": points.says,
+    }, rows)  # fmt: skip
+
+
+def state_frame(request: AdvanceRequest, training: Training, seconds: float, is_last: bool) -> bytes:
+    """A network in numbers and pictures; `seconds`: what its steps took."""
+    network, lesson, look = training.network, training.lesson, training.look(request.shown)
+    with np.errstate(over="ignore"):
+        body = np.concatenate([look.picture, look.maps.ravel(), look.numbers]).astype(np.float32)
+    body[~np.isfinite(body)] = np.nan
+    train, test = (_told(*lesson.measure(network, each)) for each in (lesson.training, lesson.testing))
+    sizes = [len(lesson.inputs.mean), *(len(biases) for biases in network.biases)]
+    return frame({
+        "kind": "state", "id": request.id, "step": training.run.step, "epoch": training.epoch, "train": train,
+        "test": test, "halted": training.run.is_halted, "sizes": sizes, "picture": PICTURE, "map": MAP,
+        "shown": request.shown, "seconds": seconds, "last": is_last,
+    }, body)  # fmt: skip
 
 
 def _told(loss: float, score: float) -> dict[str, float | None]:
     """What JSON can hold of a loss and a score."""
     return {"loss": loss if math.isfinite(loss) else None, "score": score if math.isfinite(score) else None}
-
-
-def _sizes(network: Any) -> list[int]:
-    """How many inputs, units of each layer, and outputs there are."""
-    return [len(network.weights[0]), *(len(biases) for biases in network.biases)]
