@@ -44,16 +44,16 @@ def playground(source: str | None) -> Callable[[], Room]:
         table = OwnTable.read(source)
 
     @cache
-    def objectives() -> Mapping[str, Any]:
-        from descend.studio.playground.network import Objective
+    def losses() -> Mapping[str, Any]:
+        from descend.studio.playground.network import NetworkLoss
 
         # Shared by all pages: what is compiled belongs to them.
-        return {kind: Objective(kind) for kind in ("classification", "regression")}
+        return {kind: NetworkLoss(kind) for kind in ("classification", "regression")}
 
     def enter() -> Room:
         from descend.studio.playground.room import PlaygroundRoom
 
-        return PlaygroundRoom(table, objectives())
+        return PlaygroundRoom(table, losses())
 
     return enter
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from descend.errors import InputError
 from descend.studio.playground.lesson import Lesson
-from descend.studio.playground.network import Architecture, Inputs, Objective
+from descend.studio.playground.network import Architecture, Inputs, NetworkLoss
 from descend.studio.playground.own_table import Choice, OwnTable
 from descend.studio.playground.points import Points
 from descend.studio.playground.toys import TOYS
@@ -37,10 +37,10 @@ class Start:
 
 
 class Learner:
-    """What one page trains. `table`: what the studio was opened with, if anything; `objectives`: by kind of target."""
+    """What one page trains. `table`: what the studio was opened with, if anything; `losses`: by kind of target."""
 
-    def __init__(self, table: OwnTable | None, objectives: Mapping[str, Objective]) -> None:
-        self.table, self.objectives = table, objectives
+    def __init__(self, table: OwnTable | None, losses: Mapping[str, NetworkLoss]) -> None:
+        self.table, self.losses = table, losses
         self.start: Start | None = None
         self.training: Training | None = None
 
@@ -52,7 +52,7 @@ class Learner:
         is_new = self.training is None or start != self.start
         if self.training is None or is_new:
             lesson = self._lesson(start)
-            self.training = Training.begun(self.objectives[lesson.points.kind], lesson, conduct, start.seed)
+            self.training = Training.begun(self.losses[lesson.points.kind], lesson, conduct, start.seed)
             self.start = start
         elif conduct != self.training.conduct:
             self.training = self.training.conducted(conduct)

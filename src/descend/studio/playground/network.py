@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from descend.neural._objective import row_losses
+from descend import losses
 from descend.neural.mlp import MLP
 from descend.studio.playground.points import Kind, Points
 
@@ -75,7 +75,7 @@ class Inputs:
         return ((raw - self.mean) / self.scale).astype(np.float32)
 
 
-class Objective:
+class NetworkLoss:
     """What a network is trained to lower, for one kind of target.
 
     The mean cross-entropy, or half the mean squared error; with `l1 Σ|w| + l2/2 Σw²` over the weights, without biases;
@@ -90,7 +90,8 @@ class Objective:
         """The loss of a batch of inputs and targets, and its state, which stays."""
         inputs, targets = batch
         scores, _ = network(inputs, None, key)
-        loss = row_losses(self.kind, scores, targets).mean()
+        each = losses.squared if self.kind == "regression" else losses.softmax_cross_entropy
+        loss = each(scores, targets).mean()
         loss += state["l1"] * sum(jnp.abs(weights).sum() for weights in network.weights)
         loss += state["l2"] / 2 * sum((weights**2).sum() for weights in network.weights)
         return loss + (0.0 if key is None else _random_slope(network, state["noise"], key)), state, {}

@@ -15,11 +15,11 @@ from descend.tasks.common.target import find_target, split_target
 from descend.tasks.table.typed import typed_frame
 
 # More points than one can see, and enough to learn what two columns tell.
-MAX_ROWS = 5000
+MAX_ROWS_SEEN = 5000
 MAX_CLASSES = 10
 NUMBERS = (Kind.number, Kind.boolean)
 # Around the points, as a part of how far they reach.
-MARGIN = 0.06
+BORDER = 0.06
 
 # What a target is taken for where it could be either.
 TargetKind = Literal["classes", "number"]
@@ -60,8 +60,8 @@ class OwnTable:
         """A table in memory, or as many of its rows, drawn at random, as are looked at."""
         rows = len(frame)
         frame = frame.set_axis(frame.columns.map(str), axis=1)
-        if rows > MAX_ROWS:
-            chosen = np.random.default_rng(0).choice(rows, MAX_ROWS, replace=False)
+        if rows > MAX_ROWS_SEEN:
+            chosen = np.random.default_rng(0).choice(rows, MAX_ROWS_SEEN, replace=False)
             frame = frame.iloc[np.sort(chosen)]
         frame = frame.reset_index(drop=True)
         return cls(name, rows, frame, tuple(_described(frame[[column]]) for column in frame.columns))
@@ -183,5 +183,5 @@ def _refuse_constant(name: str, values: np.ndarray) -> None:
 
 def _window(positions: np.ndarray) -> tuple[float, float, float, float]:
     low, high = positions.min(0), positions.max(0)
-    (x0, y0), (x1, y1) = low - MARGIN * (high - low), high + MARGIN * (high - low)
+    (x0, y0), (x1, y1) = low - BORDER * (high - low), high + BORDER * (high - low)
     return float(x0), float(x1), float(y0), float(y1)

@@ -19,7 +19,7 @@ from descend.studio.playground.asking import (
 )
 from descend.studio.playground.learner import Learner
 from descend.studio.playground.lesson import PICTURE, Lesson
-from descend.studio.playground.network import ACTIVATIONS, FEATURES, Objective
+from descend.studio.playground.network import ACTIVATIONS, FEATURES, NetworkLoss
 from descend.studio.playground.own_table import OwnTable
 from descend.studio.playground.toys import TOYS
 from descend.studio.playground.training import MAP, Training
@@ -32,9 +32,9 @@ class PlaygroundRoom:
     # What is compiled for the sharpness is not to stop the frames.
     lanes: ClassVar[Mapping[str, tuple[str, ...]]] = {"engine": ("advance",), "curvature": ("sharpness",)}
 
-    def __init__(self, table: OwnTable | None, objectives: Mapping[str, Objective]) -> None:
+    def __init__(self, table: OwnTable | None, losses: Mapping[str, NetworkLoss]) -> None:
         self.table = table
-        self.learner = Learner(table, objectives)
+        self.learner = Learner(table, losses)
 
     def welcome(self) -> dict[str, Any]:
         """The toy sets, the table, inputs, activations and rules."""

@@ -90,7 +90,8 @@ def _plane(rng: np.random.Generator, count: int) -> Drawn:
 def _humps(rng: np.random.Generator, count: int) -> Drawn:
     positions = rng.uniform(-REACH, REACH, (count, 2))
     away = lambda place: ((positions - np.array(place)) ** 2).sum(1)
-    return positions, sum(sign * np.exp(-away(place) / (2 * HUMP_WIDTH**2)) for place, sign in HUMPS)  # type: ignore[return-value]
+    heights = [sign * np.exp(-away(place) / (2 * HUMP_WIDTH**2)) for place, sign in HUMPS]
+    return positions, np.sum(heights, axis=0)
 
 
 TOYS = {

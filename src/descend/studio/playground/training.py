@@ -12,13 +12,13 @@ from descend.insight import edge
 from descend.neural.mlp import MLP
 from descend.optimizers import Optimizer
 from descend.studio.playground.lesson import PICTURE, Lesson
-from descend.studio.playground.network import Objective, layers_of
+from descend.studio.playground.network import NetworkLoss, layers_of
 from descend.studio.racing.course import Ball
 
 # Cells of the map of a unit, in each direction.
 MAP = 20
 # With the Hessian, for the sharpness.
-PRODUCTS = 16
+HESSIAN_PRODUCTS = 16
 
 
 @dataclass(frozen=True)
@@ -63,17 +63,18 @@ class Training:
     run: Run
 
     @classmethod
-    def begun(cls, objective: Objective, lesson: Lesson, conduct: Conduct, seed: int) -> "Training":
+    def begun(cls, loss: NetworkLoss, lesson: Lesson, conduct: Conduct, seed: int) -> "Training":
         """One that has made no step. `seed`: of the weights, the order of the examples, and noise."""
         network = lesson.inputs.architecture.drawn(lesson.outputs, conduct.dropout, seed)
         size = min(conduct.batch_size, len(lesson.learned))
-        run = begin(objective, network, lesson.training, state=conduct.state, optimizer=conduct.optimizer,
+        run = begin(loss, network, lesson.training, state=conduct.state, optimizer=conduct.optimizer,
                     batch_size=size, seed=seed)  # fmt: skip
         return cls(lesson, conduct, run, run)
 
     def conducted(self, conduct: Conduct) -> "Training":
         """The same, to go on in another way: a fork."""
-        before, changes = self.conduct, {"state": conduct.state}
+        before = self.conduct
+        changes: dict[str, Any] = {"state": conduct.state}
         if before.ball != conduct.ball:
             changes |= {"optimizer": conduct.optimizer}
         if before.dropout != conduct.dropout:
@@ -119,7 +120,7 @@ class Training:
         at = self.first.fork(optimizer=self.conduct.optimizer) if self.run.is_halted else self.run
         told = {"step": at.step, "sharpness": None, "limit": None, "says": self.conduct.ball.rule.says()}
         try:
-            found = edge(at, self.lesson.training, products=PRODUCTS)
+            found = edge(at, self.lesson.training, products=HESSIAN_PRODUCTS)
         except InputError:
             # A rule that tells no rate has no limit of it either.
             return told
