@@ -71,11 +71,11 @@ REFUSED = [
     ({"one": "same"}, Choice("a", "b", "one"), "'one' cannot be a target (ignored: every value is 'same')"),
     ({"one": 3.0}, Choice("a", "one", "c"), "'one' cannot be an axis (ignored: every value is '3')"),
     ({"none": np.nan}, Choice("a", "none", "c"), "'none' cannot be an axis (ignored: every value is missing)"),
-    ({"many": np.arange(40) // 2}, Choice("a", "b", "many", "classes"), "20 classes, and at most 10 can be told apart in "
-     "a picture: show it as a number"),
+    ({"many": np.arange(40) // 2}, Choice("a", "b", "many", "classes"), "20 classes, and at "
+     "most 10 can be told apart in a picture: show it as a number"),
     ({"many": [f"k{i // 3}" for i in range(40)]}, Choice("a", "b", "many"), "class 'k13' has only one row"),
-    ({"many": [f"k{i // 2}" for i in range(40)]}, Choice("a", "b", "many"), "at most 10 can be told apart in a picture: "
-     "choose another target"),
+    ({"many": [f"k{i // 2}" for i in range(40)]}, Choice("a", "b", "many"), "at most 10 can be told apart in a "
+     "picture: choose another target"),
     ({"half": [1.0] * 39 + [np.nan]}, Choice("half", "b", "c"), "'half' is 1 in every row that is left"),
     ({"rest": [np.nan] * 38 + [1.0, 2.0]}, Choice("rest", "b", "c"), "class"),
     ({"e": [*range(20)] + [np.nan] * 20, "f": [np.nan] * 20 + [*range(20)]}, Choice("e", "f", "c"), "no row has both"),

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 import compiling
-from trainings import PLANE, XOR, begun, conduct, learner, numbers, start
-
 from descend.studio.playground.lesson import PICTURE
 from descend.studio.playground.network import FEATURES
 from descend.studio.playground.training import MAP
+from trainings import PLANE, XOR, begun, conduct, learner, numbers, start
 
 SLOPES = {
     "tanh": (math.tanh, lambda x: 1 - math.tanh(x) ** 2),

@@ -140,12 +140,14 @@ export class PlaygroundPage {
     this.points = { ...header, rows: body.slice() };
     this.looked = null;
     this.view.begin(this.points, this.setting.network);
-    this.data.tell(header.says);
+    const [x, y] = header.axes;
+    this.data.tell(header.says && `${header.says}. The network sees ${x} as x and ${y} as y, both standardised.`);
   }
 
   takeState(frame, kept) {
     const isCompiled = kept && !this.pace.perStep && kept.steps > 0;
     if (kept) this.pace.took(frame.seconds, kept.steps);
+    if (!frame.last) this.view.say("the network's step is being compiled…", true);
     this.view.show(frame, isCompiled ? frame.seconds : null, () => this.drawn(frame, kept));
   }
 
