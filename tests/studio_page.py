@@ -52,3 +52,12 @@ def set_slider(slider, value, low=1e-4, high=4.0):
     """Move a slider of a logarithmic scale to a value."""
     slider.evaluate("(one, [value, low, high]) => { one.value = Math.log(value / low) / Math.log(high / low) * one.max;"
                     " one.dispatchEvent(new Event('input')); }", [value, low, high])
+
+
+def serious(page):
+    """What axe finds grave about a page."""
+    from axe_playwright_python.sync_playwright import Axe  # which only the tests in a browser need
+
+    found = Axe().run(page).response["violations"]
+    grave = [one for one in found if one["impact"] in ("serious", "critical")]
+    return [(one["id"], [node["html"] for node in one["nodes"]]) for one in grave]

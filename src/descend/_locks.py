@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import os
 import threading
+import time
 from pathlib import Path
 
 from descend.errors import InputError
@@ -13,6 +14,9 @@ try:
 except ImportError:
     # Nothing is locked on Windows.
     fcntl = None  # type: ignore[assignment]
+
+# For which somebody may only look whether a lock is held.
+LOOK_SECONDS = 0.005
 
 _changing = threading.Lock()
 # By the lock's file: its descriptor, and how many hold it.
@@ -26,6 +30,10 @@ def lock(descriptor: int) -> None:
     """
     if fcntl is None:
         raise OSError("files cannot be locked here")
+    with contextlib.suppress(BlockingIOError):
+        return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    # It may be somebody who only looks whether it is held, for some microseconds.
+    time.sleep(LOOK_SECONDS)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
@@ -56,6 +64,26 @@ def release(file: Path) -> None:
                 with contextlib.suppress(OSError):
                     file.unlink(missing_ok=True)
                 os.close(descriptor)
+
+
+def is_held(file: Path) -> bool:
+    """Whether a process holds this lock, which may be this one."""
+    if fcntl is None:
+        return False
+    try:
+        descriptor = os.open(file, os.O_RDONLY)
+    except (OSError, ValueError):
+        return False
+    try:
+        # Shared, so that those who look do not see each other.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
 
 
 @atexit.register

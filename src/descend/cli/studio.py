@@ -31,7 +31,7 @@ def studio(
         raise InputError(f"this needs {error.name}, which is not installed: pip install 'descend[studio]'") from None
     shown = opened(what or [])
     rooms = places(shown)
-    path = next((room.path for room in rooms if room.name == shown.first), rooms[0].path)
+    path = next(room.path for room in rooms if room.name == shown.first)
     with listening(port) as socket, contextlib.suppress(KeyboardInterrupt):
         # Known to those alone who read it here: nobody else on this computer gets in.
         token = secrets.token_urlsafe()

@@ -60,6 +60,22 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return arrays, facts
 
 
+def read_part(path: Path, prefix: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays whose names begin so, and the facts, to be looked at: a checksum is of a whole file, so that what is
+    read here may be damaged.
+
+    **Raises** `CheckpointError` for a file that is not one of these.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            chosen = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118  # it is no mapping
+            arrays = {name: file.get_tensor(name) for name in chosen}
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{path} is damaged or is no checkpoint ({error})") from None
+    return arrays, _facts_in(metadata.get("descend", "").partition(" ")[2], path)
+
+
 def _facts_in(text: str, path: Path) -> dict[str, Any]:
     """The facts of a file; the checksum says that they are whole, but not who wrote them."""
     try:

@@ -6,20 +6,27 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+from starlette.routing import BaseRoute
+
 from descend.studio.messages import Room, frame
 from descend.studio.opened import Opened
 from descend.studio.race.room import RaceRoom
 from descend.studio.racing.course import Courses
+from descend.studio.runs.library import Library
+from descend.studio.runs.reports import Reports
+from descend.studio.runs.room import RunsRoom
 
 
 @dataclass(frozen=True)
 class Place:
-    """A room that a page may show. Its page is `static/NAME/index.html`; `enter` makes the engine's side of one."""
+    """A room that a page may show. Its page is `static/NAME/index.html`; `enter` makes the engine's side of one.
+    `routes`: what else is served for it."""
 
     name: str
     title: str
     path: str
     enter: Callable[[], Room]
+    routes: tuple[BaseRoute, ...] = ()
 
 
 def places(opened: Opened) -> tuple[Place, ...]:
@@ -28,9 +35,11 @@ def places(opened: Opened) -> tuple[Place, ...]:
     **Raises** `InputError` for a table that cannot be read or shown.
     """
     courses = Courses()
+    library, reports = Library(opened.runs), Reports()
     return (
         Place("race", "Race on a function", "/", lambda: RaceRoom(courses)),
         Place("playground", "Playground", "/playground", playground(opened.table)),
+        Place("runs", "Runs", "/runs", lambda: RunsRoom(library, reports), reports.routes()),
     )
 
 

@@ -66,7 +66,10 @@ class Guarded:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *((k.encode(), v.encode()) for k, v in HEADERS.items())]
+                given = Headers(raw=message["headers"])
+                # What somebody else's page may do is another matter than what ours may.
+                missing = [(k.encode(), v.encode()) for k, v in HEADERS.items() if k not in given]
+                message["headers"] = [*message["headers"], *missing]
             await send(message)
 
         await self.app(scope, receive, with_headers)
@@ -91,6 +94,7 @@ class Studio:
         pages = [Route(place.path, _page_of(place)) for place in self.places]
         return [
             *pages,
+            *(route for place in self.places for route in place.routes),
             Route("/plotly.js", self.plotly),
             Mount("/static", StaticFiles(directory=STATIC)),
             WebSocketRoute("/ws", self.websocket),

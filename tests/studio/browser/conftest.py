@@ -4,21 +4,23 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from descend.studio.opened import Opened
 
 collect_ignore_glob = [] if find_spec("playwright") else ["test_*"]
 
 
-
-
-@pytest.fixture(scope="session")
-def studio() -> Iterator[str]:
+@contextmanager
+def served(what: "Opened") -> Iterator[str]:
     """The origin of a studio, served by a thread of this process."""
     import uvicorn
 
-    from descend.studio.opened import Opened
     from descend.studio.rooms import places
     from descend.studio.server import application, listening
     from descend.studio.threads import Threads
@@ -26,7 +28,7 @@ def studio() -> Iterator[str]:
 
     with listening(0) as socket, Threads() as threads:
         port = socket.getsockname()[1]
-        app = application(TOKEN, port, places(Opened()), threads)
+        app = application(TOKEN, port, places(what), threads)
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, args=([socket],))
         thread.start()
@@ -35,6 +37,23 @@ def studio() -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def studio() -> Iterator[str]:
+    """A studio in which nothing is opened."""
+    from descend.studio.opened import Opened
+
+    with served(Opened()) as origin:
+        yield origin
+
+
+@pytest.fixture
+def serving():
+    """Serves a studio of its own for folders of runs."""
+    from descend.studio.opened import Opened
+
+    return lambda *folders: served(Opened("runs", runs=folders))
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +74,7 @@ def opened(browser, studio):
     asked anybody but the studio for anything."""
     from studio_page import TOKEN, is_answered
 
-    contexts, wrong = [], []
+    contexts, wrong, origins = [], [], {studio}
 
     def open_page(address=f"/#token={TOKEN}", *, width=1280, height=800, waits_for="done", **settings):
         settings = {"reduced_motion": "reduce"} | settings
@@ -66,6 +85,9 @@ def opened(browser, studio):
         page.on("pageerror", lambda error: wrong.append(f"{error}"))
         page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
         page.on("request", lambda request: wrong.append(request.url) if not own(request.url) else None)
+        if address.startswith("http://127.0.0.1:"):
+            # Of a studio of its own.
+            origins.add(address.partition("/")[0] + "//" + address.split("/")[2])
         page.goto(address if "://" in address else studio + address)
         if waits_for == "done":
             is_answered(page)
@@ -73,7 +95,7 @@ def opened(browser, studio):
 
     def own(url):
         # The studio goes by two names; a page of one is another origin than a page of the other.
-        names = [studio.replace("127.0.0.1", name) for name in ("127.0.0.1", "localhost")]
+        names = [origin.replace("127.0.0.1", name) for origin in origins for name in ("127.0.0.1", "localhost")]
         return url.startswith((*names, *(name.replace("http", "ws") for name in names), "file:", "data:", "blob:"))
 
     yield open_page

@@ -1,10 +1,9 @@
 """The page in light and dark, on a desk and on a phone, for those who see it and for those who hear it."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from studio_page import losses
+from studio_page import losses, serious
 
 pytestmark = pytest.mark.browser
 
@@ -21,12 +20,6 @@ def test_axe_finds_nothing_serious(opened, color_scheme, width):
     assert serious(page) == []
     page.click("#link-open")
     assert serious(page) == []
-
-
-def serious(page):
-    found = Axe().run(page).response["violations"]
-    grave = [one for one in found if one["impact"] in ("serious", "critical")]
-    return [(one["id"], [node["html"] for node in one["nodes"]]) for one in grave]
 
 
 @pytest.mark.parametrize("color_scheme", SCHEMES)

@@ -23,7 +23,14 @@ function powers(low, high, count) {
   return found;
 }
 
-function logarithmic(low, high) {
+export function linear(low, high) {
+  return {
+    fraction: (value) => (value - low) / (high - low),
+    ticks: (count) => ticks(low, high, count),
+  };
+}
+
+export function logarithmic(low, high) {
   const [bottom, top] = [Math.log(low), Math.log(high)];
   return {
     fraction: (value) => (value > 0 ? (Math.log(value) - bottom) / (top - bottom) : -0.05),

@@ -1,14 +1,15 @@
 // Losses over steps on a logarithmic axis, a line for each ball, with a cursor at the step that is shown. Pressed or
 // dragged, it scrubs.
 
-import { lossAxis } from "./axes.js";
-import { areaOf, clipTo, drawCurve, drawGrid, placeIn } from "./curve.js";
+import { linear, lossAxis } from "./axes.js";
 import { fit } from "./layers.js";
+import { clipped, drawGrid, drawLine, placeOn } from "./lines.js";
 import { drawMarker } from "./markers.js";
 import { clamp } from "../common/numbers.js";
 import { onThemeChange, theme } from "../common/theme.js";
 import { COLUMNS } from "./trail.js";
 
+const MARGIN = { left: 48, right: 16, top: 8, bottom: 20 };
 const LOSS = 2;
 const RADIUS = 7;
 
@@ -24,8 +25,7 @@ export class Chart {
     });
     const scrub = (event) => {
       const { left, width } = canvas.getBoundingClientRect();
-      const area = areaOf(width, 0);
-      const fraction = (event.clientX - left - area.left) / (area.right - area.left);
+      const fraction = (event.clientX - left - MARGIN.left) / (width - MARGIN.left - MARGIN.right);
       onStep(Math.round(clamp(fraction, 0, 1) * this.scene.steps));
     };
     canvas.addEventListener("pointerdown", (event) => {
@@ -40,17 +40,16 @@ export class Chart {
   draw(scene) {
     this.scene = scene;
     const { context, width, height } = fit(this.canvas);
-    const axis = lossAxis(...range(scene.trails));
-    const area = areaOf(width, height);
-    const place = placeIn(area, axis, scene.steps);
-    drawGrid(context, area, axis, place, scene.steps, this.colours);
-    context.save();
-    clipTo(context, area);
-    scene.balls.forEach((ball, index) => {
-      const trail = scene.trails[index];
-      if (trail) drawCurve(context, lossesOf(trail), area, place, this.colours.balls[ball.mark]);
+    const area = { left: MARGIN.left, top: MARGIN.top, right: width - MARGIN.right, bottom: height - MARGIN.bottom };
+    const [across, up] = [linear(0, scene.steps), lossAxis(...range(scene.trails))];
+    const place = placeOn(area, across, up);
+    drawGrid(context, area, place, { across: across.ticks(5), up: up.ticks(5) }, this.colours);
+    clipped(context, area, () => {
+      scene.balls.forEach((ball, index) => {
+        const trail = scene.trails[index];
+        if (trail) drawLine(context, lossesOf(trail), area, place, this.colours.balls[ball.mark]);
+      });
     });
-    context.restore();
     const cursor = place.x(scene.step);
     context.strokeStyle = this.colours.muted;
     context.lineWidth = 1;
@@ -67,6 +66,10 @@ export class Chart {
   }
 }
 
+function lossesOf({ rows, last }) {
+  return { count: last + 1, x: (step) => step, y: (step) => rows[step * COLUMNS + LOSS] };
+}
+
 function range(trails) {
   let [lowest, highest, first] = [Infinity, -Infinity, NaN];
   for (const trail of trails) {
@@ -81,8 +84,4 @@ function range(trails) {
     }
   }
   return [lowest, highest, first];
-}
-
-function lossesOf({ rows, last }) {
-  return { count: last + 1, step: (index) => index, loss: (index) => rows[index * COLUMNS + LOSS] };
 }

@@ -1,10 +1,11 @@
 // The losses of what is learned from and of what is tested on, over the steps.
 
-import { lossAxis } from "../picture/axes.js";
-import { areaOf, clipTo, drawCurve, drawGrid, placeIn } from "../picture/curve.js";
+import { linear, lossAxis } from "../picture/axes.js";
 import { fit } from "../picture/layers.js";
+import { clipped, drawGrid, drawLine, placeOn } from "../picture/lines.js";
 import { onThemeChange, theme } from "../common/theme.js";
 
+const MARGIN = { left: 48, right: 16, top: 8, bottom: 20 };
 // Beyond, every second point is left out: a curve has fewer pixels.
 const MOST = 20000;
 const TRAIN = 0;
@@ -32,22 +33,32 @@ export class Losses {
     const { context, width, height } = fit(this.canvas);
     if (!this.points.length) return;
     const colours = theme();
-    const all = this.points.flatMap(({ losses }) => losses).filter((loss) => Number.isFinite(loss) && loss !== 0);
-    const [lowest, highest] = all.reduce(([low, high], loss) => [Math.min(low, loss), Math.max(high, loss)], [Infinity, -Infinity]);
-    const axis = lossAxis(lowest, highest, this.points[0].losses[TRAIN]);
-    const area = areaOf(width, height);
-    const steps = Math.max(1, this.points.at(-1).step);
-    const place = placeIn(area, axis, steps);
-    drawGrid(context, area, axis, place, steps, colours);
-    context.save();
-    clipTo(context, area);
-    drawCurve(context, this.curve(TEST), area, place, colours.muted);
-    drawCurve(context, this.curve(TRAIN), area, place, colours.balls[0]);
-    context.restore();
+    const up = lossAxis(...this.range(), this.points[0].losses[TRAIN]);
+    const across = linear(0, Math.max(1, this.points.at(-1).step));
+    const area = { left: MARGIN.left, top: MARGIN.top, right: width - MARGIN.right, bottom: height - MARGIN.bottom };
+    const place = placeOn(area, across, up);
+    drawGrid(context, area, place, { across: across.ticks(5), up: up.ticks(5) }, colours);
+    clipped(context, area, () => {
+      drawLine(context, this.curve(TEST), area, place, colours.muted);
+      drawLine(context, this.curve(TRAIN), area, place, colours.balls[0]);
+    });
+  }
+
+  // Neither 0, which has no logarithm, nor what is no number says where an axis ends.
+  range() {
+    let [lowest, highest] = [Infinity, -Infinity];
+    for (const { losses } of this.points) {
+      for (const loss of losses) {
+        if (loss === 0 || !Number.isFinite(loss)) continue;
+        lowest = Math.min(lowest, loss);
+        highest = Math.max(highest, loss);
+      }
+    }
+    return [lowest, highest];
   }
 
   curve(which) {
     const { points } = this;
-    return { count: points.length, step: (index) => points[index].step, loss: (index) => points[index].losses[which] };
+    return { count: points.length, x: (index) => points[index].step, y: (index) => points[index].losses[which] };
   }
 }
