@@ -184,6 +184,8 @@ def test_other_rules_batches_and_dropout_go_on_too():
 def test_epochs_are_counted_over_what_is_learned_from():
     training = begun(how=conduct("sgd", 21)).advanced(5)
     assert training.epoch == pytest.approx(5 * 21 / 42)
+    # All at once from here on.
+    assert training.conducted(conduct("sgd")).advanced(2).epoch == pytest.approx(2.5 + 2)
 
 
 def test_noise_is_of_the_standard_deviation_that_is_set():

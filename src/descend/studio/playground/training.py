@@ -37,6 +37,10 @@ class Conduct:
         """What the loss is told."""
         return {name: np.asarray(getattr(self, name), np.float32) for name in ("l1", "l2", "noise")}
 
+    def batch_of(self, lesson: Lesson) -> int:
+        """How many examples a step sees: no more than there are."""
+        return min(self.batch_size, len(lesson.learned))
+
     @property
     def optimizer(self) -> Optimizer:
         """The rule with its settings."""
@@ -55,20 +59,20 @@ class Look:
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """A network that learns a lesson. `first`: the run before its first step."""
+    """A network that learns a lesson. `first`: the run before its first step; `seen`: how many examples it has seen."""
 
     lesson: Lesson
     conduct: Conduct
     first: Run
     run: Run
+    seen: int = 0
 
     @classmethod
     def begun(cls, loss: NetworkLoss, lesson: Lesson, conduct: Conduct, seed: int) -> "Training":
         """One that has made no step. `seed`: of the weights, the order of the examples, and noise."""
         network = lesson.inputs.architecture.drawn(lesson.outputs, conduct.dropout, seed)
-        size = min(conduct.batch_size, len(lesson.learned))
         run = begin(loss, network, lesson.training, state=conduct.state, optimizer=conduct.optimizer,
-                    batch_size=size, seed=seed)  # fmt: skip
+                    batch_size=conduct.batch_of(lesson), seed=seed)  # fmt: skip
         return cls(lesson, conduct, run, run)
 
     def conducted(self, conduct: Conduct) -> "Training":
@@ -80,7 +84,7 @@ class Training:
         if before.dropout != conduct.dropout:
             changes |= {"params": replace(self.network, dropout=conduct.dropout)}
         if before.batch_size != conduct.batch_size:
-            changes |= {"batch_size": min(conduct.batch_size, len(self.lesson.learned))}
+            changes |= {"batch_size": conduct.batch_of(self.lesson)}
         with warnings.catch_warnings():
             # That another rule remembers nothing yet is what whoever chooses another rule asks for.
             warnings.simplefilter("ignore", UserWarning)
@@ -88,7 +92,11 @@ class Training:
 
     def advanced(self, steps: int) -> "Training":
         """After so many more steps, or fewer where it diverges."""
-        return self if self.run.is_halted else replace(self, run=self.run.advance(steps)[0])
+        if self.run.is_halted:
+            return self
+        run, _ = self.run.advance(steps)
+        made = run.step - self.run.step
+        return replace(self, run=run, seen=self.seen + made * self.conduct.batch_of(self.lesson))
 
     @property
     def network(self) -> MLP:
@@ -98,8 +106,7 @@ class Training:
     @property
     def epoch(self) -> float:
         """How often the examples were seen."""
-        place = self.run.state.cursor
-        return int(place.epoch) + int(place.position) / len(self.lesson.learned)
+        return self.seen / len(self.lesson.learned)
 
     def look(self, shown: tuple[int, int] | None) -> Look:
         """The network in pictures. `shown`: the layer and the number of a unit, or `None` for the outcome."""

@@ -45,6 +45,6 @@ export function prepareLink({ room, title, says, text, open }) {
   });
   follow.addEventListener("click", () => {
     if (open(sharedText(room, given.value))) dialog.close();
-    else error.textContent = `This is no such link: one has #${room}=… at its end.`;
+    else error.textContent = `This is no link to a ${room}: one has #${room}=… at its end.`;
   });
 }
