@@ -44,8 +44,8 @@ def picture(page):
 def plays_to(page, least):
     """Plays until so many steps are made, and pauses."""
     page.click("#play")
-    page.wait_for_function("least => Number(document.querySelector('#step').textContent.split(' ')[1].replace(',', '')) >= least",
-                           arg=least, timeout=90_000)  # fmt: skip
+    made = "parseInt(document.querySelector('#step').textContent.slice(5))"
+    page.wait_for_function(f"least => {made} >= least", arg=least, timeout=90_000)
     page.click("#play")
     seen(page)
 
@@ -143,7 +143,8 @@ def test_a_link_holds_the_setting(opened):
     assert there.input_value("#rule") == "lion"
     assert loss(there) == loss(page)
     assert picture(there) == picture(page)
-    for text in ("e30", "AAAA", link_of({"data": {"toy": "xor"}, "network": {"layers": [1e9]}, "l1": "x"}).split("=")[1]):
+    strange = link_of({"data": {"toy": "xor"}, "network": {"layers": [1e9]}, "l1": "x"}).split("=")[1]
+    for text in ("e30", "AAAA", strange):
         assert loss(opened_page(opened, f"{OPEN}&playground={text}")) > 0
 
 
@@ -198,7 +199,8 @@ def test_all_is_reached_by_keyboard(opened):
     reached = set()
     for _ in range(2 * focusable):
         page.keyboard.press("Tab")
-        reached.add(page.evaluate("[...document.querySelectorAll('button, input, select')].indexOf(document.activeElement)"))
+        every = "[...document.querySelectorAll('button, input, select')]"
+        reached.add(page.evaluate(f"{every}.indexOf(document.activeElement)"))
     assert len(reached - {-1}) == focusable
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("ArrowRight")
