@@ -61,7 +61,7 @@ def test_a_table_opens_the_playground_with_it(descend, served, tmp_path):
     assert descend("studio", tmp_path / "mine.csv").code == 0
     assert "/playground#token=" in served[0][1]
     (tmp_path / "poor.csv").write_text("a,b\n1,2\n2,3\n")
-    for names, says in ((["poor.csv"], "poor has no two columns of numbers"), (["mine.csv"] * 2, "are both tables")):
+    for names, says in ((["poor.csv"], "poor has no two columns of numbers"), (["mine.csv"] * 2, "name one table")):
         said = descend("studio", "--no-browser", *(tmp_path / name for name in names))
         assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
         assert says in said.err
@@ -75,4 +75,25 @@ def test_what_no_room_shows_is_told_on_a_line(descend, served, tmp_path):
         assert (said.code, said.out) == (2, "")
         assert says in said.err
         assert said.err.count("\n") == 1
+    assert served == []
+
+
+def test_a_file_with_a_loss_is_opened_in_its_room(descend, served, tmp_path):
+    file = tmp_path / "model.py"
+    file.write_text("params = [1.0, 2.0]\ndef loss(x):\n    return x[0] ** 2 + x[1] ** 2\n")
+    said = descend("studio", "--no-browser", file)
+    assert (said.code, said.err) == (0, "")
+    assert "/own#token=" in said.out
+    said = descend("studio", "--no-browser", file, file)
+    assert (said.code, said.out) == (2, "")
+    assert "name one file with a loss" in said.err
+
+
+def test_what_is_wrong_with_a_file_is_told_before_anything_is_served(descend, served, tmp_path):
+    file = tmp_path / "model.py"
+    file.write_text("import jax\nparams = [1.0, 2.0]\ndef loss(x):\n    return x.nothing\n")
+    said = descend("studio", file)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(f"descend: {file}:4: AttributeError")
+    assert said.err.count("\n") == 1
     assert served == []

@@ -61,8 +61,11 @@ VALUES = [
 ]
 
 
-def hostile(rng, messages=(RACE, SURFACE, {"kind": "hello", "token": "x", "room": "race"})):
-    """A message of a page with some of it changed, as text: fields, what is within them, or characters."""
+OFFERED = (RACE, SURFACE, {"kind": "hello", "token": "x", "room": "race"})
+
+
+def hostile(rng, messages=OFFERED):
+    """A message of the page with some of it changed, as text: fields, what is within them, or characters."""
     message = json.loads(json.dumps(rng.choice(messages)))
     for _ in range(rng.randint(1, 2)):
         place = message

@@ -6,14 +6,17 @@ from pathlib import Path
 
 from descend.errors import InputError
 
+SHOWN = "name a folder of runs, a table such as a CSV file, a .py file that defines a loss, or nothing"
+
 
 @dataclass(frozen=True)
 class Opened:
-    """What was named, by the room that shows it. `first`: the room of what was named first; `runs`: folders; `table`: a
-    file of one, or `sample:NAME`."""
+    """What was named, by the room that shows it. `first`: the room of what was named first; `runs`: folders; `own`: a
+    file of Python's, or none; `table`: a file of one or `sample:NAME`, or none."""
 
     first: str = "race"
     runs: tuple[Path, ...] = ()
+    own: Path | None = None
     table: str | None = None
 
 
@@ -24,16 +27,19 @@ def opened(named: Sequence[str]) -> Opened:
     """
     shown = [(_room_of(path), path) for path in map(Path, named)]
     of = lambda room: tuple(path for other, path in shown if other == room)
-    tables = [str(path) for path in of("playground")]
-    if len(tables) > 1:
-        raise InputError(f"{tables[0]} and {tables[1]} are both tables, and the playground shows one: name one of them")
-    return Opened(shown[0][0], runs=of("runs"), table=next(iter(tables), None)) if shown else Opened()
+    for room, what in (("own", "file with a loss"), ("playground", "table")):
+        if len(of(room)) > 1:
+            raise InputError(f"{', '.join(map(str, of(room)))}: name one {what}, and open others elsewhere")
+    own, table = (next(iter(of(room)), None) for room in ("own", "playground"))
+    return Opened(shown[0][0], of("runs"), own, None if table is None else str(table)) if shown else Opened()
 
 
 def _room_of(path: Path) -> str:
     if path.is_dir():
         return "runs"
+    if path.suffix == ".py" and path.is_file():
+        return "own"
     # Whether it is a table is for its reader to say, which goes by what is in it.
     if path.is_file() or str(path).startswith("sample:"):
         return "playground"
-    raise InputError(f"there is no {path}: name a folder of runs, a table such as a CSV file, or nothing")
+    raise InputError(f"there is no {path}: {SHOWN}")

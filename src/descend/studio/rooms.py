@@ -10,6 +10,8 @@ from starlette.routing import BaseRoute
 
 from descend.studio.messages import Room, frame
 from descend.studio.opened import Opened
+from descend.studio.own.opened_file import OpenedFile
+from descend.studio.own.room import OwnRoom
 from descend.studio.race.room import RaceRoom
 from descend.studio.racing.course import Courses
 from descend.studio.runs.library import Library
@@ -30,17 +32,21 @@ class Place:
 
 
 def places(opened: Opened) -> tuple[Place, ...]:
-    """The rooms of a studio, with what is opened in them.
+    """The rooms of a studio, with what is opened in them; that of a file only where there is one.
 
-    **Raises** `InputError` for a table that cannot be read or shown.
+    **Raises** `InputError` for a file or a table that cannot be shown.
     """
     courses = Courses()
     library, reports = Library(opened.runs), Reports()
-    return (
+    rooms = [
         Place("race", "Race on a function", "/", lambda: RaceRoom(courses)),
         Place("playground", "Playground", "/playground", playground(opened.table)),
         Place("runs", "Runs", "/runs", lambda: RunsRoom(library, reports), reports.routes()),
-    )
+    ]
+    if opened.own is not None:
+        file = OpenedFile(opened.own)
+        rooms.insert(1, Place("own", "Your own loss", "/own", lambda: OwnRoom(file)))
+    return tuple(rooms)
 
 
 def playground(source: str | None) -> Callable[[], Room]:

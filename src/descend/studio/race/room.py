@@ -17,6 +17,8 @@ from descend.studio.racing.notation import mathml
 # Seconds, after which a race gives way to a newer one: one that compiles takes longer, that of a slider does not, so
 # that while somebody drags it the last ball moves as well as the first.
 PATIENCE = 0.1
+# What races at first.
+FIRST_RULES = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
 
 
 class RaceRoom:
@@ -35,7 +37,7 @@ class RaceRoom:
              "window": one.window, "start": one.start, "minima": one.minima, "says": one.says, "noise": one.noise}
             for one in gallery.GALLERY
         ]
-        return {"functions": functions, "rules": told_rules(rules.OFFERED)}
+        return {"functions": functions, "rules": told_rules(rules.OFFERED), "first": FIRST_RULES}
 
     def request(self, kind: str, fields: Fields, id: int) -> Request:
         """A race, or a surface."""
