@@ -15,7 +15,7 @@ MAX_PORT = 65535
 
 def studio(
     what: Annotated[
-        list[str] | None, Argument(help="A table (CSV and its kin), folders of runs, a .py file with a loss; or nothing.")
+        list[str] | None, Argument(help="A table (CSV and its kin), folders of runs, a .py file with a loss, or none.")
     ] = None,
     port: Annotated[int, Option(help="The port to listen on, on this computer alone; 0: any that is free.")] = 0,
     no_browser: Annotated[bool, Option("--no-browser", help="Open no browser: print the address, and serve.")] = False,

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from descend.errors import InputError
+from descend.studio.asked import told_rules
 from descend.studio.messages import Fields, Request, frame, given_up
 from descend.studio.own.asking import FileRequest, HeightsRequest, RollRequest, SharpnessRequest, asked_of
 from descend.studio.own.balls import Way, every_of
@@ -49,11 +50,9 @@ class OwnRoom:
         function = {"name": "own", "title": model.name, "formula": "", "window": None, "noise": 0.0,
                     "start": ground.start.tolist() if ground.is_plane else None,
                     "minima": model.minima if ground.is_plane else (), "says": model.says}
-        rules = [{"name": rule.name, "title": rule.title, "paper": rule.paper,
-                  "settings": list(map(vars, rule.sliders))} for rule in self.loaded.rules.values()]
         own = {"file": model.name, "size": ground.size, "rows": ground.rows, "batch_size": model.batch_size,
                "is_plane": ground.is_plane, "axes": ground.axes if ground.is_plane else []}
-        return {"functions": [function], "rules": rules, "first": FIRST, "own": own}
+        return {"functions": [function], "rules": told_rules(self.loaded.rules.values()), "first": FIRST, "own": own}
 
     def request(self, kind: str, fields: Fields, id: int) -> Request:
         return asked_of(kind, fields, id, self.loaded.rules)

@@ -18,7 +18,7 @@ from descend.studio.racing.course import Ball
 # Cells of the map of a unit, in each direction.
 MAP = 20
 # With the Hessian, for the sharpness.
-HESSIAN_PRODUCTS = 16
+SHARPNESS_PRODUCTS = 16
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Training:
         at = self.first.fork(optimizer=self.conduct.optimizer) if self.run.is_halted else self.run
         told = {"step": at.step, "sharpness": None, "limit": None, "says": self.conduct.ball.rule.says()}
         try:
-            found = edge(at, self.lesson.training, products=HESSIAN_PRODUCTS)
+            found = edge(at, self.lesson.training, products=SHARPNESS_PRODUCTS)
         except InputError:
             # A rule that tells no rate has no limit of it either.
             return told
