@@ -3,7 +3,7 @@
 import { Playback } from "./playback.js";
 
 // Where a key has a meaning of its own.
-export const TAKES_SPACE = "input, select, textarea, button, a, dialog";
+export const TAKES_SPACE = "input, select, textarea, button, a, summary, dialog";
 export const TAKES_ARROWS = "input, select, textarea, canvas, dialog";
 
 const icon = (shapes) => `<svg viewBox="0 0 20 20" aria-hidden="true">${shapes}</svg>`;
