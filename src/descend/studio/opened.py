@@ -9,20 +9,22 @@ from descend.errors import InputError
 
 @dataclass(frozen=True)
 class Opened:
-    """What was named, by the room that shows it. `first`: the room of what was named first; `runs`: folders."""
+    """What was named, by the room that shows it. `first`: the room of what was named first; `runs`: folders;
+    `data`: what they were trained on, where that lies elsewhere by now."""
 
     first: str = "race"
     runs: tuple[Path, ...] = ()
+    data: tuple[Path, ...] = ()
 
 
-def opened(named: Sequence[str]) -> Opened:
-    """What is named, told apart by what it is.
+def opened(named: Sequence[str], data: Sequence[str] = ()) -> Opened:
+    """What is named, told apart by what it is; `data`: what runs were trained on.
 
     **Raises** `InputError` for what is not there, and for what no room shows.
     """
     shown = [(_room_of(path), path) for path in map(Path, named)]
     of = lambda room: tuple(path for other, path in shown if other == room)
-    return Opened(shown[0][0], runs=of("runs")) if shown else Opened()
+    return Opened(shown[0][0], runs=of("runs"), data=tuple(map(Path, data))) if shown else Opened()
 
 
 def _room_of(path: Path) -> str:

@@ -34,7 +34,7 @@ def places(opened: Opened) -> tuple[Place, ...]:
     library, reports = Library(opened.runs), Reports()
     return (
         Place("race", "Race on a function", "/", lambda: RaceRoom(courses)),
-        Place("runs", "Runs", "/runs", lambda: RunsRoom(library, reports), reports.routes()),
+        Place("runs", "Runs", "/runs", lambda: RunsRoom(library, reports, opened.data), reports.routes()),
     )
 
 
