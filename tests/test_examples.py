@@ -50,6 +50,12 @@ def test_the_largest_curvature_is_found(shown):
     assert products[-1] > products[0]  # progressive sharpening (Cohen et al., arXiv 2103.00065)
 
 
+def test_a_loss_for_the_studio_starts_where_it_is_told():
+    model = runpy.run_path(str(EXAMPLES / "studio_loss.py"))
+    # All scores are 0, so that each class has a chance of a half.
+    assert float(model["loss"](model["params"], model["data"])) == pytest.approx(np.log(2))
+
+
 @pytest.fixture(scope="module")
 def gpt():
     """The names of the GPT in one file."""

@@ -57,9 +57,30 @@ def test_what_cannot_be_is_told_on_a_line(descend, monkeypatch):
 
 def test_what_no_room_shows_is_told_on_a_line(descend, served, tmp_path):
     (tmp_path / "notes.txt").write_text("")
-    for name, says in (("notes.txt", "is no folder"), ("nowhere", "there is no "), ("\0", "there is no ")):
+    for name, says in (("notes.txt", "and no .py file"), ("nowhere", "there is no "), ("\0", "there is no ")):
         said = descend("studio", "--no-browser", tmp_path / name)
         assert (said.code, said.out) == (2, "")
         assert says in said.err
         assert said.err.count("\n") == 1
+    assert served == []
+
+
+def test_a_file_with_a_loss_is_opened_in_its_room(descend, served, tmp_path):
+    file = tmp_path / "model.py"
+    file.write_text("params = [1.0, 2.0]\ndef loss(x):\n    return x[0] ** 2 + x[1] ** 2\n")
+    said = descend("studio", "--no-browser", file)
+    assert (said.code, said.err) == (0, "")
+    assert "/own#token=" in said.out
+    said = descend("studio", "--no-browser", file, file)
+    assert (said.code, said.out) == (2, "")
+    assert "name one file with a loss" in said.err
+
+
+def test_what_is_wrong_with_a_file_is_told_before_anything_is_served(descend, served, tmp_path):
+    file = tmp_path / "model.py"
+    file.write_text("import jax\nparams = [1.0, 2.0]\ndef loss(x):\n    return x.nothing\n")
+    said = descend("studio", file)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(f"descend: {file}:4: AttributeError")
+    assert said.err.count("\n") == 1
     assert served == []

@@ -61,9 +61,12 @@ VALUES = [
 ]
 
 
-def hostile(rng):
+OFFERED = (RACE, SURFACE, {"kind": "hello", "token": "x", "room": "race"})
+
+
+def hostile(rng, messages=OFFERED):
     """A message of the page with some of it changed, as text: fields, what is within them, or characters."""
-    message = json.loads(json.dumps(rng.choice([RACE, SURFACE, {"kind": "hello", "token": "x", "room": "race"}])))
+    message = json.loads(json.dumps(rng.choice(messages)))
     for _ in range(rng.randint(1, 2)):
         place = message
         while True:

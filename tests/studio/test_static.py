@@ -30,5 +30,7 @@ def test_a_page_asks_for_own_files_alone(page):
         assert (STATIC.parent / address.lstrip("/")).is_file(), address
 
 
-def test_each_room_has_a_page():
-    assert {page.parent.name for page in PAGES} == {place.name for place in places(Opened())}
+def test_each_room_has_a_page(tmp_path):
+    (tmp_path / "model.py").write_text("params = [1.0, 2.0]\ndef loss(x):\n    return x[0] ** 2 + x[1] ** 2\n")
+    all_places = places(Opened(own=tmp_path / "model.py"))
+    assert {page.parent.name for page in PAGES} == {place.name for place in all_places}

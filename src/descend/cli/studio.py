@@ -14,7 +14,7 @@ MAX_PORT = 65535
 
 
 def studio(
-    what: Annotated[list[str] | None, Argument(help="Folders of runs to look at; or nothing.")] = None,
+    what: Annotated[list[str] | None, Argument(help="Folders of runs, a .py file with a loss, or nothing.")] = None,
     data: Annotated[
         list[str] | None, Option(help="What runs were trained on, where that lies elsewhere by now; may be repeated.")
     ] = None,

@@ -140,6 +140,9 @@ class Fields:
     def text(self, name: str) -> str:
         return self._right(name, "a text", None, lambda value: isinstance(value, str))
 
+    def flag(self, name: str) -> bool:
+        return self._right(name, "true or false", False, lambda value: type(value) is bool)
+
     def numbers(self, name: str, count: int) -> tuple[float, ...]:
         wanted = f"{count} numbers from {-MAX_COORDINATE:g} to {MAX_COORDINATE:g}"
         is_right = lambda value: isinstance(value, list) and len(value) == count and all(

@@ -6,14 +6,17 @@ from pathlib import Path
 
 from descend.errors import InputError
 
+SHOWN = "name a folder of runs, a .py file that defines a loss, or nothing"
+
 
 @dataclass(frozen=True)
 class Opened:
-    """What was named, by the room that shows it. `first`: the room of what was named first; `runs`: folders;
-    `data`: what they were trained on, where that lies elsewhere by now."""
+    """What was named, by the room that shows it. `first`: the room of what was named first; `runs`: folders; `own`: a
+    file of Python's, or none; `data`: what runs were trained on, where that lies elsewhere by now."""
 
     first: str = "race"
     runs: tuple[Path, ...] = ()
+    own: Path | None = None
     data: tuple[Path, ...] = ()
 
 
@@ -24,12 +27,20 @@ def opened(named: Sequence[str], data: Sequence[str] = ()) -> Opened:
     """
     shown = [(_room_of(path), path) for path in map(Path, named)]
     of = lambda room: tuple(path for other, path in shown if other == room)
-    return Opened(shown[0][0], runs=of("runs"), data=tuple(map(Path, data))) if shown else Opened()
+    if len(of("own")) > 1:
+        raise InputError(f"{', '.join(map(str, of('own')))}: name one file with a loss, and open others elsewhere")
+    for path in map(Path, data):
+        if not path.exists():
+            raise InputError(f"there is no {path}: name with --data what runs were trained on")
+    own = next(iter(of("own")), None)
+    return Opened(shown[0][0], of("runs"), own, tuple(map(Path, data))) if shown else Opened()
 
 
 def _room_of(path: Path) -> str:
     if path.is_dir():
         return "runs"
+    if path.suffix == ".py" and path.is_file():
+        return "own"
     if path.exists():
-        raise InputError(f"{path} is no folder: name a folder of runs, or nothing")
-    raise InputError(f"there is no {path}: name a folder of runs, or nothing")
+        raise InputError(f"{path} is no folder, and no .py file: {SHOWN}")
+    raise InputError(f"there is no {path}: {SHOWN}")

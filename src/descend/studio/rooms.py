@@ -9,6 +9,8 @@ from starlette.routing import BaseRoute
 
 from descend.studio.messages import Room, frame
 from descend.studio.opened import Opened
+from descend.studio.own.opened_file import OpenedFile
+from descend.studio.own.room import OwnRoom
 from descend.studio.race.room import RaceRoom
 from descend.studio.racing.course import Courses
 from descend.studio.runs.library import Library
@@ -29,13 +31,20 @@ class Place:
 
 
 def places(opened: Opened) -> tuple[Place, ...]:
-    """The rooms of a studio, with what is opened in them."""
+    """The rooms of a studio, with what is opened in them; that of a file only where there is one.
+
+    **Raises** `InputError` for a file that cannot be shown.
+    """
     courses = Courses()
     library, reports = Library(opened.runs), Reports()
-    return (
+    rooms = [
         Place("race", "Race on a function", "/", lambda: RaceRoom(courses)),
         Place("runs", "Runs", "/runs", lambda: RunsRoom(library, reports, opened.data), reports.routes()),
-    )
+    ]
+    if opened.own is not None:
+        file = OpenedFile(opened.own)
+        rooms.insert(1, Place("own", "Your own loss", "/own", lambda: OwnRoom(file)))
+    return tuple(rooms)
 
 
 def welcome(all_places: tuple[Place, ...], room: Room) -> bytes:

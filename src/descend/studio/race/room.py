@@ -16,6 +16,8 @@ from descend.studio.racing.notation import mathml
 # Seconds, after which a race gives way to a newer one: one that compiles takes longer, that of a slider does not, so
 # that while somebody drags it the last ball moves as well as the first.
 PATIENCE = 0.1
+# What races at first.
+FIRST_RULES = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
 
 
 class RaceRoom:
@@ -38,7 +40,7 @@ class RaceRoom:
             {"name": rule.name, "title": rule.title, "paper": rule.paper, "settings": list(map(vars, rule.sliders))}
             for rule in rules.OFFERED
         ]
-        return {"functions": functions, "rules": offered}
+        return {"functions": functions, "rules": offered, "first": FIRST_RULES}
 
     def request(self, kind: str, fields: Fields, id: int) -> Request:
         """A race, or a surface."""

@@ -66,14 +66,18 @@ class RacingRule:
 
         **Raises** `InputError` for a setting without a slider, and for a number that the rule refuses.
         """
+        numbers = self.numbers(settings)
+        return self.cls(**self.fixed, **{name: self._leaf(name, value) for name, value in numbers.items()})
+
+    def numbers(self, settings: Mapping[str, float]) -> dict[str, float]:
+        """A number for each slider: those of the settings, and else its default."""
         known = {slider.name: slider.default for slider in self.sliders}
         for name, value in settings.items():
             if name not in known:
                 raise InputError(f"{self.title} has no setting {brief(name)}: there are {', '.join(known)}")
             if not math.isfinite(value):
                 raise InputError(f"{self.title}: {name} must be a finite number, but is {value}")
-        numbers = known | {name: float(value) for name, value in settings.items()}
-        return self.cls(**self.fixed, **{name: self._leaf(name, value) for name, value in numbers.items()})
+        return known | {name: float(value) for name, value in settings.items()}
 
     def says(self) -> str:
         """What its stability limit is, as its docstring has it."""

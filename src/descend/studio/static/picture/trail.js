@@ -21,6 +21,13 @@ export class Trail {
     return { x, y, loss, curvature };
   }
 
+  // The curvature at each step, where it is told later than the rest.
+  curve(values) {
+    values.forEach((value, step) => {
+      this.rows[step * COLUMNS + 3] = value;
+    });
+  }
+
   // From which step on it was outside and did not come back, or null.
   leaves(window) {
     if (this.last < 0) return 0;

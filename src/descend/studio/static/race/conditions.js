@@ -11,6 +11,7 @@ export class Conditions {
     this.onChange = onChange;
     const [x, y, steps, seed] = ["start-x", "start-y", "steps", "seed"].map((id) => document.getElementById(id));
     this.fields = { x, y, steps, seed };
+    this.root = document.getElementById("noise");
     const changeStart = () => this.change({ start: [Number(x.value), Number(y.value)] });
     x.addEventListener("change", changeStart);
     y.addEventListener("change", changeStart);
@@ -30,7 +31,8 @@ export class Conditions {
     for (const [name, text] of Object.entries({ x: plain(x), y: plain(y), steps: String(steps), seed: String(seed) })) {
       if (this.fields[name] !== document.activeElement || !this.race) this.fields[name].value = text;
     }
-    if (noise !== this.noise) this.buildNoise(noise);
+    // A room whose noise is that of batches has no slider for it.
+    if (noise !== this.noise && this.root) this.buildNoise(noise);
     this.race = race;
   }
 
@@ -40,7 +42,7 @@ export class Conditions {
       this.noise = value;
       this.onChange({ noise: value });
     });
-    document.getElementById("noise").replaceChildren(slider.element);
+    this.root.replaceChildren(slider.element);
   }
 }
 

@@ -10,19 +10,16 @@ export const MOST_NOISE = 5;
 export const OWN_WINDOW = [-3, 3, -3, 3];
 const SURFACE = [240, 180];
 const FIRST_FUNCTION = "himmelblau";
-const FIRST_RULES = ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam"];
 
-
-export function firstRace({ functions, rules }) {
-  const known = FIRST_RULES.map((name) => rules.find((rule) => rule.name === name)).filter(Boolean);
-  const chosen = known.length ? known : rules.slice(0, FIRST_RULES.length);
+export function firstRace({ functions, rules, first: names }) {
+  const chosen = names.map((name) => rules.find((rule) => rule.name === name)).filter(Boolean);
   const balls = chosen.map((rule, mark) => newBall(rule, mark));
   const first = functions.find(({ name }) => name === FIRST_FUNCTION) || functions[0];
   return { ...onFunction(first), steps: 300, seed: 0, balls };
 }
 
 export function onFunction({ name, window, start, noise }) {
-  return { function: { name }, window: [...window], start: [...start], noise };
+  return { function: { name }, window, start, noise };
 }
 
 export function newBall(rule, mark) {
@@ -66,7 +63,7 @@ export function fromText(text, welcome) {
   const window = numbers(told.window, 4) || base.window || first.window;
   return {
     function: raced || first.function,
-    window: window[0] < window[1] && window[2] < window[3] ? window : first.window,
+    window: window?.[0] < window?.[1] && window[2] < window[3] ? window : first.window,
     start: numbers(told.start, 2) || base.start || first.start,
     steps: Math.round(within(told.steps, ...STEPS, first.steps)),
     noise: within(told.noise, 0, MOST_NOISE, base.noise || 0),

@@ -2,10 +2,10 @@
 
 import { raceText } from "../common/address.js";
 import { Conditions } from "./conditions.js";
-import { FunctionPanel } from "./function_panel.js";
 import { firstRace, freeMark, fromText, newBall, onFunction, OWN_WINDOW, raceMessage, surfaceMessage } from "./race.js";
 import { RaceView } from "./race_view.js";
-import { prepareSharing } from "./sharing.js";
+import { prepareSaving } from "./saving.js";
+import { short } from "../common/numbers.js";
 import { Trail } from "../picture/trail.js";
 import { createTransport } from "../picture/transport.js";
 import { prepareZoom } from "../picture/zoom.js";
@@ -14,7 +14,8 @@ import { prepareZoom } from "../picture/zoom.js";
 const PATIENCE = 40;
 
 export class RacePage {
-  constructor(connection, welcome) {
+  // `newPanel(welcome, onFunction)` makes the panel of the function: `show`, `write` and `fail`.
+  constructor(connection, welcome, newPanel) {
     this.connection = connection;
     this.welcome = welcome;
     this.playback = createTransport(() => this.draw());
@@ -25,7 +26,7 @@ export class RacePage {
       onSetting: (index, name, value) => this.changeSetting(index, name, value),
       onRemove: (index) => this.changeBalls(this.race.balls.filter((_, other) => other !== index)),
     });
-    this.functions = new FunctionPanel(welcome.functions, { onFunction: (asked) => this.tryFunction(asked) });
+    this.functions = newPanel(welcome, (asked) => this.tryFunction(asked));
     this.conditions = new Conditions({ onChange: (change) => this.change(change) });
     document.getElementById("add").addEventListener("click", () => this.addBall());
     prepareZoom({
@@ -33,7 +34,7 @@ export class RacePage {
       whole: () => this.wholeWindow(),
       onWindow: (window) => this.look(window),
     });
-    prepareSharing(this);
+    prepareSaving(this);
     addEventListener("hashchange", () => this.open(raceText()));
     if (!this.open(raceText())) this.show(firstRace(welcome));
   }
@@ -159,11 +160,17 @@ export class RacePage {
   }
 
   draw() {
-    if (!this.race) return;
+    if (!this.race?.window) return;
     clearTimeout(this.drawing);
     this.drawing = null;
     this.conditions.show(this.race);
     this.view.draw({ ...this.race, step: this.playback.step, minima: this.minima() });
+  }
+
+  conditionsInWords() {
+    const { steps, start: [x, y], noise, seed } = this.race;
+    const noisy = noise ? `, gradients with noise ${short(noise)}, seed ${seed}` : "";
+    return `${steps} steps from x ${short(x)}, y ${short(y)}${noisy}`;
   }
 
   minima() {

@@ -1,13 +1,11 @@
-// What leaves the page: a link to the race, which holds no token, and one file that shows it without a studio.
+// A link to the race, which holds no token.
 
 import { linkTo, raceText } from "../common/address.js";
-import { savedPage } from "./export.js";
 import { toText } from "./race.js";
-import { snapshot } from "./snapshot.js";
 
 export function prepareSharing(page) {
-  const [dialog, text, copy, given, follow, error, save] = [
-    "link", "link-text", "link-copy", "link-given", "link-follow", "link-error", "save",
+  const [dialog, text, copy, given, follow, error] = [
+    "link", "link-text", "link-copy", "link-given", "link-follow", "link-error",
   ].map((id) => document.getElementById(id));
   document.getElementById("link-open").addEventListener("click", () => {
     text.value = linkTo(toText(page.race));
@@ -24,13 +22,5 @@ export function prepareSharing(page) {
   follow.addEventListener("click", () => {
     if (page.open(raceText(given.value))) dialog.close();
     else error.textContent = "This is no link to a race: one has #race=… at its end.";
-  });
-  save.addEventListener("click", async () => {
-    const html = await savedPage(snapshot(page));
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([html], { type: "text/html" }));
-    link.download = "race.html";
-    link.click();
-    URL.revokeObjectURL(link.href);
   });
 }

@@ -17,16 +17,12 @@ export function snapshot(page) {
       return { rows: pack(rows), limit, says };
     }),
     start: race.start,
-    says: `${race.steps} steps from x ${short(race.start[0])}, y ${short(race.start[1])}` + saysNoise(race),
+    says: page.conditionsInWords(),
     steps: playback.steps,
     step: playback.step,
     minima: page.minima(),
     version: welcome.version,
   };
-}
-
-function saysNoise({ noise, seed }) {
-  return noise ? `, gradients with noise ${short(noise)}, seed ${seed}` : "";
 }
 
 function saysSettings({ rule, settings }, rules) {

@@ -1,0 +1,46 @@
+"""The file that is open in a studio: read when the studio starts, and again when a page asks for it."""
+
+from pathlib import Path
+
+from descend.studio.own.balls import Balls
+from descend.studio.own.ground import Ground
+from descend.studio.own.model_file import read_model
+from descend.studio.own.rules import rules_of
+from descend.studio.racing.rules import RacingRule
+
+
+class Loaded:
+    """A file as it was read: its ground, the rules that race on it, and the runs that were begun."""
+
+    def __init__(self, path: Path) -> None:
+        self.ground = Ground(read_model(path))
+        self.rules: dict[str, RacingRule] = rules_of(self.ground)
+        self.balls = Balls(self.ground)
+
+
+class OpenedFile:
+    """The file, as it was read last without an error: what pages that are opened show.
+
+    **Raises** `InputError` for a file that cannot be shown.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        self._read_at = self._changed_at()
+        self.loaded = Loaded(self.path)
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether the file is another than was read."""
+        return self._changed_at() != self._read_at
+
+    def read_again(self) -> None:
+        """Read it anew; if that fails, pages go on with what was read before."""
+        self._read_at = self._changed_at()
+        self.loaded = Loaded(self.path)
+
+    def _changed_at(self) -> int:
+        try:
+            return self.path.stat().st_mtime_ns
+        except OSError:
+            return 0
