@@ -102,7 +102,7 @@ def go_of(fields: Fields, id: int) -> GoRequest:
     return GoRequest(id, fields.whole("fork", 1, 2**53), fields.whole("since", 0, 2**53))
 
 
-def rate_of(fields: Fields, id: int) -> RateRequest:
+def changed_of(fields: Fields, id: int) -> RateRequest:
     """Which rate a message wants a fork to have."""
     return RateRequest(id, fields.whole("fork", 1, 2**53), fields.number("learning_rate", 0, MAX_RATE))
 

@@ -11,7 +11,7 @@ from descend.errors import InputError
 from descend.insight import Diagnosis, Examination, examine, landscape, spectrum
 from descend.studio.runs.trainings import BEGINNING, CHECKPOINT, once_more
 
-POINTS = 21
+PLANE_POINTS = 21
 CURVE_POINTS = 400
 # Steps of a replay that is shown, between two frames.
 PIECES = 20
@@ -62,9 +62,9 @@ class Examiner:
 
     def landscape(self, folder: Path) -> Looked:
         """The loss on a plane through where the run stands, in two random directions."""
-        seen = landscape(once_more(folder, self.data, CHECKPOINT).run, points=POINTS)
+        seen = landscape(once_more(folder, self.data, CHECKPOINT).run, points=PLANE_POINTS)
         window = [float(end) for axis in (seen.x, seen.y) if axis is not None for end in (axis[0], axis[-1])]
-        return Looked({"size": [POINTS, POINTS], "window": window, "caption": seen.caption}, seen.loss)
+        return Looked({"size": [PLANE_POINTS, PLANE_POINTS], "window": window, "caption": seen.caption}, seen.loss)
 
     def spectrum(self, folder: Path) -> Looked:
         """The density of the Hessian's eigenvalues where the run stands, over the curvature."""

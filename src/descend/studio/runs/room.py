@@ -18,7 +18,7 @@ from descend.studio.runs.trainings import Fork, Trainings
 
 ASKED: Mapping[str, Callable[[Fields, int], Request]] = {
     "list": asking.list_of, "curves": asking.curves_of, "report": asking.report_of, "fork": asking.fork_of,
-    "go": asking.go_of, "rate": asking.rate_of, "drop": asking.drop_of, "examine": asking.examine_of,
+    "go": asking.go_of, "rate": asking.changed_of, "drop": asking.drop_of, "examine": asking.examine_of,
     "replay": asking.replay_of, "landscape": asking.landscape_of, "spectrum": asking.spectrum_of,
 }  # fmt: skip
 # For how long a fork goes on, before the page is told.

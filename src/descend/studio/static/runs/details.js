@@ -9,8 +9,8 @@ export class Details {
   constructor(root, handlers) {
     this.root = root;
     this.handlers = handlers;
-    root.innerHTML = `<div class="heading"><h2></h2><div class="buttons"></div></div>
-      <p class="error fault"></p><dl></dl><ul class="verdict"></ul>`;
+    root.innerHTML = `<h2></h2><p class="error fault"></p><dl></dl><ul class="verdict"></ul>
+      <div class="buttons"></div>`;
     const find = (selector) => root.querySelector(selector);
     [this.title, this.buttons, this.fault] = [find("h2"), find(".buttons"), find(".fault")];
     [this.facts, this.verdict] = [find("dl"), find(".verdict")];
