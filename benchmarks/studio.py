@@ -6,8 +6,9 @@ drawing of all balls at their new places, 200 times; "drag": the same of a point
 frames come, where at most one race is under way, beside the slider's bar, as none was set for it. "first ball": from
 the end of typing a formula that was not known, so that its programs are compiled, to its first ball; median of five.
 "curve": a million steps drawn as a curve of losses, its axes and all. "1,000 runs": copies of two runs of `descend
-fit`, each under a name and a seed of its own; "listed": from the beginning of the page's load to the rows on it; "longest
-frame": of 200 while the list is scrolled by ten rows in each; medians of five. The engine and the browser share the cores.
+fit`, each under a name and a seed of its own; "listed": from the beginning of the page's load to the rows on it;
+"longest frame": of 200 while the list is scrolled by ten rows in each; medians of five. The engine and the browser share
+the cores.
 """
 
 import json
@@ -116,8 +117,9 @@ def _make_runs(folder: Path) -> None:
     made = []
     for rate in ("0.02", "0.1"):
         run = folder / f"rate-{rate}"
-        options = "--target target --model mlp --optimizer sgd --epochs 8 --quiet --learning-rate".split()
-        subprocess.run([*COMMAND, "fit", "sample:wine", *options, rate, "--out", str(run)], check=True)
+        options = ["--target", "target", "--model", "mlp", "--optimizer", "sgd", "--learning-rate", rate]
+        subprocess.run([*COMMAND, "fit", "sample:wine", *options, "--epochs", "8", "--quiet", "--out", str(run)],
+                       check=True)
         made.append(run)
     for number in range(RUNS - len(made)):
         copy = folder / f"run-{number:04}"
