@@ -7,8 +7,8 @@ frames come, where at most one race is under way, beside the slider's bar, as no
 the end of typing a formula that was not known, so that its programs are compiled, to its first ball; median of five.
 "curve": a million steps drawn as a curve of losses, its axes and all. "1,000 runs": copies of two runs of `descend
 fit`, each under a name and a seed of its own; "listed": from the beginning of the page's load to the rows on it;
-"longest frame": of 200 while the list is scrolled by ten rows in each; medians of five. The engine and the browser share
-the cores.
+"longest frame": of 200 while the list is scrolled by ten rows in each; medians of five. The engine and the browser
+share the cores.
 """
 
 import json
