@@ -12,16 +12,18 @@ SHOWN = "name a folder of runs, a table such as a CSV file, a .py file that defi
 @dataclass(frozen=True)
 class Opened:
     """What was named, by the room that shows it. `first`: the room of what was named first; `runs`: folders; `own`: a
-    file of Python's, or none; `table`: a file of one or `sample:NAME`, or none."""
+    file of Python's, or none; `table`: a file of one or `sample:NAME`, or none; `data`: what runs were trained on,
+    where that lies elsewhere by now."""
 
     first: str = "race"
     runs: tuple[Path, ...] = ()
     own: Path | None = None
+    data: tuple[Path, ...] = ()
     table: str | None = None
 
 
-def opened(named: Sequence[str]) -> Opened:
-    """What is named, told apart by what it is.
+def opened(named: Sequence[str], data: Sequence[str] = ()) -> Opened:
+    """What is named, told apart by what it is; `data`: what runs were trained on.
 
     **Raises** `InputError` for what is not there, and for what no room shows.
     """
@@ -30,8 +32,12 @@ def opened(named: Sequence[str]) -> Opened:
     for room, what in (("own", "file with a loss"), ("playground", "table")):
         if len(of(room)) > 1:
             raise InputError(f"{', '.join(map(str, of(room)))}: name one {what}, and open others elsewhere")
+    for path in map(Path, data):
+        if not path.exists():
+            raise InputError(f"there is no {path}: name with --data what runs were trained on")
     own, table = (next(iter(of(room)), None) for room in ("own", "playground"))
-    return Opened(shown[0][0], of("runs"), own, None if table is None else str(table)) if shown else Opened()
+    data_of_runs = tuple(map(Path, data))
+    return Opened(shown[0][0], of("runs"), own, data_of_runs, table and str(table)) if shown else Opened()
 
 
 def _room_of(path: Path) -> str:

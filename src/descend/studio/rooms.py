@@ -43,7 +43,7 @@ def places(opened: Opened) -> tuple[Place, ...]:
     rooms = [
         Place("race", "Race on a function", "/", lambda: RaceRoom(courses)),
         Place("playground", "Playground", "/playground", playground(opened.table)),
-        Place("runs", "Runs", "/runs", lambda: RunsRoom(library, reports), reports.routes()),
+        Place("runs", "Runs", "/runs", lambda: RunsRoom(library, reports, opened.data), reports.routes()),
         Place("lessons", "Lessons", "/lessons", lambda: LessonsRoom(begun)),
     ]
     if opened.own is not None:
