@@ -36,8 +36,8 @@ def opened(named: Sequence[str], data: Sequence[str] = ()) -> Opened:
         if not path.exists():
             raise InputError(f"there is no {path}: name with --data what runs were trained on")
     own, table = (next(iter(of(room)), None) for room in ("own", "playground"))
-    data_of_runs = tuple(map(Path, data))
-    return Opened(shown[0][0], of("runs"), own, data_of_runs, table and str(table)) if shown else Opened()
+    name = None if table is None else str(table)
+    return Opened(shown[0][0], of("runs"), own, tuple(map(Path, data)), name) if shown else Opened()
 
 
 def _room_of(path: Path) -> str:
