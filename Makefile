@@ -1,11 +1,11 @@
-# make demo | studio | test | test-studio | types | lint | bench | docs — each makes .venv first if it is not there.
+# make demo | studio | test | test-studio | types | lint | bench | docs | pictures — each makes .venv first if it is not there.
 # PYTHON: which Python to make it with.
 PYTHON ?= python3.11
 BIN := .venv/bin
 ENFORCED := --jaxtyping-packages=descend,enforced.typechecker
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo studio test test-studio types lint bench docs clean
+.PHONY: demo studio test test-studio types lint bench docs pictures clean
 
 demo: .venv/core
 	$(BIN)/descend fit sample:digits --target target
@@ -35,8 +35,13 @@ bench: .venv/peers .venv/browser
 	$(BIN)/python -m benchmarks.fetch
 	for name in engine first_step many start tables optimizers matrix_rules torch_step searches linear linear_defaults linear_growth calibration untuned untuned_more neural lenet texts language rl insight doctor studio; do $(BIN)/python -m benchmarks $$name || exit 1; done
 
+# The book, into build/book/site, checked; it trains all that it shows, for some minutes.
 docs: .venv/docs
-	$(BIN)/pdoc --math --output-directory docs/api descend
+	$(BIN)/python -m tools.book
+
+# The pictures of the README and the book, taken in the system's Chromium; they lie in the repository.
+pictures: .venv/browser
+	$(BIN)/python tools/pictures.py
 
 .venv/core: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

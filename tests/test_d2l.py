@@ -11,7 +11,7 @@ from scipy import stats
 
 import descend
 from descend import SGD, AdaGrad, Adam, RMSprop
-from descend.optimizers import AdaDelta, Yogi
+from descend.optimizers import AdaDelta, Newton, Yogi
 from descend.schedules import Constant, Exponential, SquareRoot
 
 AIRFOIL = Path(os.environ.get("DESCEND_DATA", "data")) / "airfoil_self_noise.dat"
@@ -24,6 +24,10 @@ def square(x):
 
 def wave(x):
     return x * jnp.cos(0.15 * jnp.pi * x)
+
+
+def cosh(x):
+    return jnp.cosh(0.5 * x)
 
 
 def bowl(x):
@@ -71,6 +75,27 @@ def test_two_dimensions(function, rule, printed):
     fit = descend.minimize(function, [-5.0, -2.0], optimizer=rule, steps=20, stop=[], dtype=np.float64)
     assert_prints(fit.params, printed)
     assert fit.reason.name == "budget"
+
+
+@pytest.mark.parametrize(
+    ("function", "rate", "kind", "printed"),
+    [(cosh, 1.0, "minimum", "0.000000"), (wave, 1.0, "maximum", "26.834133"), (wave, 0.5, "minimum", "7.269860")],
+)
+def test_newton(function, rate, kind, printed):
+    """At 1, on the wave, it climbs: the book prints where to, and not that it is a maximum."""
+    rule = Newton(rate, search=False)
+    fit = descend.minimize(function, 10.0, optimizer=rule, steps=10, stop=[], dtype=np.float64)
+    assert_prints(fit.params, printed)
+    curvature = (function(fit.params + 1e-3) - 2 * function(fit.params) + function(fit.params - 1e-3)) / 1e-6
+    assert (curvature < 0) == (kind == "maximum")
+
+
+def test_heavy_ball_is_stable_at_a_quarter():
+    """Where the book says that it barely converges: η λmax is 2.4, and the limit 2.5."""
+    assert SGD(0.6, momentum=0.25).stability_limit() == 2.5
+    for rate, is_stable in ((0.6, True), (0.62, True), (0.63, False)):
+        fit = descend.minimize(valley, [-5.0, -2.0], optimizer=SGD(rate, momentum=0.25), steps=200, stop=[])
+        assert (abs(fit.params[1]) < 2.0) == is_stable
 
 
 # ------------------------------------------------------------------------------------ noise, over many seeds
@@ -146,6 +171,21 @@ def test_airfoil(airfoil, batch_size, rate, epochs):
     )
     assert fit.reason.step == epochs * 1500 // batch_size
     assert max(FLOOR - 1e-5, 0.237) <= half_squared_error(fit.params, airfoil) <= 0.253
+
+
+@pytest.mark.data
+def test_a_full_batch_at_a_rate_of_1_diverges(airfoil):
+    """The book sees it stall. λmax is 2.0985, so that a rate of 1 is above the limit of .953."""
+    X, _ = (np.asarray(part, np.float64) for part in airfoil)
+    design = np.column_stack([X, np.ones(len(X))])
+    sharpness = np.linalg.eigvalsh(design.T @ design / len(X))[-1]
+    assert_prints([sharpness, 2 / sharpness], "2.0985 0.953")
+    start = {"weights": np.random.default_rng(0).normal(0, 0.01, 5), "bias": 0.0}
+    fit = descend.minimize(half_squared_error, start, airfoil, optimizer=SGD(1.0), batch_size=1500, steps=101, stop=[])
+    losses = fit.history["loss"]
+    assert_prints(losses[6], "0.244")
+    # In single precision, rounding alone makes the last digits.
+    assert losses[100] == pytest.approx(62170, rel=1e-3)
 
 
 def adadelta_in_the_book(w, g, s, t):

@@ -139,6 +139,13 @@ def test_results_of_functions_keep_their_precision():
     assert minimize(rosenbrock, [-1.2, 1.0], steps=3, dtype=np.float32).params.dtype == np.float32
 
 
+def test_a_parameter_that_all_but_vanished_is_no_trouble():
+    # How far it may be moved is among the smallest numbers that there are.
+    fit = minimize(lambda x: x[0] ** 2 - x[1] ** 2 + x[1] ** 4, [1.0, 0.0], optimizer=SGD(0.1), steps=4000)
+    assert abs(fit.params[0]) < 1e-300
+    assert fit.point.kind == "saddle"
+
+
 def test_many_parameters_that_ran_away_are_at_no_minimum():
     """A model that is saturated: it is the same, far too high, whatever the parameters are there."""
     target = np.linspace(0.0, 0.5, 300)

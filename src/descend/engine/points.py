@@ -172,4 +172,6 @@ class _Look:
 
 def _times(way: np.ndarray, most: np.ndarray) -> float:
     """How often a direction can be gone before a parameter has moved by the most that it may."""
-    return 1 / float(np.max(np.abs(way) / most))
+    # A parameter that all but vanishes may not move at all.
+    with np.errstate(over="ignore"):
+        return 1 / float(np.max(np.abs(way) / most))

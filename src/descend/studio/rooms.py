@@ -7,6 +7,8 @@ from typing import Any
 
 from starlette.routing import BaseRoute
 
+from descend.studio.lessons.figures import Begun
+from descend.studio.lessons.room import LessonsRoom
 from descend.studio.messages import Room, frame
 from descend.studio.opened import Opened
 from descend.studio.own.opened_file import OpenedFile
@@ -35,11 +37,12 @@ def places(opened: Opened) -> tuple[Place, ...]:
 
     **Raises** `InputError` for a file that cannot be shown.
     """
-    courses = Courses()
+    courses, begun = Courses(), Begun()
     library, reports = Library(opened.runs), Reports()
     rooms = [
         Place("race", "Race on a function", "/", lambda: RaceRoom(courses)),
         Place("runs", "Runs", "/runs", lambda: RunsRoom(library, reports), reports.routes()),
+        Place("lessons", "Lessons", "/lessons", lambda: LessonsRoom(begun)),
     ]
     if opened.own is not None:
         file = OpenedFile(opened.own)

@@ -2,28 +2,46 @@
 
 import gc
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
-from descend import Run, begin
+from descend import Run, Watch, begin
 from descend.optimizers import Optimizer
 from descend.studio.racing.formula import Formula
 from descend.studio.racing.gallery import Point
 from descend.studio.racing.objective import Objective
-from descend.studio.racing.recording import DIVISOR, POINT, Recorded
-from descend.studio.racing.rules import RacingRule
+from descend.studio.racing.recording import divisors_of, points_of, recorded
 
 # Functions whose programs are kept.
 MAX_FUNCTIONS = 8
+
+
+class Rolling(Protocol):
+    """How a ball rolls: what makes its optimizer of settings, always of the same structure under one name."""
+
+    @property
+    def name(self) -> str:
+        """By which its runs are known."""
+        ...
+
+    @property
+    def made(self) -> Callable[[Mapping[str, float]], Optimizer]:
+        """Its optimizer with these settings."""
+        ...
+
+    def says(self) -> str:
+        """What there is to say of its stability limit."""
+        ...
 
 
 @dataclass(frozen=True)
 class Ball:
     """What rolls: a rule, and its settings."""
 
-    rule: RacingRule
+    rule: Rolling
     settings: Mapping[str, float]
 
 
@@ -59,10 +77,9 @@ class Course:
         """How one ball of a race rolls."""
         rule = ball.rule.made(ball.settings)
         # One step more: an entry of the trace is of the point before its step.
-        trace = self._ready(ball.rule.name, Recorded(rule), race).advance(race.steps + 1)[1]
-        points, losses = trace.columns[POINT], trace.columns["loss"]
-        divisors = np.where(np.isnan(trace.columns[DIVISOR]), 1.0, trace.columns[DIVISOR])
-        sharpness = self.objective.sharpness(points, divisors)
+        columns = self._ready(ball.rule.name, recorded(rule), race).advance(race.steps + 1)[1].columns
+        points, losses = points_of(columns), columns["loss"]
+        sharpness = self.objective.sharpness(points, divisors_of(columns))
         rows = np.full((race.steps + 1, 4), np.nan, np.float32)
         with np.errstate(over="ignore"):
             rows[: len(points)] = np.column_stack([points, losses, sharpness])
@@ -79,7 +96,8 @@ class Course:
         if run is not None and start == race.start:
             return run.fork(optimizer=rule, state=noise, seed=None if noise is None else race.seed)
         loss = self.objective.loss if noise is None else self.objective.noisy_loss
-        run = begin(loss, np.array(race.start), state=noise, optimizer=rule, seed=race.seed)
+        watch = Watch(positions=True) if rule.solves_equations else None
+        run = begin(loss, np.array(race.start), state=noise, optimizer=rule, seed=race.seed, watch=watch)
         self.begun[name, noise is None] = race.start, run
         return run
 

@@ -1,5 +1,6 @@
 """What is read out of a ball's run at each step besides its loss: where it is, and what its rule divides by."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -38,6 +39,22 @@ class Recorded(Modifier):
 
     def metrics(self, state: ModifierState) -> dict[str, Any]:
         return {**self.rule.metrics(state.rule), **state.own}
+
+
+def recorded(rule: Optimizer) -> Optimizer:
+    """A rule that is `Recorded`; one that solves equations takes no modifier, and its positions are watched instead."""
+    return rule if rule.solves_equations else Recorded(rule)
+
+
+def points_of(columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Where the steps of a run begin, of its trace."""
+    return columns[POINT if POINT in columns else "params"]
+
+
+def divisors_of(columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    """What the steps divide by, and 1 where they do not say so."""
+    divisors = columns.get(DIVISOR, np.ones_like(points_of(columns)))
+    return np.where(np.isnan(divisors), 1.0, divisors)
 
 
 def _vector(tree: Tree) -> jax.Array:

@@ -1,4 +1,5 @@
-// The address: a token that opens the engine, which leaves the address bar at once and is never in a link; and a race.
+// The address: a token that opens the engine, which leaves the address bar at once and is never in a link; and behind it
+// what is shown: a race, or a name.
 
 const KEY = "descend studio token";
 
@@ -6,8 +7,7 @@ export function takeToken() {
   const token = partOf(location.hash, "token");
   if (token) {
     keepToken(token);
-    const race = raceText();
-    history.replaceState(null, "", race ? linkTo(race) : location.pathname);
+    history.replaceState(null, "", shown() ? `#${shown()}` : location.pathname);
   }
   return sessionStorage.getItem(KEY);
 }
@@ -21,11 +21,12 @@ export function tokenIn(text) {
   return text.includes("#") ? partOf(text.slice(text.indexOf("#")), "token") : text.trim();
 }
 
-// Goes to the studio of an address, if it is another than this one, and takes the race along: each has its own port.
+// Goes to the studio of an address, if it is another than this one, and takes along what is shown: each has its own port.
 export function goElsewhere(text) {
   const url = URL.canParse(text) ? new URL(text) : location;
   if (url.origin === location.origin || url.protocol !== "http:") return false;
-  location.assign(raceText() ? `${url.href}&race=${raceText()}` : url.href);
+  url.pathname = location.pathname;
+  location.assign(shown() ? `${url.href}&${shown()}` : url.href);
   return true;
 }
 
@@ -35,6 +36,20 @@ export function raceText(address = location.hash) {
 
 export function linkTo(text) {
   return `${location.origin}${location.pathname}#race=${text}`;
+}
+
+// The name of an address that has one, such as #momentum.
+export function nameIn(hash) {
+  return parts(hash).find((part) => !part.includes("=")) || "";
+}
+
+// All but the token.
+function shown() {
+  return parts(location.hash).filter((part) => !part.startsWith("token=")).join("&");
+}
+
+function parts(hash) {
+  return hash.replace(/^#/, "").split("&");
 }
 
 function partOf(hash, name) {

@@ -3,7 +3,7 @@
 import { Playback } from "./playback.js";
 
 // Where a key has a meaning of its own.
-const TAKES_SPACE = "input, select, textarea, button, a, dialog";
+const TAKES_SPACE = "input, select, textarea, button, a, summary, dialog";
 const TAKES_ARROWS = "input, select, textarea, canvas, dialog";
 
 const icon = (shapes) => `<svg viewBox="0 0 20 20" aria-hidden="true">${shapes}</svg>`;

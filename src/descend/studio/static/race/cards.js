@@ -1,5 +1,6 @@
 // A card for each ball: its marker, its rule, its loss at the step, and a slider for each number of the rule.
 
+import { stabilityLimit } from "../picture/limit.js";
 import { letter, markerImage } from "../picture/markers.js";
 import { short } from "../common/numbers.js";
 import { createSlider } from "../common/slider.js";
@@ -56,16 +57,4 @@ export class Cards {
       if (sliders.learning_rate) sliders.learning_rate.setLimit(...stabilityLimit(trail, step, window));
     });
   }
-}
-
-// A step along an eigenvector of the Hessian is stable where rate × curvature is below the limit of the rule.
-function stabilityLimit(trail, step, window) {
-  if (trail.limit === null) return [null, trail.says];
-  const left = trail.leaves(window);
-  const gone = left !== null && left <= step;
-  const { curvature } = trail.at(gone ? left - 1 : step);
-  if (!(curvature > 0)) return [null, "no limit here: it curves down"];
-  const limit = trail.limit / curvature;
-  if (!gone) return [limit, `stable here below ${short(limit)}`];
-  return [limit, `stable below ${short(limit)} at step ${Math.max(0, left - 1)}`];
 }
