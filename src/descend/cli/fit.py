@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from descend.cli._console import NO_INSIGHT, Console, say
-from descend.cli._table_task import task_of_table
 from descend.errors import InputError
 from descend.tasks.common.settings import AUTO
+from descend.tasks.of_table import task_of_table
 
 if TYPE_CHECKING:
     from descend.tasks.common.network.collection import Collection
@@ -59,7 +59,8 @@ def fit(
     refuse_unknown_model(model)
     predicted, share = CLASS if target is None else target, HELD_OUT if hold_out is None else hold_out
     settings = Settings(predicted, model, optimizer, learning_rate, batch_size, epochs, seconds, seed, share)
-    how = {"out": out, "resume": resume, "console": console, "as_json": as_json, "insight": not no_insight}
+    how = {"source": source, "out": out, "resume": resume, "console": console, "as_json": as_json,
+           "insight": not no_insight}
     if has_pictures(source):
         collection = read_collection(source, skip_damaged)
         if target is not None:

@@ -12,15 +12,16 @@ SHOWN = "name a folder of runs, a .py file that defines a loss, or nothing"
 @dataclass(frozen=True)
 class Opened:
     """What was named, by the room that shows it. `first`: the room of what was named first; `runs`: folders; `own`: a
-    file of Python's, or none."""
+    file of Python's, or none; `data`: what runs were trained on, where that lies elsewhere by now."""
 
     first: str = "race"
     runs: tuple[Path, ...] = ()
     own: Path | None = None
+    data: tuple[Path, ...] = ()
 
 
-def opened(named: Sequence[str]) -> Opened:
-    """What is named, told apart by what it is.
+def opened(named: Sequence[str], data: Sequence[str] = ()) -> Opened:
+    """What is named, told apart by what it is; `data`: what runs were trained on.
 
     **Raises** `InputError` for what is not there, and for what no room shows.
     """
@@ -28,7 +29,11 @@ def opened(named: Sequence[str]) -> Opened:
     of = lambda room: tuple(path for other, path in shown if other == room)
     if len(of("own")) > 1:
         raise InputError(f"{', '.join(map(str, of('own')))}: name one file with a loss, and open others elsewhere")
-    return Opened(shown[0][0], runs=of("runs"), own=next(iter(of("own")), None)) if shown else Opened()
+    for path in map(Path, data):
+        if not path.exists():
+            raise InputError(f"there is no {path}: name with --data what runs were trained on")
+    own = next(iter(of("own")), None)
+    return Opened(shown[0][0], of("runs"), own, tuple(map(Path, data))) if shown else Opened()
 
 
 def _room_of(path: Path) -> str:

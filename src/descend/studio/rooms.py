@@ -41,7 +41,7 @@ def places(opened: Opened) -> tuple[Place, ...]:
     library, reports = Library(opened.runs), Reports()
     rooms = [
         Place("race", "Race on a function", "/", lambda: RaceRoom(courses)),
-        Place("runs", "Runs", "/runs", lambda: RunsRoom(library, reports), reports.routes()),
+        Place("runs", "Runs", "/runs", lambda: RunsRoom(library, reports, opened.data), reports.routes()),
         Place("lessons", "Lessons", "/lessons", lambda: LessonsRoom(begun)),
     ]
     if opened.own is not None:
