@@ -48,7 +48,7 @@ def places(opened: Opened) -> tuple[Place, ...]:
     ]
     if opened.own is not None:
         file = OpenedFile(opened.own)
-        rooms.insert(1, Place("own", "Your own loss", "/own", lambda: OwnRoom(file)))
+        rooms.insert(1, Place("own", "Your own loss", "/own", lambda: OwnRoom(file.loaded, file)))
     return tuple(rooms)
 
 

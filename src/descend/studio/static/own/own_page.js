@@ -10,8 +10,8 @@ import { RacePage } from "../race/race_page.js";
 import { FilePanel } from "./file_panel.js";
 
 export class OwnPage extends RacePage {
-  constructor(connection, welcome) {
-    super(connection, welcome, (told) => new FilePanel(told, () => this.reload()));
+  constructor(connection, welcome, text) {
+    super(connection, welcome, (told) => new FilePanel(told, () => this.reload()), text);
     document.getElementById("lay").hidden = welcome.own.is_plane;
     welcome.own.axes.forEach((name, axis) => {
       document.getElementById(`start-${"xy"[axis]}-label`).textContent = `Start, ${name}`;

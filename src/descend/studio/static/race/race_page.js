@@ -14,8 +14,9 @@ import { prepareZoom } from "../picture/zoom.js";
 const PATIENCE = 40;
 
 export class RacePage {
-  // `newPanel(welcome, onFunction)` makes the panel of the function: `show`, `write` and `fail`.
-  constructor(connection, welcome, newPanel) {
+  // `newPanel(welcome, onFunction)` makes the panel of the function: `show`, `write` and `fail`. `text`: the race that it
+  // begins with, as in a link.
+  constructor(connection, welcome, newPanel, text = sharedText("race")) {
     this.connection = connection;
     this.welcome = welcome;
     this.playback = createTransport(() => this.draw());
@@ -36,7 +37,7 @@ export class RacePage {
     });
     prepareSaving(this);
     addEventListener("hashchange", () => this.open(sharedText("race")));
-    if (!this.open(sharedText("race"))) this.show(firstRace(welcome));
+    if (!this.open(text)) this.show(firstRace(welcome));
   }
 
   // The race of a link; whether it has one.
