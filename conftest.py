@@ -23,7 +23,8 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(PROGRAMS))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
-collect_ignore_glob = [] if find_spec("torch") else ["src/descend/torch/*"]
+NEEDED = {"torch": "src/descend/torch/*", "anywidget": "src/descend/notebook/*"}
+collect_ignore_glob = [files for package, files in NEEDED.items() if not find_spec(package)]
 
 
 class Kernels(MetaPathFinder):

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from refusal import refused
 
-from descend.cli._begun import begun
 from descend.errors import InputError
 from descend.rl import PPO
+from descend.tasks.begun import begun
 
 JUGS = "pack my box with five dozen jugs. " * 42
 WORDS = {"work": "meeting report budget office deadline", "play": "beach party music picnic dancing"}

@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 from refusal import refused
 
-from descend.cli._begun import begun
 from descend.observers.progress import ProgressBar
+from descend.tasks.begun import begun
 from descend.tasks.images.pictures import read_collection
 
 BRIEF = ("--epochs", 2, "--batch-size", 16, "--learning-rate", 0.01)

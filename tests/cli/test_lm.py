@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 from refusal import refused
 
-from descend.cli._begun import begun
 from descend.cli._console import Console
 from descend.engine.storing import write_arrays
 from descend.neural.language import Sample
+from descend.tasks.begun import begun
 from enforced import without_types
 
 TEXT = "pack my box with five dozen jugs. " * 42

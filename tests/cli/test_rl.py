@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 
 from descend._locks import release_all
-from descend.cli._begun import begun
 from descend.cli.rl.bar import PolicyBar, in_steps
 from descend.observers import Progress
 from descend.observers.progress import words
 from descend.rl import Policy, environments
 from descend.rl.environments import CartPole
 from descend.stopping import Best
+from descend.tasks.begun import begun
 
 BRIEF = ("CartPole-v1", "--steps", "2048")
 FILES = {"run.json", "checkpoints", "policy.safetensors", "metrics.json", "history.parquet", "report.html"}

@@ -55,9 +55,22 @@ def test_what_cannot_be_is_told_on_a_line(descend, monkeypatch):
     assert "uvicorn, which is not installed: pip install 'descend[studio]'" in said.err
 
 
+def test_a_table_opens_the_playground_with_it(descend, served, tmp_path):
+    table = "a,b,kind\n" + "".join(f"{i},{i * i % 7},{'pq'[i % 2]}\n" for i in range(20))
+    (tmp_path / "mine.csv").write_text(table)
+    assert descend("studio", tmp_path / "mine.csv").code == 0
+    assert "/playground#token=" in served[0][1]
+    (tmp_path / "poor.csv").write_text("a,b\n1,2\n2,3\n")
+    for names, says in ((["poor.csv"], "poor has no two columns of numbers"), (["mine.csv"] * 2, "name one table")):
+        said = descend("studio", "--no-browser", *(tmp_path / name for name in names))
+        assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+        assert says in said.err
+    assert len(served) == 2
+
+
 def test_what_no_room_shows_is_told_on_a_line(descend, served, tmp_path):
     (tmp_path / "notes.txt").write_text("")
-    for name, says in (("notes.txt", "and no .py file"), ("nowhere", "there is no "), ("\0", "there is no ")):
+    for name, says in (("notes.txt", "is empty"), ("nowhere", "there is no "), ("\0", "there is no ")):
         said = descend("studio", "--no-browser", tmp_path / name)
         assert (said.code, said.out) == (2, "")
         assert says in said.err

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from descend import SGD, Adam, InputError, minimize
+from descend import SGD, Adam, InputError, begin, minimize
 from descend.insight import edge
 from descend.optimizers import LBFGS, Lion
 from descend.schedules import Exponential
@@ -30,6 +30,14 @@ def test_of_a_quadratic_it_is_the_rate_times_the_largest_eigenvalue():
     assert (found.limit, found.preconditioned) == (2, False)
     assert "the rule's limit is 2." in found.caption
     assert [trace.name for trace in found.plot().data] == ["learning rate × sharpness"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_eigenvectors_of_equal_parts_are_found_from_any_seed(seed):
+    """Of two standardised columns that correlate: a direction of ±1 has no part along one of them."""
+    hessian = np.array([[1.0, 0.6], [0.6, 1.0]])
+    run = begin(lambda x: x @ hessian @ x / 2, np.array([1.0, 2.0]), optimizer=SGD(0.5))
+    assert edge(run, seed=seed).sharpness == pytest.approx([1.6])
 
 
 def test_is_divided_by_what_steps_are_divided_by():

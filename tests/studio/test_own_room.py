@@ -42,7 +42,7 @@ SURFACE = {"kind": "surface", "id": 4, "window": [-1, 1, -2, 2], "size": [30, 15
 
 def file_of(path, text):
     path.write_text(text)
-    return OpenedFile(path)
+    return OpenedFile(path).loaded
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from descend.optimizers import family
-from tools.book import benchmark_pages, commands, failing, family_pages, gallery, public
+from tools.book import benchmark_pages, commands, failing, family_pages, gallery, lesson_pages, public
 
 ROOT = Path(__file__).parents[2]
 DOCS, THEME = ROOT / "docs", Path(__file__).parent / "theme"
@@ -27,7 +27,8 @@ def made() -> Pages:
     """The pages that are made from the code, by their files; those that train, each in a process of its own."""
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         training = [pool.submit(make) for make in (family_pages.pages, _trained)]
-        found = public.pages() | benchmark_pages.pages() | {"reference/commands.md": commands.page()}
+        found = public.pages() | benchmark_pages.pages() | lesson_pages.pages()
+        found |= {"reference/commands.md": commands.page()}
         for one in training:
             found |= one.result()
     return found

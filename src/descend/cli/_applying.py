@@ -6,10 +6,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from descend.cli._begun import Begun
 from descend.cli._console import Console, say
 from descend.cli._fit import fit_task
 from descend.errors import InputError
+from descend.tasks.begun import Begun
 from descend.tasks.common.mending import mending, proved
 from descend.tasks.common.settings import Settings
 from descend.tasks.images.pictures import CLASS
@@ -34,14 +34,14 @@ def train_mended(found: "Examination", start: Begun, run: Path, source: str, out
     task = start.task.mended(start.prepared, **made.settings)
     say(console, f"trying {_changes(start.task.settings, task.settings)}")
     # 1. The settings are proved as the command takes them.
-    replay = proved(found, task.begun(task.prepare())[0], made)
+    replay = proved(found, task.begun(task.prepare())[0].run, made)
     say(console, f"    {replay}")
     # 2. The training itself, to its end. Whoever reads its folder sees where it comes from.
     command = _command(task.settings, source, out)
     mended = {"run": str(run), "changes": _changes(start.task.settings, task.settings),
               "because": list(made.because), "not applied": list(made.left), "the same as": command}
     say(console, f"the same as: {command}")
-    fit_task(task, out, False, console, False, mended)
+    fit_task(task, source, out, False, console, False, mended)
     say(console, _compared(run, out))
 
 

@@ -16,17 +16,19 @@ from descend.insight.verdict import Verdict, Verdicts
 from descend.observers import Observer
 from descend.observers.progress import LiveLines, ProgressBar
 from descend.stopping import Reason
-from descend.tasks.common.folder import claimed
+from descend.tasks.common.folder import claimed, place_of
 from descend.tasks.common.task import Task
 
 
 def fit_task(
-    task: Task[Any, Any], out: Path | None, resume: bool, console: Console, as_json: bool,
+    task: Task[Any, Any], source: str, out: Path | None, resume: bool, console: Console, as_json: bool,
     mended: Mapping[str, Any] | None = None, insight: bool = True,
 ) -> None:
-    """Fit, write the run's folder, and say what came of it; `mended`: what its settings are changed from, and why.
+    """Fit, write the run's folder, and say what came of it. `source`: where what is fitted was read from; `mended`:
+    what its settings are changed from, and why.
     `insight`: whether to say what stands out at the end."""
-    folder = claimed(out, task.name, task.asked | ({"mended": dict(mended)} if mended else {}), resume)
+    asked = task.asked | {"source": place_of(source)} | ({"mended": dict(mended)} if mended else {})
+    folder = claimed(out, task.name, asked, resume)
     # What cannot be learnt is refused before anything is written.
     prepared = task.prepare()
     folder.begin()

@@ -38,7 +38,7 @@ def doctor(
         refuse_taken(apply)
     say(console, f"reading {source or run}")
 
-    from descend.cli._begun import begun
+    from descend.tasks.begun import begun
 
     start = begun(run, source)
     if apply is not None and start.task is None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from typer import Argument, Option
 
 from descend.cli._console import NO_INSIGHT, Console, say
-from descend.cli._table_task import task_of_table
 from descend.errors import InputError
 from descend.tasks.common.settings import AUTO
+from descend.tasks.of_table import task_of_table
 
 if TYPE_CHECKING:
     from descend.tasks.common.network.collection import Collection
@@ -71,7 +71,8 @@ def fit(
     of_columns = [tuple(each or ()) for each in (column, drop, missing)]
     settings = Settings(predicted, model, optimizer, learning_rate, batch_size, epochs, seconds, seed, share,
                         cast("TaskKind | None", task), *of_columns)
-    how = {"out": out, "resume": resume, "console": console, "as_json": as_json, "insight": not no_insight}
+    how = {"source": source, "out": out, "resume": resume, "console": console, "as_json": as_json,
+           "insight": not no_insight}
     if has_pictures(source):
         collection = read_collection(source, skip_damaged)
         if target is not None:

@@ -25,12 +25,13 @@ from descend.neural.corpus import read_text
 from descend.neural.language import LanguageModel
 from descend.observers import Progress
 from descend.observers.progress import ProgressBar, duration
-from descend.tasks.common.folder import RunFolder, claimed
+from descend.tasks.begun import SAMPLE_TOKENS, language_model
+from descend.tasks.common.folder import RunFolder, claimed, place_of
 from descend.tasks.common.page import MARGIN, STYLE
 from descend.tasks.common.section import verdict_section
 
-# Tokens of a sample, and how many of its letters are shown while the model learns.
-SAMPLE_TOKENS, SHOWN_LETTERS = 200, 80
+# So many letters of a sample are shown while the model learns.
+SHOWN_LETTERS = 80
 # So many samples are in the report.
 SHOWN_SAMPLES = 12
 UNJUDGED = "not known: nothing was held out, or there was no time to look at it"
@@ -59,7 +60,8 @@ def lm(
     text = read_text(file)
     settings = {"size": size, "tokenizer": tokenizer, "context": context, "epochs": epochs, "steps": steps,
                 "seconds": seconds, "seed": seed}
-    asked = {"text": file.name, "digest": hashlib.sha256(text).hexdigest(), "settings": settings}
+    asked = {"text": file.name, "digest": hashlib.sha256(text).hexdigest(), "settings": settings,
+             "source": place_of(file)}
     folder = claimed(out, file.stem, asked, resume)
     console = Console(quiet=quiet)
     model = language_model(folder.checkpoints, **settings)
@@ -80,12 +82,6 @@ def lm(
         folder.write_json("metrics.json", facts)
     console.print(_summary(facts, final))
     _say_what_next(console, folder, model)
-
-
-def language_model(checkpoints: Path, seed: Any, **settings: Any) -> LanguageModel:
-    """The model that is trained by these settings, and saved in this folder on the way."""
-    return LanguageModel(**settings, samples=SAMPLE_TOKENS, random_state=seed,
-                         checkpoint=checkpoints / "lm.safetensors")
 
 
 class _Scribe:
@@ -155,6 +151,7 @@ def _facts(model: LanguageModel, text: bytes) -> dict[str, Any]:
         "model": f"GPT, {shape.layers} layers of {shape.heads} heads, {shape.width} wide, context {shape.context}",
         "parameters": model.n_parameters_,
         "stopped": str(model.stop_reason_),
+        "steps": model.stop_reason_.step,
         "seconds": round(model.training_seconds_, 3),
         "tokens_per_second": round(made / max(model.training_seconds_, 1e-9)),
     }

@@ -14,7 +14,12 @@ MAX_PORT = 65535
 
 
 def studio(
-    what: Annotated[list[str] | None, Argument(help="Folders of runs, a .py file with a loss, or nothing.")] = None,
+    what: Annotated[
+        list[str] | None, Argument(help="A table (CSV and its kin), folders of runs, a .py file with a loss, or none.")
+    ] = None,
+    data: Annotated[
+        list[str] | None, Option(help="What runs were trained on, where that lies elsewhere by now; may be repeated.")
+    ] = None,
     port: Annotated[int, Option(help="The port to listen on, on this computer alone; 0: any that is free.")] = 0,
     no_browser: Annotated[bool, Option("--no-browser", help="Open no browser: print the address, and serve.")] = False,
 ) -> None:
@@ -27,7 +32,7 @@ def studio(
         from descend.studio.server import address, listening, serve
     except ModuleNotFoundError as error:
         raise InputError(f"this needs {error.name}, which is not installed: pip install 'descend[studio]'") from None
-    shown = opened(what or [])
+    shown = opened(what or [], data or [])
     rooms = places(shown)
     path = next(room.path for room in rooms if room.name == shown.first)
     with listening(port) as socket, contextlib.suppress(KeyboardInterrupt):

@@ -12,7 +12,7 @@ from descend.errors import InputError
 from descend.insight._outlook import follows_policy
 from descend.insight._preconditioner import scale_of
 from descend.insight.judging import examples_of, some
-from descend.insight.spectrum import krylov
+from descend.insight.spectrum import any_direction, krylov
 from descend.sources import HostSource
 from descend.training import Result
 
@@ -36,7 +36,7 @@ def end_curvature(result: Result) -> str:
     if scale is not None and not np.isfinite(scale).all():
         return ""
     try:
-        found = krylov(around, END_PRODUCTS, np.random.default_rng(0), scale)
+        found = krylov(around, END_PRODUCTS, any_direction(around, np.random.default_rng(0)), scale)
     except InputError:  # of a loss that cannot be differentiated twice
         return ""
     if found is None or not found.values[-1] > 0:

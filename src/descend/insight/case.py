@@ -59,7 +59,8 @@ class Case:
         **Raises** `InputError` where its descents cannot be judged.
         """
         if isinstance(subject, Trainer):
-            subject = subject.result()
+            # Before its first step it has no past to be examined.
+            subject = subject.result() if subject.run.step else subject.run
         run = subject.run if isinstance(subject, Result) else subject
         judge = judge_of(run, data)
         training = judge_of(run) if judge.are_held_out and examples_of(run) is not None else judge

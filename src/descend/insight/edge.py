@@ -12,7 +12,7 @@ from descend.engine.run import Run
 from descend.errors import InputError
 from descend.insight._looks import along, run_of, whole
 from descend.insight._preconditioner import scale_of
-from descend.insight.spectrum import krylov, residual_of
+from descend.insight.spectrum import any_direction, krylov, residual_of
 from descend.training import Result
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _sharpness(run: Run, around: Around, products: int, seed: int) -> tuple[floa
     scale = scale_of(run)
     if scale is not None and not np.isfinite(scale).all():
         return math.nan, math.nan
-    found = krylov(around, products, np.random.default_rng(seed), scale)
+    found = krylov(around, products, any_direction(around, np.random.default_rng(seed)), scale)
     return (math.nan, math.nan) if found is None else (float(found.values[-1]), residual_of(found, -1, around.epsilon))
 
 

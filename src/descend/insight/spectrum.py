@@ -146,7 +146,7 @@ def spectrum(
     scale = roots(run) if preconditioned else None
     looks = over_batches(run, data, batches, rng)
     around = next(looks)
-    found = [_finite(krylov(one, products, rng, scale), run) for one in chain([around], looks)]
+    found = [_finite(krylov(one, products, _signs(one, rng), scale), run) for one in chain([around], looks)]
     values, weights = tuple(one.values for one in found), tuple(one.weights for one in found)
     size = int(around.free.sum())
     traces = np.array([size * float(one.values @ one.weights) for one in found])
@@ -174,17 +174,26 @@ def spectrum(
     )
 
 
-def krylov(around: Around, products: int, rng: np.random.Generator, scale: np.ndarray | None) -> Krylov | None:
-    """What products from a random direction of ±1 tell of `S H S`, S the scale of each parameter; `None` where they are
-    not finite.
+def krylov(around: Around, products: int, start: np.ndarray, scale: np.ndarray | None) -> Krylov | None:
+    """What products from a direction tell of `S H S`, S the scale of each parameter; `None` where they are not finite.
 
     **Raises** `InputError` for a loss whose Hessian cannot be had there.
     """
     if not around.free.any():
         raise InputError("the rule can move no parameter from here, so there is no curvature to tell")
     here, s = around.here, 1.0 if scale is None else scale
-    start = around.free * rng.choice([-1.0, 1.0], len(here))
     return lanczos(lambda v: s * differentiated(around, here, s * v)[2], start, products, around.epsilon)
+
+
+def _signs(around: Around, rng: np.random.Generator) -> np.ndarray:
+    """A direction of ±1: of all that are random, it tells the trace with the least variance."""
+    return around.free * rng.choice([-1.0, 1.0], len(around.here))
+
+
+def any_direction(around: Around, rng: np.random.Generator) -> np.ndarray:
+    """A normal direction: it has a part along every eigenvector. One of ±1 has none along (1, 1) half of the time, and
+    eigenvectors like that are those of columns that were standardised."""
+    return around.free * rng.normal(size=len(around.here))
 
 
 def _finite(found: Krylov | None, run: Run) -> Krylov:

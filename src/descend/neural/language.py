@@ -17,7 +17,6 @@ from sklearn.utils.validation import check_is_fitted
 from descend._facts import Facts, refuse, refuse_nonfinite, refuse_other_size
 from descend._files import write_atomically
 from descend._tree import join, split
-from descend.engine.run import Run
 from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
 from descend.engine.trainer import Checkpoint
 from descend.errors import CheckpointError, InputError, reading
@@ -183,8 +182,9 @@ class LanguageModel(BaseEstimator):
         self._train(self._task_of(text), begin)
         return self
 
-    def begun(self, text: Text) -> tuple[Run, Callable[[GPT], float]]:
-        """The run that `fit` begins with, and what judges it: the loss on the end of the text, which is held out.
+    def begun(self, text: Text, resume: bool = False) -> tuple[Trainer, Callable[[GPT], float]]:
+        """The training that `fit` makes before its first step, or with `resume` where its checkpoint stands; and what
+        judges it: the loss on the end of the text, which is held out.
 
         **Raises** `InputError` where the text is too short for anything to be held out.
         """
@@ -192,9 +192,8 @@ class LanguageModel(BaseEstimator):
         if (held_out := task.held_out) is None:
             raise InputError("nothing of the text is held out, so that no descent on it could be judged: give a longer "
                              "text, or a shorter context")
-        steps = self._steps(task, begin)
-        run = Trainer.begin(**task.settings, optimizer=self._rule(task.size, steps), steps=steps).run
-        return run, lambda network: mean_loss(network, held_out, VALIDATION_TOKENS)
+        trainer = self._training(task, begin, self.checkpoint if resume else None)
+        return trainer, lambda network: mean_loss(network, held_out, VALIDATION_TOKENS)
 
     def _task_of(self, text: Text) -> "_Task":
         """What is descended on."""
@@ -288,7 +287,8 @@ class LanguageModel(BaseEstimator):
         model.network_ = join(tree_from_arrays(numbers, arrays, "network"), rest)
         return model
 
-    def _train(self, task: "_Task", begin: float) -> None:
+    def _training(self, task: "_Task", begin: float, checkpoint: Any) -> Trainer:
+        """The training, from its checkpoint on, if there is one."""
         size, held_out = task.size, task.held_out
         watch = _ValidationSamples(self, task.source.data[:0] if held_out is None else held_out)
         # 1. How many steps, as the rate comes down over all of them.
@@ -304,11 +304,14 @@ class LanguageModel(BaseEstimator):
             validation=None if held_out is None else watch.judge,
             validate_every=max(50, math.ceil(VALIDATION_SHARE * per_validation)),
             observers=[watch, *self.observers, _PlanWriter(self._plan, steps)],
-            checkpoint=self.checkpoint,
-            resume=self.checkpoint is not None,
+            checkpoint=checkpoint,
+            resume=checkpoint is not None,
         )
         trainer.seconds += planned
-        result = trainer.to_the_end()
+        return trainer
+
+    def _train(self, task: "_Task", begin: float) -> None:
+        result = self._training(task, begin, self.checkpoint).to_the_end()
         self.network_ = result.params
         self.history_, self.stop_reason_, self.training_seconds_ = result.history, result.reason, result.seconds
         self.loss_curve_ = result.history.columns["loss"].tolist()

@@ -9,7 +9,6 @@ from typing import Any
 
 import jax
 
-from descend.engine.run import Run
 from descend.engine.trainer import Checkpoint
 from descend.errors import InputError
 from descend.observers import Observer
@@ -24,6 +23,7 @@ from descend.rl._training import Training
 from descend.rl._tuned import TUNED
 from descend.rl.backends import EnvironmentLike, JaxBackend
 from descend.schedules import Polynomial, Rate, Schedule
+from descend.training import Trainer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,10 +128,15 @@ class Algorithm:
             )  # fmt: skip
 
     def begun(
-        self, environment: EnvironmentLike, *, steps: int | None = None, seed: int = 0
-    ) -> tuple[Run, Callable[..., float]]:
-        """The run that `train` begins with, and what judges it: minus the mean return of 100 episodes, always the same
-        ones. It is what `descend.insight.examine` takes.
+        self,
+        environment: EnvironmentLike,
+        *,
+        steps: int | None = None,
+        seed: int = 0,
+        checkpoint: str | Path | Checkpoint | None = None,
+    ) -> tuple[Trainer, Callable[..., float]]:
+        """The training that `train` makes, before its first step, or where the `checkpoint` stands; and what judges it:
+        minus the mean return of 100 episodes, always the same ones. Both are what `descend.insight.examine` takes.
 
         **Raises** `InputError` for an environment of Gymnasium, whose own state is in no run.
         """
@@ -141,7 +146,8 @@ class Algorithm:
             raise InputError(f"{training.backend.name} is played by Gymnasium, whose own state is in no run: a "
                              "training in it cannot be replayed")
         with jax.enable_x64(False):
-            return training.begin(steps, None, True, None).run, training.judged
+            resume = checkpoint is not None
+            return training.begin(steps, None, True, None, checkpoint=checkpoint, resume=resume), training.judged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,3 +245,7 @@ class Reinforce(Algorithm):
     num_steps: int = 200
     gae_lambda: float = 1.0
     learning_rate: Rate | Schedule = dataclasses.field(default_factory=lambda: Polynomial(5e-3))
+
+
+# By the names that commands have for them.
+ALGORITHMS: dict[str, type[Algorithm]] = {"ppo": PPO, "a2c": A2C, "reinforce": Reinforce}

@@ -1,6 +1,7 @@
-"""What pages of several rooms ask alike: balls, and a part of a plane."""
+"""What pages of several rooms are told and ask alike: rules, balls, and a part of a plane."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from descend.errors import InputError
 from descend.studio.messages import Fields, told_briefly
@@ -14,16 +15,25 @@ MAX_SEED = 2**31 - 1
 MAX_CELLS = 512
 
 
+def told_rules(rules: Iterable[RacingRule]) -> list[dict[str, Any]]:
+    """What there is to choose from, each with the settings that slide."""
+    return [
+        {"name": rule.name, "title": rule.title, "paper": rule.paper, "settings": list(map(vars, rule.sliders))}
+        for rule in rules
+    ]
+
+
 def balls_of(fields: Fields, rules: Mapping[str, RacingRule]) -> tuple[Ball, ...]:
     """The balls of a message, each a rule and its settings."""
     balls = fields.items("balls", 1, MAX_BALLS)
-    return tuple(_ball_of(Fields(ball, f"balls[{i}]"), rules) for i, ball in enumerate(balls))
+    return tuple(ball_of(Fields(ball, f"balls[{i}]"), rules) for i, ball in enumerate(balls))
 
 
-def _ball_of(fields: Fields, rules: Mapping[str, RacingRule]) -> Ball:
+def ball_of(fields: Fields, rules: Mapping[str, RacingRule]) -> Ball:
+    """A rule and its settings. **Raises** `InputError` for what the rule refuses, too."""
     name = fields.text("rule")
     if name not in rules:
-        raise InputError(f"{fields.where}.rule must be one of {', '.join(rules)}, but is {told_briefly(name)}")
+        raise InputError(f"{fields.named('rule')} must be one of {', '.join(rules)}, but is {told_briefly(name)}")
     ball = Ball(rules[name], fields.settings())
     # What the rule refuses is refused before anything is run.
     ball.rule.made(ball.settings)

@@ -154,23 +154,24 @@ class Fields:
                            lambda value: isinstance(value, list) and low <= len(value) <= high)
 
     def inner(self, name: str) -> "Fields":
-        return Fields(self.found.get(name), self._named(name))
+        return Fields(self.found.get(name), self.named(name))
 
     def settings(self) -> dict[str, float]:
         found = self.inner("settings").found if "settings" in self.found else {}
         for name, value in found.items():
             if not _is_number(value):
-                where = f"{self._named('settings')}.{told_briefly(name)}"
+                where = f"{self.named('settings')}.{told_briefly(name)}"
                 raise InputError(f"{where} must be a number, but is {told_briefly(value)}")
         return {name: float(value) for name, value in found.items()}
 
     def _right(self, name: str, wanted: str, default: Any, is_right: Callable[[Any], bool]) -> Any:
         value = self.found.get(name, default)
         if not is_right(value):
-            raise InputError(f"{self._named(name)} must be {wanted}, but is {told_briefly(value)}")
+            raise InputError(f"{self.named(name)} must be {wanted}, but is {told_briefly(value)}")
         return value
 
-    def _named(self, name: str) -> str:
+    def named(self, name: str) -> str:
+        """What a field is called in an error."""
         return f"{self.where}.{name}" if self.where else name
 
 

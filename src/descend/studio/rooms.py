@@ -1,7 +1,8 @@
 """The rooms of a studio: their names, their addresses, and who answers there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -35,19 +36,44 @@ class Place:
 def places(opened: Opened) -> tuple[Place, ...]:
     """The rooms of a studio, with what is opened in them; that of a file only where there is one.
 
-    **Raises** `InputError` for a file that cannot be shown.
+    **Raises** `InputError` for a file or a table that cannot be shown.
     """
     courses, begun = Courses(), Begun()
     library, reports = Library(opened.runs), Reports()
     rooms = [
         Place("race", "Race on a function", "/", lambda: RaceRoom(courses)),
-        Place("runs", "Runs", "/runs", lambda: RunsRoom(library, reports), reports.routes()),
+        Place("playground", "Playground", "/playground", playground(opened.table)),
+        Place("runs", "Runs", "/runs", lambda: RunsRoom(library, reports, opened.data), reports.routes()),
         Place("lessons", "Lessons", "/lessons", lambda: LessonsRoom(begun)),
     ]
     if opened.own is not None:
         file = OpenedFile(opened.own)
-        rooms.insert(1, Place("own", "Your own loss", "/own", lambda: OwnRoom(file)))
+        rooms.insert(1, Place("own", "Your own loss", "/own", lambda: OwnRoom(file.loaded, file)))
     return tuple(rooms)
+
+
+def playground(source: str | None) -> Callable[[], Room]:
+    """What makes the engine's side of a playground, with a table if there is one."""
+    # Networks, and what reads tables, are imported where somebody wants them: it takes seconds.
+    table = None
+    if source is not None:
+        from descend.studio.playground.own_table import OwnTable
+
+        table = OwnTable.read(source)
+
+    @cache
+    def losses() -> Mapping[str, Any]:
+        from descend.studio.playground.network import NetworkLoss
+
+        # Shared by all pages: what is compiled belongs to them.
+        return {kind: NetworkLoss(kind) for kind in ("classification", "regression")}
+
+    def enter() -> Room:
+        from descend.studio.playground.room import PlaygroundRoom
+
+        return PlaygroundRoom(table, losses())
+
+    return enter
 
 
 def welcome(all_places: tuple[Place, ...], room: Room) -> bytes:

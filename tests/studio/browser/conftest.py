@@ -50,10 +50,10 @@ def studio() -> Iterator[str]:
 
 @pytest.fixture
 def serving():
-    """Serves a studio of its own for folders of runs."""
+    """Serves a studio of its own for folders of runs, or a table."""
     from descend.studio.opened import Opened
 
-    return lambda *folders: served(Opened("runs", runs=folders))
+    return lambda *folders, table=None: served(Opened("runs", runs=folders, table=table))
 
 
 @pytest.fixture(scope="session")

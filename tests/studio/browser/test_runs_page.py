@@ -1,5 +1,6 @@
 """The page of runs, as a person uses it, in Chromium."""
 
+import re
 import shutil
 import time
 
@@ -173,6 +174,87 @@ def test_many_rows_are_scrolled_with_few_on_the_page(opened, serving, tmp_path):
         time.sleep(1.5)
         # What comes in meanwhile moves nothing.
         expect(row(page, "run-0299")).to_be_visible()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a run that `descend fit` made of a table, at a rate that is far too low."""
+    from descend.cli.fit import fit
+
+    folder = tmp_path_factory.mktemp("trained")
+    fit("sample:wine", "target", model="mlp", optimizer="sgd", learning_rate=0.001, epochs=20, batch_size=32,
+        out=folder / "wine", quiet=True, no_insight=True)
+    return folder
+
+
+def test_a_run_is_forked_with_another_rate_goes_on_and_parts_from_it(opened, serving, trained):
+    with serving(trained) as origin:
+        page = page_of(opened, origin)
+        page.set_default_timeout(60_000)
+        page.get_by_role("button", name="Fork at the beginning").click()
+        fork = page.locator(".fork")
+        expect(fork.locator("h3")).to_have_text("fork 1 of wine, step 0", timeout=60_000)
+        # From 10⁻⁶ to 10: a rate of about a tenth, as far as a notch of the slider goes.
+        fork.locator("input").evaluate("one => { one.value = 1000 * 5 / 7; one.dispatchEvent(new Event('input')); }")
+        expect(fork.locator("output")).to_have_text("0.0995")
+        fork.get_by_role("button", name="Go on").click()
+        expect(fork.locator(".says")).to_contain_text("goes on")
+        fork.get_by_role("button", name="Pause").click()
+        expect(fork.locator(".says")).to_contain_text("paused")
+        page.wait_for_timeout(700)
+        paused = fork.locator(".says").inner_text()
+        page.wait_for_timeout(700)
+        assert fork.locator(".says").inner_text() == paused
+        fork.get_by_role("button", name="Go on").click()
+        # The reason at its end.
+        expect(fork.locator(".says")).to_contain_text(re.compile("budget: |plateau: "), timeout=60_000)
+        assert fork.get_by_role("button", name="Go on").is_disabled()
+        losses = page.locator("#legend output").all_inner_texts()
+        run, forked = (float(text.split()[0]) for text in losses)
+        assert forked < 0.5 * run
+        page.locator("#curves").focus()
+        page.keyboard.press("Home")
+        first = page.locator("#legend output").all_inner_texts()
+        assert first[0] == first[1]
+        assert page.locator("#differences td").all_inner_texts() == ["0.001", "0.09954"]
+        assert serious(page) == []
+        fork.get_by_role("button", name="Take away").click()
+        expect(page.locator("#legend li")).to_have_count(1)
+
+
+def test_the_doctor_proves_a_cause_and_replays_it_as_two_curves(opened, serving, trained):
+    with serving(trained) as origin:
+        page = page_of(opened, origin)
+        page.get_by_role("button", name="Examine").click()
+        expect(page.locator("#findings progress")).to_be_visible()
+        # The page stays live meanwhile.
+        page.fill("#filter", "no such run")
+        expect(page.locator("#count")).to_have_text("0 of 1 run")
+        proved = page.locator(".diagnosis", has_text="proved: ").first
+        expect(proved).to_contain_text("rate", timeout=80_000)
+        proved.get_by_role("button", name="Replay").click()
+        expect(proved.locator(".says").last).to_contain_text("Loss as it was", timeout=60_000)
+        expect(proved.locator("canvas")).to_be_visible()
+        assert serious(page) == []
+
+
+def test_landscape_and_spectrum_of_a_run_are_drawn(opened, serving, trained):
+    with serving(trained) as origin:
+        page = page_of(opened, origin)
+        page.get_by_role("button", name="Landscape").click()
+        expect(page.locator("#findings .says")).to_contain_text("drawn at random", timeout=60_000)
+        assert page.locator("canvas.landscape").is_visible()
+        page.get_by_role("button", name="Spectrum").click()
+        expect(page.locator("#findings .says")).to_contain_text("Eigenvalues of the Hessian", timeout=80_000)
+        assert page.locator("#findings canvas").is_visible()
+
+
+def test_a_run_whose_data_are_not_found_says_which(opened, runs):
+    page = page_of(opened, runs[1])
+    row(page, "slow").locator(".name").click()
+    page.get_by_role("button", name="Fork at the beginning").click()
+    says = re.compile("prices, which slow was trained on, .*: name it with --data")
+    expect(page.locator("#status")).to_have_text(says)
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])

@@ -18,7 +18,8 @@ from descend.errors import InputError
 from descend.insight.verdict import Verdict, Verdicts
 from descend.observers import Observer, Progress
 from descend.observers.progress import duration
-from descend.rl import A2C, PPO, Algorithm, Reinforce, Result, environments
+from descend.rl import Algorithm, Result, environments
+from descend.rl.algorithms import ALGORITHMS
 from descend.rl.backends import backend_for
 from descend.rl.evaluation import MAX_EPISODE_STEPS
 from descend.rl.playing import play
@@ -26,8 +27,6 @@ from descend.tasks.common.folder import RunFolder, claimed
 
 if TYPE_CHECKING:
     import pandas
-
-ALGORITHMS: dict[str, type[Algorithm]] = {"ppo": PPO, "a2c": A2C, "reinforce": Reinforce}
 
 
 def rl(

@@ -16,7 +16,7 @@ from descend.engine.curvature import Around
 from descend.engine.descent import Descent
 from descend.engine.loss import AuxiliaryState
 from descend.errors import InputError
-from descend.insight.spectrum import krylov
+from descend.insight.spectrum import any_direction, krylov
 from descend.studio.own.model_file import Model, blaming
 
 MAX_SIZE = 2**20
@@ -101,7 +101,7 @@ class Ground:
         if not np.isfinite(scale).all():
             return float("nan")
         with blaming(self.model.path):
-            found = krylov(there, HESSIAN_PRODUCTS, np.random.default_rng(0), scale)
+            found = krylov(there, HESSIAN_PRODUCTS, any_direction(there, np.random.default_rng(0)), scale)
         return float("nan") if found is None else float(found.values[-1])
 
     def _refuse_size(self) -> None:

@@ -4,16 +4,16 @@ from pathlib import Path
 
 from descend.studio.own.balls import Balls
 from descend.studio.own.ground import Ground
-from descend.studio.own.model_file import read_model
+from descend.studio.own.model_file import Model, read_model
 from descend.studio.own.rules import rules_of
 from descend.studio.racing.rules import RacingRule
 
 
 class Loaded:
-    """A file as it was read: its ground, the rules that race on it, and the runs that were begun."""
+    """A model to race on: its ground, the rules that race there, and the runs that were begun."""
 
-    def __init__(self, path: Path) -> None:
-        self.ground = Ground(read_model(path))
+    def __init__(self, model: Model) -> None:
+        self.ground = Ground(model)
         self.rules: dict[str, RacingRule] = rules_of(self.ground)
         self.balls = Balls(self.ground)
 
@@ -27,7 +27,7 @@ class OpenedFile:
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
         self._read_at = self._changed_at()
-        self.loaded = Loaded(self.path)
+        self.loaded = Loaded(read_model(self.path))
 
     @property
     def has_changed(self) -> bool:
@@ -37,7 +37,7 @@ class OpenedFile:
     def read_again(self) -> None:
         """Read it anew; if that fails, pages go on with what was read before."""
         self._read_at = self._changed_at()
-        self.loaded = Loaded(self.path)
+        self.loaded = Loaded(read_model(self.path))
 
     def _changed_at(self) -> int:
         try:

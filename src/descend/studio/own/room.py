@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from descend.errors import InputError
+from descend.studio.asked import told_rules
 from descend.studio.messages import Fields, Request, frame, given_up
 from descend.studio.own.asking import FileRequest, HeightsRequest, RollRequest, SharpnessRequest, asked_of
 from descend.studio.own.balls import Way, every_of
 from descend.studio.own.ground import Ground
-from descend.studio.own.opened_file import OpenedFile
+from descend.studio.own.opened_file import Loaded, OpenedFile
 from descend.studio.own.plane import Plane, laid_through, of_two
 from descend.studio.racing.gallery import Point, Window
 
@@ -27,14 +28,14 @@ Frames = Generator[bytes, None, Any]
 
 
 class OwnRoom:
-    """A page that shows the file as it was when the page was opened."""
+    """A page that shows a model, as it was when the page was opened; `file`: where it can be read again, if it can."""
 
     # Lanes have threads of their own: a race does not wait for a surface that takes long.
     lanes: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "engine": ("reload", "race"), "surface": ("surface",), "sharpness": ("sharpness",), "file": ("file",)}
 
-    def __init__(self, file: OpenedFile) -> None:
-        self.file, self.loaded = file, file.loaded
+    def __init__(self, loaded: Loaded, file: OpenedFile | None = None) -> None:
+        self.loaded, self.file = loaded, file
         self.plane: Plane | None = None
         self.ways: tuple[Way, ...] = ()
 
@@ -49,11 +50,9 @@ class OwnRoom:
         function = {"name": "own", "title": model.name, "formula": "", "window": None, "noise": 0.0,
                     "start": ground.start.tolist() if ground.is_plane else None,
                     "minima": model.minima if ground.is_plane else (), "says": model.says}
-        rules = [{"name": rule.name, "title": rule.title, "paper": rule.paper,
-                  "settings": list(map(vars, rule.sliders))} for rule in self.loaded.rules.values()]
         own = {"file": model.name, "size": ground.size, "rows": ground.rows, "batch_size": model.batch_size,
                "is_plane": ground.is_plane, "axes": ground.axes if ground.is_plane else []}
-        return {"functions": [function], "rules": rules, "first": FIRST, "own": own}
+        return {"functions": [function], "rules": told_rules(self.loaded.rules.values()), "first": FIRST, "own": own}
 
     def request(self, kind: str, fields: Fields, id: int) -> Request:
         return asked_of(kind, fields, id, self.loaded.rules)
@@ -74,6 +73,8 @@ class OwnRoom:
         self.ways = ()
 
     def _file(self, request: FileRequest) -> bytes:
+        if self.file is None:
+            return frame({"kind": "file", "id": request.id, "changed": False, "last": True})
         if request.again:
             self.file.read_again()
             return frame({"kind": "reloaded", "id": request.id, "last": True})

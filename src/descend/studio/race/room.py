@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from descend.studio.asked import told_rules
 from descend.studio.messages import Fields, Request, frame, given_up
 from descend.studio.race.asking import RaceRequest, SurfaceRequest, race_of, surface_of
 from descend.studio.racing import gallery, rules
@@ -36,11 +37,7 @@ class RaceRoom:
              "window": one.window, "start": one.start, "minima": one.minima, "says": one.says, "noise": one.noise}
             for one in gallery.GALLERY
         ]
-        offered = [
-            {"name": rule.name, "title": rule.title, "paper": rule.paper, "settings": list(map(vars, rule.sliders))}
-            for rule in rules.OFFERED
-        ]
-        return {"functions": functions, "rules": offered, "first": FIRST_RULES}
+        return {"functions": functions, "rules": told_rules(rules.OFFERED), "first": FIRST_RULES}
 
     def request(self, kind: str, fields: Fields, id: int) -> Request:
         """A race, or a surface."""

@@ -36,7 +36,7 @@ def _recorded(folder: Path) -> Iterator[dict[str, np.ndarray]]:
             arrays, _ = read_part(checkpoint, "history/")
         except CheckpointError as error:
             raise InputError(str(error)) from None
-        yield _of_arrays({name.removeprefix("history/"): array for name, array in arrays.items()})
+        yield of_arrays({name.removeprefix("history/"): array for name, array in arrays.items()})
 
 
 def _of_table(file: Path) -> Iterator[dict[str, np.ndarray]]:
@@ -59,7 +59,7 @@ def _is_number(kind: object) -> bool:
     return bool(types.is_integer(kind) or types.is_floating(kind))
 
 
-def _of_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def of_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """A checkpoint's history: what was recorded at each step, and what was validated between steps."""
     made: dict[str, np.ndarray] = {}
     for kind, prefix, shift in (("step", "", 0), ("validation", "validation_", 1)):

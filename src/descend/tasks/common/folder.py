@@ -1,6 +1,6 @@
 """A run's folder: what was asked for, checkpoints, the model, the metrics, the history and the report.
 
-    run.json            the table and the settings; what was mended of which run, if it comes of that
+    run.json            the table, where it lay, and the settings; what was mended of which run, if it comes of that
     checkpoints/        one file for each model that is trained in steps
     model.safetensors   weights, encoder and task
     metrics.json        the outcome
@@ -104,6 +104,11 @@ def claimed(path: Path | None, name: str, asked: dict[str, Any], resume: bool) -
         return folder
     # What else was written down, such as what was mended, stays.
     return replace(folder, asked=json.loads(file.read_bytes()) | asked)
+
+
+def place_of(source: str | Path) -> str:
+    """Where a source lies, seen from anywhere; what is no file, such as sample:iris, is what it is called."""
+    return str(Path(source).absolute()) if Path(source).exists() else str(source)
 
 
 def refuse_taken(path: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from descend._files import write_atomically
-from descend.engine.run import Run
 from descend.engine.storing import write_arrays
 from descend.observers import Observer
 from descend.observers.progress import duration
@@ -16,6 +15,7 @@ from descend.tasks.common.fitted import Fitted, Outcome
 from descend.tasks.common.folder import MODEL_FILE, RunFolder
 from descend.tasks.common.section import Section, verdict_section
 from descend.tasks.common.settings import Settings
+from descend.training import Trainer
 
 # Each kind of task may have more of its own in what is prepared, and in the outcome.
 P = TypeVar("P", bound=Prepared)
@@ -80,8 +80,9 @@ class Task(ABC, Generic[P, R]):
         """
 
     @abstractmethod
-    def begun(self, prepared: P) -> tuple[Run, Any]:
-        """The run that a training begins with, and held-out examples as its loss takes them: to be examined.
+    def begun(self, prepared: P, checkpoints: Path | None = None) -> tuple[Trainer, Any]:
+        """The training before its first step, or where its checkpoint in a folder of them stands; and held-out examples
+        as its loss takes them: to be examined, or taken further from outside.
 
         **Raises** `InputError` where there is none, as nothing is trained in steps.
         """

@@ -12,13 +12,13 @@ import numpy as np
 
 from descend._facts import Facts
 from descend.engine.interruption import Interruption
-from descend.engine.run import Run
 from descend.observers import Observer
 from descend.tasks.common.fitted import Predictor, Trained
 from descend.tasks.common.section import Section
 from descend.tasks.common.settings import Settings
 from descend.tasks.common.target import Target
 from descend.tasks.table.preparing import TablePrepared
+from descend.training import Trainer
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,12 @@ class Candidate(Protocol):
         """Train a model, and predict the rows that are validated on by models that have not seen them."""
         ...
 
-    def begun(self, prepared: TablePrepared, settings: Settings) -> Run | None:
-        """The run that its training begins with, to be examined; none of what is not trained in steps."""
+    def checkpoint_in(self, folder: Path | None) -> Path | None:
+        """The file of a folder of checkpoints that its training is saved in."""
+        return folder and folder / f"{self.name}.safetensors"
+
+    def begun(self, prepared: TablePrepared, context: TrainingContext) -> Trainer | None:
+        """Its training, to be examined or taken further from outside; none of what is not trained in steps."""
         return None
 
     def findings(self, trained: Trained, prepared: TablePrepared, target: str, is_chosen: bool) -> Findings:

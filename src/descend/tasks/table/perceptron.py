@@ -5,13 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from descend._facts import Facts
-from descend.engine.run import Run
 from descend.tasks.common.fitted import Predictor, Trained
-from descend.tasks.common.settings import Settings
 from descend.tasks.common.target import Target
 from descend.tasks.table.candidate import Candidate, TrainingContext
 from descend.tasks.table.networks.architecture import NETWORKS, Architecture
 from descend.tasks.table.preparing import TablePrepared
+from descend.training import Trainer
 
 # The rates are what did best on the samples.
 MLP = Architecture(
@@ -34,10 +33,10 @@ class PerceptronCandidate(Candidate):
 
         return train_networks(MLP, prepared, context)
 
-    def begun(self, prepared: TablePrepared, settings: Settings) -> Run:
-        from descend.tasks.table.networks.training import begun
+    def begun(self, prepared: TablePrepared, context: TrainingContext) -> Trainer:
+        from descend.tasks.table.networks.training import training
 
-        return begun(MLP, prepared, settings)
+        return training(MLP, prepared, context)[0]
 
     def reads(self, kind: str, predictor: Facts) -> bool:
         return kind == NETWORKS and MLP.is_of(predictor)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from descend.engine.run import Run
+from descend.engine.interruption import Interruption
 from descend.errors import InputError
 from descend.tasks.common.columns import told_of
 from descend.tasks.common.fitted import Fitted, Outcome, judge
@@ -17,12 +17,13 @@ from descend.tasks.common.section import Section
 from descend.tasks.common.settings import AUTO, Settings
 from descend.tasks.common.task import Observers, Task
 from descend.tasks.common.typed_table import TypedTable, type_table
-from descend.tasks.table.candidate import Findings
+from descend.tasks.table.candidate import Findings, TrainingContext
 from descend.tasks.table.importance import importances
 from descend.tasks.table.preparing import TablePrepared, prepare_table
 from descend.tasks.table.registry import candidates
 from descend.tasks.table.scoring import finite
 from descend.tasks.table.training import train
+from descend.training import Trainer
 
 # Of those that matter most, in the summary.
 NAMED_COLUMNS = 5
@@ -73,28 +74,32 @@ class TableTask(Task[TablePrepared, TableOutcome]):
         titled = lambda name: observers(f"{name:>{width}}")
         return train(prepared, self.settings, observers=titled, checkpoints=checkpoints, resume=resume)
 
-    def begun(self, prepared: TablePrepared) -> tuple[Run, Any]:
-        """The run of the model that was asked for; of all, of the last one that is trained in steps, the network.
+    def begun(self, prepared: TablePrepared, checkpoints: Path | None = None) -> tuple[Trainer, Any]:
+        """The training of the model that was asked for; of all, of the last one that is trained in steps, the network.
 
         The members of an ensemble miss a fold each; a held-out row is in none, so that all of them are judged by it.
         """
-        _, run = self._stepped(prepared)
+        _, trainer = self._stepped(prepared, checkpoints)
         held_out, scale = prepared.held_out, prepared.scale
         targets = held_out.targets
         if prepared.target.kind == "regression":
             targets = ((targets - scale.centre) / scale.unit).astype(np.float32)
-        return run, (held_out.inputs, targets, np.full(len(targets), -1, np.int32))
+        return trainer, (held_out.inputs, targets, np.full(len(targets), -1, np.int32))
 
     def mended(self, prepared: TablePrepared, **changed: Any) -> "TableTask":
         """The task with other settings, for the model alone that was examined: others would be changed, too."""
         model, _ = self._stepped(prepared)
         return replace(self, settings=replace(self.settings, model=model, **changed))
 
-    def _stepped(self, prepared: TablePrepared) -> tuple[str, Run]:
-        """The model that is trained in steps, by its name, and the run that it begins with."""
+    def _stepped(self, prepared: TablePrepared, checkpoints: Path | None = None) -> tuple[str, Trainer]:
+        """The model that is trained in steps, by its name, and its training."""
+        context = lambda candidate: TrainingContext(
+            self.settings, Interruption(), checkpoint=candidate.checkpoint_in(checkpoints),
+            resume=checkpoints is not None,
+        )
         wanted = [each for each in candidates() if self.settings.model in (AUTO, each.name)]
-        runs = ((each.name, each.begun(prepared, self.settings)) for each in reversed(wanted))
-        found = next(((name, run) for name, run in runs if run is not None), None)
+        begun = ((each.name, each.begun(prepared, context(each))) for each in reversed(wanted))
+        found = next(((name, trainer) for name, trainer in begun if trainer is not None), None)
         if found is None:
             raise InputError(f"the model {self.settings.model} is solved, and makes no steps that could be examined")
         return found

@@ -125,7 +125,7 @@ class _Training:
 
     def context(self, candidate: Candidate, seconds: float | None) -> TrainingContext:
         """What a candidate goes by."""
-        file = self.checkpoints and self.checkpoints / f"{candidate.name}.safetensors"
+        file = candidate.checkpoint_in(self.checkpoints)
         observers = self.observers(candidate.name)
         return TrainingContext(self.settings, self.interrupted, seconds, observers, file, self.resume)
 

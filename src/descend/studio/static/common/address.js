@@ -1,5 +1,5 @@
 // The address: a token that opens the engine, which leaves the address bar at once and is never in a link; and behind it
-// what is shown: a race, or a name.
+// what is shown: under the name of a room what is set there, or a name.
 
 const KEY = "descend studio token";
 
@@ -30,12 +30,12 @@ export function goElsewhere(text) {
   return true;
 }
 
-export function raceText(address = location.hash) {
-  return partOf(address.slice(address.indexOf("#")), "race");
+export function sharedText(room, address = location.hash) {
+  return partOf(address.slice(address.indexOf("#")), room);
 }
 
-export function linkTo(text) {
-  return `${location.origin}${location.pathname}#race=${text}`;
+export function linkTo(room, text) {
+  return `${location.origin}${location.pathname}#${room}=${text}`;
 }
 
 // The name of an address that has one, such as #momentum.

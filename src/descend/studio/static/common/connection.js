@@ -9,13 +9,13 @@ const PATIENCE = 120;
 const newLane = () => ({ asked: null, next: null, timer: null });
 
 export class Connection {
-  constructor({ token, room, onFrame, onClose }) {
+  // `patience`: ms that a question waits for the answer to the one before, where the engine can give that one up.
+  constructor({ token, room, onFrame, onClose, socket = studioSocket(), patience = PATIENCE }) {
     this.lanes = {};
     this.count = 0;
     this.onFrame = onFrame;
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    this.socket = new WebSocket(`${scheme}://${location.host}/ws`);
-    this.socket.binaryType = "arraybuffer";
+    this.patience = patience;
+    this.socket = socket;
     this.socket.onopen = () => this.socket.send(JSON.stringify({ kind: "hello", token, room }));
     this.socket.onmessage = (event) => this.receive(event.data);
     this.socket.onclose = onClose;
@@ -26,7 +26,11 @@ export class Connection {
     const lane = (this.lanes[message.kind] ??= newLane());
     lane.next = { message, kept };
     if (!lane.asked) this.send(lane);
-    else lane.timer ??= setTimeout(() => this.send(lane), Math.max(0, lane.asked.at + PATIENCE - performance.now()));
+    else if (this.patience < Infinity) lane.timer ??= setTimeout(() => this.send(lane), this.wait(lane));
+  }
+
+  wait({ asked }) {
+    return Math.max(0, asked.at + this.patience - performance.now());
   }
 
   send(lane) {
@@ -51,4 +55,11 @@ export class Connection {
   get busy() {
     return Object.values(this.lanes).some(({ asked }) => asked);
   }
+}
+
+function studioSocket() {
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  const socket = new WebSocket(`${scheme}://${location.host}/ws`);
+  socket.binaryType = "arraybuffer";
+  return socket;
 }

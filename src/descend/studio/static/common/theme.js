@@ -1,6 +1,8 @@
 // Colours of the style sheet for what is drawn on a canvas, as they are now: light or dark.
 
 export const BALLS = 8;
+// Classes of points: the colours of the balls, and two more.
+const CLASSES = 10;
 
 export function theme() {
   const style = getComputedStyle(document.documentElement);
@@ -15,6 +17,8 @@ export function theme() {
     depths: [0, 1, 2].map((index) => rgb(colour(`--depth-${index}`))),
     balls: Array.from({ length: BALLS }, (_, index) => colour(`--ball-${index}`)),
     onBall: colour("--on-ball"),
+    ground: rgb(colour("--panel")),
+    classes: Array.from({ length: CLASSES }, (_, index) => colour(`--ball-${index}`)),
   };
 }
 
@@ -22,7 +26,7 @@ export function onThemeChange(handler) {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", handler);
 }
 
-function rgb(hex) {
+export function rgb(hex) {
   const digits = hex.length === 4 ? [...hex.slice(1)].map((digit) => digit + digit).join("") : hex.slice(1);
   return [0, 2, 4].map((from) => parseInt(digits.slice(from, from + 2), 16));
 }

@@ -2,15 +2,16 @@
 // through the ways of the first race, and stays where it is until it is laid anew.
 
 import { linkTo } from "../common/address.js";
+import { toText } from "../common/link_text.js";
 import { short } from "../common/numbers.js";
 import { letter } from "../picture/markers.js";
-import { raceMessage, toText } from "../race/race.js";
+import { raceMessage } from "../race/race.js";
 import { RacePage } from "../race/race_page.js";
 import { FilePanel } from "./file_panel.js";
 
 export class OwnPage extends RacePage {
-  constructor(connection, welcome) {
-    super(connection, welcome, (told) => new FilePanel(told, () => this.reload()));
+  constructor(connection, welcome, text) {
+    super(connection, welcome, (told) => new FilePanel(told, () => this.reload()), text);
     document.getElementById("lay").hidden = welcome.own.is_plane;
     welcome.own.axes.forEach((name, axis) => {
       document.getElementById(`start-${"xy"[axis]}-label`).textContent = `Start, ${name}`;
@@ -97,7 +98,7 @@ export class OwnPage extends RacePage {
     const { is_plane: isPlane } = this.welcome.own;
     const moved = isPlane && this.race.start.some((value, axis) => value !== this.laid.start[axis]);
     const race = { ...this.race, window: null, start: moved ? this.race.start : null };
-    history.replaceState(null, "", linkTo(toText(race)));
+    history.replaceState(null, "", linkTo("race", toText(race)));
     location.reload();
   }
 }

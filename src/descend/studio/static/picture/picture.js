@@ -2,10 +2,9 @@
 // and takes the pointer and the keys that move the start.
 
 import { drawBalls } from "./balls.js";
-import { ticks } from "./axes.js";
 import { contourLines, levels, paintBands } from "./contours.js";
-import { fit, label } from "./layers.js";
-import { short } from "../common/numbers.js";
+import { drawTicks } from "./ground.js";
+import { fit } from "./layers.js";
 import { Plane } from "./plane.js";
 import { onThemeChange, theme } from "../common/theme.js";
 
@@ -43,7 +42,7 @@ export class Picture {
       context.stroke(contourLines(this.heights, this.size, width, height));
       context.globalAlpha = 1;
     }
-    this.drawTicks(context);
+    drawTicks(context, this.plane, this.colours);
     this.draw(this.scene);
   }
 
@@ -51,23 +50,6 @@ export class Picture {
     this.scene = scene;
     const { context } = fit(this.above);
     drawBalls(context, this.plane, scene, this.colours);
-  }
-
-  drawTicks(context) {
-    const { width, height, window } = this.plane;
-    context.font = "11px system-ui, sans-serif";
-    context.textBaseline = "middle";
-    context.textAlign = "center";
-    const [x0, x1, y0, y1] = window;
-    for (const x of ticks(x0, x1, width / 70)) {
-      const [left] = this.plane.toPixel(x, 0);
-      if (left > 34 && left < width - 20) label(context, short(x, 6), left, height - 10, this.colours);
-    }
-    context.textAlign = "left";
-    for (const y of ticks(y0, y1, height / 54)) {
-      const [, top] = this.plane.toPixel(0, y);
-      if (top > 12 && top < height - 22) label(context, short(y, 6), 7, top, this.colours);
-    }
   }
 
   listen(onStart) {

@@ -3,8 +3,8 @@
 import { Playback } from "./playback.js";
 
 // Where a key has a meaning of its own.
-const TAKES_SPACE = "input, select, textarea, button, a, summary, dialog";
-const TAKES_ARROWS = "input, select, textarea, canvas, dialog";
+export const TAKES_SPACE = "input, select, textarea, button, a, summary, dialog";
+export const TAKES_ARROWS = "input, select, textarea, canvas, dialog";
 
 const icon = (shapes) => `<svg viewBox="0 0 20 20" aria-hidden="true">${shapes}</svg>`;
 const MARKUP = `

@@ -1,7 +1,8 @@
 // One HTML file of a race that opens anywhere, offline: what is on the screen as data, and the modules that show it,
 // each inlined. Its own policy lets nothing in from outside.
 
-const ROOT = new URL("../", import.meta.url);
+// Asked for when it is needed: a page that is inlined has none.
+const root = () => new URL("../", import.meta.url);
 const ENTRY = "race/saved.js";
 const STYLES = ["common/base.css", "common/page.css", "picture/picture.css", "race/race.css"];
 const IMPORT = /from "(\.{1,2}\/[\w/]+\.js)"/g;
@@ -32,11 +33,11 @@ async function modulesOf(name, found = {}) {
 
 // The name of what a module imports, from the root of all modules.
 function nameOf(imported, from) {
-  return new URL(imported, new URL(from, ROOT)).href.slice(ROOT.href.length);
+  return new URL(imported, new URL(from, root())).href.slice(root().href.length);
 }
 
 async function text(name) {
-  return (await fetch(new URL(name, ROOT))).text();
+  return (await fetch(new URL(name, root()))).text();
 }
 
 function asUrl(source) {

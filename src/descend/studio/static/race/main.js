@@ -2,7 +2,7 @@
 
 import { linkTo } from "../common/address.js";
 import { openRoom } from "../common/open.js";
-import { toText } from "./race.js";
+import { toText } from "../common/link_text.js";
 import { FunctionPanel } from "./function_panel.js";
 import { RacePage } from "./race_page.js";
 import { prepareSharing } from "./sharing.js";
@@ -17,5 +17,5 @@ function newPage(connection, welcome) {
 openRoom("race", newPage, {
   noToken: "A link holds a race, not the token of your studio.",
   // The race is kept in the address.
-  onClose: (page) => history.replaceState(null, "", linkTo(toText(page.race))),
+  onClose: (page) => history.replaceState(null, "", linkTo("race", toText(page.race))),
 });

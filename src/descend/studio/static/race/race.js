@@ -1,7 +1,7 @@
 // What is raced: a function, a window, a start, and balls with their rules and settings; as messages to the engine, and
 // as text in a link. What a link says is taken only where it makes sense.
 
-import { clamp } from "../common/numbers.js";
+import { toldBy, toldSettings, within } from "../common/link_text.js";
 import { BALLS } from "../common/theme.js";
 
 export const STEPS = [10, 1000];
@@ -42,20 +42,10 @@ export function surfaceMessage({ function: raced, window }) {
   return { kind: "surface", function: raced, window, size: SURFACE };
 }
 
-export function toText(race) {
-  const bytes = new TextEncoder().encode(JSON.stringify(race));
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-}
-
 // The race of a link, with what the first race has where the link says nothing that can be; null where it is no link.
 export function fromText(text, welcome) {
-  let told;
-  try {
-    const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (one) => one.charCodeAt(0));
-    told = Object(JSON.parse(new TextDecoder().decode(bytes)));
-  } catch {
-    return null;
-  }
+  const told = toldBy(text);
+  if (!told) return null;
   const first = firstRace(welcome);
   const raced = toldFunction(Object(told.function), welcome);
   const known = welcome.functions.find(({ name }) => name === raced?.name);
@@ -83,19 +73,11 @@ function toldBalls(told, rules) {
   for (const one of told.slice(0, BALLS).map(Object)) {
     const rule = rules.find(({ name }) => name === one.rule);
     if (!rule) continue;
-    const ball = newBall(rule, freeMark(balls));
-    for (const { name, low, high, default: usual } of rule.settings) {
-      ball.settings[name] = within(Object(one.settings)[name], low, high, usual);
-    }
-    balls.push(ball);
+    balls.push({ mark: freeMark(balls), rule: rule.name, settings: toldSettings(one.settings, rule) });
   }
   return balls.length ? balls : null;
 }
 
 function numbers(told, count) {
   return Array.isArray(told) && told.length === count && told.every(Number.isFinite) ? told : null;
-}
-
-function within(told, low, high, otherwise) {
-  return Number.isFinite(told) ? clamp(told, low, high) : otherwise;
 }

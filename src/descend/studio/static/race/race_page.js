@@ -1,6 +1,6 @@
 // A race and its answers: what is asked of the engine when something is changed, and what becomes of what comes back.
 
-import { raceText } from "../common/address.js";
+import { sharedText } from "../common/address.js";
 import { Conditions } from "./conditions.js";
 import { firstRace, freeMark, fromText, newBall, onFunction, OWN_WINDOW, raceMessage, surfaceMessage } from "./race.js";
 import { RaceView } from "./race_view.js";
@@ -14,8 +14,9 @@ import { prepareZoom } from "../picture/zoom.js";
 const PATIENCE = 40;
 
 export class RacePage {
-  // `newPanel(welcome, onFunction)` makes the panel of the function: `show`, `write` and `fail`.
-  constructor(connection, welcome, newPanel) {
+  // `newPanel(welcome, onFunction)` makes the panel of the function: `show`, `write` and `fail`. `text`: the race that it
+  // begins with, as in a link.
+  constructor(connection, welcome, newPanel, text = sharedText("race")) {
     this.connection = connection;
     this.welcome = welcome;
     this.playback = createTransport(() => this.draw());
@@ -35,8 +36,8 @@ export class RacePage {
       onWindow: (window) => this.look(window),
     });
     prepareSaving(this);
-    addEventListener("hashchange", () => this.open(raceText()));
-    if (!this.open(raceText())) this.show(firstRace(welcome));
+    addEventListener("hashchange", () => this.open(sharedText("race")));
+    if (!this.open(text)) this.show(firstRace(welcome));
   }
 
   // The race of a link; whether it has one.

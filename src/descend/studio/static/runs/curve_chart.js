@@ -91,22 +91,23 @@ export function valueAt({ xs, ys }, x) {
 }
 
 function axesOf({ curves, across, up }) {
-  let [end, lowest, highest, first] = [0, Infinity, -Infinity, -Infinity];
+  let [begin, end, lowest, highest, first] = [0, 0, Infinity, -Infinity, -Infinity];
   for (const { xs, ys } of curves) {
     if (ys.length && Number.isFinite(ys[0])) first = Math.max(first, Math.abs(ys[0]));
     for (let index = 0; index < xs.length; index += 1) {
       if (xs[index] > end) end = xs[index];
+      if (xs[index] < begin) begin = xs[index];
       const value = ys[index];
       if (!Number.isFinite(value) || (up === "log" && value === 0)) continue;
       if (value < lowest) lowest = value;
       if (value > highest) highest = value;
     }
   }
-  return { across: acrossAxis(across, end || 1), up: upAxis(up, lowest, highest, first) };
+  return { across: acrossAxis(across, begin, end > begin ? end : begin + 1), up: upAxis(up, lowest, highest, first) };
 }
 
-function acrossAxis(across, end) {
-  if (across !== "steps-log") return { ...linear(0, end), value: (fraction) => fraction * end };
+function acrossAxis(across, begin, end) {
+  if (across !== "steps-log") return { ...linear(begin, end), value: (fraction) => begin + fraction * (end - begin) };
   // Steps count from 0, which has no logarithm.
   const axis = logarithmic(1, Math.max(end, 2));
   return { ...axis, fraction: (x) => Math.max(0, axis.fraction(x)), value: (fraction) => Math.max(end, 2) ** fraction };

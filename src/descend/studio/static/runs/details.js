@@ -5,11 +5,12 @@ import { date, scoreOf, time, whole } from "./shown.js";
 const TITLES = { report: "Report", doctor: "Doctor’s page" };
 
 export class Details {
-  constructor(root, { onReport }) {
+  // `onReport(run, page)`, `onFork(run, start)`, `onLook(run, what)`.
+  constructor(root, handlers) {
     this.root = root;
-    this.onReport = onReport;
-    root.innerHTML = `<div class="heading"><h2></h2><div class="buttons"></div></div>
-      <p class="error fault"></p><dl></dl><ul class="verdict"></ul>`;
+    this.handlers = handlers;
+    root.innerHTML = `<h2></h2><p class="error fault"></p><dl></dl><ul class="verdict"></ul>
+      <div class="buttons"></div>`;
     const find = (selector) => root.querySelector(selector);
     [this.title, this.buttons, this.fault] = [find("h2"), find(".buttons"), find(".fault")];
     [this.facts, this.verdict] = [find("dl"), find(".verdict")];
@@ -28,17 +29,21 @@ export class Details {
     this.written = written;
     this.title.textContent = run.name;
     this.fault.textContent = run.fault;
-    this.buttons.replaceChildren(...run.pages.map((page) => this.button(run, page)));
+    this.buttons.replaceChildren(...this.actions(run));
     this.facts.replaceChildren(...factsOf(run).flatMap(([name, value]) => [term(name), definition(value)]));
     this.verdict.replaceChildren(...run.verdict.map(sentence));
   }
 
-  button(run, page) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = TITLES[page];
-    button.addEventListener("click", () => this.onReport(run, page));
-    return button;
+  actions(run) {
+    const { onReport, onFork, onLook } = this.handlers;
+    return [
+      ...run.pages.map((page) => button(TITLES[page], () => onReport(run, page))),
+      button("Fork at the beginning", () => onFork(run, "beginning")),
+      ...(run.status === "finished" ? [] : [button("Fork at its checkpoint", () => onFork(run, "checkpoint"))]),
+      button("Examine", () => onLook(run, "examine")),
+      button("Landscape", () => onLook(run, "landscape")),
+      button("Spectrum", () => onLook(run, "spectrum")),
+    ];
   }
 }
 
@@ -52,6 +57,12 @@ function factsOf(run) {
     ["steps", [whole(run.steps), time(run.seconds)].filter(Boolean).join(" in ")],
     ["begun", date(run.date)],
   ].filter(([, value]) => value);
+}
+
+function button(text, onClick) {
+  const made = Object.assign(document.createElement("button"), { type: "button", textContent: text });
+  made.addEventListener("click", onClick);
+  return made;
 }
 
 function term(text) {

@@ -3,6 +3,8 @@
 import { CurveChart } from "./curve_chart.js";
 import { Details } from "./details.js";
 import { showDifferences } from "./differences.js";
+import { Findings } from "./findings.js";
+import { curveOf, Forks } from "./forks.js";
 import { Legend } from "./legend.js";
 import { Library } from "./library.js";
 import { RunList } from "./run_list.js";
@@ -33,6 +35,16 @@ export class RunsPage {
     this.report = new ReportView();
     this.details = new Details(byId("details"), {
       onReport: (run, page) => connection.ask({ kind: "report", run: run.number, page }, run),
+      onFork: (run, start) => this.fork(run, start),
+      onLook: (run, what) => this.findings.look(run, what),
+    });
+    this.findings = new Findings(connection, byId("findings"));
+    this.forks = new Forks(connection, byId("forks"), {
+      onChange: () => this.showForks(),
+      onDrop: (fork) => {
+        this.marks.delete(fork.number);
+        this.showCurves();
+      },
     });
     byId("filter").addEventListener("input", () => this.showRuns());
     byId("choose-none").addEventListener("click", () => this.chooseNone());
@@ -50,12 +62,35 @@ export class RunsPage {
     else if (header.kind === "curve") this.library.takeCurve(header, body, kept);
     else if (header.kind === "done") this.library.takeDone();
     else if (header.kind === "report") this.report.open(kept.name, header.path);
-    else if (header.kind === "error") this.say(header.says);
+    else if (header.kind === "fork") this.forks.take(header, body, kept);
+    else if (header.kind === "error") this.refuse(header.says, kept);
+    else if (kept?.look) kept.look.take(header, body);
+  }
+
+  refuse(says, kept) {
+    if (kept?.look) kept.look.refuse(says);
+    else if (kept?.fork) this.forks.refuse(says, kept);
+    else this.say(says);
+  }
+
+  fork(run, start) {
+    if (!this.marks.has(run.number)) this.choose(run);
+    this.say(`Beginning the training of ${run.name} once more…`);
+    this.forks.begin(run, start);
+  }
+
+  showForks() {
+    for (const fork of this.forks.forks.values()) {
+      if (!this.marks.has(fork.number) && !fork.seen) this.choose(fork);
+      fork.seen = true;
+    }
+    this.say("");
+    this.showCurves();
   }
 
   showRuns() {
     const { runs } = this.library;
-    for (const number of this.marks.keys()) if (!runs.has(number)) this.marks.delete(number);
+    for (const number of this.marks.keys()) if (number > 0 && !runs.has(number)) this.marks.delete(number);
     if (!this.marks.size && this.opened === null) this.openNewest();
     const shown = shownRuns([...runs.values()], byId("filter").value, this.list.order);
     this.list.show(shown);
@@ -102,13 +137,17 @@ export class RunsPage {
   }
 
   chosen() {
-    return [...this.marks.keys()].map((number) => this.library.runs.get(number));
+    return [...this.marks.keys()].map((number) => this.library.runs.get(number) ?? this.forks.forks.get(-number));
   }
 
   showCurves() {
     const [runs, series, across] = [this.chosen(), byId("series").value, byId("across").value];
-    if (runs.length) this.library.want(runs, series);
-    const found = runs.map((run) => ({ run, curve: this.library.curves.get(run.number) }));
+    const stored = runs.filter(({ number }) => number > 0);
+    if (stored.length) this.library.want(stored, series);
+    const found = runs.map((run) => ({
+      run,
+      curve: run.parts ? curveOf(run, series) : this.library.curves.get(run.number),
+    }));
     this.showSeries(found.flatMap(({ curve }) => curve?.names ?? []));
     const curves = found
       .filter(({ curve }) => curve && curve.series === series)

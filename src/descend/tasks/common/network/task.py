@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from descend._text import in_a_line
-from descend.engine.run import Run
 from descend.engine.trainer import Checkpoint
 from descend.errors import InputError
 from descend.schedules import Cosine
@@ -21,6 +20,7 @@ from descend.tasks.common.section import Section
 from descend.tasks.common.settings import OPTIMIZERS, Settings
 from descend.tasks.common.target import Target
 from descend.tasks.common.task import Observers, Task
+from descend.training import Trainer
 
 # Of the examples: what is validated on, and the most of them.
 VALIDATED_SHARE, VALIDATED_COUNT = 0.1, 2000
@@ -93,7 +93,7 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
     ) -> Fitted[NetworkPrepared]:
         network = prepared.network
         # A network goes on from its checkpoint wherever there is one, and a folder that is begun anew has none.
-        network.checkpoint = Checkpoint(checkpoints / "network.safetensors", every=1.0) if checkpoints else None
+        network.checkpoint = _checkpoint(checkpoints)
         network.observers = observers(network.model)
         network.fit(prepared.training.inputs, prepared.training.targets, **self._validation)
         model = self.model(network)
@@ -102,12 +102,13 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
         scores = {network.model: max(network.validation_scores_)} if network.validation_scores_ else {}
         return Fitted(prepared, model, trained, (trained,), "", scores, trained.seconds)
 
-    def begun(self, prepared: NetworkPrepared) -> tuple[Run, Any]:
-        """The run of the network, its learning rate found, if it was to be found."""
+    def begun(self, prepared: NetworkPrepared, checkpoints: Path | None = None) -> tuple[Trainer, Any]:
+        """The training of the network, its learning rate found, if it was to be found."""
         network, held_out = prepared.network, prepared.held_out
+        network.checkpoint = _checkpoint(checkpoints)
         trainer = network.begun(prepared.training.inputs, prepared.training.targets, **self._validation)
         trainer.advance(steps=0)
-        return trainer.run, network.examples(held_out.inputs, held_out.targets)
+        return trainer, network.examples(held_out.inputs, held_out.targets)
 
     def judge(self, fitted: Fitted[NetworkPrepared]) -> Outcome:
         return judge(fitted)
@@ -162,6 +163,11 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
                                  "known that does well on all of them; without both, one is found")
             return "auto"
         return OPTIMIZERS[settings.optimizer or "adamw"](Cosine(settings.learning_rate, warmup=20))
+
+
+def _checkpoint(folder: Path | None) -> Checkpoint | None:
+    """Where the network is saved on the way."""
+    return Checkpoint(folder / "network.safetensors", every=1.0) if folder else None
 
 
 def _refuse_lonely(collection: Collection, unit: str) -> None:

@@ -6,15 +6,14 @@ from typing import Any
 import numpy as np
 
 from descend._facts import Facts
-from descend.engine.run import Run
 from descend.tasks.common.fitted import Predictor, Trained
-from descend.tasks.common.settings import Settings
 from descend.tasks.common.target import Target
 from descend.tasks.table.candidate import Candidate, Findings, TrainingContext
 from descend.tasks.table.linear.model import Linear
 from descend.tasks.table.networks.architecture import NETWORKS, Architecture
 from descend.tasks.table.preparing import TablePrepared
 from descend.tasks.table.scoring import finite
+from descend.training import Trainer
 
 # What is trained in steps. The rates are what did best on the samples.
 IN_STEPS = Architecture(
@@ -43,12 +42,12 @@ class LinearCandidate(Candidate):
 
         return fit_linear(prepared, context)
 
-    def begun(self, prepared: TablePrepared, settings: Settings) -> Run | None:
-        if not settings.says_how_to_descend:
+    def begun(self, prepared: TablePrepared, context: TrainingContext) -> Trainer | None:
+        if not context.settings.says_how_to_descend:
             return None
-        from descend.tasks.table.networks.training import begun
+        from descend.tasks.table.networks.training import training
 
-        return begun(IN_STEPS, prepared, settings)
+        return training(IN_STEPS, prepared, context)[0]
 
     def findings(self, trained: Trained, prepared: TablePrepared, target: str, is_chosen: bool) -> Findings:
         """The certificate, the path of penalties and the coefficients; nothing of one that was trained in steps."""

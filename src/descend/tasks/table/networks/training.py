@@ -9,10 +9,8 @@ import numpy as np
 
 from descend._facts import Facts, refuse_other_size
 from descend._tree import join, split
-from descend.engine.run import Run
 from descend.engine.storing import tree_from_arrays, tree_to_arrays
 from descend.engine.trainer import Checkpoint
-from descend.minimize import minimize
 from descend.schedules import Cosine
 from descend.stopping import Plateau
 from descend.tasks.common.fitted import Trained
@@ -102,17 +100,13 @@ def descent(architecture: Architecture, prepared: TablePrepared, settings: Setti
     }
 
 
-def begun(architecture: Architecture, prepared: TablePrepared, settings: Settings) -> Run:
-    """The run that a training begins with."""
-    return Trainer.begin(**descent(architecture, prepared, settings)).run
-
-
-def train_networks(architecture: Architecture, prepared: TablePrepared, context: TrainingContext) -> Trained:
-    """An ensemble with a member for each fold that is validated on, trained with what was settled."""
+def training(
+    architecture: Architecture, prepared: TablePrepared, context: TrainingContext
+) -> tuple[Trainer, dict[float, np.ndarray]]:
+    """The training of an ensemble with a member for each fold that is validated on; and what it keeps: by loss, of the
+    parameters with the least, what the members gave for the rows that they had not seen."""
     target, settled = prepared.target, descent(architecture, prepared, context.settings)
     rows, targets, folds = (array[prepared.validated] for array in settled["data"])
-    # By loss, of the parameters with the least: what the members gave for the rows that they had not seen. The result
-    # returns those parameters, and need not be asked again.
     best: dict[float, np.ndarray] = {}
 
     def measure(ensemble: Ensemble) -> tuple[float, dict[str, float]]:
@@ -126,7 +120,7 @@ def train_networks(architecture: Architecture, prepared: TablePrepared, context:
             best[loss] = outputs
         return loss, {"score": float(scores.mean())}
 
-    result = minimize(
+    trainer = Trainer.begin(
         **settled,
         seconds=context.seconds,
         stop=Plateau(patience=max(20, round(settled["epochs"] / 4))),
@@ -135,15 +129,24 @@ def train_networks(architecture: Architecture, prepared: TablePrepared, context:
         checkpoint=None if context.checkpoint is None else Checkpoint(context.checkpoint, every=1.0),
         resume=context.resume,
     )
+    return trainer, best
+
+
+def train_networks(architecture: Architecture, prepared: TablePrepared, context: TrainingContext) -> Trained:
+    """An ensemble, trained with what was settled."""
+    trainer, best = training(architecture, prepared, context)
+    result, target = trainer.to_the_end(), prepared.target
+    # The result returns the best parameters, which need not be asked again.
     outputs = best.get(result.best.value)
     with np.errstate(all="ignore"):
         # Of a training that was resumed after its best validation.
         if outputs is None:
+            rows, folds = prepared.training.inputs[prepared.validated], prepared.folds[prepared.validated]
             outputs = _on_host(result.params).unseen(rows, folds)
         # In double precision, so that no two classes of different scores come to be equally probable.
         out_of_fold = predictions_of(outputs.astype(np.float64), target.kind)
     return Trained(
-        architecture.name, Networks(settled["params"].shape, result.params), repr(result.run.descent.optimizer),
+        architecture.name, Networks(result.params.shape, result.params), repr(result.run.descent.optimizer),
         result.reason, result.seconds, result.history, out_of_fold,
     )
 

@@ -1,8 +1,8 @@
-"""The run that a command's training began with, from the run's folder and what it was trained on."""
+"""The training that a command began, from the run's folder and what it was trained on."""
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,25 +12,37 @@ from descend.errors import CheckpointError, InputError
 
 if TYPE_CHECKING:
     from descend.engine.run import Run
+    from descend.neural.language import LanguageModel
     from descend.tasks.common.network.collection import Collection
     from descend.tasks.common.settings import Settings
     from descend.tasks.common.task import Task
+    from descend.training import Trainer
+
+# Tokens of a sample that a language model writes.
+SAMPLE_TOKENS = 200
 
 
 @dataclass(frozen=True)
 class Begun:
-    """The `run` that a training began with; by what it is `judged`: held-out examples, or a function of the parameters;
-    the `title` of the training; and the `task` of one that `descend fit` made, as it was `prepared`."""
+    """A training at its beginning, or where its checkpoint stands; by what it is `judged`: held-out examples, or a
+    function of the parameters; the `title` of the training; and the `task` of one that `descend fit` made, as it was
+    `prepared`."""
 
-    run: "Run"
+    trainer: "Trainer"
     judged: Any
     title: str
     task: "Task | None" = None
     prepared: Any = None
 
+    @property
+    def run(self) -> "Run":
+        """The run that the training begins with, or stands at."""
+        return self.trainer.run
 
-def begun(folder: Path, source: str | None) -> Begun:
-    """What the training in a run's folder began with: the same data, the same held out, the same steps.
+
+def begun(folder: Path, source: str | None, checkpoints: Path | None = None) -> Begun:
+    """The training in a run's folder: the same data, the same held out, the same steps. It is at its beginning, or with
+    a folder of `checkpoints` where those stand, which it then holds.
 
     **Raises** `InputError` where there is no such run, for another source than it was trained on, and for trainings
     that cannot be replayed; `CheckpointError` if what was asked for is damaged.
@@ -39,15 +51,36 @@ def begun(folder: Path, source: str | None) -> Begun:
     if "environment" in asked:
         if source is not None:
             raise InputError(f"{folder} is of a policy, which learns from what it plays: leave out {source}")
-        return _of_policy(asked, folder)
+        return _of_policy(asked, folder, checkpoints)
     if source is None:
         raise InputError(f"{folder} does not hold what it was trained on: name that, too, as in "
                          f"descend doctor {folder} SOURCE")
     if "text" in asked:
-        return _of_language(asked, folder, Path(source))
+        return _of_language(asked, folder, Path(source), checkpoints)
     task = task_of_run(asked, folder, source)
     prepared = task.prepare()
-    return Begun(*task.begun(prepared), f"The training on {source}", task, prepared)
+    return Begun(*task.begun(prepared, checkpoints), f"The training on {source}", task, prepared)
+
+
+def source_of(folder: Path, others: Sequence[Path] = ()) -> str | None:
+    """Where lies what a run was trained on: as its folder has it, or one of `others` by the same name; `None` for a
+    policy, which learns from what it plays.
+
+    **Raises** `InputError` where it is not there any more.
+    """
+    asked = _asked(folder)
+    if "environment" in asked:
+        return None
+    kind = next(kind for kind in ("table", "collection", "text") if kind in asked)
+    name, lay = str(asked[kind]), str(asked.get("source", ""))
+    found = [path for path in others if name in (path.name, path.stem)]
+    # What is neither a file nor a folder, such as a device, may have no end.
+    if found or (lay and (Path(lay).is_file() or Path(lay).is_dir())):
+        return str(found[0]) if found else lay
+    if lay.startswith("sample:"):
+        return lay
+    where = f"is not at {lay} any more" if lay else "lay where its folder does not say"
+    raise InputError(f"{name}, which {folder.name} was trained on, {where}: name it with --data")
 
 
 def task_of_run(asked: dict[str, Any], folder: Path, source: str) -> "Task":
@@ -78,17 +111,24 @@ def _of_pictures(settings: "Settings", source: str) -> "Task":
 
 
 def _of_table(settings: "Settings", source: str) -> "Task":
-    from descend.cli._table_task import task_of_table
     from descend.tasks.common.reading import read_table
     from descend.tasks.images.pictures import has_pictures
+    from descend.tasks.of_table import task_of_table
 
     if has_pictures(source):
         raise InputError(f"the run was trained on a table, and {source} has pictures")
     return task_of_table(read_table(source), settings)
 
 
-def _of_language(asked: dict[str, Any], folder: Path, file: Path) -> Begun:
-    from descend.cli.lm import language_model
+def language_model(checkpoints: Path, seed: Any, **settings: Any) -> "LanguageModel":
+    """The model that is trained by these settings, and saved in this folder on the way."""
+    from descend.neural.language import LanguageModel
+
+    return LanguageModel(**settings, samples=SAMPLE_TOKENS, random_state=seed,
+                         checkpoint=checkpoints / "lm.safetensors")
+
+
+def _of_language(asked: dict[str, Any], folder: Path, file: Path, checkpoints: Path | None) -> Begun:
     from descend.neural.corpus import read_text
 
     text = read_text(file)
@@ -99,20 +139,24 @@ def _of_language(asked: dict[str, Any], folder: Path, file: Path) -> Begun:
     settings |= {name: _if_any(told, name, told.whole) for name in ("context", "steps")}
     settings |= {name: _if_any(told, name, told.number) for name in ("epochs", "seconds")}
     # With its folder, as a plan beside the checkpoint says how many steps there was time for.
-    model = language_model(folder / "checkpoints", **settings)
-    return Begun(*model.begun(text), f"The training on {file}")
+    model = language_model(checkpoints or folder / "checkpoints", **settings)
+    return Begun(*model.begun(text, resume=checkpoints is not None), f"The training on {file}")
 
 
-def _of_policy(asked: dict[str, Any], folder: Path) -> Begun:
-    from descend.cli.rl.training import ALGORITHMS
+def _of_policy(asked: dict[str, Any], folder: Path, checkpoints: Path | None) -> Begun:
+    from descend.rl.algorithms import ALGORITHMS
 
     told = Facts(asked, str(folder / "run.json"))
     settings, environment = told.inner("settings"), told.text("environment")
+    if ":" in environment:
+        raise InputError(f"{folder} is of an environment that a module makes, which a file may not name: a training in "
+                         "it cannot be replayed")
     learner = ALGORITHMS[settings.choice("algorithm", ALGORITHMS)].tuned(environment)
     # Of several seeds side by side, the first: what it lacks is in what all of them have in common.
     steps = _if_any(settings, "steps", settings.whole)
-    run, judged = learner.begun(environment, steps=steps, seed=settings.whole("seed"))
-    return Begun(run, judged, f"The training in {environment}")
+    file = checkpoints and checkpoints / "rl.safetensors"
+    trainer, judged = learner.begun(environment, steps=steps, seed=settings.whole("seed"), checkpoint=file)
+    return Begun(trainer, judged, f"The training in {environment}")
 
 
 def _if_any(told: Facts, name: str, ask: Callable[[str], Any]) -> Any:
