@@ -144,11 +144,11 @@ class TestMemory:
         most, said, size = taken["t.csv"]
         assert said == "80000 rows"
         assert size > 4 * MIB
-        assert most < 9 * size
+        assert most < 7 * size
 
     def test_of_csv_packed(self, taken):
         assert taken["t.csv.gz"][1] == "80000 rows"
-        assert taken["t.csv.gz"][0] < 10 * taken["t.csv"][2]
+        assert taken["t.csv.gz"][0] < 8 * taken["t.csv"][2]
 
     def test_of_parquet(self, taken):
         most, said, size = taken["t.parquet"]

@@ -268,3 +268,12 @@ def test_a_file_named_by_dots_leaves_the_current_folder_alone(descend, houses):
     assert descend("fit", "...csv", "--target", "price", "--model", "linear", "--quiet").code == 0
     assert sorted(path.name for path in Path().iterdir()) == ["...csv", "runs"]
     assert (Path("runs") / "table" / "model.safetensors").exists()
+
+
+def test_dates_with_dots_leave_decimal_commas_what_they_are(descend):
+    numbers = np.random.default_rng(0).normal(size=200)
+    days = [f"{1 + index % 28:02}.{1 + index % 12:02}.2024" for index in range(200)]
+    table = pd.DataFrame({"day": days, "x": numbers.round(2), "y": (20 + 3 * numbers).round(2)})
+    table.to_csv("t.csv", sep=";", decimal=",", index=False)
+    said = descend("fit", "t.csv", "--target", "y", *SOLVED, "--json")
+    assert json.loads(said.out)["score"] > 0.99

@@ -108,6 +108,14 @@ def test_data_that_were_moved_are_found_where_the_command_line_names_them(tmp_pa
     told = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps(told | {"source": str(table)}))
     assert source_of(folder) == str(table)
+    (folder / "run.json").write_text(json.dumps(told | {"table": "Prices", "source": f"{table}#Prices"}))
+    assert source_of(folder) == f"{table}#Prices"
+    assert source_of(folder, (table,)) == f"{table}#Prices"
+    for passing in ("https://127.0.0.1/prices.csv", "-"):
+        (folder / "run.json").write_text(json.dumps(told | {"source": passing}))
+        with pytest.raises(InputError, match=f"came from {passing}: name it with --data"):
+            source_of(folder)
+    (folder / "run.json").write_text(json.dumps(told | {"source": str(table)}))
     shutil.move(table, tmp_path / "elsewhere.csv")
     with pytest.raises(InputError, match="any more: name it with --data"):
         source_of(folder)

@@ -79,9 +79,10 @@ def fit(
             raise InputError(f"--target is for tables: the pictures in {source} have their classes already")
         _fit(_of_pictures(collection, settings, hold_out), **how)
         return
+    from descend.tasks.common.asked import of_words
     from descend.tasks.common.reading import read_table
 
-    table = read_table(source)
+    table = read_table(source, of_words(settings.column))
     pictures = labelled_by(table, source, skip_damaged) if target is None or target.casefold() == LABEL_COLUMN else None
     if pictures is not None:
         _fit(_of_pictures(pictures, settings, hold_out), **how)

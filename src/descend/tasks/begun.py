@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from descend._facts import Facts
 from descend.errors import CheckpointError, InputError
+from descend.tasks.common.sources import file_and_part, is_passing
 
 if TYPE_CHECKING:
     from descend.engine.run import Run
@@ -73,13 +74,17 @@ def source_of(folder: Path, others: Sequence[Path] = ()) -> str | None:
         return None
     kind = next(kind for kind in ("table", "collection", "text") if kind in asked)
     name, lay = str(asked[kind]), str(asked.get("source", ""))
-    found = [path for path in others if name in (path.name, path.stem)]
-    # What is neither a file nor a folder, such as a device, may have no end.
-    if found or (lay and (Path(lay).is_file() or Path(lay).is_dir())):
-        return str(found[0]) if found else lay
-    if lay.startswith("sample:"):
+    file, part = file_and_part(lay)
+    # One of several tables of a file has a name of its own.
+    wanted = {name, file.stem} if part else {name}
+    if found := [path for path in others if wanted & {path.name, path.stem}]:
+        return f"{found[0]}#{part}" if part else str(found[0])
+    # What is neither a file nor a folder, such as a device, may have no end; and a folder that somebody sent is not to
+    # say what is fetched from a network.
+    if lay.startswith("sample:") or (lay and (file.is_file() or file.is_dir())):
         return lay
     where = f"is not at {lay} any more" if lay else "lay where its folder does not say"
+    where = f"came from {lay}" if is_passing(lay) else where
     raise InputError(f"{name}, which {folder.name} was trained on, {where}: name it with --data")
 
 
@@ -111,13 +116,14 @@ def _of_pictures(settings: "Settings", source: str) -> "Task":
 
 
 def _of_table(settings: "Settings", source: str) -> "Task":
+    from descend.tasks.common.asked import of_words
     from descend.tasks.common.reading import read_table
     from descend.tasks.images.pictures import has_pictures
     from descend.tasks.of_table import task_of_table
 
     if has_pictures(source):
         raise InputError(f"the run was trained on a table, and {source} has pictures")
-    return task_of_table(read_table(source), settings)
+    return task_of_table(read_table(source, of_words(settings.column)), settings)
 
 
 def language_model(checkpoints: Path, seed: Any, **settings: Any) -> "LanguageModel":

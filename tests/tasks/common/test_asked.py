@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from descend.errors import InputError
-from descend.tasks.common.columns import Kind
+from descend.tasks.common.asked import of_words
+from descend.tasks.common.columns import Column, Kind
 from descend.tasks.common.reading import Table, read_table
 from descend.tasks.common.settings import Settings
 from descend.tasks.common.typed_table import type_table
@@ -109,3 +110,22 @@ def test_new_files_are_read_by_the_types_that_were_found(tmp_path):
     assert columns["price"].numbers(frame["price"]).tolist() == [1.25, 2.25]
     assert columns["code"].words(frame["code"]).tolist() == ["01", "01"]
     assert columns["day"].form == "%d/%m/%Y"
+
+
+def test_words_of_digits_are_the_same_when_they_are_met_again(tmp_path):
+    (tmp_path / "t.csv").write_text("size,y\n1.50,1\n2.00,2\n1.50,3\n2.00,5\n")
+    said = ("size=category",)
+    table = type_table(read_table(tmp_path / "t.csv", of_words(said)), Settings("y", column=said))
+    encoder = Encoder().fit(table.features, table.columns)
+    again = read_table(tmp_path / "t.csv", encoder.as_written).frame
+    assert encoder.transform(again).tolist() == encoder.transform(table.features).tolist()
+    assert len(np.unique(encoder.transform(again), axis=0)) == 2
+
+
+def test_numbers_that_had_no_marks_are_read_by_those_of_new_files(tmp_path):
+    (tmp_path / "new.csv").write_text("x;k\n12,5;a\n1.000,25;b\n")
+    frame = read_table(tmp_path / "new.csv").frame
+    # As models have it that were stored before columns had forms.
+    column = Column("x", Kind.number, "numbers")
+    assert column.numbers(frame["x"]).tolist() == [12.5, 1000.25]
+    assert column.numbers(pd.Series(["1,234", "$3.50"])).tolist() == [1234, 3.5]

@@ -234,3 +234,33 @@ def test_dates_that_python_has_not_are_refused(tmp_path, kind, sign):
     column = far.cast(pa.int32() if kind == pa.date32() else pa.int64()).cast(kind)
     feather.write_feather(pa.table({"day": column}), tmp_path / "t.feather")
     assert "column 'day' has dates before the year 1 or after 9999" in refusal(tmp_path / "t.feather")
+
+
+@pytest.mark.parametrize(("text", "line"), [
+    ("a,b,c\n1,2,3\n1,2\n", 3),
+    ("# of\n# 1\na,b,c\n1,2,3\n# none\n4,5,6\n1,2\n", 7),
+    ("# a,b,c\n1,2,3\n4,5,6\n1,2\n", 4),
+    ("a,b,c\n\n1,2,3\n\n1,2\n", 5),
+    ("# of\nA title\n\na,b,c\n1,2,3\n4,5,6\n" + "7,8,9\n" * 20_000 + "1,2\n", 20_007),
+])  # fmt: skip
+def test_a_line_that_is_too_short_is_named_as_an_editor_counts_it(tmp_path, text, line):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(InputError, match=f"line {line:,} has 2 values where the header names 3"):
+        read_table(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(("values", "expected"), [
+    (["2024-01-31", "", "2024-02-29"], "datetime64[s]"),
+    (["2024-01-31 10:00:00", "NA", "2024-02-29 23:59:59"], "datetime64[s]"),
+    (["2024-01-31T10:00:00Z", "2024-02-29T23:59:59Z"], "datetime64[s, UTC]"),
+    # Days that there are not, and other ways to write them, are decided on by what reads all of a column.
+    (["2024-01-31", "2024-02-30"], "str"),
+    (["2024-01-31", "31.01.2024"], "str"),
+    (["01", "02"], "str"),
+])  # fmt: skip
+def test_cells_become_dates_where_a_machine_wrote_all_of_them(tmp_path, values, expected):
+    (tmp_path / "t.csv").write_text("x,k\n" + "".join(f"{value},1\n" for value in values))
+    series = read_table(tmp_path / "t.csv").frame["x"]
+    assert str(series.dtype) == expected
+    if expected != "str":
+        assert series.dropna().dt.strftime("%d").tolist() == ["31", "29"]

@@ -37,12 +37,14 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class OwnTable:
-    """A table that was read: `rows` that it had, those of them that are looked at, and what its columns are."""
+    """A table that was read: `rows` that it had, those of them that are looked at, what its columns are, and which
+    words stand for gaps."""
 
     name: str
     rows: int
     frame: pd.DataFrame
     columns: tuple[Column, ...]
+    gap_words: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, source: str | Path) -> "OwnTable":
@@ -51,12 +53,12 @@ class OwnTable:
         **Raises** `InputError` for what is no table, and for one without two columns of numbers and a target.
         """
         table = read_table(source)
-        made = cls.of(table.name, table.frame)
+        made = cls.of(table.name, table.frame, table.gap_words)
         made.first()
         return made
 
     @classmethod
-    def of(cls, name: str, frame: pd.DataFrame) -> "OwnTable":
+    def of(cls, name: str, frame: pd.DataFrame, gap_words: frozenset[str] = frozenset()) -> "OwnTable":
         """A table in memory, or as many of its rows, drawn at random, as are looked at."""
         rows = len(frame)
         frame = frame.set_axis(frame.columns.map(str), axis=1)
@@ -64,7 +66,8 @@ class OwnTable:
             chosen = np.random.default_rng(0).choice(rows, MAX_ROWS_SEEN, replace=False)
             frame = frame.iloc[np.sort(chosen)]
         frame = frame.reset_index(drop=True)
-        return cls(name, rows, frame, tuple(_described(frame[[column]]) for column in frame.columns))
+        columns = tuple(_described(frame[[column]], gap_words) for column in frame.columns)
+        return cls(name, rows, frame, columns, gap_words)
 
     @property
     def axes(self) -> list[str]:
@@ -118,7 +121,7 @@ class OwnTable:
         # 2. The target where there is one.
         targets = self.frame.loc[there, [choice.target]]
         rows = targets.assign(**{f"row of {choice.target}": there.nonzero()[0]})
-        split = split_target(Table(rows, self.name, ""), choice.target)
+        split = split_target(Table(rows, self.name, "", self.gap_words), choice.target)
         positions = positions[split.features.iloc[:, 0].to_numpy()]
         # 3. What both are.
         kind = "regression" if choice.kind == "number" else choice.kind
@@ -168,10 +171,10 @@ class OwnTable:
         return "; ".join(told)
 
 
-def _described(frame: pd.DataFrame) -> Column:
+def _described(frame: pd.DataFrame, gap_words: frozenset[str]) -> Column:
     """What a column is; one that no model could take is ignored, as others may be fine."""
     try:
-        return describe_columns(frame)[0]
+        return describe_columns(frame, gap_words)[0]
     except InputError:
         return Column(str(frame.columns[0]), Kind.ignored, "it has infinite values")
 

@@ -46,6 +46,12 @@ def asked_of(told: Iterable[str], names: Iterable[str], table: str) -> Mapping[s
     return found
 
 
+def of_words(told: Iterable[str]) -> frozenset[str]:
+    """The columns of which somebody said that they are categories, text or dates: what is written there is meant."""
+    parts = [each.rpartition("=") for each in told]
+    return frozenset(name for name, _, what in parts if what.partition(":")[0] in ("category", "text", "date"))
+
+
 def refuse_unknown_column(name: str, names: list[str], table: str) -> None:
     """Raises `InputError` for a column that there is none of, with those whose names are much like it."""
     if name in names:

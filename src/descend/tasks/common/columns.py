@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.api import types
 
 from descend.errors import InputError
-from descend.tasks.common.numerals import CLOCK_FORMS, NUMBER_FORMS, how_written, units_of
+from descend.tasks.common.numerals import CLOCK_FORMS, NUMBER_FORMS, Written, how_written, units_of
 from descend.tasks.common.parsing import (
     COMPACT,
     MAY_BE_MEANT,
@@ -83,8 +83,9 @@ class Column:
         values = without(series, self.gaps)
         if self.form in NUMBER_FORMS or self.form in CLOCK_FORMS:
             return as_numbers(values, self.form, (self.unit,))
-        # Models that were stored before columns had forms, and columns that were numbers already.
-        return as_numbers(values)
+        # Models that were stored before columns had forms, and columns that were numbers already: as their marks tell.
+        written = None if is_numeric(values) else how_written(_rows_of(as_text(values).value_counts()))
+        return as_numbers(values, written.form) if written and written.evident else as_numbers(values)
 
     def words(self, series: pd.Series) -> pd.Series:
         """Values of such a column as text, `None` where missing, in its spellings."""
@@ -165,16 +166,18 @@ def is_flat(series: pd.Series) -> bool:
 def _guess(name: str, series: pd.Series, kept: frozenset[str]) -> _Guess:
     if not is_flat(series):
         return _Guess(Column(name, Kind.ignored, f"holds {_type_names(series)}, not single values"))
-    is_date = types.is_datetime64_any_dtype(series.dtype)
-    values = series if is_date or is_numeric(series) else as_text(series)
-    present = values.dropna()
+    if not types.is_datetime64_any_dtype(series.dtype) and not is_numeric(series):
+        return _of_text(name, series, kept)
+    present = series.dropna()
     if present.empty:
-        return _Guess(Column(name, Kind.ignored, "every value is missing"))
-    if len(present) == len(values) and (present == present.iloc[0]).all():
-        return _Guess(Column(name, Kind.ignored, f"every value is {as_text(present.head(1)).iloc[0]!r}"))
-    if is_date:
-        return _Guess(Column(name, Kind.date, "dates"))
-    return _of_numbers(name, series) if is_numeric(series) else _of_text(name, series, values, kept)
+        return _Guess(_useless(name))
+    if len(present) == len(series) and (present == present.iloc[0]).all():
+        return _Guess(_useless(name, as_text(present.head(1)).iloc[0]))
+    return _of_numbers(name, series) if is_numeric(series) else _Guess(Column(name, Kind.date, "dates"))
+
+
+def _useless(name: str, only: str | None = None) -> Column:
+    return Column(name, Kind.ignored, "every value is missing" if only is None else f"every value is {only!r}")
 
 
 def _type_names(series: pd.Series) -> str:
@@ -212,37 +215,52 @@ def numeric_column(column: Column, numbers: pd.Series) -> Column:
     return replace(column, note="; ".join(filter(None, [column.note, note])))
 
 
-def _of_text(name: str, series: pd.Series, texts: pd.Series, kept: frozenset[str]) -> _Guess:
-    levels = pd.Series(texts.dropna().unique())
+def _of_text(name: str, series: pd.Series, kept: frozenset[str]) -> _Guess:
+    words = as_text(series, kept)
+    # In how many rows each is; whatever there is to tell, these tell it.
+    every = words.value_counts(sort=False)
+    meant = [word for word in every.index if word.lower() in kept]
+    counts = every.drop(meant)
+    rows = _rows_of(counts)
+    if counts.empty or counts.iloc[0] == len(series):
+        return _Guess(_useless(name, *counts.index[:1]))
     if isinstance(series.dtype, pd.CategoricalDtype):
-        return _Guess(_category(name, texts))
-    lowered = set(levels.str.lower()) if len(levels) <= 6 else set()
+        return _Guess(_category(name, counts))
+    lowered = set(counts.index.str.lower()) if len(counts) <= 6 else set()
     for pair in TRUE_AND_FALSE:
         if lowered and lowered <= set(pair):
             return _Guess(Column(name, Kind.boolean, f"{pair[0]} and {pair[1]}"))
-    counts = {str(text): int(count) for text, count in texts.value_counts().items()}
+    levels = pd.Series(counts.index, dtype=object)
     is_code = bool(levels.str.fullmatch(_CODE).any()) and bool(levels.str.fullmatch(r"\d+").all())
     # Nearly all: a table of measurements with a few "n.d." is one of numbers to whoever made it.
-    written = None if is_code else how_written(counts)
+    written = None if is_code else how_written(rows)
     if written is not None:
-        column = Column(name, Kind.number, _reason(Kind.number, written.form, written.unit), written.form,
-                        unit=written.unit)
-        numbers = as_numbers(texts, written.form, (written.unit,))
-        gaps = tuple(sorted(texts[texts.notna() & numbers.isna()].unique()))
-        return _Guess(numeric_column(with_gaps(column, gaps), numbers), written.other,
-                      NUMBER_FORMS[written.form][1] if written.evident else "")
+        return _of_written(name, words.mask(words.isin(meant), None) if meant else words, written)
     form = None if is_code else date_format(levels)
     if form is not None:
         return _of_dates(name, levels, form)
-    words = as_text(series, kept) if kept else texts
-    column = _words(name, words, tuple(sorted(kept.intersection(words.dropna().str.lower()))) if kept else ())
+    column = _words(name, every, sorted({word.lower() for word in meant}))
     if is_code:
         column = replace(column, reason=f"{column.reason}; codes with leading zeros",
                          note=column.note or f"codes with leading zeros: if they are numbers, --column {name}=number")
-    elif units := units_of(counts):
+    elif units := units_of(rows):
         note = f"numbers in several units, {', '.join(units[:5])}: they are not comparable, and are taken for words"
         column = replace(column, note=note)
     return _Guess(column)
+
+
+def _rows_of(counts: pd.Series) -> dict[str, int]:
+    return {str(word): int(count) for word, count in counts.items()}
+
+
+def _of_written(name: str, texts: pd.Series, written: Written) -> _Guess:
+    """A column of numbers that are written as text."""
+    reason = _reason(Kind.number, written.form, written.unit)
+    column = Column(name, Kind.number, reason, written.form, unit=written.unit)
+    numbers = as_numbers(texts, written.form, (written.unit,))
+    gaps = tuple(sorted(texts[texts.notna() & numbers.isna()].unique()))
+    return _Guess(numeric_column(with_gaps(column, gaps), numbers), written.other,
+                  NUMBER_FORMS[written.form][1] if written.evident else "")
 
 
 def _reason(kind: Kind, form: str, unit: str = "") -> str:
@@ -289,21 +307,20 @@ def _are_compact_dates(numbers: pd.Series) -> bool:
     return are_dates(as_text(present.drop_duplicates()), COMPACT)
 
 
-def _words(name: str, texts: pd.Series, kept: tuple[str, ...]) -> Column:
-    levels = pd.Series(texts.dropna().unique())
-    rows, count = int(texts.notna().sum()), len(levels)
+def _words(name: str, counts: pd.Series, kept: Iterable[str]) -> Column:
+    rows, count = int(counts.sum()), len(counts)
     # A thousand levels tell how many words they have on average.
-    words = float(levels.head(1000).str.count(r"\S+").mean())
+    words = float(counts.index[:1000].str.count(r"\S+").to_numpy().mean())
     if count == rows >= _FEW_ROWS and words < 1.5:
         return Column(name, Kind.ignored, "a different word in every row, like an identifier")
     if words >= 2.5 and (count > MAX_LEVELS or (count > rows / 2 and rows >= _FEW_ROWS)):
         return Column(name, Kind.text, f"{count:,} different texts of {words:.0f} words")
-    return _category(name, texts, kept)
+    return _category(name, counts, kept)
 
 
-def _category(name: str, texts: pd.Series, kept: Iterable[str] = ()) -> Column:
-    common = spellings(texts.value_counts())
-    count = spelt(texts, common).nunique()
+def _category(name: str, counts: pd.Series, kept: Iterable[str] = ()) -> Column:
+    common = spellings(counts.sort_values(ascending=False, kind="stable"))
+    count = spelt(pd.Series(counts.index, dtype=object), common).nunique() if common else len(counts)
     notes = [f"{', '.join(map(repr, common[:5]))} in other cases of letters are the same"] if common else []
     if count > MAX_LEVELS:
         notes.append(f"cut to the {MAX_LEVELS} commonest of its {count:,} levels")

@@ -45,9 +45,10 @@ def read_delimited(raw: bytes, where: str) -> Rows:
         text = _without_lines(text, titles)
         notes.append(f"{titles:,} lines above the header are left out")
     if comments:
-        notes.append(f"{comments:,} lines of comments, which begin with {_COMMENT}, are left out")
+        notes.append(f"{len(comments):,} lines of comments, which begin with {_COMMENT}, are left out")
+    left_out = sorted((*comments, *(_line(number, comments) for number in range(1, titles + 1))))
     is_blank = delimiter in (_BLANKS, _WIDE_BLANKS)
-    rows = without_frills(_split_at_blanks(text, delimiter) if is_blank else _split(text, delimiter, where))
+    rows = without_frills(_split_at_blanks(text, delimiter) if is_blank else _split(text, delimiter, where, left_out))
     return rows._replace(notes=(*notes, *rows.notes))
 
 
@@ -61,19 +62,27 @@ def _head(text: bytes) -> str:
     return head.rpartition("\n")[0] if size < len(text) and "\n" in head else head
 
 
-def _without_comments(text: bytes) -> tuple[bytes, int]:
-    """The text without lines that begin with #, if the first one does; the last of them may be the header."""
+def _without_comments(text: bytes) -> tuple[bytes, list[int]]:
+    """The text without lines that begin with #, if the first one does, and the numbers of these; the last of those
+    above the table may be its header."""
     mark = _COMMENT.encode()
     if not text.lstrip(b"\n").startswith(mark):
-        return text, 0
+        return text, []
     lines = text.splitlines(keepends=True)
+    comments = [number for number, line in enumerate(lines, 1) if line.startswith(mark)]
     table = [line for line in lines if not line.startswith(mark)]
     above = lines[: next((index for index, line in enumerate(lines) if line.strip() and not line.startswith(mark)), 0)]
-    comments = len(lines) - len(table)
     last = above[-1].lstrip(b"# \t") if above else b""
     if last.strip() and table and _widths(last, table[0]) and not re.match(rb"[-\d.]", last):
-        return b"".join([last, *table]), comments - 1
+        return b"".join([last, *table]), [number for number in comments if number != len(above)]
     return b"".join(table), comments
+
+
+def _line(row: int, left_out: list[int]) -> int:
+    """The line of a file that is the given row of those that are left."""
+    for number in left_out:
+        row += number <= row
+    return row
 
 
 def _widths(header: bytes, line: bytes) -> bool:
@@ -161,7 +170,7 @@ def _with_equal_ends(text: bytes, mark: bytes) -> bytes:
     return header + mark + text[end:]
 
 
-def _split(text: bytes, delimiter: str, where: str) -> pyarrow.Table:
+def _split(text: bytes, delimiter: str, where: str, left_out: list[int]) -> pyarrow.Table:
     text = _with_equal_ends(text, delimiter.encode())
     # A quoted value may hold line ends.
     parse = arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
@@ -184,13 +193,17 @@ def _split(text: bytes, delimiter: str, where: str) -> pyarrow.Table:
         # One cell may be longer than such a piece; and only one thread alone knows the row's number.
         return read(_BLOCK_BYTES, threads=False)
     except pyarrow.ArrowInvalid as error:
-        raise InputError(f"{where} cannot be read as a table: {_explain(error)}") from error
+        raise InputError(f"{where} cannot be read as a table: {_explain(error, text, left_out)}") from error
 
 
-def _explain(error: Exception) -> str:
+def _explain(error: Exception, text: bytes, left_out: list[int]) -> str:
     found = re.search(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)", str(error))
     if found is None:
         return str(error).splitlines()[0]
     row, expected, got = found.groups()
-    line = f"line {int(row):,}" if row else "a line"
+    if row:
+        # Arrow does not count lines that are empty.
+        empty = [number for number, line in enumerate(text.splitlines(), 1) if not line]
+        row = f"{_line(_line(int(row), empty), left_out):,}"
+    line = f"line {row}" if row else "a line"
     return f"{line} has {got} values where the header names {expected}: mend or quote that line"

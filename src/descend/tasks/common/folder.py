@@ -25,6 +25,7 @@ from descend._locks import hold
 from descend._text import visible
 from descend.engine.storing import read_arrays
 from descend.errors import CheckpointError, InputError
+from descend.tasks.common.sources import file_and_part
 
 MODEL_FILE = "model.safetensors"
 
@@ -108,7 +109,8 @@ def claimed(path: Path | None, name: str, asked: dict[str, Any], resume: bool) -
 
 def place_of(source: str | Path) -> str:
     """Where a source lies, seen from anywhere; what is no file, such as sample:iris, is what it is called."""
-    return str(Path(source).absolute()) if Path(source).exists() else str(source)
+    path, part = file_and_part(source)
+    return f"{path.absolute()}{f'#{part}' if part else ''}" if path.exists() else str(source)
 
 
 def refuse_taken(path: Path) -> None:

@@ -6,13 +6,15 @@ them tells, both readings are returned.
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
+
+T = TypeVar("T")
 
 # By what each is called: the mark between thousands, and that before decimals. Simpler ones first.
 NUMBER_FORMS: dict[str, tuple[str, str]] = {
@@ -38,6 +40,8 @@ _NUMBER = re.compile(
     r"(?P<body>\d(?:[\d.,']|\s(?=\d))*|[.,]\d+|(?i:inf(?:inity)?))(?P<power>[eE][-+]?\d+)?(?P<space>\s)?"
     rf"(?P<behind>{_CURRENCY}|[^\d\s()+.,'-][^\d()+]*?)?\s?(?P<minus>-)?(?P<close>\))?"
 )
+# Of such there are many, and the pattern above takes its time.
+_BARE = re.compile(r"-?[0-9][0-9.,]*")
 _CLOCK = re.compile(r"-?\d{1,4}(?::[0-5]\d){1,2}(?:\.\d+)?")
 _SPANS = r"\d\s*(?:d|h|m|s)"
 _SPACES = re.compile(r"\s+")
@@ -76,8 +80,8 @@ def how_written(counts: Mapping[str, int], least: float = NEARLY_ALL) -> Written
     `least`: the share of the rows that must read as numbers.
     """
     enough = least * sum(counts.values())
-    parts = {text: found for text in counts if (found := parts_of(text)) is not None}
-    if sum(counts[text] for text in parts) < enough:
+    parts = _read_by(parts_of, counts, enough)
+    if not parts:
         return _clock(counts, enough)
     unit = _common_unit(parts, counts, enough)
     if unit is None:
@@ -85,8 +89,11 @@ def how_written(counts: Mapping[str, int], least: float = NEARLY_ALL) -> Written
     some = {text: found for text, found in parts.items() if found.unit in ("", unit)}
     # Each form reads digits without marks.
     bare = sum(counts[text] for text, found in some.items() if found.body.isdigit())
-    marked = {text: found.body for text, found in some.items() if not found.body.isdigit()}
-    rows = {form: bare + sum(counts[text] for text, body in marked.items() if pattern.fullmatch(body))
+    marked: Counter[str] = Counter()
+    for text, found in some.items():
+        if not found.body.isdigit():
+            marked[found.body] += counts[text]
+    rows = {form: bare + sum(marked[body] for body in _read_by(pattern.fullmatch, marked, enough - bare))
             for form, pattern in _PATTERNS.items()}  # fmt: skip
     most = max(rows.values())
     if most < enough:
@@ -97,9 +104,7 @@ def how_written(counts: Mapping[str, int], least: float = NEARLY_ALL) -> Written
 
 def units_of(counts: Mapping[str, int]) -> list[str]:
     """The units of what would be numbers, if they were in one."""
-    parts = {text: found for text in counts if (found := parts_of(text)) is not None}
-    if sum(counts[text] for text in parts) < NEARLY_ALL * sum(counts.values()):
-        return []
+    parts = _read_by(parts_of, counts, NEARLY_ALL * sum(counts.values()))
     return sorted({found.unit for found in parts.values() if found.unit})
 
 
@@ -117,6 +122,8 @@ def parts_of(text: str) -> Parts | None:
     >>> parts_of("($1,200.50)")
     Parts(sign=-1.0, body='1,200.50', power='', times=1.0, unit='$')
     """
+    if _BARE.fullmatch(text) and len(text) <= _LONGEST:
+        return Parts(-1.0 if text[0] == "-" else 1.0, text.lstrip("-"), "", 1.0, "")
     plain = text if text.isascii() else text.translate(_SIGNS)
     found = _NUMBER.fullmatch(_SPACES.sub(" ", plain).strip()) if len(text) <= _LONGEST else None
     if found is None or bool(found["open"]) != bool(found["close"]):
@@ -194,13 +201,26 @@ def _chosen(best: list[str], parts: list[Parts]) -> tuple[str, str]:
 
 def _clock(counts: Mapping[str, int], enough: float) -> Written | None:
     """Durations and times of day: "1:23:45", "23:45", "1h 30m", "90 min" beside "2 h"."""
-    clocks = [text for text in counts if _CLOCK.fullmatch(text)]
-    if sum(counts[text] for text in clocks) >= enough:
+    if clocks := _read_by(_CLOCK.fullmatch, counts, enough):
         with_hours = any(text.count(":") == 2 for text in clocks)
         return Written("h:mm:ss") if with_hours else Written("h:mm", other="m:ss")
-    texts = pd.Series(list(counts), dtype=object)
+    if not (spans := _read_by(re.compile(_SPANS).search, counts, enough)):
+        return None
+    texts = pd.Series(list(spans), dtype=object)
     read = numbers_in(texts, "1h 30min").notna()
     return Written("1h 30min") if sum(counts[text] for text in texts[read]) >= enough else None
+
+
+def _read_by(read: Callable[[str], T | None], counts: Mapping[str, int], enough: float) -> dict[str, T]:
+    """What a reader makes of those texts that it can read; nothing, once these cannot be enough of the rows."""
+    found, left = {}, sum(counts.values())
+    for text, rows in counts.items():
+        made = read(text)
+        if made is not None:
+            found[text] = made
+        elif (left := left - rows) < enough:
+            return {}
+    return found
 
 
 def _seconds(text: str, form: str) -> float:

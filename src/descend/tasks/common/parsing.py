@@ -21,6 +21,8 @@ USUAL_UNITS = ("$", "€", "£", "%")
 
 TRUE_AND_FALSE = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"))
 
+# Such a number of texts rules most formats out.
+_FEW = 50
 WEEKS = "%G-W%V"
 COMPACT = "%Y%m%d"
 _DAYS = ("%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%m-%d-%Y", "%d-%m-%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y",
@@ -93,13 +95,16 @@ def as_dates(series: pd.Series, form: str) -> pd.Series:
 
 def date_format(levels: pd.Series) -> str | None:
     """The first of the common formats that reads every one of these texts, or `None`."""
+    # There is no date without a digit.
+    if not levels.head(_FEW).str.contains(r"\d").all():
+        return None
     return next((form for form in DATE_FORMATS if are_dates(levels, form)), None)
 
 
 def are_dates(levels: pd.Series, form: str) -> bool:
     """Whether a format reads every one of these texts."""
     # A few texts rule a format out long before a whole column is read.
-    return all(bool(_dates(some, form).notna().all()) for some in (levels.head(50), levels))
+    return all(bool(_dates(some, form).notna().all()) for some in (levels.head(_FEW), levels))
 
 
 def day_first(form: str) -> str:

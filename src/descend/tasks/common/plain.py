@@ -1,4 +1,4 @@
-"""Columns of text that a machine wrote as numbers become numbers; all others stay as they were written."""
+"""Columns of text that a machine wrote as numbers or as dates become these; all others stay as they were written."""
 
 from collections.abc import Collection
 from typing import Any
@@ -13,10 +13,14 @@ _NULLS = pyarrow.array(sorted({spelling for word in MISSING | SHEET_ERRORS
                                for spelling in (word, word.upper(), word.title())} | {"NaN", "NaT"}))  # fmt: skip
 # Up to 2⁵³, beyond which a float is not exact.
 _WHOLE = r"^-?(0|[1-9]\d{0,14})$"
-_FRACTION = r"^-?(0|[1-9]\d*)?(\.\d*)?([eE][-+]?\d+)?$"
-_DIGIT = r"\d"
+_FRACTION = r"^-?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]?\d+)?$"
 # "1.234" may be of thousands; these are not.
 _DECIMAL = r"^-?0?\.\d|\.\d{0,2}$|\.\d{4,}$|[eE]"
+# Of years that nanoseconds reach.
+_DAY = r"^(1[7-9]|2[01])\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+_CLOCK = r"[ T]([01]\d|2[0-3]):[0-5]\d:[0-5]\d"
+_DATES = (_DAY + "$", _DAY + _CLOCK + "$", _DAY + _CLOCK + "Z$")
+_BLANK = r"^[\s\pZ]*$"
 # So many rows rule out most columns of words.
 _FIRST = 100
 
@@ -24,7 +28,8 @@ _FIRST = 100
 def typed_cells(
     names: list[str], texts: list[Any], as_written: Collection[str] = (), machine: bool = False
 ) -> tuple[pyarrow.Table, frozenset[str]]:
-    """A table of columns of text, those of plain numbers as numbers; and the words that stood for gaps among these.
+    """A table of columns of text, those of plain numbers and dates as such; and the words that stood for gaps among
+    the numbers.
 
     `texts` is emptied on the way, so that no column lies in memory twice. `as_written`: the names of columns to leave
     as they are. `machine`: whether a dot is that of decimals, whatever stands behind it.
@@ -36,7 +41,11 @@ def typed_cells(
         column = texts.pop()
         numbers = None if name in as_written else plain_numbers(column, machine)
         if numbers is None:
-            blank = compute.equal(compute.utf8_length(compute.utf8_trim_whitespace(column)), 0)
+            dates = None if name in as_written else _plain_dates(column)
+            if dates is not None:
+                columns.append(dates)
+                continue
+            blank = compute.match_substring_regex(column, _BLANK)
             columns.append(compute.if_else(blank, None, column) if compute.any(blank).as_py() else column)
             continue
         if numbers.null_count:
@@ -51,23 +60,51 @@ def plain_numbers(column: Any, machine: bool = False) -> Any | None:
 
     Numbers that people write (with marks of thousands, units, leading zeros) are none of these, nor is what might be.
     """
-    head = _present(column.slice(0, _FIRST))
-    if not _all_match(head, _FRACTION):
+    if not _may_be(column):
         return None
-    texts = _present(column)
-    if texts.null_count == len(texts) or not _all_match(texts, _FRACTION) or not _all_match(texts, _DIGIT):
+    # Few columns have blanks beside their numbers, and to look at every cell for them takes its time.
+    numbers = _numbers(column, machine)
+    return _numbers(compute.utf8_trim_whitespace(column), machine) if numbers is None else numbers
+
+
+def _numbers(cells: Any, machine: bool) -> Any | None:
+    texts = _without_gaps(cells)
+    if texts.null_count == len(texts):
         return None
-    if _all_match(texts, _WHOLE):
+    if _all_match(texts.slice(0, _FIRST), _WHOLE) and _all_match(texts, _WHOLE):
         return compute.cast(texts, pyarrow.int64())
-    decimal = machine or compute.any(compute.match_substring_regex(texts, _DECIMAL)).as_py()
+    if not _all_match(texts, _FRACTION):
+        return None
     # A long number may be one of an account, of which no digit is to be lost.
+    decimal = machine or any(_any_match(some, _DECIMAL) for some in (texts.slice(0, _FIRST), texts))
     return compute.cast(texts, pyarrow.float64()) if decimal else None
 
 
-def _present(column: Any) -> Any:
-    texts = compute.utf8_trim_whitespace(column)
-    return compute.if_else(compute.is_in(texts, value_set=_NULLS), None, texts)
+def _plain_dates(column: Any) -> Any | None:
+    """A column of text as dates, if all are written by the standard, alike, and are days that there are; else None."""
+    head = _without_gaps(column.slice(0, _FIRST))
+    pattern = next((each for each in _DATES if head.null_count < len(head) and _all_match(head, each)), None)
+    if pattern is None or not _all_match(texts := _without_gaps(column), pattern):
+        return None
+    try:
+        return compute.cast(texts, pyarrow.timestamp("s", "UTC" if pattern.endswith("Z$") else None))
+    except pyarrow.ArrowInvalid:
+        # The 30th of February.
+        return None
+
+
+def _may_be(column: Any) -> bool:
+    """Whether the first cells are numbers."""
+    return _all_match(_without_gaps(compute.utf8_trim_whitespace(column.slice(0, _FIRST))), _FRACTION)
+
+
+def _without_gaps(cells: Any) -> Any:
+    return compute.if_else(compute.is_in(cells, value_set=_NULLS), None, cells)
 
 
 def _all_match(texts: Any, pattern: str) -> bool:
     return compute.all(compute.match_substring_regex(texts, pattern), min_count=0).as_py() is not False
+
+
+def _any_match(texts: Any, pattern: str) -> bool:
+    return bool(compute.any(compute.match_substring_regex(texts, pattern)).as_py())

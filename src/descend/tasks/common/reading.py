@@ -4,9 +4,10 @@ import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TypeAlias
 
 import pandas as pd
+import pyarrow
 
 from descend._packed import member, members, unpacked
 from descend.errors import InputError, reading
@@ -19,7 +20,7 @@ from descend.tasks.common.plain import typed_cells
 from descend.tasks.common.rows import Rows, without_frills
 from descend.tasks.common.samples import read_sample
 from descend.tasks.common.sheets import OLD_WORKBOOK, read_sheet
-from descend.tasks.common.sources import Source, source_of
+from descend.tasks.common.sources import Source, fetched
 from descend.tasks.common.structured import SQLITE, is_json, read_database, read_json
 
 _ZIP = b"PK\x03\x04"
@@ -27,6 +28,9 @@ _DUCKDB = b"DUCK"
 # What a workbook's archive has in it.
 _WORKBOOKS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")
 _TYPED_SUFFIXES = frozenset((".parquet", ".feather", ".arrow"))
+
+# What a file holds: cells that are text, or columns that have types.
+_Read: TypeAlias = Rows | pyarrow.Table | pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -47,14 +51,6 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-class _Read(NamedTuple):
-    """What a file holds: a frame, words that stand for gaps among its numbers, and what was done to it."""
-
-    frame: pd.DataFrame
-    gap_words: frozenset[str] = frozenset()
-    notes: tuple[str, ...] = ()
-
-
 def read_table(source: str | Path, as_written: Collection[str] = ()) -> Table:
     """Reads a table from a file, `sample:NAME`, a URL, or `-`, the standard input.
 
@@ -67,16 +63,35 @@ def read_table(source: str | Path, as_written: Collection[str] = ()) -> Table:
     """
     if str(source).startswith("sample:"):
         return _sample_table(str(source).removeprefix("sample:"))
-    found = source_of(source)
-    with reading(f"{found.where} cannot be read as a table"):
-        read = _read(found.raw, found, as_written)
-        refuse_duplicates(read.frame.columns)
-    if read.frame.empty:
-        raise InputError(f"{found.where} has a header and no rows: there is nothing to learn from or to predict")
+    found = fetched(source)
+    name, where, digest = found.name, found.where, _digest(found)
+    with reading(f"{where} cannot be read as a table"):
+        read = [_read(found.raw, found)]
+        # The bytes, and the text of a column once it is typed, take as much memory as the table: no name holds them.
+        del found
+        table = _typed(read.pop(), name, digest, as_written)
+        refuse_duplicates(table.frame.columns)
+    if table.frame.empty:
+        raise InputError(f"{where} has a header and no rows: there is nothing to learn from or to predict")
+    return table
+
+
+def _digest(found: Source) -> str:
     digest = hashlib.sha256(found.raw)
     if found.part:
         digest.update(found.part.encode())
-    return Table(read.frame, found.name, digest.hexdigest(), read.gap_words, read.notes)
+    return digest.hexdigest()
+
+
+def _typed(rows: _Read, name: str, digest: str, as_written: Collection[str]) -> Table:
+    """A table; of cells that are text, those that a machine wrote as numbers or dates as such."""
+    if not isinstance(rows, Rows):
+        return Table(to_frame(rows) if isinstance(rows, pyarrow.Table) else rows, name, digest)
+    names, texts, notes, machine = rows.table.column_names, rows.table.columns, rows.notes, rows.machine
+    refuse_duplicates(pd.Index(names))
+    del rows
+    cells, gap_words = typed_cells(names, texts, as_written, machine)
+    return Table(to_frame(cells), name, digest, gap_words, notes)
 
 
 def _sample_table(name: str) -> Table:
@@ -87,22 +102,21 @@ def _sample_table(name: str) -> Table:
     return Table(frame, name, digest.hexdigest())
 
 
-def _read(raw: bytes, source: Source, as_written: Collection[str]) -> _Read:
+def _read(raw: bytes, source: Source) -> _Read:
     where, part = source.where, source.part
     raw = unpacked(raw, where)
     if raw.startswith(_ZIP):
         names = members(raw, where)
         if any(name in names for name in _WORKBOOKS):
-            return _of_sheet(raw, where, part, as_written)
+            return _of_sheet(raw, where, part)
         inner = member(raw, chosen_part(names, part, where, "file"), where)
-        return _read(inner, replace(source, part=""), as_written)
-    if raw.startswith((OLD_WORKBOOK, SQLITE)):
-        is_sheet = raw.startswith(OLD_WORKBOOK)
-        return _of_sheet(raw, where, part, as_written) if is_sheet else _Read(read_database(raw, where, part))
-    return _of_one(raw, source, as_written)
+        return _read(inner, replace(source, part=""))
+    if raw.startswith(OLD_WORKBOOK):
+        return _of_sheet(raw, where, part)
+    return read_database(raw, where, part) if raw.startswith(SQLITE) else _of_one(raw, source)
 
 
-def _of_one(raw: bytes, source: Source, as_written: Collection[str]) -> _Read:
+def _of_one(raw: bytes, source: Source) -> _Read:
     """The table of a file that has no more than one."""
     where, part = source.where, source.part
     if raw[8:12] == _DUCKDB:
@@ -113,21 +127,13 @@ def _of_one(raw: bytes, source: Source, as_written: Collection[str]) -> _Read:
     if raw.startswith(MAGICS):
         table = read_arrow(raw, where)
         refuse_duplicates(pd.Index(table.column_names))
-        return _Read(to_frame(table))
+        return table
     if _TYPED_SUFFIXES & set(source.suffixes):
         raise InputError(f"{where} is not the {source.suffixes[-1][1:]} file that its name says: write it again")
     if is_json(raw):
-        return _Read(read_json(decoded(raw, where)[0].removeprefix(b"\xef\xbb\xbf"), where))
-    return _of_cells(read_delimited(raw, where), as_written)
+        return read_json(decoded(raw, where)[0].removeprefix(b"\xef\xbb\xbf"), where)
+    return read_delimited(raw, where)
 
 
-def _of_sheet(raw: bytes, where: str, part: str, as_written: Collection[str]) -> _Read:
-    return _of_cells(without_frills(read_sheet(raw, where, part)), as_written, machine=True)
-
-
-def _of_cells(rows: Rows, as_written: Collection[str], machine: bool = False) -> _Read:
-    names, texts, notes = rows.table.column_names, rows.table.columns, rows.notes
-    refuse_duplicates(pd.Index(names))
-    del rows
-    cells, gap_words = typed_cells(names, texts, as_written, machine)
-    return _Read(to_frame(cells), gap_words, notes)
+def _of_sheet(raw: bytes, where: str, part: str) -> Rows:
+    return without_frills(read_sheet(raw, where, part))._replace(machine=True)

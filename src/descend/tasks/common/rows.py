@@ -18,10 +18,12 @@ _ROWS_BELOW_UNITS = 2
 
 
 class Rows(NamedTuple):
-    """Rows of text below their header, and what was left out, in sentences."""
+    """Rows of text below their header, and what was left out, in sentences; `machine`: whether a dot is that of
+    decimals, whatever stands behind it."""
 
     table: pyarrow.Table
     notes: tuple[str, ...]
+    machine: bool = False
 
 
 def without_frills(table: pyarrow.Table) -> Rows:

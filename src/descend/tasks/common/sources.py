@@ -34,7 +34,7 @@ class Source:
     part: str = ""
 
 
-def source_of(source: str | Path) -> Source:
+def fetched(source: str | Path) -> Source:
     """The bytes of a file, of what a URL gives, or of the standard input.
 
     **Raises** `InputError` if there is nothing, or it cannot be read.
@@ -46,18 +46,30 @@ def source_of(source: str | Path) -> Source:
     if text.lower().startswith(_SCHEMES):
         address, _, part = text.partition("#")
         remote = PurePosixPath(unquote(urlsplit(address).path))
-        return _full(_named(remote, _fetched(address), repr(address), unquote(part)))
-    path, part = Path(text).expanduser(), ""
-    if not path.exists() and "#" in text:
-        before, _, part = text.rpartition("#")
-        path = Path(before).expanduser()
+        return _full(_named(remote, _downloaded(address), repr(address), unquote(part)))
+    path, part = file_and_part(text)
     return _full(_named(path, _bytes_of(path), repr(text.removesuffix(f"#{part}") if part else text), part))
+
+
+def file_and_part(source: str | Path) -> tuple[Path, str]:
+    """A file, and which of its tables is meant, as in book.xlsx#Prices; a file's own name may have a # in it, too."""
+    path, text = Path(source).expanduser(), str(source)
+    if path.exists() or "#" not in text:
+        return path, ""
+    before, _, part = text.rpartition("#")
+    return Path(before).expanduser(), part
+
+
+def is_passing(source: str) -> bool:
+    """Whether a source may be another, or none, when it is asked again: the standard input, or a URL."""
+    return source == STANDARD_INPUT or source.lower().startswith(_SCHEMES)
 
 
 def _named(path: PurePath, raw: bytes, where: str, part: str) -> Source:
     name = path.name
-    for suffix in reversed(path.suffixes[-2:]):
-        # Of "a.csv.gz", both endings are none of the name; of "a.2024.csv", one.
+    # Of "a.csv.gz", both endings are none of the name; of "a.2024.csv", one.
+    for _ in range(2):
+        suffix = PurePath(name).suffix
         name = name.removesuffix(suffix)
         if suffix not in _PACKED:
             break
@@ -101,7 +113,7 @@ class _WithinTheWeb(HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _fetched(address: str) -> bytes:
+def _downloaded(address: str) -> bytes:
     try:
         request = Request(address, headers={"User-Agent": "descend"})  # noqa: S310  # of these schemes alone
         with build_opener(_WithinTheWeb).open(request, timeout=_SECONDS) as answer:

@@ -17,6 +17,9 @@ def suspected_gap(numbers: pd.Series) -> str:
     It is made of nines, or is -1; it lies at an end, is there more than once, and is further from the next value than
     all others are from each other.
     """
+    # Most columns end in other numbers, and need not be sorted.
+    if not any(_NINES.fullmatch(f"{end:.15g}") for end in (numbers.min(), numbers.max())):
+        return ""
     values, counts = np.unique(numbers.dropna().to_numpy("float64"), return_counts=True)
     if len(values) < 5:
         return ""
