@@ -102,7 +102,7 @@ def test_all_that_is_printed_comes_through_one_place():
 def broken(monkeypatch):
     """A fault of our own, with a message of more than a line."""
 
-    def fail(_source):
+    def fail(_source, _as_written):
         raise KeyError("no such\nkey\x1b[2J")
 
     monkeypatch.setattr("descend.tasks.common.reading.read_table", fail)
@@ -135,7 +135,7 @@ def test_a_refusal_has_a_trace_too(descend):
 
 
 def test_no_memory_is_no_fault_of_ours(descend, monkeypatch):
-    def fail(_source):
+    def fail(_source, _as_written):
         raise MemoryError("Unable to allocate 3.5 TiB")
 
     monkeypatch.setattr("descend.tasks.common.reading.read_table", fail)

@@ -73,7 +73,7 @@ REFUSED = [
     ({"none": np.nan}, Choice("a", "none", "c"), "'none' cannot be an axis (ignored: every value is missing)"),
     ({"many": np.arange(40) // 2}, Choice("a", "b", "many", "classes"), "20 classes, and at "
      "most 10 can be told apart in a picture: show it as a number"),
-    ({"many": [f"k{i // 3}" for i in range(40)]}, Choice("a", "b", "many"), "class 'k13' has only one row"),
+    ({"odd": ["k"] * 39 + ["only"]}, Choice("a", "b", "odd"), "class 'only' has only one row"),
     ({"many": [f"k{i // 2}" for i in range(40)]}, Choice("a", "b", "many"), "at most 10 can be told apart in a "
      "picture: choose another target"),
     ({"half": [1.0] * 39 + [np.nan]}, Choice("half", "b", "c"), "'half' is 1 in every row that is left"),
@@ -92,6 +92,12 @@ def test_what_cannot_be_learned_is_told_on_a_line(columns, choice, says):
         own(**columns).points(choice)
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_class_of_one_row_is_left_out_and_told():
+    points = own(odd=["p", "q"] * 19 + ["p", "only"]).points(Choice("a", "b", "odd"))
+    assert (points.classes, len(points.positions), len(points.targets)) == (("p", "q"), 39, 39)
+    assert points.says == "39 rows of 40; 1 alone in their class are left out"
 
 
 @pytest.mark.parametrize("columns", [

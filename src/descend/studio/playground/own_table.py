@@ -125,7 +125,12 @@ class OwnTable:
         positions = positions[split.features.iloc[:, 0].to_numpy()]
         # 3. What both are.
         kind = "regression" if choice.kind == "number" else choice.kind
-        target = find_target(split.target, kind)
+        wanted = split.target
+        target = find_target(wanted, kind)
+        if target.classes:
+            # A class of one row is none.
+            known = target.knows(wanted).to_numpy()
+            positions, wanted = positions[known], wanted[known]
         if len(target.classes) > MAX_CLASSES:
             raise InputError(f"{choice.target!r} has {len(target.classes)} classes, and at most {MAX_CLASSES} can be "
                              "told apart in a picture: " + self._instead(choice.target))
@@ -141,11 +146,11 @@ class OwnTable:
             kind="regression" if target.kind == "regression" else "classification",
             classes=target.classes,
             positions=positions,
-            targets=target.encode(split.target),
+            targets=target.encode(wanted),
             centre=positions.mean(0),
             unit=positions.std(0),
             window=_window(positions),
-            says=self._says(len(positions)),
+            says=self._says(len(positions), lonely=len(split.target) - len(wanted)),
         )
 
     def _axis(self, name: str) -> Column:
@@ -161,13 +166,15 @@ class OwnTable:
     def _instead(self, name: str) -> str:
         return "show it as a number" if name in self.axes else "choose another target"
 
-    def _says(self, left: int) -> str:
+    def _says(self, left: int, lonely: int) -> str:
         """How many rows there are, and what became of the others."""
         told = [f"{left:,} rows of {self.rows:,}"] if left < self.rows else [f"{left:,} rows"]
         if self.rows > len(self.frame):
             told.append(f"{len(self.frame):,} were drawn at random")
-        if gaps := len(self.frame) - left:
+        if gaps := len(self.frame) - left - lonely:
             told.append(f"{gaps:,} with gaps are left out")
+        if lonely:
+            told.append(f"{lonely:,} alone in their class are left out")
         return "; ".join(told)
 
 

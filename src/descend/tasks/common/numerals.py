@@ -44,6 +44,8 @@ _NUMBER = re.compile(
 _BARE = re.compile(r"-?[0-9][0-9.,]*")
 _CLOCK = re.compile(r"-?\d{1,4}(?::[0-5]\d){1,2}(?:\.\d+)?")
 _SPANS = r"\d\s*(?:d|h|m|s)"
+# The patterns of forms tell 0 from other digits, and no more: many numbers have few shapes.
+_SHAPE = str.maketrans("23456789", "11111111")
 _SPACES = re.compile(r"\s+")
 _SIGNS = str.maketrans({"’": "'", "−": "-", "–": "-"})
 _WORDS = re.compile(r"[^\W\d_][\w/²³%. ]{0,20}")
@@ -92,7 +94,7 @@ def how_written(counts: Mapping[str, int], least: float = NEARLY_ALL) -> Written
     marked: Counter[str] = Counter()
     for text, found in some.items():
         if not found.body.isdigit():
-            marked[found.body] += counts[text]
+            marked[found.body.translate(_SHAPE)] += counts[text]
     rows = {form: bare + sum(marked[body] for body in _read_by(pattern.fullmatch, marked, enough - bare))
             for form, pattern in _PATTERNS.items()}  # fmt: skip
     most = max(rows.values())

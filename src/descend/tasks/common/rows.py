@@ -14,6 +14,7 @@ from descend.tasks.common.plain import plain_numbers
 _TOTAL = re.compile(r"(?i)(grand |sub)?(totals?|sum|summe|gesamt|insgesamt|overall|average|mean|suma)\b.*")
 _UNIT = re.compile(r"[(\[].{1,20}[)\]]|[^\W\d_]{1,3}([/·.²³^-].{0,8})?|%|€|\$|°\w?|-|")
 _VALUE = re.compile(r"[-+]?(\d+([.,]\d+)?|[.,]\d+)([eE][-+]?\d+)?")
+_INFINITE = re.compile(r"(?i)[-+]?inf(inity)?")
 _ROWS_BELOW_UNITS = 2
 
 
@@ -70,11 +71,11 @@ def _is_data(names: list[str], table: pyarrow.Table) -> bool:
     # Years and counters are names, too: those of values occur below, have fractions, or are there twice.
     told = [names[index] for index in numeric]
     others = [index for index in range(len(names)) if index not in numeric]
-    again = sum(compute.any(compute.equal(below.column(index), names[index])).as_py() or False for index in others)
+    again = any(_occurs(names[index], below.column(index)) for index in others)
     fractions = any(re.search(r"[.,]\d", name) for name in told)
     repeated = len(set(told)) < len(told)
-    seen = any(compute.any(compute.equal(below.column(index), names[index])).as_py() for index in numeric)
-    return fractions or repeated or (again > 0) or (seen and not others)
+    seen = any(_occurs(names[index], below.column(index)) for index in numeric)
+    return fractions or repeated or again or (seen and not others)
 
 
 def _without_units(table: pyarrow.Table) -> pyarrow.Table:
@@ -88,7 +89,15 @@ def _without_units(table: pyarrow.Table) -> pyarrow.Table:
     numeric = [index for index, column in enumerate(below.columns) if plain_numbers(column, machine=True) is not None]
     units = [first[index] for index in numeric]
     told = [unit for unit in units if unit.lower() not in MISSING]
-    return below if told and all(_UNIT.fullmatch(unit) for unit in units) else table
+    if not told or not all(_UNIT.fullmatch(unit) for unit in units) or any(map(_INFINITE.fullmatch, units)):
+        return table
+    # A word that is there again is one of the values.
+    others = [index for index in range(len(first)) if index not in numeric and first[index]]
+    return table if any(_occurs(first[index], below.column(index)) for index in others) else below
+
+
+def _occurs(word: str, column: Any) -> bool:
+    return bool(compute.any(compute.equal(column, word)).as_py())
 
 
 def _without_totals(table: pyarrow.Table) -> pyarrow.Table:

@@ -69,6 +69,8 @@ CASES = [
          "2 columns without a name are called by their numbers"),
     case("units below the header", "time,length\ns,cm\n1.5,2\n2.5,3\n3.5,5\n",
          {"time": (N, [1.5, 2.5, 3.5]), "length": (N, [2, 3, 5])}, "the row below the header, which tells units"),
+    case("a row of words that are there again is none of units", "x,k\nabs,a\n1.5,a\n2,b\n3,a\n",
+         {"x": (C, ["abs", "1.5", "2", "3"]), "k": (C, ["a", "a", "b", "a"])}),
     case("units in brackets", "name,length\n,(cm)\nx,2.5\ny,3.5\nz,5.5\n",
          {"name": (C, ["x", "y", "z"]), "length": (N, [2.5, 3.5, 5.5])}, "which tells units"),
     case("totals at the end", "k,x\na,1.5\nb,2.5\nTotal,4\n", {"k": (C, ["a", "b"]), "x": (N, [1.5, 2.5])},
