@@ -133,12 +133,13 @@ def test_who_looks_elsewhere_steps_alike_and_leaves_the_state_of_here(rule):
     settings = {"optimizer": rule, "steps": 12, "stop": []}
     fit = minimize(plain, [3.0, -1.0], **settings)
     with_state = minimize(counted, [3.0, -1.0], state={"count": 0, "at": np.zeros(2)}, **settings)
-    assert bits(with_state.params) == bits(fit.params)
-    assert with_state.history["loss"].tolist() == fit.history["loss"].tolist()
+    # To rounding: they are two programs, and some processors' instructions round products and sums as one.
+    np.testing.assert_allclose(with_state.params, fit.params, rtol=1e-9)
+    np.testing.assert_allclose(with_state.history["loss"], fit.history["loss"], rtol=1e-9)
     assert int(with_state.state["count"]) == 12
     if isinstance(rule, SAM):
         before = minimize(plain, [3.0, -1.0], **settings | {"steps": 11})
-        assert bits(with_state.state["at"]) == bits(before.params)
+        np.testing.assert_allclose(with_state.state["at"], before.params, rtol=1e-9)
 
 
 def test_a_gradient_of_its_own_comes_with_the_state():

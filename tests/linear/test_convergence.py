@@ -148,3 +148,14 @@ def test_columns_without_a_penalty_beside_an_l1_penalty_have_an_estimate_and_say
     assert solution.reason.name == "converged"
     if solution.gap > 1e-8 * solution.value:
         assert "an estimate, as no dual bound comes as near" in solution.reason.evidence
+
+
+@pytest.mark.parametrize(("tol", "best"), [(0.0, 1.0), (1e-6, 0.0)])
+def test_of_values_that_differ_by_rounding_the_later_point_is_the_best_where_all_is_asked_for(
+    tol: float, best: float
+) -> None:
+    """Near a minimum: coefficients still come nearer where the loss is lost in its rounding."""
+    monitor = ConvergenceMonitor(tol=tol, max_iter=10)
+    for u, value in ((0.0, 0.7), (1.0, 0.7 + 4 * np.spacing(0.7)), (2.0, 0.7 * (1 + 1e-13))):
+        monitor.observe(Iterate(np.array([u]), value, np.zeros(1), -math.inf))
+    assert monitor.best.u == [best]

@@ -21,6 +21,7 @@ MODULES = {
     "descend.rl.environments": "worlds to learn in, written in JAX",
     "descend.tasks.table": "a model of yours among those of `descend fit`",
     "descend.torch": "PyTorch's door",
+    "descend.notebook": "races in a notebook",
 }
 
 # Where most of what people call is written in a base.

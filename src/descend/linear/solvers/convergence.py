@@ -15,6 +15,8 @@ from descend.stopping import Reason
 Iterates = Generator[Iterate, None, str]
 # A gap that is nothing, relative to the value at the start: a minimum of 0 is not approached in relative terms.
 NEGLIGIBLE_GAP = 1e-13
+# How far the loss may rise, relative to itself: by rounding.
+VALUE_ROUNDING = 1e-15
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class ConvergenceMonitor:
         """Whether a point is better than the best so far. Near a minimum, values are alike but for rounding long before
         coefficients are: then the later one is.
         """
-        rounding = math.ulp(best.value) if self._to_the_last else 0.0
+        rounding = VALUE_ROUNDING * abs(best.value) if self._to_the_last else 0.0
         return point.value < best.value + rounding or math.isnan(best.value)
 
     def _converged(self, number: int) -> Reason:

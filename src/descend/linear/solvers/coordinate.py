@@ -31,8 +31,8 @@ from descend.linear.problems.problem import Iterate, Problem
 from descend.linear.problems.scalar import ScalarProblem, scalar
 from descend.linear.problems.subdifferential import Subdifferential
 from descend.linear.solvers.accelerated import accelerated
-from descend.linear.solvers.convergence import ConvergenceMonitor, Iterates
-from descend.linear.solvers.newton import ARMIJO, SHORTEST_STEP, VALUE_ROUNDING
+from descend.linear.solvers.convergence import VALUE_ROUNDING, ConvergenceMonitor, Iterates
+from descend.linear.solvers.newton import ARMIJO, SHORTEST_STEP
 from descend.linear.solvers.working_set import WorkingSet
 
 # The share of the gap that a descent on some columns leaves, and how many steps it makes at most.

@@ -12,12 +12,10 @@ from typing import Protocol, runtime_checkable
 from descend.linear.problems.curvature import Curvature
 from descend.linear.problems.matrix import Array
 from descend.linear.problems.problem import Iterate, Problem
-from descend.linear.solvers.convergence import ConvergenceMonitor, Iterates
+from descend.linear.solvers.convergence import VALUE_ROUNDING, ConvergenceMonitor, Iterates
 
 # The share of the decrease that the slope promises which a step must make (Armijo).
 ARMIJO = 1e-4
-# How far the loss may rise, relative to itself: by rounding.
-VALUE_ROUNDING = 1e-15
 # The share of the slope that may be left after a step which is judged by its slope.
 SLOPE_LEFT = 0.5
 # A promised change of the loss, relative to it, below which its slope tells more than its value.

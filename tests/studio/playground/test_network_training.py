@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from networks_by_hand import PLANE, XOR, begun, conduct, learner, numbers, start
 
 import compiling
 from descend.studio.playground.lesson import PICTURE
 from descend.studio.playground.network import FEATURES
 from descend.studio.playground.training import MAP
-from trainings import PLANE, XOR, begun, conduct, learner, numbers, start
 
 SLOPES = {
     "tanh": (math.tanh, lambda x: 1 - math.tanh(x) ** 2),
