@@ -40,9 +40,11 @@ export class OwnPage extends RacePage {
     if (header.kind === "plane") this.takePlane(header);
     else if (header.kind === "progress") this.tellProgress(header, kept.race);
     else if (header.kind === "sharpness") this.takeSharpness(header, body, kept.race);
-    else if (header.kind === "file") this.functions.tellChanged(header.changed);
+    else if (header.kind === "file") this.tellFile(header.changed);
     else if (header.kind === "reloaded") this.openAnew();
-    else if (header.kind !== "curved") this.takeRace(header, body, kept);
+    // Nothing is new, but what waits for a drawing: whether an answer is still to come.
+    else if (header.kind === "curved") this.draw();
+    else this.takeRace(header, body, kept);
   }
 
   takePlane({ window, start }) {
@@ -63,6 +65,11 @@ export class OwnPage extends RacePage {
 
   takeSharpness({ ball }, values, { balls }) {
     this.view.trails[balls[ball].mark]?.curve(values);
+    this.draw();
+  }
+
+  tellFile(changed) {
+    this.functions.tellChanged(changed);
     this.draw();
   }
 
