@@ -153,7 +153,8 @@ class TestMemory:
     def test_of_parquet(self, taken):
         most, said, size = taken["t.parquet"]
         assert (said, size > 4 * MIB) == ("80000 rows", True)
-        assert most < 5 * size
+        # 4 to 5.3: several columns are unpacked at once, and how many differs from run to run.
+        assert most < 6 * size
 
     def test_of_a_bomb(self, taken):
         """A file of 2 MiB that stands for 2 GiB."""
