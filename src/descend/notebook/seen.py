@@ -63,7 +63,7 @@ def seen(room: Room, asked: Mapping[str, Any], minima: Sequence[Point]) -> Seen:
         window = header["window"] if header["kind"] == "plane" else window
         ways += [body.reshape(-1, 4)[:, :3]] if header["kind"] == "ball" else []
     *_, (header, heights) = _answer(room, {**asked, "window": window, "size": CELLS, "kind": "surface", "id": 2})
-    return Seen(header["window"], heights.reshape(header["size"][::-1]), tuple(ways), minima)
+    return Seen(tuple(header["window"]), heights.reshape(header["size"][::-1]), tuple(ways), minima)
 
 
 def _answer(room: Room, asked: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], np.ndarray]]:

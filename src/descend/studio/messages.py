@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from reprlib import repr as brief
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -33,6 +33,7 @@ class Request:
     id: int
 
 
+@runtime_checkable
 class Room(Protocol):
     """The engine's side of one page that is open: what the page may ask, and how it is answered.
 

@@ -2,6 +2,7 @@
 
 import math
 
+import jax
 import numpy as np
 import pytest
 from networks_by_hand import PLANE, XOR, begun, conduct, learner, numbers, start
@@ -210,7 +211,7 @@ def test_the_sharpness_is_the_largest_eigenvalue_of_the_hessian():
     columns = []
     for unit in np.eye(sum(sizes)):
         parts = np.split(unit.astype(np.float32), np.cumsum(sizes)[:-1])
-        shaped = [p.reshape(w.shape) for p, w in zip(parts, weights + biases, strict=True)]
+        shaped = [jax.numpy.asarray(p.reshape(w.shape)) for p, w in zip(parts, weights + biases, strict=True)]
         v = type(training.network)(shaped[: len(weights)], shaped[len(weights) :], "tanh", 0.0)
         product = training.run.hvp(v, training.lesson.training)
         columns.append(np.concatenate([np.asarray(one).ravel() for one in (*product.weights, *product.biases)]))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -37,6 +37,7 @@ class Drawn:
     numbers: np.ndarray
 
 
+@runtime_checkable
 class Figure(Protocol):
     """A figure, by the name and the title of its choice."""
 

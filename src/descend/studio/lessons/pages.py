@@ -6,7 +6,6 @@ from pathlib import Path
 
 from latex2mathml.converter import convert
 from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererProtocol
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
@@ -62,7 +61,7 @@ def _read_formula(state: StateInline, silent: bool) -> bool:
     return True
 
 
-def _write_formula(_: RendererProtocol, tokens: list[Token], at: int, *__: object) -> str:
+def _write_formula(_: object, tokens: list[Token], at: int, *__: object) -> str:
     display = "block" if tokens[at].markup == "$$" else "inline"
     # As signs of their own, primes are where fonts have them; raised once more, they would float away.
     return convert(tokens[at].content.replace("−", "-").replace("''", "″").replace("'", "′"), display=display)

@@ -4,7 +4,7 @@ import gc
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from descend.studio.racing.recording import divisors_of, points_of, recorded
 MAX_FUNCTIONS = 8
 
 
+@runtime_checkable
 class Rolling(Protocol):
     """How a ball rolls: what makes its optimizer of settings, always of the same structure under one name."""
 
