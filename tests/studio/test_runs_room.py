@@ -14,7 +14,7 @@ from descend.studio.messages import MessageError, Request, request_of
 from descend.studio.opened import Opened
 from descend.studio.rooms import places
 from descend.studio.runs.asking import MAX_CHOSEN
-from descend.studio.runs.library import Library
+from descend.studio.runs.listing import Listing
 from descend.studio.runs.reports import Reports
 from descend.studio.runs.room import RunsRoom
 from descend.studio.server import application
@@ -39,7 +39,7 @@ MESSAGES = [LIST, CURVES, REPORT, FORK, GO, RATE, EXAMINE, REPLAY, LANDSCAPE]
 def room(tmp_path):
     finished(tmp_path / "a", losses=[3.0, 1.0])
     finished(tmp_path / "b", losses=[4.0, np.inf, 2.0])
-    return RunsRoom(Library((tmp_path,)), Reports())
+    return RunsRoom(Listing((tmp_path,)), Reports())
 
 
 def answered(room, message):

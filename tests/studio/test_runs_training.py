@@ -9,7 +9,7 @@ from asking import unpacked
 
 from descend.errors import InputError
 from descend.studio.messages import request_of
-from descend.studio.runs.library import Library
+from descend.studio.runs.listing import Listing
 from descend.studio.runs.reports import Reports
 from descend.studio.runs.room import RunsRoom
 from descend.studio.runs.trainings import MAX_FORKS, once_more
@@ -30,8 +30,8 @@ def wine(tmp_path_factory):
 
 @pytest.fixture
 def room(wine):
-    made = RunsRoom(Library((wine,)), Reports())
-    made.library.look()
+    made = RunsRoom(Listing((wine,)), Reports())
+    made.listing.look()
     return made
 
 

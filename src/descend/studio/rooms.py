@@ -16,7 +16,7 @@ from descend.studio.own.opened_file import OpenedFile
 from descend.studio.own.room import OwnRoom
 from descend.studio.race.room import RaceRoom
 from descend.studio.racing.course import Courses
-from descend.studio.runs.library import Library
+from descend.studio.runs.listing import Listing
 from descend.studio.runs.reports import Reports
 from descend.studio.runs.room import RunsRoom
 
@@ -39,11 +39,11 @@ def places(opened: Opened) -> tuple[Place, ...]:
     **Raises** `InputError` for a file or a table that cannot be shown.
     """
     courses, begun = Courses(), Begun()
-    library, reports = Library(opened.runs), Reports()
+    listing, reports = Listing(opened.runs), Reports()
     rooms = [
         Place("race", "Race on a function", "/", lambda: RaceRoom(courses)),
         Place("playground", "Playground", "/playground", playground(opened.table)),
-        Place("runs", "Runs", "/runs", lambda: RunsRoom(library, reports, opened.data), reports.routes()),
+        Place("runs", "Runs", "/runs", lambda: RunsRoom(listing, reports, opened.data), reports.routes()),
         Place("lessons", "Lessons", "/lessons", lambda: LessonsRoom(begun)),
     ]
     if opened.own is not None:

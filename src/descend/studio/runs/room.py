@@ -12,7 +12,7 @@ from descend.studio.messages import Fields, Request, frame
 from descend.studio.runs import asking
 from descend.studio.runs.curves import curves
 from descend.studio.runs.examining import Examiner
-from descend.studio.runs.library import Known, Library
+from descend.studio.runs.listing import Known, Listing
 from descend.studio.runs.reports import Reports
 from descend.studio.runs.trainings import Fork, Trainings
 
@@ -26,7 +26,7 @@ GO_SECONDS = 0.15
 
 
 class RunsRoom:
-    """A page that shows runs. All pages share the library, which looks on one thread."""
+    """A page that shows runs. All pages share the listing, which looks on one thread."""
 
     # To train and to examine takes long, and the list goes on meanwhile.
     lanes: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -35,13 +35,13 @@ class RunsRoom:
         "insight": ("landscape", "spectrum", "replay", "examine"),
     }
 
-    def __init__(self, library: Library, reports: Reports, data: tuple[Path, ...] = ()) -> None:
-        self.library, self.reports = library, reports
+    def __init__(self, listing: Listing, reports: Reports, data: tuple[Path, ...] = ()) -> None:
+        self.listing, self.reports = listing, reports
         self.trainings, self.examiner = Trainings(data), Examiner(data)
 
     def welcome(self) -> dict[str, Any]:
         """Where runs are looked for."""
-        return {"folders": [str(root) for root in self.library.roots]}
+        return {"folders": [str(root) for root in self.listing.roots]}
 
     def request(self, kind: str, fields: Fields, id: int) -> Request:
         """The list, curves, a report, something that is to be found out, or a step of a training."""
@@ -67,11 +67,11 @@ class RunsRoom:
 
     def _list(self, request: asking.ListRequest) -> bytes:
         begin = time.perf_counter()
-        self.library.look()
+        self.listing.look()
         # A page that knows more than there is to know has outlived another studio.
-        since = request.since if request.since <= self.library.version else 0
-        new, gone = self.library.since(since)
-        return frame({"kind": "list", "id": request.id, "version": self.library.version, "since": since, "gone": gone,
+        since = request.since if request.since <= self.listing.version else 0
+        new, gone = self.listing.since(since)
+        return frame({"kind": "list", "id": request.id, "version": self.listing.version, "since": since, "gone": gone,
                       "runs": list(map(_told, new)), "seconds": time.perf_counter() - begin, "last": True})
 
     def _curves(self, request: asking.CurvesRequest, is_newer: Callable[[], bool]) -> Iterator[bytes]:
@@ -80,7 +80,7 @@ class RunsRoom:
                 break
             names, says, points = [], "", None
             try:
-                found = curves(self.library[number].folder)
+                found = curves(self.listing[number].folder)
                 names, points = list(found), found.get(request.series)
             except InputError as error:
                 says = str(error)
@@ -89,7 +89,7 @@ class RunsRoom:
         yield frame({"kind": "done", "id": request.id, "last": True})
 
     def _report(self, request: asking.ReportRequest) -> bytes:
-        known = self.library[request.run]
+        known = self.listing[request.run]
         if request.page not in known.entry.pages:
             raise InputError(f"{known.entry.name} has no {request.page}.html")
         path = self.reports.ticket(known.folder / f"{request.page}.html")
@@ -98,7 +98,7 @@ class RunsRoom:
     def _trained(self, request: Request) -> bytes:
         """What became of a fork: rows of each series that was recorded, one after the other."""
         if isinstance(request, asking.ForkRequest):
-            fork, since = self.trainings.fork(request.run, self.library[request.run].folder, request.start), 0
+            fork, since = self.trainings.fork(request.run, self.listing[request.run].folder, request.start), 0
         elif isinstance(request, asking.RateRequest) and request.learning_rate is None:
             self.trainings.forget(request.fork)
             return frame({"kind": "dropped", "id": request.id, "fork": request.fork, "last": True})
@@ -113,7 +113,7 @@ class RunsRoom:
 
     def _looked(self, request: asking.LookRequest, is_newer: Callable[[], bool]) -> Iterator[bytes]:
         head = {"kind": request.what, "id": request.id, "run": request.run}
-        known = self.library[request.run]
+        known = self.listing[request.run]
         if request.what == "examine":
             found = self.examiner.examined(request.run, known.folder, request.seconds)
             yield frame({**head, "diagnoses": found, "last": True})

@@ -6,7 +6,7 @@ import { showDifferences } from "./differences.js";
 import { Findings } from "./findings.js";
 import { curveOf, Forks } from "./forks.js";
 import { Legend } from "./legend.js";
-import { Library } from "./library.js";
+import { Listing } from "./listing.js";
 import { RunList } from "./run_list.js";
 import { ReportView } from "./report_view.js";
 import { shownRuns } from "./shown.js";
@@ -23,7 +23,7 @@ export class RunsPage {
     // By the number of a run, in the order in which they were chosen: the mark of its curve.
     this.marks = new Map();
     this.opened = null;
-    this.library = new Library(connection, { onRuns: () => this.showRuns(), onCurves: () => this.showCurves() });
+    this.listing = new Listing(connection, { onRuns: () => this.showRuns(), onCurves: () => this.showCurves() });
     this.list = new RunList(byId("list"), {
       isChosen: ({ number }) => (this.marks.has(number) ? this.legend.colour(this.marks.get(number)) : null),
       onChoose: (run) => this.choose(run),
@@ -50,17 +50,17 @@ export class RunsPage {
     byId("choose-none").addEventListener("click", () => this.chooseNone());
     for (const id of ["series", "across", "up"]) byId(id).addEventListener("change", () => this.showCurves());
     this.showSeries([]);
-    this.library.look();
+    this.listing.look();
   }
 
   close() {
-    this.library.close();
+    this.listing.close();
   }
 
   receive(header, body, kept) {
-    if (header.kind === "list") this.library.takeList(header);
-    else if (header.kind === "curve") this.library.takeCurve(header, body, kept);
-    else if (header.kind === "done") this.library.takeDone();
+    if (header.kind === "list") this.listing.takeList(header);
+    else if (header.kind === "curve") this.listing.takeCurve(header, body, kept);
+    else if (header.kind === "done") this.listing.takeDone();
     else if (header.kind === "report") this.report.open(kept.name, header.path);
     else if (header.kind === "fork") this.forks.take(header, body, kept);
     else if (header.kind === "error") this.refuse(header.says, kept);
@@ -89,7 +89,7 @@ export class RunsPage {
   }
 
   showRuns() {
-    const { runs } = this.library;
+    const { runs } = this.listing;
     for (const number of this.marks.keys()) if (number > 0 && !runs.has(number)) this.marks.delete(number);
     if (!this.marks.size && this.opened === null) this.openNewest();
     const shown = shownRuns([...runs.values()], byId("filter").value, this.list.order);
@@ -109,7 +109,7 @@ export class RunsPage {
   }
 
   openNewest() {
-    const newest = [...this.library.runs.values()].sort((one, other) => other.date - one.date)[0];
+    const newest = [...this.listing.runs.values()].sort((one, other) => other.date - one.date)[0];
     if (newest) {
       this.marks.set(newest.number, 0);
       this.opened = newest.number;
@@ -137,16 +137,16 @@ export class RunsPage {
   }
 
   chosen() {
-    return [...this.marks.keys()].map((number) => this.library.runs.get(number) ?? this.forks.forks.get(-number));
+    return [...this.marks.keys()].map((number) => this.listing.runs.get(number) ?? this.forks.forks.get(-number));
   }
 
   showCurves() {
     const [runs, series, across] = [this.chosen(), byId("series").value, byId("across").value];
     const stored = runs.filter(({ number }) => number > 0);
-    if (stored.length) this.library.want(stored, series);
+    if (stored.length) this.listing.want(stored, series);
     const found = runs.map((run) => ({
       run,
-      curve: run.parts ? curveOf(run, series) : this.library.curves.get(run.number),
+      curve: run.parts ? curveOf(run, series) : this.listing.curves.get(run.number),
     }));
     this.showSeries(found.flatMap(({ curve }) => curve?.names ?? []));
     const curves = found

@@ -12,7 +12,7 @@ from descend.studio.runs.folders import MAX_RUNS, Glance, glance, run_folders
 
 @dataclass(frozen=True)
 class Known:
-    """A run that was seen: by its `number`, with the `version` of the library in which it changed last."""
+    """A run that was seen: by its `number`, with the `version` of the listing in which it changed last."""
 
     number: int
     folder: Path
@@ -21,7 +21,7 @@ class Known:
     version: int
 
 
-class Library:
+class Listing:
     """Runs by number: pages name no folder, and so nothing but what is listed. All pages share it, on one thread."""
 
     def __init__(self, roots: tuple[Path, ...]) -> None:

@@ -9,15 +9,15 @@ import pytest
 from descend._locks import hold, is_held, release
 from descend.errors import InputError
 from descend.studio.runs.curves import curves
-from descend.studio.runs.library import Library
+from descend.studio.runs.listing import Listing
 from locking import locked_by
 from run_folders import asked, checkpointed, finished
 
 
 def listed(*roots, since=0):
-    library = Library(tuple(roots))
-    library.look()
-    return {known.entry.name: known.entry for known in library.since(since)[0]}
+    listing = Listing(tuple(roots))
+    listing.look()
+    return {known.entry.name: known.entry for known in listing.since(since)[0]}
 
 
 def test_a_run_is_listed_with_what_came_of_it(tmp_path):
@@ -68,18 +68,18 @@ def test_runs_are_found_below_and_where_they_are_named_but_not_behind_links(tmp_
 def test_running_is_what_a_process_holds_and_interrupted_what_it_left(tmp_path):
     folder = checkpointed(asked(tmp_path / "live"), [3.0, 2.0], seconds=7.5)
     assert listed(tmp_path)["live"].status == "interrupted"
-    library = Library((tmp_path,))
+    listing = Listing((tmp_path,))
     with locked_by(1, folder / ".lock"):
-        library.look()
-        ((known,), version) = library.since(0)[0], library.version
+        listing.look()
+        ((known,), version) = listing.since(0)[0], listing.version
         assert (known.entry.status, known.entry.steps, known.entry.seconds) == ("running", 2, 7.5)
         checkpointed(folder, [3.0, 2.0, 1.0], seconds=9.0)
-        library.look()
-        assert library.since(version)[0][0].entry.steps == 3
+        listing.look()
+        assert listing.since(version)[0][0].entry.steps == 3
     # Killed: its lock's file stays, and nobody holds it.
-    library.look()
+    listing.look()
     assert (folder / ".lock").exists()
-    assert library.since(version)[0][0].entry.status == "interrupted"
+    assert listing.since(version)[0][0].entry.status == "interrupted"
 
 
 def test_who_looks_keeps_nobody_out(tmp_path):
@@ -94,26 +94,26 @@ def test_who_looks_keeps_nobody_out(tmp_path):
 def test_only_what_changed_is_told_again_and_what_went(tmp_path):
     for name in "abc":
         finished(tmp_path / name)
-    library = Library((tmp_path,))
-    library.look()
-    numbers = {known.entry.name: known.number for known in library.since(0)[0]}
-    version = library.version
-    library.look()
-    assert library.version == version
-    assert library.since(version) == ([], [])
+    listing = Listing((tmp_path,))
+    listing.look()
+    numbers = {known.entry.name: known.number for known in listing.since(0)[0]}
+    version = listing.version
+    listing.look()
+    assert listing.version == version
+    assert listing.since(version) == ([], [])
     (tmp_path / "b" / "metrics.json").write_text(json.dumps({"metric": "r2", "score": 0.9}))
     shutil.rmtree(tmp_path / "c")
     finished(tmp_path / "d")
-    library.look()
-    new, gone = library.since(version)
+    listing.look()
+    new, gone = listing.since(version)
     assert {known.entry.name: known.entry.score for known in new} == {"b": 0.9, "d": 0.5}
     assert gone == [numbers["c"]]
-    assert library[numbers["b"]].folder == tmp_path / "b"
+    assert listing[numbers["b"]].folder == tmp_path / "b"
     with pytest.raises(InputError, match="was removed"):
-        library[numbers["c"]]
+        listing[numbers["c"]]
     # Who begins anew is told all there is, and of nothing that went before.
-    assert len(library.since(0)[0]) == 3
-    assert library.since(0)[1] == []
+    assert len(listing.since(0)[0]) == 3
+    assert listing.since(0)[1] == []
 
 
 BROKEN = ["", "{", "[]", "null", '"x"', "[" * 100_000, '{"a": ' * 100_000, "\0", "9" * 5000]

@@ -6,7 +6,7 @@ import { wordsOf } from "./shown.js";
 const BETWEEN = 1000;
 const SHARE = 10;
 
-export class Library {
+export class Listing {
   constructor(connection, { onRuns, onCurves }) {
     this.connection = connection;
     this.handlers = { onRuns, onCurves };
