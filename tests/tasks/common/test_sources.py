@@ -12,7 +12,9 @@ import pytest
 
 from descend import _packed
 from descend.errors import InputError
+from descend.tasks.common.folder import place_of
 from descend.tasks.common.reading import read_table
+from descend.tasks.common.sources import fetched
 from tasks.common.messy.containers import sqlite, xlsx, zipped
 
 TEXT = b"a,b\n1,x\n2,y\n"
@@ -162,3 +164,25 @@ def test_numbers_in_json_keep_their_types(tmp_path):
     with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
         archive.write(tmp_path / "t.json", "t.json")
     assert read_table(tmp_path / "t.zip").frame.equals(frame)
+
+
+@pytest.mark.parametrize(("source", "written"), [
+    ("https://me:secret@example.org:8000/a/b.csv?key=secret#sheet", "https://example.org:8000/a/b.csv#sheet"),
+    ("http://example.org/b.csv", "http://example.org/b.csv"),
+    ("-", "-"),
+    ("sample:iris", "sample:iris"),
+])
+def test_a_runs_folder_has_no_secret_of_where_its_data_came_from(source, written):
+    assert place_of(source) == written
+
+
+@pytest.mark.parametrize(("address", "says"), [
+    ("http://[nowhere/a.csv", "is no address: Invalid IPv6 URL"),
+    ("http://127.0.0.1:port/a.csv", "cannot be read: nonnumeric port"),
+    ("http://127.0.0.1/a b.csv", "cannot be read: URL can't contain control characters"),
+    ("https://", "cannot be read: no host given"),
+])
+def test_an_address_that_is_none_is_told_on_a_line(address, says):
+    with pytest.raises(InputError, match=says) as refused:
+        fetched(address)
+    assert "\n" not in str(refused.value)

@@ -25,7 +25,7 @@ from descend._locks import hold
 from descend._text import visible
 from descend.engine.storing import read_arrays
 from descend.errors import CheckpointError, InputError
-from descend.tasks.common.sources import file_and_part
+from descend.tasks.common.sources import file_and_part, is_passing, without_secrets
 
 MODEL_FILE = "model.safetensors"
 
@@ -108,7 +108,12 @@ def claimed(path: Path | None, name: str, asked: dict[str, Any], resume: bool) -
 
 
 def place_of(source: str | Path) -> str:
-    """Where a source lies, seen from anywhere; what is no file, such as sample:iris, is what it is called."""
+    """Where a source lies, seen from anywhere; what is no file, such as sample:iris, is what it is called.
+
+    It is written into a run's folder, which others may see: of a URL nothing that is secret.
+    """
+    if is_passing(str(source)):
+        return without_secrets(str(source))
     path, part = file_and_part(source)
     return f"{path.absolute()}{f'#{part}' if part else ''}" if path.exists() else str(source)
 

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import dataclass
 from difflib import get_close_matches
+from http.client import HTTPException
 from pathlib import Path, PurePath, PurePosixPath
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
@@ -45,7 +46,10 @@ def fetched(source: str | Path) -> Source:
         return _full(Source(raw, "the standard input", "stdin"))
     if text.lower().startswith(_SCHEMES):
         address, _, part = text.partition("#")
-        remote = PurePosixPath(unquote(urlsplit(address).path))
+        try:
+            remote = PurePosixPath(unquote(urlsplit(address).path))
+        except ValueError as error:
+            raise InputError(f"{address!r} is no address: {error}") from None
         return _full(_named(remote, _downloaded(address), repr(address), unquote(part)))
     path, part = file_and_part(text)
     return _full(_named(path, _bytes_of(path), repr(text.removesuffix(f"#{part}") if part else text), part))
@@ -63,6 +67,12 @@ def file_and_part(source: str | Path) -> tuple[Path, str]:
 def is_passing(source: str) -> bool:
     """Whether a source may be another, or none, when it is asked again: the standard input, or a URL."""
     return source == STANDARD_INPUT or source.lower().startswith(_SCHEMES)
+
+
+def without_secrets(url: str) -> str:
+    """A URL without what may be its user's alone: a name and a password before the host, and a query."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
 
 def _named(path: PurePath, raw: bytes, where: str, part: str) -> Source:
@@ -121,7 +131,7 @@ def _downloaded(address: str) -> bytes:
     except HTTPError as error:
         error.close()
         raise InputError(f"{address!r} cannot be read: the server answers {error.code} {error.reason}") from None
-    except (URLError, OSError, ValueError) as error:
+    except (URLError, HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise InputError(f"{address!r} cannot be read: {reason}: check the address and the network") from None
     if len(raw) > _MOST_BYTES:
