@@ -1,5 +1,8 @@
 """What `tools/house.py` counts, on modules whose figures are seen by counting."""
 
+from collections import Counter
+from pathlib import Path
+
 import pytest
 
 from tools import house
@@ -74,3 +77,10 @@ def test_a_name_may_be_in_two_modules_but_not_in_three(made):
     assert house.several(made(a=text, b=text)) == {}
     assert house.several(made(a=text, b=text, c__d=text)) == {"MOST": ["a.py", "b.py", "c/d.py"]}
     assert list(house.several(made(_kernels__e=text, _kernels__f=text))["MOST"]) == ["a.py", "b.py", "c/d.py"]
+
+
+def test_modules_of_tests_have_names_of_their_own():
+    """Of two that are alike pytest imports the first, and the run of all tests ends with an error."""
+    folder = Path(__file__).parent
+    names = Counter(path.name for path in folder.rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
