@@ -8,7 +8,13 @@ import pytest
 from sklearn import metrics
 
 from descend.tasks.common.fitted import Outcome
-from descend.tasks.common.judging.scores import calibration_error, facts_of, lines_of, scores_by_class, scores_of
+from descend.tasks.common.judging.scores import (
+    calibration_error,
+    facts_of,
+    lines_of,
+    prediction_scores,
+    scores_by_class,
+)
 from descend.tasks.common.target import Target
 
 RNG = np.random.default_rng(0)
@@ -28,7 +34,7 @@ def drawn(target, rows=80):
 
 def test_those_of_numbers_are_scikit_learns():
     truth, predicted = drawn(NUMBERS)
-    assert scores_of(truth, predicted, NUMBERS) == {
+    assert prediction_scores(truth, predicted, NUMBERS) == {
         "mae": pytest.approx(np.abs(truth - predicted).mean()),
         "rmse": pytest.approx(math.sqrt(((truth - predicted) ** 2).mean())),
     }
@@ -37,7 +43,7 @@ def test_those_of_numbers_are_scikit_learns():
 @pytest.mark.parametrize("target", [TWO, THREE], ids=lambda target: target.kind)
 def test_those_of_classes_are_scikit_learns(target):
     truth, chances = drawn(target)
-    found = scores_of(truth, chances.astype(np.float32), target)
+    found = prediction_scores(truth, chances.astype(np.float32), target)
     many = {} if target is TWO else {"multi_class": "ovr"}
     # scikit-learn halves the square of two classes, as the score of the second class alone has it.
     expected = {
@@ -70,7 +76,8 @@ def test_an_example_of_weight_two_counts_as_two(target):
     truth, predictions = drawn(target)
     weights = RNG.integers(1, 4, len(truth)).astype(np.float64)
     rows = np.repeat(np.arange(len(truth)), weights.astype(int))
-    weighted, repeated = scores_of(truth, predictions, target, weights), scores_of(truth[rows], predictions[rows], target)
+    weighted = prediction_scores(truth, predictions, target, weights)
+    repeated = prediction_scores(truth[rows], predictions[rows], target)
     assert weighted == {name: pytest.approx(value) for name, value in repeated.items()}
     if target.classes:
         predicted = predictions.argmax(axis=1)
@@ -103,5 +110,5 @@ def test_of_one_class_alone_no_area_is_told():
 
 
 def test_probabilities_of_zero_cost_much_and_not_all():
-    sure = scores_of(np.array([0, 1]), np.array([[0.0, 1.0], [0.0, 1.0]]), TWO)
+    sure = prediction_scores(np.array([0, 1]), np.array([[0.0, 1.0], [0.0, 1.0]]), TWO)
     assert 10 < sure["log_loss"] < 1000

@@ -17,7 +17,7 @@ LABELLED_CELLS = 20
 # Classes that have a curve each.
 CURVES = 6
 # Of a curve: more cannot be told apart.
-POINTS = 200
+CURVE_POINTS = 200
 # Of a reliability diagram, as many examples in each.
 GROUPS, LEAST_OF_A_GROUP = 10, 10
 
@@ -118,7 +118,7 @@ def _curves(outcome: Outcome, target: Target) -> tuple[go.Figure, go.Figure]:
         falsely, truly, _ = roc_curve(is_it, chances[:, number])
         precision, recall, _ = precision_recall_curve(is_it, chances[:, number])
         for figure, x, y, score in ((roc, falsely, truly, area), (ranked, recall, precision, mean)):
-            some = np.unique(np.linspace(0, len(x) - 1, min(len(x), POINTS)).astype(int))
+            some = np.unique(np.linspace(0, len(x) - 1, min(len(x), CURVE_POINTS)).astype(int))
             line = {"width": 1.5} | ({"color": COLOUR} if len(found) == 1 else {})
             figure.add_scatter(x=x[some], y=y[some], mode="lines", line=line, name=f"{name} {score:.3f}")
     for figure, x, y in ((roc, "false alarms", "recall"), (ranked, "recall", "precision")):
@@ -137,8 +137,8 @@ def _reliable(outcome: Outcome, target: Target, unit: str, uncalibrated: np.ndar
     binary = target.kind == "binary"
     of = f"probability of {target.classes[1]}" if binary else "probability of the predicted class"
     how_often = f"are {target.classes[1]}" if binary else "are of it"
-    note = (f"By the {of}, {unit} are put into groups of equal size: where it says .8, {how_often} 8 of 10 if it is right. "
-            "Below the dotted line it says too much, above too little. Bars are twice the standard error.")
+    note = (f"By the {of}, {unit} are put into groups of equal size: where it says .8, {how_often} 8 of 10 if it is "
+            "right. Below the dotted line it says too much, above too little. Bars are two standard errors.")
     figure = go.Figure()
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dot", "color": "#888"}, name="right")
     if uncalibrated is not None:
@@ -162,8 +162,16 @@ def _add_groups(figure: go.Figure, said: np.ndarray, was: np.ndarray, name: str,
     groups = np.array_split(order, max(min(GROUPS, len(order) // LEAST_OF_A_GROUP), 1))
     shares = np.array([was[group].mean() for group in groups])
     counts = np.array([len(group) for group in groups])
-    # Of a share of 0 or 1, too, the error is not 0: as if one more were so, and one more were not.
-    near = (shares * counts + 1) / (counts + 2)
-    errors = 2 * np.sqrt(near * (1 - near) / counts)
+    low, high = _within(shares, counts)
+    bars = {"array": high - shares, "arrayminus": shares - low, "width": 3, "thickness": 1}
     figure.add_scatter(x=[said[group].mean() for group in groups], y=shares, mode="lines+markers", name=name,
-                       line={"color": colour, "width": 1.5}, error_y={"array": errors, "width": 3, "thickness": 1})
+                       line={"color": colour, "width": 1.5}, error_y=bars)
+
+
+def _within(shares: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where the probabilities are that shares are seen of, two standard errors to each side.
+
+    Reference: Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927.
+    """
+    centre, spread = shares + 2 / counts, 2 * np.sqrt(shares * (1 - shares) / counts + 1 / counts**2)
+    return (centre - spread) / (1 + 4 / counts), (centre + spread) / (1 + 4 / counts)

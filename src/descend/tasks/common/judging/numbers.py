@@ -9,7 +9,7 @@ from descend.tasks.common.page import LEGEND, MARGIN, beside
 from descend.tasks.common.section import Section
 
 # Points of a figure: more are one blot, and make the page slow.
-SHOWN = 2000
+MAX_DOTS = 2000
 # Of the histogram.
 BINS = 40
 # Groups of predictions, and the least of each, whose typical error is drawn.
@@ -32,7 +32,7 @@ def number_sections(outcome: Outcome, unit: str) -> list[Section]:
 
 
 def _some(count: int) -> np.ndarray:
-    return np.random.default_rng(0).permutation(count)[:SHOWN]
+    return np.random.default_rng(0).permutation(count)[:MAX_DOTS]
 
 
 def _against_truth(truth: np.ndarray, predictions: np.ndarray) -> go.Figure:

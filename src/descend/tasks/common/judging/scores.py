@@ -37,7 +37,7 @@ class ClassScore:
     precision: float
 
 
-def scores_of(
+def prediction_scores(
     truth: np.ndarray, predictions: np.ndarray, target: Target, weights: np.ndarray | None = None
 ) -> dict[str, float]:
     """Scores by name; not a number, what the examples do not tell.
@@ -55,7 +55,7 @@ def scores_of(
     **Arguments**: `truth`, numbers or the numbers of classes; `predictions`, numbers or a probability for each class;
     `weights`, how much each example counts, by default all the same.
 
-    >>> scores = scores_of(np.array([1.0, 2.0]), np.array([1.0, 4.0]), Target("regression", (), ""))
+    >>> scores = prediction_scores(np.array([1.0, 2.0]), np.array([1.0, 4.0]), Target("regression", (), ""))
     >>> scores["mae"], round(scores["rmse"], 3)
     (1.0, 1.414)
 
@@ -115,10 +115,10 @@ def calibration_error(confidence: np.ndarray, hits: np.ndarray, weights: np.ndar
     return float(np.abs(beyond).sum() / every.sum())
 
 
-def told(scores: Mapping[str, float | None]) -> str:
+def scores_line(scores: Mapping[str, float | None]) -> str:
     """The scores in a line, without those that nothing is known of.
 
-    >>> told({"log_loss": 0.25, "auc": None})
+    >>> scores_line({"log_loss": 0.25, "auc": None})
     'log-loss 0.2500'
     """
     return ", ".join(f"{TITLES[name]} {_in_words(value)}" for name, value in scores.items() if value is not None)
@@ -126,7 +126,7 @@ def told(scores: Mapping[str, float | None]) -> str:
 
 def facts_of(outcome: Outcome, target: Target) -> dict[str, Any]:
     """The scores for `metrics.json`; of classes, recall and precision of each, too."""
-    facts: dict[str, Any] = {"scores": _finite(scores_of(outcome.truth, outcome.predictions, target))}
+    facts: dict[str, Any] = {"scores": _finite(prediction_scores(outcome.truth, outcome.predictions, target))}
     if target.classes:
         found = scores_by_class(outcome.truth, outcome.predicted, target.classes)
         facts["recall"] = _finite({one.name: one.recall for one in found})
@@ -141,7 +141,7 @@ def lines_of(facts: Mapping[str, Any]) -> dict[str, str]:
     {'besides': 'MAE 0.5000, RMSE 1.0000'}
     """
     by_class = {name: facts[name] for name in ("recall", "precision") if 0 < len(facts.get(name, ())) <= NAMED}
-    return {"besides": told(facts["scores"])} | {name: _of_each(shares) for name, shares in by_class.items()}
+    return {"besides": scores_line(facts["scores"])} | {name: _of_each(shares) for name, shares in by_class.items()}
 
 
 def finite(number: float) -> float | None:
