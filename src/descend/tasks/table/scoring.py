@@ -3,19 +3,12 @@
 Written for NumPy, as this is done once an epoch, and to compile a program for it would take longer.
 """
 
-import math
-
 import numpy as np
 
 from descend.tasks.common.target import TargetKind
 
 # Of targets: an R² is relative to it.
 MIN_VARIANCE = 1e-12
-
-
-def finite(number: float) -> float | None:
-    """A number for JSON, which has no word for what is not finite."""
-    return number if math.isfinite(number) else None
 
 
 def losses_and_scores(
