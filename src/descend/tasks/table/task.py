@@ -88,7 +88,7 @@ class TableTask(Task[TablePrepared, TableOutcome]):
         targets = held_out.targets
         if prepared.target.kind == "regression":
             targets = ((targets - scale.centre) / scale.unit).astype(np.float32)
-        return trainer, (held_out.inputs, targets, np.full(len(targets), -1, np.int32))
+        return trainer, (held_out.inputs, targets, np.full(len(targets), -1, np.int32), held_out.every_weight)
 
     def mended(self, prepared: TablePrepared, **changed: Any) -> "TableTask":
         """The task with other settings, for the model alone that was examined: others would be changed, too."""

@@ -126,9 +126,10 @@ def scores_line(scores: Mapping[str, float | None]) -> str:
 
 def facts_of(outcome: Outcome, target: Target) -> dict[str, Any]:
     """The scores for `metrics.json`; of classes, recall and precision of each, too."""
-    facts: dict[str, Any] = {"scores": _finite(prediction_scores(outcome.truth, outcome.predictions, target))}
+    weights = outcome.weights
+    facts: dict[str, Any] = {"scores": _finite(prediction_scores(outcome.truth, outcome.predictions, target, weights))}
     if target.classes:
-        found = scores_by_class(outcome.truth, outcome.predicted, target.classes)
+        found = scores_by_class(outcome.truth, outcome.predicted, target.classes, weights)
         facts["recall"] = _finite({one.name: one.recall for one in found})
         facts["precision"] = _finite({one.name: one.precision for one in found})
     return facts
