@@ -10,18 +10,21 @@ from descend.tasks.table.model import TableModel
 from descend.tasks.table.preparing import TablePrepared
 
 
-def with_promises(model: TableModel, out_of_fold: np.ndarray, prepared: TablePrepared) -> tuple[TableModel, str]:
+def with_promises(
+    model: TableModel, out_of_fold: np.ndarray | None, prepared: TablePrepared
+) -> tuple[TableModel, str]:
     """The model with a temperature, where that betters its probabilities, and with the errors that intervals are made
     of; and why the temperature is what it is.
 
-    `out_of_fold`: predictions of the rows that are validated on, each by a model that had not learnt from it.
+    `out_of_fold`: predictions of the rows that are validated on, each by a model that had not learnt from it. Of
+    those that are not finite, nothing is told.
     """
-    if not np.isfinite(out_of_fold).all():
+    if out_of_fold is None or not np.isfinite(out_of_fold).all():
         return model, ""
-    truth = prepared.training.targets[prepared.validated]
+    truth, weights = prepared.training.targets[prepared.validated], prepared.validated_weights
     if model.target.kind == "regression":
         in_units = lambda numbers: numbers.astype(np.float64) * model.scale.unit + model.scale.centre
-        return replace(model, conformal=Conformal.of_numbers(in_units(out_of_fold), in_units(truth))), ""
-    temperature = fitted_temperature(out_of_fold, truth)
-    conformal = Conformal.of_classes(at_temperature(out_of_fold, temperature.value), truth)
+        return replace(model, conformal=Conformal.of_numbers(in_units(out_of_fold), in_units(truth), weights)), ""
+    temperature = fitted_temperature(out_of_fold, truth, weights)
+    conformal = Conformal.of_classes(at_temperature(out_of_fold, temperature.value), truth, weights)
     return replace(model, temperature=temperature.value, conformal=conformal), temperature.why

@@ -1,7 +1,7 @@
 """The task of predicting a column of a table from the others."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ import numpy as np
 from descend.engine.interruption import Interruption
 from descend.errors import InputError
 from descend.tasks.common.columns import told_of
-from descend.tasks.common.fitted import Fitted, Outcome, judge
+from descend.tasks.common.fitted import Fitted, judge
 from descend.tasks.common.judging.promised import promise_facts, promise_line
 from descend.tasks.common.judging.scores import finite
 from descend.tasks.common.reading import Table
@@ -19,9 +19,9 @@ from descend.tasks.common.section import Section
 from descend.tasks.common.settings import AUTO, Settings
 from descend.tasks.common.task import Observers, Task
 from descend.tasks.common.typed_table import TypedTable, type_table
-from descend.tasks.table.candidate import Findings, TrainingContext
+from descend.tasks.table.candidate import TrainingContext
 from descend.tasks.table.importance import importances
-from descend.tasks.table.model import TableModel
+from descend.tasks.table.outcome import TableOutcome, model_of
 from descend.tasks.table.preparing import TablePrepared, prepare_table
 from descend.tasks.table.registry import candidates
 from descend.tasks.table.training import train
@@ -29,19 +29,6 @@ from descend.training import Trainer
 
 # Of those that matter most, in the summary.
 NAMED_COLUMNS = 5
-
-
-@dataclass(frozen=True)
-class TableOutcome(Outcome):
-    """The score of a table's model; by how much it falls without each column; and what there is to say of all models.
-
-    `importances`: by column, the largest first. `findings`: by the names of the models that were trained.
-    `uncalibrated`: the probabilities before a temperature was applied; `None`, where none was.
-    """
-
-    importances: Mapping[str, float] = field(kw_only=True)
-    findings: Mapping[str, Findings] = field(kw_only=True)
-    uncalibrated: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +101,7 @@ class TableTask(Task[TablePrepared, TableOutcome]):
             each.name: by_name[each.name].findings(each, fitted.prepared, self.settings.target, each is fitted.chosen)
             for each in fitted.trained
         }
-        judged, model = judge(fitted), _model_of(fitted)
+        judged, model = judge(fitted), model_of(fitted)
         uncalibrated = None
         if model.temperature != 1.0:
             uncalibrated = replace(model, temperature=1.0).predict(fitted.prepared.held_out.inputs)
@@ -134,8 +121,8 @@ class TableTask(Task[TablePrepared, TableOutcome]):
             "features": prepared.training.inputs.shape[1],
             "notes": [*self.table.notes, *told_of(self.table.columns)],
             "validation": {name: finite(score) for name, score in fitted.validation.items()},
-            **promise_facts(_model_of(fitted).conformal, outcome, prepared.target),
-            **({"temperature": _model_of(fitted).temperature} if prepared.target.classes else {}),
+            **promise_facts(model_of(fitted).conformal, outcome, prepared.target),
+            **({"temperature": model_of(fitted).temperature} if prepared.target.classes else {}),
             **{name: dict(found.facts) for name, found in outcome.findings.items() if found.facts},
         }
 
@@ -145,7 +132,7 @@ class TableTask(Task[TablePrepared, TableOutcome]):
     def sections(self, fitted: Fitted[TablePrepared], outcome: TableOutcome) -> Iterable[Section]:
         from descend.tasks.table.report import sections
 
-        return sections(fitted, outcome, _model_of(fitted).conformal, self.settings.target)
+        return sections(fitted, outcome, self.settings.target)
 
     def files(self, outcome: TableOutcome) -> dict[str, bytes]:
         return {name: content for found in outcome.findings.values() for name, content in found.files.items()}
@@ -172,13 +159,6 @@ class TableTask(Task[TablePrepared, TableOutcome]):
             ("weightiest", ", ".join(weighty) or "none"),
             ("time", shared["time"]),
         ]
-
-
-def _model_of(fitted: Fitted[TablePrepared]) -> TableModel:
-    """The model, which of a table is always of this kind."""
-    if not isinstance(fitted.model, TableModel):
-        raise TypeError(f"a table's model is a TableModel, and no {type(fitted.model).__name__}")
-    return fitted.model
 
 
 def table_task(table: Table, settings: Settings) -> TableTask:

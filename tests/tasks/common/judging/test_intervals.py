@@ -43,7 +43,7 @@ def test_the_quantile_is_the_definitions_row():
     with pytest.raises(InputError, match=r"intervals of 0\.995 need more rows .*: choose at most 0\.9927"):
         found.quantile(0.995)
     for level in (0.0, 1.0, 90.0, math.nan):
-        with pytest.raises(InputError, match="must be between 0 and 1, as 0.9 is, but is"):
+        with pytest.raises(InputError, match=r"must be between 0 and 1, as 0\.9 is, but is"):
             found.quantile(level)
 
 
@@ -128,7 +128,7 @@ def test_they_are_stored_to_the_last_bit_and_what_is_strange_is_refused():
         {"places": arrays["places"][::-1].copy()},
     ]
     for change in strange:
-        with pytest.raises(CheckpointError, match="model: .* must be"):
+        with pytest.raises(CheckpointError, match=r"model: .* must be"):
             Conformal.from_parts(Facts(facts, "model"), arrays | change)
     with pytest.raises(CheckpointError, match="scores must be a whole number from 1 to"):
         Conformal.from_parts(Facts(facts | {"scores": 10**9}, "model"), arrays)

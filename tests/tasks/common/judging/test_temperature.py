@@ -34,7 +34,7 @@ def test_a_model_that_is_right_is_left_in_most_worlds():
     found = [fitted_temperature(softmax(scores, axis=1), truth) for scores, truth in worlds]
     assert sum(one.value != 1 for one in found) <= 6
     left = next(one for one in found if one.value == 1)
-    assert left.why.startswith("they stay as they are: a temperature of ")
+    assert left.why.startswith("the probabilities stay as they are: a temperature of ")
 
 
 def test_it_is_the_minimum_of_the_loss():

@@ -6,6 +6,8 @@ import plotly.graph_objects as go
 from descend._figures import CHECKED, COLOUR
 from descend.tasks.common.page import MARGIN
 
+SHADE = "rgba(136,136,136,.2)"
+
 
 def kept_figure(levels: list[float], kept: list[float], count: int) -> go.Figure:
     """The share that was held, by the level that was promised; `count`: of how many examples."""
@@ -13,7 +15,7 @@ def kept_figure(levels: list[float], kept: list[float], count: int) -> go.Figure
     chance = 2 * np.sqrt(every * (1 - every) / count)
     band = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
     figure.add_scatter(x=every, y=np.maximum(every - chance, 0), **band)
-    figure.add_scatter(x=every, y=np.minimum(every + chance, 1), fill="tonexty", fillcolor="rgba(136,136,136,.2)", **band)
+    figure.add_scatter(x=every, y=np.minimum(every + chance, 1), fill="tonexty", fillcolor=SHADE, **band)
     figure.add_scatter(x=every, y=every, mode="lines", line={"dash": "dot", "color": "#888"}, hoverinfo="skip")
     figure.add_scatter(x=levels, y=kept, mode="lines+markers", line={"color": CHECKED, "width": 1.5})
     return figure.update_layout(template="plotly_white", height=320, margin=MARGIN, showlegend=False,

@@ -19,9 +19,11 @@ def kept_and_width(conformal: Conformal, outcome: Outcome, target: Target, level
     """On the held-out examples: the share that intervals hold, and their median width; of sets, their mean size."""
     if target.kind == "regression":
         low, high = conformal.around(outcome.predictions, level)
-        return float(np.mean((low <= outcome.truth) & (outcome.truth <= high))), float(np.median(high - low))
-    sets = conformal.possible(outcome.predictions, level)
-    return float(sets[np.arange(len(sets)), outcome.truth].mean()), float(sets.sum(axis=1).mean())
+        held, width = (low <= outcome.truth) & (outcome.truth <= high), float(np.median(high - low))
+    else:
+        sets = conformal.possible(outcome.predictions, level)
+        held, width = sets[np.arange(len(sets)), outcome.truth], float(sets.sum(axis=1).mean())
+    return float(np.average(held, weights=outcome.weights)), width
 
 
 def known_levels(conformal: Conformal) -> list[float]:
@@ -42,10 +44,12 @@ def promise_line(facts: dict[str, Any]) -> dict[str, str]:
     if "intervals" not in facts:
         return {}
     of = facts["intervals"]
-    kind = (f"sets of {of['mean_size']:.2f} classes on average" if "mean_size" in of else
-            f"intervals {of['median_width']:,.4g} wide, by the median,")
-    return {"intervals": f"{kind} hold {of['held']:.1%} of held-out rows, of {of['level']:.0%} that they promise "
-                         f"(predict --interval {of['level']:g})"}
+    held, asked = f"{of['held']:.1%} of held-out rows", f"(predict --interval {of['level']:g})"
+    if "mean_size" in of:
+        told = f"{of['mean_size']:.2f} classes are possible on average, the true one among them in {held} {asked}"
+    else:
+        told = f"{of['median_width']:,.4g} wide by the median, and hold {held} {asked}"
+    return {"intervals": f"of {of['level']:.0%}: {told}"}
 
 
 def promise_section(conformal: Conformal | None, outcome: Outcome, target: Target) -> list[Section]:
@@ -73,6 +77,6 @@ def _note(conformal: Conformal, target: Target, levels: list[float], widths: lis
         along = ("They are wider where the model errs more: its errors change along the predictions."
                  if len(conformal.spread.places) else "They are equally wide everywhere.")
         what = f"At {level:.0%}, intervals are {width:,.4g} wide, by the median. {along}"
-    return (f"{what} They are made of the errors on rows not trained on, and need nothing but new rows like these. Left: "
-            "the share of held-out rows that they hold, which is to be near the dotted line; the band is what chance "
-            "leaves of so many rows. `descend predict --interval 0.9` writes them.")
+    return (f"{what} They are made of the errors on rows not trained on, and ask nothing of new rows but to be like "
+            "these. Left: the share of held-out rows that they hold, which is to be near the dotted line; the band is "
+            "what chance does to so many rows. Right: what it costs. `descend predict --interval 0.9` writes them.")

@@ -58,7 +58,7 @@ def fitted_temperature(chances: np.ndarray, truth: np.ndarray, weights: np.ndarr
     # of the lead: so what is ahead by one differs by two.
     if mean(lead) > spread > 0:
         return Temperature(value, f"a temperature of {value:.3g} lowers {told}")
-    return Temperature(1.0, f"they stay as they are: a temperature of {value:.3g} would bring {told}")
+    return Temperature(1.0, f"the probabilities stay as they are: a temperature of {value:.3g} would bring {told}")
 
 
 def at_temperature(chances: np.ndarray, temperature: float) -> np.ndarray:
