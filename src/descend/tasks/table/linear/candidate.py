@@ -20,7 +20,7 @@ IN_STEPS = Architecture(
     Linear.kind,
     hidden_layers=0,
     rates={"sgd": 0.1, "adagrad": 0.1, "rmsprop": 0.003, "adam": 0.02, "adamw": 0.02},
-    weight_decay=0.1,
+    decay=0.5,
 )
 
 
@@ -47,7 +47,7 @@ class LinearCandidate(Candidate):
             return None
         from descend.tasks.table.networks.training import training
 
-        return training(IN_STEPS, prepared, context)[0]
+        return training(IN_STEPS, prepared, context, None)[0]
 
     def findings(self, trained: Trained, prepared: TablePrepared, target: str, is_chosen: bool) -> Findings:
         """The certificate, the path of penalties and the coefficients; nothing of one that was trained in steps."""

@@ -5,6 +5,7 @@ predicted by a member that has not seen it: that is the validation, and no row i
 predicts is its members' mean.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -20,6 +21,9 @@ from descend.tasks.common.target import TargetKind
 
 # Features, targets, the numbers of folds, and how much each row counts.
 Rows = tuple[Float[Array, "rows features"], Shaped[Array, " rows"], Int[Array, " rows"], Float[Array, " rows"]]
+
+# By how much faster a feature's gate moves than the weights.
+GATE_RATE = 5.0
 
 
 @dataclass(frozen=True)
@@ -43,49 +47,58 @@ class Shape:
         """The inputs and outputs of each layer."""
         return list(pairwise([self.features, *[self.width] * self.hidden_layers, self.outputs]))
 
+    @property
+    def size(self) -> int:
+        """How many numbers an ensemble has."""
+        gates = self.features if self.hidden_layers else 0
+        return self.members * (gates + sum((inputs + 1) * outputs for inputs, outputs in self.layers))
 
-@partial(jax.tree_util.register_dataclass, data_fields=["weights"], meta_fields=["shape"])
+
+@partial(jax.tree_util.register_dataclass, data_fields=["weights", "biases", "gates"], meta_fields=["shape"])
 @dataclass(frozen=True)
 class Ensemble:
     """Networks of one shape; called with rows, they give each member's scores for each row, in NumPy or in JAX.
 
-    `weights`: a row for each member, with the matrix and the biases of one layer after the other. That they are one
-    array makes a training's program, which is compiled anew for each number of columns, a third shorter.
+    Before a hidden layer each feature passes a gate, 1 + 5 g, which begins at 1: by it a network lets go of features
+    that tell nothing sooner than by all weights of theirs.
+
+    `weights`: of each layer (members, inputs, outputs); `biases` (members, 1, outputs). `gates`: g (members, features,
+    1); `None` of linear ones.
     """
 
-    weights: Any
+    weights: tuple[Any, ...]
+    biases: tuple[Any, ...]
+    gates: Any
     shape: Shape
 
-    def __call__(self, rows: Any) -> Any:
-        x, begin = rows, 0
-        for inputs, outputs in self.shape.layers:
-            end = begin + inputs * outputs
-            matrix, biases = self.weights[:, begin:end], self.weights[:, end : end + outputs]
-            # The first layer has the rows themselves before it, all others an activation.
-            x = x * (x > 0) if begin else x
-            x = x @ matrix.reshape(-1, inputs, outputs) + biases.reshape(-1, 1, outputs)
-            begin = end + outputs
+    def __call__(self, rows: Any, hidden: Callable[[Any, int], Any] = lambda x, layer: x) -> Any:
+        """`hidden(x, layer)`: what is done to the activations of a hidden layer besides."""
+        x = rows
+        for layer, (weights, biases) in enumerate(zip(self.weights, self.biases, strict=True)):
+            if layer:
+                x = hidden(x * (x > 0), layer)
+            elif self.gates is not None:
+                weights = weights * (1 + GATE_RATE * self.gates)
+            x = x @ weights + biases
         return x
 
     def named_parameters(self) -> dict[str, Any]:
-        """The weights and the biases of each layer of each member, by name."""
+        """The weights and the biases of each layer of each member, and its gates, by name."""
         named: dict[str, Any] = {}
-        begin = 0
-        for layer, (inputs, outputs) in enumerate(self.shape.layers, start=1):
-            for what, size in (("weights", inputs * outputs), ("biases", outputs)):
-                part = self.weights[:, begin : begin + size]
-                named |= {f"member {i}/layer {layer} {what}": row for i, row in enumerate(part, start=1)}
-                begin += size
-        return named
+        for layer, parts in enumerate(zip(self.weights, self.biases, strict=True), start=1):
+            for what, part in zip(("weights", "biases"), parts, strict=True):
+                named |= {f"member {i}/layer {layer} {what}": member for i, member in enumerate(part, start=1)}
+        gates = () if self.gates is None else self.gates
+        return named | {f"member {i}/gates": member for i, member in enumerate(gates, start=1)}
 
     def member(self, number: int) -> "Ensemble":
         """One of them alone."""
-        return Ensemble(self.weights[number : number + 1], self.shape)
+        return jax.tree.map(lambda array: array[number : number + 1], self)
 
     def unseen(self, rows: np.ndarray, folds: np.ndarray) -> np.ndarray:
         """The scores of each row by the member that was not trained on its fold; of weights in NumPy."""
         scores = np.empty((len(rows), self.shape.outputs), np.float32)
-        for number in range(len(self.weights)):
+        for number in range(self.shape.members):
             mine = folds == number
             scores[mine] = self.member(number)(rows[mine])[0]
         return scores
@@ -93,12 +106,15 @@ class Ensemble:
 
 def build(shape: Shape, seed: int) -> Ensemble:
     """An ensemble at its start: linear members at zero, perceptrons uniformly within ±1/√inputs of each layer."""
-    rng = np.random.default_rng(seed)
-    # A linear model has one minimum, which it finds from 0; hidden layers that began at 0 would stay alike for ever.
-    bounds = [inputs**-0.5 if shape.hidden_layers else 0.0 for inputs, _ in shape.layers]
-    drawn = [rng.uniform(-bound, bound, (shape.members, (inputs + 1) * outputs))
-             for bound, (inputs, outputs) in zip(bounds, shape.layers, strict=True)]
-    return Ensemble(np.concatenate(drawn, axis=1, dtype=np.float32, casting="same_kind"), shape)
+    rng, members = np.random.default_rng(seed), shape.members
+    weights, biases = [], []
+    for inputs, outputs in shape.layers:
+        # A linear model has one minimum, which it finds from 0; hidden layers that began at 0 would stay alike for ever.
+        bound = inputs**-0.5 if shape.hidden_layers else 0.0
+        weights.append(rng.uniform(-bound, bound, (members, inputs, outputs)).astype(np.float32))
+        biases.append(rng.uniform(-bound, bound, (members, 1, outputs)).astype(np.float32))
+    gates = np.zeros((members, shape.features, 1), np.float32) if shape.hidden_layers else None
+    return Ensemble(tuple(weights), tuple(biases), gates, shape)
 
 
 def mean_prediction(scores: np.ndarray, task: TargetKind) -> np.ndarray:
@@ -125,13 +141,38 @@ class TrainingLoss:
     task: TargetKind
 
     def __call__(self, model: Ensemble, batch: Rows) -> Float[Array, ""]:
-        rows, targets, folds, weights = batch
-        per_row = row_losses(model(rows), targets, self.task)
+        return self.of_scores(model(batch[0]), batch)
+
+    def of_scores(self, scores: Float[Array, "members rows outputs"], batch: Rows) -> Float[Array, ""]:
+        """The loss from each member's scores of each row."""
+        _, targets, folds, weights = batch
+        per_row = row_losses(scores, targets, self.task)
         members = per_row.shape[0]
         seen = folds != jnp.arange(members)[:, None]
         loss = jnp.sum(per_row * weights * seen) / jnp.maximum(jnp.sum(seen), 1)
         # The value is the mean, but the gradient is the sum's: a learning rate means to a member what it would alone.
         return loss + (members - 1) * (loss - jax.lax.stop_gradient(loss))
+
+
+@dataclass(frozen=True)
+class DropoutLoss(TrainingLoss):
+    """The same with dropout: in each step, `rate` of each row's activations are left out, of all members the same.
+
+    Reference: Srivastava et al., "Dropout", Journal of Machine Learning Research 15, 2014.
+    """
+
+    rate: float
+
+    def __call__(self, model: Ensemble, batch: Rows, key: jax.Array | None = None) -> Float[Array, ""]:
+        if key is None:
+            return super().__call__(model, batch)
+
+        def dropped(x: Array, layer: int) -> Array:
+            # The members share what is drawn: to draw takes as long as a layer's products.
+            kept = jax.random.bernoulli(jax.random.fold_in(key, layer), 1 - self.rate, x.shape[1:])
+            return x * kept / (1 - self.rate)
+
+        return self.of_scores(model(batch[0], dropped), batch)
 
 
 def row_losses(

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+import jax
 import numpy as np
 
 from descend._facts import Facts, refuse_other_size
 from descend._tree import join, split
 from descend.engine.storing import tree_from_arrays, tree_to_arrays
 from descend.engine.trainer import Checkpoint
+from descend.optimizers import WeightDecay
 from descend.schedules import Cosine
 from descend.stopping import Plateau
 from descend.tasks.common.dividing import LARGE_TABLE
@@ -19,33 +21,46 @@ from descend.tasks.common.settings import OPTIMIZERS, Settings
 from descend.tasks.common.target import Target
 from descend.tasks.table.candidate import TrainingContext
 from descend.tasks.table.networks.architecture import NETWORKS, Architecture
-from descend.tasks.table.networks.ensemble import Ensemble, Shape, TrainingLoss, build, mean_prediction
+from descend.tasks.table.networks.binning import Bins
+from descend.tasks.table.networks.ensemble import (
+    DropoutLoss,
+    Ensemble,
+    Shape,
+    TrainingLoss,
+    build,
+    mean_prediction,
+)
 from descend.tasks.table.preparing import TablePrepared
 from descend.tasks.table.scoring import losses_and_scores, predictions_of
 from descend.training import Trainer
 
 # Epochs and steps, of which the greater number is made where nobody says.
-DEFAULT_EPOCHS, DEFAULT_STEPS = 60, 400
+DEFAULT_EPOCHS, DEFAULT_STEPS = 25, 1500
 # To predict.
 ROWS_AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
 class Networks:
-    """An ensemble with its shape, as a `Predictor`."""
+    """An ensemble with its shape, as a `Predictor`; `bins`: how rows become what it is fed, if by anything."""
 
     shape: Shape
     ensemble: Ensemble
+    bins: Bins | None = None
 
     kind: ClassVar[str] = NETWORKS
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
         """The members' mean, computed in blocks of rows."""
-        networks = _on_host(self.ensemble)
         blocks = [rows[start : start + ROWS_AT_ONCE] for start in range(0, len(rows), ROWS_AT_ONCE)]
         # Whoever asks sees what is not finite.
         with np.errstate(all="ignore"):
-            return np.concatenate([mean_prediction(networks(block), self.shape.task) for block in blocks])
+            return np.concatenate([mean_prediction(self.scores(block), self.shape.task) for block in blocks])
+
+    def scores(self, rows: Any) -> Any:
+        """Each member's scores of each row, in NumPy or in JAX."""
+        networks = _on_host(self.ensemble) if isinstance(rows, np.ndarray) else self.ensemble
+        return networks(rows if self.bins is None else self.bins(rows))
 
     def describe(self) -> str:
         """The architecture and how many there are."""
@@ -53,10 +68,11 @@ class Networks:
         return self.shape.architecture + (f", {members} of them averaged" if members > 1 else "")
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """The shape, and the weights."""
-        # How many hidden layers there are follows from the architecture.
-        shape = {name: value for name, value in asdict(self.shape).items() if name != "hidden_layers"}
-        return {"shape": shape}, tree_to_arrays(split(self.ensemble)[0], "weights")
+        """The shape, and the weights and ranges."""
+        # How many hidden layers and features there are follows from the architecture.
+        shape = {name: value for name, value in asdict(self.shape).items() if name not in ("hidden_layers", "features")}
+        ranges = {} if self.bins is None else self.bins.to_arrays()
+        return {"shape": shape}, tree_to_arrays(split(self.ensemble)[0], "weights") | ranges
 
     @classmethod
     def from_parts(
@@ -67,46 +83,61 @@ class Networks:
         **Raises** `CheckpointError` if it is something else.
         """
         told = facts.inner("shape")
+        bins = Bins.from_arrays(arrays, features, told) if architecture.hidden_layers else None
         shape = Shape(
             told.choice("architecture", (architecture.name,)),
             architecture.hidden_layers,
             told.choice("task", (target.kind,)),
-            told.whole("features", features, features),
+            features + (0 if bins is None else len(bins)),
             told.whole("outputs", target.outputs, target.outputs),
             told.whole("members", 1),
             told.whole("width", 1),
         )
-        size = shape.members * sum((inputs + 1) * outputs for inputs, outputs in shape.layers)
         # Before as much is drawn.
-        refuse_other_size(arrays, "weights", size, told.where)
+        refuse_other_size(arrays, "weights", shape.size, told.where)
         numbers, rest = split(build(shape, seed=0))
-        return cls(shape, join(tree_from_arrays(numbers, arrays, "weights"), rest))
+        return cls(shape, join(tree_from_arrays(numbers, arrays, "weights"), rest), bins)
 
 
-def descent(architecture: Architecture, prepared: TablePrepared, settings: Settings) -> dict[str, Any]:
+def bins_of(architecture: Architecture, prepared: TablePrepared) -> Bins | None:
+    """How an architecture's rows become what it is fed; linear models are fed the rows themselves."""
+    return Bins.learnt(prepared.training.inputs) if architecture.hidden_layers else None
+
+
+def fed(rows: np.ndarray, bins: Bins | None) -> np.ndarray:
+    """What networks are fed of rows."""
+    return rows if bins is None else bins.of_all(rows, ROWS_AT_ONCE)
+
+
+def descent(
+    architecture: Architecture, prepared: TablePrepared, settings: Settings, bins: Bins | None
+) -> dict[str, Any]:
     """What `minimize` is given of a training: what is descended on, by which rule, and for how long."""
     target, training = prepared.target, prepared.training
-    count, features = training.inputs.shape
+    rows = fed(training.inputs, bins)
+    count, features = rows.shape
     shape = Shape(architecture.name, architecture.hidden_layers, target.kind, features, target.outputs,
                   prepared.members)
     batch_size = settings.batch_size or min(64 if count <= LARGE_TABLE else 256, count)
+    dropout = architecture.dropout_for(count)
+    epochs = settings.epochs or max(DEFAULT_EPOCHS, DEFAULT_STEPS * batch_size / count)
     return {
-        "loss": TrainingLoss(target.kind),
+        "loss": DropoutLoss(target.kind, dropout) if dropout else TrainingLoss(target.kind),
         "params": build(shape, settings.seed),
-        "data": (training.inputs, training.targets, prepared.folds, training.every_weight),
-        "optimizer": _optimizer(architecture, settings),
+        "data": (rows, training.targets, prepared.folds, training.every_weight),
+        "optimizer": _optimizer(architecture, settings, epochs * count / batch_size),
         "batch_size": batch_size,
-        "epochs": settings.epochs or max(DEFAULT_EPOCHS, DEFAULT_STEPS * batch_size / count),
+        "epochs": epochs,
         "seed": settings.seed,
     }
 
 
 def training(
-    architecture: Architecture, prepared: TablePrepared, context: TrainingContext
+    architecture: Architecture, prepared: TablePrepared, context: TrainingContext, bins: Bins | None
 ) -> tuple[Trainer, dict[float, np.ndarray]]:
     """The training of an ensemble with a member for each fold that is validated on; and what it keeps: by loss, of the
     parameters with the least, what the members gave for the rows that they had not seen."""
-    target, settled = prepared.target, descent(architecture, prepared, context.settings)
+    target, settled = prepared.target, descent(architecture, prepared, context.settings, bins)
     rows, targets, folds, _ = (array[prepared.validated] for array in settled["data"])
     best: dict[float, np.ndarray] = {}
 
@@ -135,7 +166,8 @@ def training(
 
 def train_networks(architecture: Architecture, prepared: TablePrepared, context: TrainingContext) -> Trained:
     """An ensemble, trained with what was settled."""
-    trainer, best = training(architecture, prepared, context)
+    bins = bins_of(architecture, prepared)
+    trainer, best = training(architecture, prepared, context, bins)
     result, target = trainer.to_the_end(), prepared.target
     # The result returns the best parameters, which need not be asked again.
     outputs = best.get(result.best.value)
@@ -143,23 +175,27 @@ def train_networks(architecture: Architecture, prepared: TablePrepared, context:
         # Of a training that was resumed after its best validation.
         if outputs is None:
             rows, folds = prepared.training.inputs[prepared.validated], prepared.folds[prepared.validated]
-            outputs = _on_host(result.params).unseen(rows, folds)
+            outputs = _on_host(result.params).unseen(fed(rows, bins), folds)
         # In double precision, so that no two classes of different scores come to be equally probable.
         out_of_fold = predictions_of(outputs.astype(np.float64), target.kind)
     return Trained(
-        architecture.name, Networks(result.params.shape, result.params), repr(result.run.descent.optimizer),
+        architecture.name, Networks(result.params.shape, result.params, bins), repr(result.run.descent.optimizer),
         result.reason, result.seconds, result.history, out_of_fold,
     )
 
 
 def _on_host(ensemble: Ensemble) -> Ensemble:
     """The networks as NumPy computes them."""
-    return Ensemble(np.asarray(ensemble.weights), ensemble.shape)
+    return jax.tree.map(np.asarray, ensemble)
 
 
-def _optimizer(architecture: Architecture, settings: Settings) -> Any:
+def _optimizer(architecture: Architecture, settings: Settings, steps: float) -> Any:
     """The rule that was asked for, at the rate that was asked for; else what does well on tables."""
     name = settings.optimizer or "adamw"
-    schedule = Cosine(settings.learning_rate or architecture.rates[name], warmup=20)
-    decay = {"weight_decay": architecture.weight_decay} if name == "adamw" else {}
-    return OPTIMIZERS[name](schedule, **decay)
+    rate = settings.learning_rate or architecture.rates[name]
+    schedule = Cosine(rate, warmup=20)
+    if name != "adamw":
+        return OPTIMIZERS[name](schedule)
+    # A cosine's rates are half of its highest on average.
+    decay = architecture.decay / (rate / 2 * steps)
+    return WeightDecay(OPTIMIZERS["adam"](schedule), decay, where="weights/*")
