@@ -124,7 +124,7 @@ class TableTask(Task[TablePrepared, TableOutcome]):
         return {
             "dropped": prepared.dropped,
             "features": prepared.training.inputs.shape[1],
-            "notes": [*self.table.notes, *told_of(self.table.columns)],
+            "notes": [*self.table.notes, *prepared.notes, *told_of(self.table.columns)],
             "validation": {name: finite(score) for name, score in fitted.validation.items()},
             **{name: dict(found.facts) for name, found in outcome.findings.items() if found.facts},
         }
