@@ -30,7 +30,7 @@ class TextModel(NetworkModel):
     def describe(self) -> str:
         return f"bag of words, {len(self.network.vocabulary_.hashes):,} of them known, {self.parameters}"
 
-    def predictions(self, source: str) -> Predictions:
+    def said_of(self, source: str) -> Predictions:
         """The table of texts, with columns beside its own."""
         frame = read_table(source, (self.column,)).frame
         return beside(frame, told(self.predict(texts_in(frame, self.column)), self.classes))
