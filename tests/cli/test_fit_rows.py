@@ -10,6 +10,7 @@ import pytest
 from refusal import refused
 from sklearn.metrics import accuracy_score
 
+from descend.errors import InputError
 from descend.tasks.begun import begun
 
 ROWS = 90
@@ -99,3 +100,11 @@ def test_what_only_tables_have_is_refused_of_pictures(descend, tmp_path):
         (file := tmp_path / "pictures" / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new("L", (8, 8)).save(file)
     refused(descend("fit", "pictures", "--class-weights", "balanced"), "--class-weights is for tables")
+
+
+def test_a_folder_does_not_say_what_is_fetched(descend_here):
+    assert descend_here("--test", "new.csv", "--out", "run", "--quiet").code == 0
+    file = Path("run/run.json")
+    file.write_text(file.read_text().replace(str(Path("new.csv").absolute()), "http://localhost:1/new.csv"))
+    with pytest.raises(InputError, match="may be another one by now"):
+        begun(Path("run"), "t.csv")
