@@ -43,7 +43,7 @@ def fit_task(
         pool.submit(import_module, "descend.tasks.common.page")
         fitted = task.train(prepared, looks_on, folder.checkpoints, resume)
     # What was solved makes no steps, and comes with a certificate instead.
-    if told := judges[fitted.chosen.name].each:
+    if told := judges[fitted.descended].each:
         fitted = replace(fitted, verdict=Verdict.of(told))
     # Also of what was interrupted: it is judged, reported and stored as far as it came, and can go on from there.
     outcome = task.judge(fitted)

@@ -17,8 +17,9 @@ from descend.tasks.common.target import Target
 from descend.tasks.common.typed_rows import TypedRows
 from descend.tasks.common.typed_table import TypedTable
 
-# Above so many rows, one member that is validated on a tenth of them tells enough, and is trained sooner than five.
-FOLDS, LARGE_TABLE = 5, 20_000
+# Above so many rows, three members that are each validated on a tenth of them tell enough, and above many more, one: it
+# is trained sooner than five.
+FOLDS, LARGE_TABLE, HUGE_TABLE = 5, 20_000, 100_000
 # Of more groups, each part has its share of the classes without their being weighed, which takes a millisecond each.
 MANY_GROUPS = 1000
 
@@ -147,7 +148,7 @@ def _shown(time: Any) -> str:
 def _folds(training: TypedRows, target: Target, settings: Settings) -> Folds:
     """The folds of the rows to learn from."""
     count = len(training)
-    members, parts = (FOLDS, FOLDS) if count <= LARGE_TABLE else (1, 2 * FOLDS)
+    members, parts = _members_and_parts(count)
     labels = target.encode(training.values) if target.classes else None
     if training.times is not None:
         # One block: folds before it would be validated by models of ever fewer rows, of which no mean is wanted.
@@ -157,11 +158,24 @@ def _folds(training: TypedRows, target: Target, settings: Settings) -> Folds:
     if training.groups is not None:
         numbers = _by_group(training.groups, labels, parts, settings.seed)
         members = min(members, int(numbers.max()) + 1)
-        where = f"in each of {members} folds" if members > 1 else "on a tenth of the rows"
-        return Folds(numbers, members, f"{where}, of whole groups")
+        return Folds(numbers, members, f"{_where(members, parts)}, of whole groups")
     numbers = _by_chance(count, labels, min(parts, count), settings.seed)
     members = min(members, count)
-    return Folds(numbers, members, f"in each of {members} folds" if members > 1 else "on a tenth of the rows")
+    return Folds(numbers, members, _where(members, parts))
+
+
+def _members_and_parts(count: int) -> tuple[int, int]:
+    """How many folds are validated on, and how many there are, of so many rows."""
+    if count <= LARGE_TABLE:
+        return FOLDS, FOLDS
+    return (3 if count <= HUGE_TABLE else 1), 2 * FOLDS
+
+
+def _where(members: int, parts: int) -> str:
+    """What is validated on, in words."""
+    if members == 1:
+        return "on a tenth of the rows"
+    return f"in each of {members} folds" + (", a tenth of the rows each" if parts > FOLDS else "")
 
 
 def _by_chance(count: int, labels: np.ndarray | None, parts: int, seed: int) -> np.ndarray:

@@ -62,7 +62,7 @@ class Fitted(Generic[P]):
     """A finished fit.
 
     - `model`: what predicts from what a user has: the chosen predictor, with all that is around it.
-    - `chosen`: one of `trained`, and `why` it was chosen, in words.
+    - `chosen`: one of `trained` or a blend of them, and `why` it was chosen, in words.
     - `validation`: the score of each on examples that it had not learnt from, by name.
     - `seconds`: of training, all of them together.
     - `calibration`: what was done to its probabilities, and why; "" where nothing could be.
@@ -78,6 +78,11 @@ class Fitted(Generic[P]):
     seconds: float
     verdict: "Verdict | None" = None
     calibration: str = ""
+
+    @property
+    def descended(self) -> str:
+        """The name of the training whose descent is shown: the chosen one's; a blend shows that of one of its own."""
+        return next((each.name for each in self.trained if each.history is self.chosen.history), self.chosen.name)
 
     @property
     def reason(self) -> Reason:

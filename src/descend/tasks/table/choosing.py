@@ -1,4 +1,4 @@
-"""Which of the trained models is kept, and why."""
+"""Which model is kept, and why: the one that lost the least on rows that it had not seen, or a blend of several."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,46 +6,64 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from descend.tasks.common.fitted import Trained
+from descend.tasks.common.target import Target
+from descend.tasks.table.blending import blended
+from descend.tasks.table.scoring import row_losses
 
-# Standard errors by which a less simple model must be ahead: a simpler one is easier to understand.
-STANDARD_ERRORS_AHEAD = 2.0
+# Standard errors by which a blend must be ahead of the best of its models: its shares were found on the same rows.
+STANDARD_ERRORS_AHEAD = 1.0
 
 
-def choose(trained: Sequence[Trained], scores: Sequence[np.ndarray], titles: Mapping[str, str]) -> tuple[Trained, str]:
-    """The simplest model, unless a later one is clearly ahead of what was chosen so far; with the reason in words.
+def choose(
+    trained: Sequence[Trained], truth: np.ndarray, target: Target, titles: Mapping[str, str],
+    weights: np.ndarray | None = None,
+) -> tuple[Trained, str]:
+    """The model with the least loss, or the blend of them if that is clearly ahead; with the reason in words.
 
-    `trained`: the simplest first. `scores`: of each, what its rows add to its score, rows that none of them had seen.
-    `titles`: of all that were to be trained, by name.
+    `trained`: the simplest first, each with its predictions of the rows that are validated on; of equals, the simplest
+    is kept. `truth`, `weights`: of these rows. `titles`: of all that were to be trained, by name.
     """
-    # Each is compared with the best one so far: it must be clearly ahead of that to be worth being less simple.
-    best, reasons = 0, []
-    for number in range(1, len(trained)):
-        is_better, reason = _compared(trained, scores, titles, best, number)
-        reasons.append(reason)
-        best = number if is_better else best
+    losses = row_losses([_predicted(each) for each in trained], truth, target.kind, weights)
+    means = [float(each.mean()) for each in losses]
+    finite = [number for number, mean in enumerate(means) if math.isfinite(mean)]
+    best = min(finite, key=means.__getitem__, default=0)
+    reasons = [_compared(trained, losses, titles, best, other) for other in range(len(trained)) if other != best]
     missing = [title for name, title in titles.items() if name not in {each.name for each in trained}]
     if missing:
         how = "the interruption" if trained[-1].reason.name == "interrupted" else "the time was up"
         done = " and the ".join(titles[each.name] for each in trained)
         reasons.append(f"only the {done} {'was' if len(trained) == 1 else 'were'} trained before {how}")
-    return trained[best], "; ".join(reasons) or f"only the {titles[trained[best].name]} suits the target"
+    chosen = trained[best]
+    if len(finite) > 1 and (blend := blended([trained[number] for number in finite], best, truth, target, weights)):
+        (ours, theirs) = row_losses([_predicted(blend), _predicted(chosen)], truth, target.kind, weights)
+        lead, error = _lead(theirs, ours)
+        told = (f"{ours.mean():.4g} against {theirs.mean():.4g} of the {titles[chosen.name]} alone, give or take "
+                f"{error:.2g}")
+        if lead > STANDARD_ERRORS_AHEAD * error:
+            chosen, reasons = blend, [f"the blend loses less on rows not trained on: {told}"]
+        else:
+            reasons.append(f"a blend is not clearly ahead: {told}")
+    return chosen, "; ".join(reasons) or f"only the {titles[chosen.name]} suits the target"
 
 
 def _compared(
-    trained: Sequence[Trained], scores: Sequence[np.ndarray], titles: Mapping[str, str], best: int, other: int
-) -> tuple[bool, str]:
-    """Whether another model is better than the best one so far, and why.
+    trained: Sequence[Trained], losses: Sequence[np.ndarray], titles: Mapping[str, str], best: int, other: int
+) -> str:
+    """Why the best one is better than another one: row by row, as what makes a row hard for both is no doubt."""
+    if not math.isfinite(float(losses[other].mean())):
+        return f"the other one, {trained[other].name}, gave numbers that are not finite"
+    _, error = _lead(losses[other], losses[best])
+    ours, theirs = (titles[trained[number].name] for number in (best, other))
+    return (f"the {ours} loses less on rows not trained on than the {theirs}: {losses[best].mean():.4g} against "
+            f"{losses[other].mean():.4g}, give or take {error:.2g}")
 
-    The two are compared row by row: what makes a row hard for both is then no part of the doubt.
-    """
-    means = [float(each.mean()) for each in scores]
-    for one, broken in ((best, other), (other, best)):
-        if not math.isfinite(means[broken]):
-            return one == other, f"the other one, {trained[broken].name}, gave numbers that are not finite"
-    leads = scores[other] - scores[best]
-    lead, error = float(leads.mean()), float(leads.std() / math.sqrt(len(leads)))
-    told = f"{means[other]:.4f} against {means[best]:.4f} on rows not trained on, give or take {error:.4f}"
-    simpler, later = (titles[trained[number].name] for number in (best, other))
-    if lead > STANDARD_ERRORS_AHEAD * error:
-        return True, f"the {later} is clearly ahead of the {simpler}: {told}"
-    return False, f"the {later} is not clearly ahead of the {simpler}, which is simpler: {told}"
+
+def _lead(behind: np.ndarray, ahead: np.ndarray) -> tuple[float, float]:
+    """By how much less one loses than the other, and the standard error of that."""
+    leads = behind - ahead
+    return float(leads.mean()), float(leads.std() / math.sqrt(len(leads)))
+
+
+def _predicted(trained: Trained) -> np.ndarray:
+    assert trained.out_of_fold is not None  # it was checked before
+    return trained.out_of_fold

@@ -17,10 +17,10 @@ from descend.tasks.common.reading import read_table
 from descend.tasks.common.target import Target, TargetKind
 from descend.tasks.table.encoder_parts import encoder_from_parts, encoder_to_parts
 from descend.tasks.table.encoding import Encoder
-from descend.tasks.table.registry import candidate_of
+from descend.tasks.table.registry import load_predictor
 
 # Of a table's model file.
-TABLE_VERSION = 4
+TABLE_VERSION = 5
 # Between the names of classes that are possible.
 OR = " | "
 
@@ -128,10 +128,10 @@ class TableModel:
         weights = of("predictor/")
         refuse_nonfinite(weights, told.where)
         # The kind is looked for among what is registered: a file names no class and no module.
-        candidate, target, scale = candidate_of(told), _target(told.inner("task")), told.inner("scale")
+        target, scale = _target(told.inner("task")), told.inner("scale")
         encoder = encoder_from_parts(told.any("encoder"), of("encoder/"))
         features = len(encoder.features)
-        predictor = candidate.load(told.text("kind"), told.inner("predictor"), weights, features, target)
+        predictor = load_predictor(told, weights, features, target)
         temperature = told.number("temperature", COLDEST, HOTTEST)
         knows = told.any("conformal") is not None
         conformal = Conformal.from_parts(told.inner("conformal"), of("conformal/")) if knows else None

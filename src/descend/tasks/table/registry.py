@@ -1,9 +1,15 @@
 """The kinds of models for tables: those that come with `descend`, and those that somebody registered."""
 
+from collections.abc import Mapping
+
+import numpy as np
+
 from descend._facts import Facts, shown
 from descend.errors import CheckpointError, InputError
+from descend.tasks.common.fitted import Predictor
 from descend.tasks.common.settings import AUTO
 from descend.tasks.common.target import Target
+from descend.tasks.table.blending import Blend
 from descend.tasks.table.candidate import Candidate
 from descend.tasks.table.linear.candidate import LinearCandidate
 from descend.tasks.table.perceptron import PerceptronCandidate
@@ -17,7 +23,7 @@ def register(candidate: Candidate) -> None:
 
     **Raises** `InputError` if its name is taken.
     """
-    if candidate.name in names():
+    if candidate.name in (*names(), Blend.kind):
         raise InputError(f"there is a model {candidate.name!r} already: give this one another name")
     _candidates.append(candidate)
 
@@ -54,6 +60,18 @@ def asked_for(name: str, target: Target) -> tuple[Candidate, ...]:
         raise InputError(f"the {chosen.title} cannot learn this target, which is for {target.kind}: choose another "
                          "--model")
     return (chosen,)
+
+
+def load_predictor(
+    told: Facts, arrays: Mapping[str, np.ndarray], features: int, target: Target
+) -> Predictor:
+    """What a file says predicts, for so many features: a candidate's model, or a blend of some.
+
+    **Raises** `CheckpointError` if it is none of a kind that is registered, or something else.
+    """
+    kind, predictor = told.text("kind"), told.inner("predictor")
+    single = lambda one, own: candidate_of(one).load(one.text("kind"), one.inner("predictor"), own, features, target)
+    return Blend.from_parts(predictor, arrays, single) if kind == Blend.kind else single(told, arrays)
 
 
 def candidate_of(told: Facts) -> Candidate:

@@ -3,12 +3,16 @@
 Written for NumPy, as this is done once an epoch, and to compile a program for it would take longer.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from descend.tasks.common.target import TargetKind
 
 # Of targets: an R² is relative to it.
 MIN_VARIANCE = 1e-12
+# Of a class, that its logarithm is finite; and the share of errors beyond which they count alike.
+LEAST_CHANCE, NEARLY_ALL = 1e-7, 0.995
 
 
 def losses_and_scores(
@@ -51,6 +55,26 @@ def predictions_of(outputs: np.ndarray, kind: TargetKind) -> np.ndarray:
     if kind == "regression":
         return outputs[:, 0]
     return np.hstack([expit(-outputs), expit(outputs)]) if kind == "binary" else softmax(outputs, axis=1)
+
+
+def row_losses(
+    predictions: Sequence[np.ndarray], targets: np.ndarray, kind: TargetKind, weights: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """What each row adds to the loss of several models: −log of the probability of its class, or its squared error.
+
+    Errors larger than nearly all of these models' are counted as those: which model is better must not hang on the few
+    rows that all of them get wrong. `weights`: how much each row counts: see `weighted`.
+    """
+    if kind != "regression":
+        rows = np.arange(len(targets))
+        losses = [-np.log(np.maximum(each[rows, targets].astype(np.float64), LEAST_CHANCE)) for each in predictions]
+    else:
+        losses = [(each.astype(np.float64) - targets) ** 2 for each in predictions]
+        finite = np.concatenate(losses)
+        finite = finite[np.isfinite(finite)]
+        most = np.quantile(finite, NEARLY_ALL) if len(finite) else np.inf
+        losses = [np.where(each > most, most, each) if np.isfinite(each).all() else each for each in losses]
+    return [weighted(each, weights) for each in losses]
 
 
 def row_scores(

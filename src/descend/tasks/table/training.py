@@ -62,7 +62,9 @@ def _chosen(
     """The fit, with the model that is to be kept."""
     scores = [_scores(each, prepared) for each in trained]
     if settings.model == AUTO:
-        chosen, why = choose(trained, scores, {candidate.name: candidate.title for candidate in asked})
+        titles = {candidate.name: candidate.title for candidate in asked}
+        truth = prepared.training.targets[prepared.validated]
+        chosen, why = choose(trained, truth, prepared.target, titles, prepared.validated_weights)
     else:
         chosen, why = trained[0], f"{trained[0].name} was asked for"
     bare = TableModel(prepared.encoder, chosen.predictor, prepared.target, prepared.scale)

@@ -1,11 +1,11 @@
 """The linear model: its penalty chosen by cross-validation, then fitted to all training rows, by `descend.linear`.
 
 Penalties are tried from the strongest on, each fit beginning where the last one ended, until weaker ones do not better
-the loss on rows not trained on. The strongest is taken whose loss is within a standard error of the least, row by row.
-These fits need two digits. The model that is kept has more, and begins at the mean of the folds'.
+the loss on rows not trained on. The one with the least loss is taken. These fits need two digits. The model that is
+kept has more, and begins at the mean of the folds'.
 
 Reference: Friedman, Hastie and Tibshirani (2010), "Regularization paths for generalized linear models via coordinate
-descent"; Breiman et al. (1984), *Classification and regression trees*, section 3.4, for the standard error.
+descent".
 """
 
 import math
@@ -150,13 +150,10 @@ def _is_enough(losses: list[float]) -> bool:
 
 def _path(penalties: list[float], losses: list[np.ndarray]) -> PenaltyPath:
     means = [float(loss.mean()) for loss in losses]
-    best = losses[int(np.argmin(means))]
-    # The error of the difference to the best, row by row, and not of the loss itself, as Breiman's rule has it: what
-    # makes a row hard at all penalties is no doubt about which is better.
-    errors = [float((loss - best).std() / math.sqrt(len(best))) for loss in losses]
-    chosen = next(
-        number for number, (mean, error) in enumerate(zip(means, errors, strict=True)) if mean - error <= min(means)
-    )
+    chosen = int(np.argmin(means))
+    # The error of the difference to the best, row by row, and not of the loss itself: what makes a row hard at all
+    # penalties is no doubt about which is better.
+    errors = [float((loss - losses[chosen]).std() / math.sqrt(len(loss))) for loss in losses]
     return PenaltyPath(tuple(penalties), tuple(means), tuple(errors), chosen)
 
 

@@ -58,8 +58,8 @@ def _spans_a_decade(losses: tuple[float, ...]) -> bool:
 def _choice(path: PenaltyPath, prepared: TablePrepared) -> str:
     """How the penalty was chosen."""
     among = f"{len(path.penalties)} penalties" if len(path.penalties) > 1 else "one penalty"
-    return (f"The penalty is {path.penalty:.3g}: of {among} on the coefficients of the scaled features, the strongest "
-            f"whose loss on rows not trained on, {prepared.validated_on}, is within a standard error of the least.")
+    return (f"The penalty is {path.penalty:.3g}: of {among} on the coefficients of the scaled features, the one "
+            f"with the least loss on rows not trained on, {prepared.validated_on}.")
 
 
 def _meaning(prepared: TablePrepared, target: str) -> str:

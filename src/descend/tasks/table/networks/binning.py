@@ -13,8 +13,8 @@ import numpy as np
 from descend._arrays import namespace
 from descend._facts import Facts
 
-# Of a column; and features in all.
-MAX_BINS, MAX_FEATURES = 12, 1024
+# Of a column: as many as these, or of a large table as many as there are of so many rows each; and features in all.
+FEW_BINS, MANY_BINS, ROWS_OF_A_BIN, MAX_FEATURES = 12, 48, 500, 1024
 # Of all rows that are learnt from: in single precision, half a gigabyte.
 MAX_VALUES = 2**27
 # Rows from which a column's ranges are learnt.
@@ -65,7 +65,8 @@ class Bins:
         values = [np.unique(column, return_counts=True) for column in some.T]
         numbers = [column for column, (found, _) in enumerate(values) if len(found) > 2]
         room = min(MAX_FEATURES, MAX_VALUES // len(rows)) - rows.shape[1]
-        count = min(MAX_BINS, room // max(len(numbers), 1))
+        wanted = min(max(len(rows) // ROWS_OF_A_BIN, FEW_BINS), MANY_BINS)
+        count = min(wanted, room // max(len(numbers), 1))
         edges = [_edges(*values[column], count) for column in numbers] if count > 1 else []
         of = lambda parts: np.concatenate([np.empty(0, np.float32), *parts])
         lower, width = of([some[:-1] for some in edges]), of([np.diff(some) for some in edges])

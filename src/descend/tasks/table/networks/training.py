@@ -34,8 +34,10 @@ from descend.tasks.table.preparing import TablePrepared
 from descend.tasks.table.scoring import losses_and_scores, predictions_of
 from descend.training import Trainer
 
-# Epochs and steps, of which the greater number is made where nobody says.
-DEFAULT_EPOCHS, DEFAULT_STEPS = 25, 1500
+# Epochs where nobody says; of large tables fewer, of small ones as many as these steps take.
+MIN_EPOCHS, MAX_EPOCHS, MIN_STEPS = 8, 25, 1500
+# Rows above which there are fewer epochs.
+MANY_ROWS = 10_000
 # To predict.
 ROWS_AT_ONCE = 8192
 
@@ -120,7 +122,7 @@ def descent(
                   prepared.members)
     batch_size = settings.batch_size or min(64 if count <= LARGE_TABLE else 256, count)
     dropout = architecture.dropout_for(count)
-    epochs = settings.epochs or max(DEFAULT_EPOCHS, DEFAULT_STEPS * batch_size / count)
+    epochs = settings.epochs or max(_epochs(count), MIN_STEPS * batch_size / count)
     return {
         "loss": DropoutLoss(target.kind, dropout) if dropout else TrainingLoss(target.kind),
         "params": build(shape, settings.seed),
@@ -130,6 +132,11 @@ def descent(
         "epochs": epochs,
         "seed": settings.seed,
     }
+
+
+def _epochs(rows: int) -> float:
+    """Of a table that is not small. The more rows there are, the less often a network has to see each."""
+    return min(max(MAX_EPOCHS * math.sqrt(MANY_ROWS / rows), MIN_EPOCHS), MAX_EPOCHS)
 
 
 def training(

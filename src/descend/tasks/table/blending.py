@@ -1,0 +1,91 @@
+"""A blend: the mean of several models' predictions, each with the share that lost least on rows not trained on."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from descend._facts import Facts
+from descend.tasks.common.fitted import Predictor, Trained
+from descend.tasks.common.target import Target
+from descend.tasks.table.scoring import row_losses
+
+# Shares are so many parts of a whole.
+TWENTIETHS = 20
+# What makes a model of its facts and arrays.
+Load = Callable[[Facts, Mapping[str, np.ndarray]], Predictor]
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Models with their shares, of which there is 1 in all, as one `Predictor`."""
+
+    parts: tuple[tuple[float, Predictor], ...]
+
+    kind: ClassVar[str] = "blend"
+
+    def predict(self, rows: np.ndarray) -> np.ndarray:
+        """The mean of the models' predictions by their shares."""
+        return np.sum([share * part.predict(rows) for share, part in self.parts], axis=0)
+
+    def describe(self) -> str:
+        """The models with their shares."""
+        return "blend of " + " and ".join(f"{share:.0%} {part.describe()}" for share, part in self.parts)
+
+    def to_parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """The models taken apart, by number."""
+        facts: dict[str, Any] = {"shares": [share for share, _ in self.parts]}
+        arrays: dict[str, np.ndarray] = {}
+        for number, (_, part) in enumerate(self.parts):
+            told, found = part.to_parts()
+            facts[str(number)] = {"kind": part.kind, "predictor": told}
+            arrays |= {f"{number}/{name}": array for name, array in found.items()}
+        return facts, arrays
+
+    @classmethod
+    def from_parts(cls, told: Facts, arrays: Mapping[str, np.ndarray], load: Load) -> "Blend":
+        """What `to_parts` took apart; `load`: what loads each of the models.
+
+        **Raises** `CheckpointError` if it is something else.
+        """
+        shares = told.numbers("shares")
+        if not (len(shares) > 1 and min(shares) > 0 and abs(sum(shares) - 1) < 1e-6):
+            told.refuse("shares", "the shares of two models or more", shares)
+        parts = []
+        for number, share in enumerate(shares):
+            begin = f"{number}/"
+            own = {name.removeprefix(begin): array for name, array in arrays.items() if name.startswith(begin)}
+            parts.append((share, load(told.inner(str(number)), own)))
+        return cls(tuple(parts))
+
+
+def blended(
+    trained: Sequence[Trained], best: int, truth: np.ndarray, target: Target, weights: np.ndarray | None = None
+) -> Trained | None:
+    """The blend of trained models that loses least on the rows that they are validated on; `None` if it is one alone.
+
+    It begins with the best one. A twentieth is added at a time, each time of the model with which the blend loses
+    least: so no share is settled more finely than the rows can tell.
+
+    Reference: Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from libraries of models", ICML 2004.
+    """
+    predictions = [np.asarray(each.out_of_fold, np.float64) for each in trained]
+    counts = np.zeros(len(trained), int)
+    total = np.zeros_like(predictions[best])
+    for size in range(1, TWENTIETHS + 1):
+        tried = [(total + each) / size for each in predictions]
+        means = [each.mean() for each in row_losses(tried, truth, target.kind, weights)]
+        added = best if size == 1 else int(np.argmin(means))
+        counts[added] += 1
+        total = total + predictions[added]
+    used = np.flatnonzero(counts)
+    if len(used) == 1:
+        return None
+    shares = counts / TWENTIETHS
+    # Its descent is that of the last one: the one that is trained in steps, if any is.
+    last = trained[used[-1]]
+    return Trained(
+        Blend.kind, Blend(tuple((float(shares[number]), trained[number].predictor) for number in used)), last.how,
+        last.reason, sum(trained[number].seconds for number in used), last.history, total / TWENTIETHS,
+    )
