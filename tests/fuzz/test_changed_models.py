@@ -21,17 +21,24 @@ from descend.neural.language import LanguageModel
 from descend.rl import ActorCritic, Policy
 from descend.rl._moments import Moments
 from descend.rl.environments import Box
+from descend.stopping import Reason
 from descend.tasks.common.examples import Scale
 from descend.tasks.common.target import Target
 from descend.tasks.images.task import ImageModel
 from descend.tasks.loading import load_model
+from descend.tasks.table.blending import Blend
+from descend.tasks.table.linear.model import Certificate, Linear, PenaltyPath
 from descend.tasks.table.model import TableModel
+from descend.tasks.table.networks.binning import Bins
 from descend.tasks.table.networks.ensemble import Shape, build
 from descend.tasks.table.networks.training import Networks
+from descend.tasks.table.perceptron import MLP
 from descend.tasks.text.task import TextModel
 from descend.tasks.text.texts import texts_in
 from encoders import encoder_of
 
+CERTIFICATE = Certificate(Reason("converged", "", 1), 0.0, 0.0, "")
+PATH = PenaltyPath((1.0,), (0.0,), (0.0,), 0)
 SECONDS, KIB = 5.0, 2**20
 ROWS = 24
 STRANGE = [
@@ -71,8 +78,11 @@ def save(folder, model):
 
 def table(folder):
     encoder = encoder_of(frame())
-    shape = Shape("mlp", 2, "multiclass", len(encoder.features), 3, 2, 4)
-    model = TableModel(encoder, Networks(shape, build(shape, 0)), Target("multiclass", ("a", "b", "c"), ""), Scale())
+    bins = Bins.learnt(encoder.transform(frame()))
+    shape = Shape("mlp", MLP.hidden_layers, "multiclass", len(encoder.features) + len(bins), 3, 2, 4)
+    networks = Networks(shape, build(shape, 0), bins)
+    linear = Linear("multiclass", np.ones((3, len(encoder.features))), np.zeros(3), CERTIFICATE, PATH)
+    model = TableModel(encoder, Blend(((0.25, linear), (0.75, networks))), Target("multiclass", ("a", "b", "c"), ""), Scale())
     return save(folder, model), lambda: predictions(folder, frame())
 
 

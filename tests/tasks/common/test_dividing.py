@@ -84,6 +84,7 @@ def test_few_groups_are_as_many_folds():
 def test_many_groups_are_dealt_as_well(monkeypatch):
     monkeypatch.setattr(dividing, "MANY_GROUPS", 10)
     monkeypatch.setattr(dividing, "LARGE_TABLE", 100)
+    monkeypatch.setattr(dividing, "HUGE_TABLE", 100)
     made = divided(frame(), group="group")
     assert set(made.training.groups).isdisjoint(made.held_out.groups)
     assert (made.folds.members, made.folds.where) == (1, "on a tenth of the rows, of whole groups")

@@ -7,7 +7,14 @@ import pytest
 from scipy.special import expit, softmax
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 
-from descend.tasks.table.networks.ensemble import Shape, TrainingLoss, build, mean_prediction, row_losses
+from descend.tasks.table.networks.ensemble import (
+    DropoutLoss,
+    Shape,
+    TrainingLoss,
+    build,
+    mean_prediction,
+    row_losses,
+)
 from descend.tasks.table.scoring import losses_and_scores
 
 RNG = np.random.default_rng(0)
@@ -29,40 +36,67 @@ def shape(architecture, task, members=MEMBERS):
 
 
 def test_linear_members_start_at_zero():
-    assert not build(shape("linear", "multiclass"), 0).weights.any()
+    model = build(shape("linear", "multiclass"), 0)
+    assert not any(array.any() for array in jax.tree.leaves(model))
+    assert model.gates is None
 
 
 def test_perceptrons_start_at_random_within_the_bounds_of_their_inputs():
-    first, same, other = (build(shape("mlp", "regression"), seed).weights for seed in (0, 0, 1))
-    assert (first == same).all()
-    assert (first != other).all()
-    assert (first[0] != first[1]).all()
-    layers = np.split(first, np.cumsum([(4 + 1) * 8, (8 + 1) * 8]), axis=1)
-    for layer, inputs, outputs in zip(layers, (4, 8, 8), (8, 8, 1), strict=True):
-        assert layer.shape == (MEMBERS, (inputs + 1) * outputs)
-        assert np.abs(layer).max() <= inputs**-0.5 < 1.5 * np.abs(layer).max()
+    first, same, other = (build(shape("mlp", "regression"), seed) for seed in (0, 0, 1))
+    assert not first.gates.any()
+    sizes = zip((4, 8, 8), (8, 8, 1), strict=True)
+    for layer, (inputs, outputs) in enumerate(sizes):
+        for what, size in (("weights", (MEMBERS, inputs, outputs)), ("biases", (MEMBERS, 1, outputs))):
+            one, again, different = (getattr(model, what)[layer] for model in (first, same, other))
+            assert one.shape == size
+            assert (one == again).all()
+            assert (one != different).all()
+            assert (one[0] != one[1]).all()
+            assert np.abs(one).max() <= inputs**-0.5 < 4 * np.abs(one).max()
+
+
+def test_as_many_numbers_as_its_shape_says():
+    for architecture in ("linear", "mlp"):
+        model = build(shape(architecture, "multiclass"), 0)
+        assert sum(array.size for array in jax.tree.leaves(model)) == model.shape.size
 
 
 @pytest.mark.parametrize("architecture", ["linear", "mlp"])
 def test_a_member_is_the_network_that_its_weights_say(architecture):
     """Beside a plain one, in double precision."""
-    model = build(shape(architecture, "multiclass"), 0)
-    model.weights[:] = np.random.default_rng(1).normal(size=model.weights.shape)
+    rng = np.random.default_rng(1)
+    drawn = lambda array: rng.normal(size=array.shape).astype(np.float32)
+    model = jax.tree.map(drawn, build(shape(architecture, "multiclass"), 0))
     for number in range(MEMBERS):
-        rest, x = model.weights[number].astype(float), np.asarray(X, float)
-        for layer, (inputs, outputs) in enumerate(model.shape.layers):
-            matrix, biases, rest = np.split(rest, [inputs * outputs, (inputs + 1) * outputs])
+        x = np.asarray(X, float)
+        if architecture == "mlp":
+            x = x * (1 + 5 * model.gates[number, :, 0].astype(float))
+        for layer, (weights, biases) in enumerate(zip(model.weights, model.biases, strict=True)):
             x = np.maximum(x, 0) if layer else x
-            x = x @ matrix.reshape(inputs, outputs) + biases
-        assert not rest.size
-        np.testing.assert_allclose(model(np.asarray(X))[number], x, rtol=1e-4, atol=1e-4)
-        np.testing.assert_allclose(model(X)[number], x, rtol=1e-4, atol=1e-4)
-        np.testing.assert_array_equal(model.member(number).weights, model.weights[number : number + 1])
+            x = x @ weights[number].astype(float) + biases[number]
+        scale = np.abs(x).max()
+        np.testing.assert_allclose(model(np.asarray(X))[number], x, atol=1e-5 * scale)
+        np.testing.assert_allclose(model(X)[number], x, atol=1e-5 * scale)
+        np.testing.assert_array_equal(model.member(number).weights[0], model.weights[0][number : number + 1])
+
+
+def test_dropout_leaves_out_a_share_of_the_hidden_activations_and_none_without_a_key():
+    """On average over what is drawn, a network with one hidden layer gives what it gives without dropout."""
+    model = build(Shape("mlp", 1, "regression", FEATURES, 1, MEMBERS, width=8), 0)
+    batch = (X, TARGETS["regression"], FOLDS, ALIKE)
+    loss = DropoutLoss("regression", 0.5)
+    plain = TrainingLoss("regression")(model, batch)
+    assert loss(model, batch) == plain
+    many = jax.jit(jax.vmap(lambda key: loss(model, batch, key)))(jax.random.split(jax.random.key(0), 500))
+    assert np.unique(many).size > 400
+    # The loss is a square: the mean lies above by half the variance of the scores.
+    assert plain < many.mean() < plain + 0.5
 
 
 def gradients(task, model, batch):
     """Of the training loss, per number of the model; the members come first."""
-    return jax.grad(lambda model: TrainingLoss(task)(model, batch))(model).weights
+    found = jax.grad(lambda model: TrainingLoss(task)(model, batch))(model)
+    return np.concatenate([np.reshape(array, (len(array), -1)) for array in jax.tree.leaves(found)], axis=1)
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -90,11 +90,13 @@ def test_each_fold_has_its_share_of_each_class():
     assert np.bincount(prepared.folds * 2 + prepared.training.targets).tolist() == [8] * 10
 
 
-def test_a_large_table_has_one_member_that_is_validated_on_a_tenth(monkeypatch):
-    monkeypatch.setattr(dividing, "LARGE_TABLE", 40)
+@pytest.mark.parametrize(("large", "huge", "members", "parts"), [(100, 100, 5, 5), (40, 100, 3, 10), (40, 40, 1, 10)])
+def test_the_larger_a_table_the_fewer_members_it_has(monkeypatch, large, huge, members, parts):
+    monkeypatch.setattr(dividing, "LARGE_TABLE", large)
+    monkeypatch.setattr(dividing, "HUGE_TABLE", huge)
     prepared = prepare(numbers(), Settings("t"))
-    assert prepared.members == 1
-    assert set(prepared.folds) == set(range(10))
+    assert prepared.members == members
+    assert set(prepared.folds) == set(range(parts))
 
 
 def test_rows_without_a_target_are_dropped():

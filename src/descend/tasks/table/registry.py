@@ -14,7 +14,7 @@ from descend.tasks.table.candidate import Candidate
 from descend.tasks.table.linear.candidate import LinearCandidate
 from descend.tasks.table.perceptron import PerceptronCandidate
 
-# The simplest first: a later one is chosen only where it is clearly ahead.
+# The simplest first, which is kept where another one loses as much.
 _candidates: list[Candidate] = [LinearCandidate(), PerceptronCandidate()]
 
 
