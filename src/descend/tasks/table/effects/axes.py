@@ -15,7 +15,7 @@ VALUES, LEVELS = 20, 10
 # Of the rows, beyond which few are: there a model says more than it has seen.
 ENDS = 0.02
 # Rows that values are looked for in.
-LOOKED_AT = 10_000
+SOUGHT_IN = 10_000
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Axis:
 def axes_of(names: Sequence[str], frame: pd.DataFrame, encoder: Encoder) -> dict[str, Axis]:
     """The axes of columns of the rows in `frame`, by name; none of texts, nor of columns with a single value."""
     columns = {column.name: column for column in encoder.used}
-    some = frame.iloc[: LOOKED_AT]
+    some = frame.iloc[:SOUGHT_IN]
     rows, found = {}, {}
     for name in names:
         if columns[name].kind is not Kind.text:

@@ -67,8 +67,10 @@ def _along(axis: Axis, along: np.ndarray, target: Target, ends: list[float]) -> 
                                marker={"size": 4})
     else:
         said = along[..., 1] if target.kind == "binary" else along
-        for row in said.T[:SINGLE_LINES]:
-            figure.add_scatter(x=labels, y=row, mode="lines", line={"color": "#bbb", "width": 0.7}, hoverinfo="skip")
+        single = said.T[:SINGLE_LINES]
+        # One trace for all, with gaps between them: each trace costs a hundredth of a second.
+        figure.add_scatter(x=[*labels, None] * len(single), y=[y for row in single for y in (*row.tolist(), None)],
+                           mode="lines", line={"color": "#bbb", "width": 0.7}, hoverinfo="skip")
         figure.add_scatter(x=labels, y=said.mean(axis=1), mode=mode, line={"color": COLOUR, "width": 3},
                            marker={"size": 5})
     return figure.update_layout(template="plotly_white", height=300, margin=MARGIN, legend=LEGEND,
