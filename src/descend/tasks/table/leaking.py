@@ -20,14 +20,17 @@ FEWEST_COLUMNS = 3
 
 def suspicions(prepared: TablePrepared, importances: Mapping[str, Importance], outcome: Outcome) -> list[str]:
     """Of each column that tells the target by itself, or carries the score, a sentence."""
-    targets, classes = prepared.training.targets[:ROWS], prepared.target.classes
+    training, classes = prepared.training, prepared.target.classes
+    # From all over the table, which may be in some order.
+    rows = np.unique(np.linspace(0, len(training) - 1, min(len(training), ROWS)).astype(int))
+    inputs, targets = training.inputs[rows], training.targets[rows]
     if len(targets) < FEWEST or np.unique(targets, return_counts=True)[1].max() > COMMON * len(targets):
         return []
     found = []
     for name, weight in list(importances.items())[:LOOKED_INTO]:
         if weight.fall <= 0:
             continue
-        alone = _alone(prepared, name, targets)
+        alone = _alone(prepared, name, inputs, targets)
         leave_out = f"Leave it out (--drop) if it is not known before {'the class' if classes else 'the number'} is"
         if alone >= TELLING:
             told = f"the classes of {alone:.1%}" if classes else f"with an R² of {alone:.4f} the numbers"
@@ -39,10 +42,10 @@ def suspicions(prepared: TablePrepared, importances: Mapping[str, Importance], o
     return found
 
 
-def _alone(prepared: TablePrepared, name: str, targets: np.ndarray) -> float:
+def _alone(prepared: TablePrepared, name: str, inputs: np.ndarray, targets: np.ndarray) -> float:
     """How well a column alone tells the target: by the best of its features, or by its levels."""
     mine = [place for place, owner in enumerate(prepared.encoder.feature_columns) if owner == name]
-    rows = prepared.training.inputs[: len(targets)][:, mine].astype(np.float64)
+    rows = inputs[:, mine].astype(np.float64)
     columns = [*rows.T]
     if all(prepared.encoder.features[place].part == "level" for place in mine):
         columns = [rows.argmax(axis=1).astype(np.float64)]

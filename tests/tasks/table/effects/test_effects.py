@@ -123,6 +123,24 @@ def test_of_thousands_of_features_fewer_rows_are_looked_at(fitted, monkeypatch):
     assert found.joint[1].shape == tuple(len(found.axes[name].values) for name in found.joint[0])
 
 
+def test_levels_stand_in_the_order_of_what_they_do(fitted):
+    task, fit, _ = fitted
+    found = effects_of(fit.model, task.table.features, fit.prepared.held_out.inputs, ["price", "city"], seed=0)
+    # Zug costs more, by how the table was made.
+    assert found.axes["city"].values[-1] == "Zug"
+    assert (np.diff(found.along["city"].mean(axis=1)) >= 0).all()
+    again = dependence(fit.model.predict, fit.prepared.held_out.inputs, [found.axes["city"]])
+    assert (np.diff(again.mean(axis=1)) >= 0).all()
+
+
+def test_values_are_from_all_over_a_table_that_is_in_order(fitted, monkeypatch):
+    task, fit, _ = fitted
+    monkeypatch.setattr("descend.tasks.table.effects.axes.SOUGHT_IN", 20)
+    rows = np.argsort(task.table.features["sold"].map(lambda day: "".join(reversed(day.split(".")))), kind="stable")
+    days = axes_of(["sold"], task.table.features.iloc[rows], fit.model.encoder)["sold"].values
+    assert days[-1] - days[0] > np.timedelta64(80, "D")
+
+
 def test_a_table_without_weight_has_no_such_sections(fitted):
     task, fit, _ = fitted
     found = effects_of(fit.model, task.table.features, fit.prepared.held_out.inputs, [], seed=0)

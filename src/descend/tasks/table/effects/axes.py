@@ -1,7 +1,7 @@
 """The values of a column along which predictions are looked at, as a person knows them and as the model does."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ SOUGHT_IN = 10_000
 
 @dataclass(frozen=True)
 class Axis:
-    """Values of a column.
+    """Values of a column, numbers and dates in ascending order.
 
     - `column`: its name. `is_ordered`: whether the values are numbers or dates, and not levels.
     - `values`: in the column's own unit. `encoded`: of each, the features that the column is made into.
@@ -33,11 +33,16 @@ class Axis:
     encoded: np.ndarray
     features: np.ndarray
 
+    def in_order(self, order: np.ndarray) -> "Axis":
+        """With its values in another order."""
+        return replace(self, values=self.values[order], encoded=self.encoded[order])
+
 
 def axes_of(names: Sequence[str], frame: pd.DataFrame, encoder: Encoder) -> dict[str, Axis]:
     """The axes of columns of the rows in `frame`, by name; none of texts, nor of columns with a single value."""
     columns = {column.name: column for column in encoder.used}
-    some = frame.iloc[:SOUGHT_IN]
+    # From all over the table, which may be in some order.
+    some = frame.iloc[np.unique(np.linspace(0, len(frame) - 1, min(len(frame), SOUGHT_IN)).astype(int))]
     rows, found = {}, {}
     for name in names:
         if columns[name].kind is not Kind.text:

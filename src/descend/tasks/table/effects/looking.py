@@ -52,10 +52,21 @@ def effects_of(
     owners = np.array(model.encoder.feature_columns)
     # The products are short: NumPy's own threads would cost more than they bring.
     with threadpool_limits(1, user_api="blas"):
-        along = {name: dependence(model.predict, some, [axis]) for name, axis in axes.items()}
+        along = {}
+        for name, axis in axes.items():
+            said = dependence(model.predict, some, [axis])
+            # Levels have no order of their own; by what they do, they are read at once.
+            order = np.arange(len(said)) if axis.is_ordered else _ranks(said)
+            axes[name], along[name] = axis.in_order(order), said[order]
         pairs = interactions(model.predict, few, {name: np.flatnonzero(owners == name) for name in weighty[:PAIRED]})
         shown = next((pair.columns for pair in pairs if set(pair.columns) <= set(axes)), None)
         joint = None
         if shown is not None:
             joint = shown, dependence(model.predict, few, [axes[name] for name in shown]).mean(axis=2)
     return Effects(axes, along, pairs, joint)
+
+
+def _ranks(said: np.ndarray) -> np.ndarray:
+    """The order of values by what is said on average; of classes, of the one that changes most."""
+    means = said.mean(axis=1).reshape(len(said), -1)
+    return np.argsort(means[:, int(np.ptp(means, axis=0).argmax())], kind="stable")
