@@ -124,7 +124,7 @@ class TableTask(Task[TablePrepared, TableOutcome]):
         return {
             "dropped": prepared.dropped,
             "features": prepared.training.inputs.shape[1],
-            "notes": [*self.table.notes, *told_of(self.table.columns)],
+            "notes": [*self.table.notes, *prepared.notes, *told_of(self.table.columns)],
             "validation": {name: finite(score) for name, score in fitted.validation.items()},
             **({"suspicious": list(outcome.suspicious)} if outcome.suspicious else {}),
             **promise_facts(model_of(fitted).conformal, outcome, prepared.target),
