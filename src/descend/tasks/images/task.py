@@ -35,7 +35,7 @@ class ImageModel(NetworkModel):
         colours = "grey" if channels == 1 else "colour"
         return f"{self.network.model} network, {self.parameters}, on {colours} pictures of {height}×{width}"
 
-    def predictions(self, source: str) -> Predictions:
+    def said_of(self, source: str) -> Predictions:
         """A row for each picture, with its file or its number; and notes on files that were passed over."""
         height, width, channels = self.network.image_shape_
         shape = (height, width) if channels == 1 else (height, width, channels)

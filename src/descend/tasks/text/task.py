@@ -30,7 +30,7 @@ class TextModel(NetworkModel):
     def describe(self) -> str:
         return f"bag of words, {len(self.network.vocabulary_.hashes):,} of them known, {self.parameters}"
 
-    def predictions(self, source: str) -> Predictions:
+    def said_of(self, source: str) -> Predictions:
         """The table of texts, with columns beside its own."""
         frame = read_table(source, (self.column,)).frame
         return beside(frame, told(self.predict(texts_in(frame, self.column)), self.classes))
@@ -63,7 +63,7 @@ class TextTask(NetworkTask):
 
 def text_task(table: TypedTable, settings: Settings) -> TextTask:
     """The task of a table that is of texts."""
-    return TextTask(collection_of(table), settings, table.used[0].name)
+    return TextTask(collection_of(table, settings), settings, table.used[0].name)
 
 
 def shown_text(text: str, caption: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from descend._facts import Facts
 from descend._tree import split
-from descend.errors import CheckpointError
+from descend.errors import CheckpointError, InputError
 from descend.neural.storing import Classifier, from_parts, to_parts
 from descend.tasks.common.predicting import Predictions
 
@@ -40,12 +40,19 @@ class NetworkModel(ABC):
     def describe(self) -> str:
         """What it is, in a few words."""
 
-    @abstractmethod
-    def predictions(self, source: str) -> Predictions:
+    def predictions(self, source: str, interval: float | None = None) -> Predictions:
         """What it says of all that a source has.
 
-        **Raises** `InputError` if the source is damaged, or not of the kind that the model was trained on.
+        **Raises** `InputError` if the source is damaged, or not of the kind that the model was trained on; and for an
+        interval, as only models of tables are validated on enough rows for that.
         """
+        if interval is not None:
+            raise InputError(f"intervals are for models of tables, and this one is of {self.kind}: leave them out")
+        return self.said_of(source)
+
+    @abstractmethod
+    def said_of(self, source: str) -> Predictions:
+        """The same, without intervals."""
 
     @property
     def parameters(self) -> str:
