@@ -24,9 +24,6 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(PROGRAMS))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
-# What is imported and collected stays: to look for garbage among all of it took a fifth of the time until tests began.
-gc.disable()
-
 NEEDED = {"torch": "src/descend/torch/*", "anywidget": "src/descend/notebook/*"}
 collect_ignore_glob = [files for package, files in NEEDED.items() if not find_spec(package)]
 
@@ -58,10 +55,14 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if item in kept]
 
 
-def pytest_collection_finish():
-    """Look for garbage from now on, and only among what tests make."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is imported and collected stays: to look for garbage among all of it took a fifth of the time of that."""
+    gc.disable()
+    collected = yield
     gc.freeze()
     gc.enable()
+    return collected
 
 
 def pytest_configure(config):
