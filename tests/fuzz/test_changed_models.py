@@ -82,7 +82,8 @@ def table(folder):
     shape = Shape("mlp", MLP.hidden_layers, "multiclass", len(encoder.features) + len(bins), 3, 2, 4)
     networks = Networks(shape, build(shape, 0), bins)
     linear = Linear("multiclass", np.ones((3, len(encoder.features))), np.zeros(3), CERTIFICATE, PATH)
-    model = TableModel(encoder, Blend(((0.25, linear), (0.75, networks))), Target("multiclass", ("a", "b", "c"), ""), Scale())
+    blend, target = Blend(((0.25, linear), (0.75, networks))), Target("multiclass", ("a", "b", "c"), "")
+    model = TableModel(encoder, blend, target, Scale())
     return save(folder, model), lambda: predictions(folder, frame())
 
 

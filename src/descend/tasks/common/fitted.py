@@ -56,6 +56,16 @@ class Trained:
     history: History = field(default_factory=History)
     out_of_fold: np.ndarray | None = None
 
+    @property
+    def unseen(self) -> np.ndarray:
+        """`out_of_fold` of what is chosen from, which has it.
+
+        **Raises** `InputError` where there is none.
+        """
+        if self.out_of_fold is None:
+            raise InputError(f"the model {self.name} gives no predictions of the rows that are validated on")
+        return self.out_of_fold
+
 
 @dataclass(frozen=True)
 class Fitted(Generic[P]):

@@ -70,7 +70,7 @@ def blended(
 
     Reference: Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from libraries of models", ICML 2004.
     """
-    predictions = [np.asarray(each.out_of_fold, np.float64) for each in trained]
+    predictions = [each.unseen.astype(np.float64) for each in trained]
     counts = np.zeros(len(trained), int)
     total = np.zeros_like(predictions[best])
     for size in range(1, TWENTIETHS + 1):
@@ -79,7 +79,7 @@ def blended(
         added = best if size == 1 else int(np.argmin(means))
         counts[added] += 1
         total = total + predictions[added]
-    used = np.flatnonzero(counts)
+    used = [number for number, count in enumerate(counts) if count]
     if len(used) == 1:
         return None
     shares = counts / TWENTIETHS

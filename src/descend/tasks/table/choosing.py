@@ -23,7 +23,7 @@ def choose(
     `trained`: the simplest first, each with its predictions of the rows that are validated on; of equals, the simplest
     is kept. `truth`, `weights`: of these rows. `titles`: of all that were to be trained, by name.
     """
-    losses = row_losses([_predicted(each) for each in trained], truth, target.kind, weights)
+    losses = row_losses([each.unseen for each in trained], truth, target.kind, weights)
     means = [float(each.mean()) for each in losses]
     finite = [number for number, mean in enumerate(means) if math.isfinite(mean)]
     best = min(finite, key=means.__getitem__, default=0)
@@ -35,7 +35,7 @@ def choose(
         reasons.append(f"only the {done} {'was' if len(trained) == 1 else 'were'} trained before {how}")
     chosen = trained[best]
     if len(finite) > 1 and (blend := blended([trained[number] for number in finite], best, truth, target, weights)):
-        (ours, theirs) = row_losses([_predicted(blend), _predicted(chosen)], truth, target.kind, weights)
+        ours, theirs = row_losses([blend.unseen, chosen.unseen], truth, target.kind, weights)
         lead, error = _lead(theirs, ours)
         told = (f"{ours.mean():.4g} against {theirs.mean():.4g} of the {titles[chosen.name]} alone, give or take "
                 f"{error:.2g}")
@@ -62,8 +62,3 @@ def _lead(behind: np.ndarray, ahead: np.ndarray) -> tuple[float, float]:
     """By how much less one loses than the other, and the standard error of that."""
     leads = behind - ahead
     return float(leads.mean()), float(leads.std() / math.sqrt(len(leads)))
-
-
-def _predicted(trained: Trained) -> np.ndarray:
-    assert trained.out_of_fold is not None  # it was checked before
-    return trained.out_of_fold

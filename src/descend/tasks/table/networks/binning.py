@@ -20,7 +20,7 @@ MAX_VALUES = 2**27
 # Rows from which a column's ranges are learnt.
 ROWS_LOOKED_AT = 20_000
 # In units of its spread, where a number begins to count less than in proportion.
-FAR = 3.0
+FAR, FURTHEST = 3.0, 1e15
 # Times to take mass from values that have more than a range should.
 ROUNDS = 3
 
@@ -49,7 +49,9 @@ class Bins:
     def __call__(self, rows: Any) -> Any:
         xp = namespace(rows)
         within = xp.clip((rows[:, self.columns] - self.lower) / self.width, 0, 1) - np.float32(0.5)
-        return xp.concatenate([rows / (1 + (rows / FAR) ** 2) ** 0.5, within], axis=1)
+        # A square beyond single precision is infinite, and what is divided by its root is then 0 and not near 3.
+        near = xp.clip(rows, -FURTHEST, FURTHEST)
+        return xp.concatenate([near / (1 + (near / FAR) ** 2) ** 0.5, within], axis=1)
 
     def of_all(self, rows: np.ndarray, at_once: int = 8192) -> np.ndarray:
         """The same for many rows, by blocks of them."""
@@ -70,8 +72,8 @@ class Bins:
         edges = [_edges(*values[column], count) for column in numbers] if count > 1 else []
         of = lambda parts: np.concatenate([np.empty(0, np.float32), *parts])
         lower, width = of([some[:-1] for some in edges]), of([np.diff(some) for some in edges])
-        columns = np.repeat(numbers, [len(some) - 1 for some in edges]) if edges else []
-        return cls(np.asarray(columns, np.int32), lower, width)
+        columns = np.repeat(np.asarray(numbers, np.int32)[: len(edges)], [len(some) - 1 for some in edges])
+        return cls(columns, lower, width)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The ranges, by name."""
@@ -83,8 +85,7 @@ class Bins:
 
         **Raises** `CheckpointError` if it is something else.
         """
-        parts = {name: arrays.get(f"bins/{name}") for name in ("columns", "lower", "width")}
-        columns, lower, width = parts.values()
+        columns, lower, width = (arrays.get(f"bins/{name}") for name in ("columns", "lower", "width"))
         if columns is None or lower is None or width is None:
             told.refuse("bins", "the ranges of columns", None)
         is_sound = (
@@ -93,7 +94,7 @@ class Bins:
             and bool(((columns >= 0) & (columns < features)).all() and (width > 0).all())
         )
         if not is_sound:
-            told.refuse("bins", f"ranges of {features:,} columns", [list(np.shape(each)) for each in parts.values()])
+            told.refuse("bins", f"ranges of {features:,} columns", [list(each.shape) for each in (columns, lower, width)])
         return cls(columns, lower, width)
 
 

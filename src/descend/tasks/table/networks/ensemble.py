@@ -71,15 +71,13 @@ class Ensemble:
     gates: Any
     shape: Shape
 
-    def __call__(self, rows: Any, hidden: Callable[[Any, int], Any] = lambda x, layer: x) -> Any:
+    def __call__(self, rows: Any, hidden: Callable[[Any, int], Any] | None = None) -> Any:
         """`hidden(x, layer)`: what is done to the activations of a hidden layer besides."""
-        x = rows
-        for layer, (weights, biases) in enumerate(zip(self.weights, self.biases, strict=True)):
-            if layer:
-                x = hidden(x * (x > 0), layer)
-            elif self.gates is not None:
-                weights = weights * (1 + GATE_RATE * self.gates)
-            x = x @ weights + biases
+        first = self.weights[0] if self.gates is None else self.weights[0] * (1 + GATE_RATE * self.gates)
+        x = rows @ first + self.biases[0]
+        for layer, (weights, biases) in enumerate(zip(self.weights[1:], self.biases[1:], strict=True)):
+            x = x * (x > 0)
+            x = (x if hidden is None else hidden(x, layer)) @ weights + biases
         return x
 
     def named_parameters(self) -> dict[str, Any]:
@@ -109,7 +107,7 @@ def build(shape: Shape, seed: int) -> Ensemble:
     rng, members = np.random.default_rng(seed), shape.members
     weights, biases = [], []
     for inputs, outputs in shape.layers:
-        # A linear model has one minimum, which it finds from 0; hidden layers that began at 0 would stay alike for ever.
+        # A linear model has one minimum, which it finds from 0; hidden layers that began at 0 would stay alike.
         bound = inputs**-0.5 if shape.hidden_layers else 0.0
         weights.append(rng.uniform(-bound, bound, (members, inputs, outputs)).astype(np.float32))
         biases.append(rng.uniform(-bound, bound, (members, 1, outputs)).astype(np.float32))
