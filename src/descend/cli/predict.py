@@ -7,7 +7,7 @@ from typer import Argument, Option
 
 from descend.cli._console import Console, say
 from descend.tasks.common.predicting import check_suffix, refuse_overwriting, write_frame
-from descend.tasks.loading import load_model
+from descend.tasks.loading import stored_model
 
 
 def predict(
@@ -22,7 +22,7 @@ def predict(
     check_suffix(output)
     refuse_overwriting(output, source, run)
     console = Console(quiet=quiet)
-    made = load_model(run).predictions(source)
+    made = stored_model(run).predictions(source)
     write_frame(made.frame, output)
     say(console, f"{len(made.frame):,} predictions in {output}, column '{made.column}'")
     for note in made.notes:

@@ -73,6 +73,10 @@ class LinearClassifier(ClassifierMixin, LinearModel):
         penalty = self._penalty(total, matrix.shape[1], support)
         return ScalarProblem(matrix, Rows(signs, s), self._loss(), penalty, bool(self.fit_intercept), support=support)
 
+    @property
+    def _outputs(self) -> tuple[int, ...]:
+        return (1 if len(self.classes_) == 2 else len(self.classes_),)
+
     def _kept(self) -> tuple[Array, Array]:
         w, b = self.coef_, self.intercept_
         return (w.toarray() if sparse.issparse(w) else w), b

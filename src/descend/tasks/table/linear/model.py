@@ -8,12 +8,13 @@ with the logistic loss of two or more classes, or half the squared error of a nu
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
 import numpy as np
 
 from descend._facts import Facts, checked_array
-from descend.stopping import Name, Reason
+from descend._saved import reason_of
+from descend.stopping import Reason
 from descend.tasks.common.target import Target, TargetKind
 from descend.tasks.table.scoring import predictions_of
 
@@ -116,8 +117,7 @@ class Linear:
         **Raises** `CheckpointError` if it is something else.
         """
         proved, tried = told.inner("certificate"), told.inner("path")
-        ended = proved.inner("reason")
-        reason = Reason(ended.choice("name", get_args(Name)), ended.text("evidence"), ended.whole("step"))
+        reason = reason_of(proved.inner("reason"))
         value, gap = proved.number("value"), proved.number("gap")
         penalties, losses, errors = map(tried.numbers, ("penalties", "losses", "errors"))
         path = PenaltyPath(penalties, losses, errors, tried.whole("chosen", 0, len(penalties) - 1))
