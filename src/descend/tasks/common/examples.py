@@ -17,12 +17,14 @@ class Examples:
     """Inputs with their targets.
 
     `inputs`: an array with an example in each row, or a list of texts. `targets`: numbers, or the numbers of classes.
-    `names`: what to call each of them, where somebody may look for it.
+    `names`: what to call each of them, where somebody may look for it. `weights`: how much each of them counts, 1 on
+    average; `None` where all count alike.
     """
 
     inputs: Any
     targets: np.ndarray
     names: Sequence[str] = ()
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -30,7 +32,13 @@ class Examples:
     def chosen(self, rows: np.ndarray) -> "Examples":
         """Those with the given numbers."""
         some = self.inputs[rows] if isinstance(self.inputs, np.ndarray) else [self.inputs[row] for row in rows]
-        return Examples(some, self.targets[rows], [self.names[row] for row in rows] if self.names else ())
+        names = [self.names[row] for row in rows] if self.names else ()
+        return Examples(some, self.targets[rows], names, None if self.weights is None else self.weights[rows])
+
+    @property
+    def every_weight(self) -> np.ndarray:
+        """The weight of each, in single precision: 1 where all count alike."""
+        return np.ones(len(self), np.float32) if self.weights is None else self.weights.astype(np.float32)
 
 
 @dataclass(frozen=True)

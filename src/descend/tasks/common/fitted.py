@@ -89,7 +89,7 @@ class Outcome:
     """The score on held-out examples, beside that of the plainest guess.
 
     `metric`: "accuracy" or "R²". `baseline`: the score of the most frequent class, or of the mean, of the training
-    examples. `truth` and `predictions`: of the held-out examples, as `score_of` takes them.
+    examples. `truth`, `predictions` and `weights`: of the held-out examples, as `score_of` takes them.
     """
 
     metric: str
@@ -97,6 +97,7 @@ class Outcome:
     baseline: float
     truth: np.ndarray
     predictions: np.ndarray
+    weights: np.ndarray | None = None
 
     @property
     def predicted(self) -> np.ndarray:
@@ -115,32 +116,37 @@ def judge(fitted: Fitted[Any]) -> Outcome:
     **Raises** `InputError` if the training went so far astray that predictions are not finite.
     """
     prepared = fitted.prepared
-    truth, predictions = prepared.held_out.targets, fitted.model.predict(prepared.held_out.inputs)
+    held_out, target = prepared.held_out, prepared.target
+    truth, weights, predictions = held_out.targets, held_out.weights, fitted.model.predict(held_out.inputs)
     if not np.isfinite(predictions).all():
         raise InputError(f"the model's predictions are not finite ({fitted.reason}): choose a smaller learning rate")
     return Outcome(
-        metric="R²" if prepared.target.kind == "regression" else "accuracy",
-        score=score_of(predictions, truth, prepared.target),
-        baseline=score_of(_plainest(prepared), truth, prepared.target),
+        metric=("" if weights is None else "weighted ") + ("R²" if target.kind == "regression" else "accuracy"),
+        score=score_of(predictions, truth, target, weights),
+        baseline=score_of(_plainest(prepared), truth, target, weights),
         truth=truth,
         predictions=predictions,
+        weights=weights,
     )
 
 
-def score_of(predictions: np.ndarray, truth: np.ndarray, target: Target) -> float:
-    """Accuracy of class probabilities, or R² of numbers."""
+def score_of(
+    predictions: np.ndarray, truth: np.ndarray, target: Target, weights: np.ndarray | None = None
+) -> float:
+    """Accuracy of class probabilities, or R² of numbers. `weights`: how much each of them counts."""
     # scikit-learn takes a second to import.
     from sklearn.metrics import r2_score
 
     if target.kind != "regression":
-        return float(np.mean(predictions.argmax(axis=1) == truth))
-    return float(r2_score(truth.astype(np.float64), predictions))
+        return float(np.average(predictions.argmax(axis=1) == truth, weights=weights))
+    return float(r2_score(truth.astype(np.float64), predictions, sample_weight=weights))
 
 
 def _plainest(prepared: Prepared) -> np.ndarray:
-    """The prediction that looks at nothing."""
+    """The prediction that looks at nothing: the mean, or the shares of the classes."""
     count = len(prepared.held_out)
     if prepared.target.kind == "regression":
         return np.full(count, prepared.scale.centre)
-    shares = np.bincount(prepared.training.targets, minlength=len(prepared.target.classes))
+    training = prepared.training
+    shares = np.bincount(training.targets, training.weights, minlength=len(prepared.target.classes))
     return np.tile(shares, (count, 1))

@@ -4,21 +4,20 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-import numpy as np
-import plotly.graph_objects as go
-
 from descend.tasks.common.section import Figure, Section
 
-# Classes whose counts can be written into the fields of a figure.
-LABELLED_CELLS = 20
 # Letters of a name in a figure.
 NAME_LENGTH = 30
 MARGIN = {"t": 20, "l": 70, "r": 20, "b": 50}
+# Above a figure, at its right.
+LEGEND = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1.0, "xanchor": "right"}
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 h1 { margin-bottom: 0 } h2 { margin-top: 2.5rem } .score { font-size: 2.2rem; font-weight: 600 } .note { color: #666 }
-table { border-collapse: collapse } td, th { padding: .3rem .9rem .3rem 0; text-align: left; vertical-align: top }
+table { border-collapse: collapse; display: block; max-width: 100%; overflow-x: auto }
+td, th { padding: .3rem .9rem .3rem 0; text-align: left; vertical-align: top }
 tr { border-bottom: 1px solid #eee }
+.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1rem }
 """
 
 
@@ -52,6 +51,11 @@ def figure_html(figure: Figure) -> str:
     return _drawn(figure, with_plotly=False)
 
 
+def beside(*figures: Figure) -> str:
+    """Figures beside each other, or below each other where the page is narrow, as `figure_html` gives one."""
+    return f"<div class=beside>{''.join(f'<div>{figure_html(figure)}</div>' for figure in figures)}</div>"
+
+
 def _drawn(figure: Figure, *, with_plotly: bool) -> str:
     return figure.to_html(full_html=False, include_plotlyjs=with_plotly, config={"displayModeBar": False})
 
@@ -68,22 +72,6 @@ def _plain(value: object) -> str:
     if isinstance(value, list):
         return "; ".join(map(_plain, value))
     return f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def confusion(truth: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...], what: str = "rows") -> go.Figure:
-    """How often each class, given by its number, was taken for each other one."""
-    # scikit-learn takes a second to import.
-    from sklearn.metrics import confusion_matrix
-
-    figure, names = go.Figure(), [shortened(name) for name in classes]
-    counts = confusion_matrix(truth, predicted, labels=range(len(classes)))
-    figure.add_heatmap(z=counts, colorscale="Blues", showscale=False, xgap=1, ygap=1,
-                       text=counts, texttemplate="%{text}" if len(names) <= LABELLED_CELLS else None,
-                       hovertemplate=f"%{{z}} {what}, true %{{y}}, predicted %{{x}}<extra></extra>")
-    ticks = {"tickvals": list(range(len(names))), "ticktext": names, "showgrid": False}
-    figure.update_layout(xaxis={"title": "predicted", **ticks},
-                         yaxis={"title": "true", "autorange": "reversed", "automargin": True, **ticks})
-    return figure.update_layout(template="plotly_white", height=480, margin=MARGIN)
 
 
 def shortened(name: str) -> str:

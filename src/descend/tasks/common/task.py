@@ -14,6 +14,7 @@ from descend.observers.progress import duration
 from descend.tasks.common.examples import Prepared
 from descend.tasks.common.fitted import Fitted, Outcome
 from descend.tasks.common.folder import RunFolder
+from descend.tasks.common.judging.scores import facts_of, lines_of
 from descend.tasks.common.section import Section, verdict_section
 from descend.tasks.common.settings import Settings
 from descend.training import Trainer
@@ -124,6 +125,7 @@ class Task(ABC, Generic[P, R]):
             "metric": outcome.metric,
             "score": outcome.score,
             "baseline": outcome.baseline,
+            **facts_of(outcome, prepared.target),
             "reason": fitted.reason.name,
             "evidence": fitted.reason.evidence,
             "steps": fitted.chosen.reason.step,
@@ -163,10 +165,11 @@ class Task(ABC, Generic[P, R]):
     def summary(self, fitted: Fitted[P], outcome: R, facts: dict[str, Any]) -> list[tuple[str, str]]:
         """What the command says at its end: names, and what they stand for."""
 
-    def score_and_time(self, outcome: R, facts: dict[str, Any]) -> dict[str, str]:
-        """The two of them that all tasks have."""
+    def scores_and_time(self, outcome: R, facts: dict[str, Any]) -> dict[str, str]:
+        """Those of them that all tasks have."""
         score = f"{outcome.metric} {outcome.score:.4f} on held-out {self.unit}"
         return {"score": f"{score}; the plainest guess: {outcome.baseline:.4f}",
+                **lines_of(facts),
                 "time": f"{duration(facts['seconds'])} of training"}
 
     def files(self, outcome: R) -> dict[str, bytes]:

@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from descend._facts import Facts
+from descend._sample_weight import checked_weights
 from descend._saved import ESTIMATOR, Savable
 from descend.errors import InputError
 from descend.tasks.common.asked import refuse_unknown_column
@@ -22,7 +23,7 @@ from descend.tasks.common.settings import AUTO, Settings, TaskKind
 from descend.tasks.common.typed_table import type_table
 from descend.tasks.table.given import as_column, as_frame, has_names, labels_of
 from descend.tasks.table.model import TableModel
-from descend.tasks.table.preparing import prepare_table
+from descend.tasks.table.preparing import TablePrepared, prepare_table
 from descend.tasks.table.registry import refuse_unknown_model
 from descend.tasks.table.training import train
 
@@ -53,11 +54,15 @@ class _TableEstimator(Savable, BaseEstimator):
     model_: TableModel
     _task: ClassVar[TaskKind]
 
-    def _learn(self, frame: pd.DataFrame, target: pd.Series, notes: Sequence[str] = ()) -> None:
+    def _learn(self, frame: pd.DataFrame, target: pd.Series, weights: np.ndarray | None, notes: Sequence[str]) -> None:
         """Type the columns, train the candidates, choose one of them, and keep what is known of it."""
         settings = self._settings(str(target.name))
+        if weights is not None:
+            # A row that counts nothing is one that is not there.
+            frame, target, weights = (part[weights > 0] for part in (frame, target, weights))
+            _refuse_few(len(frame))
         typed = type_table(Table(frame.assign(**{settings.target: target}), TABLE, ""), settings)
-        fitted = train(prepare_table(typed, settings), settings)
+        fitted = train(_weighted(prepare_table(typed, settings), weights), settings)
         self._note_model(fitted.model)  # type: ignore[arg-type]  # of a table, it is one
         self.validation_, self.why_ = dict(fitted.validation), fitted.why
         self.stop_reason_, self.training_seconds_ = fitted.reason, fitted.seconds
@@ -75,26 +80,28 @@ class _TableEstimator(Savable, BaseEstimator):
         return Settings(target, self.model, self.optimizer, self.learning_rate, self.batch_size, self.epochs,
                         self.seconds, seed, None, self._task, columns, tuple(self.drop), tuple(map(str, self.missing)))
 
-    def _taken_apart(self, X: Any, y: Any) -> tuple[pd.DataFrame, pd.Series, list[str]]:
-        """Rows, their targets, and what is to be told of them; the columns are noted."""
+    def _taken_apart(
+        self, X: Any, y: Any, sample_weight: Any
+    ) -> tuple[pd.DataFrame, pd.Series, np.ndarray | None, list[str]]:
+        """Rows, their targets, how much they count, and what is to be told of them; the columns are noted."""
         frame, notes = as_frame(X), []
         if y is None:
             raise InputError(f"{type(self).__name__} requires y to be passed, but the target y is None: give a column, "
                              "or the name of one of X")
         if isinstance(y, str):
             refuse_unknown_column(y, list(frame.columns), TABLE)
-            known = frame[frame[y].notna()]
-            if len(known) < len(frame):
-                notes.append(f"{len(frame) - len(known):,} rows without a target are left out")
-            y, frame = known[y], known.drop(columns=y).reset_index(drop=True)
-        if len(frame) < 2:
-            raise InputError("X has 1 sample with a target: at least two are needed, and more is better")
+            weights, known = checked_weights(sample_weight, frame), frame[y].notna().to_numpy()
+            if not known.all():
+                notes.append(f"{np.sum(~known):,} rows without a target are left out")
+            sample_weight = None if weights is None else weights[known]
+            y, frame = frame[y][known], frame[known].drop(columns=y).reset_index(drop=True)
+        _refuse_few(len(frame))
         column = as_column(y, len(frame))
         self._note_columns(X, frame)
         name, taken = str(TARGET if column.name is None else column.name), set(frame.columns)
         while name in taken:
             name += "'"
-        return frame, column.rename(name), notes
+        return frame, column.rename(name), checked_weights(sample_weight, frame), notes
 
     def _note_columns(self, X: Any, frame: pd.DataFrame) -> None:
         self.__dict__.pop("feature_names_in_", None)
@@ -222,9 +229,10 @@ class TableClassifier(ClassifierMixin, _TableEstimator):
         self.missing = missing
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> "TableClassifier":
-        """Learn classes `y`, a column or the name of one, from the rows of a table."""
-        frame, target, notes = self._taken_apart(X, y)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "TableClassifier":
+        """Learn classes `y`, a column or the name of one, from the rows of a table; `sample_weight`: how much each row
+        counts."""
+        frame, target, weights, notes = self._taken_apart(X, y, sample_weight)
         labels, numbers = labels_of(target)
         often = np.bincount(numbers) > 1
         if often.sum() < 2:
@@ -236,7 +244,8 @@ class TableClassifier(ClassifierMixin, _TableEstimator):
         places, names = np.cumsum(often)[numbers] - 1, pd.Index([f"class {i}" for i in range(often.sum())])
         named = pd.Categorical.from_codes(places, names)
         kept = often[numbers]
-        self._learn(frame[kept].reset_index(drop=True), pd.Series(named[kept], name=target.name), notes)
+        weights = None if weights is None else weights[kept]
+        self._learn(frame[kept].reset_index(drop=True), pd.Series(named[kept], name=target.name), weights, notes)
         self.classes_ = labels[often]
         self.model_ = replace(self.model_, target=replace(self.model_.target, classes=tuple(map(str, self.classes_))))
         return self
@@ -284,9 +293,10 @@ class TableRegressor(RegressorMixin, _TableEstimator):
         self.missing = missing
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> "TableRegressor":
-        """Learn numbers `y`, a column or the name of one, from the rows of a table."""
-        self._learn(*self._taken_apart(X, y))
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "TableRegressor":
+        """Learn numbers `y`, a column or the name of one, from the rows of a table; `sample_weight`: how much each row
+        counts."""
+        self._learn(*self._taken_apart(X, y, sample_weight))
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -304,6 +314,21 @@ def estimator_of(model: TableModel) -> TableClassifier | TableRegressor:
     if model.target.classes:
         estimator.classes_ = np.array(model.target.classes, dtype=object)
     return estimator
+
+
+def _weighted(prepared: TablePrepared, weights: np.ndarray | None) -> TablePrepared:
+    """A table made ready, its rows counting so much, 1 on average."""
+    if weights is None:
+        return prepared
+    if len(weights) != len(prepared.training):
+        raise InputError("sample_weight is of rows whose target is missing, too: leave those out")
+    return replace(prepared, training=replace(prepared.training, weights=weights / weights.mean()))
+
+
+def _refuse_few(rows: int) -> None:
+    if rows < 2:
+        raise InputError(f"X has {rows} sample{'s' if rows != 1 else ''} with a target: at least two are needed, and "
+                         "more is better")
 
 
 def _set_aside(labels: np.ndarray) -> str:

@@ -28,18 +28,18 @@ def importances(fitted: Fitted[TablePrepared], seed: int) -> dict[str, float]:
     names = pd.unique(columns)
     enough = min(max(VALUES_TO_PREDICT // (SHUFFLES * len(names) * len(columns)), MIN_ROWS), MAX_ROWS)
     some = prepared.held_out.chosen(rng.permutation(len(prepared.held_out))[:enough])
-    rows, truth = some.inputs, some.targets
+    rows, truth, weights = some.inputs, some.targets, some.weights
     # All orders are drawn before any thread begins, so that they do not hang on how many there are.
     orders = [[rng.permutation(len(rows)) for _ in range(SHUFFLES)] for _ in names]
 
     def score_without(name: str, order: np.ndarray) -> float:
         shuffled, mine = rows.copy(), columns == name
         shuffled[:, mine] = rows[order][:, mine]
-        return score_of(model.predict(shuffled), truth, prepared.target)
+        return score_of(model.predict(shuffled), truth, prepared.target, weights)
 
     # The products are short: NumPy's own threads would spin on the cores that these need.
     with threadpool_limits(1, user_api="blas"):
-        score = score_of(model.predict(rows), truth, prepared.target)
+        score = score_of(model.predict(rows), truth, prepared.target, weights)
         # To predict, NumPy lets go of the interpreter's lock.
         with ThreadPoolExecutor() as pool:
             scores = pool.map(lambda name, some: np.mean([score_without(name, one) for one in some]), names, orders)

@@ -3,20 +3,18 @@
 from collections.abc import Mapping
 from html import escape
 
-import numpy as np
 import plotly.graph_objects as go
 
 from descend._figures import COLOUR, training_curves
 from descend.tasks.common.fitted import Fitted, Outcome
-from descend.tasks.common.page import MARGIN, confusion, shortened
+from descend.tasks.common.judging.classes import class_sections
+from descend.tasks.common.judging.numbers import number_sections
+from descend.tasks.common.page import MARGIN, shortened
 from descend.tasks.common.section import Section
-from descend.tasks.common.target import Target
 from descend.tasks.table.candidate import Findings
 from descend.tasks.table.preparing import TablePrepared
 
 SHOWN_COLUMNS = 20
-# Points of a figure: more are one blot, and make the page slow.
-SHOWN_ROWS = 2000
 
 
 def sections(
@@ -30,10 +28,11 @@ def sections(
     chosen, prepared = fitted.chosen, fitted.prepared
     curves = training_curves(chosen.history, chosen.reason).update_layout(title=None, margin=MARGIN)
     return [
-        Section("How the training went", f"Stopped by {fitted.reason}.", curves),
-        Section("Predictions on held-out rows", figure=_predictions(outcome, prepared.target)),
+        *(class_sections(outcome, prepared.target, "rows") if prepared.target.classes else
+          number_sections(outcome, "rows")),
         Section("The weightiest columns", f"By how much the {outcome.metric} falls when a column's values are shuffled "
                 "among the held-out rows.", _weights(importances, outcome.metric)),
+        Section("How the training went", f"Stopped by {fitted.reason}.", curves),
         *[found.section for found in findings.values() if found.section is not None],
         Section("What the columns were taken for", f"The target, {target}, was taken for {prepared.target.kind}: "
                 f"{prepared.target.reason}.", html=_columns(prepared)),
@@ -46,21 +45,6 @@ def _columns(prepared: TablePrepared) -> str:
         for column in prepared.encoder.columns
     )
     return f"<table>{''.join(rows)}</table>"
-
-
-def _predictions(outcome: Outcome, target: Target) -> go.Figure:
-    """Predicted against true values, or the confusion of classes."""
-    truth, values = outcome.truth, outcome.predictions
-    if target.kind != "regression":
-        return confusion(truth, outcome.predicted, target.classes)
-    figure = go.Figure()
-    chosen = np.random.default_rng(0).permutation(len(truth))[:SHOWN_ROWS]
-    ends = [float(truth.min()), float(truth.max())]
-    figure.add_scatter(x=truth[chosen], y=values[chosen], mode="markers", name="held-out rows",
-                       marker={"size": 5, "opacity": 0.5, "color": COLOUR})
-    figure.add_scatter(x=ends, y=ends, mode="lines", line={"dash": "dot", "color": "#888"}, name="exact")
-    figure.update_layout(xaxis_title="true", yaxis_title="predicted")
-    return figure.update_layout(template="plotly_white", height=480, margin=MARGIN)
 
 
 def _weights(importances: Mapping[str, float], metric: str) -> go.Figure:

@@ -3,8 +3,6 @@
 Written for NumPy, as this is done once an epoch, and to compile a program for it would take longer.
 """
 
-import math
-
 import numpy as np
 
 from descend.tasks.common.target import TargetKind
@@ -13,29 +11,36 @@ from descend.tasks.common.target import TargetKind
 MIN_VARIANCE = 1e-12
 
 
-def finite(number: float) -> float | None:
-    """A number for JSON, which has no word for what is not finite."""
-    return number if math.isfinite(number) else None
-
-
-def losses_and_scores(outputs: np.ndarray, targets: np.ndarray, kind: TargetKind) -> tuple[np.ndarray, np.ndarray]:
+def losses_and_scores(
+    outputs: np.ndarray, targets: np.ndarray, kind: TargetKind, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """The loss and the score of each row, from a model's outputs (a row, an output) before they are probabilities.
 
     Losses are those of `descend.losses`. Of an accuracy, a row's score is 1 or 0; of an R², one minus its share of the
-    error. The score of the model is their mean.
+    error. The score of the model is their mean. `weights`: how much each row counts: see `weighted`.
     """
     outputs = outputs.astype(np.float64)
+    if kind == "regression":
+        output = outputs[:, 0]
+        return weighted((output - targets) ** 2 / 2, weights), row_scores(output, targets, kind, weights)
+    losses, is_right = _of_classes(outputs, targets, kind)
+    return weighted(losses, weights), weighted(is_right.astype(np.float64), weights)
+
+
+def _of_classes(outputs: np.ndarray, targets: np.ndarray, kind: TargetKind) -> tuple[np.ndarray, np.ndarray]:
+    """The loss of each row, and whether it was told."""
     if kind == "multiclass":
         best = outputs.max(axis=1)
         # The largest output is taken out, so that no exponential overflows.
         beyond = np.log(np.exp(outputs - best[:, None]).sum(axis=1))
-        losses = best + beyond - outputs[np.arange(len(outputs)), targets]
-        return losses, (outputs.argmax(axis=1) == targets).astype(np.float64)
-    output = outputs[:, 0]
-    if kind == "binary":
-        is_one = targets == 1
-        return np.logaddexp(0, np.where(is_one, -output, output)), ((output > 0) == is_one).astype(np.float64)
-    return (output - targets) ** 2 / 2, row_scores(output, targets, kind)
+        return best + beyond - outputs[np.arange(len(outputs)), targets], outputs.argmax(axis=1) == targets
+    output, is_one = outputs[:, 0], targets == 1
+    return np.logaddexp(0, np.where(is_one, -output, output)), (output > 0) == is_one
+
+
+def weighted(values: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """What each row adds to the weighted mean of values: the plain mean of these is that."""
+    return values if weights is None else values * (weights / weights.mean())
 
 
 def predictions_of(outputs: np.ndarray, kind: TargetKind) -> np.ndarray:
@@ -48,9 +53,15 @@ def predictions_of(outputs: np.ndarray, kind: TargetKind) -> np.ndarray:
     return np.hstack([expit(-outputs), expit(outputs)]) if kind == "binary" else softmax(outputs, axis=1)
 
 
-def row_scores(predictions: np.ndarray, targets: np.ndarray, kind: TargetKind) -> np.ndarray:
-    """The score of each row from predictions: a number for each row, or the probability of each class."""
+def row_scores(
+    predictions: np.ndarray, targets: np.ndarray, kind: TargetKind, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """The score of each row from predictions: a number for each row, or the probability of each class.
+
+    `weights`: how much each row counts: see `weighted`.
+    """
     if kind != "regression":
-        return (predictions.argmax(axis=1) == targets).astype(np.float64)
-    squares = (predictions.astype(np.float64) - targets) ** 2
-    return 1 - squares / max(float(np.var(targets, dtype=np.float64)), MIN_VARIANCE)
+        return weighted((predictions.argmax(axis=1) == targets).astype(np.float64), weights)
+    truth = targets.astype(np.float64)
+    variance = float(weighted((truth - weighted(truth, weights).mean()) ** 2, weights).mean())
+    return weighted(1 - (predictions.astype(np.float64) - truth) ** 2 / max(variance, MIN_VARIANCE), weights)

@@ -12,6 +12,7 @@ from descend.engine.interruption import Interruption
 from descend.errors import InputError
 from descend.tasks.common.columns import told_of
 from descend.tasks.common.fitted import Fitted, Outcome, judge
+from descend.tasks.common.judging.scores import finite
 from descend.tasks.common.reading import Table
 from descend.tasks.common.section import Section
 from descend.tasks.common.settings import AUTO, Settings
@@ -21,7 +22,6 @@ from descend.tasks.table.candidate import Findings, TrainingContext
 from descend.tasks.table.importance import importances
 from descend.tasks.table.preparing import TablePrepared, prepare_table
 from descend.tasks.table.registry import candidates
-from descend.tasks.table.scoring import finite
 from descend.tasks.table.training import train
 from descend.training import Trainer
 
@@ -84,7 +84,7 @@ class TableTask(Task[TablePrepared, TableOutcome]):
         targets = held_out.targets
         if prepared.target.kind == "regression":
             targets = ((targets - scale.centre) / scale.unit).astype(np.float32)
-        return trainer, (held_out.inputs, targets, np.full(len(targets), -1, np.int32))
+        return trainer, (held_out.inputs, targets, np.full(len(targets), -1, np.int32), held_out.every_weight)
 
     def mended(self, prepared: TablePrepared, **changed: Any) -> "TableTask":
         """The task with other settings, for the model alone that was examined: others would be changed, too."""
@@ -143,7 +143,7 @@ class TableTask(Task[TablePrepared, TableOutcome]):
     def summary(
         self, fitted: Fitted[TablePrepared], outcome: TableOutcome, facts: dict[str, Any]
     ) -> list[tuple[str, str]]:
-        target, shared = fitted.prepared.target, self.score_and_time(outcome, facts)
+        target, shared = fitted.prepared.target, self.scores_and_time(outcome, facts)
         dropped = f", {facts['dropped']:,} more without a target" if facts["dropped"] else ""
         weighty = [name for name, fall in outcome.importances.items() if fall > 0][:NAMED_COLUMNS]
         return [
@@ -156,7 +156,7 @@ class TableTask(Task[TablePrepared, TableOutcome]):
             ("optimizer", facts["optimizer"]),
             ("stopped", str(fitted.reason)),
             *[(name, found.brief) for name, found in outcome.findings.items() if found.brief],
-            ("score", shared["score"]),
+            *[(name, said) for name, said in shared.items() if name != "time"],
             ("weightiest", ", ".join(weighty) or "none"),
             ("time", shared["time"]),
         ]

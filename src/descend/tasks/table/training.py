@@ -78,7 +78,7 @@ def _scores(trained: Trained, prepared: TablePrepared) -> np.ndarray:
         found = "none" if predictions is None else f"an array of shape {predictions.shape}"
         raise InputError(f"the model {trained.name} should give predictions of the rows that are validated on, of "
                          f"shape {wanted}, but gives {found}: return them as `out_of_fold`")
-    return row_scores(predictions, truth, prepared.target.kind)
+    return row_scores(predictions, truth, prepared.target.kind, prepared.validated_weights)
 
 
 @dataclass(frozen=True)

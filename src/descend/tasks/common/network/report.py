@@ -8,7 +8,8 @@ import numpy as np
 
 from descend._figures import training_curves
 from descend.tasks.common.fitted import Fitted, Outcome
-from descend.tasks.common.page import MARGIN, confusion
+from descend.tasks.common.judging.classes import class_sections
+from descend.tasks.common.page import MARGIN
 from descend.tasks.common.section import Section
 
 # Of a mistake: the example, and what is to be said of it, as HTML.
@@ -22,12 +23,13 @@ def lines(fitted: Fitted, notes: Sequence[str]) -> list[str]:
 
 
 def sections(fitted: Fitted, outcome: Outcome, unit: str, mistakes: str) -> list[Section]:
-    """Confusion of classes, the worst mistakes, curves."""
-    confused = confusion(outcome.truth, outcome.predicted, fitted.prepared.target.classes, unit)
+    """Confusion of classes, the worst mistakes, how well it ranks and how right its probabilities are, curves."""
+    confused, *others = class_sections(outcome, fitted.prepared.target, unit)
     curves = training_curves(fitted.chosen.history, fitted.reason).update_layout(title=None, margin=MARGIN)
     return [
-        Section("What was taken for what", f"The held-out {unit}.", confused),
+        confused,
         Section("The worst mistakes", html=mistakes),
+        *others,
         Section("How the training went", f"Stopped by {fitted.reason}.", curves),
     ]
 

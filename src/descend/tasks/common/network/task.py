@@ -145,7 +145,7 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
             ("model", fitted.model.describe()),
             ("optimizer", facts["optimizer"]),
             ("stopped", str(fitted.reason)),
-            *self.score_and_time(outcome, facts).items(),
+            *self.scores_and_time(outcome, facts).items(),
         ]
 
     @property

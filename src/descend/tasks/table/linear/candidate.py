@@ -7,12 +7,12 @@ import numpy as np
 
 from descend._facts import Facts
 from descend.tasks.common.fitted import Predictor, Trained
+from descend.tasks.common.judging.scores import finite
 from descend.tasks.common.target import Target
 from descend.tasks.table.candidate import Candidate, Findings, TrainingContext
 from descend.tasks.table.linear.model import Linear
 from descend.tasks.table.networks.architecture import NETWORKS, Architecture
 from descend.tasks.table.preparing import TablePrepared
-from descend.tasks.table.scoring import finite
 from descend.training import Trainer
 
 # What is trained in steps. The rates are what did best on the samples.

@@ -2,7 +2,8 @@
 
     F(W, b) = mean of ℓ(Wx + b, y) + penalty ‖W‖²/(2 rows)
 
-with the logistic loss of two or more classes, or half the squared error of a number in units of its spread.
+with the logistic loss of two or more classes, or half the squared error of a number in units of its spread. Where rows
+have weights, which are 1 on average, the mean is weighted.
 """
 
 import math

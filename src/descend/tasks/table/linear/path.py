@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from descend.engine.history import History
+from descend.tasks.common.examples import Examples
 from descend.tasks.common.fitted import Trained
 from descend.tasks.common.target import TargetKind
 from descend.tasks.table.candidate import TrainingContext
@@ -59,7 +60,7 @@ def fit_linear(prepared: TablePrepared, context: TrainingContext) -> Trained:
         if chosen.start is not None:
             model.coef_, model.intercept_ = chosen.start
         progress.gaps.clear()
-        _fit(model, path.penalty, prepared.training.inputs, prepared.training.targets)
+        _fit(model, path.penalty, prepared.training)
         linear = Linear(
             kind, np.atleast_2d(model.coef_).astype(np.float64), np.atleast_1d(model.intercept_),
             Certificate(model.stop_reason_, float(model.loss_curve_.min()), float(model.duality_gap_), model.solver_),
@@ -78,15 +79,14 @@ class _Fold:
     def __init__(self, prepared: TablePrepared, number: int, progress: ProgressCallback):
         self.unseen = prepared.folds == number
         self._prepared = prepared
-        training = prepared.training
-        self._rows, self._targets = training.inputs[~self.unseen], training.targets[~self.unseen]
-        many = self._rows.shape[1] * prepared.target.outputs > MANY_COEFFICIENTS
+        self._others = prepared.training.chosen(np.flatnonzero(~self.unseen))
+        many = self._others.inputs.shape[1] * prepared.target.outputs > MANY_COEFFICIENTS
         self.model = _estimator(prepared.target.kind, ROUGH_TOL, "lbfgs" if many else "auto", progress)
 
     def fit(self, penalty: float) -> None:
         """Learn from the other folds, unless all of their rows are of one class."""
-        if self._prepared.target.kind == "regression" or np.ptp(self._targets):
-            _fit(self.model, penalty, self._rows, self._targets)
+        if self._prepared.target.kind == "regression" or np.ptp(self._others.targets):
+            _fit(self.model, penalty, self._others)
 
     def outputs(self) -> np.ndarray:
         """Of the fold's own rows: numbers, the logarithm of the odds, or of the probability of each class."""
@@ -95,11 +95,11 @@ class _Fold:
             return self.model.predict(rows)[:, None]
         # A class that no row of the other folds has is given the share that half a row would be: a probability of 0
         # would make the loss infinite, whatever the penalty.
-        chances = np.full((len(rows), len(target.classes)), -math.log(2 * len(self._targets)))
+        chances = np.full((len(rows), len(target.classes)), -math.log(2 * len(self._others)))
         if hasattr(self.model, "classes_"):
             chances[:, self.model.classes_] = self.model.predict_log_proba(rows)
         else:
-            chances[:, self._targets[0]] = 0.0
+            chances[:, self._others.targets[0]] = 0.0
         return chances[:, 1:] - chances[:, :1] if target.kind == "binary" else chances
 
 
@@ -125,7 +125,7 @@ def _search(prepared: TablePrepared, progress: ProgressCallback) -> tuple[Penalt
             fold.fit(penalty)
             outputs[fold.unseen] = fold.outputs()
         of_these = outputs[validated]
-        losses, scores = losses_and_scores(of_these, targets, prepared.target.kind)
+        losses, scores = losses_and_scores(of_these, targets, prepared.target.kind, prepared.validated_weights)
         trials.append(_Trial(penalty, of_these, losses, scores, _mean([fold.model for fold in folds])))
         progress.validated(loss=float(losses.mean()), score=float(scores.mean()))
         if progress.asks_for_the_end() or _is_enough([float(trial.losses.mean()) for trial in trials]):
@@ -179,10 +179,10 @@ def _estimator(kind: TargetKind, tol: float, solver: str, progress: ProgressCall
     return model(tol=tol, solver=solver, warm_start=True).set_callbacks(progress)
 
 
-def _fit(model: Any, penalty: float, rows: np.ndarray, targets: np.ndarray) -> None:
+def _fit(model: Any, penalty: float, examples: Examples) -> None:
     """Fit an estimator, whatever it calls the penalty, from where it is."""
-    names = model.get_params()
-    model.set_params(**({"alpha": penalty} if "alpha" in names else {"C": 1 / penalty})).fit(rows, targets)
+    model.set_params(**({"alpha": penalty} if "alpha" in model.get_params() else {"C": 1 / penalty}))
+    model.fit(examples.inputs, examples.targets, sample_weight=examples.weights)
 
 
 def _history(losses: np.ndarray, gaps: list[float]) -> History:

@@ -58,9 +58,8 @@ def _spans_a_decade(losses: tuple[float, ...]) -> bool:
 def _choice(path: PenaltyPath, prepared: TablePrepared) -> str:
     """How the penalty was chosen."""
     among = f"{len(path.penalties)} penalties" if len(path.penalties) > 1 else "one penalty"
-    where = f"in each of {prepared.members} folds" if prepared.members > 1 else "on a tenth of the rows"
     return (f"The penalty is {path.penalty:.3g}: of {among} on the coefficients of the scaled features, the strongest "
-            f"whose loss on rows not trained on, {where}, is within a standard error of the least.")
+            f"whose loss on rows not trained on, {prepared.validated_on}, is within a standard error of the least.")
 
 
 def _meaning(prepared: TablePrepared, target: str) -> str:

@@ -18,8 +18,8 @@ from jaxtyping import Array, Float, Int, Shaped
 from descend import losses
 from descend.tasks.common.target import TargetKind
 
-# Features, targets, and the numbers of folds.
-Rows = tuple[Float[Array, "rows features"], Shaped[Array, " rows"], Int[Array, " rows"]]
+# Features, targets, the numbers of folds, and how much each row counts.
+Rows = tuple[Float[Array, "rows features"], Shaped[Array, " rows"], Int[Array, " rows"], Float[Array, " rows"]]
 
 
 @dataclass(frozen=True)
@@ -116,16 +116,20 @@ def mean_prediction(scores: np.ndarray, task: TargetKind) -> np.ndarray:
 
 @dataclass(frozen=True)
 class TrainingLoss:
-    """The members' mean loss, each on the rows that are not in its own fold."""
+    """The members' mean loss, each on the rows that are not in its own fold, as much as they count.
+
+    A batch's sum is divided by how many rows it has, and not by their weights: so its gradient is that of all rows on
+    average, whichever of them meet in a batch.
+    """
 
     task: TargetKind
 
     def __call__(self, model: Ensemble, batch: Rows) -> Float[Array, ""]:
-        rows, targets, folds = batch
+        rows, targets, folds, weights = batch
         per_row = row_losses(model(rows), targets, self.task)
         members = per_row.shape[0]
         seen = folds != jnp.arange(members)[:, None]
-        loss = jnp.sum(per_row * seen) / jnp.maximum(jnp.sum(seen), 1)
+        loss = jnp.sum(per_row * weights * seen) / jnp.maximum(jnp.sum(seen), 1)
         # The value is the mean, but the gradient is the sum's: a learning rate means to a member what it would alone.
         return loss + (members - 1) * (loss - jax.lax.stop_gradient(loss))
 

@@ -13,13 +13,14 @@ from descend.engine.storing import tree_from_arrays, tree_to_arrays
 from descend.engine.trainer import Checkpoint
 from descend.schedules import Cosine
 from descend.stopping import Plateau
+from descend.tasks.common.dividing import LARGE_TABLE
 from descend.tasks.common.fitted import Trained
 from descend.tasks.common.settings import OPTIMIZERS, Settings
 from descend.tasks.common.target import Target
 from descend.tasks.table.candidate import TrainingContext
 from descend.tasks.table.networks.architecture import NETWORKS, Architecture
 from descend.tasks.table.networks.ensemble import Ensemble, Shape, TrainingLoss, build, mean_prediction
-from descend.tasks.table.preparing import LARGE_TABLE, TablePrepared
+from descend.tasks.table.preparing import TablePrepared
 from descend.tasks.table.scoring import losses_and_scores, predictions_of
 from descend.training import Trainer
 
@@ -92,7 +93,7 @@ def descent(architecture: Architecture, prepared: TablePrepared, settings: Setti
     return {
         "loss": TrainingLoss(target.kind),
         "params": build(shape, settings.seed),
-        "data": (training.inputs, training.targets, prepared.folds),
+        "data": (training.inputs, training.targets, prepared.folds, training.every_weight),
         "optimizer": _optimizer(architecture, settings),
         "batch_size": batch_size,
         "epochs": settings.epochs or max(DEFAULT_EPOCHS, DEFAULT_STEPS * batch_size / count),
@@ -106,14 +107,14 @@ def training(
     """The training of an ensemble with a member for each fold that is validated on; and what it keeps: by loss, of the
     parameters with the least, what the members gave for the rows that they had not seen."""
     target, settled = prepared.target, descent(architecture, prepared, context.settings)
-    rows, targets, folds = (array[prepared.validated] for array in settled["data"])
+    rows, targets, folds, _ = (array[prepared.validated] for array in settled["data"])
     best: dict[float, np.ndarray] = {}
 
     def measure(ensemble: Ensemble) -> tuple[float, dict[str, float]]:
         # A training that goes astray is stopped by what is recorded of it.
         with np.errstate(all="ignore"):
             outputs = _on_host(ensemble).unseen(rows, folds)
-            losses, scores = losses_and_scores(outputs, targets, target.kind)
+            losses, scores = losses_and_scores(outputs, targets, target.kind, prepared.validated_weights)
         loss = float(losses.mean())
         if loss < min(best, default=math.inf):
             best.clear()
