@@ -121,9 +121,12 @@ class Savable:
         if (found := mine.text("class")) != cls.__name__:
             raise InputError(f"{told.where} has a {found:.40}, and no {cls.__name__}: load it by descend.load_model")
         estimator = cls()
-        with reading(f"{told.where} has settings that mean nothing", CheckpointError):
-            estimator.set_params(**_settings_in(mine, told.where))  # type: ignore[attr-defined]  # scikit-learn's
-            estimator._check_taken()
+        try:
+            with reading(f"{told.where} has settings that mean nothing", CheckpointError):
+                estimator.set_params(**_settings_in(mine, told.where))  # type: ignore[attr-defined]  # scikit-learn's
+                estimator._check_taken()
+        except InputError as error:
+            raise CheckpointError(f"{told.where} has settings that mean nothing: {error}") from None
         estimator._take_common(mine, arrays)
         return estimator
 

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -16,6 +17,10 @@ from sklearn.utils.validation import _check_y, check_is_fitted
 
 from descend._facts import Facts, refuse_nonfinite, refuse_other_size
 from descend._flags import as_flag
+from descend._onnx.classes import add_classes
+from descend._onnx.graph import Graph
+from descend._onnx.tracing import trace
+from descend._onnx.writing import write_checked
 from descend._sample_weight import checked_weights, weights_of_classes
 from descend._saved import Savable
 from descend._tree import Tree, join, split
@@ -253,6 +258,44 @@ class NeuralEstimator(Savable, BaseEstimator):
         """What kind of network it is, in words, and of which size."""
         raise NotImplementedError
 
+    def to_onnx(self, path: str | Path) -> None:
+        """Write the network to a file of ONNX, whose name ends with `.onnx`; needs the extra `export`.
+
+        Its input is `X`, rows as `predict` takes them: numbers in double precision, or pictures `(count, height, width,
+        channels)` of the type that was trained on. Its outputs are `prediction`, or `label` and `probabilities`. Before
+        it is written it is run in onnxruntime on rows that are drawn, and must agree with this one to 1e-5 of the
+        largest output.
+
+        **Raises** `InputError` for texts, which are hashed, where it does not agree, and where it cannot be written.
+        """
+        check_is_fitted(self)
+        graph, drawn = Graph(), self._drawn_rows()
+        rows = graph.input("X", drawn.dtype, drawn.shape[1:])
+        (outputs,) = trace(graph, self._in_jax, rows, drawn.shape[1:], drawn.dtype)
+        self._add_outputs(graph, graph.cast(outputs, np.float64))
+        write_checked(graph, path, {"X": drawn}, self._expected(drawn))
+
+    def _drawn_rows(self) -> np.ndarray:
+        """Some rows as `predict` takes them, drawn."""
+        raise InputError(f"{type(self).__name__} is not exported to ONNX: words are told apart and hashed, which it "
+                         "cannot express; save it")
+
+    def _in_jax(self, rows: Any) -> Any:
+        """What is predicted of rows: probabilities, or numbers."""
+        raise NotImplementedError
+
+    def _add_outputs(self, graph: Graph, value: str) -> None:
+        """The outputs of an exported model, from what `_in_jax` gives."""
+        raise NotImplementedError
+
+    def _expected(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """What an exported model must give of rows."""
+        raise NotImplementedError
+
+    def _network_inputs(self, rows: Any) -> Any:
+        """Rows as the network takes them, in JAX."""
+        return rows
+
     def _scores(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
         return scores_of(self.network_, self.state_, self._inputs(X, reset=False), self._block)
@@ -267,6 +310,16 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
 
     def _outputs_in(self, told: Facts, arrays: dict[str, np.ndarray]) -> int:
         return len(self.classes_)
+
+    def _in_jax(self, rows: Any) -> Any:
+        scores = self.network_(self._network_inputs(rows), self.state_, None)[0]
+        return jax.nn.softmax(scores.astype(np.float64), axis=-1)
+
+    def _add_outputs(self, graph: Graph, value: str) -> None:
+        add_classes(graph, value, self.classes_)
+
+    def _expected(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        return {"label": self.predict(rows), "probabilities": self.predict_proba(rows)}
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None

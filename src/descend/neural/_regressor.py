@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 
 from descend._facts import Facts
+from descend._onnx.graph import Graph
 from descend._sample_weight import checked_weights
 from descend._saved import array_in
 from descend._scaling import centre_and_unit
@@ -49,6 +50,18 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         if self._is_flat and count != 1:
             told.refuse("flat", "of one number", count)
         return count
+
+    def _in_jax(self, rows: Any) -> Any:
+        scores = self.network_(self._network_inputs(rows), self.state_, None)[0]
+        return scores.astype(np.float64) * self.unit_ + self.centre_
+
+    def _add_outputs(self, graph: Graph, value: str) -> None:
+        several = () if self._is_flat else (len(self.unit_),)
+        flat = graph.add("Squeeze", value, graph.constant(np.array([1]))) if self._is_flat else value
+        graph.output("prediction", flat, np.float64, several)
+
+    def _expected(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        return {"prediction": self.predict(rows)}
 
     def _scaled(self, y: np.ndarray) -> np.ndarray:
         """Targets as the network is trained on them."""

@@ -28,6 +28,8 @@ PIXELS_SEEN, MIN_EPOCHS, MAX_EPOCHS = 6e8, 14, 100
 LARGE_SET, SMALL_BATCH, LARGE_BATCH = 20_000, 64, 128
 # Numbers of a picture that a saved network may ask for: files may be anybody's.
 LARGEST_PICTURE = 2**20
+# That an export is checked on.
+DRAWN_PICTURES = 16
 
 
 class ConvClassifier(NeuralClassifier):
@@ -151,6 +153,12 @@ class ConvClassifier(NeuralClassifier):
         self.centre_, self.scale_ = told.number("centre"), told.number("scale", float(np.finfo(np.float32).tiny))
         size = LeNet.size(shape, outputs) if self.model == "lenet" else Residual.size(shape, outputs, self.width)
         return np.broadcast_to(0.0, (1, *shape)), size
+
+    def _drawn_rows(self) -> np.ndarray:
+        rng, shape = np.random.default_rng(0), (DRAWN_PICTURES, *self.image_shape_)
+        if self.are_bytes_:
+            return rng.integers(0, 256, shape).astype(np.uint8)
+        return (rng.normal(size=shape) * self.scale_ + self.centre_).astype(np.float32)
 
     def _described(self, size: str) -> str:
         height, width, channels = self.image_shape_

@@ -29,6 +29,10 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
+# Rows that an export is checked on.
+DRAWN_ROWS = 256
+
+
 class MLP(Network):
     """Layers `x ← φ(x W + b)`, the last one without φ. `dropout`: the share of each hidden layer that is left out."""
 
@@ -100,6 +104,13 @@ class _TabularNetwork(NeuralEstimator):
             told.refuse("inputs/scale", "above 0", self.scale_.min())
         shapes = pairwise((count, *map(int, self._widths), outputs))
         return np.broadcast_to(np.float32(0), (1, count)), sum((m + 1) * n for m, n in shapes)
+
+    def _network_inputs(self, rows: Any) -> Any:
+        return ((rows - self.mean_) / self.scale_).astype(np.float32)
+
+    def _drawn_rows(self) -> np.ndarray:
+        drawn = np.random.default_rng(0).normal(size=(DRAWN_ROWS, self.n_features_in_))
+        return drawn * self.scale_ + self.mean_
 
     def _described(self, size: str) -> str:
         widths = (len(self.network_.weights[0]), *map(len, self.network_.biases))

@@ -7,7 +7,7 @@ import numpy as np
 from descend._facts import MAX_COUNT, Facts, refuse_nonfinite
 from descend.errors import CheckpointError, reading
 from descend.neural.images import MODELS, ConvClassifier
-from descend.neural.text import TextClassifier
+from descend.neural.text import MAX_NGRAM_WORDS, TextClassifier
 
 SAVED_NETWORK = "the saved network"
 # What the networks are built by.
@@ -52,9 +52,9 @@ def _images(made: Facts) -> ConvClassifier:
 
 
 def _texts(made: Facts) -> TextClassifier:
-    width, depth, heads, ngrams = (made.whole(name, 1) for name in ("width", "depth", "heads", "ngrams"))
+    width, depth, heads = (made.whole(name, 1) for name in ("width", "depth", "heads"))
     if width % heads:
         made.refuse("width", f"a multiple of the heads, {heads}", width)
     dropout = None if made.any("dropout") is None else made.number("dropout", 0, 1)
-    return TextClassifier(made.choice("model", ("bag", "transformer")), ngrams=ngrams, width=width, depth=depth,
-                          heads=heads, dropout=dropout)
+    return TextClassifier(made.choice("model", ("bag", "transformer")), ngrams=made.whole("ngrams", 1, MAX_NGRAM_WORDS),
+                          width=width, depth=depth, heads=heads, dropout=dropout)

@@ -187,7 +187,7 @@ def test_classes_of_one_row_are_set_aside():
         (FRAME, CLASSES[:5], "80 rows, but y has 5 values"),
         (FRAME, [None, *CLASSES[1:]], "y contains NaN, or is missing, in row 1"),
         (FRAME, ["a"] * 80, "one class|1 class"),
-        (FRAME, pd.Series(["a", 1] * 40), "label"),
+        (FRAME, pd.Series(["a", 1] * 40), "labels of several types, int and str"),
         (FRAME["town"], CLASSES, "Expected a 2-dimensional container"),
         (FRAME, RNG.normal(size=80), "Unknown label type"),
         (FRAME[["town"]].assign(town="Rome"), CLASSES, "no column can be learnt from"),

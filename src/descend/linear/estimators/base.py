@@ -17,6 +17,7 @@ from descend._facts import Facts, checked_array
 from descend._saved import Savable, array_in
 from descend.engine.interruption import Interruption, interrupts
 from descend.errors import InputError
+from descend.linear.estimators.exporting import Exported
 from descend.linear.estimators.validation import (
     Data,
     check_choice,
@@ -57,7 +58,7 @@ def fitting(method: Method) -> Method:
     return with_callbacks(method)
 
 
-class LinearModel(CallbackSupportMixin, Savable, BaseEstimator):
+class LinearModel(CallbackSupportMixin, Savable, Exported, BaseEstimator):
     """A linear model that is the minimum of one problem, or of one for each class."""
 
     # What scores are made of, and of how a fit went what a number or a text says.
@@ -174,7 +175,8 @@ class LinearModel(CallbackSupportMixin, Savable, BaseEstimator):
     def _learnt(self, problems: Sequence[Problem], data: Data, interrupted: Interruption) -> list[Solution]:
         """The same; `interrupted` is set to end it."""
         # What `partial_fit` has learnt.
-        self.__dict__.pop("_streams", None)
+        for known in ("_streams", "_was_ovr"):
+            self.__dict__.pop(known, None)
         several = len(problems) > 1
         context = self._init_callback_context(max_subtasks=len(problems) if several else self.max_iter)
         told = {"X": data.X, "y": data.y, "metadata": None if data.weight is None else {"sample_weight": data.weight}}

@@ -112,6 +112,12 @@ class _TableEstimator(Savable, BaseEstimator):
     def _predicted(self, X: Any) -> np.ndarray:
         """What the model says of a table's rows: its columns by their names, or those of an array by their places."""
         check_is_fitted(self)
+        # In double precision, so that probabilities sum to 1 for those who compare them with 1.
+        return self.model_.predict(self.model_.encoder.transform(self._named(X))).astype(np.float64)
+
+    def _named(self, X: Any) -> pd.DataFrame:
+        """A table with the names that columns had at the fit."""
+        check_is_fitted(self)
         frame = as_frame(X)
         names = getattr(self, "feature_names_in_", None)
         if names is None or not has_names(X):
@@ -120,11 +126,10 @@ class _TableEstimator(Savable, BaseEstimator):
                                  f"{self.n_features_in_} features as input")
             if names is not None:
                 warnings.warn(f"X does not have valid feature names, but {type(self).__name__} was fitted with "
-                              "feature names", stacklevel=3)
+                              "feature names", stacklevel=4)
             # Of one that was fitted to an array, the columns of a frame are looked at by their places, too.
             frame = frame.set_axis(names if names is not None else [f"x{i}" for i in range(frame.shape[1])], axis=1)
-        # In double precision, so that probabilities sum to 1 for those who compare them with 1.
-        return self.model_.predict(self.model_.encoder.transform(frame)).astype(np.float64)
+        return frame
 
     def save(self, path: str | Path) -> None:
         check_is_fitted(self)
@@ -163,6 +168,36 @@ class _TableEstimator(Savable, BaseEstimator):
     def _note_model(self, model: TableModel) -> None:
         self.model_ = model
         self.columns_ = {column.name: f"{column.kind}: {column.reason}" for column in model.encoder.columns}
+
+    def to_onnx(self, path: str | Path, X: Any = None) -> None:
+        """Write the model to a file of ONNX, whose name ends with `.onnx`; needs the extra `export`.
+
+        It has an input for each column, by its name, `(rows, 1)`: numbers and flags in double precision, gaps as NaN;
+        words as text, gaps as "". Its outputs are `prediction`, or `label` and `probabilities`. Before it is written it
+        is run in onnxruntime, on the rows of `X` and on drawn ones with gaps and unknown levels, and must agree with
+        this one to 1e-5 of the largest output.
+
+        **Raises** `InputError` for dates and texts, which ONNX cannot express, by their names; where it does not agree;
+        and where it cannot be written.
+        """
+        from descend.tasks.table.exporting import export_table
+
+        check_is_fitted(self)
+        frame = None if X is None else self._named(X)
+        export_table(self.model_, path, frame, getattr(self, "classes_", None))
+
+    def to_sklearn(self) -> Any:
+        """A linear model as a pipeline of scikit-learn's, which predicts the same to 1e-10 without `descend`.
+
+        It takes frames with the columns that were used, typed: numbers and flags as numbers, words as text, gaps as NaN
+        or None.
+
+        **Raises** `InputError` for a model that is not linear, and for dates and texts, by their names.
+        """
+        from descend.tasks.table.as_sklearn import pipeline
+
+        check_is_fitted(self)
+        return pipeline(self.model_, getattr(self, "classes_", None))
 
     def describe(self) -> str:
         """What was chosen, in a few words."""

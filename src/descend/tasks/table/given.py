@@ -61,8 +61,8 @@ def labels_of(y: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.utils.multiclass import check_classification_targets
 
     values = np.asarray(y)
-    check_classification_targets(values)
     try:
+        check_classification_targets(values)
         classes, numbers = np.unique(values, return_inverse=True)
     except TypeError:
         kinds = " and ".join(sorted({type(value).__name__ for value in values}))

@@ -17,7 +17,7 @@ from descend._facts import Facts, checked_array
 from descend._saved import reason_of
 from descend.stopping import Reason
 from descend.tasks.common.target import Target, TargetKind
-from descend.tasks.table.scoring import predictions_of
+from descend.tasks.table.scoring import predictions_in_jax, predictions_of
 
 # To predict, as they are scored in float64.
 ROWS_AT_ONCE = 1 << 16
@@ -101,6 +101,11 @@ class Linear:
         blocks = [rows[start : start + ROWS_AT_ONCE].astype(np.float64) for start in range(0, len(rows), ROWS_AT_ONCE)]
         scores = np.concatenate([block @ self.coefficients.T + self.intercepts for block in blocks])
         return predictions_of(scores, self.task)
+
+    def in_jax(self, rows: Any) -> Any:
+        """The same as a function that JAX can trace."""
+        scores = rows.astype(np.float64) @ self.coefficients.T + self.intercepts
+        return predictions_in_jax(scores, self.task)
 
     def describe(self) -> str:
         """That it is linear, and the penalty."""
