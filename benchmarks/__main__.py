@@ -31,7 +31,8 @@ def main(
         typer.echo(line(row), err=True)
     records = as_records(rows, module.PACKAGES)
     versions = ", ".join(f"{package} {number}" for package, number in records[0]["versions"].items())
-    lines = [(module.__doc__ or name).strip(), "", f"{os.cpu_count()} cores; {versions}.", "", *markdown(rows)]
+    more = ["", *module.appendix()] if hasattr(module, "appendix") else []
+    lines = [(module.__doc__ or name).strip(), "", f"{os.cpu_count()} cores; {versions}.", "", *markdown(rows), *more]
     print("\n".join(lines))
     if json_file is not None:
         json_file.write_text(json.dumps(records, indent=2) + "\n")

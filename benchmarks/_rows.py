@@ -11,7 +11,7 @@ from typing import Any
 
 PAUSE = 0.03  # seconds; see `alternately`
 LOWER = ("us/step", "ms/step", "s", "ms", "evaluations", "loss", "nats", "programs", "MB",
-         "relative")  # units of which less is better
+         "relative", "rank")  # units of which less is better
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,11 +18,16 @@ HELD_OUT = 0.2
 
 def load(name: str) -> pd.DataFrame:
     """The table without the columns that are left out; every row has a target."""
+    return pd.read_parquet(parquet(name))
+
+
+def parquet(name: str) -> Path:
+    """Its file, which is made where it is not there."""
     path = data_folder() / "tables" / f"{name}.parquet"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         made(BY_NAME[name]).to_parquet(path, index=False)
-    return pd.read_parquet(path)
+    return path
 
 
 def made(table: Table) -> pd.DataFrame:

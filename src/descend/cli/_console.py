@@ -35,6 +35,15 @@ def write(text: str) -> None:
     print(visible(text), flush=True)  # noqa: T201  # the one place that prints
 
 
+def pipe(content: bytes) -> None:
+    """Give a file's content to the standard output: to a program as it is, to people as text."""
+    if sys.stdout.isatty() or not hasattr(sys.stdout, "buffer"):
+        write(content.decode().rstrip("\n"))
+        return
+    sys.stdout.buffer.write(content)
+    sys.stdout.flush()
+
+
 def complain(text: str) -> None:
     """Print to the standard error."""
     print(visible(text), file=sys.stderr, flush=True)  # noqa: T201

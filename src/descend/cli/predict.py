@@ -5,24 +5,39 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from descend.cli._console import Console, say
-from descend.tasks.common.predicting import check_suffix, refuse_overwriting, write_frame
+from descend.cli._console import Console, complain_in_a_line, pipe, say
+from descend.tasks.common.predicting import refuse_overwriting
+from descend.tasks.common.writing import as_csv, check_suffix, write_frame
 from descend.tasks.loading import stored_model
+
+STANDARD_OUTPUT = Path("-")
+OUTPUT = ("Where to write: .csv, .tsv, .json, .jsonl, .parquet, .feather, .arrow or .sqlite, packed if .gz, .bz2, .xz, "
+          ".zst or .zip is behind it; - for CSV to the standard output.")
+INTERVAL = ("Of tables: also between what the truth is with this probability, such as 0.9: low and high, or the "
+            "classes that are possible.")
 
 
 def predict(
     run: Annotated[Path, Argument(help="The folder that descend fit wrote.")],
     source: Annotated[str, Argument(help="A table with the columns that the model was trained on; or a folder of "
                                          "pictures, one picture, or an IDX file.")],
-    output: Annotated[Path, Option("--output", "-o", help="Where to write: .csv, .tsv, .parquet or .feather.")],
+    output: Annotated[Path, Option("--output", "-o", help=OUTPUT)],
+    interval: Annotated[float | None, Option(help=INTERVAL)] = None,
     quiet: Annotated[bool, Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """Write a table with the model's predictions, beside its columns if there was one."""
+    is_piped = output == STANDARD_OUTPUT
     # What cannot be written is refused before anything is computed.
-    check_suffix(output)
-    refuse_overwriting(output, source, run)
+    if not is_piped:
+        check_suffix(output)
+        refuse_overwriting(output, source, run)
     console = Console(quiet=quiet)
-    made = stored_model(run).predictions(source)
+    made = stored_model(run).predictions(source, interval)
+    if is_piped:
+        pipe(as_csv(made.frame))
+        for note in () if quiet else made.notes:
+            complain_in_a_line(note)
+        return
     write_frame(made.frame, output)
     say(console, f"{len(made.frame):,} predictions in {output}, column '{made.column}'")
     for note in made.notes:

@@ -14,10 +14,12 @@ from descend.tasks.common.predicting import Predictions
 class Model(Protocol):
     """A model that was fitted, and says something of what it is given."""
 
-    def predictions(self, source: str) -> Predictions:
-        """What it says of all that a file or a folder has.
+    def predictions(self, source: str, interval: float | None = None) -> Predictions:
+        """What it says of all that a file or a folder has; with `interval`, such as 0.9, also between what the truth is
+        with this probability.
 
-        **Raises** `InputError` if the source is damaged, or not of the kind that the model was trained on.
+        **Raises** `InputError` if the source is damaged, or not of the kind that the model was trained on; and where
+        the model has no intervals.
         """
 
     def as_estimator(self) -> Any:

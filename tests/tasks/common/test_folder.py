@@ -149,8 +149,8 @@ TASK = {"kind": "regression", "classes": [], "reason": ""}
 
 @pytest.mark.parametrize(
     "facts",
-    [{}, {"shape": {}}, {"version": 1}, {"version": 3}, {"version": 3, "task": TASK, "kind": "magic"},
-     {"version": 3, "task": TASK | {"colour": 1}}],
+    [{}, {"shape": {}}, {"version": 1}, {"version": 4}, {"version": 4, "task": TASK, "kind": "magic"},
+     {"version": 4, "task": TASK | {"colour": 1}}],
 )
 def test_a_file_that_is_no_model_is_refused(here, facts):
     write_arrays(here / "model.safetensors", {}, facts)

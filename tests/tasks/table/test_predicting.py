@@ -1,15 +1,18 @@
-"""Predictions beside a table's columns, and the files they go to."""
+"""Predictions beside a table's columns."""
 
-from pathlib import Path
+import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import load, save
 
-from descend.errors import InputError
-from descend.tasks.common.predicting import check_suffix, write_frame
-from descend.tasks.common.reading import Table, read_table
+from descend._facts import Facts
+from descend.errors import CheckpointError, InputError
+from descend.tasks.common.reading import Table
 from descend.tasks.common.settings import Settings
+from descend.tasks.table.model import TableModel
 from descend.tasks.table.task import fit_table
 
 FRAME = pd.DataFrame({"x": np.arange(40.0), "t": np.arange(40) % 4 // 2})
@@ -41,23 +44,50 @@ def test_a_table_that_lacks_columns_is_refused_by_name(model):
         model.predict_frame(FRAME[["t"]])
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".feather"])
-def test_every_format_is_read_again_as_it_was_written(tmp_path, suffix):
-    frame = pd.DataFrame({"a": [1.5, np.nan], "b": ["x, y", "ü"]})
-    write_frame(frame, tmp_path / "deep" / f"t{suffix}")
-    pd.testing.assert_frame_equal(read_table(tmp_path / "deep" / f"t{suffix}").frame, frame)
-    assert [path.name for path in (tmp_path / "deep").iterdir()] == [f"t{suffix}"]
+@pytest.fixture(scope="module")
+def numbers():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 10, 400)
+    frame = pd.DataFrame({"x": x, "t": 5 * x + rng.normal(size=400)})
+    return frame, fit_table(Table(frame.head(300), "t", "0"), Settings("t", "linear")).model
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path):
-    path = tmp_path / "t.parquet"
-    path.write_bytes(b"old")
-    with pytest.raises(InputError, match="cannot write"):
-        write_frame(pd.DataFrame({"a": [1, "x"]}), path)
-    assert path.read_bytes() == b"old"
+def test_intervals_of_numbers_are_two_columns(numbers):
+    frame, model = numbers
+    out = model.predict_frame(frame.tail(100), 0.9).frame
+    assert list(out) == ["x", "t", "prediction", "low", "high"]
+    held = (out["low"] <= out["t"]) & (out["t"] <= out["high"])
+    assert 0.8 < held.mean() < 1
+    # Errors have a spread of 1, so that nine in ten are within 1.64 of it.
+    assert (out["high"] - out["low"]).mean() == pytest.approx(2 * 1.64, rel=0.2)
+    assert list(model.predict_frame(frame.assign(low=0), 0.9).frame)[2:] == ["low", "prediction 2", "low 2", "high 2"]
 
 
-@pytest.mark.parametrize("name", ["t", "t.xls", "t.CSV.gz"])
-def test_a_suffix_that_says_nothing_is_refused(name):
-    with pytest.raises(InputError, match=r"end its name with \.csv, \.tsv, \.parquet, \.feather"):
-        check_suffix(Path(name))
+def test_sets_of_classes_are_one_column(model):
+    out = model.predict_frame(FRAME, 0.9).frame
+    assert list(out)[-1] == "possible"
+    for row in out.itertuples():
+        possible = row.possible.split(" | ")
+        assert possible[0] == row.prediction
+        assert set(possible) <= {"0", "1"}
+    with pytest.raises(InputError, match=r"intervals of 0\.999 need more rows than the model was validated on"):
+        model.predict_frame(FRAME, 0.999)
+
+
+def through_disk(facts, arrays):
+    return TableModel.from_parts(Facts(json.loads(json.dumps(facts)), "model"), load(save(arrays)))
+
+
+def test_intervals_and_temperature_are_stored_with_the_model(numbers, model):
+    frame, of_numbers = numbers
+    of_classes = replace(model, temperature=1.7)
+    for one, table in ((of_numbers, frame), (of_classes, FRAME)):
+        again = through_disk(*one.to_parts())
+        pd.testing.assert_frame_equal(again.predict_frame(table, 0.8).frame, one.predict_frame(table, 0.8).frame)
+    again = through_disk(*replace(of_numbers, conformal=None).to_parts())
+    with pytest.raises(InputError, match="knows of no errors that intervals could be made of"):
+        again.predict_frame(frame, 0.8)
+    facts, arrays = of_classes.to_parts()
+    for wrong in ({"temperature": 0}, {"temperature": "1"}, {"conformal": {}}, {"version": 3}):
+        with pytest.raises(CheckpointError):
+            through_disk(facts | wrong, arrays)

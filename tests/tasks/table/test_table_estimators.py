@@ -156,6 +156,13 @@ def test_a_person_says_what_columns_are():
         linear(column={"zip": "colour"}).fit(frame, CLASSES)
 
 
+def test_intervals_hold_as_often_as_is_said(regressor):
+    low, high = regressor.predict_interval(FRAME, 0.9).T
+    assert 0.85 <= ((low <= NUMBERS) & (NUMBERS <= high)).mean() <= 1
+    inner = np.diff(regressor.predict_interval(FRAME, 0.5))
+    assert (inner[:, 0] < high - low).all()
+
+
 def test_rows_count_as_much_as_is_said():
     """Of two lines in one table, the one whose rows weigh is learnt."""
     x = np.linspace(-1, 1, 60)

@@ -73,6 +73,7 @@ class Fitted(Generic[P]):
     - `chosen`: one of `trained`, and `why` it was chosen, in words.
     - `validation`: the score of each on examples that it had not learnt from, by name.
     - `seconds`: of training, all of them together.
+    - `calibration`: what was done to its probabilities, and why; "" where nothing could be.
     - `verdict`: on the descent of the chosen one; `None` where it was solved, or nobody asked.
     """
 
@@ -84,6 +85,7 @@ class Fitted(Generic[P]):
     validation: Mapping[str, float]
     seconds: float
     verdict: "Verdict | None" = None
+    calibration: str = ""
 
     @property
     def reason(self) -> Reason:

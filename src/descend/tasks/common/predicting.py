@@ -1,15 +1,12 @@
-"""Predictions as columns of a table, and the files that they are written to."""
+"""Predictions as columns of a table."""
 
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow
 
-from descend._files import write_atomically
 from descend.errors import InputError
 
 
@@ -38,12 +35,6 @@ def beside(frame: pd.DataFrame, columns: dict[str, np.ndarray], notes: Sequence[
     return Predictions(made, next(iter(columns)) + end, notes)
 
 
-def check_suffix(path: Path) -> None:
-    """Refuse a file name whose suffix does not say what to write, before there is anything to lose."""
-    if path.suffix not in WRITERS:
-        raise InputError(f"cannot tell what to write to {path}: end its name with {', '.join(WRITERS)}")
-
-
 def refuse_overwriting(path: Path, source: str, run: Path) -> None:
     """Refuse to write over what is predicted from, or over a file of the run."""
     if path.exists():
@@ -51,28 +42,3 @@ def refuse_overwriting(path: Path, source: str, run: Path) -> None:
             raise InputError(f"{path} is the table to predict from: name another file to write to")
         if path.parent.resolve() == run.resolve():
             raise InputError(f"{path} is a file of the run: name another one to write to")
-
-
-def write_frame(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table in the format of the file's suffix, all of it or nothing.
-
-    **Raises** `InputError` if the file cannot be written.
-    """
-    try:
-        write_atomically(path, WRITERS[path.suffix](frame))
-    except (OSError, pyarrow.ArrowException) as error:
-        raise InputError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
-
-
-def _feather(frame: pd.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    frame.to_feather(buffer)
-    return buffer.getvalue()
-
-
-WRITERS: dict[str, Callable[[pd.DataFrame], bytes]] = {
-    ".csv": lambda frame: frame.to_csv(index=False).encode(),
-    ".tsv": lambda frame: frame.to_csv(index=False, sep="\t").encode(),
-    ".parquet": lambda frame: frame.to_parquet(index=False),
-    ".feather": _feather,
-}

@@ -30,7 +30,7 @@ class ImageModel(NetworkModel):
     kind: ClassVar[str] = "pictures"
     network_type: ClassVar[type] = ConvClassifier
 
-    def predictions(self, source: str) -> Predictions:
+    def said_of(self, source: str) -> Predictions:
         """A row for each picture, with its file or its number; and notes on files that were passed over."""
         height, width, channels = self.network.image_shape_
         shape = (height, width) if channels == 1 else (height, width, channels)

@@ -84,7 +84,8 @@ def _linear(model: TableModel, linear: Linear, labels: Any) -> Any:
     made.n_features_in_ = linear.coefficients.shape[1]
     if model.target.classes:
         made.classes_ = np.array(model.target.classes, dtype=object) if labels is None else np.asarray(labels)
-        made.coef_, made.intercept_ = linear.coefficients, linear.intercepts
+        # What a temperature does to probabilities, it does to scores.
+        made.coef_, made.intercept_ = (each / model.temperature for each in (linear.coefficients, linear.intercepts))
     else:
         made.coef_ = linear.coefficients[0] * model.scale.unit
         made.intercept_ = float(linear.intercepts[0]) * model.scale.unit + model.scale.centre

@@ -338,6 +338,16 @@ class TableRegressor(RegressorMixin, _TableEstimator):
         """The number that is expected of each row."""
         return self._predicted(X)
 
+    def predict_interval(self, X: Any, level: float = 0.9) -> np.ndarray:
+        """Between what the true number of each row is with this probability: `(rows, 2)`, the low and the high end.
+
+        Told from errors on rows that were not trained on, so that the share holds for rows of the same kind.
+        """
+        values = self._predicted(X)
+        if self.model_.conformal is None:
+            raise InputError("the model knows of no errors that intervals could be made of: fit it again")
+        return np.column_stack(self.model_.conformal.around(values, level))
+
 
 def estimator_of(model: TableModel) -> TableClassifier | TableRegressor:
     """An estimator that predicts by a model which was fitted elsewhere."""

@@ -17,6 +17,7 @@ from descend._onnx.writing import write_checked
 from descend.errors import InputError
 from descend.tasks.common.columns import Column, Kind
 from descend.tasks.common.fitted import Traceable
+from descend.tasks.common.judging.temperature import LEAST_CHANCE
 from descend.tasks.table.blocks import FLAG
 from descend.tasks.table.encoding import Encoder
 from descend.tasks.table.model import TableModel
@@ -51,10 +52,19 @@ def export_table(model: TableModel, path: str | Path, frame: pd.DataFrame | None
         scaled = graph.add("Mul", outputs, graph.constant(np.float64(model.scale.unit)))
         graph.output("prediction", graph.add("Add", scaled, graph.constant(np.float64(model.scale.centre))), np.float64)
         return write_checked(graph, path, _given(rows, encoder), {"prediction": values})
+    outputs = _at_temperature(graph, outputs, model.temperature)
     classes = np.array(model.target.classes, dtype=object) if labels is None else np.asarray(labels)
     add_classes(graph, outputs, classes)
     expected = {"label": classes[values.argmax(axis=1)], "probabilities": values}
     return write_checked(graph, path, _given(rows, encoder), expected)
+
+
+def _at_temperature(graph: Graph, chances: str, temperature: float) -> str:
+    """The probabilities at a temperature; see `descend.tasks.common.judging.temperature`."""
+    if temperature == 1.0:
+        return chances
+    logarithms = graph.add("Log", graph.add("Max", chances, graph.constant(np.float64(LEAST_CHANCE))))
+    return graph.add("Softmax", graph.add("Div", logarithms, graph.constant(np.float64(temperature))), axis=1)
 
 
 def refuse_inexpressible(encoder: Encoder, what: str) -> None:

@@ -6,37 +6,41 @@ from html import escape
 import plotly.graph_objects as go
 
 from descend._figures import COLOUR, training_curves
-from descend.tasks.common.fitted import Fitted, Outcome
+from descend.tasks.common.fitted import Fitted
 from descend.tasks.common.judging.classes import class_sections
 from descend.tasks.common.judging.numbers import number_sections
+from descend.tasks.common.judging.promised import promise_section
 from descend.tasks.common.page import MARGIN, shortened
 from descend.tasks.common.section import Section
-from descend.tasks.table.candidate import Findings
+from descend.tasks.table.outcome import TableOutcome, model_of
 from descend.tasks.table.preparing import TablePrepared
 
 SHOWN_COLUMNS = 20
 
 
-def sections(
-    fitted: Fitted[TablePrepared],
-    outcome: Outcome,
-    importances: Mapping[str, float],
-    findings: Mapping[str, Findings],
-    target: str,
-) -> list[Section]:
+def sections(fitted: Fitted[TablePrepared], outcome: TableOutcome, target: str) -> list[Section]:
     """All of them; `target`: the name of the column that is predicted."""
     chosen, prepared = fitted.chosen, fitted.prepared
     curves = training_curves(chosen.history, chosen.reason).update_layout(title=None, margin=MARGIN)
     return [
-        *(class_sections(outcome, prepared.target, "rows") if prepared.target.classes else
-          number_sections(outcome, "rows")),
+        *_of_predictions(fitted, outcome),
         Section("The weightiest columns", f"By how much the {outcome.metric} falls when a column's values are shuffled "
-                "among the held-out rows.", _weights(importances, outcome.metric)),
+                "among the held-out rows.", _weights(outcome.importances, outcome.metric)),
         Section("How the training went", f"Stopped by {fitted.reason}.", curves),
-        *[found.section for found in findings.values() if found.section is not None],
+        *[found.section for found in outcome.findings.values() if found.section is not None],
         Section("What the columns were taken for", f"The target, {target}, was taken for {prepared.target.kind}: "
                 f"{prepared.target.reason}.", html=_columns(prepared)),
     ]
+
+
+def _of_predictions(fitted: Fitted[TablePrepared], outcome: TableOutcome) -> list[Section]:
+    """What the predictions of held-out rows are like, and what is promised of others."""
+    target = fitted.prepared.target
+    if target.classes:
+        found = class_sections(outcome, target, "rows", outcome.uncalibrated, fitted.calibration)
+    else:
+        found = number_sections(outcome, "rows")
+    return [*found, *promise_section(model_of(fitted).conformal, outcome, target)]
 
 
 def _columns(prepared: TablePrepared) -> str:

@@ -1,7 +1,7 @@
 """The task of predicting a column of a table from the others."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,15 +11,17 @@ import numpy as np
 from descend.engine.interruption import Interruption
 from descend.errors import InputError
 from descend.tasks.common.columns import told_of
-from descend.tasks.common.fitted import Fitted, Outcome, judge
+from descend.tasks.common.fitted import Fitted, judge
+from descend.tasks.common.judging.promised import promise_facts, promise_line
 from descend.tasks.common.judging.scores import finite
 from descend.tasks.common.reading import Table
 from descend.tasks.common.section import Section
 from descend.tasks.common.settings import AUTO, Settings
 from descend.tasks.common.task import Observers, Task
 from descend.tasks.common.typed_table import TypedTable, type_table
-from descend.tasks.table.candidate import Findings, TrainingContext
+from descend.tasks.table.candidate import TrainingContext
 from descend.tasks.table.importance import importances
+from descend.tasks.table.outcome import TableOutcome, model_of
 from descend.tasks.table.preparing import TablePrepared, prepare_table
 from descend.tasks.table.registry import candidates
 from descend.tasks.table.training import train
@@ -27,17 +29,6 @@ from descend.training import Trainer
 
 # Of those that matter most, in the summary.
 NAMED_COLUMNS = 5
-
-
-@dataclass(frozen=True)
-class TableOutcome(Outcome):
-    """The score of a table's model; by how much it falls without each column; and what there is to say of all models.
-
-    `importances`: by column, the largest first. `findings`: by the names of the models that were trained.
-    """
-
-    importances: Mapping[str, float] = field(kw_only=True)
-    findings: Mapping[str, Findings] = field(kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -110,8 +101,12 @@ class TableTask(Task[TablePrepared, TableOutcome]):
             each.name: by_name[each.name].findings(each, fitted.prepared, self.settings.target, each is fitted.chosen)
             for each in fitted.trained
         }
-        judged = judge(fitted)
-        return TableOutcome(**vars(judged), importances=importances(fitted, self.settings.seed), findings=findings)
+        judged, model = judge(fitted), model_of(fitted)
+        uncalibrated = None
+        if model.temperature != 1.0:
+            uncalibrated = replace(model, temperature=1.0).predict(fitted.prepared.held_out.inputs)
+        weights = importances(fitted, self.settings.seed)
+        return TableOutcome(**vars(judged), importances=weights, findings=findings, uncalibrated=uncalibrated)
 
     def kind(self, prepared: TablePrepared) -> str:
         return prepared.target.kind
@@ -126,6 +121,8 @@ class TableTask(Task[TablePrepared, TableOutcome]):
             "features": prepared.training.inputs.shape[1],
             "notes": [*self.table.notes, *told_of(self.table.columns)],
             "validation": {name: finite(score) for name, score in fitted.validation.items()},
+            **promise_facts(model_of(fitted).conformal, outcome, prepared.target),
+            **({"temperature": model_of(fitted).temperature} if prepared.target.classes else {}),
             **{name: dict(found.facts) for name, found in outcome.findings.items() if found.facts},
         }
 
@@ -135,7 +132,7 @@ class TableTask(Task[TablePrepared, TableOutcome]):
     def sections(self, fitted: Fitted[TablePrepared], outcome: TableOutcome) -> Iterable[Section]:
         from descend.tasks.table.report import sections
 
-        return sections(fitted, outcome, outcome.importances, outcome.findings, self.settings.target)
+        return sections(fitted, outcome, self.settings.target)
 
     def files(self, outcome: TableOutcome) -> dict[str, bytes]:
         return {name: content for found in outcome.findings.values() for name, content in found.files.items()}
@@ -157,6 +154,8 @@ class TableTask(Task[TablePrepared, TableOutcome]):
             ("stopped", str(fitted.reason)),
             *[(name, found.brief) for name, found in outcome.findings.items() if found.brief],
             *[(name, said) for name, said in shared.items() if name != "time"],
+            *([("calibration", fitted.calibration)] if fitted.calibration else []),
+            *promise_line(facts).items(),
             ("weightiest", ", ".join(weighty) or "none"),
             ("time", shared["time"]),
         ]

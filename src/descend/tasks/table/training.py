@@ -19,6 +19,7 @@ from descend.tasks.table.candidate import Candidate, TrainingContext
 from descend.tasks.table.choosing import choose
 from descend.tasks.table.model import TableModel
 from descend.tasks.table.preparing import TablePrepared
+from descend.tasks.table.promising import with_promises
 from descend.tasks.table.registry import asked_for
 from descend.tasks.table.scoring import row_scores
 
@@ -64,9 +65,10 @@ def _chosen(
         chosen, why = choose(trained, scores, {candidate.name: candidate.title for candidate in asked})
     else:
         chosen, why = trained[0], f"{trained[0].name} was asked for"
-    model = TableModel(prepared.encoder, chosen.predictor, prepared.target, prepared.scale)
+    bare = TableModel(prepared.encoder, chosen.predictor, prepared.target, prepared.scale)
+    model, calibration = with_promises(bare, chosen.out_of_fold, prepared)
     validation = {each.name: float(score.mean()) for each, score in zip(trained, scores, strict=True)}
-    return Fitted(prepared, model, chosen, tuple(trained), why, validation, took)
+    return Fitted(prepared, model, chosen, tuple(trained), why, validation, took, calibration=calibration)
 
 
 def _scores(trained: Trained, prepared: TablePrepared) -> np.ndarray:

@@ -27,7 +27,7 @@ class TextModel(NetworkModel):
     kind: ClassVar[str] = "texts"
     network_type: ClassVar[type] = TextClassifier
 
-    def predictions(self, source: str) -> Predictions:
+    def said_of(self, source: str) -> Predictions:
         """The table of texts, with columns beside its own."""
         frame = read_table(source, (self.column,)).frame
         return beside(frame, told(self.predict(texts_in(frame, self.column)), self.classes))

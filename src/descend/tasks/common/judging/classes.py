@@ -22,16 +22,18 @@ CURVE_POINTS = 200
 GROUPS, LEAST_OF_A_GROUP = 10, 10
 
 
-def class_sections(outcome: Outcome, target: Target, unit: str, uncalibrated: np.ndarray | None = None
-                   ) -> list[Section]:  # fmt: skip
+def class_sections(
+    outcome: Outcome, target: Target, unit: str, uncalibrated: np.ndarray | None = None, calibration: str = ""
+) -> list[Section]:
     """What there is to see of predicted classes; `unit`: what examples are called, in the plural.
 
-    `uncalibrated`: the probabilities before a temperature was applied, if one was.
+    `uncalibrated`: the probabilities before a temperature was applied, if one was. `calibration`: what was done, and
+    why.
     """
     return [
         _confused(outcome, target, unit),
         Section("How well it ranks", _of_curves(target), html=beside(*_curves(outcome, target))),
-        _reliable(outcome, target, unit, uncalibrated),
+        _reliable(outcome, target, unit, uncalibrated, calibration),
     ]
 
 
@@ -133,13 +135,15 @@ def _sought(truth: np.ndarray, target: Target) -> list[int]:
     return [number for number in numbers if 0 < np.sum(truth == number) < len(truth)]
 
 
-def _reliable(outcome: Outcome, target: Target, unit: str, uncalibrated: np.ndarray | None) -> Section:
+def _reliable(
+    outcome: Outcome, target: Target, unit: str, uncalibrated: np.ndarray | None, calibration: str
+) -> Section:
     binary = target.kind == "binary"
     of = f"probability of {target.classes[1]}" if binary else "probability of the predicted class"
     how_often = f"are {target.classes[1]}" if binary else "are of it"
     note = (f"By the {of}, {unit} are put into groups of equal size: where it says .8, {how_often} 8 of 10 if it is "
             "right. Below the dotted line it says too much, above too little. Bars are two standard errors.")
-    figure = go.Figure()
+    figure, done = go.Figure(), f"<p class=note>{calibration[:1].upper()}{calibration[1:]}.</p>" if calibration else ""
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dot", "color": "#888"}, name="right")
     if uncalibrated is not None:
         _add_groups(figure, *_said(uncalibrated, outcome.truth, binary), "before the temperature", "#bbb")
@@ -148,7 +152,7 @@ def _reliable(outcome: Outcome, target: Target, unit: str, uncalibrated: np.ndar
     figure.update_layout(template="plotly_white", height=380, margin=MARGIN, legend=LEGEND,
                          xaxis={"title": shortened(of), "range": [-0.02, 1.02]},
                          yaxis={"title": "share", "range": [-0.02, 1.02]})
-    return Section("Are the probabilities right?", note, figure)
+    return Section("Are the probabilities right?", note, figure, done)
 
 
 def _said(predictions: np.ndarray, truth: np.ndarray, binary: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from descend._facts import Facts
-from descend.errors import CheckpointError
+from descend.errors import CheckpointError, InputError
 from descend.neural.storing import Classifier, from_parts, to_parts
 from descend.tasks.common.predicting import Predictions
 
@@ -45,12 +45,19 @@ class NetworkModel(ABC):
         network.classes_ = np.array(self.classes, dtype=object)
         return network
 
-    @abstractmethod
-    def predictions(self, source: str) -> Predictions:
+    def predictions(self, source: str, interval: float | None = None) -> Predictions:
         """What it says of all that a source has.
 
-        **Raises** `InputError` if the source is damaged, or not of the kind that the model was trained on.
+        **Raises** `InputError` if the source is damaged, or not of the kind that the model was trained on; and for an
+        interval, as only models of tables are validated on enough rows for that.
         """
+        if interval is not None:
+            raise InputError(f"intervals are for models of tables, and this one is of {self.kind}: leave them out")
+        return self.said_of(source)
+
+    @abstractmethod
+    def said_of(self, source: str) -> Predictions:
+        """The same, without intervals."""
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Facts as JSON can hold them, and arrays by name."""
