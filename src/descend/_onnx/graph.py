@@ -22,7 +22,8 @@ class Graph:
             import onnx
         except ImportError:
             raise InputError("to export a model needs onnx and onnxruntime: pip install 'descend[export]'") from None
-        self._onnx = onnx
+        # It may not be there when types are checked.
+        self._onnx: Any = onnx
         self._inputs: list[Any] = []
         self._outputs: list[Any] = []
         self._nodes: list[Any] = []
