@@ -219,13 +219,15 @@ def test_what_does_not_agree_is_not_written(tmp_path):
 
 
 def test_columns_may_be_called_anything(tmp_path):
-    frame = pd.DataFrame({"constant 0": RNG.normal(size=60), "Concat 3": RNG.normal(size=60), "": RNG.normal(size=60)})
+    frame = pd.DataFrame(RNG.normal(size=(60, 3)), columns=["constant 0", "Concat 3", "ü\n"])
     model = TableRegressor(model="linear", random_state=0).fit(frame, frame.sum(axis=1))
     model.to_onnx(tmp_path / "model.onnx")
     agree(run(tmp_path / "model.onnx", **{name: frame[[name]].to_numpy() for name in frame}), model, frame)
-    model = TableRegressor(model="linear", random_state=0).fit(frame.assign(prediction=1 + frame[""]), frame[""])
-    with pytest.raises(InputError, match="a column is called 'prediction'"):
-        model.to_onnx(tmp_path / "model.onnx")
+    for name, says in (("prediction", "a column is called 'prediction'"), ("", "a column has no name")):
+        odd = frame.rename(columns={"Concat 3": name})
+        model = TableRegressor(model="linear", random_state=0).fit(odd, frame.sum(axis=1))
+        with pytest.raises(InputError, match=says):
+            model.to_onnx(tmp_path / "model.onnx")
 
 
 def test_without_onnx_the_extra_is_named(monkeypatch, tmp_path):

@@ -33,6 +33,8 @@ class Graph:
 
     def input(self, name: str, dtype: Any, columns: Sequence[int] = (1,)) -> str:
         """An input with rows of so many columns; of text, where the type is `str`."""
+        if not name:
+            raise InputError("a column has no name, which an input of ONNX must have: give it one")
         self._taken.add(name)
         self._inputs.append(self._described(name, dtype, columns))
         return name

@@ -1,4 +1,5 @@
-"""The command line: `descend fit`, `predict`, `export`, `doctor`, `lm`, `generate`, `rl`, `rl play`, `optimizers`, `studio`."""
+"""The command line: `descend fit`, `predict`, `export`, `doctor`, `lm`, `generate`, `rl`, `rl play`, `optimizers` and
+`studio`."""
 
 import contextlib
 import gc

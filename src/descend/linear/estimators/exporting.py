@@ -34,7 +34,10 @@ CHECKED_ROWS = 256
 class Exported:
     """A linear model that can leave the house."""
 
-    _is_ovr = False
+    @property
+    def _is_ovr(self) -> bool:
+        """Whether each of several classes is told from all others, with probabilities that come of that."""
+        return False
 
     def to_sklearn(self) -> Any:
         """Scikit-learn's estimator of that name with the same coefficients: it predicts the same, without `descend`.

@@ -59,7 +59,8 @@ class _TableEstimator(Savable, BaseEstimator):
         settings = self._settings(str(target.name))
         if weights is not None:
             # A row that counts nothing is one that is not there.
-            frame, target, weights = (part[weights > 0] for part in (frame, target, weights))
+            counts = weights > 0
+            frame, target, weights = frame[counts], target[counts], weights[counts]
             _refuse_few(len(frame))
         typed = type_table(Table(frame.assign(**{settings.target: target}), TABLE, ""), settings)
         fitted = train(_weighted(prepare_table(typed, settings), weights), settings)
