@@ -7,9 +7,9 @@ not run again. A run that takes too long, or fails, is kept as such.
 import json
 import os
 import resource
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,6 +22,9 @@ Key = tuple[str, str, int]
 Runs = Mapping[Key, dict[str, Any]]
 # Threads that wait for each other must not spin: others may need the core, and it would count as work.
 THREADS = {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "OPENBLAS_NUM_THREADS": "2"}
+# Processes are forked from one that has imported what they need, as that may take longer than a small table.
+PROCESSES = get_context("forkserver")
+PROCESSES.set_forkserver_preload(["benchmarks._table_worker", "benchmarks._table_imports"])
 
 
 def runs_file() -> Path:
@@ -54,16 +57,29 @@ def missing(file: Path, wanted: Iterable[Key]) -> Iterator[Key]:
 
 
 def run(key: Key, limit: int = CPU_LIMIT) -> dict[str, Any]:
-    """One result, from a process of its own."""
-    command = [sys.executable, "-m", "benchmarks._table_worker", key[0], key[1], str(key[2])]
-    done = subprocess.run(command, check=False, env=os.environ | THREADS, capture_output=True, text=True,
-                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (limit, limit)))
-    if done.returncode == 0:
-        return dict(json.loads(done.stdout.splitlines()[-1]))
-    of = dict(zip(("method", "table", "seed"), key, strict=True))
-    if done.returncode < 0:
-        return of | {"failed": f"more than {limit} s of CPU"}
-    return of | {"failed": (done.stderr.strip().splitlines() or ["without a word"])[-1][:200]}
+    """One result, from a process of its own, so that the seconds of all its threads are counted, and can be limited."""
+    os.environ.update(THREADS)
+    reader, writer = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(target=_work, args=(writer, key, limit))
+    process.start()
+    writer.close()
+    try:
+        result: dict[str, Any] = reader.recv()
+    except EOFError:  # it was ended by the limit, or for memory
+        result = {"failed": f"ended, as after {limit} s of CPU"}
+    process.join()
+    return dict(zip(("method", "table", "seed"), key, strict=True)) | result
+
+
+def _work(writer: Connection, key: Key, limit: int) -> None:
+    from benchmarks._table_worker import measure
+
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+    try:
+        result = measure(*key)
+    except Exception as error:  # whatever a library raises is this method's result
+        result = {"failed": f"{type(error).__name__}: {error}"[:200]}
+    writer.send(result)
 
 
 def keep(file: Path, result: Mapping[str, Any]) -> None:

@@ -1,12 +1,9 @@
-"""`python -m benchmarks._table_worker METHOD TABLE SEED`: one method on one split, as a line of JSON.
+"""One method on one split: its scores and its seconds.
 
-It has a process of its own, so that the seconds of all its threads can be counted, and its time limited. What is
-imported before does not count, nor does reading a peer's frame; ours reads its file itself, as it does for a user.
+What is imported does not count, nor does reading a peer's frame; ours reads its file itself, as it does for a user.
 """
 
-import json
 import resource
-import sys
 import time
 import warnings
 from typing import Any
@@ -17,39 +14,36 @@ from benchmarks._table_files import load, parquet, split
 from benchmarks._table_peers import PEERS, Task
 from benchmarks._table_scores import behind, constant, scores
 from benchmarks._tables import BY_NAME, Table
+from descend.tasks.common.reading import read_table
+from descend.tasks.common.settings import Settings
+from descend.tasks.table.model import TableModel
+from descend.tasks.table.task import fit_table
 
 OURS, NOTHING = "descend", "constant"
 
 
-def measure(method: str, table: Table, seed: int) -> dict[str, Any]:
+def measure(method: str, name: str, seed: int) -> dict[str, Any]:
     """The scores of one method on the rows held out of a split, and what it took."""
+    warnings.filterwarnings("ignore")
+    table = BY_NAME[name]
     frame = load(table.name)
     learn, judge = split(table, frame[table.target], seed)
     names = [] if table.kind == "regression" else sorted(frame[table.target].unique())
     targets = frame[table.target].to_numpy(np.float64) if not names else frame[table.target].map(names.index).to_numpy()
     if method == OURS:
-        found = ours(table, seed, targets[judge], len(names))
-    else:
-        X = frame.drop(columns=table.target)
-        task = Task(X.iloc[learn], targets[learn], X.iloc[judge], len(names), seed)
-        found = _theirs(method, task, targets[judge])
-    return {"method": method, "table": table.name, "seed": seed, **found}
+        return _ours(table, seed, targets[judge], len(names))
+    X = frame.drop(columns=table.target)
+    return _theirs(method, Task(X.iloc[learn], targets[learn], X.iloc[judge], len(names), seed), targets[judge])
 
 
 def _theirs(method: str, task: Task, truth: np.ndarray) -> dict[str, Any]:
-    learner = PEERS.get(method, lambda task: constant(task.y, len(task.X_test), task.classes))
     clock = Clock()
-    predicted = learner(task)
+    predicted = constant(task.y, len(task.X_test), task.classes) if method == NOTHING else PEERS[method](task)
     return clock.read() | scores(truth, predicted, task.classes)
 
 
-def ours(table: Table, seed: int, truth: np.ndarray, classes: int) -> dict[str, Any]:
+def _ours(table: Table, seed: int, truth: np.ndarray, classes: int) -> dict[str, Any]:
     """What `descend fit` reaches without an option, and each of its candidates; it is told only what to predict."""
-    from descend.tasks.common.reading import read_table
-    from descend.tasks.common.settings import Settings
-    from descend.tasks.table.model import TableModel
-    from descend.tasks.table.task import fit_table
-
     clock = Clock()
     fitted = fit_table(read_table(parquet(table.name)), Settings(table.target, seed=seed))
     prepared = fitted.prepared
@@ -81,8 +75,3 @@ class Clock:
 def _cpu() -> float:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(each.ru_utime + each.ru_stime for each in used)
-
-
-if __name__ == "__main__":
-    warnings.filterwarnings("ignore")
-    print(json.dumps(measure(sys.argv[1], BY_NAME[sys.argv[2]], int(sys.argv[3]))))

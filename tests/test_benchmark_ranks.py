@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks._table_judged import appendix, groups, judged_rows
 from benchmarks._table_ranks import common_losses, mean_ranks, mean_scores, seconds, wins
-from benchmarks._table_runs import in_order, keep, kept, missing
+from benchmarks._table_runs import in_order, keep, kept, missing, run
 from benchmarks._table_scores import behind, constant, scores
 from benchmarks._tables import TABLES, judging
 
@@ -91,3 +91,16 @@ def test_methods_that_finished_less_have_ranks_of_their_own() -> None:
     assert "| **0.5 (1)** |" in text
     assert "not run" in text
     assert "| LightGBM | 2 | 2 | 0 |" in text
+
+
+@pytest.mark.slow
+def test_a_run_has_a_process_of_its_own_and_a_failure_is_a_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESCEND_DATA", str(tmp_path))
+    assert run(("constant", "iris", 0))["loss"] == pytest.approx(np.log(3))
+    assert run(("skrub + linear", "iris", 0))["loss"] < 0.2
+    assert run(("nobody", "iris", 0)) == {
+        "method": "nobody", "table": "iris", "seed": 0, "failed": "KeyError: 'nobody'",
+    }
+    assert "ended" in run(("descend", "digits", 0), limit=1)["failed"]

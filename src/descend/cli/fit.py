@@ -25,6 +25,10 @@ DESCENT = ("sgd, adagrad, rmsprop, adam or adamw. With this, --learning-rate, --
            "provably is.")
 COLUMN = ("What a column is, where it is guessed otherwise: number, category, text, date, id or ignore. A form may "
           "follow, as in day=date:%d/%m/%Y or price=number:1.234,5.")
+WEIGHTS = "The column that tells how much each row counts, in training and in scores: 2 is as the row twice."
+CLASS_WEIGHTS = ("How much rows of a class count: balanced, all classes as much as each other; or NAME=NUMBER,… for "
+                 "those that do not count 1.")
+TIME = "When each row was: the latest are held out, and the latest of the others are validated on."
 HELD_OUT = 0.2
 
 
@@ -48,6 +52,15 @@ def fit(
     missing: Annotated[
         list[str] | None, Option(metavar="VALUE", help="A word or number that stands for a gap, such as -999.")
     ] = None,
+    weights: Annotated[str | None, Option(metavar="COLUMN", help=WEIGHTS)] = None,
+    class_weights: Annotated[str | None, Option(metavar="balanced|NAME=NUMBER,…", help=CLASS_WEIGHTS)] = None,
+    test: Annotated[
+        str | None, Option(metavar="TABLE", help="The table to score on, instead of a share of the rows.")
+    ] = None,
+    group: Annotated[
+        str | None, Option(metavar="COLUMN", help="Its groups, such as patients, stay whole wherever rows are divided.")
+    ] = None,
+    time: Annotated[str | None, Option(metavar="COLUMN", help=TIME)] = None,
     skip_damaged: Annotated[
         bool, Option("--skip-damaged", help="Of pictures: go on without those that cannot be read.")
     ] = False,
@@ -68,9 +81,11 @@ def fit(
 
     refuse_unknown_model(model)
     predicted, share = CLASS if target is None else target, HELD_OUT if hold_out is None else hold_out
-    of_columns = [tuple(each or ()) for each in (column, drop, missing)]
+    if test is not None and hold_out is not None:
+        raise InputError("--hold-out is for a table without --test, whose rows are held out")
     settings = Settings(predicted, model, optimizer, learning_rate, batch_size, epochs, seconds, seed, share,
-                        cast("TaskKind | None", task), *of_columns)
+                        cast("TaskKind | None", task), tuple(column or ()), tuple(drop or ()), tuple(missing or ()),
+                        weights, class_weights, test, group, time)
     how = {"source": source, "out": out, "resume": resume, "console": console, "as_json": as_json,
            "insight": not no_insight}
     if has_pictures(source):
@@ -109,6 +124,9 @@ def _of_pictures(collection: "Collection", settings: "Settings", hold_out: float
 
     if settings.model != AUTO:
         raise InputError(f"--model {settings.model} is for tables: pictures have a network of their own")
+    for name in ("weights", "class_weights", "test", "group", "time"):
+        if getattr(settings, name) is not None:
+            raise InputError(f"--{name.replace('_', '-')} is for tables, and {collection.name} has pictures")
     if collection.test is not None and hold_out is not None:
         raise InputError(f"--hold-out is for what is not divided yet: {collection.name} has its own test set")
     return ImageTask(collection, settings)

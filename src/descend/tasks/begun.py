@@ -131,6 +131,10 @@ def _of_table(settings: "Settings", source: str) -> "Task":
 
     if has_pictures(source):
         raise InputError(f"the run was trained on a table, and {source} has pictures")
+    if settings.test is not None and is_passing(settings.test):
+        # A folder that somebody sent is not to say what is fetched from a network.
+        raise InputError(f"the run was scored on {settings.test}, which may be another one by now: train with a file "
+                         "as --test")
     return task_of_table(read_table(source, of_words(settings.column)), settings)
 
 

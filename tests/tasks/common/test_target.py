@@ -44,7 +44,7 @@ def test_tasks(values, kind, classes):
     ],
 )
 def test_samples(name, kind, count):
-    features, target, dropped, _ = split_target(read_table(f"sample:{name}"), "target")
+    features, target, dropped, *_ = split_target(read_table(f"sample:{name}"), "target")
     task = find_target(target)
     assert (task.kind, len(task.classes), dropped) == (kind, count, 0)
     assert "target" not in features.columns
@@ -64,14 +64,14 @@ def test_a_target_may_be_settled_by_the_caller():
 
 
 def test_rows_without_a_target_are_dropped_and_counted():
-    features, target, dropped, _ = split_target(table(a=[1, 2, 3, 4], y=["x", None, "?", "z"]), "y")
+    features, target, dropped, *_ = split_target(table(a=[1, 2, 3, 4], y=["x", None, "?", "z"]), "y")
     assert features.to_dict("list") == {"a": [1, 4]}
     assert target.tolist() == ["x", "z"]
     assert dropped == 2
 
 
 def test_numbers_written_as_text_are_measured():
-    _, target, dropped, _ = split_target(table(a=range(40), y=[f"{n},{n:03}" for n in range(1, 40)] + ["NA"]), "y")
+    _, target, dropped, *_ = split_target(table(a=range(40), y=[f"{n},{n:03}" for n in range(1, 40)] + ["NA"]), "y")
     task = find_target(target)
     assert (task.kind, dropped) == ("regression", 1)
     assert task.encode(target)[:2].tolist() == [1001, 2002]

@@ -13,6 +13,7 @@ from descend.tasks.common.network.collection import Collection
 from descend.tasks.common.reading import Table
 from descend.tasks.common.settings import Settings
 from descend.tasks.common.typed_table import type_table
+from descend.tasks.of_table import task_of_table
 from descend.tasks.text.task import TextTask
 from descend.tasks.text.texts import collection_of, is_of_texts, texts_in
 
@@ -42,7 +43,7 @@ def test_tables_of_texts(columns, is_one):
     typed = type_table(table(**columns), Settings("label"))
     assert is_of_texts(typed) == is_one
     if is_one:
-        found = collection_of(typed)
+        found = collection_of(typed, Settings("label"))
         assert (found.classes, typed.used[0].name, found.examples.inputs) == (("money", "pets"), "text", TEXTS)
         assert found.examples.targets.tolist() == [1, 0] * 20
 
@@ -50,10 +51,28 @@ def test_tables_of_texts(columns, is_one):
 def test_rows_without_a_class_or_a_text():
     frame = table().frame
     frame.loc[0, "label"], frame.loc[1, "text"] = None, None
-    found = collection_of(type_table(Table(frame, "t", "digest"), Settings("label")))
+    settings = Settings("label")
+    found = collection_of(type_table(Table(frame, "t", "digest"), settings), settings)
     assert found.notes == ("1 texts are empty", "1 more rows have no class")
     assert found.examples.inputs[0] == ""
     assert texts_in(frame, "text")[1] == ""
+
+
+def test_texts_are_weighed_and_scored_on_a_table_that_is_given(tmp_path, monkeypatch):
+    given = pd.DataFrame({"label": ["pets", None, "money"], "text": ["the cat", "a dog", "the stock"], "w": [1, 1, 3]})
+    given.to_csv(tmp_path / "new.csv", index=False)
+    settings = Settings("label", weights="w", class_weights="pets=2", test=str(tmp_path / "new.csv"))
+    made = task_of_table(table(w=[1, 2] * 20), settings)
+    ready, seen = made.prepare(), []
+    monkeypatch.setattr(type(ready.network), "fit", lambda network, *given, **_: seen.append(given))
+    with pytest.raises(AttributeError):
+        made.train(ready)
+    weights = np.array([1, 2] * 20) * np.where(ready.training.targets == 1, 2, 1)
+    np.testing.assert_allclose(seen[0][2], weights / weights.mean())
+    assert (ready.held_out.inputs, ready.held_out.targets.tolist()) == (["the cat", "the stock"], [1, 0])
+    np.testing.assert_allclose(ready.held_out.weights, [0.8, 1.2])
+    # Which keep no groups apart: there, the candidates of tables learn from texts.
+    assert not isinstance(task_of_table(table(who=np.arange(40) % 8), Settings("label", group="who")), TextTask)
 
 
 def task(examples, test=None, notes=(), **settings):

@@ -56,10 +56,14 @@ def refuse_unknown_column(name: str, names: list[str], table: str) -> None:
     """Raises `InputError` for a column that there is none of, with those whose names are much like it."""
     if name in names:
         return
+    raise InputError(f"{table} has no column {name!r}: {close_names(name, names)}its columns are {listing(names)}")
+
+
+def close_names(name: str, names: Iterable[str]) -> str:
+    """Asks whether one of those names was meant that are much like one."""
     folded = {other.strip().casefold(): other for other in names}
     close = [folded[each] for each in get_close_matches(name.strip().casefold(), folded, n=3)]
-    hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
-    raise InputError(f"{table} has no column {name!r}: {hint}its columns are {listing(names)}")
+    return f"did you mean {' or '.join(map(repr, close))}? " if close else ""
 
 
 def column_as_asked(name: str, series: pd.Series, asked: Asked) -> Column:

@@ -333,6 +333,13 @@ def _count_levels(count: int) -> str:
     return "one level, and gaps" if count == 1 else f"{count} levels"
 
 
+def as_written(columns: Iterable[Column]) -> frozenset[str]:
+    """The columns of which a text file's cells are to be left as they are written, for them to be read as these were:
+    all but those of plain numbers."""
+    plain = (Kind.number, Kind.boolean)
+    return frozenset(one.name for one in columns if one.kind not in plain or one.form != UNTOLD)
+
+
 def told_of(columns: Iterable[Column]) -> list[str]:
     """What is to be told of columns at the end: which are ignored, cut or guessed; those of which it is the same,
     together."""

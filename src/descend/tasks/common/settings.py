@@ -22,7 +22,13 @@ class Settings:
     Of a table: `task`, whether its target is numbers or classes; `column`, what columns are, each as "NAME=KIND" or
     "NAME=KIND:FORM"; `drop`, those that are not to be learnt from; `missing`, values that count as missing.
 
-    **Raises** `InputError` for numbers that make no sense, and for an optimizer that there is none of.
+    Of a table's rows: `weights`, the column that tells how much each counts; `class_weights`, "balanced", or how much
+    rows of a class count, as "NAME=NUMBER,…"; `test`, the table to score on, in place of a share of the rows; `group`,
+    the column of whose groups none is on both sides, wherever rows are divided; `time`, the column that tells when each
+    was: the latest are held out, and validated on.
+
+    **Raises** `InputError` for numbers that make no sense, for an optimizer that there is none of, and for what cannot
+    be said of rows at once.
     """
 
     target: str
@@ -38,6 +44,11 @@ class Settings:
     column: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    weights: str | None = None
+    class_weights: str | None = None
+    test: str | None = None
+    group: str | None = None
+    time: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "batch_size", "epochs", "seconds"):
@@ -52,8 +63,23 @@ class Settings:
             raise InputError(f"there is no task '{self.task}': choose regression or classes")
         if self.optimizer not in (None, *OPTIMIZERS):
             raise InputError(f"there is no optimizer '{self.optimizer}': choose one of {', '.join(OPTIMIZERS)}")
+        self._refuse_two_roles()
+
+    @property
+    def of_rows(self) -> dict[str, str]:
+        """The columns that say something of rows, and are not learnt from, by what they say: an option's name."""
+        told = {name: getattr(self, name) for name in ("weights", "group", "time")}
+        return {name: column for name, column in told.items() if column is not None}
 
     @property
     def says_how_to_descend(self) -> bool:
         """Whether something was settled that only a descent in small steps has: then linear models are to make it."""
         return any((self.optimizer, self.learning_rate, self.batch_size, self.epochs))
+
+    def _refuse_two_roles(self) -> None:
+        if self.group is not None and self.time is not None:
+            raise InputError("--group and --time divide the rows in two ways: give one of them")
+        roles = {"target": self.target} | self.of_rows
+        for name, column in roles.items():
+            if also := [other for other, its in roles.items() if its == column and other != name]:
+                raise InputError(f"column {column!r} is given as --{name} and as --{also[0]}: it can be one of them")

@@ -58,12 +58,14 @@ class Target:
 
 
 class Split(NamedTuple):
-    """A table taken apart: what to predict from, what to predict, how many rows had no target, and what to tell."""
+    """A table taken apart: what to predict from, what to predict, how many rows had no target, what to tell, and which
+    rows have one."""
 
     features: pd.DataFrame
     target: pd.Series
     dropped: int
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    present: np.ndarray
 
 
 def split_target(table: Table, target: str, column: Column | None = None) -> Split:
@@ -81,11 +83,11 @@ def split_target(table: Table, target: str, column: Column | None = None) -> Spl
     features = table.frame.drop(columns=table.frame.columns[position])
     if features.shape[1] == 0:
         raise InputError(f"{table.name} has no column besides the target {target!r}: nothing to predict it from")
-    values, notes = _readable(values, column, gap_words)
+    values, notes = readable_target(values, column, gap_words)
     present = values.notna()
     values, features = values[present].reset_index(drop=True), features[present].reset_index(drop=True)
-    _refuse_useless(values, target)
-    return Split(features, values, int((~present).sum()), notes)
+    refuse_useless(values, target)
+    return Split(features, values, int((~present).sum()), notes, present.to_numpy())
 
 
 def find_target(target: pd.Series, kind: TaskKind | None = None) -> Target:
@@ -152,7 +154,9 @@ def _named(target: pd.Series) -> pd.Series:
     return as_text(target, MAY_BE_MEANT)
 
 
-def _readable(values: pd.Series, column: Column, gap_words: Collection[str]) -> tuple[pd.Series, tuple[str, ...]]:
+def readable_target(
+    values: pd.Series, column: Column, gap_words: Collection[str]
+) -> tuple[pd.Series, tuple[str, ...]]:
     """The target with everything that means "missing" missing, and numbers that were text as numbers; what to tell."""
     if not is_flat(values):
         raise InputError(f"target {column.name!r} {column.reason}: descend predicts numbers and classes")
@@ -180,7 +184,8 @@ def _told(texts: pd.Series, common: tuple[str, ...], kept: Collection[str], name
         yield f"classes of {name} that differ in their case alone are the same: {listing(common)}"
 
 
-def _refuse_useless(values: pd.Series, name: str) -> None:
+def refuse_useless(values: pd.Series, name: str) -> None:
+    """Raises `InputError` for a target that has too few values to learn from."""
     if values.empty:
         raise InputError(f"target {name!r} is missing in every row: there is nothing to learn")
     if len(values) == 1:

@@ -13,7 +13,7 @@ from descend.observers import Observer
 from descend.observers.progress import duration
 from descend.tasks.common.examples import Prepared
 from descend.tasks.common.fitted import Fitted, Outcome
-from descend.tasks.common.folder import RunFolder
+from descend.tasks.common.folder import RunFolder, place_of
 from descend.tasks.common.judging.scores import facts_of, lines_of
 from descend.tasks.common.section import Section, verdict_section
 from descend.tasks.common.settings import Settings
@@ -61,7 +61,10 @@ class Task(ABC, Generic[P, R]):
     @property
     def asked(self) -> dict[str, Any]:
         """What `run.json` says: a run is only resumed with the same."""
-        return {self.source: self.name, "digest": self.digest, "settings": vars(self.settings)}
+        settings, test = vars(self.settings), self.settings.test
+        # Wherever it is resumed or examined from; and without what is secret.
+        where = {} if test is None else {"test": place_of(test)}
+        return {self.source: self.name, "digest": self.digest, "settings": {**settings, **where}}
 
     @abstractmethod
     def prepare(self) -> P:

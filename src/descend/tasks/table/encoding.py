@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from descend.errors import InputError
-from descend.tasks.common.columns import UNTOLD, Column, Kind
+from descend.tasks.common.columns import Column, Kind, as_written
 from descend.tasks.table.blocks import FLAG, Feature, describe_features, make_transformer
 from descend.tasks.table.typed import typed_frame
 
@@ -43,8 +43,7 @@ class Encoder:
     def as_written(self) -> frozenset[str]:
         """The columns of which a text file's cells are to be left as they are written: all but those of plain numbers,
         which are read by the forms that were found at `fit`."""
-        plain = (Kind.number, Kind.boolean)
-        return frozenset(one.name for one in self.used if one.kind not in plain or one.form != UNTOLD)
+        return as_written(self.used)
 
     @property
     def features(self) -> list[Feature]:

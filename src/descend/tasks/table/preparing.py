@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from descend._scaling import centre_and_unit
+from descend.errors import InputError
 from descend.tasks.common.dividing import divide
 from descend.tasks.common.examples import Examples, Prepared, Scale, refuse_large_batch
 from descend.tasks.common.fitted import Predictor
 from descend.tasks.common.settings import Settings
 from descend.tasks.common.target import Target
+from descend.tasks.common.typed_rows import TypedRows
 from descend.tasks.common.typed_table import TypedTable
+from descend.tasks.common.weighing import Weights
 from descend.tasks.table.encoding import Encoder
 
 
@@ -23,12 +26,14 @@ class TablePrepared(Prepared):
     - `folds`: the number of the fold that each training row is in.
     - `members`: how many folds are validated on, the first ones, each by a model that is trained without it.
     - `validated_on`: these folds, in words.
+    - `notes`: how rows were held out and weighed, in sentences, if not by chance and alike.
     """
 
     encoder: Encoder = field(kw_only=True)
     folds: np.ndarray = field(kw_only=True)
     members: int = field(kw_only=True)
     validated_on: str = field(kw_only=True)
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def validated(self) -> np.ndarray:
@@ -62,24 +67,34 @@ def prepare_table(table: TypedTable, settings: Settings) -> TablePrepared:
 
     **Raises** `InputError` for a table or settings that cannot be used.
     """
-    target, values = table.target, table.values
-    labels = target.encode(values) if target.classes else None
-    division = divide(len(values), target, labels, settings)
-    learnt, held_out = (table.features.iloc[rows] for rows in (division.training, division.held_out))
+    division = divide(table, settings)
+    target, learnt = division.target, division.training
     refuse_large_batch(settings, len(learnt), "rows")
-    encoder = Encoder().fit(learnt, table.columns)
-    targets, scale = _scaled(target.encode(values.iloc[division.training]), target)
+    weights = Weights(learnt, target, settings)
+    encoder = Encoder().fit(learnt.features, table.columns)
+    targets, scale = _scaled(target.encode(learnt.values), target, weights.of(learnt))
     return TablePrepared(
         target,
-        Examples(encoder.transform(learnt), targets),
-        Examples(encoder.transform(held_out), target.encode(values.iloc[division.held_out])),
+        Examples(encoder.transform(learnt.features), targets, weights=weights.of(learnt)),
+        _held_out(encoder, division.held_out, target, weights.of(division.held_out), settings),
         scale,
         table.dropped,
         encoder=encoder,
         folds=division.folds.numbers,
         members=division.folds.members,
         validated_on=division.folds.where,
+        notes=(*division.notes, *weights.notes),
     )
+
+
+def _held_out(
+    encoder: Encoder, rows: TypedRows, target: Target, weights: np.ndarray | None, settings: Settings
+) -> Examples:
+    """The held-out rows; what another table has that cannot be read, is told to be its."""
+    try:
+        return Examples(encoder.transform(rows.features), target.encode(rows.values), weights=weights)
+    except InputError as error:
+        raise error if settings.test is None else InputError(f"--test {settings.test}: {error}") from None
 
 
 def _scaled(targets: np.ndarray, target: Target, weights: np.ndarray | None = None) -> tuple[np.ndarray, Scale]:

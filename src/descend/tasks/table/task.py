@@ -119,7 +119,7 @@ class TableTask(Task[TablePrepared, TableOutcome]):
         return {
             "dropped": prepared.dropped,
             "features": prepared.training.inputs.shape[1],
-            "notes": [*self.table.notes, *told_of(self.table.columns)],
+            "notes": [*self.table.notes, *prepared.notes, *told_of(self.table.columns)],
             "validation": {name: finite(score) for name, score in fitted.validation.items()},
             **promise_facts(model_of(fitted).conformal, outcome, prepared.target),
             **({"temperature": model_of(fitted).temperature} if prepared.target.classes else {}),

@@ -60,7 +60,7 @@ class TextTask(NetworkTask):
 
 def text_task(table: TypedTable, settings: Settings) -> TextTask:
     """The task of a table that is of texts."""
-    return TextTask(collection_of(table), settings, table.used[0].name)
+    return TextTask(collection_of(table, settings), settings, table.used[0].name)
 
 
 def shown_text(text: str, caption: str) -> str:

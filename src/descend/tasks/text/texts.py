@@ -8,7 +8,10 @@ from descend.tasks.common.columns import Kind
 from descend.tasks.common.examples import Examples
 from descend.tasks.common.network.collection import Collection
 from descend.tasks.common.parsing import as_text
+from descend.tasks.common.settings import Settings
+from descend.tasks.common.typed_rows import TypedRows
 from descend.tasks.common.typed_table import TypedTable
+from descend.tasks.common.weighing import Weights
 
 
 def is_of_texts(table: TypedTable) -> bool:
@@ -17,13 +20,19 @@ def is_of_texts(table: TypedTable) -> bool:
     return kinds == [Kind.text] and table.target.kind != "regression"
 
 
-def collection_of(table: TypedTable) -> Collection:
-    """The texts of such a table."""
-    texts, targets = texts_in(table.features, table.used[0].name), table.target.encode(table.values)
-    names = [f"row {number:,}" for number in range(1, len(texts) + 1)]
-    examples = Examples(texts, targets, names)
-    notes = (*table.notes, *_notes(texts, table.dropped))
-    return Collection(table.name, table.digest, table.target.classes, examples, notes=notes)
+def collection_of(table: TypedTable, settings: Settings) -> Collection:
+    """The texts of such a table; and of another one, if somebody gave one to score on."""
+    weights = Weights(table, table.target, settings)
+    examples = _examples(table, table, weights)
+    test = None if table.test is None else _examples(table.test, table, weights)
+    notes = (*table.notes, *weights.notes, *_notes(examples.inputs, table.dropped))
+    return Collection(table.name, table.digest, table.target.classes, examples, test, notes=notes)
+
+
+def _examples(rows: TypedRows, table: TypedTable, weights: Weights) -> Examples:
+    names = [f"row {number + 1:,}" for number in rows.values.index]
+    texts = texts_in(rows.features, table.used[0].name)
+    return Examples(texts, table.target.encode(rows.values), names, weights.of(rows))
 
 
 def texts_in(frame: pd.DataFrame, column: str) -> list[str]:

@@ -95,7 +95,8 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
         # A network goes on from its checkpoint wherever there is one, and a folder that is begun anew has none.
         network.checkpoint = _checkpoint(checkpoints)
         network.observers = observers(network.model)
-        network.fit(prepared.training.inputs, prepared.training.targets, **self._validation)
+        training = prepared.training
+        network.fit(training.inputs, training.targets, training.weights, **self._validation)
         model = self.model(network)
         trained = Trained(network.model, model, repr(network.rule_), network.stop_reason_, network.training_seconds_,
                           network.history_)
@@ -106,7 +107,8 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
         """The training of the network, its learning rate found, if it was to be found."""
         network, held_out = prepared.network, prepared.held_out
         network.checkpoint = _checkpoint(checkpoints)
-        trainer = network.begun(prepared.training.inputs, prepared.training.targets, **self._validation)
+        training = prepared.training
+        trainer = network.begun(training.inputs, training.targets, training.weights, **self._validation)
         trainer.advance(steps=0)
         return trainer, network.examples(held_out.inputs, held_out.targets)
 
