@@ -94,7 +94,7 @@ def test_linear_models(model, y, tmp_path):
 
 
 def test_outliers(tmp_path):
-    model = OneClassSVM(nu=0.2).fit(WINE.data)
+    model, _ = fitted(OneClassSVM(nu=0.2), WINE.target)
     model.to_onnx(tmp_path / "model.onnx")
     agree(run(tmp_path / "model.onnx", X=WINE.data), model, WINE.data)
     np.testing.assert_array_equal(model.to_sklearn().predict(WINE.data), model.predict(WINE.data))

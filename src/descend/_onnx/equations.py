@@ -101,6 +101,16 @@ def _concatenate(tracer: Tracer, equation: Any, *parts: Any) -> str:
     return tracer.add("Concat", *parts, axis=equation.params["dimension"])
 
 
+def _stack(tracer: Tracer, equation: Any, *parts: Any) -> str:
+    axis = equation.params["axis"]
+    return tracer.add("Concat", *(tracer.add("Unsqueeze", part, _of([axis], np.int64)) for part in parts), axis=axis)
+
+
+def _unstack(tracer: Tracer, equation: Any, x: Any) -> list[str]:
+    axis = equation.params["axis"]
+    return [tracer.add("Gather", x, _of(place, np.int64), axis=axis) for place in range(len(equation.outvars))]
+
+
 def _slice(tracer: Tracer, equation: Any, x: Any) -> str:
     """The axes that are cut; of that of the rows all are taken."""
     settings, given = equation.params, equation.invars[0].aval.shape
@@ -119,6 +129,13 @@ def _split(tracer: Tracer, equation: Any, x: Any) -> list[str]:
         parts.append(tracer.add("Slice", x, *(_of([each], np.int64) for each in (begin, begin + size, axis))))
         begin += size
     return parts
+
+
+def _pad(tracer: Tracer, equation: Any, x: Any, filling: Any) -> str:
+    settings = equation.params["padding_config"]
+    if any(between for _, _, between in settings):
+        raise InputError("the model puts numbers between others, which is not exported to ONNX")
+    return tracer.add("Pad", x, _of([each[side] for side in (0, 1) for each in settings], np.int64), filling)
 
 
 def _reduced(op: str) -> Equation:
@@ -207,9 +224,10 @@ EQUATIONS: dict[str, Equation] = {name: _same(op) for name, op in SAME.items()} 
     "argmax": _argmax, "broadcast_in_dim": _broadcast, "clamp": _clamp, "concatenate": _concatenate,
     "conv_general_dilated": _convolution, "convert_element_type": _convert, "dot_general": _dot,
     "expand_dims": _expand_dims, "expm1": _expm1, "gather": _gather, "integer_pow": _integer_pow,
-    "is_finite": _is_finite, "log1p": _log1p, "ne": _ne, "reduce_max": _reduced("ReduceMax"),
+    "is_finite": _is_finite, "log1p": _log1p, "ne": _ne, "pad": _pad, "reduce_max": _reduced("ReduceMax"),
     "reduce_min": _reduced("ReduceMin"), "reduce_prod": _reduced("ReduceProd"), "reduce_sum": _reduced("ReduceSum"),
     "reduce_window_max": _reduce_window("MaxPool"), "reduce_window_sum": _reduce_window("AveragePool"),
     "reshape": _reshape, "rsqrt": _rsqrt, "select_n": _select_n, "slice": _slice, "split": _split, "square": _square,
-    "squeeze": _squeeze, "transpose": _transpose,
+    "squeeze": _squeeze, "stack": _stack, "transpose": _transpose,
+    "unstack": _unstack,
 }  # fmt: skip
