@@ -94,6 +94,31 @@ def is_array(value: object) -> TypeGuard[Array]:
     )
 
 
+def as_numpy(array: Any) -> np.ndarray:
+    """An array of any world as NumPy's, with the same bits; its memory may be the array's own."""
+    if namespace(array).__name__ != "torch":
+        return np.asarray(array)
+    there = array.detach().cpu()
+    # NumPy has no bfloat16: its bits are those of the type that JAX brings.
+    return there.view(namespace(there).int16).numpy().view(jax.numpy.bfloat16) if _is_bfloat16(there) else there.numpy()
+
+
+def in_world_of(like: Any, array: np.ndarray) -> Any:
+    """NumPy's array as one of the same world as `like`, where that is, with the same bits and memory of its own."""
+    if isinstance(like, np.ndarray | np.generic):
+        return array
+    torch = namespace(like)
+    if torch.__name__ != "torch":
+        return jax.device_put(array)
+    if _is_bfloat16(like):
+        return torch.tensor(array.view(np.int16), device=like.device).view(like.dtype)
+    return torch.tensor(array, device=like.device)
+
+
+def _is_bfloat16(tensor: Any) -> bool:
+    return str(tensor.dtype) == "torch.bfloat16"
+
+
 def as_scalar(value: Scalar, like: Array) -> Any:
     """`value` in the array's own kind and dtype, so that a float32 array is not promoted by a float64 scalar."""
     return namespace(like).asarray(value, dtype=like.dtype)

@@ -17,7 +17,7 @@ from descend.engine.rate_search import UNKNOWN_PER_EXAMPLE, USUAL_RATE, RateSear
 from descend.engine.timed import Validate
 from descend.errors import InputError
 from descend.optimizers import EMA, LBFGS, LBFGSB, Optimizer, as_optimizer
-from descend.sources import Empty, HostArrays, MiniBatches, WholeSet, as_data, on_device
+from descend.sources import Empty, HostArrays, IterableBatches, MiniBatches, WholeSet, as_data, on_device
 from descend.stopping import Budget, Convergence, GradientTolerance, Plateau, Target
 
 FUNCTION_STEPS = 100_000
@@ -77,8 +77,15 @@ def rule_of(
         return within(as_optimizer(optimizer)), None
     if setup.is_noiseless:
         return within(LBFGS()), None
-    rate_search = RateSearch(steps, *_parameters_per_example(setup, steps), within)
-    # An outline of the rule, without its length: by it a checkpoint is known again.
+    return searched(steps, setup.source, setup.numbers, within)
+
+
+def searched(
+    steps: int | None, source: Any, numbers: Tree, within: Callable[[Optimizer], Optimizer]
+) -> tuple[Optimizer, RateSearch]:
+    """The rule whose learning rate has to be found first, and how. It is an outline, without its length: by it a
+    checkpoint is known again."""
+    rate_search = RateSearch(steps, *_parameters_per_example(source, numbers, steps), within)
     return dataclasses.replace(rate_search, steps=None, passes=math.inf).rule(USUAL_RATE), rate_search
 
 
@@ -106,24 +113,24 @@ def _bound(given: Any, none: float) -> Any:
     return np.asarray(given, np.float64) if is_plain_list(given) else given
 
 
-def _parameters_per_example(setup: Setup, steps: int | None) -> tuple[float, float]:
+def _parameters_per_example(source: Any, numbers: Tree, steps: int | None) -> tuple[float, float]:
     """How many parameters there are for each example, and how often all are passed; few and without end, if nobody
     knows how many examples there are."""
-    source = setup.source
-    if isinstance(source, MiniBatches | HostArrays):
-        per_pass, size = source.steps_per_epoch, source.batch_size
+    known = isinstance(source, MiniBatches | HostArrays | IterableBatches)
+    if known and (per_pass := source.steps_per_epoch) and (size := getattr(source, "batch_size", None)):
+        pass
     elif isinstance(source, WholeSet):
         per_pass, size = 1, len(jax.tree.leaves(source.data)[0])
     else:
         return UNKNOWN_PER_EXAMPLE, math.inf
     passes = math.inf if steps is None else steps / per_pass
-    return sum(leaf.size for leaf in jax.tree.leaves(setup.numbers)) / (per_pass * size), passes
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(numbers)) / (per_pass * size), passes
 
 
-def stops_of(stop: Any, setup: Setup, validation: Any) -> tuple[Any, Any, Any]:
+def stops_of(stop: Any, is_noiseless: bool, validation: Any) -> tuple[Any, Any, Any]:
     """The test of convergence, the plateau and the target, each `None` if it is not asked for."""
     if stop is None:
-        stop = Convergence() if setup.is_noiseless else Plateau() if validation is not None else []
+        stop = Convergence() if is_noiseless else Plateau() if validation is not None else []
     chosen = list(stop) if isinstance(stop, Sequence) else [stop]
     for test in chosen:
         if not isinstance(test, Convergence | GradientTolerance | Plateau | Target):
@@ -141,6 +148,8 @@ def validation_of(validation: Any, descent: Descent) -> Validate | None:
     """How to validate, if it is asked for."""
     if validation is None:
         return None
+    if own := getattr(descent, "validation_of", None):
+        return own(validation)
     measure = validation if callable(validation) else _on_held_out(validation, descent)
 
     def validate(params: Tree, state: Tree) -> dict[str, float]:

@@ -13,7 +13,7 @@ import numpy as np
 from descend._arrays import keeping_precision, precision
 from descend._flags import as_flag
 from descend._settings import budget_of, rule_of, stops_of, validation_of, whole_steps
-from descend._tree import Tree, join
+from descend._tree import Tree
 from descend.engine.begin import Setup
 from descend.engine.history import History
 from descend.engine.identity import identity
@@ -156,7 +156,7 @@ class Trainer(HostLoop):
             budget = budget_of(setup.source, epochs, steps, seconds)
             rule, rate_search = rule_of(optimizer, bounds, ema, budget.steps, setup)
             setup = replace(setup, numbers=rule.feasible(setup.numbers))
-            tolerance, plateau, target = stops_of(stop, setup, validation)
+            tolerance, plateau, target = stops_of(stop, setup.is_noiseless, validation)
             first = rate_search.rule(USUAL_RATE) if rate_search else rule.over(budget.steps)
             run, convolves = setup.begun(first, tolerance, seed, on_nonfinite, as_watch(watch))
             saved = Checkpoint(Path(checkpoint)) if isinstance(checkpoint, str | Path) else checkpoint
@@ -234,7 +234,7 @@ class Trainer(HostLoop):
         else:
             numbers = run.eval_numbers
         return Result(
-            params=keeping_precision(join(numbers, run.descent.rest.thaw())),
+            params=keeping_precision(run.descent.whole(numbers)),
             reason=self.reason or Reason("interrupted", f"it is at rest after {step} steps, and may go on", step),
             history=self.history,
             loss=float(self.history.columns.get("loss", np.full(1, np.nan))[-1]),

@@ -1,5 +1,6 @@
 """`descend predict`: predictions beside the table's own columns."""
 
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,33 @@ def test_predictions_stand_beside_the_columns(descend, trained, houses, suffix):
     out = READERS[suffix](f"new/out{suffix}")
     assert list(out) == [*table, "prediction"]
     assert np.corrcoef(out["prediction"], price)[0, 1] > 0.8
+
+
+def test_intervals_are_written_as_low_and_high(descend, trained, houses):
+    said = descend("predict", trained, houses, "-o", "out.jsonl.gz", "--interval", 0.9)
+    assert said == (0, "80 predictions in out.jsonl.gz, column 'prediction'\n"
+                       "not used by the model, and left as they are: price\n", "")
+    out = pd.read_json("out.jsonl.gz", lines=True)
+    assert ((out["low"] <= out["price"]) & (out["price"] <= out["high"])).mean() > 0.8
+    said = descend("predict", trained, houses, "-o", "out.csv", "--interval", 90)
+    assert said == (2, "", "descend: the level of intervals must be between 0 and 1, as 0.9 is, but is 90\n")
+    assert not Path("out.csv").exists()
+
+
+def test_the_standard_output_has_the_table_and_nothing_else(descend, trained, houses):
+    said = descend("predict", trained, houses, "-o", "-")
+    assert (said.code, said.err) == (0, "descend: not used by the model, and left as they are: price\n")
+    table = pd.read_csv(StringIO(said.out))
+    assert len(table) == 80
+    assert descend("predict", trained, houses, "-o", "out.csv", "--quiet").code == 0
+    assert said.out == Path("out.csv").read_text("utf-8")
+    assert descend("predict", trained, houses, "-o", "-", "--quiet") == (0, said.out, "")
+
+
+def test_a_workbook_cannot_be_written_and_that_is_said_first(descend):
+    said = descend("predict", "nowhere", "nothing.csv", "-o", "out.xlsx")
+    assert said.code == 2
+    assert said.err == "descend: cannot write out.xlsx: workbooks are read alone; name a .csv, which opens as one\n"
 
 
 def test_quiet_prints_nothing(descend, trained, houses):

@@ -66,7 +66,7 @@ def advance(run: R, n: int) -> tuple[R, Trace]:
     refuse_tracers("advance", run=run)
     left, traces = count(n), [Trace(run.step, {})]
     while left:
-        run, trace = dispatch(run, left)
+        run, trace = run.dispatch(left)
         traces.append(trace)
         left = 0 if int(run.state.guard.status) != RUNNING else left - len(trace)
     return run, joined(traces)

@@ -10,7 +10,7 @@ import numpy as np
 from descend._arrays import precision
 from descend._tree import Tree, as_parameters, floating, split
 from descend.engine.advancing import initial_state
-from descend.engine.checks import random_key, refuse_tracers, state_arrays
+from descend.engine.checks import random_key, refuse_modules, refuse_tracers, state_arrays
 from descend.engine.descent import Descent, Static
 from descend.engine.loss import AuxiliaryState, LossSignature, shapes_of, signature_of
 from descend.engine.programs import programs_of
@@ -78,6 +78,7 @@ class Setup:
     ) -> "Setup":
         """The set-up, if it can be descended on."""
         refuse_tracers("minimize and begin", params=params, data=data, state=state)
+        refuse_modules(loss, params)
         if dtype is None:
             # A function is no sum over examples: it has no noise that would hide its rounding.
             dtype = np.float64 if data is None else np.float32

@@ -68,7 +68,7 @@ def load(
         on_nonfinite="skip" if told["skip_nonfinite"] else "stop",
     )
     descent = dataclasses.replace(run.descent, stepwise=told["stepwise"])
-    warn_of_other_surroundings(path, run.state.params, told.get("surroundings", {}))
+    warn_of_other_surroundings(path, run.surroundings, told.get("surroundings", {}))
     with precision(run.state.params):
         return Run(tree_from_arrays(run.state, arrays, "state"), descent)
 

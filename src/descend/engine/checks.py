@@ -1,5 +1,6 @@
 """What is given to a descent, checked: the seed, what a loss keeps, and that all of it are values."""
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,6 +33,16 @@ def refuse_tracers(what: str, **trees: Any) -> None:
             raise InputError(f"{what} cannot be called within jax.jit, vmap or grad, where '{name}' has no value yet: "
                              "for many descents at once use descend.advance_many; to differentiate or compile a step, "
                              "the optimizer's own init and update")
+
+
+def refuse_modules(loss: Any, params: Tree) -> None:
+    """Refuse PyTorch's modules and tensors, which have a door of their own, wherever they are given."""
+    # It need not be imported here: whoever has a module of it has done so.
+    torch = sys.modules.get("torch")
+    given = [] if isinstance(params, Iterator) else jax.tree.leaves(params)
+    if torch and any(isinstance(leaf, torch.nn.Module | torch.Tensor) for leaf in (loss, *given)):
+        raise InputError("JAX does not differentiate what is PyTorch's: train a module by "
+                         "descend.torch.minimize(module, loss, data)")
 
 
 def state_arrays(state: Tree) -> Tree:

@@ -1,7 +1,7 @@
 """What a descent is: the values that a step changes, and those that it does not."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,11 +11,12 @@ from jax.flatten_util import ravel_pytree
 from descend._tree import Tree, join
 from descend.engine.loss import AuxiliaryState, LossOutput, LossSignature
 from descend.engine.programs import Programs
+from descend.engine.serializing import read
 from descend.engine.watching import Watch
 from descend.optimizers import Optimizer
 from descend.schedules import fixed, setting
 from descend.sources import Batch, Empty, Fed, HostSource, Source
-from descend.stopping import Flatness
+from descend.stopping import Convergence, Flatness
 
 RUNNING, CONVERGED, NONFINITE, STALLED = range(4)
 
@@ -103,6 +104,14 @@ class Descent:
     def whole(self, params: Tree) -> Tree:
         """The parameters as the loss, and a source that looks at them, are given them."""
         return join(params, self.rest.thaw())
+
+    def gone_on(self, told: Mapping[str, Any]) -> "Descent":
+        """The descent as a file tells how it stood: how its steps are dispatched, and how strict its test had become
+        by signs that misled."""
+        stop, was = self.stop, read(told["stop"], "stop")
+        if isinstance(was, Convergence) and isinstance(stop, Convergence):
+            stop = stop.as_strict_as(was)
+        return dataclasses.replace(self, stepwise=told["stepwise"], stop=stop)
 
     @property
     def without_data(self) -> "Descent":

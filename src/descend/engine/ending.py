@@ -55,9 +55,11 @@ def reason_of_divergence(trace: Trace, step: int) -> Reason:
 
     **Raises** `InputError` if that was so before any step: then it is not the descent that diverged.
     """
-    row = {name: trace.columns[name][-1] for name in ("loss", "gradient_norm", "update_norm")}
-    name, value = next((name, value) for name, value in row.items() if not np.isfinite(value))
-    what = {"loss": "loss", "gradient_norm": "gradient's norm", "update_norm": "update's norm"}[name]
+    named = {"loss": "loss", "gradient_norm": "gradient's norm", "update_norm": "update's norm"}
+    row = {name: trace.columns[name][-1] for name in named if name in trace.columns}
+    bad = ((name, value) for name, value in row.items() if not np.isfinite(value))
+    name, value = next(bad, ("update_norm", "not finite"))
+    what = named[name]
     if step == 0 and name != "update_norm":
         raise InputError(f"the {what} is {value} at the starting parameters: begin where the loss is finite, "
                          "and look for values in the data that are not")

@@ -100,7 +100,7 @@ def _hessian_product(descent: Descent, v: Tree, params: Tree, batch: Batch, carr
 
 def evaluated(run: R) -> Tree:
     """The numbers of the parameters to evaluate: the rule's average, where it keeps one."""
-    if _is_inherited(run.descent.optimizer, "eval_params"):
+    if is_inherited(run.descent.optimizer, "eval_params"):
         return run.state.params
     with precision(run.state.params):
         return run.descent.without_data.run(_to_evaluate, run.state.optimizer, run.state.params)
@@ -108,18 +108,18 @@ def evaluated(run: R) -> Tree:
 
 def accepted(run: R) -> Tree:
     """The numbers of the parameters where the gradient was taken that a test of convergence looks at."""
-    if _is_inherited(run.descent.optimizer, "accepted_iterate"):
+    if is_inherited(run.descent.optimizer, "accepted_iterate"):
         return run.state.params
     with precision(run.state.params):
         state = run.state
         return run.descent.without_data.run(_to_accepted, state.optimizer, state.params, state.guard.first_norm)
 
 
-def _is_inherited(optimizer: Optimizer, method: str) -> bool:
+def is_inherited(optimizer: Optimizer, method: str) -> bool:
     """Whether a method is what all optimizers have, which gives back what it is given: no program is needed for it."""
     own = getattr(type(optimizer), method)
     if own is getattr(Modifier, method) and isinstance(optimizer, Modifier):
-        return _is_inherited(optimizer.rule, method)
+        return is_inherited(optimizer.rule, method)
     return own is getattr(Optimizer, method)
 
 

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jaxlib import version as jaxlib
 
-from descend._arrays import precision
+from descend._arrays import as_numpy, precision
 from descend._tree import Tree, named_leaves
 from descend.engine.descent import Descent
 from descend.programs import processor
@@ -25,10 +25,10 @@ def identity(descent: Descent, numbers: Tree, seed: int) -> dict[str, Any]:
     source = descent.source
     return {
         "parameters": {name: f"{x.dtype}{list(x.shape)}" for name, x in named_leaves(numbers).items()},
-        "loss": _without_addresses(repr(descent.loss)),
+        "loss": without_addresses(repr(descent.loss)),
         # The rule before a rate is sought, if one is: the rate is what the checkpoint tells.
-        "optimizer": _without_addresses(repr(descent.optimizer)),
-        "source": _without_addresses(getattr(source, "identity", type(source).__name__)),
+        "optimizer": without_addresses(repr(descent.optimizer)),
+        "source": without_addresses(getattr(source, "identity", type(source).__name__)),
         "batch size": getattr(source, "batch_size", None),
         "shuffle": getattr(source, "shuffle", None),
         "data": digest(getattr(source, "data", None)),
@@ -38,7 +38,7 @@ def identity(descent: Descent, numbers: Tree, seed: int) -> dict[str, Any]:
     }
 
 
-def _without_addresses(told: str) -> str:
+def without_addresses(told: str) -> str:
     """A text that tells of objects, without where in memory they are."""
     return re.sub(r" at 0x[0-9a-f]+", "", told)
 
@@ -47,7 +47,7 @@ def digest(data: Any) -> str:
     """A hash of the data, some rows at a time, because they may be larger than memory."""
     found = hashlib.sha256()
     for name, leaf in named_leaves(data).items():
-        array = leaf if isinstance(leaf, np.ndarray) else np.asarray(leaf)
+        array = as_numpy(leaf)
         found.update(f"{name} {array.dtype} {array.shape}".encode())
         rows = max(1, 2**24 // max(array[:1].nbytes, 1))
         for row in range(0, len(array), rows):
@@ -74,9 +74,8 @@ def surroundings(params: Tree) -> dict[str, Any]:
     }
 
 
-def warn_of_other_surroundings(path: str | Path, params: Tree, then: Mapping[str, Any]) -> None:
+def warn_of_other_surroundings(path: str | Path, now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
     """Say so where a run goes on to other numbers than it would have come to where its file was written."""
-    now = surroundings(params)
     changed = [f"{name} was {was!r} and is {now[name]!r}" for name, was in then.items() if was != now.get(name, was)]
     if changed:
         warnings.warn(f"{path} was written where numbers are others ({', '.join(changed)}): what comes after it is "

@@ -52,6 +52,8 @@ def advance_many(runs: Sequence[Run], n: int) -> list[tuple[Run, Trace]]:
     """
     n = count(n)
     refuse_others(runs)
+    if any(run.takes_turns for run in runs):
+        return [advance(run, n) for run in runs]
     if n and len(runs) >= MIN_STACKED_RUNS and _is_little(runs[0]) and _are_alike(runs):
         return _stacked(list(runs), n)
     return _side_by_side(list(runs), n)

@@ -17,21 +17,22 @@ CLEAR_SPEEDUP = 1.5
 
 
 class Pace:
-    """The number of steps that take about a tenth of a second."""
+    """The number of steps that take about a tenth of a second; or longer, where a dispatch by itself takes some."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = DISPATCH_SECONDS) -> None:
         self.size = 1
+        self._seconds = seconds
         self._dispatches = 0
 
     def within(self, seconds: float) -> int:
-        """How many steps take no longer than these seconds, and no longer than a tenth of one."""
-        return self.size if seconds >= DISPATCH_SECONDS else max(1, int(self.size * seconds / DISPATCH_SECONDS))
+        """How many steps take no longer than these seconds, and no longer than a dispatch has."""
+        return self.size if seconds >= self._seconds else max(1, int(self.size * seconds / self._seconds))
 
     def record(self, steps: int, seconds: float) -> None:
         """Learn from a dispatch. The first compiled the program, and says nothing of the steps."""
         self._dispatches += 1
         if self._dispatches > 1 and steps:
-            wanted = DISPATCH_SECONDS * steps / max(seconds, 1e-9)
+            wanted = self._seconds * steps / max(seconds, 1e-9)
             self.size = max(1, min(int(wanted), 16 * self.size))
 
 

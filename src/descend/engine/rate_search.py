@@ -35,9 +35,9 @@ from functools import partial
 
 import numpy as np
 
-from descend.engine.advancing import Trace, advance, joined
+from descend.engine.advancing import Trace, joined
 from descend.engine.pace import Pace
-from descend.engine.run import Run
+from descend.engine.run import Run, advance
 from descend.optimizers import AdamW, Optimizer
 from descend.schedules.trapezium import Trapezium
 

@@ -1,15 +1,16 @@
 """A run is a value: it can be kept, forked, looked into, saved and advanced."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 
 from descend._arrays import keeping_precision
 from descend._tree import Tree
-from descend.engine import advancing, evaluating, forking, saving
+from descend.engine import advancing, evaluating, forking, identity, saving
 from descend.engine.advancing import Trace
 from descend.engine.descent import RUNNING, Descent, State
 
@@ -37,6 +38,8 @@ class Run:
 
     state: State
     descent: Descent
+    # Whether runs of this kind make their steps in one place, one after the other.
+    takes_turns: ClassVar[bool] = False
 
     @property
     def step(self) -> int:
@@ -81,6 +84,11 @@ class Run:
         **Raises** `InputError` unless `n` is a whole number, of at least 0.
         """
         return advancing.advance(self, n)
+
+    def dispatch(self, n: int) -> tuple["Run", Trace]:
+        """The run after up to `n` more steps, at least one of them, and their trace: as many as are made at a time,
+        which is what the loop on the host is driven by."""
+        return advancing.dispatch(self, n)
 
     def fork(
         self,
@@ -144,6 +152,15 @@ class Run:
         the data, the step count, and what the loss keeps; not the loss nor the data. The file is replaced atomically,
         has a checksum, and nothing in it is executed."""
         saving.save(self, Path(path))
+
+    @property
+    def surroundings(self) -> Mapping[str, Any]:
+        """What its last bits depend on besides it, here: cores, processor, versions, settings."""
+        return identity.surroundings(self.state.params)
+
+    def facts(self, data: str) -> dict[str, Any]:
+        """What steps do not change, as JSON can tell it, for a file; `data`: a hash of them."""
+        return saving.facts_of(self, data)
 
 
 def advance(run: Run, n: int) -> tuple[Run, Trace]:

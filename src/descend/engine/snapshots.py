@@ -68,4 +68,4 @@ class Snapshots:
 
 def nbytes(run: Run) -> int:
     """How much memory a run has for itself, its data not counted."""
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(run.state))
+    return sum(leaf.nbytes for leaf in jax.tree.leaves(run.state))

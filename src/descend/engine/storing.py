@@ -16,7 +16,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from descend._arrays import precision
+from descend._arrays import as_numpy, in_world_of, precision
 from descend._files import write_atomically
 from descend._tree import Tree, named_leaves
 from descend.errors import CheckpointError
@@ -99,7 +99,7 @@ def _is_deep(value: Any) -> bool:
 
 def tree_to_arrays(tree: Tree, prefix: str) -> dict[str, np.ndarray]:
     """A tree's leaves as arrays by `prefix/path`; random keys as the numbers that make them."""
-    return {f"{prefix}/{name}": np.asarray(_unwrapped(leaf)) for name, leaf in named_leaves(tree).items()}
+    return {f"{prefix}/{name}": as_numpy(_unwrapped(leaf)) for name, leaf in named_leaves(tree).items()}
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def match_arrays(like: Tree, arrays: Mapping[str, np.ndarray], prefix: str) -> t
     """A tree shaped as `like`, with the arrays whose path, shape and dtype are the same, else its own; and which."""
     stored = {name.removeprefix(f"{prefix}/"): a for name, a in arrays.items() if name.startswith(f"{prefix}/")}
     wanted = named_leaves(like)
-    mine = {name: _described(np.asarray(_unwrapped(leaf))) for name, leaf in wanted.items()}
+    mine = {name: _described(as_numpy(_unwrapped(leaf))) for name, leaf in wanted.items()}
     theirs = {name: _described(array) for name, array in stored.items()}
     match = Match(
         matched=tuple(name for name in mine if mine[name] == theirs.get(name)),
@@ -172,10 +172,8 @@ def _unwrapped(leaf: Any) -> Any:
 
 
 def _wrapped(array: np.ndarray, like: Any) -> Any:
-    if isinstance(like, np.ndarray | np.generic):
-        return array
     if not _is_key(like):
-        return jax.device_put(array)
+        return in_world_of(like, array)
     return jax.random.wrap_key_data(jax.device_put(array), impl=jax.random.key_impl(like))
 
 

@@ -17,13 +17,11 @@ from descend.engine.identity import warn_of_other_surroundings
 from descend.engine.points import Point
 from descend.engine.rate_search import RateSearch, Search, Trial
 from descend.engine.run import Run
-from descend.engine.saving import facts_of
-from descend.engine.serializing import read
 from descend.engine.snapshots import Snapshots
 from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
 from descend.errors import CheckpointError, InputError, reading
 from descend.optimizers import Optimizer
-from descend.stopping import Best, Budget, Convergence, Reason
+from descend.stopping import Best, Budget, Reason
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -73,10 +71,9 @@ class TrainState:
         facts = {
             "identity": self.identity,
             "length": self.budget.steps,
-            "run": facts_of(self.run, self.identity["data"]),
+            "run": self.run.facts(self.identity["data"]),
             "seconds": self.seconds,
             "stride": self.history.stride,
-            "stepwise": self.run.descent.stepwise,
             "search": dataclasses.asdict(self.search) if self.search else None,
             "best": vars(self.best),
             "reason": vars(self.reason) if self.reason else None,
@@ -124,7 +121,7 @@ class TrainState:
             like = (self.run.eval_numbers, self.run.state.carried.state)
             self.best_numbers = tree_from_arrays(like, arrays, "best")
         self._go_on_from(arrays, facts)
-        warn_of_other_surroundings(path, self.run.state.params, facts["run"].get("surroundings", {}))
+        warn_of_other_surroundings(path, self.run.surroundings, facts["run"].get("surroundings", {}))
         self.saved = self.run.step
         self.best, self.seconds = Best(**facts["best"]), facts["seconds"]
         reason = facts["reason"]
@@ -142,12 +139,8 @@ class TrainState:
     def _go_on_from(self, arrays: Arrays, facts: Mapping[str, Any]) -> None:
         """Take over the run, and the snapshots on its way."""
         made = int(arrays["state/step"])
-        descent = dataclasses.replace(self.run.descent, stepwise=facts["stepwise"],
-                                      optimizer=self._rule(facts["length"], made))
-        was = read(facts["run"]["stop"], "stop")
-        if isinstance(was, Convergence) and isinstance(descent.stop, Convergence):
-            # The test goes on as strict as misleading signs had made it.
-            descent = dataclasses.replace(descent, stop=descent.stop.as_strict_as(was))
+        rule = self._rule(facts["length"], made)
+        descent = dataclasses.replace(self.run.descent.gone_on(facts["run"]), optimizer=rule)
         begun = dataclasses.replace(self.run, descent=descent)
         kept = {int(name.split("/")[1]) for name in arrays if name.startswith("snapshots/")}
         for step in sorted(kept):
@@ -168,10 +161,12 @@ class TrainState:
 
     def _stored(self, begun: Run, arrays: Arrays, prefix: str, before: int) -> Run:
         """A run that was stored, with the last rate that it was given before so many steps."""
-        run, rate = Run(tree_from_arrays(begun.state, arrays, prefix), begun.descent), self.history.rate_before(before)
+        run = dataclasses.replace(begun, state=tree_from_arrays(begun.state, arrays, prefix))
+        rate = self.history.rate_before(before)
         if rate is None:
             return run
-        return Run(run.state, dataclasses.replace(run.descent, optimizer=with_rate(run.descent.optimizer, rate)))
+        rule = with_rate(run.descent.optimizer, rate)
+        return dataclasses.replace(run, descent=dataclasses.replace(run.descent, optimizer=rule))
 
 
 def _older(path: Path) -> Path:

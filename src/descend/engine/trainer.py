@@ -14,7 +14,7 @@ from typing import Any
 from descend._arrays import precision
 from descend._locks import hold, release
 from descend._tree import Tree
-from descend.engine.advancing import Trace, dispatch
+from descend.engine.advancing import Trace
 from descend.engine.descent import CONVERGED, NONFINITE, STALLED
 from descend.engine.ending import checked_convergence, reason_at_rest, reason_of_divergence
 from descend.engine.history import History
@@ -164,7 +164,7 @@ class HostLoop(Timed):
         begin, before = time.perf_counter(), self.run.step
         marks = (last, self._next_validation(before), self.snapshots.after(before), self.budget.steps or math.inf)
         count = int(min(self._pace.within(seconds), *(mark - before for mark in marks)))
-        self.run, trace = dispatch(self.run, count)
+        self.run, trace = self.run.dispatch(count)
         self._pace.record(self.run.step - before, time.perf_counter() - begin)
         trace = self._checked_convergence(trace)
         self.history.extend(trace)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import jax
 import numpy as np
 
+from descend._arrays import as_numpy
 from descend._tree import Tree, join, split
 from descend.engine.descent import NONFINITE
 from descend.engine.many import advance_many
@@ -227,7 +228,8 @@ def drawn(run: Run, seed: int, moved: bool = True) -> Run:
     source = run.descent.source
     # A loader's order is its own, and no seed of ours changes it.
     is_noisy = not isinstance(source, Empty | WholeSet | IterableBatches) and getattr(source, "shuffle", True)
-    fork = run.fork(seed=seed) if is_noisy or run.descent.signature.takes_key else run
+    # A module may draw random numbers wherever it likes.
+    fork = run.fork(seed=seed) if is_noisy or run.descent.signature.takes_key or run.takes_turns else run
     if is_noisy or not moved:
         return fork
     # A loss without noise gives the same descent each time. That it is not luck is seen from starts nearby: where a
@@ -240,10 +242,13 @@ def _moved(params: Tree, rng: np.random.Generator) -> Tree:
     numbers, rest = split(params)
 
     def moved(leaf: Any) -> np.ndarray:
-        array = np.asarray(leaf)
+        array = as_numpy(leaf)
         size = JITTER * np.maximum(np.abs(array), np.abs(array).mean() if array.size else 0.0)
         return np.asarray(array + size * rng.normal(size=array.shape), array.dtype)
 
+    if not jax.tree.leaves(numbers):
+        # A module's tensors are no numbers of JAX's.
+        return jax.tree.map(moved, params)
     return join(jax.tree.map(moved, numbers), rest)
 
 

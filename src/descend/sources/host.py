@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from descend._arrays import as_numpy, is_array
 from descend._tree import Tree, is_plain_list, named_leaves
 from descend.errors import InputError
 from descend.schedules import setting
@@ -110,27 +111,31 @@ class IterableBatches:
             return self._last[1:]
         if self._next != asked:
             self._seek(cursor)
-        batch = next(self._live, None)
+        batch = self._given(epoch, position)
         if batch is None:
             if position == 0:
                 raise InputError(f"the iterable gave no batch in epoch {epoch}: does it start again for each epoch?")
             drawn = self.draw(_begin(epoch + 1), params)
         else:
             self._next = (epoch, position + 1)
-            batch = _as_batch(batch)
             drawn = batch, Turn(np.int64(epoch), np.int64(position + 1), _with(cursor.seen, batch))
         self._last = (asked, *drawn)
         return drawn
+
+    def _given(self, epoch: int, position: int) -> Batch | None:
+        """What the open iterator gives next, as NumPy's arrays; `None` at its end."""
+        batch = next(self._live, None)
+        return None if batch is None else _as_batch(batch)
 
     def _seek(self, cursor: Turn) -> None:
         epoch, position = int(cursor.epoch), int(cursor.position)
         self._live, self._next = iter(self._open(epoch)), (epoch, position)
         checksum = _begin(epoch).seen
         for seen in range(position):
-            batch = next(self._live, None)
+            batch = self._given(epoch, seen)
             if batch is None:
                 raise InputError(f"epoch {epoch} gave {seen} batches, but {position} were drawn from it before")
-            checksum = _with(checksum, _as_batch(batch))
+            checksum = _with(checksum, batch)
         if checksum != cursor.seen:
             raise InputError(f"epoch {epoch} began with other batches before: to go on in the middle of an epoch, its "
                              "order must depend on nothing but its number (see IterableBatches)")
@@ -152,8 +157,8 @@ def _as_batch(batch: Any) -> Batch:
 
 def _with(checksum: int | np.integer | np.ndarray, batch: Batch) -> np.uint32:
     """The checksum with some numbers of every array in the batch: enough to tell another order."""
-    for array in jax.tree.leaves(batch):
-        flat = array.reshape(-1)
+    for array in filter(is_array, jax.tree.leaves(batch)):
+        flat = as_numpy(array).reshape(-1)
         checksum = crc32(flat[:: max(1, flat.size // MAX_CHECKED)].tobytes(), int(checksum))
     return np.uint32(checksum)
 

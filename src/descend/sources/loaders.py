@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator, Mapping, MappingView, Sequence, Set
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 
@@ -11,6 +11,7 @@ from descend.errors import InputError
 from descend.sources._base import Batch
 from descend.sources.host import IterableBatches
 
+L = TypeVar("L", bound=IterableBatches)
 # What arrays of any library have; the last is of SciPy's sparse matrices.
 LIKE_ARRAYS = ("__array__", "__array_interface__", "__dlpack__", "toarray")
 
@@ -22,7 +23,7 @@ def is_loader(data: Any) -> bool:
     return isinstance(data, Iterator) or (isinstance(data, Iterable) and jax.tree_util.all_leaves([data]))
 
 
-def batches_of(loader: Iterable[Batch]) -> IterableBatches:
+def batches_of(loader: Iterable[Batch], kind: type[L] = IterableBatches) -> L:  # type: ignore[assignment]
     """The batches of a loader, epoch after epoch; how many an epoch has, if it knows its length.
 
     A loader that shuffles must do so by the number of the epoch, or a descent could not be resumed in the middle of
@@ -34,7 +35,7 @@ def batches_of(loader: Iterable[Batch]) -> IterableBatches:
     if isinstance(loader, Iterator):
         raise InputError("the data are an iterator, which gives its batches only once: give a function that begins an "
                          "epoch anew, as IterableBatches(lambda epoch: ...)")
-    generator = _torch_generator(loader)
+    generator = torch_generator(loader)
     seed = None if generator is None else generator.initial_seed()
 
     def begun(epoch: int) -> Iterable[Batch]:
@@ -52,10 +53,10 @@ def batches_of(loader: Iterable[Batch]) -> IterableBatches:
             generator.set_state(before)
         return chain(first, live)
 
-    return IterableBatches(begun, _length(loader))
+    return kind(begun, _length(loader))
 
 
-def _torch_generator(loader: Any) -> Any:
+def torch_generator(loader: Any) -> Any:
     """The generator that one of PyTorch's loaders takes its random numbers from."""
     # It need not be imported here: whoever has a loader of it has done so.
     torch = sys.modules.get("torch")

@@ -69,13 +69,13 @@ class TorchOptimizer(torch.optim.Optimizer):
         # Of each group, as are the steppers.
         self.rules: list[Optimizer] = []
         self._default, self._wish = rule, compiled
-        self._steppers: list[Stepper] = []
+        self.steppers: list[Stepper] = []
         super().__init__(params, {})
 
     @property
     def compiled(self) -> bool:
         """Whether steps are made by compiled kernels; it is decided at the first step."""
-        return any(isinstance(each, PerParameter) and each.kernels.used for each in self._steppers)
+        return any(isinstance(each, PerParameter) and each.kernels.used for each in self.steppers)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group of parameters, which may have an `lr` or a `rule` of its own.
@@ -89,7 +89,7 @@ class TorchOptimizer(torch.optim.Optimizer):
         settings = {"lr": made.rates.at(0)} | param_group
         super().add_param_group(settings | {"rule": repr(rule), "steps": 0, "shared": {}})
         self.rules.append(rule)
-        self._steppers.append(made)
+        self.steppers.append(made)
         self._decide()
 
     def step(self, closure: Closure | None = None) -> Any:
@@ -109,7 +109,7 @@ class TorchOptimizer(torch.optim.Optimizer):
     def _step(self, closure: Closure | None, loss: object) -> None:
         every = [self._moving(group) for group in self.param_groups]
         alone = sum(bool(group["params"]) for group in self.param_groups) == 1
-        for i, (group, moving, each) in enumerate(zip(self.param_groups, every, self._steppers, strict=True)):
+        for i, (group, moving, each) in enumerate(zip(self.param_groups, every, self.steppers, strict=True)):
             if not moving.params:
                 continue
             self._show_rate(i, group, each)
@@ -146,7 +146,7 @@ class TorchOptimizer(torch.optim.Optimizer):
         """Put the parameters in place that are to be evaluated, until `train()`."""
         with torch.no_grad():
             for i, group in enumerate(self.param_groups):
-                names, each = self._names(i), self._steppers[i]
+                names, each = self._names(i), self.steppers[i]
                 begun = {p: name for p, name in names.items() if STEPS in self.state.get(p, ())}
                 if not begun or any(TRAINING in self.state[p] for p in begun):
                     continue
@@ -191,10 +191,10 @@ class TorchOptimizer(torch.optim.Optimizer):
         names = [self._names(i) for i in range(len(self.param_groups))]
         with torch.no_grad():
             loaded, state, settings = load(
-                state_dict, Current(self.param_groups, self._steppers, names, self.state), strict
+                state_dict, Current(self.param_groups, self.steppers, names, self.state), strict
             )
         self.state = defaultdict(dict, state)
-        for group, own, each in zip(self.param_groups, settings, self._steppers, strict=True):
+        for group, own, each in zip(self.param_groups, settings, self.steppers, strict=True):
             group.update(own)
             each.shown = group["lr"]
         for after in self._optimizer_load_state_dict_post_hooks.values():
@@ -207,8 +207,8 @@ class TorchOptimizer(torch.optim.Optimizer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._steppers = [stepper(rule) for rule in self.rules]
-        for group, each in zip(self.param_groups, self._steppers, strict=True):
+        self.steppers = [stepper(rule) for rule in self.rules]
+        for group, each in zip(self.param_groups, self.steppers, strict=True):
             each.shown = group["lr"]
         self._decide()
 
@@ -216,7 +216,7 @@ class TorchOptimizer(torch.optim.Optimizer):
         """Whether kernels are to be made."""
         every = [p for group in self.param_groups for p in group["params"]]
         worth = sum(p.numel() for p in every) >= MIN_COMPILED_NUMBERS and all(p.device.type == "cpu" for p in every)
-        for each in self._steppers:
+        for each in self.steppers:
             if isinstance(each, PerParameter):
                 each.compiled = worth if self._wish is None else self._wish
 

@@ -69,7 +69,8 @@ def test_the_columns_that_matter_weigh_most(numbers, classes):
         result = task.judge(run)
         assert result.score > 0.9 > result.baseline
         assert next(iter(result.importances)) == "signal"
-        assert abs(result.importances["noise"]) < 0.1 < result.importances["signal"]
+        assert abs(result.importances["noise"].fall) < 0.1 < result.importances["signal"].fall
+        assert 0 < 4 * result.importances["signal"].error < result.importances["signal"].fall
         assert result.importances.keys() == {"noise", "signal", "kind"}
 
 

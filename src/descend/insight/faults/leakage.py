@@ -52,7 +52,7 @@ def telling_column(case: Case) -> Suspicion | None:
     classes = are_classes(target)
     if np.unique(target, return_counts=True)[1].max() > COMMON * len(target):
         return None
-    scores = [_told_by(column, target, classes) for column in columns.T]
+    scores = [told_by(column, target, classes) for column in columns.T]
     best = int(np.argmax(scores))
     if scores[best] < TELLING:
         return None
@@ -63,7 +63,7 @@ def telling_column(case: Case) -> Suspicion | None:
                      likely=1.0, is_fact=True)
 
 
-def _told_by(column: np.ndarray, target: np.ndarray, classes: bool) -> float:
+def told_by(column: np.ndarray, target: np.ndarray, classes: bool) -> float:
     """How well the target of one half of the examples is told by those of the other half with the nearest value in a
     column."""
     order = np.random.default_rng(0).permutation(len(target))

@@ -1,13 +1,16 @@
 """Which columns a model hangs on, by what its score loses without them."""
 
+import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from descend.tasks.common.fitted import Fitted, score_of
+from descend.tasks.common.fitted import Fitted
 from descend.tasks.table.preparing import TablePrepared
+from descend.tasks.table.scoring import row_scores
 
 SHUFFLES = 3
 # Rows that are shuffled: they tell which columns matter.
@@ -16,7 +19,15 @@ MIN_ROWS, MAX_ROWS = 50, 2000
 VALUES_TO_PREDICT = 2**28
 
 
-def importances(fitted: Fitted[TablePrepared], seed: int) -> dict[str, float]:
+@dataclass(frozen=True)
+class Importance:
+    """By how much the score falls without a column, and the standard error of that over the rows it was told from."""
+
+    fall: float
+    error: float
+
+
+def importances(fitted: Fitted[TablePrepared], seed: int) -> dict[str, Importance]:
     """By how much the score falls when a column's values are shuffled among held-out rows, the largest fall first.
 
     All features that a column was made into are shuffled together.
@@ -28,20 +39,25 @@ def importances(fitted: Fitted[TablePrepared], seed: int) -> dict[str, float]:
     names = pd.unique(columns)
     enough = min(max(VALUES_TO_PREDICT // (SHUFFLES * len(names) * len(columns)), MIN_ROWS), MAX_ROWS)
     some = prepared.held_out.chosen(rng.permutation(len(prepared.held_out))[:enough])
-    rows, truth, weights = some.inputs, some.targets, some.weights
+    rows = some.inputs
     # All orders are drawn before any thread begins, so that they do not hang on how many there are.
     orders = [[rng.permutation(len(rows)) for _ in range(SHUFFLES)] for _ in names]
+    # What each row adds to the score: compared row by row, what makes a row hard at all is no part of the error.
+    scores = lambda inputs: row_scores(model.predict(inputs), some.targets, prepared.target.kind, some.weights)
 
-    def score_without(name: str, order: np.ndarray) -> float:
-        shuffled, mine = rows.copy(), columns == name
-        shuffled[:, mine] = rows[order][:, mine]
-        return score_of(model.predict(shuffled), truth, prepared.target, weights)
+    def fall_without(name: str, mine: list[np.ndarray]) -> Importance:
+        features, shuffled = np.flatnonzero(columns == name), []
+        for order in mine:
+            changed = rows.copy()
+            changed[:, features] = rows[order][:, features]
+            shuffled.append(scores(changed))
+        falls = whole - np.mean(shuffled, axis=0)
+        return Importance(float(falls.mean()), float(falls.std() / math.sqrt(len(falls))))
 
     # The products are short: NumPy's own threads would spin on the cores that these need.
     with threadpool_limits(1, user_api="blas"):
-        score = score_of(model.predict(rows), truth, prepared.target, weights)
+        whole = scores(rows)
         # To predict, NumPy lets go of the interpreter's lock.
         with ThreadPoolExecutor() as pool:
-            scores = pool.map(lambda name, some: np.mean([score_without(name, one) for one in some]), names, orders)
-            falls = {str(name): score - float(mean) for name, mean in zip(names, scores, strict=True)}
-    return dict(sorted(falls.items(), key=lambda item: -item[1]))
+            found = dict(zip(map(str, names), pool.map(fall_without, names, orders), strict=True))
+    return dict(sorted(found.items(), key=lambda item: -item[1].fall))

@@ -12,6 +12,8 @@ from descend.tasks.common.judging.numbers import number_sections
 from descend.tasks.common.judging.promised import promise_section
 from descend.tasks.common.page import MARGIN, shortened
 from descend.tasks.common.section import Section
+from descend.tasks.table.effects.section import effect_sections
+from descend.tasks.table.importance import Importance
 from descend.tasks.table.outcome import TableOutcome, model_of
 from descend.tasks.table.preparing import TablePrepared
 
@@ -22,10 +24,14 @@ def sections(fitted: Fitted[TablePrepared], outcome: TableOutcome, target: str) 
     """All of them; `target`: the name of the column that is predicted."""
     chosen, prepared = fitted.chosen, fitted.prepared
     curves = training_curves(chosen.history, chosen.reason).update_layout(title=None, margin=MARGIN)
+    suspicious = "".join(f"<p>{escape(sentence)}.</p>" for sentence in outcome.suspicious)
     return [
+        *([Section("Too good to be true?", html=suspicious)] if suspicious else []),
         *_of_predictions(fitted, outcome),
         Section("The weightiest columns", f"By how much the {outcome.metric} falls when a column's values are shuffled "
-                "among the held-out rows.", _weights(outcome.importances, outcome.metric)),
+                "among the held-out rows; bars are two standard errors, over these rows. Of columns that tell the "
+                "same, each weighs little.", _weights(outcome.importances, outcome.metric)),
+        *effect_sections(outcome.effects, prepared.target, target),
         Section("How the training went", f"Stopped by {fitted.reason}.", curves),
         *[found.section for found in outcome.findings.values() if found.section is not None],
         Section("What the columns were taken for", f"The target, {target}, was taken for {prepared.target.kind}: "
@@ -51,11 +57,12 @@ def _columns(prepared: TablePrepared) -> str:
     return f"<table>{''.join(rows)}</table>"
 
 
-def _weights(importances: Mapping[str, float], metric: str) -> go.Figure:
+def _weights(importances: Mapping[str, Importance], metric: str) -> go.Figure:
     top = list(importances.items())[:SHOWN_COLUMNS]
     figure = go.Figure()
-    figure.add_bar(x=[fall for _, fall in top], y=list(range(len(top))), orientation="h", marker={"color": COLOUR},
-                   hovertemplate="%{y}: %{x:.4g}<extra></extra>")
+    errors = {"array": [2 * weight.error for _, weight in top], "width": 3, "thickness": 1, "color": "#333"}
+    figure.add_bar(x=[weight.fall for _, weight in top], y=list(range(len(top))), orientation="h", error_x=errors,
+                   marker={"color": COLOUR}, hovertemplate="%{x:.4g}<extra></extra>")
     named = {"tickvals": list(range(len(top))), "ticktext": [shortened(name) for name, _ in top]}
     return figure.update_layout(template="plotly_white", height=120 + 24 * len(top), margin=MARGIN,
                                 xaxis={"title": f"fall of {metric}", "rangemode": "tozero"},

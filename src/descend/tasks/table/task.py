@@ -20,7 +20,9 @@ from descend.tasks.common.settings import AUTO, Settings
 from descend.tasks.common.task import Observers, Task
 from descend.tasks.common.typed_table import TypedTable, type_table
 from descend.tasks.table.candidate import TrainingContext
+from descend.tasks.table.effects.looking import effects_of
 from descend.tasks.table.importance import importances
+from descend.tasks.table.leaking import suspicions
 from descend.tasks.table.outcome import TableOutcome, model_of
 from descend.tasks.table.preparing import TablePrepared, prepare_table
 from descend.tasks.table.registry import candidates
@@ -105,8 +107,11 @@ class TableTask(Task[TablePrepared, TableOutcome]):
         uncalibrated = None
         if model.temperature != 1.0:
             uncalibrated = replace(model, temperature=1.0).predict(fitted.prepared.held_out.inputs)
-        weights = importances(fitted, self.settings.seed)
-        return TableOutcome(**vars(judged), importances=weights, findings=findings, uncalibrated=uncalibrated)
+        weights, rows = importances(fitted, self.settings.seed), fitted.prepared.held_out.inputs
+        weighty = [name for name, weight in weights.items() if weight.fall > 0]
+        effects = effects_of(model, self.table.features, rows, weighty, self.settings.seed)
+        return TableOutcome(**vars(judged), importances=weights, findings=findings, uncalibrated=uncalibrated,
+                            suspicious=suspicions(fitted.prepared, weights, judged), effects=effects)
 
     def kind(self, prepared: TablePrepared) -> str:
         return prepared.target.kind
@@ -121,6 +126,7 @@ class TableTask(Task[TablePrepared, TableOutcome]):
             "features": prepared.training.inputs.shape[1],
             "notes": [*self.table.notes, *prepared.notes, *told_of(self.table.columns)],
             "validation": {name: finite(score) for name, score in fitted.validation.items()},
+            **({"suspicious": list(outcome.suspicious)} if outcome.suspicious else {}),
             **promise_facts(model_of(fitted).conformal, outcome, prepared.target),
             **({"temperature": model_of(fitted).temperature} if prepared.target.classes else {}),
             **{name: dict(found.facts) for name, found in outcome.findings.items() if found.facts},
@@ -142,7 +148,7 @@ class TableTask(Task[TablePrepared, TableOutcome]):
     ) -> list[tuple[str, str]]:
         target, shared = fitted.prepared.target, self.scores_and_time(outcome, facts)
         dropped = f", {facts['dropped']:,} more without a target" if facts["dropped"] else ""
-        weighty = [name for name, fall in outcome.importances.items() if fall > 0][:NAMED_COLUMNS]
+        weighty = [name for name, weight in outcome.importances.items() if weight.fall > 0][:NAMED_COLUMNS]
         return [
             ("rows", f"{facts['rows']:,}, of which {facts['held_out']:,} were held out{dropped}"),
             ("features", f"{facts['features']:,} from {len(fitted.prepared.encoder.used):,} columns"),
@@ -156,6 +162,7 @@ class TableTask(Task[TablePrepared, TableOutcome]):
             *[(name, said) for name, said in shared.items() if name != "time"],
             *([("calibration", fitted.calibration)] if fitted.calibration else []),
             *promise_line(facts).items(),
+            *[("suspicious", sentence) for sentence in outcome.suspicious],
             ("weightiest", ", ".join(weighty) or "none"),
             ("time", shared["time"]),
         ]

@@ -79,4 +79,4 @@ def _note(conformal: Conformal, target: Target, levels: list[float], widths: lis
         what = f"At {level:.0%}, intervals are {width:,.4g} wide, by the median. {along}"
     return (f"{what} They are made of the errors on rows not trained on, and ask nothing of new rows but to be like "
             "these. Left: the share of held-out rows that they hold, which is to be near the dotted line; the band is "
-            "what chance does to so many rows. Right: what it costs. `descend predict --interval 0.9` writes them.")
+            "what chance does to so many rows. Right: what it costs. descend predict --interval 0.9 writes them.")

@@ -1,0 +1,1 @@
+"""What columns do to predictions: each by itself, and two of them together."""
