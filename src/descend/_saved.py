@@ -15,7 +15,7 @@ MODEL_FILE = "model.safetensors"
 # What a file calls its kind, and the version of what is in it.
 ESTIMATOR, ESTIMATOR_VERSION = "estimator", 1
 # What settings may be made of: an array of another kind could take any memory.
-NUMBERS = frozenset({"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32",
+NUMBER_TYPES = frozenset({"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32",
                      "float64"})  # fmt: skip
 E = TypeVar("E", bound="Savable")
 Arrays = dict[str, np.ndarray]
@@ -201,7 +201,7 @@ def _is_plain(value: Any) -> bool:
     if not isinstance(value, dict):
         return True
     number = value.get("number")
-    if number is not None and (not isinstance(number, list) or len(number) != 2 or number[1] not in NUMBERS):
+    if number is not None and (not isinstance(number, list) or len(number) != 2 or number[1] not in NUMBER_TYPES):
         return False
     return all(map(_is_plain, value.values()))
 

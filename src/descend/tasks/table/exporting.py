@@ -24,7 +24,7 @@ from descend.tasks.table.model import TableModel
 from descend.tasks.table.typed import MISSING_LEVEL, typed_frame
 
 # Rows that are drawn for an export to be checked on, besides those that are given, of which so many are looked at.
-DRAWN_ROWS, MAX_ROWS = 200, 2000
+DRAWN_ROWS, GIVEN_ROWS = 200, 2000
 # A word that no column has.
 UNHEARD = "\x1funheard-of"
 
@@ -46,7 +46,7 @@ def export_table(model: TableModel, path: str | Path, frame: pd.DataFrame | None
     outputs = graph.cast(outputs, np.float64)
     rows = drawn_rows(encoder)
     if frame is not None:
-        rows = pd.concat([rows, typed_frame(frame.head(MAX_ROWS), encoder.used)], ignore_index=True)
+        rows = pd.concat([rows, typed_frame(frame.head(GIVEN_ROWS), encoder.used)], ignore_index=True)
     values = model.predict(encoder.transform_typed(rows)).astype(np.float64)
     if model.target.kind == "regression":
         scaled = graph.add("Mul", outputs, graph.constant(np.float64(model.scale.unit)))
