@@ -14,6 +14,7 @@ from descend.tasks.common.page import MARGIN, shortened
 from descend.tasks.common.section import Section
 from descend.tasks.table.effects.section import effect_sections
 from descend.tasks.table.importance import Importance
+from descend.tasks.table.learning_section import learning_section
 from descend.tasks.table.outcome import TableOutcome, model_of
 from descend.tasks.table.preparing import TablePrepared
 
@@ -32,6 +33,7 @@ def sections(fitted: Fitted[TablePrepared], outcome: TableOutcome, target: str) 
                 "among the held-out rows; bars are two standard errors, over these rows. Of columns that tell the "
                 "same, each weighs little.", _weights(outcome.importances, outcome.metric)),
         *effect_sections(outcome.effects, prepared.target, target),
+        *([learning_section(outcome.curve, outcome.metric)] if outcome.curve else []),
         Section("How the training went", f"Stopped by {fitted.reason}.", curves),
         *[found.section for found in outcome.findings.values() if found.section is not None],
         Section("What the columns were taken for", f"The target, {target}, was taken for {prepared.target.kind}: "

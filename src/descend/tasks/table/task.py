@@ -23,6 +23,7 @@ from descend.tasks.table.candidate import TrainingContext
 from descend.tasks.table.effects.looking import effects_of
 from descend.tasks.table.importance import importances
 from descend.tasks.table.leaking import suspicions
+from descend.tasks.table.learning import learning_curve
 from descend.tasks.table.outcome import TableOutcome, model_of
 from descend.tasks.table.preparing import TablePrepared, prepare_table
 from descend.tasks.table.registry import candidates
@@ -111,7 +112,8 @@ class TableTask(Task[TablePrepared, TableOutcome]):
         weighty = [name for name, weight in weights.items() if weight.fall > 0]
         effects = effects_of(model, self.table.features, rows, weighty, self.settings.seed)
         return TableOutcome(**vars(judged), importances=weights, findings=findings, uncalibrated=uncalibrated,
-                            suspicious=suspicions(fitted.prepared, weights, judged), effects=effects)
+                            suspicious=suspicions(fitted.prepared, weights, judged), effects=effects,
+                            curve=learning_curve(fitted))
 
     def kind(self, prepared: TablePrepared) -> str:
         return prepared.target.kind
