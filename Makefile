@@ -1,6 +1,7 @@
 # make demo | studio | test | test-studio | types | lint | bench | docs | pictures — each makes .venv first if it is not there.
-# PYTHON: which Python to make it with.
+# PYTHON: which Python to make it with. ONE_IN: types are enforced in one test out of so many.
 PYTHON ?= python3.11
+ONE_IN ?= 4
 BIN := .venv/bin
 ENFORCED := --jaxtyping-packages=descend,enforced.typechecker
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -21,9 +22,9 @@ test-studio: .venv/browser
 	$(BIN)/python -m pytest -m browser tests/studio
 
 # Tests with the types of all functions enforced, which slows every call; in a process of their own they are not. Types
-# are those of a function, whatever its case: so one case in five is enough, of each test others.
+# are those of a function, which several tests call: so one test in four is enough of each module, and all its doctests.
 types: .venv/test
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ENFORCED) --one-in 5 -m "not (slow or peers or data or processes or browser)"
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ENFORCED) --one-in $(ONE_IN) -m "not (slow or peers or data or processes or browser)"
 
 lint: .venv/lint
 	$(BIN)/ruff check

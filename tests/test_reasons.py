@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from amounts import times
 from descend import SGD, Adam, Plateau, Target, minimize
 from descend.optimizers import LBFGS, NewtonCG, NonlinearCG
 
@@ -33,7 +34,7 @@ def lowest_nearby(loss, x, radius):
     return min(float(loss(x + step)) for step in steps)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=times(20), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(coefficients, st.sampled_from(list(LOSSES)), st.sampled_from([LBFGS(), NonlinearCG(), NewtonCG()]))
 def test_whatever_it_says_is_so_on_quartics(p, unit, rule):
     data, start = np.asarray([p]), np.array([0.5 / unit, -0.5])

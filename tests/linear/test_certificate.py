@@ -65,7 +65,7 @@ FIXED_SCALE = {"huber"}  # its certificate is that of the problem in which the s
 
 def targets(name: str, z: Any, rng: np.random.Generator) -> Any:
     if name in ("logistic", "squared hinge"):
-        return np.where(z + rng.normal(size=len(z)) > 0, 1.0, -1.0)
+        return np.where(z + rng.normal(size=len(z)) > 0, 1, -1).astype(np.int8)
     if name in ("poisson", "tweedie"):
         return rng.poisson(np.exp(np.clip(z, -2, 2))).astype(float)
     if name == "gamma":
@@ -133,7 +133,7 @@ def test_a_wrong_bound_would_be_seen() -> None:
     """The bound at the optimum touches the minimum: were it any higher, the test above would fail."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(40, 3))
-    y = np.where(X[:, 0] > 0, 1.0, -1.0)
+    y = np.where(X[:, 0] > 0, 1, -1).astype(np.int8)
     problem = ScalarProblem(
         Matrix(X), Rows(y, np.array([1 / 40])), Loss(losses.LOGISTIC), Penalty(np.full(3, 0.1), np.zeros(3))
     )

@@ -81,7 +81,7 @@ def test_a_machine_of_one_class_converges_though_its_minimum_is_negative(nu: flo
 
 def one_class(l2: float = 0.5, l1: float = 0.0) -> ScalarProblem:
     X = np.array([[1.0], [2.0], [4.0]])
-    rows = Rows(np.ones(3), np.full(3, 1 / 3))
+    rows = Rows(np.ones(3, np.int8), np.full(3, 1 / 3))
     return ScalarProblem(Matrix(X), rows, Loss(HINGE), Penalty(np.array([l2]), np.array([l1])), linear_term=0.5)
 
 
@@ -127,7 +127,7 @@ def test_columns_without_a_penalty_beside_others(loss: Loss) -> None:
     """No proof is to be had there; the estimate says that it is one."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(80, 3))
-    y = np.where(X @ [1.0, -1.0, 0.5] + rng.normal(size=80) > 0, 1.0, -1.0)
+    y = np.where(X @ [1.0, -1.0, 0.5] + rng.normal(size=80) > 0, 1, -1).astype(np.int8)
     problem = ScalarProblem(
         Matrix(X), Rows(y, np.array([1 / 80])), loss, Penalty(np.array([0.1, 0.0, 0.1]), np.zeros(3))
     )
@@ -140,7 +140,7 @@ def test_columns_without_a_penalty_beside_others(loss: Loss) -> None:
 def test_columns_without_a_penalty_beside_an_l1_penalty_have_an_estimate_and_say_so() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(80, 3))
-    y = np.where(X @ [1.0, -1.0, 0.5] + rng.normal(size=80) > 0, 1.0, -1.0)
+    y = np.where(X @ [1.0, -1.0, 0.5] + rng.normal(size=80) > 0, 1, -1).astype(np.int8)
     problem = ScalarProblem(
         Matrix(X), Rows(y, np.array([1 / 80])), Loss(LOGISTIC), Penalty(np.zeros(3), np.array([0.01, 0.0, 0.01]))
     )

@@ -46,7 +46,7 @@ def table(rows, columns, seed=0, informative=5):
 
 def targets(loss, y, rng):
     if loss.kind in (LOGISTIC, SQUARED_HINGE):
-        return np.where(y > 0.3, 1.0, -1.0)
+        return np.where(y > 0.3, 1, -1).astype(np.int8)
     return rng.poisson(np.exp(0.5 * y)).astype(float) if loss.kind == POISSON else y
 
 
@@ -363,7 +363,7 @@ def test_too_many_coefficients_for_a_gram_matrix_are_left_to_steps(loss: Loss, m
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 60))
     z = X @ rng.normal(size=60)
-    rows = Rows(z if loss.kind == SQUARED else np.sign(z), np.array([1 / 200]))
+    rows = Rows(z if loss.kind == SQUARED else np.sign(z).astype(np.int8), np.array([1 / 200]))
     problem = ScalarProblem(Matrix(X), rows, loss, Penalty(np.zeros(60), np.full(60, 0.01)))
     wanted = solve(problem, ConvergenceMonitor(1e-9, 1000), "coordinate")
     monkeypatch.setattr(coordinate_module, "GRAM_COLUMNS", 10)

@@ -67,7 +67,7 @@ def table(shape="plain", seed=0, rows=60, columns=5):
 
 def problem_of(loss, X, z, l2=0.0, l1=0.0, weighted=False, **options):
     rng, n = np.random.default_rng(1), len(z)
-    y = np.where(z > np.quantile(z, 0.4), 1.0, -1.0) if loss.kind == HINGE else z
+    y = np.where(z > np.quantile(z, 0.4), 1, -1).astype(np.int8) if loss.kind == HINGE else z
     weights = rng.integers(0, 4, size=n) + (np.arange(n) < 2)
     s = weights / weights.sum() if weighted else np.array([1 / n])
     d = X.shape[1]
@@ -170,7 +170,7 @@ def test_pinball_with_an_l2_penalty_reaches_the_maximum_of_the_dual():
 @pytest.mark.parametrize("nu", [0.05, 0.3, 0.8])
 def test_one_class_is_libsvm(nu):
     X = table(rows=80)[0] + 2
-    rows = Rows(np.ones(80), np.array([1 / 80]))
+    rows = Rows(np.ones(80, np.int8), np.array([1 / 80]))
     problem = ScalarProblem(Matrix(X), rows, Loss(HINGE), Penalty(np.full(5, nu), np.zeros(5)), linear_term=nu)
     peer = OneClassSVM(kernel="linear", nu=nu, tol=1e-10).fit(X)
     scale = nu * 80  # LIBSVM's slopes sum up to that

@@ -60,7 +60,7 @@ SMOOTH = {"squared": SQUARED, "logistic": LOGISTIC, "squared hinge": SQUARED_HIN
 def test_it_comes_to_newtons_minimum_and_its_bounds_hold(loss, intercept):
     X, t = table()
     kind = SMOOTH[loss]
-    y = {SQUARED: t, POISSON: np.floor(np.exp(np.clip(t, -3, 3)))}.get(kind, np.where(t > 0, 1.0, -1.0))
+    y = {SQUARED: t, POISSON: np.floor(np.exp(np.clip(t, -3, 3)))}.get(kind, np.where(t > 0, 1, -1).astype(np.int8))
     problem = problem_of(X, y, kind, 0.01 * X.var(axis=0), intercept)
     least = ConvergenceMonitor(1e-12, 100).follow(newton(problem, np.zeros(problem.size))).value
     lowest = [point.lower for point, _ in zip(lbfgs(problem, np.zeros(problem.size)), range(100), strict=False)]
@@ -142,7 +142,7 @@ def first_intercept(problem, monkeypatch):
 
 def test_an_iteration_takes_about_one_pass(monkeypatch):
     X, t = table(d=60)
-    problem = problem_of(X, np.where(t > 0, 1.0, -1.0), LOGISTIC, 1e-4 * X.var(axis=0))
+    problem = problem_of(X, np.where(t > 0, 1, -1).astype(np.int8), LOGISTIC, 1e-4 * X.var(axis=0))
     counts = first_intercept(problem, monkeypatch)
     iterations = len(descent(problem, 1e-8).curve)
     assert iterations > 30

@@ -11,7 +11,7 @@ from descend.linear.solvers.solve import solve
 def test_newton_converges_on_a_logistic_regression():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(50, 3))
-    y = np.where(X[:, 0] + rng.normal(size=50) > 0, 1, -1)
+    y = np.where(X[:, 0] + rng.normal(size=50) > 0, 1, -1).astype(np.int8)
     problem = ScalarProblem(
         Matrix(X), Rows(y, np.array([1 / 50])), Loss(LOGISTIC), Penalty(np.full(3, 0.1), np.zeros(3))
     )

@@ -145,7 +145,7 @@ def test_another_penalty_for_each_column(name, intercept):
 
 def test_one_class():
     X = table()[0] + 1
-    rows = Rows(np.ones(70), np.array([1 / 70]))
+    rows = Rows(np.ones(70, np.int8), np.array([1 / 70]))
     problem = ScalarProblem(Matrix(X), rows, EVERY["hinge"], Penalty(np.full(6, 0.3), np.zeros(6)), linear_term=0.3)
     optimum = ConvergenceMonitor(1e-10, 300).follow(interior(problem, np.zeros(7)))
     found = ConvergenceMonitor(0.0, 300).follow(sdca(problem, np.zeros(7)))

@@ -25,7 +25,7 @@ def problem(loss: Loss, compressed: bool = False, intercept: bool = True, weight
     if compressed:
         X *= rng.random(X.shape) < 0.4
     z = (X - X.mean(0)) / X.std(0) @ rng.normal(size=5) + rng.normal(size=ROWS)
-    y = z if loss.kind == SQUARED else np.where(z > 0, 1.0, -1.0)
+    y = z if loss.kind == SQUARED else np.where(z > 0, 1, -1).astype(np.int8)
     s = rng.uniform(0.5, 1.5, ROWS)
     rows = Rows(y, s / s.sum() if weighted else np.array([1 / ROWS]))
     matrix = Matrix(sparse.csr_array(X) if compressed else X)

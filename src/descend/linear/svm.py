@@ -184,7 +184,7 @@ class OneClassSVM(OutlierMixin, LinearModel):
         nu = float(self.nu)
         problem = ScalarProblem(
             Matrix(data.X),
-            Rows(np.ones(rows), s),
+            Rows(np.ones(rows, np.int8), s),
             self._loss(),
             Penalty(np.full(columns, nu), np.zeros(columns)),
             bool(self.fit_intercept),

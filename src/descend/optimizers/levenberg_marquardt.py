@@ -55,9 +55,12 @@ class LevenbergMarquardt(TrustRegion):
     >>> loss = lambda x: (residuals(x) ** 2).sum() / 2
     >>> rule, x = LevenbergMarquardt(), jnp.array([-1.2, 1.0])
     >>> state = rule.init(x)
-    >>> for _ in range(25):
+    >>> @jax.jit
+    ... def step(x, state):
     ...     update, state = rule.update(jax.grad(loss)(x), state, x, value=loss(x), residual_fn=residuals)
-    ...     x = x + update
+    ...     return x + update, state
+    >>> for _ in range(25):
+    ...     x, state = step(x, state)
     >>> rule.eval_params(state, x).round(3).tolist()
     [1.0, 1.0]
 

@@ -54,9 +54,12 @@ class NewtonCG(TrustRegion):
     >>> loss = lambda x: 100 * (x[1] - x[0] ** 2) ** 2 + (1 - x[0]) ** 2
     >>> rule, x = NewtonCG(), jnp.array([-1.2, 1.0])
     >>> state = rule.init(x)
-    >>> for _ in range(40):
+    >>> @jax.jit
+    ... def step(x, state):
     ...     update, state = rule.update(jax.grad(loss)(x), state, x, value=loss(x), value_fn=loss)
-    ...     x = x + update
+    ...     return x + update, state
+    >>> for _ in range(40):
+    ...     x, state = step(x, state)
     >>> rule.eval_params(state, x).round(2).tolist()
     [1.0, 1.0]
 
