@@ -29,6 +29,11 @@ class Blend:
         """The mean of the models' predictions by their shares."""
         return np.sum([share * part.predict(rows) for share, part in self.parts], axis=0)
 
+    def in_jax(self, rows: Any) -> Any:
+        """The same as a function that JAX can trace."""
+        first, *others = [share * part.in_jax(rows) for share, part in self.parts]
+        return sum(others, first)
+
     def describe(self) -> str:
         """The models with their shares."""
         return "blend of " + " and ".join(f"{share:.0%} {part.describe()}" for share, part in self.parts)

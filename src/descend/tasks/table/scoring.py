@@ -4,6 +4,7 @@ Written for NumPy, as this is done once an epoch, and to compile a program for i
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -75,6 +76,19 @@ def row_losses(
         most = np.quantile(finite, NEARLY_ALL) if len(finite) else np.inf
         losses = [np.where(each > most, most, each) if np.isfinite(each).all() else each for each in losses]
     return [weighted(each, weights) for each in losses]
+
+
+def predictions_in_jax(outputs: Any, kind: TargetKind) -> Any:
+    """The same in JAX, along the last axis of outputs."""
+    # JAX takes a second to import.
+    import jax
+    import jax.numpy as jnp
+
+    if kind == "regression":
+        return outputs[..., 0]
+    if kind == "multiclass":
+        return jax.nn.softmax(outputs, axis=-1)
+    return jax.nn.sigmoid(jnp.concatenate([-outputs, outputs], axis=-1))
 
 
 def row_scores(

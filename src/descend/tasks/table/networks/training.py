@@ -31,7 +31,7 @@ from descend.tasks.table.networks.ensemble import (
     mean_prediction,
 )
 from descend.tasks.table.preparing import TablePrepared
-from descend.tasks.table.scoring import losses_and_scores, predictions_of
+from descend.tasks.table.scoring import losses_and_scores, predictions_in_jax, predictions_of
 from descend.training import Trainer
 
 # Epochs where nobody says; of large tables fewer, of small ones as many as these steps take.
@@ -63,6 +63,10 @@ class Networks:
         """Each member's scores of each row, in NumPy or in JAX."""
         networks = _on_host(self.ensemble) if isinstance(rows, np.ndarray) else self.ensemble
         return networks(rows if self.bins is None else self.bins(rows))
+
+    def in_jax(self, rows: Any) -> Any:
+        """The same as a function that JAX can trace."""
+        return predictions_in_jax(self.scores(rows).astype(np.float64), self.shape.task).mean(axis=0)
 
     def describe(self) -> str:
         """The architecture and how many there are."""
