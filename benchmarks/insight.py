@@ -133,7 +133,8 @@ def _judged(name: str, lengths: tuple[int, int], settings: dict[str, Any]) -> It
 def _of_a_table() -> dict[str, Any]:
     """What the perceptrons of a table are trained with."""
     prepared = table_task(read_table("sample:digits"), Settings("target")).prepare()
-    return {**networks.descent(MLP, prepared, Settings("target"), networks.bins_of(MLP, prepared)), "epochs": None, "stop": []}
+    descent = networks.descent(MLP, prepared, Settings("target"), networks.bins_of(MLP, prepared))
+    return {**descent, "epochs": None, "stop": []}
 
 
 def _peak() -> float:

@@ -26,9 +26,9 @@ from descend.stopping import Reason
 from descend.tasks.common.examples import Scale
 from descend.tasks.common.target import Target
 from descend.tasks.images.task import ImageModel
+from descend.tasks.loading import stored_model
 from descend.tasks.table.blending import Blend
 from descend.tasks.table.linear.model import Certificate, Linear, PenaltyPath
-from descend.tasks.loading import stored_model
 from descend.tasks.table.model import TableModel
 from descend.tasks.table.networks.binning import Bins
 from descend.tasks.table.networks.ensemble import Shape, build

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from descend._facts import Facts
-from descend.tasks.common.fitted import Predictor, Trained
+from descend.errors import InputError
+from descend.tasks.common.fitted import Predictor, Traceable, Trained
 from descend.tasks.common.target import Target
 from descend.tasks.table.scoring import row_losses
 
@@ -30,8 +31,14 @@ class Blend:
         return np.sum([share * part.predict(rows) for share, part in self.parts], axis=0)
 
     def in_jax(self, rows: Any) -> Any:
-        """The same as a function that JAX can trace."""
-        first, *others = [share * part.in_jax(rows) for share, part in self.parts]
+        """The same as a function that JAX can trace.
+
+        **Raises** `InputError` if one of the models cannot be said in JAX.
+        """
+        for _, part in self.parts:
+            if not isinstance(part, Traceable):
+                raise InputError(f"a blend with a model of the kind {part.kind!r} is not exported: it has no `in_jax`")
+        first, *others = [share * part.in_jax(rows) for share, part in self.parts if isinstance(part, Traceable)]
         return sum(others, first)
 
     def describe(self) -> str:

@@ -94,7 +94,7 @@ class Bins:
             and bool(((columns >= 0) & (columns < features)).all() and (width > 0).all())
         )
         if not is_sound:
-            told.refuse("bins", f"ranges of {features:,} columns", [list(each.shape) for each in (columns, lower, width)])
+            told.refuse("bins", f"ranges of {features:,} columns", f"of shapes {columns.shape} {lower.shape} {width.shape}")
         return cls(columns, lower, width)
 
 
