@@ -10,6 +10,7 @@ import descend
 from descend import SGD, Adam, AdamW, Plateau, Target
 from descend.engine.trainer import Checkpoint
 from descend.errors import CheckpointError, InputError
+from descend.insight import what_if
 from descend.optimizers import EMA
 from descend.optimizers.quasi_newton import LBFGS
 from descend.schedules import Cosine
@@ -430,6 +431,16 @@ def test_forks_with_other_things():
         run.fork(optimizer=SGD(0.1))
     with pytest.raises(InputError, match=r"no parameter '9.bias'"):
         run.fork(params={"9.bias": torch.zeros(1)})
+
+
+@pytest.mark.parametrize("data", ["tensors", "loader"])
+def test_a_cause_is_proved_by_replay(data):
+    """Draws differ from each other also where a loader's order is its own, or their interval would prove anything."""
+    given = (X, Y) if data == "tensors" else DataLoader(TensorDataset(X, Y), batch_size=32)
+    run = begun(given, optimizer=SGD(1e-5)).run
+    replay = what_if(run, steps=25, draws=3, data=HELD_OUT, learning_rate=0.1)
+    assert replay.verdict == "proved"
+    assert len(set(replay.after)) == 3
 
 
 # ------------------------------------------------------------------------------------------------------------ refusals

@@ -5,6 +5,9 @@
 'converged'
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from descend import losses, schedules, sources
 from descend.engine.begin import begin
 from descend.engine.checkpoint import load, restore
@@ -23,6 +26,10 @@ from descend.optimizers import SGD, AdaGrad, Adam, AdamW, RMSprop
 from descend.programs import keep_programs
 from descend.stopping import Convergence, GradientTolerance, Plateau, Reason, Target
 from descend.training import Result, Trainer
+
+if TYPE_CHECKING:
+    from descend.tasks.loading import load_model
+    from descend.tasks.table.estimators import TableClassifier, TableRegressor
 
 __all__ = [
     "SGD",
@@ -43,6 +50,8 @@ __all__ = [
     "Reason",
     "Result",
     "Run",
+    "TableClassifier",
+    "TableRegressor",
     "Target",
     "Trainer",
     "Watch",
@@ -53,9 +62,20 @@ __all__ = [
     "keep_programs",
     "least_squares",
     "load",
+    "load_model",
     "losses",
     "minimize",
     "restore",
     "schedules",
     "sources",
 ]
+
+_HOMES = {"TableClassifier": "tasks.table.estimators", "TableRegressor": "tasks.table.estimators",
+          "load_model": "tasks.loading"}
+
+
+def __getattr__(name: str) -> Any:
+    """What tables need, imported where it is first asked for: who descends need not wait for what reads files."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,7 +1,7 @@
 """Facts from a file that anybody may have written: each is asked for by its type and range, before it is used."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from reprlib import repr as brief
 from typing import Any, NoReturn
 
@@ -48,6 +48,9 @@ class Facts:
     def has(self, name: str) -> bool:
         """Whether there is such a fact."""
         return name in self._found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(map(str, self._found))
 
     def inner(self, name: str) -> "Facts":
         """A dict of facts."""

@@ -14,9 +14,10 @@ import pandas as pd
 import pytest
 
 from amounts import times
-from descend import DescendError
+from descend import SGD, DescendError, TableClassifier, load_model
 from descend.engine.storing import read_arrays, write_arrays
-from descend.neural import ConvClassifier, TextClassifier
+from descend.linear import SVR, LogisticRegression
+from descend.neural import ConvClassifier, MLPRegressor, TextClassifier
 from descend.neural.language import LanguageModel
 from descend.rl import ActorCritic, Policy
 from descend.rl._moments import Moments
@@ -24,7 +25,7 @@ from descend.rl.environments import Box
 from descend.tasks.common.examples import Scale
 from descend.tasks.common.target import Target
 from descend.tasks.images.task import ImageModel
-from descend.tasks.loading import load_model
+from descend.tasks.loading import stored_model
 from descend.tasks.table.model import TableModel
 from descend.tasks.table.networks.ensemble import Shape, build
 from descend.tasks.table.networks.training import Networks
@@ -57,7 +58,7 @@ def frame():
 
 def predictions(folder, inputs):
     """What `descend predict` makes of a model, whatever kind of it the file says that it is."""
-    model = load_model(folder)
+    model = stored_model(folder)
     if isinstance(model, TableModel):
         return model.predict_frame(inputs)
     return model.predict(texts_in(inputs, model.column) if isinstance(inputs, pd.DataFrame) else inputs)
@@ -102,7 +103,38 @@ def policy(folder):
     return folder / "policy", lambda: Policy.load(folder / "policy")(np.zeros((2, 3), np.float32))
 
 
-KINDS = {"table": table, "texts": texts, "pictures": pictures, "language": language, "policy": policy}
+def estimator(folder, model):
+    model.save(folder)
+    return folder / "model.safetensors"
+
+
+def classes_by_line(folder):
+    rows = np.random.default_rng(0).normal(size=(ROWS, 3))
+    model = LogisticRegression(solver=SGD(0.1), multi_class="ovr", max_iter=5)
+    with warnings.catch_warnings(action="ignore"):
+        model.fit(pd.DataFrame(rows, columns=["a", "b", "c"]), ["x", "y", "z"] * 8)
+    return estimator(folder, model), lambda: load_model(folder).coef_ @ rows.T
+
+
+def by_kernel(folder):
+    rows = np.random.default_rng(0).normal(size=(ROWS, 3))
+    return estimator(folder, SVR(n_components=4).fit(rows, rows[:, 0])), lambda: load_model(folder).predict(rows)
+
+
+def perceptron(folder):
+    rows = np.random.default_rng(0).normal(size=(ROWS, 3))
+    model = MLPRegressor(hidden_layer_sizes=(4,), epochs=1, random_state=0).fit(rows, rows[:, :2])
+    return estimator(folder, model), lambda: load_model(folder).predict(rows)
+
+
+def table_estimator(folder):
+    y = np.arange(ROWS) % 2 == 0
+    model = TableClassifier(model="linear", column={"color": "category"}, random_state=0).fit(frame(), y)
+    return estimator(folder, model), lambda: load_model(folder).predict_proba(frame())
+
+
+KINDS = {"by kernel": by_kernel, "line": classes_by_line, "perceptron": perceptron, "table estimator": table_estimator,
+         "table": table, "texts": texts, "pictures": pictures, "language": language, "policy": policy}
 
 
 def places(value, path=()):

@@ -16,7 +16,7 @@ from descend.optimizers import WeightDecay
 from descend.tasks.common.folder import RunFolder
 from descend.tasks.common.reading import Table
 from descend.tasks.common.settings import Settings
-from descend.tasks.loading import load_model
+from descend.tasks.loading import stored_model
 from descend.tasks.table import Findings, Section, register, registry
 from descend.tasks.table.task import table_task
 
@@ -98,7 +98,7 @@ def test_a_model_for_tables_is_asked_for_reported_on_stored_and_predicts(names, 
     assert (facts["model"], facts["why"], facts["optimizer"]) == ("means", "means was asked for", "closed form")
     task.save(RunFolder(tmp_path, {}), run, outcome, facts)
     assert "The model is means: means was asked for." in (tmp_path / "report.html").read_text()
-    loaded = load_model(tmp_path).predict_frame(RINGS)
+    loaded = stored_model(tmp_path).predict_frame(RINGS)
     assert loaded.frame[loaded.column].tolist() == [
         run.prepared.target.classes[number] for number in peer.predict(run.prepared.encoder.transform(RINGS))]
 
@@ -135,7 +135,7 @@ def test_a_model_that_is_not_registered_is_refused_on_a_line(names, tmp_path, mo
     task.save(RunFolder(tmp_path, {}), run, outcome, task.metrics(run, outcome))
     monkeypatch.setattr(registry, "_candidates", registry.candidates()[:-1])
     with pytest.raises(CheckpointError, match="of the kind 'means', which is none that is registered") as caught:
-        load_model(tmp_path)
+        stored_model(tmp_path)
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="there is no model 'means': choose one of auto, linear, mlp"):
         fitted(model="means")

@@ -87,7 +87,7 @@ def navigation(pages: Mapping[str, str]) -> list[Any]:
         {one.name: family_pages.file_of(one)} for one in family() if one.kind == kind]
     lessons = [name for name in sorted(pages) if name.startswith("lessons/") and name != "lessons/index.md"]
     return [
-        {"Start": ["index.md", "start.md", "choose.md", "studio.md"]},
+        {"Start": ["index.md", "start.md", "choose.md", "reports.md", "python.md", "studio.md"]},
         {"Guides": ["your-own-model.md", "extending.md", "your-own-loss.md", "two-players.md", "gpt-in-one-file.md",
                     "determinism.md"]},
         {"Optimizers": ["optimizers/index.md", *({title: by_kind(kind)} for kind, title in family_pages.TITLES.items()),

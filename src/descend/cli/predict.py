@@ -8,7 +8,7 @@ from typer import Argument, Option
 from descend.cli._console import Console, complain_in_a_line, pipe, say
 from descend.tasks.common.predicting import refuse_overwriting
 from descend.tasks.common.writing import as_csv, check_suffix, write_frame
-from descend.tasks.loading import load_model
+from descend.tasks.loading import stored_model
 
 STANDARD_OUTPUT = Path("-")
 OUTPUT = ("Where to write: .csv, .tsv, .json, .jsonl, .parquet, .feather, .arrow or .sqlite, packed if .gz, .bz2, .xz, "
@@ -32,7 +32,7 @@ def predict(
         check_suffix(output)
         refuse_overwriting(output, source, run)
     console = Console(quiet=quiet)
-    made = load_model(run).predictions(source, interval)
+    made = stored_model(run).predictions(source, interval)
     if is_piped:
         pipe(as_csv(made.frame))
         for note in () if quiet else made.notes:

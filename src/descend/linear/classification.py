@@ -8,6 +8,7 @@ from scipy.special import log_expit, log_softmax, logsumexp
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
+from descend._facts import Facts
 from descend._sample_weight import checked_weights
 from descend.errors import InputError
 from descend.linear._losses import HINGE, LOGISTIC, Loss
@@ -71,6 +72,9 @@ class LogisticRegression(PartialClassifier):
 
     Reference: Cox (1958), "The regression analysis of binary sequences".
     """
+
+    # Of one that was loaded: it may have learnt from blocks of rows.
+    _was_ovr = False
 
     def __init__(self, *, C: float = 1.0, l1_ratio: float = 0.0, multi_class: str = "multinomial",
                  class_weight: dict[Any, float] | str | None = None,
@@ -174,12 +178,25 @@ class LogisticRegression(PartialClassifier):
         """The probability of each class, in the order of `classes_`; `offset` as in `fit`."""
         return np.exp(self.predict_log_proba(X, offset))
 
+    @property
+    def _is_ovr(self) -> bool:
+        """Whether each of more than two classes was told from all others, as blocks of rows are learnt from."""
+        return self.multi_class == "ovr" or hasattr(self, "_streams") or self._was_ovr
+
+    def _to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        facts, arrays = super()._to_parts()
+        return facts | {"ovr": self._is_ovr}, arrays
+
+    def _from_parts(self, told: Facts, arrays: dict[str, Array]) -> None:
+        super()._from_parts(told, arrays)
+        self._was_ovr = told.truth("ovr")
+
     def predict_log_proba(self, X: Any, offset: Any = None) -> Array:
         """The logarithms of the probabilities, of which none is −∞, however small the probability is."""
         scores = self.decision_function(X, offset)
         if scores.ndim == 1:
             return log_expit(np.column_stack([-scores, scores]))
-        if self.multi_class == "multinomial" and not hasattr(self, "_streams"):
+        if not self._is_ovr:
             return log_softmax(scores, axis=1)
         shares = log_expit(scores)
         return shares - logsumexp(shares, axis=1, keepdims=True)

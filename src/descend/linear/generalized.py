@@ -30,6 +30,7 @@ class LogRegressor(PartialRegressor):
 
     what = "a target"
     _takes_offset = True
+    _is_logarithm = True
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

@@ -9,6 +9,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.kernel_approximation import Nystroem
 
+from descend._facts import Facts
+from descend._saved import array_in
 from descend._scaling import unit_of
 from descend.errors import InputError
 from descend.linear._kernels.threads import one_thread_each
@@ -36,6 +38,7 @@ class _KernelMachine:
     n_components: Any
     random_state: Any
     feature_map_: Any
+    n_features_in_: int
 
     def _check_kernel(self) -> None:
         check_choice("kernel", self.kernel, KERNEL_PARAMETERS)
@@ -60,6 +63,32 @@ class _KernelMachine:
 
     def _as_columns(self, X: Any) -> Any:
         return np.ascontiguousarray(self.feature_map_.transform(X), np.float64)
+
+    def _to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        facts, arrays = super()._to_parts()  # type: ignore[misc]  # of a linear model
+        known = self.feature_map_
+        rows = known.components_
+        facts["map"] = {"sparse": sparse.issparse(rows)} | {
+            name: float(getattr(known, name)) for name in KERNEL_PARAMETERS[self.kernel]
+        }
+        return facts, arrays | {"map/rows": rows.toarray() if sparse.issparse(rows) else np.asarray(rows),
+                                "map/normalization": known.normalization_}
+
+    def _from_parts(self, told: Facts, arrays: dict[str, Array]) -> None:
+        told_map = told.inner("map")
+        values = {name: told_map.number(name) for name in KERNEL_PARAMETERS[self.kernel]}
+        count = len(arrays.get("map/normalization", ()))
+        rows = array_in(arrays, "map/rows", told.where, (count, self.n_features_in_))
+        known = Nystroem(self.kernel, **values, n_components=count)
+        known.components_ = sparse.csr_matrix(rows) if told_map.truth("sparse") else rows
+        known.normalization_ = array_in(arrays, "map/normalization", told.where, (count, count))
+        known.n_features_in_ = self.n_features_in_
+        self.feature_map_ = known
+        super()._from_parts(told, arrays)  # type: ignore[misc]  # of a linear model
+
+    @property
+    def _width(self) -> int:
+        return len(self.feature_map_.normalization_)
 
     def _gamma(self, data: Data) -> float:
         """The kernel's `gamma`; weights count as if rows were repeated."""

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import OutlierMixin
 
+from descend._onnx.classes import add_classes
+from descend._onnx.graph import Graph
 from descend.linear._losses import HINGE, INSENSITIVE, SQUARED_HINGE, SQUARED_INSENSITIVE, Loss
 from descend.linear.estimators.base import LinearModel, fitting
 from descend.linear.estimators.classifier import LinearClassifier
@@ -215,6 +217,15 @@ class OneClassSVM(OutlierMixin, LinearModel):
 
     def _kept(self) -> tuple[Array, Array]:
         return self.coef_[None], 1.0 - self.offset_
+
+    def _add_outputs(self, graph: Graph, scores: str) -> None:
+        away = graph.add("Sub", scores, graph.constant(np.float64(1)))
+        both = graph.add("Concat", graph.add("Neg", away), away, axis=1)
+        add_classes(graph, both, np.array([-1, 1]), "scores")
+
+    def _expected(self, rows: Array) -> dict[str, Array]:
+        away = self.decision_function(rows)
+        return {"label": self.predict(rows), "scores": np.column_stack([-away, away])}
 
     def score_samples(self, X: Any) -> Array:
         """How far each row is out along the coefficients: x·w."""

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -14,9 +15,16 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_y, check_is_fitted
 
+from descend._facts import Facts, refuse_nonfinite, refuse_other_size
 from descend._flags import as_flag
+from descend._onnx.classes import add_classes
+from descend._onnx.graph import Graph
+from descend._onnx.tracing import trace
+from descend._onnx.writing import write_checked
 from descend._sample_weight import checked_weights, weights_of_classes
-from descend._tree import Tree
+from descend._saved import Savable
+from descend._tree import Tree, join, split
+from descend.engine.storing import tree_from_arrays, tree_to_arrays
 from descend.errors import InputError
 from descend.neural._half_precision import check_precision, is_half
 from descend.neural._network import SCORING_BLOCK, Network, scores_of
@@ -38,7 +46,7 @@ class NetworkInit:
     augment: Callable[[Any, Any], Any] | None = None
 
 
-class NeuralEstimator(BaseEstimator):
+class NeuralEstimator(Savable, BaseEstimator):
     """A network that is trained on examples by a `Trainer`, as `minimize` has it.
 
     A concrete estimator takes these settings in its constructor, and says how data become inputs (`_inputs`) and what
@@ -74,6 +82,62 @@ class NeuralEstimator(BaseEstimator):
     def _rule(self, inputs: Tree, batch_size: int) -> Any:
         """What to train with, on such inputs."""
         return self.optimizer
+
+    def _inputs_learnt(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """What was learnt of inputs besides the network, as facts for JSON, and arrays by name."""
+        raise NotImplementedError
+
+    def _take_inputs(self, told: Facts, arrays: dict[str, np.ndarray], outputs: int) -> tuple[Tree, int]:
+        """What `_inputs_learnt` gave; inputs such as the network is begun with, and how many weights it must have.
+
+        **Raises** `CheckpointError` if it is something else.
+        """
+        raise NotImplementedError
+
+    def parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """What it predicts by, as facts for JSON, and arrays by name."""
+        facts, arrays = self._inputs_learnt()
+        network = tree_to_arrays(split(self.network_)[0], "network")
+        return facts, network | tree_to_arrays(self.state_, "state") | arrays
+
+    def take_parts(self, told: Facts, arrays: dict[str, np.ndarray], outputs: int) -> None:
+        """What `parts` gave, for so many outputs, of a file that may be anybody's.
+
+        **Raises** `CheckpointError` if it is something else.
+        """
+        inputs, size = self._take_inputs(told, arrays, outputs)
+        # As many numbers as there are, and any will do: those that were trained take their place.
+        refuse_other_size(arrays, "network", size, told.where)
+        begin = self._init_network(inputs, outputs, np.random.default_rng(0))
+        numbers, rest = split(begin.network)
+        self.network_ = join(tree_from_arrays(numbers, arrays, "network"), rest)
+        self.state_ = tree_from_arrays(begin.state, arrays, "state")
+        refuse_nonfinite({name: array for name, array in arrays.items() if name.startswith(("network/", "state/"))},
+                         told.where)
+        # Of a variance below 0 there is no root, and scores would be NaN.
+        if any(array.min(initial=0) < 0 for name, array in arrays.items()
+               if name.startswith("state/") and "var" in name):
+            told.refuse("state", "variances of at least 0", "less")
+
+    def _to_parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        facts, arrays = self.parts()
+        facts |= {"epochs": self.n_iter_, "seconds": self.training_seconds_}
+        return facts, arrays | {"curve/loss": np.array(self.loss_curve_, np.float64),
+                                "curve/validation": np.array(self.validation_scores_, np.float64)}
+
+    def _from_parts(self, told: Facts, arrays: dict[str, np.ndarray]) -> None:
+        self.take_parts(told, arrays, self._outputs_in(told, arrays))
+        self.n_iter_, self.training_seconds_ = told.whole("epochs"), told.number("seconds", 0)
+        self.loss_curve_, self.validation_scores_ = (
+            np.ravel(arrays.get(f"curve/{what}", ())).tolist() for what in ("loss", "validation")
+        )
+
+    def _outputs_in(self, told: Facts, arrays: dict[str, np.ndarray]) -> int:
+        """How many outputs the network of a file has."""
+        raise NotImplementedError
+
+    def _check_taken(self) -> None:
+        self._check_settings()
 
     def _check_settings(self) -> None:
         """Refuse settings that mean nothing."""
@@ -184,6 +248,54 @@ class NeuralEstimator(BaseEstimator):
             return min(64 if count <= 20_000 else 256, count)
         return min(int(self.batch_size), count)
 
+    def describe(self) -> str:
+        """What was trained, in a few words."""
+        check_is_fitted(self)
+        count = sum(leaf.size for leaf in jax.tree.leaves(split(self.network_)[0]))
+        return self._described(f"{count:,} parameters")
+
+    def _described(self, size: str) -> str:
+        """What kind of network it is, in words, and of which size."""
+        raise NotImplementedError
+
+    def to_onnx(self, path: str | Path) -> None:
+        """Write the network to a file of ONNX, whose name ends with `.onnx`; needs the extra `export`.
+
+        Its input is `X`, rows as `predict` takes them: numbers in double precision, or pictures `(count, height, width,
+        channels)` of the type that was trained on. Its outputs are `prediction`, or `label` and `probabilities`. Before
+        it is written it is run in onnxruntime on rows that are drawn, and must agree with this one to 1e-5 of the
+        largest output.
+
+        **Raises** `InputError` for texts, which are hashed, where it does not agree, and where it cannot be written.
+        """
+        check_is_fitted(self)
+        graph, drawn = Graph(), self._drawn_rows()
+        rows = graph.input("X", drawn.dtype, drawn.shape[1:])
+        (outputs,) = trace(graph, self._in_jax, rows, drawn.shape[1:], drawn.dtype)
+        self._add_outputs(graph, graph.cast(outputs, np.float64))
+        write_checked(graph, path, {"X": drawn}, self._expected(drawn))
+
+    def _drawn_rows(self) -> np.ndarray:
+        """Some rows as `predict` takes them, drawn."""
+        raise InputError(f"{type(self).__name__} is not exported to ONNX: words are told apart and hashed, which it "
+                         "cannot express; save it")
+
+    def _in_jax(self, rows: Any) -> Any:
+        """What is predicted of rows: probabilities, or numbers."""
+        raise NotImplementedError
+
+    def _add_outputs(self, graph: Graph, value: str) -> None:
+        """The outputs of an exported model, from what `_in_jax` gives."""
+        raise NotImplementedError
+
+    def _expected(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """What an exported model must give of rows."""
+        raise NotImplementedError
+
+    def _network_inputs(self, rows: Any) -> Any:
+        """Rows as the network takes them, in JAX."""
+        return rows
+
     def _scores(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
         return scores_of(self.network_, self.state_, self._inputs(X, reset=False), self._block)
@@ -195,6 +307,19 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
     _kind: Kind = "classification"
     class_weight: Any
     label_smoothing: float
+
+    def _outputs_in(self, told: Facts, arrays: dict[str, np.ndarray]) -> int:
+        return len(self.classes_)
+
+    def _in_jax(self, rows: Any) -> Any:
+        scores = self.network_(self._network_inputs(rows), self.state_, None)[0]
+        return jax.nn.softmax(scores.astype(np.float64), axis=-1)
+
+    def _add_outputs(self, graph: Graph, value: str) -> None:
+        add_classes(graph, value, self.classes_)
+
+    def _expected(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        return {"label": self.predict(rows), "probabilities": self.predict_proba(rows)}
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None

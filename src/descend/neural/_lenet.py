@@ -65,7 +65,7 @@ class LeNet(Network):
         # The rectifier after the maximum, which is the same, on a quarter of the numbers.
         x = jax.nn.relu(max_pool(conv2d(x, first, padding=2)) + self.biases[0])
         x = jax.nn.relu(max_pool(conv2d(x, second)) + self.biases[1])
-        x = x.reshape(len(x), -1)
+        x = x.reshape(x.shape[0], -1)
         for i, (W, b) in enumerate(zip(self.matrices[:-1], self.biases[2:-1], strict=True)):
             x = jax.nn.relu(x @ W + b)
             if self.dropout and key is not None:

@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 from sklearn.base import RegressorMixin
 
+from descend._facts import Facts
+from descend._onnx.graph import Graph
 from descend._sample_weight import checked_weights
+from descend._saved import array_in
 from descend._scaling import centre_and_unit
 from descend.neural._estimator import NeuralEstimator
 from descend.neural._objective import Kind, with_unit_mean_weights
@@ -34,6 +37,31 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         examples, outputs = (inputs, self._scaled(targets), weights), targets.shape[1]
         self._train(self._begun(begin, examples, outputs, validation=self._validation(X_val, y_val, self._scaled)))
         return self
+
+    def _inputs_learnt(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        facts, arrays = super()._inputs_learnt()
+        return facts | {"flat": self._is_flat}, arrays | {"targets/centre": self.centre_, "targets/unit": self.unit_}
+
+    def _outputs_in(self, told: Facts, arrays: dict[str, np.ndarray]) -> int:
+        count = arrays["targets/unit"].size if "targets/unit" in arrays else 0
+        self._is_flat = told.truth("flat")
+        self.centre_, self.unit_ = (array_in(arrays, f"targets/{name}", told.where, (count,))
+                                    for name in ("centre", "unit"))
+        if self._is_flat and count != 1:
+            told.refuse("flat", "of one number", count)
+        return count
+
+    def _in_jax(self, rows: Any) -> Any:
+        scores = self.network_(self._network_inputs(rows), self.state_, None)[0]
+        return scores.astype(np.float64) * self.unit_ + self.centre_
+
+    def _add_outputs(self, graph: Graph, value: str) -> None:
+        several = () if self._is_flat else (len(self.unit_),)
+        flat = graph.add("Squeeze", value, graph.constant(np.array([1]))) if self._is_flat else value
+        graph.output("prediction", flat, np.float64, several)
+
+    def _expected(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        return {"prediction": self.predict(rows)}
 
     def _scaled(self, y: np.ndarray) -> np.ndarray:
         """Targets as the network is trained on them."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from descend._facts import Facts
 from descend._flags import as_flag
 from descend._scaling import centre_and_unit
 from descend._tree import Tree
@@ -14,7 +15,7 @@ from descend.engine.trainer import Checkpoint
 from descend.errors import InputError
 from descend.neural._augmentation import Augment
 from descend.neural._estimator import NetworkInit, NeuralClassifier
-from descend.neural._lenet import LeNet
+from descend.neural._lenet import MIN_SIDE, LeNet
 from descend.neural._residual import Residual
 from descend.observers import Observer
 
@@ -25,6 +26,10 @@ SHIFT_DIVISOR = 28
 PIXELS_SEEN, MIN_EPOCHS, MAX_EPOCHS = 6e8, 14, 100
 # Images; where there are more, batches are larger, and of fewer images there would be too few steps in an epoch.
 LARGE_SET, SMALL_BATCH, LARGE_BATCH = 20_000, 64, 128
+# Numbers of a picture that a saved network may ask for: files may be anybody's.
+LARGEST_PICTURE = 2**20
+# That an export is checked on.
+DRAWN_PICTURES = 16
 
 
 class ConvClassifier(NeuralClassifier):
@@ -133,6 +138,31 @@ class ConvClassifier(NeuralClassifier):
             return NetworkInit(LeNet.drawn(shape, outputs, *units, self.dropout, rng), augment=augment)
         network, state = Residual.drawn(shape, outputs, *units, self.dropout, self.width, rng)
         return NetworkInit(network, state, augment)
+
+    def _inputs_learnt(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        return {"shape": list(self.image_shape_), "bytes": self.are_bytes_, "centre": self.centre_,
+                "scale": self.scale_}, {}
+
+    def _take_inputs(self, told: Facts, arrays: dict[str, np.ndarray], outputs: int) -> tuple[Tree, int]:
+        shape = told.wholes("shape")
+        if len(shape) != 3 or math.prod(shape) > LARGEST_PICTURE:
+            told.refuse("shape", f"height, width and channels, {LARGEST_PICTURE:,} numbers at the most", shape)
+        if self.model == "lenet" and min(shape[:2]) < MIN_SIDE:
+            told.refuse("shape", f"at least {MIN_SIDE} pixels high and wide", shape)
+        self.image_shape_, self.are_bytes_ = shape, told.truth("bytes")
+        self.centre_, self.scale_ = told.number("centre"), told.number("scale", float(np.finfo(np.float32).tiny))
+        size = LeNet.size(shape, outputs) if self.model == "lenet" else Residual.size(shape, outputs, self.width)
+        return np.broadcast_to(0.0, (1, *shape)), size
+
+    def _drawn_rows(self) -> np.ndarray:
+        rng, shape = np.random.default_rng(0), (DRAWN_PICTURES, *self.image_shape_)
+        if self.are_bytes_:
+            return rng.integers(0, 256, shape).astype(np.uint8)
+        return (rng.normal(size=shape) * self.scale_ + self.centre_).astype(np.float32)
+
+    def _described(self, size: str) -> str:
+        height, width, channels = self.image_shape_
+        return f"{self.model} network, {size}, on {'grey' if channels == 1 else 'colour'} pictures of {height}×{width}"
 
     def _batch_size(self, count: int) -> int:
         if self.batch_size != "auto":

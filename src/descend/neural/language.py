@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from descend._facts import Facts, refuse, refuse_nonfinite, refuse_other_size
 from descend._files import write_atomically
+from descend._saved import file_of
 from descend._tree import join, split
 from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
 from descend.engine.trainer import Checkpoint
@@ -39,7 +40,7 @@ from descend.observers import Observer, Progress
 from descend.stopping import Plateau
 from descend.training import Trainer
 
-MODEL_FILE, KIND, MODEL_VERSION = "model.safetensors", "language model", 1
+KIND, MODEL_VERSION = "language model", 1
 # Keys, values, and which token looks at which: a file that asks for more is refused before any memory is.
 MAX_CACHE_NUMBERS = 2**27
 # Where nobody gives a budget.
@@ -253,20 +254,21 @@ class LanguageModel(BaseEstimator):
         written = generate(self.network_, given, length, jax.random.key(seed), temperature, top_k)
         return self.tokenizer_.decode(written)
 
-    def save(self, folder: str | Path) -> None:
-        """Write the model to a folder: weights, shape and tokenizer, as numbers and JSON."""
+    def save(self, path: str | Path) -> None:
+        """Write the model to a folder, or to a file whose name ends with `.safetensors`: weights, shape and tokenizer,
+        as numbers and JSON."""
         check_is_fitted(self)
         facts = {"kind": KIND, "version": MODEL_VERSION, "shape": asdict(self.network_.shape),
                  "tokenizer": self.tokenizer_.facts()}
-        write_arrays(Path(folder) / MODEL_FILE, tree_to_arrays(split(self.network_)[0], "network"), facts)
+        write_arrays(file_of(path), tree_to_arrays(split(self.network_)[0], "network"), facts)
 
     @classmethod
-    def load(cls, folder: str | Path) -> "LanguageModel":
-        """The model of a folder that `save`, or `descend lm`, wrote.
+    def load(cls, path: str | Path) -> "LanguageModel":
+        """The model of a folder, or a file, that `save` or `descend lm` wrote.
 
         **Raises** `InputError` if there is none, `CheckpointError` if it is damaged.
         """
-        file = Path(folder) / MODEL_FILE
+        folder, file = path, file_of(path)
         if not file.parent.is_dir():
             raise InputError(f"there is no folder {folder}: give the folder that `descend lm` wrote")
         if not file.exists():

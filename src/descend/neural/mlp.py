@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import Array
 from sklearn.utils.validation import validate_data
 
+from descend._facts import Facts
+from descend._saved import array_in
 from descend._scaling import centre_and_unit
 from descend._tree import Tree
 from descend.engine.trainer import Checkpoint
@@ -25,6 +27,10 @@ from descend.observers import Observer
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": jax.nn.relu, "tanh": jnp.tanh, "logistic": jax.nn.sigmoid, "gelu": jax.nn.gelu, "identity": jnp.asarray,
 }
+
+
+# Rows that an export is checked on.
+DRAWN_ROWS = 256
 
 
 class MLP(Network):
@@ -86,6 +92,29 @@ class _TabularNetwork(NeuralEstimator):
     def _init_network(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
         sizes = (inputs.shape[1], *map(int, self._widths), outputs)
         return NetworkInit(MLP.drawn(sizes, self.activation, self.dropout, rng))
+
+    def _inputs_learnt(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        return {}, {"inputs/mean": self.mean_, "inputs/scale": self.scale_}
+
+    def _take_inputs(self, told: Facts, arrays: dict[str, np.ndarray], outputs: int) -> tuple[Tree, int]:
+        count = int(self.n_features_in_)
+        self.mean_, self.scale_ = (array_in(arrays, f"inputs/{name}", told.where, (count,))
+                                   for name in ("mean", "scale"))
+        if not self.scale_.min(initial=1) > 0:
+            told.refuse("inputs/scale", "above 0", self.scale_.min())
+        shapes = pairwise((count, *map(int, self._widths), outputs))
+        return np.broadcast_to(np.float32(0), (1, count)), sum((m + 1) * n for m, n in shapes)
+
+    def _network_inputs(self, rows: Any) -> Any:
+        return ((rows - self.mean_) / self.scale_).astype(np.float32)
+
+    def _drawn_rows(self) -> np.ndarray:
+        drawn = np.random.default_rng(0).normal(size=(DRAWN_ROWS, self.n_features_in_))
+        return drawn * self.scale_ + self.mean_
+
+    def _described(self, size: str) -> str:
+        widths = (len(self.network_.weights[0]), *map(len, self.network_.biases))
+        return f"perceptron {'-'.join(map(str, widths))}, {size}"
 
     @property
     def _widths(self) -> tuple[Any, ...]:

@@ -1,6 +1,7 @@
 """Texts told apart: by the words in them, or by a transformer that reads them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,15 @@ import numpy as np
 from jaxtyping import Array
 from scipy import sparse
 
+from descend._facts import Facts, checked_array, refuse
 from descend._tree import Tree
 from descend.engine.trainer import Checkpoint
-from descend.errors import InputError
+from descend.errors import CheckpointError, InputError
 from descend.neural._estimator import NetworkInit, NeuralClassifier
 from descend.neural._hashing import NGrams, Words, as_texts
 from descend.neural._network import Network
 from descend.neural._transformer import Encoder
+from descend.neural._words import WORD_RULE_VERSION
 from descend.neural.mlp import apply_dropout
 from descend.observers import Observer
 from descend.optimizers import SGD
@@ -28,6 +31,8 @@ DEFAULT_EPOCHS = {"bag": 3, "transformer": 20}
 # What is known of all texts, and looked at in one. A row of weights by class belongs to each that is known.
 MAX_NGRAMS, MAX_NGRAMS_IN_TEXT = 2**16, 256
 MAX_WORDS, MAX_WORDS_IN_TEXT = 2**14, 128
+# Words in a row that a saved network may ask for: files may be anybody's.
+MAX_NGRAM_WORDS = 64
 # Of a bag's weights: what all texts have in common, the bias, is learned more slowly than they are.
 BAG_GAIN = 10.0
 # Chosen by what they do on 20 Newsgroups, its test texts among them. Rules that give each number a step of its own
@@ -154,6 +159,32 @@ class TextClassifier(NeuralClassifier):
             width=self.width, depth=self.depth, heads=self.heads, dropout=self._dropout, rng=rng,
         ))
 
+    def _inputs_learnt(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        known = asdict(self.vocabulary_)
+        arrays = {f"vocabulary/{name}": value for name, value in known.items() if isinstance(value, np.ndarray)}
+        numbers = {name: value for name, value in known.items() if not isinstance(value, np.ndarray)}
+        return {"vocabulary": {"rule": WORD_RULE_VERSION, **numbers}}, arrays
+
+    def _take_inputs(self, told: Facts, arrays: dict[str, np.ndarray], outputs: int) -> tuple[Tree, int]:
+        known = told.inner("vocabulary")
+        if not known.has("rule") or known.any("rule") != WORD_RULE_VERSION:
+            raise CheckpointError(f"{told.where} knows words that were told by another rule than this version of "
+                                  "descend has: train again")
+        hashes = _hashes(arrays, told.where)
+        if self.model == "bag":
+            if not self.ngrams <= MAX_NGRAM_WORDS:
+                told.refuse("ngrams", f"{MAX_NGRAM_WORDS} at the most", self.ngrams)
+            rarity = checked_array(arrays, "vocabulary/rarity", told.where, hashes.shape, "f")
+            longest = known.whole("longest", self.ngrams, self.ngrams)
+            self.vocabulary_ = NGrams(hashes, rarity, longest, known.whole("length", 1, MAX_NGRAMS_IN_TEXT))
+            return None, (len(hashes) + 1) * outputs
+        self.vocabulary_ = words = Words(hashes, known.whole("length", 1, MAX_WORDS_IN_TEXT))
+        return None, Encoder.size(words.kinds, words.length, outputs, self.width, self.depth)
+
+    def _described(self, size: str) -> str:
+        kind = "bag of words" if self.model == "bag" else "transformer of words"
+        return f"{kind}, {len(self.vocabulary_.hashes):,} of them known, {size}"
+
     def _rule(self, inputs: Tree, batch_size: int) -> Any:
         if self.model != "bag" or self.optimizer != "auto":
             return self.optimizer
@@ -190,6 +221,17 @@ class TextClassifier(NeuralClassifier):
         tags = super().__sklearn_tags__()
         tags.input_tags.string, tags.input_tags.one_d_array, tags.input_tags.two_d_array = True, True, False
         return tags
+
+
+def _hashes(arrays: dict[str, np.ndarray], where: str) -> np.ndarray:
+    """The hashes of the words that are known, in the order in which they are looked up."""
+    hashes = arrays.get("vocabulary/hashes")
+    if hashes is None or hashes.ndim != 1 or hashes.dtype.kind != "i" or not len(hashes):
+        found = None if hashes is None else (hashes.dtype, hashes.shape)
+        refuse(where, "vocabulary/hashes", "whole numbers", found)
+    if hashes[0] < 0 or not (hashes[1:] > hashes[:-1]).all():
+        refuse(where, "vocabulary/hashes", "rising", hashes)
+    return hashes
 
 
 def curvature(numbers: np.ndarray, weights: np.ndarray, batch_size: int) -> float:

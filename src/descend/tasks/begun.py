@@ -88,6 +88,14 @@ def source_of(folder: Path, others: Sequence[Path] = ()) -> str | None:
     raise InputError(f"{name}, which {folder.name} was trained on, {where}: name it with --data")
 
 
+def digest_of(folder: Path) -> str:
+    """The digest of what a run was trained on.
+
+    **Raises** as `begun` does.
+    """
+    return str(_asked(folder).get("digest", ""))
+
+
 def task_of_run(asked: dict[str, Any], folder: Path, source: str) -> "Task":
     """The task of a table, or of pictures, as a run's folder has it.
 

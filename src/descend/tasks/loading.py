@@ -1,10 +1,12 @@
 """Stored models, of whatever kind of task."""
 
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from descend._facts import Facts
-from descend.tasks.common.folder import MODEL_FILE, read_model
+from descend._saved import ESTIMATOR, MODEL_FILE, file_of, read_file
+from descend.errors import CheckpointError
+from descend.tasks.common.folder import read_model
 from descend.tasks.common.predicting import Predictions
 
 
@@ -20,8 +22,11 @@ class Model(Protocol):
         the model has no intervals.
         """
 
+    def as_estimator(self) -> Any:
+        """The same with the face of scikit-learn."""
 
-def load_model(path: Path) -> Model:
+
+def stored_model(path: Path) -> Model:
     """The model of a run's folder. Nothing in it is executed, and it is of a kind that is known here, or refused.
 
     **Raises** `InputError` if there is no such folder or no model in it, `CheckpointError` if the model is damaged, or
@@ -41,3 +46,58 @@ def load_model(path: Path) -> Model:
     from descend.tasks.table.model import TableModel
 
     return TableModel.from_parts(told, arrays)
+
+
+def load_model(path: str | Path) -> Any:
+    """The model in the folder of a run, or in a file or a folder that an estimator's `save` wrote.
+
+    It has the face of scikit-learn. Of a table's run it is a `descend.TableClassifier` or a `descend.TableRegressor`,
+    which takes frames; of pictures a `descend.neural.ConvClassifier`, which takes arrays of the size that it tells of;
+    of texts a `descend.neural.TextClassifier`. Classes are called what the run called them, as text. Of `descend lm` it
+    is a `descend.neural.LanguageModel`. Nothing in the file is executed: it holds numbers and JSON.
+
+    >>> import descend, tempfile
+    >>> from descend.linear import Ridge
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Ridge(alpha=0.5).fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]).save(f"{folder}/line.safetensors")
+    ...     descend.load_model(f"{folder}/line.safetensors")
+    Ridge(alpha=0.5)
+
+    **Raises** `InputError` if there is no model, `CheckpointError` if it is damaged, or of an unknown kind or version.
+    """
+    path = Path(path)
+    told = _told(path)
+    kind = told.any("kind") if told.has("kind") else "policy" if told.has("policy") else None
+    if kind == "policy":
+        from descend.rl import Policy
+
+        return Policy.load(file_of(path))
+    if kind == "language model":
+        from descend.neural import LanguageModel
+
+        return LanguageModel.load(path)
+    if kind == ESTIMATOR or told.has(ESTIMATOR):
+        return _estimators(told.inner(ESTIMATOR).text("class"), told.where).load(path)
+    return stored_model(path).as_estimator()
+
+
+def _told(path: Path) -> Facts:
+    """What a file tells of itself."""
+    if file_of(path) == path:
+        return read_file(path)[1]
+    return Facts(read_model(path)[1], str(file_of(path)))
+
+
+def _estimators(name: str, where: str) -> Any:
+    """The class of an estimator, by its name. A file never brings code along.
+
+    **Raises** `CheckpointError` if there is none.
+    """
+    from descend import linear, neural
+    from descend.tasks.table import estimators
+
+    for module, names in ((linear, linear.__all__), (neural, neural.__all__), (estimators, estimators.__all__)):
+        if name in names and hasattr(getattr(module, name), "load"):
+            return getattr(module, name)
+    raise CheckpointError(f"{where} has an estimator {name:.40}, of which descend has none: load it by the class that "
+                          "saved it")

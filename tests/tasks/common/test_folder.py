@@ -16,7 +16,7 @@ from descend.errors import CheckpointError, InputError
 from descend.tasks.common.folder import claimed
 from descend.tasks.common.reading import Table
 from descend.tasks.common.settings import Settings
-from descend.tasks.loading import load_model
+from descend.tasks.loading import stored_model
 from descend.tasks.table.task import fit_table
 from locking import locked_by
 
@@ -52,7 +52,7 @@ def test_a_saved_model_predicts_the_same_bits(here, architecture, epochs, target
     model = fit_table(TABLE, Settings(target, architecture, epochs=epochs)).model
     folder = find_folder(here / "run", TABLE, SETTINGS, resume=False)
     save_model(folder, model)
-    loaded = load_model(folder.path)
+    loaded = stored_model(folder.path)
     assert type(loaded.predictor) is type(model.predictor)
     assert loaded.predictor.to_parts()[0] == model.predictor.to_parts()[0]
     assert (loaded.target, loaded.scale) == (model.target, model.scale)
@@ -155,7 +155,7 @@ TASK = {"kind": "regression", "classes": [], "reason": ""}
 def test_a_file_that_is_no_model_is_refused(here, facts):
     write_arrays(here / "model.safetensors", {}, facts)
     with pytest.raises(CheckpointError, match="is no model of descend's"):
-        load_model(here)
+        stored_model(here)
 
 
 def test_json_that_is_not_finite_is_never_written(here):

@@ -82,6 +82,8 @@ def test_many_columns_are_weighed_on_fewer_rows(classes, monkeypatch):
     monkeypatch.setattr(importance, "VALUES_TO_PREDICT", 0)
     monkeypatch.setattr(importance, "MIN_ROWS", 10)
     assert importances(classes[1], 0).keys() == {"noise", "signal", "kind"}
+    monkeypatch.setattr(importance, "MIN_COLUMNS", 1)
+    assert importances(classes[1], 0).keys() == {"signal"}, "what goes most with the predictions"
 
 
 def test_predictions_that_are_not_finite_are_refused(numbers):

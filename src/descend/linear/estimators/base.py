@@ -7,13 +7,17 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from descend._facts import Facts, checked_array
+from descend._saved import Savable, array_in
 from descend.engine.interruption import Interruption, interrupts
 from descend.errors import InputError
+from descend.linear.estimators.exporting import Exported
 from descend.linear.estimators.validation import (
     Data,
     check_choice,
@@ -54,8 +58,12 @@ def fitting(method: Method) -> Method:
     return with_callbacks(method)
 
 
-class LinearModel(CallbackSupportMixin, BaseEstimator):
+class LinearModel(CallbackSupportMixin, Savable, Exported, BaseEstimator):
     """A linear model that is the minimum of one problem, or of one for each class."""
+
+    # What scores are made of, and of how a fit went what a number or a text says.
+    _numbers = ("coef_", "intercept_", "offset_", "scale_")
+    _brief = ("n_iter_", "solver_")
 
     # Whether a number may be given for each row that is added to its score.
     _takes_offset = False
@@ -97,6 +105,51 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         """The same the other way."""
         return np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
 
+    def _to_parts(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        found = {name: getattr(self, name) for name in self._numbers if hasattr(self, name)}
+        is_sparse = sparse.issparse(found["coef_"])
+        facts = {name: getattr(self, name) for name in self._brief if hasattr(self, name)} | {"sparse": is_sparse}
+        arrays = {name: np.asarray(value.toarray() if sparse.issparse(value) else value)
+                  for name, value in found.items()}
+        curves = getattr(self, "loss_curve_", [])
+        curves = curves if isinstance(curves, list) else [curves]
+        arrays |= {f"loss_curve_/{number}": curve for number, curve in enumerate(curves)}
+        # As an array, because it may be infinite.
+        arrays |= {"duality_gap_": np.array(self.duality_gap_, np.float64)} if hasattr(self, "duality_gap_") else {}
+        return facts, arrays
+
+    def _from_parts(self, told: Facts, arrays: dict[str, Array]) -> None:
+        outputs = self._outputs
+        shapes = {"coef_": (*outputs, self._width), "intercept_": outputs, "offset_": (1,), "scale_": ()}
+        # Which of them this one has, and the scale of a robust one.
+        wanted = set(self._keep(np.zeros((1, 1)), np.zeros(1))) | ({"scale_"} & set(arrays))
+        for name in wanted:
+            array = array_in(arrays, name, told.where, shapes[name])
+            setattr(self, name, array if array.ndim else float(array))
+        if told.truth("sparse"):
+            setattr(self, "coef_", sparse.csr_array(arrays["coef_"]))  # noqa: B010  # not all have it
+        for name in self._brief:
+            if told.has(name):
+                setattr(self, name, told.text(name) if name == "solver_" else told.whole(name))
+        curves = [arrays[name] for name in sorted(arrays) if name.startswith("loss_curve_/")]
+        if curves:
+            self.loss_curve_ = curves[0] if len(curves) == 1 else curves
+        if "duality_gap_" in arrays:
+            self.duality_gap_ = float(checked_array(arrays, "duality_gap_", told.where, (), "f"))
+
+    def _check_taken(self) -> None:
+        self._check_parameters()
+
+    @property
+    def _outputs(self) -> tuple[int, ...]:
+        """The shape of a number for each output."""
+        return ()
+
+    @property
+    def _width(self) -> int:
+        """How many columns have a coefficient."""
+        return int(self.n_features_in_)
+
     def _solved(self, problem: Problem, monitor: ConvergenceMonitor, start: Array | None) -> Solution:
         """The minimum of one problem."""
         if self.solver == "auto" and is_least_squares(problem):
@@ -122,7 +175,8 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
     def _learnt(self, problems: Sequence[Problem], data: Data, interrupted: Interruption) -> list[Solution]:
         """The same; `interrupted` is set to end it."""
         # What `partial_fit` has learnt.
-        self.__dict__.pop("_streams", None)
+        for known in ("_streams", "_was_ovr"):
+            self.__dict__.pop(known, None)
         several = len(problems) > 1
         context = self._init_callback_context(max_subtasks=len(problems) if several else self.max_iter)
         told = {"X": data.X, "y": data.y, "metadata": None if data.weight is None else {"sample_weight": data.weight}}

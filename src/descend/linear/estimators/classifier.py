@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from descend._sample_weight import checked_weights
 from descend.linear._losses import Loss
 from descend.linear.estimators.base import LinearModel, fitting
+from descend.linear.estimators.exporting import ExportedClassifier
 from descend.linear.estimators.validation import Classes, Data, checked_classes, checked_data, scoring_targets
 from descend.linear.files import Blocks
 from descend.linear.problems.matrix import Array, Matrix, Rows
@@ -20,7 +21,7 @@ from descend.linear.problems.scalar import ScalarProblem
 from descend.linear.streaming.file import FileProblem, survey
 
 
-class LinearClassifier(ClassifierMixin, LinearModel):
+class LinearClassifier(ClassifierMixin, ExportedClassifier, LinearModel):
     """A linear model of classes."""
 
     coef_: Any
@@ -72,6 +73,10 @@ class LinearClassifier(ClassifierMixin, LinearModel):
     def _binary(self, matrix: Matrix, support: Support | None, signs: Array, s: Array, total: float) -> ScalarProblem:
         penalty = self._penalty(total, matrix.shape[1], support)
         return ScalarProblem(matrix, Rows(signs, s), self._loss(), penalty, bool(self.fit_intercept), support=support)
+
+    @property
+    def _outputs(self) -> tuple[int, ...]:
+        return (1 if len(self.classes_) == 2 else len(self.classes_),)
 
     def _kept(self) -> tuple[Array, Array]:
         w, b = self.coef_, self.intercept_

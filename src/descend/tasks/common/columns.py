@@ -146,6 +146,10 @@ def refuse_duplicates(names: pd.Index) -> None:
 def refuse_infinities(name: str, numbers: pd.Series) -> None:
     """Raises `InputError` where a column holds numbers that are infinite as float32, as a model sees them."""
     limit = float(np.finfo(np.float32).max)
+    # Of pandas, each operation takes a tenth of a millisecond, and tables have thousands of columns.
+    with np.errstate(invalid="ignore"):
+        if not (np.abs(numbers.to_numpy()) > limit).any():
+            return
     infinite = numbers.abs() > limit
     count = int(infinite.sum())
     if count:
@@ -193,7 +197,7 @@ def _of_numbers(name: str, series: pd.Series) -> _Guess:
         note = f"whole numbers that all read as dates: if they are none, --column {name}=number"
         return _Guess(Column(name, Kind.date, f"every value reads as a date ({COMPACT})", form=COMPACT, note=note))
     return _Guess(numeric_column(Column(name, Kind.number, "numbers"), numbers),
-                  shows="." if types.is_float_dtype(series.dtype) and not (numbers % 1 == 0).all() else "")
+                  shows="." if types.is_float_dtype(series.dtype) and not _are_whole(numbers) else "")
 
 
 def numeric_column(column: Column, numbers: pd.Series) -> Column:
@@ -202,7 +206,10 @@ def numeric_column(column: Column, numbers: pd.Series) -> Column:
     **Raises** `InputError` for infinite numbers.
     """
     refuse_infinities(column.name, numbers)
-    if numbers.dropna().isin((0.0, 1.0)).all() and numbers.nunique() == 2 and not column.gaps:
+    found = numbers.to_numpy()
+    # Most columns have other numbers, and need not be counted.
+    is_flag = not column.gaps and bool(((found == 0) | (found == 1) | np.isnan(found)).all())
+    if is_flag and numbers.nunique() == 2:
         return replace(column, kind=Kind.boolean, reason="0 and 1", form=UNTOLD)
     if _IDENTIFIER.fullmatch(column.name.strip()) and numbers.is_unique and (numbers % 1 == 0).all():
         # The name is asked for too: any measurement, such as a year, may differ in every row.
@@ -300,9 +307,19 @@ def _family(mark: str) -> str:
     return "days" if mark in ("m", "d") else "decimals"
 
 
+def _are_whole(numbers: pd.Series) -> bool:
+    """Whether all are whole numbers, and none is missing."""
+    values = numbers.to_numpy()
+    with np.errstate(invalid="ignore"):
+        return bool((values % 1 == 0).all())
+
+
 def _are_compact_dates(numbers: pd.Series) -> bool:
+    values = numbers.to_numpy()
+    if not ((values >= _FIRST_DAY) & (values <= _LAST_DAY) | np.isnan(values)).all():
+        return False
     present = numbers.dropna()
-    if not present.between(_FIRST_DAY, _LAST_DAY).all() or present.nunique() < 3 or (present % 1 != 0).any():
+    if present.nunique() < 3 or not _are_whole(present):
         return False
     return are_dates(as_text(present.drop_duplicates()), COMPACT)
 

@@ -21,7 +21,9 @@ DELIMITERS = (",", "\t", ";", "|")
 _HEAD_BYTES = 1 << 16
 # Of a header that is longer.
 _LONG_HEAD_BYTES = 1 << 24
-_PIECE_BYTES, _BLOCK_BYTES = 1 << 20, 1 << 24
+_PIECE_BYTES, _BLOCK_BYTES = 1 << 20, 1 << 26
+# Of a piece: of few rows, what is done for each piece of each of thousands of columns takes longer than to read it.
+_PIECE_ROWS = 500
 # Of a text that is worth several threads.
 _LARGE_BYTES = 1 << 25
 _NO_DELIMITER = "\x1f"
@@ -186,7 +188,8 @@ def _split(text: bytes, delimiter: str, where: str, left_out: list[int]) -> pyar
 
     try:
         # Small pieces take little memory beside the table, and so do few threads.
-        return read(min(_PIECE_BYTES, _BLOCK_BYTES), threads=len(text) > _LARGE_BYTES)
+        size = min(max(_PIECE_BYTES, _PIECE_ROWS * text.find(b"\n")), _BLOCK_BYTES)
+        return read(size, threads=len(text) > _LARGE_BYTES)
     except pyarrow.ArrowInvalid:
         pass
     try:

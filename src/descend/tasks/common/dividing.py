@@ -86,6 +86,8 @@ def _refuse_few_parts(table: TypedTable, settings: Settings) -> None:
 def _rows_apart(table: TypedTable, labels: np.ndarray | None, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
     """The numbers of the rows to learn from, and of those to hold out."""
     share = settings.hold_out
+    if share is None:
+        return np.arange(len(table)), np.arange(0)
     if table.times is not None:
         apart = _latest(table.times, share, earlier=2)
     elif table.groups is not None:

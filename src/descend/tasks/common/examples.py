@@ -78,7 +78,7 @@ def hold_out(count: int, target: Target, labels: np.ndarray | None, settings: Se
 
     # One of every class, and of numbers two, that they can vary.
     least = max(len(target.classes), 2)
-    held = max(math.ceil(settings.hold_out * count), least)
+    held = max(math.ceil((settings.hold_out or 0.0) * count), least)
     if count - held < least:
         raise InputError(f"{count:,} {unit} are too few to hold out {held:,} and learn from the others: add more, or "
                          "hold out a smaller share")

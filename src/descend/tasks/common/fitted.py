@@ -19,6 +19,14 @@ P = TypeVar("P", bound=Prepared)
 
 
 @runtime_checkable
+class Traceable(Protocol):
+    """A predictor that can be exported: it says what `predict` computes in the words of JAX."""
+
+    def in_jax(self, rows: Any) -> Any:
+        """What `predict` gives, of rows in JAX, whose number is open: `rows.shape[0]`, and not `len(rows)`."""
+
+
+@runtime_checkable
 class Predictor(Protocol):
     """What a training leaves: it predicts, can be said in words, and can be taken apart to be stored."""
 

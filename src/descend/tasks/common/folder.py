@@ -22,12 +22,11 @@ import numpy as np
 
 from descend._files import is_temporary, write_atomically
 from descend._locks import hold
+from descend._saved import MODEL_FILE
 from descend._text import visible
 from descend.engine.storing import read_arrays
 from descend.errors import CheckpointError, InputError
 from descend.tasks.common.sources import file_and_part, is_passing, without_secrets
-
-MODEL_FILE = "model.safetensors"
 
 
 @dataclass(frozen=True)

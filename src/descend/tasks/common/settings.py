@@ -17,7 +17,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Settings:
-    """What a user may settle; `None` is left to `descend`.
+    """What a user may settle; `None` is left to `descend`, but for `hold_out`: then nothing is held out.
 
     Of a table: `task`, whether its target is numbers or classes; `column`, what columns are, each as "NAME=KIND" or
     "NAME=KIND:FORM"; `drop`, those that are not to be learnt from; `missing`, values that count as missing.
@@ -39,7 +39,7 @@ class Settings:
     epochs: float | None = None
     seconds: float | None = None
     seed: int = 0
-    hold_out: float = 0.2
+    hold_out: float | None = 0.2
     task: TaskKind | None = None
     column: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class Settings:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise InputError(f"the {name.replace('_', ' ')} must be a number above 0, but is {value:g}")
-        if not 0 < self.hold_out < 1:
+        if self.hold_out is not None and not 0 < self.hold_out < 1:
             raise InputError(f"the share of rows to hold out must be between 0 and 1, but is {self.hold_out:g}")
         if not 0 <= self.seed < 2**32:
             raise InputError(f"the seed must be a whole number from 0 to {2**32 - 1}, but is {self.seed}")

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from descend._files import write_atomically
+from descend._saved import MODEL_FILE
 from descend.engine.storing import write_arrays
 from descend.observers import Observer
 from descend.observers.progress import duration
 from descend.tasks.common.examples import Prepared
 from descend.tasks.common.fitted import Fitted, Outcome
-from descend.tasks.common.folder import MODEL_FILE, RunFolder, place_of
+from descend.tasks.common.folder import RunFolder, place_of
 from descend.tasks.common.judging.scores import facts_of, lines_of
 from descend.tasks.common.section import Section, verdict_section
 from descend.tasks.common.settings import Settings

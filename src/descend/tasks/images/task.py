@@ -30,11 +30,6 @@ class ImageModel(NetworkModel):
     kind: ClassVar[str] = "pictures"
     network_type: ClassVar[type] = ConvClassifier
 
-    def describe(self) -> str:
-        height, width, channels = self.network.image_shape_
-        colours = "grey" if channels == 1 else "colour"
-        return f"{self.network.model} network, {self.parameters}, on {colours} pictures of {height}×{width}"
-
     def said_of(self, source: str) -> Predictions:
         """A row for each picture, with its file or its number; and notes on files that were passed over."""
         height, width, channels = self.network.image_shape_

@@ -86,7 +86,11 @@ class Encoder:
         Raises `InputError` where a column is missing, is of another type, or holds an infinite number.
         """
         self._refuse_lacking(frame)
-        typed = self._with_flags(typed_frame(frame, self.used))
+        return self.transform_typed(typed_frame(frame, self.used))
+
+    def transform_typed(self, frame: pd.DataFrame) -> np.ndarray:
+        """The same of a frame that is typed already, as `typed_frame` does it."""
+        typed = self._with_flags(frame)
         matrix = np.empty((len(typed), len(self.feature_names)), np.float32)
         # By blocks of rows, as scikit-learn's intermediate results are float64.
         for start in range(0, len(typed), _ROWS_AT_ONCE):

@@ -15,8 +15,9 @@ from descend.tasks.table.scoring import row_scores
 SHUFFLES = 3
 # Rows that are shuffled: they tell which columns matter.
 MIN_ROWS, MAX_ROWS = 50, 2000
-# What the model is fed for that, in all: thousands of columns get by with fewer rows.
+# What the model is fed for that, in all: thousands of columns get by with fewer rows, and of more not all are weighed.
 VALUES_TO_PREDICT = 2**28
+MIN_COLUMNS = 50
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Importance:
 def importances(fitted: Fitted[TablePrepared], seed: int) -> dict[str, Importance]:
     """By how much the score falls when a column's values are shuffled among held-out rows, the largest fall first.
 
-    All features that a column was made into are shuffled together.
+    All features that a column was made into are shuffled together. Of more columns than there is time for, those are
+    weighed that go most with the predictions.
 
     Reference: Breiman, "Random forests", Machine Learning 45, 2001, section 10.
     """
@@ -40,6 +42,9 @@ def importances(fitted: Fitted[TablePrepared], seed: int) -> dict[str, Importanc
     enough = min(max(VALUES_TO_PREDICT // (SHUFFLES * len(names) * len(columns)), MIN_ROWS), MAX_ROWS)
     some = prepared.held_out.chosen(rng.permutation(len(prepared.held_out))[:enough])
     rows = some.inputs
+    most = max(VALUES_TO_PREDICT // (SHUFFLES * len(rows) * len(columns)), MIN_COLUMNS)
+    if len(names) > most:
+        names = _likely(columns, rows, model.predict(rows), most)
     # All orders are drawn before any thread begins, so that they do not hang on how many there are.
     orders = [[rng.permutation(len(rows)) for _ in range(SHUFFLES)] for _ in names]
     # What each row adds to the score: compared row by row, what makes a row hard at all is no part of the error.
@@ -61,3 +66,13 @@ def importances(fitted: Fitted[TablePrepared], seed: int) -> dict[str, Importanc
         with ThreadPoolExecutor() as pool:
             found = dict(zip(map(str, names), pool.map(fall_without, names, orders), strict=True))
     return dict(sorted(found.items(), key=lambda item: -item[1].fall))
+
+
+def _likely(columns: np.ndarray, rows: np.ndarray, predictions: np.ndarray, most: int) -> np.ndarray:
+    """The columns with the features that go most with what is predicted, by their correlation with it."""
+    away, told = (each - each.mean(axis=0) for each in (rows, predictions.reshape(len(rows), -1)))
+    # What does not vary goes with nothing.
+    lengths = np.linalg.norm(away, axis=0)[:, None] * np.linalg.norm(told, axis=0)
+    correlations = np.abs(away.T @ told) / np.where(lengths > 0, lengths, np.inf)
+    order = np.argsort(-correlations.max(axis=1), kind="stable")
+    return pd.unique(columns[order])[:most]

@@ -97,6 +97,13 @@ class TableModel:
         made = self.predict_frame(table.frame, interval)
         return replace(made, notes=(*table.notes, *made.notes))
 
+    def as_estimator(self) -> Any:
+        """The same with the face of scikit-learn."""
+        # scikit-learn takes half a second to import.
+        from descend.tasks.table.estimators import estimator_of
+
+        return estimator_of(self)
+
     def to_parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Facts as JSON can hold them, and arrays by name."""
         encoder, encoding = encoder_to_parts(self.encoder)

@@ -25,13 +25,15 @@ def sections(fitted: Fitted[TablePrepared], outcome: TableOutcome, target: str) 
     """All of them; `target`: the name of the column that is predicted."""
     chosen, prepared = fitted.chosen, fitted.prepared
     curves = training_curves(chosen.history, chosen.reason).update_layout(title=None, margin=MARGIN)
+    weighed, used = len(outcome.importances), len(prepared.encoder.used)
+    some = f" Of {used:,} columns, these are of the {weighed:,} that go most with the predictions." * (weighed < used)
     suspicious = "".join(f"<p>{escape(sentence)}.</p>" for sentence in outcome.suspicious)
     return [
         *([Section("Too good to be true?", html=suspicious)] if suspicious else []),
         *_of_predictions(fitted, outcome),
         Section("The weightiest columns", f"By how much the {outcome.metric} falls when a column's values are shuffled "
                 "among the held-out rows; bars are two standard errors, over these rows. Of columns that tell the "
-                "same, each weighs little.", _weights(outcome.importances, outcome.metric)),
+                f"same, each weighs little.{some}", _weights(outcome.importances, outcome.metric)),
         *effect_sections(outcome.effects, prepared.target, target),
         *([learning_section(outcome.curve, outcome.metric)] if outcome.curve else []),
         Section("How the training went", f"Stopped by {fitted.reason}.", curves),

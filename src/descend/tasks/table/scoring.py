@@ -3,6 +3,8 @@
 Written for NumPy, as this is done once an epoch, and to compile a program for it would take longer.
 """
 
+from typing import Any
+
 import numpy as np
 
 from descend.tasks.common.target import TargetKind
@@ -51,6 +53,19 @@ def predictions_of(outputs: np.ndarray, kind: TargetKind) -> np.ndarray:
     if kind == "regression":
         return outputs[:, 0]
     return np.hstack([expit(-outputs), expit(outputs)]) if kind == "binary" else softmax(outputs, axis=1)
+
+
+def predictions_in_jax(outputs: Any, kind: TargetKind) -> Any:
+    """The same in JAX, along the last axis of outputs."""
+    # JAX takes a second to import.
+    import jax
+    import jax.numpy as jnp
+
+    if kind == "regression":
+        return outputs[..., 0]
+    if kind == "multiclass":
+        return jax.nn.softmax(outputs, axis=-1)
+    return jax.nn.sigmoid(jnp.concatenate([-outputs, outputs], axis=-1))
 
 
 def row_scores(

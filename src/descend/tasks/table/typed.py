@@ -38,6 +38,8 @@ def _read(series: pd.Series, column: Column, wanted: str, read: Callable[[pd.Ser
     """Reads a column, and refuses what is there but does not read, except for gaps known from training."""
     values = read(series)
     # What was a gap in training is one still; any other word in a column of numbers is more likely a mistake.
+    if not values.hasnans:
+        return values
     unread = values.isna() & series.notna()
     if not unread.any():
         return values

@@ -27,9 +27,6 @@ class TextModel(NetworkModel):
     kind: ClassVar[str] = "texts"
     network_type: ClassVar[type] = TextClassifier
 
-    def describe(self) -> str:
-        return f"bag of words, {len(self.network.vocabulary_.hashes):,} of them known, {self.parameters}"
-
     def said_of(self, source: str) -> Predictions:
         """The table of texts, with columns beside its own."""
         frame = read_table(source, (self.column,)).frame

@@ -1,14 +1,13 @@
 """A network with the names of its classes, as it is kept in a run's folder."""
 
 from abc import ABC, abstractmethod
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import jax
 import numpy as np
 
 from descend._facts import Facts
-from descend._tree import split
 from descend.errors import CheckpointError, InputError
 from descend.neural.storing import Classifier, from_parts, to_parts
 from descend.tasks.common.predicting import Predictions
@@ -36,9 +35,15 @@ class NetworkModel(ABC):
         """The probability of each class, for each of the inputs."""
         return self.network.predict_proba(inputs)
 
-    @abstractmethod
     def describe(self) -> str:
         """What it is, in a few words."""
+        return self.network.describe()
+
+    def as_estimator(self) -> Network:
+        """The network, with the names of the classes."""
+        network = copy(self.network)
+        network.classes_ = np.array(self.classes, dtype=object)
+        return network
 
     def predictions(self, source: str, interval: float | None = None) -> Predictions:
         """What it says of all that a source has.
@@ -53,11 +58,6 @@ class NetworkModel(ABC):
     @abstractmethod
     def said_of(self, source: str) -> Predictions:
         """The same, without intervals."""
-
-    @property
-    def parameters(self) -> str:
-        """How many there are, in words."""
-        return f"{sum(leaf.size for leaf in jax.tree.leaves(split(self.network.network_)[0])):,} parameters"
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Facts as JSON can hold them, and arrays by name."""

@@ -9,14 +9,15 @@ have weights, which are 1 on average, the mean is weighted.
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
 import numpy as np
 
 from descend._facts import Facts, checked_array
-from descend.stopping import Name, Reason
+from descend._saved import reason_of
+from descend.stopping import Reason
 from descend.tasks.common.target import Target, TargetKind
-from descend.tasks.table.scoring import predictions_of
+from descend.tasks.table.scoring import predictions_in_jax, predictions_of
 
 # To predict, as they are scored in float64.
 ROWS_AT_ONCE = 1 << 16
@@ -101,6 +102,11 @@ class Linear:
         scores = np.concatenate([block @ self.coefficients.T + self.intercepts for block in blocks])
         return predictions_of(scores, self.task)
 
+    def in_jax(self, rows: Any) -> Any:
+        """The same as a function that JAX can trace."""
+        scores = rows.astype(np.float64) @ self.coefficients.T + self.intercepts
+        return predictions_in_jax(scores, self.task)
+
     def describe(self) -> str:
         """That it is linear, and the penalty."""
         return f"linear, at a penalty of {self.path.penalty:.3g}"
@@ -117,8 +123,7 @@ class Linear:
         **Raises** `CheckpointError` if it is something else.
         """
         proved, tried = told.inner("certificate"), told.inner("path")
-        ended = proved.inner("reason")
-        reason = Reason(ended.choice("name", get_args(Name)), ended.text("evidence"), ended.whole("step"))
+        reason = reason_of(proved.inner("reason"))
         value, gap = proved.number("value"), proved.number("gap")
         penalties, losses, errors = map(tried.numbers, ("penalties", "losses", "errors"))
         path = PenaltyPath(penalties, losses, errors, tried.whole("chosen", 0, len(penalties) - 1))

@@ -21,7 +21,7 @@ from descend.tasks.table.candidate import TrainingContext
 from descend.tasks.table.networks.architecture import NETWORKS, Architecture
 from descend.tasks.table.networks.ensemble import Ensemble, Shape, TrainingLoss, build, mean_prediction
 from descend.tasks.table.preparing import TablePrepared
-from descend.tasks.table.scoring import losses_and_scores, predictions_of
+from descend.tasks.table.scoring import losses_and_scores, predictions_in_jax, predictions_of
 from descend.training import Trainer
 
 # Epochs and steps, of which the greater number is made where nobody says.
@@ -46,6 +46,10 @@ class Networks:
         # Whoever asks sees what is not finite.
         with np.errstate(all="ignore"):
             return np.concatenate([mean_prediction(networks(block), self.shape.task) for block in blocks])
+
+    def in_jax(self, rows: Any) -> Any:
+        """The same as a function that JAX can trace."""
+        return predictions_in_jax(self.ensemble(rows).astype(np.float64), self.shape.task).mean(axis=0)
 
     def describe(self) -> str:
         """The architecture and how many there are."""

@@ -1,0 +1,48 @@
+"""`descend export`: a trained model as a file that other programs run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Argument, Option
+
+from descend.cli._console import Console, say
+from descend.errors import DescendError, InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def export(
+    run: Annotated[Path, Argument(help="The folder that descend fit wrote, or a model that Python saved.")],
+    output: Annotated[Path, Argument(help="The file to write, of ONNX: its name ends with .onnx.")],
+    quiet: Annotated[bool, Option("--quiet", help="Print nothing.")] = False,
+) -> None:
+    """Write a trained model as ONNX, which runs without Python, once it was seen to agree; needs the extra export.
+
+    A model of a table has an input for each column. It is compared in onnxruntime on rows of the table that it was
+    trained on, if that is still where it was, and on drawn ones with gaps and unknown levels.
+    """
+    from descend.tasks.loading import load_model
+
+    console = Console(quiet=quiet)
+    model = load_model(run)
+    if not hasattr(model, "to_onnx"):
+        raise InputError(f"{run} has a {type(model).__name__}, which is not exported to ONNX")
+    rows = _rows_of(run, model) if hasattr(model, "columns_") else None
+    # Of a table, there are rows to look at.
+    model.to_onnx(output, *([] if rows is None else [rows]))
+    say(console, f"{output}: agrees with {run} to 1e-5 on rows that were drawn"
+                 f"{'' if rows is None else ', and on those of its table'}")
+
+
+def _rows_of(run: Path, model: Any) -> "pd.DataFrame | None":
+    """The rows that a run was trained on, if they are still there, as they were."""
+    from descend.tasks.begun import digest_of, source_of
+    from descend.tasks.common.reading import read_table
+
+    try:
+        source = source_of(run)
+        table = None if source is None else read_table(source, model.model_.encoder.as_written)
+        return table.frame if table is not None and table.digest == digest_of(run) else None
+    except DescendError:
+        return None

@@ -1,0 +1,43 @@
+"""`descend export`: a run's model as ONNX, in onnxruntime."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra: pip install 'descend[export]'")
+
+
+@pytest.fixture
+def undated(descend, houses, tmp_path):
+    """A run on houses, without the dates that ONNX has no parts of; and its table."""
+    table = tmp_path / "undated.csv"
+    pd.read_csv(houses).drop(columns="sold").to_csv(table, index=False)
+    descend("fit", table, "--target", "price", "--model", "linear", "--out", "run", "--quiet")
+    return table
+
+
+def test_a_runs_model_is_exported(descend, undated):
+    said = descend("export", "run", "houses.onnx")
+    assert said == (0, "houses.onnx: agrees with run to 1e-5 on rows that were drawn, and on those of its table\n", "")
+    descend("predict", "run", undated, "-o", "out.csv", "--quiet")
+    frame = pd.read_csv(undated)
+    inputs = {name: frame[[name]].to_numpy(np.float64) for name in ("area", "rooms")}
+    inputs |= {"city": frame[["city"]].to_numpy(object), "garden": (frame[["garden"]] == "yes").to_numpy(np.float64)}
+    (found,) = onnxruntime.InferenceSession("houses.onnx").run(["prediction"], inputs)
+    np.testing.assert_allclose(found, pd.read_csv("out.csv")["prediction"], rtol=1e-5)
+
+
+def test_a_table_that_is_gone_or_changed_is_not_looked_at(descend, undated):
+    undated.write_text("area\n1\n")
+    said = descend("export", "run", "houses.onnx")
+    assert said == (0, "houses.onnx: agrees with run to 1e-5 on rows that were drawn\n", "")
+
+
+def test_what_cannot_be_exported_is_refused_on_a_line(descend, trained, undated):
+    said = descend("export", trained, "houses.onnx")
+    assert said.code == 2
+    assert "ONNX cannot express what was learnt of 'sold' (date)" in said.err
+    said = descend("export", "run", "houses.pb")
+    assert said.code == 2
+    assert "end its name with .onnx" in said.err
+    assert descend("export", "nowhere", "houses.onnx").code == 2
