@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 from benchmarks._rows import Row
 from benchmarks._table_peers import PEERS
-from benchmarks._table_ranks import Losses, common_losses, mean_ranks, mean_scores, seconds, wins
+from benchmarks._table_ranks import common_losses, mean_ranks, mean_scores, seconds, wins
 from benchmarks._table_runs import Key, Runs, in_order, keep, kept, missing, run, runs_file
 from benchmarks._table_worker import NOTHING, OURS
 from benchmarks._tables import TABLES, judging
@@ -86,12 +86,14 @@ def _bold(cells: Sequence[tuple[float, str]]) -> list[str]:
 
 def _won(runs: Runs) -> Iterator[str]:
     """How often ours has the lower loss."""
-    yield "| peer | tables | won | lost |"
-    yield "| --- | ---: | ---: | ---: |"
-    for peer in PEERS:
-        losses: Losses = common_losses(runs, [OURS, peer], NAMES)
-        won, lost = wins(losses, OURS, peer)
-        yield f"| {peer} | {len(losses)} | {won} | {lost} |"
+    both = {peer: common_losses(runs, [OURS, peer], NAMES) for peer in PEERS}
+    if any(both.values()):
+        yield "| peer | tables | won | lost |"
+        yield "| --- | ---: | ---: | ---: |"
+    for peer, losses in both.items():
+        if losses:
+            won, lost = wins(losses, OURS, peer)
+            yield f"| {peer} | {len(losses)} | {won} | {lost} |"
 
 
 def _own_candidates(runs: Runs) -> Iterator[str]:

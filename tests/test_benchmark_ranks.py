@@ -93,6 +93,14 @@ def test_methods_that_finished_less_have_ranks_of_their_own() -> None:
     assert "| LightGBM | 2 | 2 | 0 |" in text
 
 
+def test_where_ours_was_not_run_nothing_is_said_of_it() -> None:
+    name = judging(TABLES)[0].name
+    runs = _runs(_run("LightGBM", name, 2.0), _run("constant", name, 4.0))
+    assert not [*judged_rows(runs)]
+    assert "won" not in "\n".join(appendix(runs))
+    assert "| not run | not run | **2 (1)** |" in "\n".join(appendix(runs))
+
+
 @pytest.mark.slow
 def test_a_run_has_a_process_of_its_own_and_a_failure_is_a_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

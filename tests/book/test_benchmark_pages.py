@@ -14,7 +14,8 @@ ROWS = [row for one in FOUND for row in one.rows]
 
 
 def test_no_row_is_left_out():
-    lines = [line for line in TEXT.splitlines() if re.match(r"\| (?!workload|---)", line)]
+    # A comparison has seven cells; tables of other widths have every number that comparisons are made of.
+    lines = [line for line in TEXT.splitlines() if re.match(r"\| (?!workload|---)", line) and line.count("|") == 8]
     assert len(ROWS) == len(lines) > 500
     pages = benchmark_pages.pages()
     assert sum(page.count("<tr class=") for page in pages.values()) == len(lines)
