@@ -29,7 +29,7 @@ def test_fit_ends_with_a_table_that_says_it_all(descend, houses):
     assert told["task"] == "regression (numbers: 80 different values in 80 rows)"
     assert told["model"] == "linear, 5 of them averaged"
     assert told["why"] == "linear was asked for"
-    assert told["optimizer"].startswith("AdamW(")
+    assert told["optimizer"].startswith("WeightDecay(rule=Adam(")
     assert told["stopped"] == "budget: 3 epochs (3 steps) were made"
     assert re.fullmatch(r"R² -?\d+\.\d{4} on held-out rows; the plainest guess: -?\d\.\d{4}", told["score"])
     assert "area" in told["weightiest"]
@@ -145,8 +145,8 @@ def test_quiet_prints_nothing(descend, houses):
         ("--optimizer adagrad", {"optimizer": "AdaGrad("}),
         ("--optimizer rmsprop", {"optimizer": "RMSprop("}),
         ("--optimizer adam", {"optimizer": "Adam("}),
-        ("--optimizer adamw", {"optimizer": "AdamW("}),
-        ("--learning-rate 0.5", {"optimizer": "AdamW(learning_rate=Cosine(initial=0.5, "}),
+        ("--optimizer adamw", {"optimizer": "WeightDecay(rule=Adam("}),
+        ("--learning-rate 0.5", {"optimizer": "WeightDecay(rule=Adam(learning_rate=Cosine(initial=0.5, "}),
         ("--batch-size 16", {"steps": 12}),
         ("--epochs 2.5", {"steps": 3, "evidence": "2.5 epochs (3 steps) were made"}),
         ("--seconds 1e-9", {"evidence": "the 1e-09 seconds were used up after "}),

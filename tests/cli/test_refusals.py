@@ -177,8 +177,8 @@ def test_predict_for_no_table(descend, trained, content, part):
 
 @pytest.mark.parametrize(
     ("output", "part"),
-    [("out.xls", "cannot tell what to write to out.xls"), ("out", "cannot tell"), ("file/out.csv", "cannot write"),
-     ("folder.csv", "cannot write folder.csv: Is a directory")],
+    [("out.xls", "cannot write out.xls: workbooks are read alone"), ("out", "cannot tell"),
+     ("file/out.csv", "cannot write"), ("folder.csv", "cannot write folder.csv: Is a directory")],
 )
 def test_predict_into_what_cannot_be_written(descend, trained, houses, output, part):
     Path("file").touch()

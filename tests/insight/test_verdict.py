@@ -78,14 +78,14 @@ def test_nothing_that_moves():
 def test_dead_layers_of_members():
     """Whose first layer gives zero for all rows: what lies before is not reached."""
     ensemble = build(Shape("mlp", 1, "regression", 2, 1, members=3, width=4), seed=0)
-    weights = ensemble.weights.copy()
-    weights[:2, 8:12] = -1e3  # the biases of the first layer, of two members
-    data = X, Y, np.full(60, -1, np.int32)
-    start = dataclasses.replace(ensemble, weights=weights)
+    biases = ensemble.biases[0].copy()
+    biases[:2] = -1e3  # of two members
+    data = X, Y, np.full(60, -1, np.int32), np.ones(60, np.float32)
+    start = dataclasses.replace(ensemble, biases=(biases, *ensemble.biases[1:]))
     fit = minimize(TrainingLoss("regression"), start, data, optimizer=SGD(0.01), batch_size=20, steps=2, stop=[])
     (said, *_) = verdict(fit).sentences
     assert said == ("layer 1 weights in 2 of 3 members, layer 1 biases in 2 of 3 members, layer 2 weights in 2 of 3 "
-                    "members did not move in 2 steps.")  # fmt: skip
+                    "members, gates in 2 of 3 members did not move in 2 steps.")  # fmt: skip
 
 
 def test_what_twice_the_steps_would_bring(result):

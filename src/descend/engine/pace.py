@@ -19,9 +19,9 @@ CLEAR_SPEEDUP = 1.5
 class Pace:
     """The number of steps that take about a tenth of a second; or longer, where a dispatch by itself takes some."""
 
-    def __init__(self, seconds: float = DISPATCH_SECONDS) -> None:
+    def __init__(self, seconds: float | None = None) -> None:
         self.size = 1
-        self._seconds = seconds
+        self._seconds = DISPATCH_SECONDS if seconds is None else seconds
         self._dispatches = 0
 
     def within(self, seconds: float) -> int:

@@ -10,7 +10,7 @@ from descend.tasks.common.fitted import Trained
 from descend.tasks.common.target import Target
 from descend.tasks.table.blending import Blend, blended
 from descend.tasks.table.choosing import choose
-from descend.tasks.table.scoring import row_losses
+from descend.tasks.table.scoring import losses_by_row
 
 RNG = np.random.default_rng(0)
 NUMBERS, CLASSES = Target("regression", (), ""), Target("binary", ("a", "b"), "")
@@ -88,7 +88,7 @@ def test_classes_are_chosen_by_the_logarithm_of_their_probability():
     careful = np.where(np.arange(100)[:, None] < 90, [0.9, 0.1], [0.4, 0.6])
     target = CLASSES
     losses = [-np.log(each[:, 0]) for each in (sure, careful)]
-    np.testing.assert_allclose(row_losses([sure, careful], truth, "binary"), losses, rtol=1e-6)
+    np.testing.assert_allclose(losses_by_row([sure, careful], truth, "binary"), losses, rtol=1e-6)
     assert losses[0].mean() > losses[1].mean()
     kept, _ = chosen({"linear": sure, "mlp": careful}, target, truth)
     assert kept.name != "linear"

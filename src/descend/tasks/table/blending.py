@@ -10,7 +10,7 @@ from descend._facts import Facts
 from descend.errors import InputError
 from descend.tasks.common.fitted import Predictor, Traceable, Trained
 from descend.tasks.common.target import Target
-from descend.tasks.table.scoring import row_losses
+from descend.tasks.table.scoring import losses_by_row
 
 # Shares are so many parts of a whole.
 TWENTIETHS = 20
@@ -87,7 +87,7 @@ def blended(
     total = np.zeros_like(predictions[best])
     for size in range(1, TWENTIETHS + 1):
         tried = [(total + each) / size for each in predictions]
-        means = [each.mean() for each in row_losses(tried, truth, target.kind, weights)]
+        means = [each.mean() for each in losses_by_row(tried, truth, target.kind, weights)]
         added = best if size == 1 else int(np.argmin(means))
         counts[added] += 1
         total = total + predictions[added]

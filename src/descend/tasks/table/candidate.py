@@ -80,8 +80,9 @@ class Candidate(Protocol):
         """The file of a folder of checkpoints that its training is saved in."""
         return folder and folder / f"{self.name}.safetensors"
 
-    def begun(self, prepared: TablePrepared, context: TrainingContext) -> Trainer | None:
-        """Its training, to be examined or taken further from outside; none of what is not trained in steps."""
+    def begun(self, prepared: TablePrepared, context: TrainingContext) -> tuple[Trainer, np.ndarray] | None:
+        """Its training, to be examined or taken further from outside, and the held-out rows as it is fed them; none of
+        what is not trained in steps."""
         return None
 
     def findings(self, trained: Trained, prepared: TablePrepared, target: str, is_chosen: bool) -> Findings:

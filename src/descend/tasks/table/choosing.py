@@ -8,7 +8,7 @@ import numpy as np
 from descend.tasks.common.fitted import Trained
 from descend.tasks.common.target import Target
 from descend.tasks.table.blending import blended
-from descend.tasks.table.scoring import row_losses
+from descend.tasks.table.scoring import losses_by_row
 
 # Standard errors by which a blend must be ahead of the best of its models: its shares were found on the same rows.
 STANDARD_ERRORS_AHEAD = 1.0
@@ -23,7 +23,7 @@ def choose(
     `trained`: the simplest first, each with its predictions of the rows that are validated on; of equals, the simplest
     is kept. `truth`, `weights`: of these rows. `titles`: of all that were to be trained, by name.
     """
-    losses = row_losses([each.unseen for each in trained], truth, target.kind, weights)
+    losses = losses_by_row([each.unseen for each in trained], truth, target.kind, weights)
     means = [float(each.mean()) for each in losses]
     finite = [number for number, mean in enumerate(means) if math.isfinite(mean)]
     best = min(finite, key=means.__getitem__, default=0)
@@ -35,7 +35,7 @@ def choose(
         reasons.append(f"only the {done} {'was' if len(trained) == 1 else 'were'} trained before {how}")
     chosen = trained[best]
     if len(finite) > 1 and (blend := blended([trained[number] for number in finite], best, truth, target, weights)):
-        ours, theirs = row_losses([blend.unseen, chosen.unseen], truth, target.kind, weights)
+        ours, theirs = losses_by_row([blend.unseen, chosen.unseen], truth, target.kind, weights)
         lead, error = _lead(theirs, ours)
         told = (f"{ours.mean():.4g} against {theirs.mean():.4g} of the {titles[chosen.name]} alone, give or take "
                 f"{error:.2g}")

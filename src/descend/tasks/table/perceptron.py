@@ -34,10 +34,11 @@ class PerceptronCandidate(Candidate):
 
         return train_networks(MLP, prepared, context)
 
-    def begun(self, prepared: TablePrepared, context: TrainingContext) -> Trainer:
-        from descend.tasks.table.networks.training import bins_of, training
+    def begun(self, prepared: TablePrepared, context: TrainingContext) -> tuple[Trainer, np.ndarray]:
+        from descend.tasks.table.networks.training import bins_of, fed, training
 
-        return training(MLP, prepared, context, bins_of(MLP, prepared))[0]
+        bins = bins_of(MLP, prepared)
+        return training(MLP, prepared, context, bins)[0], fed(prepared.held_out.inputs, bins)
 
     def reads(self, kind: str, predictor: Facts) -> bool:
         return kind == NETWORKS and MLP.is_of(predictor)

@@ -13,7 +13,7 @@ from descend.tasks.common.target import TargetKind
 # Of targets: an R² is relative to it.
 MIN_VARIANCE = 1e-12
 # Of a class, that its logarithm is finite; and the share of errors beyond which they count alike.
-LEAST_CHANCE, NEARLY_ALL = 1e-7, 0.995
+LEAST_CHANCE, COUNTED_SHARE = 1e-7, 0.995
 
 
 def losses_and_scores(
@@ -58,7 +58,7 @@ def predictions_of(outputs: np.ndarray, kind: TargetKind) -> np.ndarray:
     return np.hstack([expit(-outputs), expit(outputs)]) if kind == "binary" else softmax(outputs, axis=1)
 
 
-def row_losses(
+def losses_by_row(
     predictions: Sequence[np.ndarray], targets: np.ndarray, kind: TargetKind, weights: np.ndarray | None = None
 ) -> list[np.ndarray]:
     """What each row adds to the loss of several models: −log of the probability of its class, or its squared error.
@@ -73,7 +73,7 @@ def row_losses(
         losses = [(each.astype(np.float64) - targets) ** 2 for each in predictions]
         finite = np.concatenate(losses)
         finite = finite[np.isfinite(finite)]
-        most = np.quantile(finite, NEARLY_ALL) if len(finite) else np.inf
+        most = np.quantile(finite, COUNTED_SHARE) if len(finite) else np.inf
         losses = [np.where(each > most, most, each) if np.isfinite(each).all() else each for each in losses]
     return [weighted(each, weights) for each in losses]
 

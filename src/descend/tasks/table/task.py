@@ -73,27 +73,27 @@ class TableTask(Task[TablePrepared, TableOutcome]):
 
         The members of an ensemble miss a fold each; a held-out row is in none, so that all of them are judged by it.
         """
-        _, trainer = self._stepped(prepared, checkpoints)
+        _, trainer, inputs = self._stepped(prepared, checkpoints)
         held_out, scale = prepared.held_out, prepared.scale
         targets = held_out.targets
         if prepared.target.kind == "regression":
             targets = ((targets - scale.centre) / scale.unit).astype(np.float32)
-        return trainer, (held_out.inputs, targets, np.full(len(targets), -1, np.int32), held_out.every_weight)
+        return trainer, (inputs, targets, np.full(len(targets), -1, np.int32), held_out.every_weight)
 
     def mended(self, prepared: TablePrepared, **changed: Any) -> "TableTask":
         """The task with other settings, for the model alone that was examined: others would be changed, too."""
-        model, _ = self._stepped(prepared)
+        model, *_ = self._stepped(prepared)
         return replace(self, settings=replace(self.settings, model=model, **changed))
 
-    def _stepped(self, prepared: TablePrepared, checkpoints: Path | None = None) -> tuple[str, Trainer]:
-        """The model that is trained in steps, by its name, and its training."""
+    def _stepped(self, prepared: TablePrepared, checkpoints: Path | None = None) -> tuple[str, Trainer, np.ndarray]:
+        """The model that is trained in steps, by its name, its training, and the held-out rows as that is fed them."""
         context = lambda candidate: TrainingContext(
             self.settings, Interruption(), checkpoint=candidate.checkpoint_in(checkpoints),
             resume=checkpoints is not None,
         )
         wanted = [each for each in candidates() if self.settings.model in (AUTO, each.name)]
         begun = ((each.name, each.begun(prepared, context(each))) for each in reversed(wanted))
-        found = next(((name, trainer) for name, trainer in begun if trainer is not None), None)
+        found = next(((name, *training) for name, training in begun if training is not None), None)
         if found is None:
             raise InputError(f"the model {self.settings.model} is solved, and makes no steps that could be examined")
         return found

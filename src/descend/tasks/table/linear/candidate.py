@@ -42,12 +42,12 @@ class LinearCandidate(Candidate):
 
         return fit_linear(prepared, context)
 
-    def begun(self, prepared: TablePrepared, context: TrainingContext) -> Trainer | None:
+    def begun(self, prepared: TablePrepared, context: TrainingContext) -> tuple[Trainer, np.ndarray] | None:
         if not context.settings.says_how_to_descend:
             return None
         from descend.tasks.table.networks.training import training
 
-        return training(IN_STEPS, prepared, context, None)[0]
+        return training(IN_STEPS, prepared, context, None)[0], prepared.held_out.inputs
 
     def findings(self, trained: Trained, prepared: TablePrepared, target: str, is_chosen: bool) -> Findings:
         """The certificate, the path of penalties and the coefficients; nothing of one that was trained in steps."""

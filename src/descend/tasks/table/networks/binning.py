@@ -20,7 +20,7 @@ MAX_VALUES = 2**27
 # Rows from which a column's ranges are learnt.
 ROWS_LOOKED_AT = 20_000
 # In units of its spread, where a number begins to count less than in proportion.
-FAR, FURTHEST = 3.0, 1e15
+KNEE, FURTHEST = 3.0, 1e15
 # Times to take mass from values that have more than a range should.
 ROUNDS = 3
 
@@ -51,7 +51,7 @@ class Bins:
         within = xp.clip((rows[:, self.columns] - self.lower) / self.width, 0, 1) - np.float32(0.5)
         # A square beyond single precision is infinite, and what is divided by its root is then 0 and not near 3.
         near = xp.clip(rows, -FURTHEST, FURTHEST)
-        return xp.concatenate([near / (1 + (near / FAR) ** 2) ** 0.5, within], axis=1)
+        return xp.concatenate([near / (1 + (near / KNEE) ** 2) ** 0.5, within], axis=1)
 
     def of_all(self, rows: np.ndarray, at_once: int = 8192) -> np.ndarray:
         """The same for many rows, by blocks of them."""
@@ -94,7 +94,7 @@ class Bins:
             and bool(((columns >= 0) & (columns < features)).all() and (width > 0).all())
         )
         if not is_sound:
-            told.refuse("bins", f"ranges of {features:,} columns", f"of shapes {columns.shape} {lower.shape} {width.shape}")
+            told.refuse("bins", f"ranges of {features:,} columns", f"of {columns.shape} {lower.shape} {width.shape}")
         return cls(columns, lower, width)
 
 
