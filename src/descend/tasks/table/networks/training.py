@@ -21,7 +21,7 @@ from descend.tasks.common.settings import OPTIMIZERS, Settings
 from descend.tasks.common.target import Target
 from descend.tasks.table.candidate import TrainingContext
 from descend.tasks.table.networks.architecture import NETWORKS, Architecture
-from descend.tasks.table.networks.binning import Bins
+from descend.tasks.table.networks.binning import MAX_FEATURES, Bins
 from descend.tasks.table.networks.ensemble import (
     DropoutLoss,
     Ensemble,
@@ -126,7 +126,9 @@ def descent(
                   prepared.members)
     batch_size = settings.batch_size or min(64 if count <= LARGE_TABLE else 256, count)
     dropout = architecture.dropout_for(count)
-    epochs = settings.epochs or max(_epochs(count), MIN_STEPS * batch_size / count)
+    # Of thousands of columns a step takes long, and few tell enough.
+    steps = MIN_STEPS * min(1.0, MAX_FEATURES / features)
+    epochs = settings.epochs or max(_epochs(count), steps * batch_size / count)
     return {
         "loss": DropoutLoss(target.kind, dropout) if dropout else TrainingLoss(target.kind),
         "params": build(shape, settings.seed),
