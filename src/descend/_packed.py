@@ -34,7 +34,7 @@ def refuse_larger(unpacked: int, packed: int, where: str) -> None:
                          "table and no picture do: if it is yours, unpack it first")
 
 
-def _zstandard(file: IO[bytes]) -> Any:
+def _zstandard(file: Any) -> Any:
     return pyarrow.CompressedInputStream(file, "zstd")
 
 

@@ -32,7 +32,7 @@ class Partition(Optimizer):
         """The optimizers by name."""
         raise NotImplementedError
 
-    def part_of(self, path: str, leaf: Array) -> str:
+    def part_of(self, path: str, leaf: Any) -> str:
         """The name of the part that a parameter belongs to."""
         raise NotImplementedError
 

@@ -154,7 +154,7 @@ class Muon(Settings, Partition):
         settings = {field.name: getattr(self, field.name) for field in dataclasses.fields(Settings)}
         return {MATRICES: Orthogonal(**settings), COMPANION: self.companion}
 
-    def part_of(self, path: str, leaf: Array) -> str:
+    def part_of(self, path: str, leaf: Any) -> str:
         return MATRICES if len(getattr(leaf, "shape", ())) > 1 and not matches(self.vectors, path) else COMPANION
 
     def init(self, params: Tree) -> PartitionState:

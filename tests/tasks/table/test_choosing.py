@@ -34,6 +34,9 @@ class Standing:
     def describe(self):
         return f"{self.value:g}"
 
+    def to_parts(self):
+        return {}, {}
+
 
 def trained(name, out_of_fold, reason="budget"):
     return Trained(name, Standing(len(name)), "", Reason(reason, "", 1), 1.0, out_of_fold=np.asarray(out_of_fold))

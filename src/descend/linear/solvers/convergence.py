@@ -94,7 +94,7 @@ class ConvergenceMonitor:
         coefficients are: then the later one is.
         """
         rounding = VALUE_ROUNDING * abs(best.value) if self._to_the_last else 0.0
-        return point.value < best.value + rounding or math.isnan(best.value)
+        return bool(point.value < best.value + rounding) or math.isnan(best.value)
 
     def _converged(self, number: int) -> Reason:
         """The reason of a gap that is small enough."""

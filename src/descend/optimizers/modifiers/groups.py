@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from descend._arrays import Array
 from descend._paths import Patterns, as_tuple, matches, refuse_unmatched
 from descend._tree import Tree, named_leaves
 from descend.errors import InputError
@@ -70,7 +69,7 @@ class PerGroup(Partition):
     def parts(self) -> Mapping[str, Optimizer | None]:
         return {REST: self.default, **dict(zip(map(_name, self.groups.patterns), self.groups.rules, strict=True))}
 
-    def part_of(self, path: str, leaf: Array) -> str:
+    def part_of(self, path: str, leaf: Any) -> str:
         # In their order, so that an exception may stand before the rule that it is from.
         fitting = (patterns for patterns in self.groups.patterns if matches(patterns, path))
         return next(map(_name, fitting), REST)
@@ -117,7 +116,7 @@ class Freeze(Partition):
     def parts(self) -> Mapping[str, Optimizer | None]:
         return {MOVING: self.rule, FROZEN: None}
 
-    def part_of(self, path: str, leaf: Array) -> str:
+    def part_of(self, path: str, leaf: Any) -> str:
         return FROZEN if matches(self.where, path) else MOVING
 
     def init(self, params: Tree) -> PartitionState:
