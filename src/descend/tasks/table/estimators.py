@@ -41,18 +41,23 @@ NAMED_CLASSES = 5
 class _TableEstimator(Savable, BaseEstimator):
     """What both have in common: settings, frames, and what is known after a fit."""
 
-    model: str
-    optimizer: str | None
-    learning_rate: float | None
-    batch_size: int | None
-    epochs: float | None
-    seconds: float | None
-    column: Mapping[str, str] | None
-    drop: Sequence[str]
-    missing: Sequence[str]
-    random_state: Any
     model_: TableModel
     _task: ClassVar[TaskKind]
+
+    def __init__(self, *, model: str = AUTO, optimizer: str | None = None, learning_rate: float | None = None,
+                 batch_size: int | None = None, epochs: float | None = None, seconds: float | None = None,
+                 column: Mapping[str, str] | None = None, drop: Sequence[str] = (), missing: Sequence[Any] = (),
+                 random_state: int | np.random.RandomState | None = None) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.seconds = seconds
+        self.column = column
+        self.drop = drop
+        self.missing = missing
+        self.random_state = random_state
 
     def _learn(self, frame: pd.DataFrame, target: pd.Series, weights: np.ndarray | None, notes: Sequence[str]) -> None:
         """Type the columns, train the candidates, choose one of them, and keep what is known of it."""
@@ -217,8 +222,8 @@ class TableClassifier(ClassifierMixin, _TableEstimator):
     `fit` takes a frame of pandas or polars, a table of Arrow or an array; and the classes: a column, or the name of one
     of the frame's. Numbers, categories, dates, flags, short texts and gaps are told apart by whole columns. A linear
     model and a network are trained on all rows, in folds, so that each row is predicted by one that has not seen it. By
-    those predictions one of them is chosen. Nothing is printed or written. To predict, columns are found by their
-    names; others may be there. Levels that were not there before, and gaps, are known how to deal with.
+    those predictions one of them, or a blend, is chosen. Nothing is printed or written. To predict, columns are found
+    by their names; others may be there. Levels that were not there before, and gaps, are known how to deal with.
 
     Args:
         model: "auto", or one by its name: "linear", "mlp".
@@ -249,21 +254,6 @@ class TableClassifier(ClassifierMixin, _TableEstimator):
     """
 
     _task = "classes"
-
-    def __init__(self, *, model: str = AUTO, optimizer: str | None = None, learning_rate: float | None = None,
-                 batch_size: int | None = None, epochs: float | None = None, seconds: float | None = None,
-                 column: Mapping[str, str] | None = None, drop: Sequence[str] = (), missing: Sequence[Any] = (),
-                 random_state: int | np.random.RandomState | None = None) -> None:
-        self.model = model
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.seconds = seconds
-        self.column = column
-        self.drop = drop
-        self.missing = missing
-        self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "TableClassifier":
         """Learn classes `y`, a column or the name of one, from the rows of a table; `sample_weight`: how much each row
@@ -313,21 +303,6 @@ class TableRegressor(RegressorMixin, _TableEstimator):
     """
 
     _task = "regression"
-
-    def __init__(self, *, model: str = AUTO, optimizer: str | None = None, learning_rate: float | None = None,
-                 batch_size: int | None = None, epochs: float | None = None, seconds: float | None = None,
-                 column: Mapping[str, str] | None = None, drop: Sequence[str] = (), missing: Sequence[Any] = (),
-                 random_state: int | np.random.RandomState | None = None) -> None:
-        self.model = model
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.seconds = seconds
-        self.column = column
-        self.drop = drop
-        self.missing = missing
-        self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "TableRegressor":
         """Learn numbers `y`, a column or the name of one, from the rows of a table; `sample_weight`: how much each row
