@@ -20,7 +20,7 @@ IMPORTED = (
     "descend.tasks.text.task",
     "descend.tasks.table.task",
     "descend.tasks.table.report",
-    "descend.tasks.table.linear.path",
+    "descend.tasks.common.linear.path",
 )
 SAID = "said.txt"  # beside the run: what the command printed
 

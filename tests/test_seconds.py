@@ -18,7 +18,7 @@ from descend.engine.rate_search import RateSearch
 from descend.neural import LanguageModel, MLPClassifier
 from descend.sources import IterableBatches
 from descend.stopping import Reason
-from descend.tasks.table.linear.progress import ProgressCallback
+from descend.tasks.common.linear.progress import ProgressCallback
 
 DATA = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 
@@ -38,7 +38,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     made = Clock()
-    for module in ("engine.timed", "engine.trainer", "engine.rate_search", "training", "tasks.table.linear.progress",
+    for module in ("engine.timed", "engine.trainer", "engine.rate_search", "training", "tasks.common.linear.progress",
                    "neural.language", "neural._estimator"):
         monkeypatch.setattr(f"descend.{module}.time", SimpleNamespace(perf_counter=made.perf_counter))
     return made

@@ -107,7 +107,7 @@ def test_an_interrupted_linear_model_is_made_again(descend, houses, monkeypatch,
 
     with monkeypatch.context() as patch:
         patch.setattr(ProgressBar, "__call__", tell)
-        patch.setattr("descend.tasks.table.linear.progress.SECONDS_BETWEEN_LOOKS", 0.0)
+        patch.setattr("descend.tasks.common.linear.progress.SECONDS_BETWEEN_LOOKS", 0.0)
         said = descend(*args, "--out", "run")
     metrics = json.loads(Path("run/metrics.json").read_text())
     assert (said.code, metrics["reason"]) == (code, "interrupted")
@@ -241,7 +241,7 @@ def test_models_that_are_trained_at_once_are_interrupted_and_resumed_together(
     with monkeypatch.context() as patch:
         patch.setattr(ProgressBar, "__call__", tell)
         patch.setattr("descend.engine.pace.DISPATCH_SECONDS", 0.0)
-        patch.setattr("descend.tasks.table.linear.progress.SECONDS_BETWEEN_LOOKS", 0.0)
+        patch.setattr("descend.tasks.common.linear.progress.SECONDS_BETWEEN_LOOKS", 0.0)
         said = descend(*args, "--out", "run")
     metrics = json.loads(Path("run/metrics.json").read_text())
     assert (said.code, metrics["reason"]) == (code, "interrupted")

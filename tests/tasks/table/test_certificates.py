@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from descend.stopping import Reason
-from descend.tasks.table.linear.model import Certificate, rounded_up
+from descend.tasks.common.linear.model import Certificate, rounded_up
 
 
 @settings(deadline=None)

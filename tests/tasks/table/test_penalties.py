@@ -14,14 +14,14 @@ from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
 from descend.engine.interruption import Interruption, interrupts
 from descend.observers import Progress
+from descend.tasks.common.choosing.context import TrainingContext
+from descend.tasks.common.choosing.lanes import without_warnings
+from descend.tasks.common.linear import path as penalties
+from descend.tasks.common.linear import progress
+from descend.tasks.common.linear.path import fit_linear
 from descend.tasks.common.reading import Table
 from descend.tasks.common.settings import Settings
-from descend.tasks.table.candidate import TrainingContext
-from descend.tasks.table.linear import path as penalties
-from descend.tasks.table.linear import progress
-from descend.tasks.table.linear.path import fit_linear
 from descend.tasks.table.task import table_task
-from descend.tasks.table.training import without_warnings
 
 RNG = np.random.default_rng(0)
 ROWS = 150
@@ -119,7 +119,7 @@ def test_its_certificate_holds(kind):
 
 
 def objective(ready, W, b, penalty):
-    """In float64, as `descend.tasks.table.linear.model` states it."""
+    """In float64, as `descend.tasks.common.linear.model` states it."""
     z = ready.training.inputs.astype(float) @ W.T + b
     rows = np.arange(len(z))
     if ready.target.kind == "regression":

@@ -11,12 +11,12 @@ from descend.stopping import Reason
 from descend.tasks.common import dividing
 from descend.tasks.common.examples import hold_out
 from descend.tasks.common.fitted import Trained
+from descend.tasks.common.linear.model import Linear
 from descend.tasks.common.reading import Table
 from descend.tasks.common.settings import Settings
 from descend.tasks.common.target import Target
 from descend.tasks.table import registry, training
 from descend.tasks.table.candidate import Candidate
-from descend.tasks.table.linear.model import Linear
 from descend.tasks.table.networks import training as networks
 from descend.tasks.table.networks.training import Networks
 from descend.tasks.table.task import fit_table, table_task

@@ -11,17 +11,17 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
 
 from descend.engine.interruption import Interruption
+from descend.tasks.common.choosing.context import TrainingContext
+from descend.tasks.common.choosing.lanes import without_warnings
+from descend.tasks.common.choosing.scoring import losses_and_scores, row_scores
 from descend.tasks.common.fitted import score_of
+from descend.tasks.common.linear import path as penalties
+from descend.tasks.common.linear.path import fit_linear
 from descend.tasks.common.reading import Table
 from descend.tasks.common.settings import Settings
 from descend.tasks.common.target import Target
-from descend.tasks.table.candidate import TrainingContext
-from descend.tasks.table.linear import path as penalties
-from descend.tasks.table.linear.path import fit_linear
 from descend.tasks.table.networks.ensemble import Shape, TrainingLoss, build
-from descend.tasks.table.scoring import losses_and_scores, row_scores
 from descend.tasks.table.task import table_task
-from descend.tasks.table.training import without_warnings
 
 RNG = np.random.default_rng(0)
 ROWS = 100
@@ -56,7 +56,7 @@ def test_a_row_of_weight_2_is_the_row_twice_to_the_linear_model(kind, monkeypatc
     for name in ("TOL", "ROUGH_TOL"):
         monkeypatch.setattr(penalties, name, 1e-10)
     # Penalties are relative to how much all rows count.
-    monkeypatch.setattr(penalties, "_penalties", lambda rows: [rows / len(TIMES)])
+    monkeypatch.setattr(penalties, "_penalties", lambda rows, _: [rows / len(TIMES)])
     one, other = (fit(ready).predictor for ready in weighted(prepared(kind)))
     assert one.path.losses == pytest.approx(other.path.losses, rel=1e-6)
     np.testing.assert_allclose(one.coefficients, other.coefficients, rtol=1e-4, atol=1e-5)

@@ -161,9 +161,13 @@ def _folds(training: TypedRows, target: Target, settings: Settings) -> Folds:
         numbers = _by_group(training.groups, labels, parts, settings.seed)
         members = min(members, int(numbers.max()) + 1)
         return Folds(numbers, members, f"{_where(members, parts)}, of whole groups")
-    numbers = _by_chance(count, labels, min(parts, count), settings.seed)
-    members = min(members, count)
-    return Folds(numbers, members, _where(members, parts))
+    return folds_by_chance(count, labels, members, parts, settings.seed)
+
+
+def folds_by_chance(count: int, labels: np.ndarray | None, members: int, parts: int, seed: int) -> Folds:
+    """So many rows dealt to so many parts, of which the first `members` are validated on."""
+    numbers = _by_chance(count, labels, min(parts, count), seed)
+    return Folds(numbers, min(members, count), _where(members, parts))
 
 
 def _members_and_parts(count: int) -> tuple[int, int]:

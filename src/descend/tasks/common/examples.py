@@ -16,9 +16,9 @@ from descend.tasks.common.target import Target
 class Examples:
     """Inputs with their targets.
 
-    `inputs`: an array with an example in each row, or a list of texts. `targets`: numbers, or the numbers of classes.
-    `names`: what to call each of them, where somebody may look for it. `weights`: how much each of them counts, 1 on
-    average; `None` where all count alike.
+    `inputs`: an array with an example in each row, maybe a sparse one, or a list of texts. `targets`: numbers, or the
+    numbers of classes. `names`: what to call each of them, where somebody may look for it. `weights`: how much each of
+    them counts, 1 on average; `None` where all count alike.
     """
 
     inputs: Any
@@ -31,7 +31,7 @@ class Examples:
 
     def chosen(self, rows: np.ndarray) -> "Examples":
         """Those with the given numbers."""
-        some = self.inputs[rows] if isinstance(self.inputs, np.ndarray) else [self.inputs[row] for row in rows]
+        some = self.inputs[rows] if hasattr(self.inputs, "shape") else [self.inputs[row] for row in rows]
         names = [self.names[row] for row in rows] if self.names else ()
         return Examples(some, self.targets[rows], names, None if self.weights is None else self.weights[rows])
 

@@ -12,10 +12,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from descend.errors import InputError
+from descend.tasks.common.linear.model import Linear
 from descend.tasks.table.blocks import FLAG
 from descend.tasks.table.encoding import Encoder
 from descend.tasks.table.exporting import drawn_rows, refuse_inexpressible
-from descend.tasks.table.linear.model import Linear
 from descend.tasks.table.model import TableModel
 from descend.tasks.table.typed import MISSING_LEVEL
 

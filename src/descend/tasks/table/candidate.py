@@ -3,7 +3,7 @@
 `descend.tasks.table.registry` has all of them. `docs/extending.md` has the smallest example of one more.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -11,33 +11,12 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from descend._facts import Facts
-from descend.engine.interruption import Interruption
-from descend.observers import Observer
+from descend.tasks.common.choosing.context import TrainingContext
 from descend.tasks.common.fitted import Predictor, Trained
 from descend.tasks.common.section import Section
-from descend.tasks.common.settings import Settings
 from descend.tasks.common.target import Target
 from descend.tasks.table.preparing import TablePrepared
 from descend.training import Trainer
-
-
-@dataclass(frozen=True)
-class TrainingContext:
-    """What a training goes by besides the rows.
-
-    - `settings`: what the user settled.
-    - `interrupted`: is set by Ctrl-C and SIGTERM: what was reached by then is to be returned, with that reason.
-    - `seconds`: how long the training may take.
-    - `observers`: who looks on; each is called with a `descend.Progress` now and then.
-    - `checkpoint`: the file to save the training in, if it takes long. `resume`: whether to go on from there.
-    """
-
-    settings: Settings
-    interrupted: Interruption
-    seconds: float | None = None
-    observers: Sequence[Observer] = ()
-    checkpoint: Path | None = None
-    resume: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from descend.tasks.common.choosing.lanes import without_warnings
+from descend.tasks.common.choosing.scoring import row_scores
 from descend.tasks.common.examples import Examples
 from descend.tasks.common.fitted import Fitted
-from descend.tasks.table.linear.model import Linear
+from descend.tasks.common.linear.model import Linear
 from descend.tasks.table.preparing import TablePrepared
-from descend.tasks.table.scoring import row_scores
-from descend.tasks.table.training import without_warnings
 
 # Shares of the rows that are learnt from, each twice the one before; all of them have been learnt from already.
 SHARES = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)

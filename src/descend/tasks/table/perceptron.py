@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from descend._facts import Facts
+from descend.tasks.common.choosing.context import TrainingContext
 from descend.tasks.common.fitted import Predictor, Trained
 from descend.tasks.common.target import Target
-from descend.tasks.table.candidate import Candidate, TrainingContext
+from descend.tasks.table.candidate import Candidate
 from descend.tasks.table.networks.architecture import NETWORKS, Architecture
 from descend.tasks.table.preparing import TablePrepared
 from descend.training import Trainer

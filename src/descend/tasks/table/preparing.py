@@ -1,6 +1,5 @@
 """A table made ready for training: rows held out, the others encoded and dealt to folds."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,8 +7,8 @@ import numpy as np
 from descend._scaling import centre_and_unit
 from descend.errors import InputError
 from descend.tasks.common.dividing import divide
-from descend.tasks.common.examples import Examples, Prepared, Scale, refuse_large_batch
-from descend.tasks.common.fitted import Predictor
+from descend.tasks.common.examples import Examples, Scale, refuse_large_batch
+from descend.tasks.common.folded import Folded
 from descend.tasks.common.settings import Settings
 from descend.tasks.common.target import Target
 from descend.tasks.common.typed_rows import TypedRows
@@ -19,44 +18,15 @@ from descend.tasks.table.encoding import Encoder
 
 
 @dataclass(frozen=True)
-class TablePrepared(Prepared):
+class TablePrepared(Folded):
     """A table made ready: the inputs are encoded rows, and each training row is in a fold.
 
     - `encoder`: made the rows.
-    - `folds`: the number of the fold that each training row is in.
-    - `members`: how many folds are validated on, the first ones, each by a model that is trained without it.
-    - `validated_on`: these folds, in words.
     - `notes`: how rows were held out and weighed, in sentences, if not by chance and alike.
     """
 
     encoder: Encoder = field(kw_only=True)
-    folds: np.ndarray = field(kw_only=True)
-    members: int = field(kw_only=True)
-    validated_on: str = field(kw_only=True)
     notes: tuple[str, ...] = field(default=(), kw_only=True)
-
-    @property
-    def validated(self) -> np.ndarray:
-        """Which training rows are validated on."""
-        return self.folds < self.members
-
-    @property
-    def validated_weights(self) -> np.ndarray | None:
-        """How much those count; `None` where all rows count alike."""
-        weights = self.training.weights
-        return None if weights is None else weights[self.validated]
-
-    def out_of_fold(self, fit: Callable[[Examples], Predictor]) -> np.ndarray:
-        """Predictions of the rows that are validated on, each by a model that `fit` made of the other folds' rows."""
-        where, found = [], []
-        for number in range(self.members):
-            unseen = np.flatnonzero(self.folds == number)
-            others = self.training.chosen(np.flatnonzero(self.folds != number))
-            where.append(unseen)
-            found.append(fit(others).predict(self.training.inputs[unseen]))
-        # They were found fold by fold, and are wanted in the order of the rows.
-        order = np.argsort(np.concatenate(where))
-        return np.concatenate(found)[order]
 
 
 def prepare_table(table: TypedTable, settings: Settings) -> TablePrepared:

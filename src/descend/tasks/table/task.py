@@ -10,6 +10,7 @@ import numpy as np
 
 from descend.engine.interruption import Interruption
 from descend.errors import InputError
+from descend.tasks.common.choosing.context import TrainingContext
 from descend.tasks.common.columns import told_of
 from descend.tasks.common.fitted import Fitted, judge
 from descend.tasks.common.judging.promised import promise_facts, promise_line
@@ -19,7 +20,6 @@ from descend.tasks.common.section import Section
 from descend.tasks.common.settings import AUTO, Settings
 from descend.tasks.common.task import Observers, Task
 from descend.tasks.common.typed_table import TypedTable, type_table
-from descend.tasks.table.candidate import TrainingContext
 from descend.tasks.table.effects.looking import effects_of
 from descend.tasks.table.importance import importances
 from descend.tasks.table.leaking import suspicions

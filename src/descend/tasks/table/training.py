@@ -1,27 +1,24 @@
 """Training on a table: the candidates side by side or in turn, and one of them chosen."""
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from warnings import catch_warnings, filterwarnings, simplefilter
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from descend.engine.interruption import Interruption, interrupts
+from descend.engine.interruption import interrupts
 from descend.errors import InputError
+from descend.tasks.common.choosing.choosing import choose
+from descend.tasks.common.choosing.lanes import Lanes, without_warnings
+from descend.tasks.common.choosing.scoring import row_scores
 from descend.tasks.common.fitted import Fitted, Trained
 from descend.tasks.common.settings import AUTO, Settings
 from descend.tasks.common.task import Observers
-from descend.tasks.table.candidate import Candidate, TrainingContext
-from descend.tasks.table.choosing import choose
+from descend.tasks.table.candidate import Candidate
 from descend.tasks.table.model import TableModel
 from descend.tasks.table.preparing import TablePrepared
 from descend.tasks.table.promising import with_promises
 from descend.tasks.table.registry import asked_for
-from descend.tasks.table.scoring import row_scores
 
 
 def train(
@@ -48,7 +45,7 @@ def train(
     # The products of matrices that NumPy makes are short. Threads of theirs would, after each, spin for a while on the
     # cores that the steps need.
     with threadpool_limits(1, user_api="blas"), interrupts() as interrupted, without_warnings():
-        training = _Training(prepared, settings, observers, checkpoints, resume, interrupted)
+        training = Lanes(prepared, settings, observers, checkpoints, resume, interrupted)
         lanes = training.side_by_side(aside, others)
     by_name = {each.name: each for lane in lanes for each in lane}
     trained = [by_name[candidate.name] for candidate in chosen_from if candidate.name in by_name]
@@ -83,68 +80,3 @@ def _scores(trained: Trained, prepared: TablePrepared) -> np.ndarray:
         raise InputError(f"the model {trained.name} should give predictions of the rows that are validated on, of "
                          f"shape {wanted}, but gives {found}: return them as `out_of_fold`")
     return row_scores(predictions, truth, prepared.target.kind, prepared.validated_weights)
-
-
-@dataclass(frozen=True)
-class _Training:
-    """What the candidates have in common."""
-
-    prepared: TablePrepared
-    settings: Settings
-    observers: Observers
-    checkpoints: Path | None
-    resume: bool
-    interrupted: Interruption
-
-    def side_by_side(self, aside: Sequence[Candidate], others: Sequence[Candidate]) -> list[list[Trained]]:
-        """Those that run aside, on a thread of their own, and the others on this one, to which Ctrl-C comes.
-
-        They share nothing but cores. What is trained here is compiled and computed by what leaves Python alone for
-        long, so that the two threads hardly wait for each other.
-        """
-        if not aside:
-            return [self.in_turn(others)]
-        with ThreadPoolExecutor(1, "descend.tasks") as pool:
-            beside: Future[list[Trained]] = pool.submit(self.in_turn, aside)
-            try:
-                here = self.in_turn(others)
-                return [beside.result(), here]
-            except BaseException:
-                # So that nobody waits for the other thread.
-                self.interrupted.set()
-                raise
-
-    def in_turn(self, candidates: Sequence[Candidate]) -> list[Trained]:
-        """The candidates one after the other, as far as the time goes; the second has what the first left."""
-        trained: list[Trained] = []
-        for number, candidate in enumerate(candidates):
-            spent, limit = sum(each.seconds for each in trained), self.settings.seconds
-            seconds = None if limit is None else (limit - spent) / (len(candidates) - number)
-            if seconds is not None and seconds <= 0:
-                break
-            trained.append(candidate.fit(self.prepared, self.context(candidate, seconds)))
-            if trained[-1].reason.name == "interrupted":
-                break
-        return trained
-
-    def context(self, candidate: Candidate, seconds: float | None) -> TrainingContext:
-        """What a candidate goes by."""
-        file = candidate.checkpoint_in(self.checkpoints)
-        observers = self.observers(candidate.name)
-        return TrainingContext(self.settings, self.interrupted, seconds, observers, file, self.resume)
-
-
-@contextmanager
-def without_warnings() -> Iterator[None]:
-    """A context without warnings of promises that were not kept, as the certificate says so, and of many classes.
-
-    For the main thread, as filters are those of the process: what others warn of, such as a full disk, must be heard.
-    """
-    # scikit-learn takes half a second to import.
-    from sklearn.exceptions import ConvergenceWarning
-
-    with catch_warnings():
-        for category in (ConvergenceWarning, RuntimeWarning):
-            simplefilter("ignore", category)
-        filterwarnings("ignore", "The number of unique classes", UserWarning)
-        yield

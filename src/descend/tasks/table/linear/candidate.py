@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from descend._facts import Facts
+from descend.tasks.common.choosing.context import TrainingContext
 from descend.tasks.common.fitted import Predictor, Trained
 from descend.tasks.common.judging.scores import finite
+from descend.tasks.common.linear.model import Linear
 from descend.tasks.common.target import Target
-from descend.tasks.table.candidate import Candidate, Findings, TrainingContext
-from descend.tasks.table.linear.model import Linear
+from descend.tasks.table.candidate import Candidate, Findings
 from descend.tasks.table.networks.architecture import NETWORKS, Architecture
 from descend.tasks.table.preparing import TablePrepared
 from descend.training import Trainer
@@ -38,7 +39,7 @@ class LinearCandidate(Candidate):
             from descend.tasks.table.networks.training import train_networks
 
             return train_networks(IN_STEPS, prepared, context)
-        from descend.tasks.table.linear.path import fit_linear
+        from descend.tasks.common.linear.path import fit_linear
 
         return fit_linear(prepared, context)
 

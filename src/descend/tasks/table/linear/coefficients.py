@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from descend.tasks.common.linear.model import Linear
 from descend.tasks.table.blocks import Feature
-from descend.tasks.table.linear.model import Linear
 from descend.tasks.table.preparing import TablePrepared
 
 SECONDS_PER_DAY = 86_400.0

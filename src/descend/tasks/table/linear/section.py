@@ -7,10 +7,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from descend._figures import CHECKED, COLOUR
+from descend.tasks.common.linear.model import Linear, PenaltyPath
 from descend.tasks.common.page import MARGIN, figure_html
 from descend.tasks.common.section import Section
 from descend.tasks.table.linear.coefficients import Coefficient
-from descend.tasks.table.linear.model import Linear, PenaltyPath
 from descend.tasks.table.preparing import TablePrepared
 
 SHOWN_COEFFICIENTS = 30

@@ -16,14 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from descend.engine.history import History
+from descend.tasks.common.choosing.context import TrainingContext
+from descend.tasks.common.choosing.scoring import losses_and_scores, predictions_of
 from descend.tasks.common.examples import Examples
 from descend.tasks.common.fitted import Trained
+from descend.tasks.common.folded import Folded
+from descend.tasks.common.linear.model import Certificate, Linear, PenaltyPath
+from descend.tasks.common.linear.progress import ProgressCallback
 from descend.tasks.common.target import TargetKind
-from descend.tasks.table.candidate import TrainingContext
-from descend.tasks.table.linear.model import Certificate, Linear, PenaltyPath
-from descend.tasks.table.linear.progress import ProgressCallback
-from descend.tasks.table.preparing import TablePrepared
-from descend.tasks.table.scoring import losses_and_scores, predictions_of
 
 # How far above its minimum the objective may be, relative to that: of the model, and while penalties are compared.
 TOL, ROUGH_TOL = 1e-6, 1e-2
@@ -39,13 +39,25 @@ MANY_COEFFICIENTS = 200
 Parameters = tuple[np.ndarray, np.ndarray | np.floating]
 
 
-def fit_linear(prepared: TablePrepared, context: TrainingContext) -> Trained:
-    """The certified linear model of a table.
+class Search(NamedTuple):
+    """Which penalties are tried, and how far above its minimum an objective may be, relative to that: of the folds'
+    models, while penalties are compared, and of the model that is kept."""
+
+    strongest: float
+    weakest: float = WEAKEST_PENALTY
+    rough_tol: float = ROUGH_TOL
+    tol: float = TOL
+
+
+def fit_linear(prepared: Folded, context: TrainingContext, search: Search | None = None) -> Trained:
+    """The certified linear model of rows in folds.
 
     When Ctrl-C or the end of the time ends it, the penalties that were tried are chosen from, and what is kept is the
     mean of the folds' models, after one more iteration.
     """
     kind = prepared.target.kind
+    # From a penalty that weighs as much as all rows, or more.
+    search = search or Search(len(prepared.training))
     with ExitStack() as stack:
         for observer in context.observers:
             if isinstance(observer, AbstractContextManager):
@@ -53,10 +65,10 @@ def fit_linear(prepared: TablePrepared, context: TrainingContext) -> Trained:
         progress = ProgressCallback(context.observers, context.seconds, context.interrupted)
         # 1. Along the path, time is left for the iteration on all rows that comes after it.
         progress.ahead = FINAL_ITERATION
-        path, chosen = _search(prepared, progress)
+        path, chosen = _search(prepared, progress, search)
         # 2. The chosen penalty once more, on all rows, and to the last digit.
         progress.ahead = 0.0
-        model = _estimator(kind, TOL, "auto", progress)
+        model = _estimator(kind, search.tol, "auto", progress)
         if chosen.start is not None:
             model.coef_, model.intercept_ = chosen.start
         progress.gaps.clear()
@@ -76,12 +88,13 @@ def fit_linear(prepared: TablePrepared, context: TrainingContext) -> Trained:
 class _Fold:
     """The rows of one fold, and a model that learns from the others."""
 
-    def __init__(self, prepared: TablePrepared, number: int, progress: ProgressCallback):
+    def __init__(self, prepared: Folded, number: int, progress: ProgressCallback, tol: float):
+        self._number = number
         self.unseen = prepared.folds == number
         self._prepared = prepared
         self._others = prepared.training.chosen(np.flatnonzero(~self.unseen))
         many = self._others.inputs.shape[1] * prepared.target.outputs > MANY_COEFFICIENTS
-        self.model = _estimator(prepared.target.kind, ROUGH_TOL, "lbfgs" if many else "auto", progress)
+        self.model = _estimator(prepared.target.kind, tol, "lbfgs" if many else "auto", progress)
 
     def fit(self, penalty: float) -> None:
         """Learn from the other folds, unless all of their rows are of one class."""
@@ -90,12 +103,12 @@ class _Fold:
 
     def outputs(self) -> np.ndarray:
         """Of the fold's own rows: numbers, the logarithm of the odds, or of the probability of each class."""
-        rows, target = self._prepared.training.inputs[self.unseen], self._prepared.target
+        rows, target = self._prepared.unseen(self._number), self._prepared.target
         if target.kind == "regression":
             return self.model.predict(rows)[:, None]
         # A class that no row of the other folds has is given the share that half a row would be: a probability of 0
         # would make the loss infinite, whatever the penalty.
-        chances = np.full((len(rows), len(target.classes)), -math.log(2 * len(self._others)))
+        chances = np.full((rows.shape[0], len(target.classes)), -math.log(2 * len(self._others)))
         if hasattr(self.model, "classes_"):
             chances[:, self.model.classes_] = self.model.predict_log_proba(rows)
         else:
@@ -113,14 +126,14 @@ class _Trial(NamedTuple):
     start: Parameters | None
 
 
-def _search(prepared: TablePrepared, progress: ProgressCallback) -> tuple[PenaltyPath, _Trial]:
+def _search(prepared: Folded, progress: ProgressCallback, search: Search) -> tuple[PenaltyPath, _Trial]:
     """The path, and what the penalty that was chosen came to."""
-    folds = [_Fold(prepared, number, progress) for number in range(prepared.members)]
+    folds = [_Fold(prepared, number, progress, search.rough_tol) for number in range(prepared.members)]
     validated = prepared.validated
     targets = prepared.training.targets[validated]
     outputs = np.zeros((len(validated), prepared.target.outputs))
     trials: list[_Trial] = []
-    for penalty in _penalties(len(validated)):
+    for penalty in _penalties(search.strongest, search.weakest):
         for fold in folds:
             fold.fit(penalty)
             outputs[fold.unseen] = fold.outputs()
@@ -136,11 +149,11 @@ def _search(prepared: TablePrepared, progress: ProgressCallback) -> tuple[Penalt
     return path, chosen
 
 
-def _penalties(rows: int) -> Sequence[float]:
-    """From one that weighs as much as all rows, or more."""
-    strongest, weakest = math.ceil(math.log10(rows)), math.log10(WEAKEST_PENALTY)
-    count = 1 + round(PENALTIES_PER_DECADE * (strongest - weakest))
-    return [10.0 ** (strongest - number / PENALTIES_PER_DECADE) for number in range(count)]
+def _penalties(strongest: float, weakest: float = WEAKEST_PENALTY) -> Sequence[float]:
+    """From one of a power of ten that is as strong, or stronger."""
+    begin = math.ceil(math.log10(strongest))
+    count = 1 + round(PENALTIES_PER_DECADE * (begin - math.log10(weakest)))
+    return [10.0 ** (begin - number / PENALTIES_PER_DECADE) for number in range(count)]
 
 
 def _is_enough(losses: list[float]) -> bool:

@@ -16,8 +16,8 @@ import numpy as np
 from descend._facts import Facts, checked_array
 from descend._saved import reason_of
 from descend.stopping import Reason
+from descend.tasks.common.choosing.scoring import predictions_in_jax, predictions_of
 from descend.tasks.common.target import Target, TargetKind
-from descend.tasks.table.scoring import predictions_in_jax, predictions_of
 
 # To predict, as they are scored in float64.
 ROWS_AT_ONCE = 1 << 16
@@ -98,7 +98,8 @@ class Linear:
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
         """Numbers, or the probabilities of the classes."""
-        blocks = [rows[start : start + ROWS_AT_ONCE].astype(np.float64) for start in range(0, len(rows), ROWS_AT_ONCE)]
+        begins = range(0, rows.shape[0], ROWS_AT_ONCE)
+        blocks = [rows[begin : begin + ROWS_AT_ONCE].astype(np.float64) for begin in begins]
         scores = np.concatenate([block @ self.coefficients.T + self.intercepts for block in blocks])
         return predictions_of(scores, self.task)
 

@@ -1,0 +1,1 @@
+"""A linear model with its certificate, and its penalty chosen by cross-validation."""
