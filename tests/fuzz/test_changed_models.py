@@ -23,18 +23,19 @@ from descend.rl import ActorCritic, Policy
 from descend.rl._moments import Moments
 from descend.rl.environments import Box
 from descend.stopping import Reason
+from descend.tasks.common.choosing.blending import Blend
 from descend.tasks.common.examples import Scale
+from descend.tasks.common.linear.model import Certificate, Linear, PenaltyPath
 from descend.tasks.common.target import Target
 from descend.tasks.images.task import ImageModel
 from descend.tasks.loading import stored_model
-from descend.tasks.table.blending import Blend
-from descend.tasks.table.linear.model import Certificate, Linear, PenaltyPath
 from descend.tasks.table.model import TableModel
 from descend.tasks.table.networks.binning import Bins
 from descend.tasks.table.networks.ensemble import Shape, build
 from descend.tasks.table.networks.training import Networks
 from descend.tasks.table.perceptron import MLP
-from descend.tasks.text.task import TextModel
+from descend.tasks.text.model import LinearOfTexts, NetworkOfTexts, TextModel
+from descend.tasks.text.ngrams import NGrams
 from descend.tasks.text.texts import texts_in
 from encoders import encoder_of
 
@@ -91,7 +92,10 @@ def table(folder):
 def texts(folder):
     inputs, classes = ["the cat sat", "a dog", "stock fell", "bond markets"] * 4, [0, 0, 1, 1] * 4
     network = TextClassifier(epochs=1, random_state=0).fit(inputs, classes)
-    return save(folder, TextModel(network, ("pets", "money"), "note")), lambda: predictions(folder, frame())
+    known, _ = NGrams.learned(inputs, "letters")
+    linear = LinearOfTexts(known, Linear("binary", np.ones((1, len(known.hashes))), np.zeros(1), CERTIFICATE, PATH))
+    model = TextModel(Blend(((0.25, linear), (0.75, NetworkOfTexts(network)))), ("pets", "money"), "note", 0.5)
+    return save(folder, model), lambda: predictions(folder, frame())
 
 
 def pictures(folder):

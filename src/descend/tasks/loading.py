@@ -40,7 +40,7 @@ def stored_model(path: Path) -> Model:
 
         return ImageModel.from_parts(told, arrays)
     if facts.get("kind") == "texts":
-        from descend.tasks.text.task import TextModel
+        from descend.tasks.text.model import TextModel
 
         return TextModel.from_parts(told, arrays)
     from descend.tasks.table.model import TableModel
@@ -53,7 +53,7 @@ def load_model(path: str | Path) -> Any:
 
     It has the face of scikit-learn. Of a table's run it is a `descend.TableClassifier` or a `descend.TableRegressor`,
     which takes frames; of pictures a `descend.neural.ConvClassifier`, which takes arrays of the size that it tells of;
-    of texts a `descend.neural.TextClassifier`. Classes are called what the run called them, as text. Of `descend lm` it
+    of texts an estimator that predicts, and is not fitted. Classes are called what the run called them, as text. Of `descend lm` it
     is a `descend.neural.LanguageModel`. Nothing in the file is executed: it holds numbers and JSON.
 
     >>> import descend, tempfile

@@ -61,7 +61,7 @@ def test_rows_without_a_class_or_a_text():
 def test_texts_are_weighed_and_scored_on_a_table_that_is_given(tmp_path, monkeypatch):
     given = pd.DataFrame({"label": ["pets", None, "money"], "text": ["the cat", "a dog", "the stock"], "w": [1, 1, 3]})
     given.to_csv(tmp_path / "new.csv", index=False)
-    settings = Settings("label", weights="w", class_weights="pets=2", test=str(tmp_path / "new.csv"))
+    settings = Settings("label", weights="w", class_weights="pets=2", test=str(tmp_path / "new.csv"), epochs=1)
     made = task_of_table(table(w=[1, 2] * 20), settings)
     ready, seen = made.prepare(), []
     monkeypatch.setattr(type(ready.network), "fit", lambda network, *given, **_: seen.append(given))

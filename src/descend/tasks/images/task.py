@@ -49,7 +49,7 @@ class ImageTask(NetworkTask):
 .mistakes { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; width: 9rem; font-size: .85rem }
 img { image-rendering: pixelated; border: 1px solid #eee } figcaption { overflow-wrap: anywhere }
 """
-    LOADS: ClassVar[type[NetworkModel]] = ImageModel
+    MODEL_KIND: ClassVar[str] = ImageModel.kind
 
     def network(self, training: Examples, options: dict[str, Any]) -> ConvClassifier:
         # A photograph could as well have been taken in a mirror; grey pictures may be of letters.

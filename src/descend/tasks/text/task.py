@@ -1,19 +1,25 @@
-"""The task of telling texts apart, by a bag of words: of a table in which nothing else can be learnt from."""
+"""The task of telling texts apart: of a table in which nothing else can be learnt from."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any, ClassVar
 
+from descend.errors import InputError
 from descend.neural import TextClassifier
 from descend.tasks.common.examples import Examples
 from descend.tasks.common.fitted import Fitted, Outcome
-from descend.tasks.common.network.model import NetworkModel
 from descend.tasks.common.network.task import NetworkPrepared, NetworkTask
-from descend.tasks.common.predicting import Predictions, beside, told
-from descend.tasks.common.reading import read_table
+from descend.tasks.common.section import Section
 from descend.tasks.common.settings import Settings
+from descend.tasks.common.task import Observers
 from descend.tasks.common.typed_table import TypedTable
-from descend.tasks.text.texts import collection_of, texts_in
+from descend.tasks.text.model import NetworkOfTexts, TextModel
+from descend.tasks.text.preparing import MANY_TEXTS, TextPrepared, in_folds
+from descend.tasks.text.texts import collection_of
+from descend.tasks.text.training import train
+from descend.training import Trainer
 
 SHOWN_MISTAKES = 12
 # Of a mistake's text.
@@ -21,21 +27,12 @@ SHOWN_LETTERS = 600
 
 
 @dataclass(frozen=True)
-class TextModel(NetworkModel):
-    """A bag of words with the names of its classes, and of the column that texts are in."""
-
-    kind: ClassVar[str] = "texts"
-    network_type: ClassVar[type] = TextClassifier
-
-    def said_of(self, source: str) -> Predictions:
-        """The table of texts, with columns beside its own."""
-        frame = read_table(source, (self.column,)).frame
-        return beside(frame, told(self.predict(texts_in(frame, self.column)), self.classes))
-
-
-@dataclass(frozen=True)
 class TextTask(NetworkTask):
-    """To tell the texts in a column of a table apart."""
+    """To tell the texts in a column of a table apart.
+
+    Linear models of words and of runs of letters are solved; of many texts a network is trained, too. What loses least
+    on texts that it had not seen is kept, or a blend. Whoever says how to descend has the network alone.
+    """
 
     column: str
 
@@ -43,13 +40,62 @@ class TextTask(NetworkTask):
     unit: ClassVar[str] = "texts"
     predicts_from: ClassVar[str] = "TABLE"
     style: ClassVar[str] = "\nblockquote { margin: .3rem 0 1.2rem; white-space: pre-wrap; overflow-wrap: anywhere }\n"
-    LOADS: ClassVar[type[NetworkModel]] = TextModel
+    MODEL_KIND: ClassVar[str] = TextModel.kind
 
     def network(self, training: Examples, options: dict[str, Any]) -> TextClassifier:
         return TextClassifier(**options)
 
     def model(self, network: TextClassifier) -> TextModel:
-        return TextModel(network, self.collection.classes, self.column)
+        return TextModel(NetworkOfTexts(network), self.collection.classes, self.column)
+
+    def prepare(self) -> TextPrepared:
+        return in_folds(super().prepare(), self.settings)
+
+    def train(
+        self,
+        prepared: NetworkPrepared,
+        observers: Observers = lambda _: (),
+        checkpoints: Path | None = None,
+        resume: bool = False,
+    ) -> Fitted[Any]:
+        if self.settings.says_how_to_descend or not isinstance(prepared, TextPrepared):
+            return super().train(prepared, observers, checkpoints, resume)
+        return train(prepared, self.settings, self.column, observers, checkpoints, resume)
+
+    def learnt(self, prepared: NetworkPrepared) -> tuple[Examples, dict[str, Any]]:
+        if self.settings.says_how_to_descend or not isinstance(prepared, TextPrepared):
+            return super().learnt(prepared)
+        return prepared.apart
+
+    def begun(self, prepared: NetworkPrepared, checkpoints: Path | None = None) -> tuple[Trainer, Any]:
+        if not (self.settings.says_how_to_descend or len(prepared.training) >= MANY_TEXTS):
+            raise InputError(f"of {len(prepared.training):,} texts, models are solved, and make no steps that could be "
+                             "examined: fit with --epochs to train a network")
+        return super().begun(prepared, checkpoints)
+
+    def about_model(self, fitted: Fitted[NetworkPrepared]) -> dict[str, Any]:
+        why = {"why": fitted.why} if fitted.why else {}
+        return {**super().about_model(fitted), **why, "temperature": fitted.model.temperature}
+
+    def lines(self, fitted: Fitted[NetworkPrepared]) -> Iterable[str]:
+        told = [f"<p>{escape(_sentence(said))}</p>" for said in (fitted.why, fitted.calibration) if said]
+        return [*super().lines(fitted), *told]
+
+    def summary(
+        self, fitted: Fitted[NetworkPrepared], outcome: Outcome, facts: dict[str, Any]
+    ) -> list[tuple[str, str]]:
+        told = super().summary(fitted, outcome, facts)
+        place = [name for name, _ in told].index("optimizer")
+        why = [(name, said) for name, said in (("why", fitted.why), ("calibration", fitted.calibration)) if said]
+        return [*told[:place], *why, *told[place:]]
+
+    def sections(self, fitted: Fitted[NetworkPrepared], outcome: Outcome) -> Iterable[Section]:
+        # Plotly takes half a second to import.
+        from descend.tasks.text.weightiest import weightiest_section
+
+        weightiest = weightiest_section(fitted.chosen, fitted.prepared)
+        confused, worst, *others = super().sections(fitted, outcome)
+        return [confused, worst, *weightiest, *others]
 
     def mistakes(self, fitted: Fitted[NetworkPrepared], outcome: Outcome) -> str:
         # Plotly takes half a second to import.
@@ -67,3 +113,7 @@ def shown_text(text: str, caption: str) -> str:
     """A text with its caption, shortened."""
     short = text if len(text) <= SHOWN_LETTERS else f"{text[:SHOWN_LETTERS]}…"
     return f"<div>{caption}<blockquote>{escape(short) or '(empty)'}</blockquote></div>"
+
+
+def _sentence(said: str) -> str:
+    return f"{said[:1].upper()}{said[1:]}."

@@ -13,9 +13,9 @@ from descend.engine.trainer import Checkpoint
 from descend.errors import InputError
 from descend.schedules import Cosine
 from descend.tasks.common.examples import Examples, Prepared, hold_out, refuse_large_batch
-from descend.tasks.common.fitted import Fitted, Outcome, Trained, judge
+from descend.tasks.common.fitted import Fitted, Outcome, Predictor, Trained, judge
 from descend.tasks.common.network.collection import Collection
-from descend.tasks.common.network.model import Network, NetworkModel
+from descend.tasks.common.network.model import Network
 from descend.tasks.common.section import Section
 from descend.tasks.common.settings import OPTIMIZERS, Settings
 from descend.tasks.common.target import Target
@@ -42,8 +42,8 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
     collection: Collection
     settings: Settings
 
-    # The kind of model that comes of it, and that is loaded again.
-    LOADS: ClassVar[type[NetworkModel]]
+    # What a model's file calls the kind that comes of it.
+    MODEL_KIND: ClassVar[str]
 
     @property
     def name(self) -> str:
@@ -58,7 +58,7 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
         """The network that is to be trained, with the options that all networks have."""
 
     @abstractmethod
-    def model(self, network: Network) -> NetworkModel:
+    def model(self, network: Network) -> Predictor:
         """The model that a trained network makes."""
 
     @abstractmethod
@@ -93,10 +93,10 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
     ) -> Fitted[NetworkPrepared]:
         network = prepared.network
         # A network goes on from its checkpoint wherever there is one, and a folder that is begun anew has none.
-        network.checkpoint = _checkpoint(checkpoints)
+        network.checkpoint = checkpoint_of(checkpoints)
         network.observers = observers(network.model)
-        training = prepared.training
-        network.fit(training.inputs, training.targets, training.weights, **self._validation)
+        training, validation = self.learnt(prepared)
+        network.fit(training.inputs, training.targets, training.weights, **validation)
         model = self.model(network)
         trained = Trained(network.model, model, repr(network.rule_), network.stop_reason_, network.training_seconds_,
                           network.history_)
@@ -106,9 +106,9 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
     def begun(self, prepared: NetworkPrepared, checkpoints: Path | None = None) -> tuple[Trainer, Any]:
         """The training of the network, its learning rate found, if it was to be found."""
         network, held_out = prepared.network, prepared.held_out
-        network.checkpoint = _checkpoint(checkpoints)
-        training = prepared.training
-        trainer = network.begun(training.inputs, training.targets, training.weights, **self._validation)
+        network.checkpoint = checkpoint_of(checkpoints)
+        training, validation = self.learnt(prepared)
+        trainer = network.begun(training.inputs, training.targets, training.weights, **validation)
         trainer.advance(steps=0)
         return trainer, network.examples(held_out.inputs, held_out.targets)
 
@@ -116,7 +116,7 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
         return judge(fitted)
 
     def kind(self, prepared: NetworkPrepared) -> str:
-        return self.LOADS.kind
+        return self.MODEL_KIND
 
     def about_model(self, fitted: Fitted[NetworkPrepared]) -> dict[str, Any]:
         return {"description": fitted.model.describe()}
@@ -150,11 +150,10 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
             *self.scores_and_time(outcome, facts).items(),
         ]
 
-    @property
-    def _validation(self) -> dict[str, Any]:
-        """What the collection brings to validate on, as a network takes it."""
+    def learnt(self, prepared: NetworkPrepared) -> tuple[Examples, dict[str, Any]]:
+        """What the network learns from, and what the collection brings to validate on, as a network takes it."""
         given = self.collection.validation
-        return {} if given is None else {"X_val": given.inputs, "y_val": given.targets}
+        return prepared.training, {} if given is None else {"X_val": given.inputs, "y_val": given.targets}
 
     def _rule(self) -> Any:
         """The rule that was asked for, at the rate that was asked for."""
@@ -167,7 +166,7 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
         return OPTIMIZERS[settings.optimizer or "adamw"](Cosine(settings.learning_rate, warmup=20))
 
 
-def _checkpoint(folder: Path | None) -> Checkpoint | None:
+def checkpoint_of(folder: Path | None) -> Checkpoint | None:
     """Where the network is saved on the way."""
     return Checkpoint(folder / "network.safetensors", every=1.0) if folder else None
 
