@@ -16,6 +16,7 @@ from descend.tasks.common.typed_rows import TypedRows
 from descend.tasks.common.typed_table import TypedTable
 from descend.tasks.common.weighing import Weights
 from descend.tasks.table.encoding import Encoder
+from descend.tasks.table.measures import refuse_other_metric
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ def prepare_table(table: TypedTable, settings: Settings) -> TablePrepared:
     """
     division = divide(table, settings)
     target, learnt = division.target, division.training
+    refuse_other_metric(settings, target)
     refuse_large_batch(settings, len(learnt), "rows")
     weights = Weights(learnt, target, settings)
     encoder = Encoder().fit(learnt.features, table.columns)
