@@ -7,6 +7,7 @@ import numpy as np
 
 from descend._scaling import centre_and_unit
 from descend.errors import InputError
+from descend.tasks.common.choosing.measures import refuse_other_metric
 from descend.tasks.common.dividing import divide
 from descend.tasks.common.examples import Examples, Prepared, Scale, refuse_large_batch
 from descend.tasks.common.fitted import Predictor
@@ -16,7 +17,6 @@ from descend.tasks.common.typed_rows import TypedRows
 from descend.tasks.common.typed_table import TypedTable
 from descend.tasks.common.weighing import Weights
 from descend.tasks.table.encoding import Encoder
-from descend.tasks.table.measures import refuse_other_metric
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from descend.engine.trainer import Checkpoint
 from descend.optimizers import WeightDecay
 from descend.schedules import Cosine
 from descend.stopping import Plateau
+from descend.tasks.common.choosing.scoring import losses_and_scores, predictions_in_jax, predictions_of
 from descend.tasks.common.dividing import LARGE_TABLE
 from descend.tasks.common.fitted import Trained
 from descend.tasks.common.settings import OPTIMIZERS, Settings
@@ -31,7 +32,6 @@ from descend.tasks.table.networks.ensemble import (
     mean_prediction,
 )
 from descend.tasks.table.preparing import TablePrepared
-from descend.tasks.table.scoring import losses_and_scores, predictions_in_jax, predictions_of
 from descend.training import Trainer
 
 # Epochs where nobody says; of large tables fewer, of small ones as many as these steps take.

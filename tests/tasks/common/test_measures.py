@@ -5,9 +5,9 @@ import pytest
 from sklearn import metrics
 
 from descend.errors import InputError
+from descend.tasks.common.choosing.measures import MEASURES, losses_for, refuse_other_metric
 from descend.tasks.common.settings import Settings
 from descend.tasks.common.target import Target
-from descend.tasks.table.measures import MEASURES, losses_for, refuse_other_metric
 
 RNG = np.random.default_rng(0)
 ROWS = 300

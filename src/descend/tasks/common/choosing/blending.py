@@ -8,8 +8,8 @@ import numpy as np
 
 from descend._facts import Facts
 from descend.errors import InputError
+from descend.tasks.common.choosing.measures import Losses
 from descend.tasks.common.fitted import Predictor, Traceable, Trained
-from descend.tasks.table.measures import Losses
 
 # Shares are so many parts of a whole.
 TWENTIETHS = 20

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from descend.stopping import Reason
+from descend.tasks.common.choosing.blending import Blend, blended
+from descend.tasks.common.choosing.choosing import choose
+from descend.tasks.common.choosing.measures import losses_for
+from descend.tasks.common.choosing.scoring import losses_by_row
 from descend.tasks.common.fitted import Trained
 from descend.tasks.common.settings import Settings
 from descend.tasks.common.target import Target
-from descend.tasks.table.blending import Blend, blended
-from descend.tasks.table.choosing import choose
-from descend.tasks.table.measures import losses_for
-from descend.tasks.table.scoring import losses_by_row
 
 RNG = np.random.default_rng(0)
 NUMBERS, CLASSES = Target("regression", (), ""), Target("binary", ("a", "b"), "")

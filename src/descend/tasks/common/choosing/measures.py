@@ -7,9 +7,9 @@ from functools import partial
 import numpy as np
 
 from descend.errors import InputError
+from descend.tasks.common.choosing.scoring import LEAST_CHANCE, losses_by_row, weighted
 from descend.tasks.common.settings import Metric, Settings
 from descend.tasks.common.target import Target
-from descend.tasks.table.scoring import LEAST_CHANCE, losses_by_row, weighted
 
 # Of several models' predictions, what each row adds to the measure of each.
 Losses = Callable[[Sequence[np.ndarray]], list[np.ndarray]]

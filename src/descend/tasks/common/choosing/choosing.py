@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from descend.tasks.common.choosing.blending import blended
+from descend.tasks.common.choosing.measures import Losses
 from descend.tasks.common.fitted import Trained
-from descend.tasks.table.blending import blended
-from descend.tasks.table.measures import Losses
 
 # Standard errors by which a blend must be ahead of the best of its models: its shares were found on the same rows.
 STANDARD_ERRORS_AHEAD = 1.0
