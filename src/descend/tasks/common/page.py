@@ -57,9 +57,10 @@ def beside(*figures: Figure) -> str:
 
 
 def _drawn(figure: Figure, *, with_plotly: bool) -> str:
-    """With Plotly's white template, which is written into the page as it is: a figure that is told of one checks each of
-    its hundreds of settings, which takes longer than all else about a figure."""
-    # Plotly takes half a second to import: whoever draws has done so.
+    """With Plotly's white template, written into the page as it is: a figure that is told of it checks hundreds of
+    settings, which takes longer than all else about it.
+    """
+    # Plotly takes half a second to import; whoever made the figure has done so.
     import plotly.io
 
     drawn = figure.to_dict()
