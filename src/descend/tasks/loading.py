@@ -53,8 +53,8 @@ def load_model(path: str | Path) -> Any:
 
     It has the face of scikit-learn. Of a table's run it is a `descend.TableClassifier` or a `descend.TableRegressor`,
     which takes frames; of pictures a `descend.neural.ConvClassifier`, which takes arrays of the size that it tells of;
-    of texts an estimator that predicts, and is not fitted. Classes are called what the run called them, as text. Of `descend lm` it
-    is a `descend.neural.LanguageModel`. Nothing in the file is executed: it holds numbers and JSON.
+    of texts an estimator that predicts, and is not fitted. Classes are called what the run called them, as text. Of
+    `descend lm` it is a `descend.neural.LanguageModel`. Nothing in the file is executed: it holds numbers and JSON.
 
     >>> import descend, tempfile
     >>> from descend.linear import Ridge

@@ -14,7 +14,7 @@ from descend.tasks.common.fitted import Trained
 from descend.tasks.common.folded import Folded
 from descend.tasks.common.judging.temperature import at_temperature, fitted_temperature
 from descend.tasks.common.linear.model import Linear
-from descend.tasks.common.linear.path import Search, fit_linear
+from descend.tasks.common.linear.path import PenaltySearch, fit_linear
 from descend.tasks.common.network.task import checkpoint_of
 from descend.tasks.text.model import LinearOfTexts, NetworkOfTexts
 from descend.tasks.text.ngrams import NGrams, Unit
@@ -22,7 +22,7 @@ from descend.tasks.text.preparing import TextPrepared
 
 # Rows have length one. Weaker penalties change next to nothing but how sure the model is, which a temperature settles.
 # The folds' models tell how sure the one is that is kept, and one that is not at its minimum would be less so.
-SEARCH = Search(strongest=1.0, weakest=1e-2, rough_tol=1e-4, tol=1e-5)
+SEARCH = PenaltySearch(strongest=1.0, weakest=1e-2, rough_tol=1e-4, tol=1e-5)
 # Up to so many texts, their products with each other are fewer numbers than their n-grams.
 FEW_TEXTS = 1500
 # Of the largest eigenvalue: what is smaller is rounding.

@@ -24,7 +24,7 @@ from descend.neural._words import WORD_RULE_VERSION
 Unit = Literal["words", "letters"]
 UNITS: tuple[Unit, ...] = ("words", "letters")
 # Of letters in a row; and of a text, how many are looked at.
-LONGEST_RUN, LOOKED_AT = 4, 2000
+LONGEST_RUN, LETTERS_READ = 4, 2000
 # Those that are in the most texts are known.
 MOST_KNOWN = 2**17
 BLANK, BETWEEN_TEXTS = ord(" "), 0
@@ -103,7 +103,7 @@ def _count_runs(texts: list[str]) -> sparse.csr_matrix:
 
 def letters_of(text: str) -> np.ndarray:
     """The letters of a text as numbers, composed and without case, words apart by a blank."""
-    plain = " ".join(normalize("NFC", text[:LOOKED_AT].casefold()).split())
+    plain = " ".join(normalize("NFC", text[:LETTERS_READ].casefold()).split())
     ended = f" {plain} \0" if plain else "\0"
     return np.frombuffer(ended.encode("utf-32-le", "surrogatepass"), np.uint32)
 

@@ -16,7 +16,7 @@ from descend.tasks.common.settings import Settings
 from descend.tasks.common.task import Observers
 from descend.tasks.common.typed_table import TypedTable
 from descend.tasks.text.model import NetworkOfTexts, TextModel
-from descend.tasks.text.preparing import MANY_TEXTS, TextPrepared, in_folds
+from descend.tasks.text.preparing import TextPrepared, in_folds
 from descend.tasks.text.texts import collection_of
 from descend.tasks.text.training import train
 from descend.training import Trainer
@@ -68,7 +68,7 @@ class TextTask(NetworkTask):
         return prepared.apart
 
     def begun(self, prepared: NetworkPrepared, checkpoints: Path | None = None) -> tuple[Trainer, Any]:
-        if not (self.settings.says_how_to_descend or len(prepared.training) >= MANY_TEXTS):
+        if not self.settings.says_how_to_descend and isinstance(prepared, TextPrepared) and not prepared.is_large:
             raise InputError(f"of {len(prepared.training):,} texts, models are solved, and make no steps that could be "
                              "examined: fit with --epochs to train a network")
         return super().begun(prepared, checkpoints)

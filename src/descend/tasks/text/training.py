@@ -8,6 +8,7 @@ from threadpoolctl import threadpool_limits
 from descend.engine.interruption import interrupts
 from descend.tasks.common.choosing.choosing import choose
 from descend.tasks.common.choosing.lanes import Lanes, without_warnings
+from descend.tasks.common.choosing.measures import losses_for
 from descend.tasks.common.choosing.scoring import row_scores
 from descend.tasks.common.fitted import Fitted, Trained
 from descend.tasks.common.judging.temperature import fitted_temperature
@@ -15,7 +16,7 @@ from descend.tasks.common.settings import Settings
 from descend.tasks.common.task import Observers
 from descend.tasks.text.candidates import LinearCandidate, NetworkCandidate
 from descend.tasks.text.model import TextModel
-from descend.tasks.text.ngrams import LOOKED_AT
+from descend.tasks.text.ngrams import LETTERS_READ
 from descend.tasks.text.preparing import TextPrepared
 
 WORDS = LinearCandidate("words", "linear model of words")
@@ -39,22 +40,24 @@ def train(
         lanes = Lanes(prepared, settings, observers, checkpoints, resume, interrupted).side_by_side(aside, others)
     trained = [each for lane in lanes for each in lane]
     took = max(sum(each.seconds for each in lane) for lane in lanes)
-    return _chosen(prepared, trained, {each.name: each.title for each in (*solved, *network)}, column, took)
+    titles = {each.name: each.title for each in (*solved, *network)}
+    return _chosen(prepared, settings, trained, titles, column, took)
 
 
 def candidates(prepared: TextPrepared) -> tuple[list[LinearCandidate], list[NetworkCandidate]]:
     """Those that suit so many texts: the solved ones, the simplest first, and the network."""
-    letters = sum(min(len(text), LOOKED_AT) for text in prepared.training.inputs)
+    letters = sum(min(len(text), LETTERS_READ) for text in prepared.training.inputs)
     solved = [WORDS, LETTERS] if letters <= MOST_LETTERS else [WORDS]
     return solved, [NetworkCandidate(prepared.network.model)] if prepared.is_large else []
 
 
 def _chosen(
-    prepared: TextPrepared, trained: Sequence[Trained], titles: dict[str, str], column: str, took: float
+    prepared: TextPrepared, settings: Settings, trained: Sequence[Trained], titles: dict[str, str], column: str,
+    took: float,
 ) -> Fitted[TextPrepared]:
     """The fit, with the model that is to be kept."""
     truth, weights = prepared.training.targets[prepared.validated], prepared.validated_weights
-    chosen, why = choose(trained, truth, prepared.target, titles, weights)
+    chosen, why = choose(trained, losses_for(settings, truth, prepared.target, weights), titles)
     temperature = fitted_temperature(chosen.unseen, truth, weights)
     scores = {each.name: float(row_scores(each.unseen, truth, prepared.target.kind, weights).mean())
               for each in trained}

@@ -17,7 +17,7 @@ from descend.tasks.text.ngrams import NGrams, count, letters_of, runs
 SHOWN_NGRAMS, SHOWN_CLASSES = 12, 30
 # Of the texts that are looked through.
 LOOKED_THROUGH = 5000
-NAMES = {"words": "Words", "letters": "Runs of letters"}
+UNIT_NAMES = {"words": "Words", "letters": "Runs of letters"}
 
 
 def weightiest_section(chosen: Trained, prepared: NetworkPrepared) -> list[Section]:
@@ -40,7 +40,7 @@ def _table(model: LinearOfTexts, texts: list[str], classes: tuple[str, ...]) -> 
         f"<tr><th>{escape(name)}<td>{' · '.join(_shown(spelt.get(int(place), '')) for place in places)}"
         for name, places in zip(classes, best, strict=False)
     )
-    return f"<h3>{NAMES[model.known.unit]}</h3><table class=weightiest>{''.join(rows)}</table>"
+    return f"<h3>{UNIT_NAMES[model.known.unit]}</h3><table class=weightiest>{''.join(rows)}</table>"
 
 
 def influences(model: LinearOfTexts, texts: list[str]) -> np.ndarray:

@@ -39,7 +39,7 @@ MANY_COEFFICIENTS = 200
 Parameters = tuple[np.ndarray, np.ndarray | np.floating]
 
 
-class Search(NamedTuple):
+class PenaltySearch(NamedTuple):
     """Which penalties are tried, and how far above its minimum an objective may be, relative to that: of the folds'
     models, while penalties are compared, and of the model that is kept."""
 
@@ -49,7 +49,7 @@ class Search(NamedTuple):
     tol: float = TOL
 
 
-def fit_linear(prepared: Folded, context: TrainingContext, search: Search | None = None) -> Trained:
+def fit_linear(prepared: Folded, context: TrainingContext, search: PenaltySearch | None = None) -> Trained:
     """The certified linear model of rows in folds.
 
     When Ctrl-C or the end of the time ends it, the penalties that were tried are chosen from, and what is kept is the
@@ -57,7 +57,7 @@ def fit_linear(prepared: Folded, context: TrainingContext, search: Search | None
     """
     kind = prepared.target.kind
     # From a penalty that weighs as much as all rows, or more.
-    search = search or Search(len(prepared.training))
+    search = search or PenaltySearch(len(prepared.training))
     with ExitStack() as stack:
         for observer in context.observers:
             if isinstance(observer, AbstractContextManager):
@@ -126,7 +126,7 @@ class _Trial(NamedTuple):
     start: Parameters | None
 
 
-def _search(prepared: Folded, progress: ProgressCallback, search: Search) -> tuple[PenaltyPath, _Trial]:
+def _search(prepared: Folded, progress: ProgressCallback, search: PenaltySearch) -> tuple[PenaltyPath, _Trial]:
     """The path, and what the penalty that was chosen came to."""
     folds = [_Fold(prepared, number, progress, search.rough_tol) for number in range(prepared.members)]
     validated = prepared.validated
