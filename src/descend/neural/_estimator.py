@@ -52,7 +52,9 @@ class NeuralEstimator(Savable, BaseEstimator):
 
     _kind: Kind
     # Where nobody says.
-    _epochs = 50
+    _epochs: float = 50
+    # Of a penalty, which few networks have.
+    alpha: float = 0.0
     _block = SCORING_BLOCK
 
     optimizer: Any
@@ -129,6 +131,12 @@ class NeuralEstimator(Savable, BaseEstimator):
             np.ravel(arrays.get(f"curve/{what}", ())).tolist() for what in ("loss", "validation")
         )
 
+    @property
+    def loss_(self) -> float:
+        """The mean loss of the steps of the last epoch; NaN where none was made."""
+        per_epoch = max(1, len(self.loss_curve_) // self.n_iter_)
+        return float(np.mean(self.loss_curve_[-per_epoch:])) if self.loss_curve_ else math.nan
+
     def _outputs_in(self, told: Facts, arrays: dict[str, np.ndarray]) -> int:
         """How many outputs the network of a file has."""
         raise NotImplementedError
@@ -172,23 +180,21 @@ class NeuralEstimator(Savable, BaseEstimator):
         seed = seed_of(self.random_state, self.checkpoint)
         # 1. What to train on, and what to judge by.
         trained_on, held_out = self._split(examples, seed) if validation is None else (examples, validation)
-        # 2. The network and its loss. Whether anything in it is random is asked first: keys that nobody uses would be
-        #    drawn at each step.
+        # 2. The network and its loss.
         start = self._network_to_train(trained_on[0], outputs, seed)
         count = len(trained_on[1])
-        make = RandomObjective if start.network.is_random or start.augment is not None else Objective
         judge = None if held_out is None else Validation(self._kind, held_out, self._block)
         # 3. The descent, whose time is counted from where `fit` began: `seconds=` is of all that somebody waits for.
         prepared = time.perf_counter() - begin
         trainer = Trainer.begin(
-            make(self._kind, smoothing, start.augment, is_half(self.precision)),
+            self._objective(start, smoothing),
             start.network,
             trained_on,
             state=start.state,
             optimizer=self._rule(trained_on[0], self._batch_size(count)),
             ema=self.ema,
             batch_size=self._batch_size(count),
-            epochs=self._epochs if self.epochs is None else self.epochs,
+            epochs=self._usual_epochs(count) if self.epochs is None else self.epochs,
             seconds=self.seconds,
             stop=[] if held_out is None else Plateau(self.patience),
             validation=judge,
@@ -200,12 +206,18 @@ class NeuralEstimator(Savable, BaseEstimator):
         trainer.seconds += prepared
         return trainer
 
+    def _objective(self, start: NetworkInit, smoothing: float) -> Objective:
+        # Whether anything is random is asked first: keys that nobody uses would be drawn at each step.
+        make = RandomObjective if start.network.is_random or start.augment is not None else Objective
+        return make(self._kind, smoothing, start.augment, is_half(self.precision), self.alpha)
+
     def _train(self, trainer: Trainer) -> None:
         """Train the network to the end, and keep it with what is known of its training."""
         result = trainer.to_the_end()
         source: Any = result.run.descent.source
         count = len(jax.tree.leaves(source.data)[0])
         # What scikit-learn's users look for, in attributes that end with an underscore.
+        vars(self).pop("_stream", None)
         self.network_, self.state_ = result.params, result.state
         self.history_, self.stop_reason_ = result.history, result.reason
         self.rule_, self.training_seconds_ = result.run.descent.optimizer, result.seconds
@@ -240,9 +252,14 @@ class NeuralEstimator(Savable, BaseEstimator):
                           None if weights is None else weights[part]) for part in rows)
         return first, second
 
+    def _usual_epochs(self, count: int) -> float:
+        """How many there are where nobody says."""
+        return self._epochs
+
     def _batch_size(self, count: int) -> int:
         if self.batch_size == "auto":
-            return min(64 if count <= 20_000 else 256, count)
+            # Of few, half: all of them would be a function, and descended on by a search along lines.
+            return max(1, min(64 if count <= 20_000 else 256, count // 2))
         return min(int(self.batch_size), count)
 
     def describe(self) -> str:

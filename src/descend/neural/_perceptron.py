@@ -11,6 +11,7 @@ from jaxtyping import Array
 
 from descend._tree import Tree
 from descend.neural._network import Network
+from descend.neural._sparse_rows import SparseRows
 from descend.neural._weights import filled, weights
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
@@ -38,7 +39,7 @@ class MLP(Network):
     def __call__(self, inputs: Array, state: Tree, key: jax.Array | None) -> tuple[Array, Tree]:
         x, last = inputs, len(self.weights) - 1
         for i, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
-            x = x @ W + b
+            x = (x.times(W) if isinstance(x, SparseRows) else x @ W) + b
             if i < last:
                 x = ACTIVATIONS[self.activation](x)
                 if self.dropout and key is not None:

@@ -1,10 +1,12 @@
 """What perceptrons on rows of numbers share: columns in units of their spread, and their settings."""
 
+import time
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils.validation import validate_data
 
 from descend._facts import Facts
@@ -13,28 +15,98 @@ from descend._scaling import centre_and_unit
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.neural._estimator import NetworkInit, NeuralEstimator
+from descend.neural._objective import Examples
 from descend.neural._perceptron import ACTIVATIONS, MLP
+from descend.neural._seed import seed_of
+from descend.neural._sparse_rows import rows_of, units_of
+from descend.neural._streaming import Stream
+
+# The least steps of a training, where nobody says how long it is to be.
+MIN_STEPS = 2000
+# Rows of a step, where they come a few at a time.
+STREAM_BATCH = 64
 
 # Rows that an export is checked on.
 DRAWN_ROWS = 256
 
 
 class TabularNetwork(NeuralEstimator):
-    """A perceptron on rows of numbers, which are centred and scaled for it."""
+    """A perceptron on rows of numbers, which are centred and scaled for it; those of a sparse matrix are scaled alone.
+    """
 
     hidden_layer_sizes: Any
     activation: str
     dropout: float
 
-    def _inputs(self, X: Any, reset: bool) -> np.ndarray:
-        X = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
+    def _inputs(self, X: Any, reset: bool) -> Tree:
+        X = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], accept_sparse="csr")
         if reset:
-            self.mean_, self.scale_ = centre_and_unit(X)
+            self.mean_, self.scale_ = units_of(X) if sparse.issparse(X) else centre_and_unit(X)
+        if sparse.issparse(X) and not self.mean_.any():
+            return rows_of(X.multiply(1 / self.scale_))
+        X = X.toarray() if sparse.issparse(X) else X
         return ((X - self.mean_) / self.scale_).astype(np.float32)
 
     def _init_network(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
-        sizes = (inputs.shape[1], *map(int, self._widths), outputs)
+        sizes = (int(self.n_features_in_), *map(int, self._widths), outputs)
         return NetworkInit(MLP.drawn(sizes, self.activation, self.dropout, rng))
+
+    def _usual_epochs(self, count: int) -> float:
+        # Of few rows an epoch is a few steps, and fifty of them would not be a training.
+        return max(self._epochs, MIN_STEPS * self._batch_size(count) / count)
+
+    def _pass_once(self, examples: Examples, outputs: int, smoothing: float = 0.0) -> None:
+        """Pass over more rows, which the network there is goes on with."""
+        begin, seed = time.perf_counter(), seed_of(self.random_state, None)
+        if not hasattr(self, "network_"):
+            start = self._init_network(examples[0], outputs, np.random.default_rng(seed))
+            self.network_, self.state_, self.n_iter_, self.training_seconds_ = start.network, start.state, 0, 0.0
+            self.loss_curve_, self.validation_scores_ = [], []
+        if not hasattr(self, "_stream"):
+            objective = self._objective(NetworkInit(self.network_, self.state_), smoothing)
+            self._stream = Stream(objective, self.optimizer, seed)
+        size = STREAM_BATCH if self.batch_size == "auto" else int(self.batch_size)
+        self.network_, self.state_, losses = self._stream.passed(self.network_, self.state_, examples, size)
+        self.loss_curve_, self.n_iter_ = self.loss_curve_ + losses, self.n_iter_ + 1
+        self.training_seconds_ += time.perf_counter() - begin
+
+    # ------------------------------------------------------------------------------------- as scikit-learn tells them
+
+    @property
+    def coefs_(self) -> list[np.ndarray]:
+        """The matrices of the layers, for columns in their own units; see `intercepts_`."""
+        return [matrix for matrix, _ in self._layers()]
+
+    @property
+    def intercepts_(self) -> list[np.ndarray]:
+        """What the layers add: `φ(X W + b)` for one after the other, with no φ but `out_activation_` for the last.
+
+        Columns are taken in their own units by the first layer, and targets given in theirs by the last. Of two classes
+        there is one output, the score of the second.
+        """
+        return [shift for _, shift in self._layers()]
+
+    @property
+    def n_layers_(self) -> int:
+        """How many layers there are, that of the inputs included."""
+        return len(self.network_.weights) + 1
+
+    @property
+    def n_outputs_(self) -> int:
+        """How many outputs the last of `coefs_` has."""
+        return self.coefs_[-1].shape[1]
+
+    def _layers(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        numbers = [np.asarray(part, np.float64) for part in (*self.network_.weights, *self.network_.biases)]
+        layers = list(zip(numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :], strict=True))
+        W, b = layers[0]
+        layers[0] = W / self.scale_[:, None], b - (self.mean_ / self.scale_) @ W
+        layers[-1] = self._last_layer(*layers[-1])
+        return layers
+
+    def _last_layer(self, W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The last layer as scikit-learn has it."""
+        raise NotImplementedError
 
     def _inputs_learnt(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return {}, {"inputs/mean": self.mean_, "inputs/scale": self.scale_}
@@ -74,3 +146,10 @@ class TabularNetwork(NeuralEstimator):
                              f"{self.hidden_layer_sizes!r}")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout must be at least 0 and less than 1, but is {self.dropout}")
+        if not 0 <= self.alpha < np.inf:
+            raise InputError(f"alpha must be a finite number of at least 0, but is {self.alpha}")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from descend._sample_weight import checked_weights
 from descend.engine.trainer import Checkpoint
 from descend.neural._classifier import NeuralClassifier
 from descend.neural._regressor import NeuralRegressor
@@ -35,6 +36,7 @@ class MLPClassifier(NeuralClassifier, TabularNetwork):
         activation: str = "relu",
         *,
         dropout: float = 0.0,
+        alpha: float = 0.0,
         optimizer: Any = "auto",
         batch_size: int | str = "auto",
         epochs: float | None = None,
@@ -53,6 +55,7 @@ class MLPClassifier(NeuralClassifier, TabularNetwork):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.dropout = dropout
+        self.alpha = alpha
         self.optimizer = optimizer
         self.batch_size = batch_size
         self.epochs = epochs
@@ -67,6 +70,40 @@ class MLPClassifier(NeuralClassifier, TabularNetwork):
         self.warm_start = warm_start
         self.observers = observers
         self.checkpoint = checkpoint
+
+    @property
+    def out_activation_(self) -> str:
+        """What makes probabilities of the outputs: "softmax", or "logistic" of each for two classes and for labels."""
+        return "softmax" if not self._of_labels and len(self.classes_) > 2 else "logistic"
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> "MLPClassifier":
+        """Pass once over more rows; the first call needs all `classes` there will be, if `y` has not all of them.
+
+        Columns are in units of the first call's rows. Steps are those of `optimizer`, which "auto" takes to be
+        `Adam(0.001)`: nothing is tried, held out or stopped. After a `fit`, it goes on with that network.
+
+        >>> import numpy as np
+        >>> X = np.random.default_rng(0).normal(size=(640, 2))
+        >>> y = np.where(X[:, 0] * X[:, 1] > 0, "same", "other")
+        >>> model = MLPClassifier(random_state=0)
+        >>> for _ in range(15):
+        ...     model = model.partial_fit(X, y, classes=["other", "same"])
+        >>> model.n_iter_, model.score(X, y) > 0.9
+        (15, True)
+        """
+        self._check_settings()
+        is_first = not hasattr(self, "network_")
+        inputs = self._inputs(X, reset=is_first)
+        y = self._targets(X, y)
+        if is_first:
+            self._learn_classes(y if classes is None or y.ndim == 2 else np.asarray(classes))
+        examples = inputs, self._numbers(y, "y", "classes"), self._weights(y, sample_weight)
+        self._pass_once(examples, len(self.classes_), self.label_smoothing)
+        return self
+
+    def _last_layer(self, W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        # The softmax of two is the logistic of their difference.
+        return (W[:, 1:] - W[:, :1], b[1:] - b[:1]) if b.size == 2 and not self._of_labels else (W, b)
 
 
 class MLPRegressor(NeuralRegressor, TabularNetwork):
@@ -90,6 +127,7 @@ class MLPRegressor(NeuralRegressor, TabularNetwork):
         activation: str = "relu",
         *,
         dropout: float = 0.0,
+        alpha: float = 0.0,
         optimizer: Any = "auto",
         batch_size: int | str = "auto",
         epochs: float | None = None,
@@ -106,6 +144,7 @@ class MLPRegressor(NeuralRegressor, TabularNetwork):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.dropout = dropout
+        self.alpha = alpha
         self.optimizer = optimizer
         self.batch_size = batch_size
         self.epochs = epochs
@@ -118,3 +157,22 @@ class MLPRegressor(NeuralRegressor, TabularNetwork):
         self.warm_start = warm_start
         self.observers = observers
         self.checkpoint = checkpoint
+
+    @property
+    def out_activation_(self) -> str:
+        """What is made of the outputs: nothing, "identity"."""
+        return "identity"
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MLPRegressor":
+        """Pass once over more rows; as in `MLPClassifier`, with targets in units of the first call's."""
+        self._check_settings()
+        is_first = not hasattr(self, "network_")
+        inputs, targets = self._inputs(X, reset=is_first), self._targets(X, y)
+        weights = checked_weights(sample_weight, targets)
+        if is_first:
+            self._learn_units(targets, weights)
+        self._pass_once((inputs, self._scaled(targets), weights), len(self.unit_))
+        return self
+
+    def _last_layer(self, W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return W * self.unit_, b * self.unit_ + self.centre_
