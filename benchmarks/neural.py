@@ -32,9 +32,9 @@ from descend.neural._gpt import GPT, Shape
 from descend.neural._lenet import LeNet
 from descend.neural._next_token import NextToken
 from descend.neural._objective import Objective
-from descend.neural._perceptron import MLP
 from descend.neural._tokens import Characters
 from descend.neural.corpus import split_tokens
+from descend.neural.perceptron import MLP
 
 PACKAGES = ("descend", "jax", "torch", "keras", "flax", "optax", "scikit-learn", "numpy")
 TURN, REPEATS = 0.2, 5  # seconds of a turn, and how many turns each learner has

@@ -15,8 +15,8 @@ from descend.neural._half_precision import in_half, is_half
 from descend.neural._lenet import LeNet
 from descend.neural._next_token import NextToken
 from descend.neural._objective import Objective, RandomObjective
-from descend.neural._perceptron import MLP
 from descend.neural._residual import Residual
+from descend.neural.perceptron import MLP
 
 
 def problems():

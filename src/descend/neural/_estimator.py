@@ -27,6 +27,7 @@ from descend.neural._half_precision import check_precision, is_half
 from descend.neural._network import SCORING_BLOCK, Network, scores_of
 from descend.neural._objective import Examples, Kind, Objective, RandomObjective, Validation
 from descend.neural._seed import seed_of
+from descend.optimizers import as_optimizer, is_search
 from descend.stopping import Plateau
 from descend.training import Trainer
 
@@ -183,28 +184,32 @@ class NeuralEstimator(Savable, BaseEstimator):
         # 2. The network and its loss.
         start = self._network_to_train(trained_on[0], outputs, seed)
         count = len(trained_on[1])
-        judge = None if held_out is None else Validation(self._kind, held_out, self._block)
         # 3. The descent, whose time is counted from where `fit` began: `seconds=` is of all that somebody waits for.
         prepared = time.perf_counter() - begin
-        trainer = Trainer.begin(
-            self._objective(start, smoothing),
-            start.network,
+        trainer = self._trainer(
+            start,
             trained_on,
-            state=start.state,
+            seed,
+            smoothing,
             optimizer=self._rule(trained_on[0], self._batch_size(count)),
-            ema=self.ema,
-            batch_size=self._batch_size(count),
             epochs=self._usual_epochs(count) if self.epochs is None else self.epochs,
-            seconds=self.seconds,
             stop=[] if held_out is None else Plateau(self.patience),
-            validation=judge,
-            observers=self.observers,
-            checkpoint=self.checkpoint,
-            resume=self.checkpoint is not None,
-            seed=seed,
+            validation=None if held_out is None else Validation(self._kind, held_out, self._block),
+            **self._seen_and_saved,
         )
         trainer.seconds += prepared
         return trainer
+
+    def _trainer(self, start: NetworkInit, examples: Examples, seed: int, smoothing: float, **how: Any) -> Trainer:
+        """A training of the network on these examples; `how`, where `Trainer.begin` is told more."""
+        return Trainer.begin(
+            self._objective(start, smoothing), start.network, examples, state=start.state, ema=self.ema,
+            batch_size=self._batch_size(len(examples[1])), seconds=self.seconds, seed=seed, **how,
+        )
+
+    @property
+    def _seen_and_saved(self) -> dict[str, Any]:
+        return {"observers": self.observers, "checkpoint": self.checkpoint, "resume": self.checkpoint is not None}
 
     def _objective(self, start: NetworkInit, smoothing: float) -> Objective:
         # Whether anything is random is asked first: keys that nobody uses would be drawn at each step.
@@ -258,6 +263,9 @@ class NeuralEstimator(Savable, BaseEstimator):
 
     def _batch_size(self, count: int) -> int:
         if self.batch_size == "auto":
+            named = not isinstance(self.optimizer, str) or self.optimizer != "auto"
+            if named and is_search(as_optimizer(self.optimizer)):
+                return count
             # Of few, half: all of them would be a function, and descended on by a search along lines.
             return max(1, min(64 if count <= 20_000 else 256, count // 2))
         return min(int(self.batch_size), count)

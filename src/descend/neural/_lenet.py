@@ -9,8 +9,8 @@ from descend._tree import Tree
 from descend.errors import InputError
 from descend.neural._convolution import conv2d, max_pool
 from descend.neural._network import Network
-from descend.neural._perceptron import apply_dropout
 from descend.neural._weights import filled, weights
+from descend.neural.perceptron import apply_dropout
 
 # Pixels along each axis, of which the two convolutions and maxima leave one.
 MIN_SIDE = 12

@@ -68,6 +68,11 @@ def row_losses(kind: Kind, scores: Array, targets: Array, smoothing: float = 0.0
 _compiled_row_losses = jax.jit(row_losses, static_argnums=0)
 
 
+def losses_of_rows(kind: Kind, scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """The loss of each example after training."""
+    return np.asarray(_compiled_row_losses(kind, scores, targets))
+
+
 def squares_of_matrices(network: Network) -> Array:
     """‖W‖² over all that a network multiplies by: what is added to sums, such as a bias, does not count."""
     return sum((jnp.sum(leaf**2) for leaf in jax.tree.leaves(split(network)[0]) if leaf.ndim >= 2), jnp.zeros(()))
@@ -133,7 +138,7 @@ class Validation:
         """The loss and the score of a network as it is used."""
         inputs, targets, weights = self.examples
         scores = scores_of(network, state, inputs, self.block)
-        each = np.asarray(_compiled_row_losses(self.kind, scores, targets))
+        each = losses_of_rows(self.kind, scores, targets)
         w = np.ones(len(each)) if weights is None else np.asarray(weights)
         if self.kind == "classification":
             score = np.average(scores.argmax(-1) == targets, weights=w)

@@ -41,7 +41,7 @@ def units_of(X: Any) -> tuple[np.ndarray, np.ndarray]:
     return np.zeros(X.shape[1]), np.where(largest > 0, largest, 1.0)
 
 
-def rows_of(X: Any) -> "SparseRows | np.ndarray":
+def in_rows(X: Any) -> "SparseRows | np.ndarray":
     """A sparse matrix as it costs less: by its columns, or with all zeros."""
     X = sparse.csr_array(X)
     longest = int(np.diff(X.indptr).max(initial=1))

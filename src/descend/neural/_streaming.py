@@ -10,11 +10,10 @@ import numpy as np
 from descend._tree import Tree
 from descend.engine.begin import begin
 from descend.engine.descent import State
-from descend.engine.run import Run
 from descend.errors import InputError
 from descend.neural._network import Network
 from descend.neural._objective import Examples
-from descend.optimizers import Adam
+from descend.optimizers import Adam, as_optimizer, is_search
 
 
 def batches(examples: Examples, size: int, rng: np.random.Generator) -> Iterator[Examples]:
@@ -36,7 +35,10 @@ class Stream:
     def __init__(self, objective: Any, optimizer: Any, seed: int):
         self._objective, self._seed = objective, seed
         # No trial could tell a rate: nobody knows how much is to come.
-        self._optimizer = Adam() if isinstance(optimizer, str) and optimizer == "auto" else optimizer
+        self._optimizer = Adam() if isinstance(optimizer, str) and optimizer == "auto" else as_optimizer(optimizer)
+        if is_search(self._optimizer):
+            raise InputError(f"{type(self._optimizer).__name__} searches on all rows, and partial_fit has some: give a "
+                             "rule, such as Adam(0.001)")
         self._rng = np.random.default_rng(seed)
         self._state: State | None = None
 
@@ -47,18 +49,15 @@ class Stream:
         """
         if examples[2] is not None and not (examples[2] > 0).any():
             raise InputError("all weights are 0: give some of the examples one above 0")
-        run, losses = None, []
-        for batch in batches(examples, size, self._rng):
-            run = self._begun(network, state, batch) if run is None else run.fork(data=batch)
-            run, trace = run.advance(1)
+        first, *others = batches(examples, size, self._rng)
+        run = begin(self._objective, network, first, state=state, optimizer=self._optimizer, seed=self._seed)
+        run = run if self._state is None else replace(run, state=self._state)
+        losses = []
+        for batch in (None, *others):
+            run, trace = (run if batch is None else run.fork(data=batch)).advance(1)
             if run.is_halted:
                 raise InputError("the loss of more rows is not finite: give an optimizer with a lower rate, or look at "
                                  "these rows")
             losses.append(float(trace.columns["loss"][-1]))
-        assert run is not None
         self._state = run.state
         return run.eval_params, run.state.carried.state, losses
-
-    def _begun(self, network: Network, state: Tree, batch: Examples) -> Run:
-        run = begin(self._objective, network, batch, state=state, optimizer=self._optimizer, seed=self._seed)
-        return run if self._state is None else replace(run, state=self._state)

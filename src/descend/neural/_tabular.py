@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import jax
 import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import validate_data
@@ -12,17 +13,23 @@ from sklearn.utils.validation import validate_data
 from descend._facts import Facts
 from descend._saved import array_in
 from descend._scaling import centre_and_unit
-from descend._tree import Tree
+from descend._tree import Tree, split
 from descend.errors import InputError
 from descend.neural._estimator import NetworkInit, NeuralEstimator
+from descend.neural._few_rows import Course, found_course
 from descend.neural._objective import Examples
-from descend.neural._perceptron import ACTIVATIONS, MLP
 from descend.neural._seed import seed_of
-from descend.neural._sparse_rows import rows_of, units_of
+from descend.neural._sparse_rows import in_rows, units_of
 from descend.neural._streaming import Stream
+from descend.neural.perceptron import ACTIVATIONS, MLP
+from descend.training import Trainer
 
 # The least steps of a training, where nobody says how long it is to be.
-MIN_STEPS = 2000
+MIN_STEPS = 1000
+# A short training should not have to unlearn what the first weights say at random: they say little.
+LAST_GAIN = 0.1
+# Rows of which some say how far to go on all of them. Of more, a tenth is held out and says when to stop.
+FEWEST_ROWS, FEW_ROWS = 50, 2000
 # Rows of a step, where they come a few at a time.
 STREAM_BATCH = 64
 
@@ -43,17 +50,48 @@ class TabularNetwork(NeuralEstimator):
         if reset:
             self.mean_, self.scale_ = units_of(X) if sparse.issparse(X) else centre_and_unit(X)
         if sparse.issparse(X) and not self.mean_.any():
-            return rows_of(X.multiply(1 / self.scale_))
+            return in_rows(X.multiply(1 / self.scale_))
         X = X.toarray() if sparse.issparse(X) else X
         return ((X - self.mean_) / self.scale_).astype(np.float32)
 
     def _init_network(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
         sizes = (int(self.n_features_in_), *map(int, self._widths), outputs)
-        return NetworkInit(MLP.drawn(sizes, self.activation, self.dropout, rng))
+        return NetworkInit(MLP.drawn(sizes, self.activation, self.dropout, rng, LAST_GAIN))
 
     def _usual_epochs(self, count: int) -> float:
         # Of few rows an epoch is a few steps, and fifty of them would not be a training.
         return max(self._epochs, MIN_STEPS * self._batch_size(count) / count)
+
+    def _begun(
+        self, begin: float, examples: Examples, outputs: int, smoothing: float = 0.0, validation: Examples | None = None
+    ) -> Trainer:
+        if validation is not None or not self._is_open(len(examples[1])):
+            return super()._begun(begin, examples, outputs, smoothing, validation)
+        seed = seed_of(self.random_state, self.checkpoint)
+        inputs, targets, weights = examples
+        examples = inputs, targets, np.ones(len(targets), np.float32) if weights is None else weights
+        start = self._network_to_train(inputs, outputs, seed)
+
+        def trained(part: Examples, optimizer: Any, steps: int) -> Trainer:
+            return self._trainer(start, part, seed, smoothing, optimizer=optimizer, steps=steps)
+
+        course = found_course(trained, self._kind, examples, self._longest(start, len(targets)), seed)
+        trainer = self._trainer(start, examples, seed, smoothing, optimizer=course.rule, steps=course.steps,
+                                **self._seen_and_saved)
+        trainer.seconds += time.perf_counter() - begin
+        return trainer
+
+    def _is_open(self, count: int) -> bool:
+        """Whether rows say how far to train on so many: they are few, and nobody said it."""
+        is_auto = isinstance(self.optimizer, str) and self.optimizer == "auto"
+        says = self.epochs is not None or self.seconds is not None or self.validation_fraction == 0
+        return is_auto and not says and FEWEST_ROWS <= count <= FEW_ROWS
+
+    def _longest(self, start: NetworkInit, count: int) -> Course:
+        per_pass = count / self._batch_size(count)
+        steps = round(self._usual_epochs(count) * per_pass)
+        size = sum(leaf.size for leaf in jax.tree.leaves(split(start.network)[0]))
+        return Course(steps, size / count, steps / per_pass)
 
     def _pass_once(self, examples: Examples, outputs: int, smoothing: float = 0.0) -> None:
         """Pass over more rows, which the network there is goes on with."""

@@ -9,8 +9,8 @@ from jaxtyping import Array
 from descend._tree import Tree
 from descend.neural._hashing import PADDING
 from descend.neural._network import Network
-from descend.neural._perceptron import apply_dropout
 from descend.neural._weights import filled, weights
+from descend.neural.perceptron import apply_dropout
 
 
 class LayerNorm(eqx.Module):

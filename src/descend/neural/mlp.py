@@ -17,9 +17,21 @@ from descend.observers import Observer
 class MLPClassifier(NeuralClassifier, TabularNetwork):
     """A multi-layer perceptron that tells classes apart, trained to lower the cross-entropy.
 
-    Columns may have any units. `descend.neural` says what the settings and attributes are that all estimators share;
-    here are also `hidden_layer_sizes`, the width of a hidden layer or those of several, their `activation` ("relu",
-    "tanh", "logistic", "gelu", "identity"), and `dropout`, the share of each that is left out at random in training.
+    Columns may have any units, and `X` may be sparse: its columns are divided by their largest absolute value, and the
+    others centred and divided by their spread. `y` may have a column of 0 and 1 for each of several labels.
+    `descend.neural` says what the settings and attributes are that all estimators share. Here are also:
+
+    - `hidden_layer_sizes`: the width of a hidden layer, or those of several; (256, 128) by default;
+    - `activation`: theirs, "relu" by default, "tanh", "logistic", "gelu", "identity";
+    - `dropout`: the share of each that is left out at random in training; none by default;
+    - `alpha`: of a penalty α/(2 n) ‖W‖² on the squares of all matrices, in a batch of n rows; 0 by default, as "auto"
+      forgets weights by itself. A number is part of the compiled program, and another one is compiled anew;
+    - `coefs_`, `intercepts_`: the layers as scikit-learn has them, for columns and targets in their own units;
+      `n_layers_`, `n_outputs_`, `out_activation_`.
+
+    Where nobody says how long to train (no `epochs`, no `seconds`, `optimizer="auto"`), it is 50 epochs, and at least a
+    thousand steps. Of 50 to 2,000 rows a fifth then says how far to go, and all are trained on: courses of fewer steps
+    at lower rates are compared, so that a noisy table is not learnt by heart. With `validation_fraction=0` none is.
 
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)
@@ -109,8 +121,8 @@ class MLPClassifier(NeuralClassifier, TabularNetwork):
 class MLPRegressor(NeuralRegressor, TabularNetwork):
     """A multi-layer perceptron that predicts numbers, one or several, trained to lower the squared error.
 
-    Columns and targets may have any units. Settings and attributes are those of `MLPClassifier`, but for those that
-    speak of classes.
+    Columns and targets may have any units, and `X` may be sparse. Settings and attributes are those of `MLPClassifier`,
+    but for those that speak of classes.
 
     >>> from sklearn.datasets import load_diabetes
     >>> X, y = load_diabetes(return_X_y=True)

@@ -20,9 +20,9 @@ from descend.neural._classifier import NeuralClassifier
 from descend.neural._estimator import NetworkInit
 from descend.neural._hashing import NGrams, Words, as_texts
 from descend.neural._network import Network
-from descend.neural._perceptron import apply_dropout
 from descend.neural._transformer import Encoder
 from descend.neural._words import WORD_RULE_VERSION
+from descend.neural.perceptron import apply_dropout
 from descend.observers import Observer
 from descend.optimizers import SGD
 from descend.schedules import Cosine

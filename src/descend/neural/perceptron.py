@@ -28,13 +28,17 @@ class MLP(Network):
     dropout: float = eqx.field(static=True)
 
     @classmethod
-    def drawn(cls, sizes: Sequence[int], activation: str, dropout: float, rng: np.random.Generator) -> "MLP":
-        """One with weights drawn for rectifiers (He et al., arXiv 1502.01852), and biases of zero."""
+    def drawn(
+        cls, sizes: Sequence[int], activation: str, dropout: float, rng: np.random.Generator, last: float = 1.0
+    ) -> "MLP":
+        """One with weights drawn for rectifiers (He et al., arXiv 1502.01852), and biases of zero; `last`: what the
+        weights of the last layer are multiplied by."""
         shapes = list(pairwise(sizes))
         # A rectifier lets half of the variance through; the others let all of it through near 0.
         gain = 2.0 if activation in ("relu", "gelu") else 1.0
-        matrices = [weights(rng.normal(0, np.sqrt(gain / m), (m, n))) for m, n in shapes]
-        return cls(matrices, [filled(n) for _, n in shapes], activation, dropout)
+        matrices = [rng.normal(0, np.sqrt(gain / m), (m, n)) for m, n in shapes]
+        matrices[-1] *= last
+        return cls([*map(weights, matrices)], [filled(n) for _, n in shapes], activation, dropout)
 
     def __call__(self, inputs: Array, state: Tree, key: jax.Array | None) -> tuple[Array, Tree]:
         x, last = inputs, len(self.weights) - 1
