@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
 
 from descend.engine.interruption import Interruption
+from descend.tasks.common.choosing.scoring import losses_and_scores, row_scores
 from descend.tasks.common.fitted import score_of
 from descend.tasks.common.reading import Table
 from descend.tasks.common.settings import Settings
@@ -19,7 +20,6 @@ from descend.tasks.table.candidate import TrainingContext
 from descend.tasks.table.linear import path as penalties
 from descend.tasks.table.linear.path import fit_linear
 from descend.tasks.table.networks.ensemble import Shape, TrainingLoss, build
-from descend.tasks.table.scoring import losses_and_scores, row_scores
 from descend.tasks.table.task import table_task
 from descend.tasks.table.training import without_warnings
 
