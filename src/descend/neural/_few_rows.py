@@ -24,6 +24,8 @@ from descend.training import Result, Trainer
 HELD_OUT = 0.2
 # Trainings that are compared; what each has of the steps and the rate of the one before.
 COURSES, FEWER_STEPS, LOWER_RATE = 4, 1 / 2, 1 / 3
+# The loss of a row where a network is not finite.
+DIVERGED = 1e30
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,11 @@ def found_course(
     judged_by, truth, counts = (jax.tree.map(lambda array: array[held], part) for part in examples)
 
     def lost(result: Result) -> np.ndarray:
-        return losses_of_rows(kind, scores_of(result.params, result.state, judged_by), truth)
+        if result.reason.name == "interrupted":
+            # Nothing is there yet that could be kept.
+            raise KeyboardInterrupt
+        each = losses_of_rows(kind, scores_of(result.params, result.state, judged_by), truth).astype(np.float64)
+        return np.nan_to_num(each, nan=DIVERGED, posinf=DIVERGED)
 
     result = begin(learnt_from, "auto", longest.steps).to_the_end()
     courses, losses = [replace(longest, rate=result.search.rate if result.search else 0.0)], [lost(result)]
@@ -85,8 +91,9 @@ def chosen(lost: Sequence[np.ndarray], weights: np.ndarray) -> int:
 
 
 def _held_out(kind: Kind, targets: np.ndarray, seed: int) -> np.ndarray:
-    """Which rows are held out; of each class in its share, where it has two."""
-    common = kind == "classification" and np.bincount(targets)[np.unique(targets)].min() > 1
+    """Which rows are held out; of each class in its share, where that can be."""
+    counts = np.unique(targets, return_counts=True)[1]
+    common = kind == "classification" and counts.min() > 1 and len(counts) <= HELD_OUT * len(targets)
     _, rows = train_test_split(np.arange(len(targets)), test_size=HELD_OUT, random_state=seed,
                                stratify=targets if common else None)
     held = np.zeros(len(targets), bool)

@@ -85,7 +85,7 @@ class TabularNetwork(NeuralEstimator):
         """Whether rows say how far to train on so many: they are few, and nobody said it."""
         is_auto = isinstance(self.optimizer, str) and self.optimizer == "auto"
         says = self.epochs is not None or self.seconds is not None or self.validation_fraction == 0
-        return is_auto and not says and FEWEST_ROWS <= count <= FEW_ROWS
+        return is_auto and not says and FEWEST_ROWS <= count <= FEW_ROWS and self._batch_size(count) < count
 
     def _longest(self, start: NetworkInit, count: int) -> Course:
         per_pass = count / self._batch_size(count)
@@ -96,17 +96,16 @@ class TabularNetwork(NeuralEstimator):
     def _pass_once(self, examples: Examples, outputs: int, smoothing: float = 0.0) -> None:
         """Pass over more rows, which the network there is goes on with."""
         begin, seed = time.perf_counter(), seed_of(self.random_state, None)
-        if not hasattr(self, "network_"):
-            start = self._init_network(examples[0], outputs, np.random.default_rng(seed))
-            self.network_, self.state_, self.n_iter_, self.training_seconds_ = start.network, start.state, 0, 0.0
-            self.loss_curve_, self.validation_scores_ = [], []
-        if not hasattr(self, "_stream"):
-            objective = self._objective(NetworkInit(self.network_, self.state_), smoothing)
-            self._stream = Stream(objective, self.optimizer, seed)
+        start = (NetworkInit(self.network_, self.state_) if hasattr(self, "network_")
+                 else self._init_network(examples[0], outputs, np.random.default_rng(seed)))
+        stream = getattr(self, "_stream", None) or Stream(self._objective(start, smoothing), self.optimizer, seed)
         size = STREAM_BATCH if self.batch_size == "auto" else int(self.batch_size)
-        self.network_, self.state_, losses = self._stream.passed(self.network_, self.state_, examples, size)
-        self.loss_curve_, self.n_iter_ = self.loss_curve_ + losses, self.n_iter_ + 1
-        self.training_seconds_ += time.perf_counter() - begin
+        self.network_, self.state_, losses = stream.passed(start.network, start.state, examples, size)
+        self._stream = stream
+        self.loss_curve_ = getattr(self, "loss_curve_", []) + losses
+        self.validation_scores_ = getattr(self, "validation_scores_", [])
+        self.n_iter_ = getattr(self, "n_iter_", 0) + 1
+        self.training_seconds_ = getattr(self, "training_seconds_", 0.0) + time.perf_counter() - begin
 
     # ------------------------------------------------------------------------------------- as scikit-learn tells them
 
