@@ -222,7 +222,7 @@ class NeuralEstimator(Savable, BaseEstimator):
         source: Any = result.run.descent.source
         count = len(jax.tree.leaves(source.data)[0])
         # What scikit-learn's users look for, in attributes that end with an underscore.
-        vars(self).pop("_stream", None)
+        self.__dict__.pop("_stream", None)
         self.network_, self.state_ = result.params, result.state
         self.history_, self.stop_reason_ = result.history, result.reason
         self.rule_, self.training_seconds_ = result.run.descent.optimizer, result.seconds
