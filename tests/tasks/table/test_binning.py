@@ -67,7 +67,7 @@ def test_a_wide_or_long_table_has_fewer_ranges_and_none_where_there_is_no_room(m
     assert len(Bins.learnt(rows)) == 100 * ((1024 - 100) // 100)
     monkeypatch.setattr(binning, "MAX_VALUES", 100 * 700)
     assert len(Bins.learnt(rows)) == 600
-    monkeypatch.setattr(binning, "MAX_FEATURES", 600)
+    monkeypatch.setattr(binning, "MAX_FEATURES", 450)
     assert len(Bins.learnt(rows)) == 0
 
 
