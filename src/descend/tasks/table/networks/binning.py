@@ -16,7 +16,7 @@ from descend._facts import Facts
 # Of a column: as many as these, or of a large table as many as there are of so many rows each; and features in all.
 FEW_BINS, MANY_BINS, ROWS_OF_A_BIN, MAX_FEATURES = 12, 48, 500, 1024
 # Of all columns together: one of so many rows, as few tell little of many ranges, and a step takes as long as there are
-# of them; but as many as these at the least. A column that would have fewer than so many has none: they tell too little.
+# of them; but as many as these at the least. A column that would have fewer than so many has none: these tell little.
 ROWS_OF_A_RANGE, FEWEST_RANGES, FEWEST_BINS = 16, 192, 4
 # Of all rows that are learnt from: in single precision, half a gigabyte.
 MAX_VALUES = 2**27
