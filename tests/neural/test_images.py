@@ -36,7 +36,7 @@ def digits():
 def small(**settings):
     """With batch normalisation, dropout, augmentation and an average of the weights; all such fits share a program."""
     return ConvClassifier(**{
-        "width": 16, "epochs": 10, "batch_size": 32, "optimizer": AdamW(Cosine(0.01, steps=420, warmup=42)),
+        "width": 8, "epochs": 10, "batch_size": 32, "optimizer": AdamW(Cosine(0.01, steps=420, warmup=42)),
         "shift": 1, "dropout": 0.1, "ema": 0.98, "validation_fraction": 0.0, "random_state": 0, **settings,
     })  # fmt: skip
 
@@ -80,9 +80,9 @@ def test_bytes_stay_bytes_until_a_step(digits, monkeypatch):
 
 def test_training_goes_on_bit_for_bit(digits, tmp_path):
     X, _, y, _ = digits
-    whole = small(epochs=1).fit(X, y)
-    begun = small(epochs=0.4, checkpoint=tmp_path / "run.safetensors").fit(X, y)
-    resumed = small(epochs=1, checkpoint=tmp_path / "run.safetensors").fit(X, y)
+    whole = small(epochs=0.2).fit(X, y)
+    begun = small(epochs=0.1, checkpoint=tmp_path / "run.safetensors").fit(X, y)
+    resumed = small(epochs=0.2, checkpoint=tmp_path / "run.safetensors").fit(X, y)
     assert len(begun.loss_curve_) < len(resumed.loss_curve_) == len(whole.loss_curve_)
     for ours, theirs in zip(jax.tree.leaves((resumed.network_, resumed.state_)),
                             jax.tree.leaves((whole.network_, whole.state_)), strict=True):
