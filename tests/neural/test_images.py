@@ -36,7 +36,7 @@ def digits():
 def small(**settings):
     """With batch normalisation, dropout, augmentation and an average of the weights; all such fits share a program."""
     return ConvClassifier(**{
-        "width": 8, "epochs": 10, "batch_size": 32, "optimizer": AdamW(Cosine(0.01, steps=420, warmup=42)),
+        "width": 16, "epochs": 10, "batch_size": 32, "optimizer": AdamW(Cosine(0.01, steps=420, warmup=42)),
         "shift": 1, "dropout": 0.1, "ema": 0.98, "validation_fraction": 0.0, "random_state": 0, **settings,
     })  # fmt: skip
 
