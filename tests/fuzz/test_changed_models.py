@@ -23,11 +23,11 @@ from descend.rl import ActorCritic, Policy
 from descend.rl._moments import Moments
 from descend.rl.environments import Box
 from descend.stopping import Reason
+from descend.tasks.common.blending import Blend
 from descend.tasks.common.examples import Scale
 from descend.tasks.common.target import Target
 from descend.tasks.images.task import ImageModel
 from descend.tasks.loading import stored_model
-from descend.tasks.table.blending import Blend
 from descend.tasks.table.linear.model import Certificate, Linear, PenaltyPath
 from descend.tasks.table.model import TableModel
 from descend.tasks.table.networks.binning import Bins

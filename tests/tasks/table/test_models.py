@@ -7,6 +7,7 @@ import pytest
 from scipy.special import expit, softmax
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 
+from descend.tasks.common.scoring import losses_and_scores
 from descend.tasks.table.networks.ensemble import (
     DropoutLoss,
     Shape,
@@ -15,7 +16,6 @@ from descend.tasks.table.networks.ensemble import (
     mean_prediction,
     row_losses,
 )
-from descend.tasks.table.scoring import losses_and_scores
 
 RNG = np.random.default_rng(0)
 ROWS, FEATURES, MEMBERS = 30, 4, 3

@@ -13,13 +13,13 @@ from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_sco
 from descend.engine.interruption import Interruption
 from descend.tasks.common.fitted import score_of
 from descend.tasks.common.reading import Table
+from descend.tasks.common.scoring import losses_and_scores, row_scores
 from descend.tasks.common.settings import Settings
 from descend.tasks.common.target import Target
 from descend.tasks.table.candidate import TrainingContext
 from descend.tasks.table.linear import path as penalties
 from descend.tasks.table.linear.path import fit_linear
 from descend.tasks.table.networks.ensemble import Shape, TrainingLoss, build
-from descend.tasks.table.scoring import losses_and_scores, row_scores
 from descend.tasks.table.task import table_task
 from descend.tasks.table.training import without_warnings
 

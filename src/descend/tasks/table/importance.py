@@ -9,8 +9,8 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from descend.tasks.common.fitted import Fitted
+from descend.tasks.common.scoring import row_scores
 from descend.tasks.table.preparing import TablePrepared
-from descend.tasks.table.scoring import row_scores
 
 SHUFFLES = 3
 # Rows that are shuffled: they tell which columns matter.

@@ -9,9 +9,9 @@ from threadpoolctl import threadpool_limits
 
 from descend.tasks.common.examples import Examples
 from descend.tasks.common.fitted import Fitted
+from descend.tasks.common.scoring import row_scores
 from descend.tasks.table.linear.model import Linear
 from descend.tasks.table.preparing import TablePrepared
-from descend.tasks.table.scoring import row_scores
 from descend.tasks.table.training import without_warnings
 
 # Shares of the rows that are learnt from, each twice the one before; all of them have been learnt from already.

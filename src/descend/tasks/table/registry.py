@@ -6,10 +6,10 @@ import numpy as np
 
 from descend._facts import Facts, shown
 from descend.errors import CheckpointError, InputError
+from descend.tasks.common.blending import Blend
 from descend.tasks.common.fitted import Predictor
 from descend.tasks.common.settings import AUTO
 from descend.tasks.common.target import Target
-from descend.tasks.table.blending import Blend
 from descend.tasks.table.candidate import Candidate
 from descend.tasks.table.linear.candidate import LinearCandidate
 from descend.tasks.table.perceptron import PerceptronCandidate

@@ -12,16 +12,16 @@ from threadpoolctl import threadpool_limits
 
 from descend.engine.interruption import Interruption, interrupts
 from descend.errors import InputError
+from descend.tasks.common.choosing import choose
 from descend.tasks.common.fitted import Fitted, Trained
+from descend.tasks.common.scoring import row_scores
 from descend.tasks.common.settings import AUTO, Settings
 from descend.tasks.common.task import Observers
 from descend.tasks.table.candidate import Candidate, TrainingContext
-from descend.tasks.table.choosing import choose
 from descend.tasks.table.model import TableModel
 from descend.tasks.table.preparing import TablePrepared
 from descend.tasks.table.promising import with_promises
 from descend.tasks.table.registry import asked_for
-from descend.tasks.table.scoring import row_scores
 
 
 def train(

@@ -18,12 +18,12 @@ import numpy as np
 from descend.engine.history import History
 from descend.tasks.common.examples import Examples
 from descend.tasks.common.fitted import Trained
+from descend.tasks.common.scoring import losses_and_scores, predictions_of
 from descend.tasks.common.target import TargetKind
 from descend.tasks.table.candidate import TrainingContext
 from descend.tasks.table.linear.model import Certificate, Linear, PenaltyPath
 from descend.tasks.table.linear.progress import ProgressCallback
 from descend.tasks.table.preparing import TablePrepared
-from descend.tasks.table.scoring import losses_and_scores, predictions_of
 
 # How far above its minimum the objective may be, relative to that: of the model, and while penalties are compared.
 TOL, ROUGH_TOL = 1e-6, 1e-2

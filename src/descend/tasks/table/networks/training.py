@@ -17,6 +17,7 @@ from descend.schedules import Cosine
 from descend.stopping import Plateau
 from descend.tasks.common.dividing import LARGE_TABLE
 from descend.tasks.common.fitted import Trained
+from descend.tasks.common.scoring import losses_and_scores, predictions_in_jax, predictions_of
 from descend.tasks.common.settings import OPTIMIZERS, Settings
 from descend.tasks.common.target import Target
 from descend.tasks.table.candidate import TrainingContext
@@ -31,7 +32,6 @@ from descend.tasks.table.networks.ensemble import (
     mean_prediction,
 )
 from descend.tasks.table.preparing import TablePrepared
-from descend.tasks.table.scoring import losses_and_scores, predictions_in_jax, predictions_of
 from descend.training import Trainer
 
 # Epochs where nobody says; of large tables fewer, of small ones as many as these steps take.

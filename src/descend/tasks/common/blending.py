@@ -9,8 +9,8 @@ import numpy as np
 from descend._facts import Facts
 from descend.errors import InputError
 from descend.tasks.common.fitted import Predictor, Traceable, Trained
+from descend.tasks.common.scoring import losses_by_row
 from descend.tasks.common.target import Target
-from descend.tasks.table.scoring import losses_by_row
 
 # Shares are so many parts of a whole.
 TWENTIETHS = 20

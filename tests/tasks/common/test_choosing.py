@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from descend.stopping import Reason
+from descend.tasks.common.blending import Blend, blended
+from descend.tasks.common.choosing import choose
 from descend.tasks.common.fitted import Trained
+from descend.tasks.common.scoring import losses_by_row
 from descend.tasks.common.target import Target
-from descend.tasks.table.blending import Blend, blended
-from descend.tasks.table.choosing import choose
-from descend.tasks.table.scoring import losses_by_row
 
 RNG = np.random.default_rng(0)
 NUMBERS, CLASSES = Target("regression", (), ""), Target("binary", ("a", "b"), "")

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from descend.tasks.common.blending import blended
 from descend.tasks.common.fitted import Trained
+from descend.tasks.common.scoring import losses_by_row
 from descend.tasks.common.target import Target
-from descend.tasks.table.blending import blended
-from descend.tasks.table.scoring import losses_by_row
 
 # Standard errors by which a blend must be ahead of the best of its models: its shares were found on the same rows.
 STANDARD_ERRORS_AHEAD = 1.0
