@@ -36,7 +36,7 @@ def stored_model(path: Path) -> Model:
     told = Facts(facts, str(path / MODEL_FILE))
     # Networks take a second to import, and tables have no need of them.
     if facts.get("kind") == "pictures":
-        from descend.tasks.images.task import ImageModel
+        from descend.tasks.images.model import ImageModel
 
         return ImageModel.from_parts(told, arrays)
     if facts.get("kind") == "texts":
