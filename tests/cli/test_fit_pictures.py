@@ -25,6 +25,12 @@ FILES = {"run.json", "checkpoints", "model.safetensors", "metrics.json", "histor
 TONES = {"dusk": 60, "noon": 190}
 
 
+@pytest.fixture
+def network_alone(monkeypatch):
+    """As of many pictures, which are the network's alone."""
+    monkeypatch.setattr("descend.tasks.images.ladder.MOST_FOR_KERNEL", 0)
+
+
 def paint(folder, count, tones=TONES, shape=(5, 5, 3), seed=0):
     """A folder of pictures for each class, which differ in how bright they are."""
     rng = np.random.default_rng(seed)
@@ -50,7 +56,7 @@ def idx(part, count, shape=(5, 5), dtype=np.uint8):
     return images, labels
 
 
-def test_a_folder_of_pictures(descend):
+def test_a_folder_of_pictures(descend, network_alone):
     paint("photos", 30)
     said = descend("fit", "photos", *BRIEF)
     assert (said.code, said.err) == (0, "")
@@ -87,7 +93,7 @@ def test_a_folder_of_pictures(descend):
     assert one["probability of noon"].to_numpy() == pytest.approx(same["probability of noon"].to_numpy(), abs=1e-5)
 
 
-def test_it_learns_and_finds_its_own_rate(descend):
+def test_it_learns_and_finds_its_own_rate(descend, network_alone):
     """The two classes differ in brightness alone, so that nothing is to be confused."""
     paint("photos/train", 40)
     paint("photos/test", 10, seed=1)
@@ -121,7 +127,7 @@ def test_idx_files(descend):
     assert set(out["prediction"]) <= {0, 1, 2}
 
 
-def test_an_interrupted_run_goes_on_to_the_same_end(descend, monkeypatch):
+def test_an_interrupted_run_goes_on_to_the_same_end(descend, monkeypatch, network_alone):
     paint("photos", 30)
     assert descend("fit", "photos", *BRIEF, "--out", "whole").code == 0
     told = ProgressBar.__call__

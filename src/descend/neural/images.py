@@ -121,13 +121,8 @@ class ConvClassifier(NeuralClassifier):
             self.image_shape_, self.are_bytes_ = images.shape[1:], are_bytes
             self._epochs = int(np.clip(PIXELS_SEEN / math.prod(images.shape[:3]), MIN_EPOCHS, MAX_EPOCHS))
             self.centre_, self.scale_ = _units(images)
-        elif images.shape[1:] != self.image_shape_:
-            ours, theirs = ("×".join(map(str, shape)) for shape in (self.image_shape_, images.shape[1:]))
-            raise InputError(f"the images are {theirs} (height×width×channels), but those trained on were {ours}")
-        elif are_bytes != self.are_bytes_:
-            kind = "bytes, uint8" if self.are_bytes_ else "other numbers than bytes"
-            raise InputError(f"the images are of type {np.asarray(X).dtype}, but those trained on were {kind}: "
-                             "give them in the same units")
+        else:
+            refuse_unlike(images, self.image_shape_, self.are_bytes_)
         return images
 
     def _init_network(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
@@ -210,6 +205,20 @@ def as_images(X: Any) -> np.ndarray:
             raise InputError(f"image {image} has a pixel that is {images[image][tuple(place)]}, at row {place[0]} and "
                              f"column {place[1]}: mend it or leave it out")
     return images if images.ndim == 4 else images[..., None]
+
+
+def refuse_unlike(images: np.ndarray, shape: tuple[int, ...], are_bytes: bool) -> None:
+    """Refuse images of another shape than those that were trained on, or that are bytes where those were not.
+
+    **Raises** `InputError`.
+    """
+    if images.shape[1:] != shape:
+        ours, theirs = ("×".join(map(str, each)) for each in (shape, images.shape[1:]))
+        raise InputError(f"the images are {theirs} (height×width×channels), but those trained on were {ours}")
+    if (images.dtype == np.uint8) != are_bytes:
+        kind = "bytes, uint8" if are_bytes else "other numbers than bytes"
+        raise InputError(f"the images are of type {images.dtype}, but those trained on were {kind}: give them in the "
+                         "same units")
 
 
 def _units(images: np.ndarray) -> tuple[float, float]:

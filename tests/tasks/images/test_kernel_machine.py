@@ -66,7 +66,7 @@ def test_it_tells_pictures_apart_and_is_stored(monkeypatch):
     assert len(arrays["gradients"]) == 40
     again = HogClassifier.from_parts(Facts(facts, "file"), arrays, 3)
     np.testing.assert_array_equal(again.predict_proba(new), model.predict_proba(new))
-    with pytest.raises(InputError, match="learnt from"):
+    with pytest.raises(InputError, match="trained on were"):
         model.predict(new[:, :7])
     for name, value in {"shape": [8, 8], "distances": [1.0], "unit": 0, "steepness": "x"}.items():
         with pytest.raises(CheckpointError):

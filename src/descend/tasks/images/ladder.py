@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -12,7 +12,7 @@ from descend.stopping import Reason
 from descend.tasks.common.blending import Blend
 from descend.tasks.common.choosing import choose
 from descend.tasks.common.examples import Examples
-from descend.tasks.common.fitted import Fitted, Trained
+from descend.tasks.common.fitted import Fitted, Predictor, Trained
 from descend.tasks.common.network.task import NetworkPrepared
 from descend.tasks.images.kernel.machine import HogClassifier
 from descend.tasks.images.model import BlendedClassifier, ImageModel
@@ -83,10 +83,11 @@ def _network(prepared: NetworkPrepared, classes: tuple[str, ...]) -> Trained:
                    network.training_seconds_, network.history_, network.predict_proba(validation["X_val"]))
 
 
-def _as_model(predictor: Any, classes: tuple[str, ...]) -> ImageModel:
+def _as_model(predictor: Predictor, classes: tuple[str, ...]) -> ImageModel:
     if not isinstance(predictor, Blend):
-        return predictor
-    return ImageModel(BlendedClassifier(tuple((share, part.network) for share, part in predictor.parts)), classes)
+        return cast("ImageModel", predictor)
+    parts = tuple((share, cast("ImageModel", part).network) for share, part in predictor.parts)
+    return ImageModel(BlendedClassifier(parts), classes)
 
 
 def _alone(prepared: NetworkPrepared, trained: Trained) -> str:

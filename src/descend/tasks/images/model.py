@@ -9,9 +9,10 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from descend._facts import Facts
+from descend.errors import CheckpointError
 from descend.neural import ConvClassifier
 from descend.neural.storing import from_parts, to_parts
-from descend.tasks.common.network.model import NETWORK_VERSION, NetworkModel
+from descend.tasks.common.network.model import NETWORK_VERSION, OTHER_VERSION, NetworkModel
 from descend.tasks.common.predicting import Predictions, beside, told
 from descend.tasks.images.kernel.machine import HogClassifier
 from descend.tasks.images.pictures import pictures_to_predict
@@ -60,7 +61,8 @@ class ImageModel(NetworkModel):
         if isinstance(self.network, ConvClassifier):
             return super().to_parts()
         parts = self.network.parts if isinstance(self.network, BlendedClassifier) else ((1.0, self.network),)
-        models, arrays = [], {}
+        models: list[dict[str, Any]] = []
+        arrays: dict[str, np.ndarray] = {}
         for number, (_, part) in enumerate(parts):
             facts, own = part.parts() if isinstance(part, HogClassifier) else to_parts(part)
             models.append(facts)
@@ -77,7 +79,8 @@ class ImageModel(NetworkModel):
         """
         if told.any("version") == NETWORK_VERSION:
             return super().from_parts(told, arrays)
-        told.choice("version", (LADDER_VERSION,))
+        if told.any("version") != LADDER_VERSION:
+            raise CheckpointError(OTHER_VERSION)
         classes, shares = told.texts("classes"), told.numbers("shares")
         if not (shares and min(shares) > 0 and abs(sum(shares) - 1) < 1e-6):
             told.refuse("shares", "the shares of models, above 0", shares)

@@ -27,8 +27,8 @@ def sections(fitted: Fitted, outcome: Outcome, unit: str, mistakes: str) -> list
     """Confusion of classes, the worst mistakes, how well it ranks and how right its probabilities are, curves."""
     confused, *others = class_sections(outcome, fitted.prepared.target, unit)
     # Of what was solved there are no steps: those of another model tell how that one went, if there is any.
-    history = next((each.history for each in reversed(fitted.trained) if len(each.history)), None)
-    curves = history and training_curves(history, fitted.reason).update_layout(title=None, margin=MARGIN)
+    histories = [each.history for each in fitted.trained if len(each.history)] or [fitted.chosen.history]
+    curves = training_curves(histories[-1], fitted.reason).update_layout(title=None, margin=MARGIN)
     return [
         confused,
         Section("The worst mistakes", html=mistakes),

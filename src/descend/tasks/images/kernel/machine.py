@@ -9,8 +9,7 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from descend._facts import Facts, checked_array
-from descend.errors import InputError
-from descend.neural.images import LARGEST_PICTURE, as_images
+from descend.neural.images import LARGEST_PICTURE, as_images, refuse_unlike
 from descend.tasks.images.kernel.colours import colours_of
 from descend.tasks.images.kernel.gradients import gradients_of
 from descend.tasks.images.kernel.solving import Kernel, best_kernel
@@ -54,9 +53,7 @@ class HogClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class, in the order of `classes_`."""
         images = as_images(X)
-        if images.shape[1:] != self.image_shape_:
-            raise InputError(f"the images are of shape {images.shape[1:]}, but those learnt from were of "
-                             f"{self.image_shape_}")
+        refuse_unlike(images, self.image_shape_, self.are_bytes_)
         alike = self.kernel_(*self._apart(self._features(images)))
         return softmax(self.sharpness_ * (alike @ self.weights_[:-1] + self.weights_[-1]), axis=1)
 
