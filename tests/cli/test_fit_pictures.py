@@ -64,20 +64,20 @@ def test_a_folder_of_pictures(descend, network_alone):
     assert told["pictures"] == "60, of which 12 were held out"
     assert told["classes"] == "2: dusk, noon"
     assert told["model"].startswith("residual network, ")
-    assert told["stopped"] == "budget: 2 epochs (6 steps) were made"
+    assert told["stopped"] == "budget: 2 epochs (4 steps) were made"
     assert re.fullmatch(r"accuracy \d\.\d{4} on held-out pictures; the plainest guess: 0\.5000", told["score"])
-    assert "residual step 6 of 6 · epoch 2.0 · loss" in said.out
+    assert "residual step 4 of 4 · epoch 2.3 · loss" in said.out
     assert "report: runs/photos/report.html\nuse it: descend predict runs/photos FOLDER -o FILE\n" in said.out
     run = Path("runs/photos")
     assert {path.name for path in run.iterdir()} == FILES
     metrics = json.loads((run / "metrics.json").read_text())
-    assert (metrics["task"], metrics["rows"], metrics["held_out"], metrics["steps"]) == ("pictures", 60, 12, 6)
+    assert (metrics["task"], metrics["rows"], metrics["held_out"], metrics["steps"]) == ("pictures", 60, 12, 4)
     assert metrics["optimizer"].startswith("AdamW(learning_rate=Cosine(initial=0.01, ")
-    assert list(pd.read_parquet(run / "history.parquet")["step"]) == list(range(6))
+    assert list(pd.read_parquet(run / "history.parquet")["step"]) == list(range(4))
 
     # What the doctor examines is this very training.
     start = begun(run, "photos")
-    losses = start.run.advance(6)[1].columns["loss"]
+    losses = start.run.advance(4)[1].columns["loss"]
     np.testing.assert_array_equal(losses, pd.read_parquet(run / "history.parquet")["loss"])
     assert len(start.judged[1]) == 12
 

@@ -115,14 +115,13 @@ class ConvClassifier(NeuralClassifier):
 
     def _inputs(self, X: Any, reset: bool) -> np.ndarray:
         images = as_images(X)
-        are_bytes = images.dtype == np.uint8
         # Bytes stay bytes until a step takes them: as numbers of single precision they would be four times as large.
         if reset:
-            self.image_shape_, self.are_bytes_ = images.shape[1:], are_bytes
+            self.image_shape_, self.are_bytes_ = images.shape[1:], images.dtype == np.uint8
             self._epochs = int(np.clip(PIXELS_SEEN / math.prod(images.shape[:3]), MIN_EPOCHS, MAX_EPOCHS))
             self.centre_, self.scale_ = _units(images)
         else:
-            refuse_unlike(images, self.image_shape_, self.are_bytes_)
+            refuse_unlike(X, images, self.image_shape_, self.are_bytes_)
         return images
 
     def _init_network(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
@@ -207,8 +206,8 @@ def as_images(X: Any) -> np.ndarray:
     return images if images.ndim == 4 else images[..., None]
 
 
-def refuse_unlike(images: np.ndarray, shape: tuple[int, ...], are_bytes: bool) -> None:
-    """Refuse images of another shape than those that were trained on, or that are bytes where those were not.
+def refuse_unlike(X: Any, images: np.ndarray, shape: tuple[int, ...], are_bytes: bool) -> None:
+    """Refuse images, given as `X`, of another shape than those trained on, or bytes where those were none.
 
     **Raises** `InputError`.
     """
@@ -217,8 +216,8 @@ def refuse_unlike(images: np.ndarray, shape: tuple[int, ...], are_bytes: bool) -
         raise InputError(f"the images are {theirs} (height×width×channels), but those trained on were {ours}")
     if (images.dtype == np.uint8) != are_bytes:
         kind = "bytes, uint8" if are_bytes else "other numbers than bytes"
-        raise InputError(f"the images are of type {images.dtype}, but those trained on were {kind}: give them in the "
-                         "same units")
+        raise InputError(f"the images are of type {np.asarray(X).dtype}, but those trained on were {kind}: give them "
+                         "in the same units")
 
 
 def _units(images: np.ndarray) -> tuple[float, float]:

@@ -53,7 +53,7 @@ class HogClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class, in the order of `classes_`."""
         images = as_images(X)
-        refuse_unlike(images, self.image_shape_, self.are_bytes_)
+        refuse_unlike(X, images, self.image_shape_, self.are_bytes_)
         alike = self.kernel_(*self._apart(self._features(images)))
         return softmax(self.sharpness_ * (alike @ self.weights_[:-1] + self.weights_[-1]), axis=1)
 
