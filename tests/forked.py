@@ -3,9 +3,11 @@
 They can be killed at any moment, as what somebody started in a shell can be; nothing of JAX's has begun in the server.
 """
 
+import itertools
 import multiprocessing
 import os
 import sys
+import time
 from collections.abc import Callable
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -45,6 +47,21 @@ def saves_all_the_time() -> None:
     from descend.engine import timed
 
     timed.Clock.is_due = lambda *_: True  # type: ignore[method-assign]
+
+
+def waits_for_the_end() -> None:
+    """As above; and after two dispatches it waits for the signal that ends it."""
+    from descend.engine import interruption, timed
+
+    looks = itertools.count(1)
+
+    def is_due(*_: object) -> bool:
+        is_later = next(looks) > 2
+        while is_later and not interruption._heard[-1].is_set():
+            time.sleep(0.01)
+        return True
+
+    timed.Clock.is_due = is_due  # type: ignore[method-assign]
 
 
 def _command(folder: Path, arguments: list[str], prepare: Callable[[], None] | None) -> None:

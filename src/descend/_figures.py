@@ -49,7 +49,8 @@ def training_curves(history: History, reason: Reason) -> "go.Figure":
         figure.update_yaxes(title=f"validation {name}", row=row, col=1)
     figure.update_xaxes(title="step", row=rows, col=1)
     above = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1.0, "xanchor": "right"}
-    return figure.update_layout(title=str(reason), template="plotly_white", height=220 * rows + 80, legend=above)
+    figure.layout.template = "plotly_white"
+    return figure.update_layout(title=str(reason), height=220 * rows + 80, legend=above)
 
 
 def _evenly(rows: int) -> np.ndarray:

@@ -23,7 +23,7 @@ from descend.rl import ActorCritic, Policy
 from descend.rl._moments import Moments
 from descend.rl.environments import Box
 from descend.stopping import Reason
-from descend.tasks.common.blending import Blend
+from descend.tasks.common.choosing.blending import Blend
 from descend.tasks.common.examples import Scale
 from descend.tasks.common.target import Target
 from descend.tasks.images.task import ImageModel

@@ -57,7 +57,9 @@ def _command(settings: Settings, source: str, out: Path) -> str:
     for field in fields(Settings):
         value = getattr(settings, field.name)
         # Pictures have their classes, and take no target.
-        if value != field.default and not (field.name == "target" and value == CLASS):
+        if value is True:
+            words.append(f"--{field.name.replace('_', '-')}")
+        elif value != field.default and not (field.name == "target" and value == CLASS):
             for each in value if isinstance(value, tuple) else (value,):
                 words += [f"--{field.name.replace('_', '-')}", str(each)]
     return shlex.join([*words, "--out", str(out)])

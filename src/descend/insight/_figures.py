@@ -166,4 +166,5 @@ def band(figure: go.Figure, x: Any, low: Any, high: Any) -> None:
 def laid_out(figure: go.Figure, title: str) -> go.Figure:
     """The figure with its title, in the style of all."""
     above = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1.0, "xanchor": "right"}
-    return figure.update_layout(title=title, template="plotly_white", legend=above, height=420)
+    figure.layout.template = "plotly_white"  # an update would go through all of the template that was there
+    return figure.update_layout(title=title, legend=above, height=420)

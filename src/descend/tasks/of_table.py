@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from descend.errors import InputError
+
 if TYPE_CHECKING:
     from descend.tasks.common.reading import Table
     from descend.tasks.common.settings import Settings
@@ -10,7 +12,10 @@ if TYPE_CHECKING:
 
 def task_of_table(table: "Table", settings: "Settings") -> "Task":
     """The task of a table: of texts, where it has nothing else to learn from, and nobody asks for another model, or for
-    groups or times to be kept apart, which the network of texts does not validate by."""
+    groups or times to be kept apart, which the network of texts does not validate by.
+
+    **Raises** `InputError` for what only other tables have.
+    """
     from descend.tasks.common.settings import AUTO
     from descend.tasks.common.typed_table import type_table
     from descend.tasks.text.texts import is_of_texts
@@ -20,6 +25,9 @@ def task_of_table(table: "Table", settings: "Settings") -> "Task":
         # Networks of texts take a second to import.
         from descend.tasks.text.task import text_task
 
+        for name in ("metric", "fast", "best"):
+            if getattr(settings, name):
+                raise InputError(f"--{name} is for tables with more than texts, and {typed.name} has texts alone")
         return text_task(typed, settings)
     from descend.tasks.table.task import TableTask
 

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from descend.stopping import Reason
-from descend.tasks.common.blending import Blend, blended
-from descend.tasks.common.choosing import choose
+from descend.tasks.common.choosing.blending import Blend, blended
+from descend.tasks.common.choosing.choosing import choose
+from descend.tasks.common.choosing.measures import losses_for
+from descend.tasks.common.choosing.scoring import losses_by_row
 from descend.tasks.common.fitted import Trained
-from descend.tasks.common.scoring import losses_by_row
+from descend.tasks.common.settings import Settings
 from descend.tasks.common.target import Target
 
 RNG = np.random.default_rng(0)
@@ -42,11 +44,10 @@ def trained(name, out_of_fold, reason="budget"):
     return Trained(name, Standing(len(name)), "", Reason(reason, "", 1), 1.0, out_of_fold=np.asarray(out_of_fold))
 
 
-def chosen(predictions, target=NUMBERS, truth=TRUTH, reason="budget", asked=None, weights=None):
+def chosen(predictions, target=NUMBERS, truth=TRUTH, reason="budget", asked=None, weights=None, metric=None):
     models = [trained(name, each, reason) for name, each in predictions.items()]
     titles = {name: TITLES[name] for name in asked or predictions}
-    best, why = choose(models, truth, target, titles, weights)
-    return best, why
+    return choose(models, losses_for(Settings("t", metric=metric), truth, target, weights), titles)
 
 
 def off(name, by):
@@ -95,6 +96,7 @@ def test_classes_are_chosen_by_the_logarithm_of_their_probability():
     assert losses[0].mean() > losses[1].mean()
     kept, _ = chosen({"linear": sure, "mlp": careful}, target, truth)
     assert kept.name != "linear"
+    assert chosen({"linear": careful, "mlp": sure}, target, truth, metric="accuracy")[0].name == "mlp"
 
 
 def test_few_rows_that_all_get_wrong_do_not_decide():
@@ -132,4 +134,9 @@ def test_three_are_blended_where_each_helps():
 
 def test_one_alone_is_no_blend():
     models = [trained("linear", TRUTH), trained("mlp", off("mlp", 1))]
-    assert blended(models, 0, TRUTH, NUMBERS) is None
+    assert blended(models, losses_for(Settings("t"), TRUTH, NUMBERS)) is None
+
+
+def test_a_model_that_is_not_finite_leaves_the_shares_of_others_alone():
+    kept, _ = chosen({"linear": np.full(ROWS, np.nan), "mlp": off("mlp", 0.1), "third": off("third", 9.0)})
+    assert kept.name == "mlp"

@@ -12,6 +12,7 @@ from descend.tasks.common.columns import Kind, describe_columns
 from descend.tasks.common.reading import read_table
 from descend.tasks.common.target import split_target
 from descend.tasks.table.encoding import Encoder
+from descend.tasks.table.typed import typed_frame
 from encoders import encoder_of
 
 
@@ -98,6 +99,23 @@ def test_columns_may_come_in_any_order_with_others_among_them():
     np.testing.assert_array_equal(encoder.transform(shuffled), encoder.transform(frame))
     assert encoder.extra_columns(shuffled) == ["more", "and more"]
     assert encoder.extra_columns(frame) == []
+
+
+def test_plain_numbers_are_typed_all_at_once_as_each_alone():
+    """In their order, whatever stands between them; one that is infinite is named, with its row."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({f"n{index}": rng.normal(size=40) for index in range(6)})
+    frame.insert(2, "town", ["Aa", "Bb"] * 20)
+    frame.loc[3, "n4"] = np.nan
+    encoder = encoder_of(frame)
+    matrix = encoder.transform(frame)
+    assert encoder.feature_names[:6] == [f"n{index}" for index in range(6)]
+    alone = encoder_of(frame[["n4"]])
+    np.testing.assert_array_equal(column(encoder, matrix, "n4"), column(alone, alone.transform(frame), "n4"))
+    assert list(typed_frame(frame, encoder.used)) == list(frame)
+    frame.loc[7, "n5"] = -np.inf
+    with pytest.raises(InputError, match="column 'n5' has an infinite value in row 8"):
+        encoder.transform(frame)
 
 
 def test_names_that_are_not_text():

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit, softmax
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 
-from descend.tasks.common.scoring import losses_and_scores
+from descend.tasks.common.choosing.scoring import losses_and_scores
 from descend.tasks.table.networks.ensemble import (
     DropoutLoss,
     Shape,

@@ -111,7 +111,7 @@ def test_a_model_in_steps_has_no_certificate(page):
 
 
 def test_the_linear_model_is_shown_beside_a_perceptron_that_was_chosen(monkeypatch):
-    monkeypatch.setattr("descend.tasks.common.choosing.STANDARD_ERRORS_AHEAD", -1e9)
+    monkeypatch.setattr("descend.tasks.common.choosing.choosing.STANDARD_ERRORS_AHEAD", -1e9)
     page, fitted = page_of("binary")
     assert fitted.chosen.name == "mlp"
     assert "It was not chosen, and stands here beside the model that was." in page

@@ -64,6 +64,28 @@ def test_scikit_learns_contract(estimator, check):
         check(estimator)
 
 
+def test_groups_stay_whole_and_the_latest_are_validated_on(tmp_path):
+    """What tells a group tells its class: of groups that it has not seen, a model knows nothing."""
+    who = np.repeat(np.arange(30), 8)
+    frame = pd.DataFrame({"who": who, "mark": [f"m{number}" for number in who], "day": np.arange(240)})
+    truth = (who % 2).astype(str)
+    marked = frame[["who", "mark"]]
+    assert linear(drop=["who"]).fit(marked, truth).validation_["linear"] > 0.95
+    model = linear(group="who").fit(marked, truth)
+    assert model.validation_["linear"] < 0.7
+    assert list(model.feature_names_in_) == ["mark"]
+    model.save(tmp_path / "model")
+    again = load_model(tmp_path / "model")
+    assert (again.predict(frame) == model.predict(frame)).all()
+    # A class that turns with time is told on rows by chance, and not on later ones.
+    turned = np.where(np.arange(240) < 200, "before", "after")
+    assert linear(time="day").fit(frame.assign(x=RNG.normal(size=240)), turned).validation_["linear"] < 0.3
+    with pytest.raises(InputError, match="group='who' is the name of a column, and X has no names: give a frame"):
+        linear(group="who").fit(marked.assign(mark=1.0).to_numpy(), truth)
+    with pytest.raises(InputError, match="X has no column 'hwo': did you mean 'who'"):
+        linear(group="hwo").fit(marked, truth)
+
+
 def test_what_is_known_after_a_fit(classifier, regressor):
     assert classifier.classes_.tolist() == ["old", "young"]
     assert classifier.predict_proba(FRAME).shape == (80, 2)

@@ -19,6 +19,7 @@ from descend.tasks.table.candidate import Candidate
 from descend.tasks.table.linear.model import Linear
 from descend.tasks.table.networks import training as networks
 from descend.tasks.table.networks.training import Networks
+from descend.tasks.table.perceptron import MLP
 from descend.tasks.table.task import fit_table, table_task
 
 RNG = np.random.default_rng(0)
@@ -44,7 +45,7 @@ def classes(*names):
 @pytest.mark.parametrize(
     ("name", "value"),
     [("learning_rate", 0.0), ("batch_size", -1), ("epochs", float("inf")), ("seconds", float("nan")), ("seed", 2**32),
-     ("hold_out", 1.0), ("optimizer", "magic")],
+     ("hold_out", 1.0), ("optimizer", "magic"), ("metric", "f1")],
 )
 def test_settings_refuse_what_makes_no_sense(name, value):
     with pytest.raises(InputError, match=name.replace("_", " ")):
@@ -97,6 +98,18 @@ def test_the_larger_a_table_the_fewer_members_it_has(monkeypatch, large, huge, m
     prepared = prepare(numbers(), Settings("t"))
     assert prepared.members == members
     assert set(prepared.folds) == set(range(parts))
+
+
+def test_where_a_model_is_wanted_soon_it_has_one_member_and_fewer_steps():
+    usual, fast = (Settings("t", fast=fast) for fast in (False, True))
+    prepared = prepare(numbers(), fast)
+    assert (prepared.members, prepared.validated_on) == (1, "on a fifth of the rows")
+    assert prepared.validated.mean() == pytest.approx(0.2, abs=0.02)
+    epochs = [networks.descent(MLP, prepared, settings, None)["epochs"] for settings in (usual, fast)]
+    assert epochs[1] == pytest.approx(epochs[0] / 3)
+    assert networks.descent(MLP, prepared, Settings("t", fast=True, epochs=7), None)["epochs"] == 7
+    with pytest.raises(InputError, match="--fast and --best are opposites"):
+        Settings("t", fast=True, best=True)
 
 
 def test_rows_without_a_target_are_dropped():
@@ -164,6 +177,22 @@ def test_side_by_side_the_models_are_those_that_are_trained_in_turn():
         parts = (candidate.predictor.to_parts()[1] for candidate in (one, other))
         assert all(np.array_equal(*pair) for pair in zip(*(part.values() for part in parts), strict=True))
     assert at_once.why == in_turn.why
+
+
+def test_some_are_tried_only_where_the_best_is_asked_for_or_they_by_name(fitted, stand_ins, monkeypatch):
+    stand_ins(a=lambda _: None, b=lambda _: None)
+    monkeypatch.setattr(registry.candidates()[1], "only_best", True)
+    tried = lambda *how, **settings: [each.name for each in training.train(
+        fitted.prepared, Settings("t", *how, **settings)).trained]
+    assert (tried(), tried(best=True), tried("b")) == (["a"], ["a", "b"], ["b"])
+
+
+def test_the_reason_names_the_metric_that_was_asked_for(fitted, stand_ins):
+    stand_ins(a=lambda _: None, b=lambda _: None)
+    why = training.train(fitted.prepared, Settings("t", metric="auc")).why
+    assert why.startswith("by 1 − AUC, the a loses less on rows not trained on than the b: 0 against 0")
+    with pytest.raises(InputError, match="--metric mae: the target is classes: choose one of log-loss, accuracy, "):
+        fit_table(classes(*"ab" * 10), Settings("t", metric="mae"))
 
 
 def test_an_error_in_one_model_ends_the_other(fitted, stand_ins):

@@ -11,9 +11,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
 
 from descend.engine.interruption import Interruption
+from descend.tasks.common.choosing.scoring import losses_and_scores, row_scores
 from descend.tasks.common.fitted import score_of
 from descend.tasks.common.reading import Table
-from descend.tasks.common.scoring import losses_and_scores, row_scores
 from descend.tasks.common.settings import Settings
 from descend.tasks.common.target import Target
 from descend.tasks.table.candidate import TrainingContext

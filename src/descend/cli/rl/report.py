@@ -89,7 +89,8 @@ def _curves(
         figure.add_hline(y=solved_at, line={"dash": "dot", "color": "#888"}, row=1, col=1)
     figure.update_xaxes(title="steps in the environment", row=len(columns), col=1)
     above = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1.0, "xanchor": "right"}
-    return figure.update_layout(template="plotly_white", height=190 * len(columns) + 80, legend=above, margin=MARGIN)
+    figure.layout.template = "plotly_white"
+    return figure.update_layout(height=190 * len(columns) + 80, legend=above, margin=MARGIN)
 
 
 def _from_to(counts: list[int]) -> str:

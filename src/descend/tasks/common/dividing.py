@@ -74,7 +74,8 @@ def divide(table: TypedTable, settings: Settings) -> Division:
 
 def _refuse_few_parts(table: TypedTable, settings: Settings) -> None:
     """Refuse fewer groups, or times, than there are sides."""
-    needed, whats = (3, "to learn from, to validate on and to hold out") if table.test is None else (
+    holds_out = table.test is None and settings.hold_out is not None
+    needed, whats = (3, "to learn from, to validate on and to hold out") if holds_out else (
         2, "to learn from and to validate on")
     for option, name, each, what in (("group", settings.group, table.groups, "groups"),
                                      ("time", settings.time, table.times, "times")):
@@ -131,6 +132,8 @@ def _learnt(
 
 def _told(table: TypedTable, others: np.ndarray, settings: Settings) -> tuple[str, ...]:
     """How rows were held out, where that is not by chance."""
+    if not len(others):
+        return ()
     if table.times is not None:
         return (f"held out are the rows from {_shown(table.times[others].min())} on, by {settings.time}; all others "
                 "are of before",)
@@ -150,7 +153,7 @@ def _shown(time: Any) -> str:
 def _folds(training: TypedRows, target: Target, settings: Settings) -> Folds:
     """The folds of the rows to learn from."""
     count = len(training)
-    members, parts = _members_and_parts(count)
+    members, parts = _members_and_parts(count, settings.fast)
     labels = target.encode(training.values) if target.classes else None
     if training.times is not None:
         # One block: folds before it would be validated by models of ever fewer rows, of which no mean is wanted.
@@ -166,17 +169,16 @@ def _folds(training: TypedRows, target: Target, settings: Settings) -> Folds:
     return Folds(numbers, members, _where(members, parts))
 
 
-def _members_and_parts(count: int) -> tuple[int, int]:
+def _members_and_parts(count: int, fast: bool) -> tuple[int, int]:
     """How many folds are validated on, and how many there are, of so many rows."""
-    if count <= LARGE_TABLE:
-        return FOLDS, FOLDS
-    return (3 if count <= HUGE_TABLE else 1), 2 * FOLDS
+    members, parts = (FOLDS, FOLDS) if count <= LARGE_TABLE else (3 if count <= HUGE_TABLE else 1, 2 * FOLDS)
+    return (1 if fast else members), parts
 
 
 def _where(members: int, parts: int) -> str:
     """What is validated on, in words."""
     if members == 1:
-        return "on a tenth of the rows"
+        return f"on a {'fifth' if parts == FOLDS else 'tenth'} of the rows"
     return f"in each of {members} folds" + (", a tenth of the rows each" if parts > FOLDS else "")
 
 

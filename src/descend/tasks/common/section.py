@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 class Figure(Protocol):
     """A figure of Plotly's, which takes half a second to import."""
 
-    def to_html(self, **options: Any) -> str:
-        """The figure as HTML."""
+    def to_dict(self) -> dict[str, Any]:
+        """What Plotly draws: the data and the layout."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from descend import optimizers
 from descend.errors import InputError
@@ -11,6 +11,8 @@ OPTIMIZERS = {"sgd": optimizers.SGD, "adagrad": optimizers.AdaGrad, "rmsprop": o
               "adam": optimizers.Adam, "adamw": optimizers.AdamW}
 # What a person may say that a target is.
 TaskKind = Literal["regression", "classes"]
+# What models of a table are compared by where somebody asks for it.
+Metric = Literal["log-loss", "accuracy", "balanced-accuracy", "auc", "brier", "rmse", "mae"]
 # The model: the best of all that there are.
 AUTO = "auto"
 
@@ -19,7 +21,10 @@ AUTO = "auto"
 class Settings:
     """What a user may settle; `None` is left to `descend`, but for `hold_out`: then nothing is held out.
 
-    Of a table: `task`, whether its target is numbers or classes; `column`, what columns are, each as "NAME=KIND" or
+    Of a table: `metric`, what models are compared by on rows that they have not seen, by default the log-loss or the
+    squared error; `fast`, for a model soon, or `best`, for the best one, however long it takes.
+
+    Of its columns: `task`, whether its target is numbers or classes; `column`, what columns are, each as "NAME=KIND" or
     "NAME=KIND:FORM"; `drop`, those that are not to be learnt from; `missing`, values that count as missing.
 
     Of a table's rows: `weights`, the column that tells how much each counts; `class_weights`, "balanced", or how much
@@ -49,6 +54,9 @@ class Settings:
     test: str | None = None
     group: str | None = None
     time: str | None = None
+    metric: Metric | None = None
+    fast: bool = False
+    best: bool = False
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "batch_size", "epochs", "seconds"):
@@ -63,6 +71,10 @@ class Settings:
             raise InputError(f"there is no task '{self.task}': choose regression or classes")
         if self.optimizer not in (None, *OPTIMIZERS):
             raise InputError(f"there is no optimizer '{self.optimizer}': choose one of {', '.join(OPTIMIZERS)}")
+        if self.metric not in (None, *get_args(Metric)):
+            raise InputError(f"there is no metric '{self.metric}': choose one of {', '.join(get_args(Metric))}")
+        if self.fast and self.best:
+            raise InputError("--fast and --best are opposites: give one of them")
         self._refuse_two_roles()
 
     @property

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -9,8 +10,9 @@ from sklearn.model_selection import train_test_split
 
 from descend.engine.interruption import Interruption, interrupts
 from descend.stopping import Reason
-from descend.tasks.common.blending import Blend
-from descend.tasks.common.choosing import choose
+from descend.tasks.common.choosing.blending import Blend
+from descend.tasks.common.choosing.choosing import choose
+from descend.tasks.common.choosing.scoring import losses_by_row
 from descend.tasks.common.examples import Examples
 from descend.tasks.common.fitted import Fitted, Predictor, Trained
 from descend.tasks.common.network.task import NetworkPrepared
@@ -47,7 +49,8 @@ def climb(prepared: NetworkPrepared, classes: tuple[str, ...], limit: float | No
     validation, scores = prepared.validation, {}
     if validation is not None and len(trained) > 1:
         titles = {KERNEL: "kernel on gradients and colours", network.model: "network"}
-        chosen, why = choose(trained, validation.targets, prepared.target, titles)
+        losses_of = partial(losses_by_row, targets=validation.targets, kind=prepared.target.kind)
+        chosen, why = choose(trained, losses_of, titles)
     else:
         chosen, why = trained[0], _alone(prepared, trained[0])
     if validation is not None:

@@ -61,11 +61,13 @@ class Candidate(Protocol):
     """A kind of model for tables. Those that inherit from it need `name`, `title`, `fit` and `load` alone.
 
     - `name`: what `--model` and `metrics.json` call it. `title`: what sentences call it.
+    - `only_best`: whether it is tried only where somebody asks for the best model, or for it by its name.
     - `runs_aside`: whether `fit` may run on a thread beside another's. It must then compute outside of Python mostly.
     """
 
     name: str
     title: str
+    only_best: bool = False
     runs_aside: bool = False
 
     def suits(self, target: Target) -> bool:

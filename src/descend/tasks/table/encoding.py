@@ -4,6 +4,7 @@ scikit-learn does the encoding (and skrub the dates'); this file says which enco
 """
 
 from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ class Encoder:
         which are read by the forms that were found at `fit`."""
         return as_written(self.used)
 
-    @property
+    @cached_property
     def features(self) -> list[Feature]:
         """What every feature is."""
         return list(describe_features(self.transformer))
@@ -68,13 +69,15 @@ class Encoder:
         **Raises** `InputError` if no column is used, or holds what its type does not allow.
         """
         self.columns = columns
+        self.__dict__.pop("features", None)
         if not self.used:
             why = "; ".join(f"{column.name!r}: {column.reason}" for column in self.columns)
             raise InputError(f"no column can be learnt from ({why})")
         typed = typed_frame(frame, self.used)
         # Only where the training rows have gaps: a flag that never was true has no effect to be learnt.
         gaps = [c.name for c in self.used if c.kind in (Kind.number, Kind.boolean, Kind.date)]
-        self.flagged = tuple(name for name in gaps if typed[name].isna().any())
+        has_gaps = typed[gaps].isna().any().to_numpy()
+        self.flagged = tuple(name for name, has in zip(gaps, has_gaps, strict=True) if has)
         self.transformer = make_transformer(self.used, self.flagged, len(frame))
         with _plain_arrays():
             self.transformer.fit(self._with_flags(typed))

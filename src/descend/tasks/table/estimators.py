@@ -19,7 +19,7 @@ from descend.errors import InputError
 from descend.tasks.common.asked import refuse_unknown_column
 from descend.tasks.common.columns import told_of
 from descend.tasks.common.reading import Table
-from descend.tasks.common.settings import AUTO, Settings, TaskKind
+from descend.tasks.common.settings import AUTO, Metric, Settings, TaskKind
 from descend.tasks.common.typed_table import type_table
 from descend.tasks.table.given import as_column, as_frame, has_names, labels_of
 from descend.tasks.table.model import TableModel
@@ -46,6 +46,8 @@ class _TableEstimator(Savable, BaseEstimator):
 
     def __init__(self, *, model: str = AUTO, optimizer: str | None = None, learning_rate: float | None = None,
                  batch_size: int | None = None, epochs: float | None = None, seconds: float | None = None,
+                 metric: Metric | None = None, fast: bool = False, best: bool = False,
+                 group: str | None = None, time: str | None = None,
                  column: Mapping[str, str] | None = None, drop: Sequence[str] = (), missing: Sequence[Any] = (),
                  random_state: int | np.random.RandomState | None = None) -> None:
         self.model = model
@@ -54,6 +56,11 @@ class _TableEstimator(Savable, BaseEstimator):
         self.batch_size = batch_size
         self.epochs = epochs
         self.seconds = seconds
+        self.metric = metric
+        self.fast = fast
+        self.best = best
+        self.group = group
+        self.time = time
         self.column = column
         self.drop = drop
         self.missing = missing
@@ -84,7 +91,8 @@ class _TableEstimator(Savable, BaseEstimator):
         state = self.random_state
         seed = state if isinstance(state, int) else int(check_random_state(state).randint(2**31 - 1))
         return Settings(target, self.model, self.optimizer, self.learning_rate, self.batch_size, self.epochs,
-                        self.seconds, seed, None, self._task, columns, tuple(self.drop), tuple(map(str, self.missing)))
+                        self.seconds, seed, None, self._task, columns, tuple(self.drop), tuple(map(str, self.missing)),
+                        group=self.group, time=self.time, metric=self.metric, fast=self.fast, best=self.best)
 
     def _taken_apart(
         self, X: Any, y: Any, sample_weight: Any
@@ -103,11 +111,20 @@ class _TableEstimator(Savable, BaseEstimator):
             y, frame = frame[y][known], frame[known].drop(columns=y).reset_index(drop=True)
         _refuse_few(len(frame))
         column = as_column(y, len(frame))
-        self._note_columns(X, frame)
+        self._note_columns(X, frame.drop(columns=self._roles_in(X, frame)))
         name, taken = str(TARGET if column.name is None else column.name), set(frame.columns)
         while name in taken:
             name += "'"
         return frame, column.rename(name), checked_weights(sample_weight, frame), notes
+
+    def _roles_in(self, X: Any, frame: pd.DataFrame) -> list[str]:
+        """The columns that tell how rows are divided, and are not learnt from."""
+        roles = {role: name for role in ("group", "time") if (name := getattr(self, role)) is not None}
+        for role, name in roles.items():
+            if not has_names(X):
+                raise InputError(f"{role}={name!r} is the name of a column, and X has no names: give a frame")
+            refuse_unknown_column(name, list(frame.columns), TABLE)
+        return list(roles.values())
 
     def _note_columns(self, X: Any, frame: pd.DataFrame) -> None:
         self.__dict__.pop("feature_names_in_", None)
@@ -230,6 +247,12 @@ class TableClassifier(ClassifierMixin, _TableEstimator):
         optimizer, learning_rate, batch_size, epochs: with any of them, models are trained in such steps. `optimizer`
             is "sgd", "adagrad", "rmsprop", "adam" or "adamw".
         seconds: the time to train, at the most.
+        metric: what models are compared by, on rows that they have not seen: "log-loss", "accuracy",
+            "balanced-accuracy", "auc" or "brier" of classes, "rmse" or "mae" of numbers. By default the log-loss, or
+            the squared error without the largest half percent.
+        fast, best: for a model soon, and for the best one, however long it takes.
+        group: a column of the table whose groups, such as patients, stay whole wherever rows are divided.
+        time: a column of the table that tells when each row was: the latest are validated on.
         column: what columns are, where it is guessed otherwise, as `{"zip": "category", "day": "date:%d/%m/%Y"}`:
             number, category, text, date, id or ignore.
         drop: the names of columns that are not to be learnt from.

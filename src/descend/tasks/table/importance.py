@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from descend.tasks.common.choosing.scoring import row_scores
 from descend.tasks.common.fitted import Fitted
-from descend.tasks.common.scoring import row_scores
 from descend.tasks.table.preparing import TablePrepared
 
 SHUFFLES = 3

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from descend.tasks.common.choosing.scoring import row_scores
 from descend.tasks.common.examples import Examples
 from descend.tasks.common.fitted import Fitted
-from descend.tasks.common.scoring import row_scores
 from descend.tasks.table.linear.model import Linear
 from descend.tasks.table.preparing import TablePrepared
 from descend.tasks.table.training import without_warnings

@@ -18,7 +18,7 @@ def learning_section(curve: LearningCurve, metric: str) -> Section:
     figure.add_scatter(x=list(curve.rows), y=list(curve.scores), mode="lines+markers", error_y=bars,
                        line={"color": COLOUR, "width": 1.5})
     ticks = {"tickvals": list(curve.rows), "ticktext": [f"{rows:,}" for rows in curve.rows]}
-    figure.update_layout(template="plotly_white", height=320, margin=MARGIN, yaxis={"title": metric},
+    figure.update_layout(height=320, margin=MARGIN, yaxis={"title": metric},
                          xaxis={"title": "rows that were learnt from", "type": "log", **ticks})
     return Section("Would more rows help?", _note(curve, metric), figure)
 

@@ -1,6 +1,7 @@
 """Multi-layer perceptrons as a candidate: a member for each fold, trained in steps of an optimizer."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,32 +21,42 @@ MLP = Architecture(
     decay=8.0,
     dropout=0.2,
 )
+# Which dropout a table needs hangs on its noise: where time is no matter, its rows tell.
+NO_DROPOUT, MORE_DROPOUT = (replace(MLP, name=f"mlp-{how}-dropout", dropout=share)
+                            for how, share in (("no", 0.0), ("more", 0.35)))
 
 
 class PerceptronCandidate(Candidate):
     """Perceptrons with three hidden layers, fed ranges of each number, whose mean is the prediction."""
 
-    name = MLP.name
-    title = "perceptron"
+    def __init__(self, architecture: Architecture, title: str, only_best: bool = False) -> None:
+        self.architecture, self.name, self.title, self.only_best = architecture, architecture.name, title, only_best
 
     def fit(self, prepared: TablePrepared, context: TrainingContext) -> Trained:
         # What compiles takes a second to import.
         from descend.tasks.table.networks.training import train_networks
 
-        return train_networks(MLP, prepared, context)
+        return train_networks(self.architecture, prepared, context)
 
     def begun(self, prepared: TablePrepared, context: TrainingContext) -> tuple[Trainer, np.ndarray]:
         from descend.tasks.table.networks.training import bins_of, fed, training
 
-        bins = bins_of(MLP, prepared)
-        return training(MLP, prepared, context, bins)[0], fed(prepared.held_out.inputs, bins)
+        bins = bins_of(self.architecture, prepared)
+        return training(self.architecture, prepared, context, bins)[0], fed(prepared.held_out.inputs, bins)
 
     def reads(self, kind: str, predictor: Facts) -> bool:
-        return kind == NETWORKS and MLP.is_of(predictor)
+        return kind == NETWORKS and self.architecture.is_of(predictor)
 
     def load(
         self, kind: str, predictor: Facts, arrays: Mapping[str, np.ndarray], features: int, target: Target
     ) -> Predictor:
         from descend.tasks.table.networks.training import Networks
 
-        return Networks.from_parts(predictor, arrays, MLP, features, target)
+        return Networks.from_parts(predictor, arrays, self.architecture, features, target)
+
+
+PERCEPTRONS = (
+    PerceptronCandidate(MLP, "perceptron"),
+    PerceptronCandidate(NO_DROPOUT, "perceptron without dropout", only_best=True),
+    PerceptronCandidate(MORE_DROPOUT, "perceptron with more dropout", only_best=True),
+)

@@ -7,6 +7,7 @@ import numpy as np
 
 from descend._scaling import centre_and_unit
 from descend.errors import InputError
+from descend.tasks.common.choosing.measures import refuse_other_metric
 from descend.tasks.common.dividing import divide
 from descend.tasks.common.examples import Examples, Prepared, Scale, refuse_large_batch
 from descend.tasks.common.fitted import Predictor
@@ -69,6 +70,7 @@ def prepare_table(table: TypedTable, settings: Settings) -> TablePrepared:
     """
     division = divide(table, settings)
     target, learnt = division.target, division.training
+    refuse_other_metric(settings, target)
     refuse_large_batch(settings, len(learnt), "rows")
     weights = Weights(learnt, target, settings)
     encoder = Encoder().fit(learnt.features, table.columns)

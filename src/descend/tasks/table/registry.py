@@ -6,16 +6,16 @@ import numpy as np
 
 from descend._facts import Facts, shown
 from descend.errors import CheckpointError, InputError
-from descend.tasks.common.blending import Blend
+from descend.tasks.common.choosing.blending import Blend
 from descend.tasks.common.fitted import Predictor
-from descend.tasks.common.settings import AUTO
+from descend.tasks.common.settings import AUTO, Settings
 from descend.tasks.common.target import Target
 from descend.tasks.table.candidate import Candidate
 from descend.tasks.table.linear.candidate import LinearCandidate
-from descend.tasks.table.perceptron import PerceptronCandidate
+from descend.tasks.table.perceptron import PERCEPTRONS
 
 # The simplest first, which is kept where another one loses as much.
-_candidates: list[Candidate] = [LinearCandidate(), PerceptronCandidate()]
+_candidates: list[Candidate] = [LinearCandidate(), *PERCEPTRONS]
 
 
 def register(candidate: Candidate) -> None:
@@ -47,15 +47,16 @@ def refuse_unknown_model(name: str) -> None:
         raise InputError(f"there is no model '{name}': choose one of {', '.join(names())}")
 
 
-def asked_for(name: str, target: Target) -> tuple[Candidate, ...]:
-    """The candidates that a name stands for: all that suit the target, or one.
+def asked_for(settings: Settings, target: Target) -> tuple[Candidate, ...]:
+    """The candidates that were asked for: all that suit the target, or one by its name.
 
     **Raises** `InputError` if there is none of this name, or if it does not suit the target.
     """
-    refuse_unknown_model(name)
-    if name == AUTO:
-        return tuple(candidate for candidate in _candidates if candidate.suits(target))
-    (chosen,) = (candidate for candidate in _candidates if candidate.name == name)
+    refuse_unknown_model(settings.model)
+    if settings.model == AUTO:
+        tried = (candidate for candidate in _candidates if settings.best or not candidate.only_best)
+        return tuple(candidate for candidate in tried if candidate.suits(target))
+    (chosen,) = (candidate for candidate in _candidates if candidate.name == settings.model)
     if not chosen.suits(target):
         raise InputError(f"the {chosen.title} cannot learn this target, which is for {target.kind}: choose another "
                          "--model")

@@ -68,6 +68,6 @@ def _weights(importances: Mapping[str, Importance], metric: str) -> go.Figure:
     figure.add_bar(x=[weight.fall for _, weight in top], y=list(range(len(top))), orientation="h", error_x=errors,
                    marker={"color": COLOUR}, hovertemplate="%{x:.4g}<extra></extra>")
     named = {"tickvals": list(range(len(top))), "ticktext": [shortened(name) for name, _ in top]}
-    return figure.update_layout(template="plotly_white", height=120 + 24 * len(top), margin=MARGIN,
+    return figure.update_layout(height=120 + 24 * len(top), margin=MARGIN,
                                 xaxis={"title": f"fall of {metric}", "rangemode": "tozero"},
                                 yaxis={"autorange": "reversed", "automargin": True, **named})

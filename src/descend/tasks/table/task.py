@@ -16,7 +16,7 @@ from descend.tasks.common.judging.promised import promise_facts, promise_line
 from descend.tasks.common.judging.scores import finite
 from descend.tasks.common.reading import Table
 from descend.tasks.common.section import Section
-from descend.tasks.common.settings import AUTO, Settings
+from descend.tasks.common.settings import Settings
 from descend.tasks.common.task import Observers, Task
 from descend.tasks.common.typed_table import TypedTable, type_table
 from descend.tasks.table.candidate import TrainingContext
@@ -26,7 +26,7 @@ from descend.tasks.table.leaking import suspicions
 from descend.tasks.table.learning import learning_curve
 from descend.tasks.table.outcome import TableOutcome, model_of
 from descend.tasks.table.preparing import TablePrepared, prepare_table
-from descend.tasks.table.registry import candidates
+from descend.tasks.table.registry import asked_for, candidates
 from descend.tasks.table.training import train
 from descend.training import Trainer
 
@@ -64,7 +64,7 @@ class TableTask(Task[TablePrepared, TableOutcome]):
         resume: bool = False,
     ) -> Fitted[TablePrepared]:
         # Titles of one length, so that the lines of trainings below each other are aligned.
-        width = max(map(len, (candidate.name for candidate in candidates())))
+        width = max(map(len, (candidate.name for candidate in asked_for(self.settings, prepared.target))))
         titled = lambda name: observers(f"{name:>{width}}")
         return train(prepared, self.settings, observers=titled, checkpoints=checkpoints, resume=resume)
 
@@ -91,7 +91,7 @@ class TableTask(Task[TablePrepared, TableOutcome]):
             self.settings, Interruption(), checkpoint=candidate.checkpoint_in(checkpoints),
             resume=checkpoints is not None,
         )
-        wanted = [each for each in candidates() if self.settings.model in (AUTO, each.name)]
+        wanted = asked_for(self.settings, prepared.target)
         begun = ((each.name, each.begun(prepared, context(each))) for each in reversed(wanted))
         found = next(((name, *training) for name, training in begun if training is not None), None)
         if found is None:

@@ -12,9 +12,10 @@ from threadpoolctl import threadpool_limits
 
 from descend.engine.interruption import Interruption, interrupts
 from descend.errors import InputError
-from descend.tasks.common.choosing import choose
+from descend.tasks.common.choosing.choosing import choose
+from descend.tasks.common.choosing.measures import MEASURES, losses_for
+from descend.tasks.common.choosing.scoring import row_scores
 from descend.tasks.common.fitted import Fitted, Trained
-from descend.tasks.common.scoring import row_scores
 from descend.tasks.common.settings import AUTO, Settings
 from descend.tasks.common.task import Observers
 from descend.tasks.table.candidate import Candidate, TrainingContext
@@ -40,7 +41,7 @@ def train(
     **Raises** `InputError` for a model that there is none of, or that does not suit the target, and `CheckpointError`
     for a checkpoint that is damaged, or of another training.
     """
-    chosen_from = asked_for(settings.model, prepared.target)
+    chosen_from = asked_for(settings, prepared.target)
     # Of a time that is limited, what runs aside would have a share that hangs on the others: then all run in turn.
     at_once = settings.model == AUTO and settings.seconds is None and not settings.says_how_to_descend
     aside = [candidate for candidate in chosen_from if at_once and candidate.runs_aside]
@@ -64,7 +65,9 @@ def _chosen(
     if settings.model == AUTO:
         titles = {candidate.name: candidate.title for candidate in asked}
         truth = prepared.training.targets[prepared.validated]
-        chosen, why = choose(trained, truth, prepared.target, titles, prepared.validated_weights)
+        chosen, why = choose(trained, losses_for(settings, truth, prepared.target, prepared.validated_weights), titles)
+        if settings.metric is not None:
+            why = f"by {MEASURES[settings.metric].what}, {why}"
     else:
         chosen, why = trained[0], f"{trained[0].name} was asked for"
     bare = TableModel(prepared.encoder, chosen.predictor, prepared.target, prepared.scale)

@@ -1,7 +1,8 @@
 """A table as it came, into a frame with one dtype for every kind of column; what does not fit is refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 
+import numpy as np
 import pandas as pd
 
 from descend.errors import InputError
@@ -15,7 +16,20 @@ def typed_frame(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFram
     """The given columns of `frame`: numbers and booleans as float64, dates as datetime64, words as text."""
     refuse_duplicates(frame.columns)
     named = dict(zip(map(str, frame.columns), frame.columns, strict=True))
-    return pd.DataFrame({column.name: _typed(frame[named[column.name]], column) for column in columns}, copy=False)
+    plain = _plain_numbers(frame, columns, named)
+    others = {column.name: _typed(frame[named[column.name]], column) for column in columns if column.name not in plain}
+    typed = pd.concat([plain, pd.DataFrame(others, index=frame.index, copy=False)], axis=1)
+    return typed if not others or plain.empty else typed[[column.name for column in columns]]
+
+
+def _plain_numbers(frame: pd.DataFrame, columns: tuple[Column, ...], named: Mapping[str, Hashable]) -> pd.DataFrame:
+    """The columns that are finite numbers as they stand, all at once: pandas takes a millisecond for one alone."""
+    floats = {str(name) for name, dtype in frame.dtypes.items() if dtype == np.float64}
+    names = [column.name for column in columns
+             if column.kind is Kind.number and not column.gaps and column.name in floats]
+    plain = frame[[named[name] for name in names]].set_axis(names, axis=1)
+    fits = ~(np.abs(plain.to_numpy()) > np.finfo(np.float32).max).any(axis=0)
+    return plain if fits.all() else plain.loc[:, fits]
 
 
 def _typed(series: pd.Series, column: Column) -> pd.Series:

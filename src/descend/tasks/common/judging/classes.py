@@ -51,7 +51,7 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...]
     ticks = {"tickvals": list(range(len(names))), "ticktext": names, "showgrid": False}
     figure.update_layout(xaxis={"title": "predicted", "automargin": True, **ticks},
                          yaxis={"title": "true", "autorange": "reversed", "automargin": True, **ticks})
-    return figure.update_layout(template="plotly_white", height=160 + min(40 * len(names), 400), margin=MARGIN)
+    return figure.update_layout(height=160 + min(40 * len(names), 400), margin=MARGIN)
 
 
 def _confused(outcome: Outcome, target: Target, unit: str) -> Section:
@@ -124,7 +124,7 @@ def _curves(outcome: Outcome, target: Target) -> tuple[go.Figure, go.Figure]:
             line = {"width": 1.5} | ({"color": COLOUR} if len(found) == 1 else {})
             figure.add_scatter(x=x[some], y=y[some], mode="lines", line=line, name=f"{name} {score:.3f}")
     for figure, x, y in ((roc, "false alarms", "recall"), (ranked, "recall", "precision")):
-        figure.update_layout(template="plotly_white", height=340, margin=MARGIN, legend=LEGEND, showlegend=True,
+        figure.update_layout(height=340, margin=MARGIN, legend=LEGEND, showlegend=True,
                              xaxis={"title": x, "range": [-0.01, 1.01]}, yaxis={"title": y, "range": [-0.01, 1.02]})
     return roc, ranked
 
@@ -149,7 +149,7 @@ def _reliable(
         _add_groups(figure, *_said(uncalibrated, outcome.truth, binary), "before the temperature", "#bbb")
     after = "as it is" if uncalibrated is None else "with it"
     _add_groups(figure, *_said(outcome.predictions, outcome.truth, binary), after, CHECKED)
-    figure.update_layout(template="plotly_white", height=380, margin=MARGIN, legend=LEGEND,
+    figure.update_layout(height=380, margin=MARGIN, legend=LEGEND,
                          xaxis={"title": shortened(of), "range": [-0.02, 1.02]},
                          yaxis={"title": "share", "range": [-0.02, 1.02]})
     return Section("Are the probabilities right?", note, figure, done)

@@ -42,7 +42,7 @@ def _against_truth(truth: np.ndarray, predictions: np.ndarray) -> go.Figure:
                        marker={"size": 5, "opacity": 0.5, "color": COLOUR})
     figure.add_scatter(x=ends, y=ends, mode="lines", line={"dash": "dot", "color": "#888"}, name="exact")
     figure.update_layout(xaxis_title="predicted", yaxis_title="true")
-    return figure.update_layout(template="plotly_white", height=480, margin=MARGIN, legend=LEGEND)
+    return figure.update_layout(height=480, margin=MARGIN, legend=LEGEND)
 
 
 def _by_prediction(predictions: np.ndarray, residuals: np.ndarray) -> go.Figure:
@@ -56,7 +56,7 @@ def _by_prediction(predictions: np.ndarray, residuals: np.ndarray) -> go.Figure:
     figure.add_scatter(x=[predictions[group].mean() for group in groups], y=means, mode="lines+markers",
                        line={"color": CHECKED}, error_y={"array": errors, "width": 3, "thickness": 1})
     figure.add_hline(y=0, line={"dash": "dot", "color": "#888"})
-    return figure.update_layout(template="plotly_white", height=340, margin=MARGIN, showlegend=False,
+    return figure.update_layout(height=340, margin=MARGIN, showlegend=False,
                                 xaxis_title="predicted", yaxis_title="true − predicted")
 
 
@@ -67,7 +67,7 @@ def _histogram(residuals: np.ndarray) -> go.Figure:
     figure = go.Figure()
     figure.add_bar(x=(edges[1:] + edges[:-1]) / 2, y=counts, marker={"color": COLOUR},
                    hovertemplate="%{y} near %{x:.4g}<extra></extra>")
-    return figure.update_layout(template="plotly_white", height=340, margin=MARGIN, bargap=0.05,
+    return figure.update_layout(height=340, margin=MARGIN, bargap=0.05,
                                 xaxis_title="true − predicted", yaxis_title="rows")
 
 

@@ -18,7 +18,7 @@ def kept_figure(levels: list[float], kept: list[float], count: int) -> go.Figure
     figure.add_scatter(x=every, y=np.minimum(every + chance, 1), fill="tonexty", fillcolor=SHADE, **band)
     figure.add_scatter(x=every, y=every, mode="lines", line={"dash": "dot", "color": "#888"}, hoverinfo="skip")
     figure.add_scatter(x=levels, y=kept, mode="lines+markers", line={"color": CHECKED, "width": 1.5})
-    return figure.update_layout(template="plotly_white", height=320, margin=MARGIN, showlegend=False,
+    return figure.update_layout(height=320, margin=MARGIN, showlegend=False,
                                 xaxis={"title": "promised", "tickformat": ".0%"},
                                 yaxis={"title": "held", "tickformat": ".0%"})
 
@@ -28,6 +28,6 @@ def width_figure(levels: list[float], widths: list[float], of_sets: bool) -> go.
     figure = go.Figure()
     figure.add_scatter(x=levels, y=widths, mode="lines+markers", line={"color": COLOUR, "width": 1.5})
     title = "classes in a set, on average" if of_sets else "width, by the median"
-    return figure.update_layout(template="plotly_white", height=320, margin=MARGIN,
+    return figure.update_layout(height=320, margin=MARGIN,
                                 xaxis={"title": "promised", "tickformat": ".0%"},
                                 yaxis={"title": title, "rangemode": "tozero"})

@@ -73,7 +73,7 @@ def _along(axis: Axis, along: np.ndarray, target: Target, ends: list[float]) -> 
                            mode="lines", line={"color": "#bbb", "width": 0.7}, hoverinfo="skip")
         figure.add_scatter(x=labels, y=said.mean(axis=1), mode=mode, line={"color": COLOUR, "width": 3},
                            marker={"size": 5})
-    return figure.update_layout(template="plotly_white", height=300, margin=MARGIN, legend=LEGEND,
+    return figure.update_layout(height=300, margin=MARGIN, legend=LEGEND,
                                 showlegend=target.kind == "multiclass",
                                 xaxis={"title": shortened(axis.column)}, yaxis={"range": ends})
 
@@ -105,7 +105,7 @@ def _strengths(pairs: list[Interaction]) -> go.Figure:
                    marker={"color": COLOUR}, customdata=[pair.share for pair in pairs],
                    hovertemplate="%{x:.4g}, %{customdata:.0%} of what the two do<extra></extra>")
     ticks = {"tickvals": list(range(len(pairs))), "ticktext": names}
-    return figure.update_layout(template="plotly_white", height=100 + 28 * len(pairs), margin=MARGIN,
+    return figure.update_layout(height=100 + 28 * len(pairs), margin=MARGIN,
                                 xaxis={"title": "beyond the sum", "rangemode": "tozero"},
                                 yaxis={"autorange": "reversed", "automargin": True, **ticks})
 
@@ -124,7 +124,7 @@ def _joint(effects: Effects, target: Target, name: str) -> str:
     figure = go.Figure()
     figure.add_heatmap(x=of(across), y=of(up), z=said.T, colorscale="Viridis",
                        hovertemplate="%{x}, %{y}: %{z:.4g}<extra></extra>")
-    figure.update_layout(template="plotly_white", height=380, margin=MARGIN,
+    figure.update_layout(height=380, margin=MARGIN,
                          xaxis={"title": shortened(one)}, yaxis={"title": shortened(other), "automargin": True})
     return (f"<p class=note>What the model says of {escape(what)}, on average, by {escape(one)} and {escape(other)}. "
             f"Where colours change along both, one does what the other allows.</p>{figure_html(figure)}")

@@ -16,7 +16,7 @@ import numpy as np
 from descend._facts import Facts, checked_array
 from descend._saved import reason_of
 from descend.stopping import Reason
-from descend.tasks.common.scoring import predictions_in_jax, predictions_of
+from descend.tasks.common.choosing.scoring import predictions_in_jax, predictions_of
 from descend.tasks.common.target import Target, TargetKind
 
 # To predict, as they are scored in float64.

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from descend.engine.history import History
+from descend.tasks.common.choosing.scoring import losses_and_scores, predictions_of
 from descend.tasks.common.examples import Examples
 from descend.tasks.common.fitted import Trained
-from descend.tasks.common.scoring import losses_and_scores, predictions_of
 from descend.tasks.common.target import TargetKind
 from descend.tasks.table.candidate import TrainingContext
 from descend.tasks.table.linear.model import Certificate, Linear, PenaltyPath

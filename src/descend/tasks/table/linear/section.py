@@ -46,7 +46,7 @@ def path_figure(path: PenaltyPath) -> go.Figure:
                        marker={"color": CHECKED, "size": 12, "symbol": "circle-open", "line": {"width": 3}})
     ticks = {"type": "log", "exponentformat": "power"}
     above = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1.0, "xanchor": "right"}
-    return figure.update_layout(template="plotly_white", height=260, margin=MARGIN, legend=above,
+    return figure.update_layout(height=260, margin=MARGIN, legend=above,
                                 xaxis={"title": "penalty", "dtick": 1, **ticks},
                                 yaxis={"title": "loss", **(ticks if _spans_a_decade(path.losses) else {})})
 

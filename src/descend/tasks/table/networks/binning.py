@@ -15,6 +15,9 @@ from descend._facts import Facts
 
 # Of a column: as many as these, or of a large table as many as there are of so many rows each; and features in all.
 FEW_BINS, MANY_BINS, ROWS_OF_A_BIN, MAX_FEATURES = 12, 48, 500, 1024
+# Of all columns together: one of so many rows, as few tell little of many ranges, and a step takes as long as there are
+# of them; but as many as these at the least, and of each column, too.
+ROWS_OF_A_RANGE, FEWEST_RANGES, FEWEST_BINS = 20, 256, 4
 # Of all rows that are learnt from: in single precision, half a gigabyte.
 MAX_VALUES = 2**27
 # Rows from which a column's ranges are learnt.
@@ -68,7 +71,8 @@ class Bins:
         numbers = [column for column, (found, _) in enumerate(values) if len(found) > 2]
         room = min(MAX_FEATURES, MAX_VALUES // len(rows)) - rows.shape[1]
         wanted = min(max(len(rows) // ROWS_OF_A_BIN, FEW_BINS), MANY_BINS)
-        count = min(wanted, room // max(len(numbers), 1))
+        share = max(len(rows) // ROWS_OF_A_RANGE, FEWEST_RANGES) // max(len(numbers), 1)
+        count = min(wanted, max(share, FEWEST_BINS), room // max(len(numbers), 1))
         edges = [_edges(*values[column], count) for column in numbers] if count > 1 else []
         of = lambda parts: np.concatenate([np.empty(0, np.float32), *parts])
         lower, width = of([some[:-1] for some in edges]), of([np.diff(some) for some in edges])

@@ -15,9 +15,9 @@ from descend.engine.trainer import Checkpoint
 from descend.optimizers import WeightDecay
 from descend.schedules import Cosine
 from descend.stopping import Plateau
+from descend.tasks.common.choosing.scoring import losses_and_scores, predictions_in_jax, predictions_of
 from descend.tasks.common.dividing import LARGE_TABLE
 from descend.tasks.common.fitted import Trained
-from descend.tasks.common.scoring import losses_and_scores, predictions_in_jax, predictions_of
 from descend.tasks.common.settings import OPTIMIZERS, Settings
 from descend.tasks.common.target import Target
 from descend.tasks.table.candidate import TrainingContext
@@ -36,6 +36,8 @@ from descend.training import Trainer
 
 # Epochs where nobody says; of large tables fewer, of small ones as many as these steps take.
 MIN_EPOCHS, MAX_EPOCHS, MIN_STEPS = 8, 25, 1500
+# Of these, where somebody wants a model soon.
+FAST_SHARE = 1 / 3
 # Rows above which there are fewer epochs.
 MANY_ROWS = 10_000
 # To predict.
@@ -128,7 +130,8 @@ def descent(
     dropout = architecture.dropout_for(count)
     # Of thousands of columns a step takes long, and few tell enough.
     steps = MIN_STEPS * min(1.0, MAX_FEATURES / features)
-    epochs = settings.epochs or max(_epochs(count), steps * batch_size / count)
+    usual = max(_epochs(count), steps * batch_size / count)
+    epochs = settings.epochs or (FAST_SHARE * usual if settings.fast else usual)
     return {
         "loss": DropoutLoss(target.kind, dropout) if dropout else TrainingLoss(target.kind),
         "params": build(shape, settings.seed),

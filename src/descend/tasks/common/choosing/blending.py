@@ -8,9 +8,8 @@ import numpy as np
 
 from descend._facts import Facts
 from descend.errors import InputError
+from descend.tasks.common.choosing.measures import Losses
 from descend.tasks.common.fitted import Predictor, Traceable, Trained
-from descend.tasks.common.scoring import losses_by_row
-from descend.tasks.common.target import Target
 
 # Shares are so many parts of a whole.
 TWENTIETHS = 20
@@ -72,23 +71,21 @@ class Blend:
         return cls(tuple(parts))
 
 
-def blended(
-    trained: Sequence[Trained], best: int, truth: np.ndarray, target: Target, weights: np.ndarray | None = None
-) -> Trained | None:
+def blended(trained: Sequence[Trained], losses_of: Losses) -> Trained | None:
     """The blend of trained models that loses least on the rows that they are validated on; `None` if it is one alone.
 
-    It begins with the best one. A twentieth is added at a time, each time of the model with which the blend loses
-    least: so no share is settled more finely than the rows can tell.
+    A twentieth is added at a time, each time of the model with which the blend loses least: so it begins with the best
+    one, and no share is settled more finely than the rows can tell. `losses_of`: what each of these rows adds.
 
     Reference: Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from libraries of models", ICML 2004.
     """
     predictions = [each.unseen.astype(np.float64) for each in trained]
     counts = np.zeros(len(trained), int)
-    total = np.zeros_like(predictions[best])
+    total = np.zeros_like(predictions[0])
     for size in range(1, TWENTIETHS + 1):
         tried = [(total + each) / size for each in predictions]
-        means = [each.mean() for each in losses_by_row(tried, truth, target.kind, weights)]
-        added = best if size == 1 else int(np.argmin(means))
+        means = [each.mean() for each in losses_of(tried)]
+        added = int(np.argmin(means))
         counts[added] += 1
         total = total + predictions[added]
     used = [number for number, count in enumerate(counts) if count]

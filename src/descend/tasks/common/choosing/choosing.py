@@ -5,25 +5,21 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from descend.tasks.common.blending import blended
+from descend.tasks.common.choosing.blending import blended
+from descend.tasks.common.choosing.measures import Losses
 from descend.tasks.common.fitted import Trained
-from descend.tasks.common.scoring import losses_by_row
-from descend.tasks.common.target import Target
 
 # Standard errors by which a blend must be ahead of the best of its models: its shares were found on the same rows.
 STANDARD_ERRORS_AHEAD = 1.0
 
 
-def choose(
-    trained: Sequence[Trained], truth: np.ndarray, target: Target, titles: Mapping[str, str],
-    weights: np.ndarray | None = None,
-) -> tuple[Trained, str]:
+def choose(trained: Sequence[Trained], losses_of: Losses, titles: Mapping[str, str]) -> tuple[Trained, str]:
     """The model with the least loss, or the blend of them if that is clearly ahead; with the reason in words.
 
     `trained`: the simplest first, each with its predictions of the rows that are validated on; of equals, the simplest
-    is kept. `truth`, `weights`: of these rows. `titles`: of all that were to be trained, by name.
+    is kept. `losses_of`: what each of these rows adds to the loss. `titles`: of all that were to be trained, by name.
     """
-    losses = losses_by_row([each.unseen for each in trained], truth, target.kind, weights)
+    losses = losses_of([each.unseen for each in trained])
     means = [float(each.mean()) for each in losses]
     finite = [number for number, mean in enumerate(means) if math.isfinite(mean)]
     best = min(finite, key=means.__getitem__, default=0)
@@ -34,8 +30,8 @@ def choose(
         done = " and the ".join(titles[each.name] for each in trained)
         reasons.append(f"only the {done} {'was' if len(trained) == 1 else 'were'} trained before {how}")
     chosen = trained[best]
-    if len(finite) > 1 and (blend := blended([trained[number] for number in finite], best, truth, target, weights)):
-        ours, theirs = losses_by_row([blend.unseen, chosen.unseen], truth, target.kind, weights)
+    if len(finite) > 1 and (blend := blended([trained[number] for number in finite], losses_of)):
+        ours, theirs = losses_of([blend.unseen, chosen.unseen])
         lead, error = _lead(theirs, ours)
         told = (f"{ours.mean():.4g} against {theirs.mean():.4g} of the {titles[chosen.name]} alone, give or take "
                 f"{error:.2g}")
