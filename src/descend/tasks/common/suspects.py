@@ -17,10 +17,11 @@ def suspected_gap(numbers: pd.Series) -> str:
     It is made of nines, or is -1; it lies at an end, is there more than once, and is further from the next value than
     all others are from each other.
     """
-    # Most columns end in other numbers, and need not be sorted.
-    if not any(_NINES.fullmatch(f"{end:.15g}") for end in (numbers.min(), numbers.max())):
+    found = numbers.to_numpy("float64")
+    # Most columns end in other numbers, and need not be sorted; both ends are numbers, where there is one at all.
+    if not any(_NINES.fullmatch(f"{end.reduce(found, initial=np.nan):.15g}") for end in (np.fmin, np.fmax)):
         return ""
-    values, counts = np.unique(numbers.dropna().to_numpy("float64"), return_counts=True)
+    values, counts = np.unique(found[~np.isnan(found)], return_counts=True)
     if len(values) < 5:
         return ""
     for end, others in ((0, values[1:]), (-1, values[:-1])):
