@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 PAUSE = 0.03  # seconds; see `alternately`
-LOWER = ("us/step", "ms/step", "s", "ms", "evaluations", "loss", "nats", "programs", "MB",
+LOWER = ("us/step", "ms/step", "s", "ms", "evaluations", "loss", "nats", "bits per byte", "programs", "MB",
          "relative", "rank")  # units of which less is better
 
 

@@ -29,7 +29,8 @@ from descend.engine.run import advance
 from descend.neural._gpt import GPT, Shape
 from descend.neural._next_token import DECAYED, NextToken, mean_loss
 from descend.neural._tokens import Characters
-from descend.neural.corpus import Windows, split_tokens
+from descend.neural.corpus import Windows
+from descend.neural.gathering import Corpus, streams
 from descend.optimizers.modifiers import ClipByNorm, WeightDecay
 from descend.schedules import Cosine
 
@@ -44,7 +45,7 @@ def rows() -> Iterator[Row]:
     """Both, in turns, for the same time."""
     text = austen().encode()
     tokenizer = Characters.of(text)
-    learnt, held_out = split_tokens(tokenizer.encode(text), 0.1, CONTEXT)
+    learnt, held_out = streams(Corpus(text), tokenizer, 0.1, CONTEXT)
     assert held_out is not None
     start = GPT.drawn(Shape(tokenizer.size, CONTEXT, LAYERS, HEADS, WIDTH, "learned"), np.random.default_rng(0))
     learners: list[Any] = [Ours(start, learnt), Theirs(start, learnt)]
@@ -93,8 +94,9 @@ class Ours:
 class Theirs:
     """nanoGPT's loop."""
 
-    def __init__(self, start: GPT, tokens: np.ndarray):
+    def __init__(self, start: GPT, tokens: np.ndarray, steps: int = STEPS):
         self._start, self._tokens, self.made = start, torch.tensor(tokens.astype(np.int64)), 0
+        self._steps = steps
         self._model = Model(start)
         matrices = [p for p in self._model.parameters() if p.dim() > 1]
         others = [p for p in self._model.parameters() if p.dim() == 1]
@@ -112,7 +114,7 @@ class Theirs:
         """Make some steps."""
         for _ in range(steps):
             for group in self._rule.param_groups:
-                group["lr"] = _rate(self.made)
+                group["lr"] = _rate(self.made, self._steps)
             self._rule.zero_grad(set_to_none=True)
             self._fastest(*self._batch()).backward()
             nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
@@ -133,10 +135,10 @@ class Theirs:
         return window[:, :-1], window[:, 1:]
 
 
-def _rate(step: int) -> float:
+def _rate(step: int, steps: int) -> float:
     if step < WARMUP_SHARE:
         return RATE * (step + 1) / WARMUP_SHARE
-    part = min((step - WARMUP_SHARE) / (STEPS - WARMUP_SHARE), 1.0)
+    part = min((step - WARMUP_SHARE) / (steps - WARMUP_SHARE), 1.0)
     return MIN_SIDE + (RATE - MIN_SIDE) * (1 + float(np.cos(np.pi * part))) / 2
 
 

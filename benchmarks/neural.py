@@ -33,7 +33,7 @@ from descend.neural._lenet import LeNet
 from descend.neural._next_token import NextToken
 from descend.neural._objective import Objective
 from descend.neural._tokens import Characters
-from descend.neural.corpus import split_tokens
+from descend.neural.gathering import Corpus, streams
 from descend.neural.mlp import MLP
 
 PACKAGES = ("descend", "jax", "torch", "keras", "flax", "optax", "scikit-learn", "numpy")
@@ -136,7 +136,7 @@ def _pictures(batch: int) -> Problem:
 def _novels() -> Problem:
     text = austen().encode()
     tokenizer = Characters.of(text)
-    learnt, held_out = split_tokens(tokenizer.encode(text), 0.1, CONTEXT)
+    learnt, held_out = streams(Corpus(text), tokenizer, 0.1, CONTEXT)
     assert held_out is not None
     shape = Shape(tokenizer.size, CONTEXT, LAYERS, HEADS, WIDTH, "learned")
     start = GPT.drawn(shape, np.random.default_rng(0))

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import signal
 import warnings
@@ -16,6 +17,7 @@ from refusal import refused
 
 from descend.cli._console import Console
 from descend.engine.storing import write_arrays
+from descend.neural import LanguageModel
 from descend.neural.language import Sample
 from descend.tasks.begun import begun
 from enforced import without_types
@@ -72,13 +74,70 @@ def test_a_run(descend, text, monkeypatch):
     for options, part in (
         (("--temperature", -1), "temperature must be at least 0, but is -1"),
         (("--top-k", 0), "top_k must be at least 1, but is 0"),
+        (("--top-p", 2), "top_p must be above 0 and at most 1, but is 2"),
+        (("--stop", ""), "the stop text is empty"),
         (("--prompt", ""), "the prompt is empty"),
     ):
         refused(descend("generate", folder, *options), part)
+    ended = descend("generate", folder, "--prompt", "pack", "--length", 30, "--temperature", 0, "--stop", wrote.out[14])
+    assert ended.out.rstrip("\n") == "pack" + wrote.out[4:].partition(wrote.out[14])[0]
     refused(descend("lm", text, *OPTIONS, "--out", folder), "exists already")
     refused(descend("lm", text, *OPTIONS, "--seed", 1, "--resume"), "was begun with another seed, 0 and not 1")
     Path("jugs.txt").write_text(TEXT[1:])
     refused(descend("lm", text, *OPTIONS, "--resume"), "was begun with 'jugs.txt' as it was then, and")
+
+
+@pytest.fixture
+def books(descend, text):
+    """A folder, and the run of it and of a text beside it."""
+    Path("books/more").mkdir(parents=True)
+    for name, words in {"one.txt": "a mad dog. ", "more/two.md": "vex ox. ", "more/copy.md": "vex ox. "}.items():
+        Path("books", name).write_text(words * 40)
+    Path("books/cover.png").write_bytes(b"\x89PNG\0\xff")
+    said = descend("lm", "books", text, *OPTIONS[:4], "--steps", 20, "--no-insight")
+    assert (said.code, said.err) == (0, "")
+    return said.out
+
+
+def test_several_texts(books):
+    for part in ("left out, the same as another: books/more/two.md", "left out, not in Unicode: books/cover.png",
+                 "of 3 texts"):
+        assert part in books
+    facts = json.loads(Path("runs/books/metrics.json").read_text())
+    # Each text but the last ends with a line.
+    assert (facts["texts"], facts["bytes"]) == (3, len(TEXT) + 40 * 11 + 40 * 8 + 2)
+    assert "books and 1 more" in Path("runs/books/report.html").read_text()
+    assert begun(Path("runs/books"), "books").run.step == 0
+
+
+def test_a_score(descend, books):
+    said = descend("lm", "score", "runs/books", "jugs.txt")
+    assert (said.code, said.err) == (0, "")
+    bits = LanguageModel.load("runs/books").bits_per_byte(Path("jugs.txt"))
+    assert said.out.startswith(f"{bits:.4f} bits per byte: {math.ceil(bits * len(TEXT) / 8):,} bytes instead of 1,428")
+    assert f"perplexity {2**bits:.4f} per token" in said.out
+    assert "from up to 8 before it, and from 4 or more" in said.out
+    assert "very text" not in said.out
+    Path("empty.txt").write_bytes(b"")
+    refused(descend("lm", "score", "runs/books", "empty.txt"), "'empty.txt' is empty")
+    refused(descend("lm", "score", "none", "jugs.txt"), "there is no folder none")
+
+
+def test_fine_tuning(descend, books):
+    Path("new.txt").write_text("my dog has a box. " * 40)
+    options = ("--from", "runs/books", "--steps", 10, "--quiet", "--no-insight")
+    assert descend("lm", "new.txt", *options) == (0, "", "")
+    told = json.loads(Path("runs/new/run.json").read_text())
+    assert (told["start"], told["settings"]["size"]) == (str(Path("runs/books").absolute()), None)
+    assert begun(Path("runs/new"), "new.txt").run.params.shape.context == 8
+    refused(descend("lm", "new.txt", *options, "--context", 16), "context is to be 16, but is 8 in runs/books")
+    refused(descend("lm", "new.txt", "--from", "none"), "none has no language model")
+    # What it started from is another model by now.
+    model = LanguageModel.load("runs/books")
+    model.network_ = LanguageModel.load("runs/new").network_
+    model.save("runs/books")
+    refused(descend("lm", "new.txt", *options, "--resume"), "was begun with another start")
+    refused(descend("doctor", "runs/new", "new.txt"), "was begun with the weights in", "which are others by now")
 
 
 def test_interrupted_and_resumed(descend, text, monkeypatch):
@@ -113,7 +172,7 @@ def test_refused_texts(descend, content, options, part):
 
 def test_no_text(descend):
     refused(descend("lm", "none.txt"), "no file 'none.txt'")
-    refused(descend("lm", "."), "is a folder")
+    refused(descend("lm", "."), "there is no text in what was named")
 
 
 @pytest.mark.peers

@@ -14,7 +14,7 @@ from descend.engine.storing import read_arrays, write_arrays
 from descend.errors import CheckpointError, InputError
 from descend.neural import LanguageModel
 from descend.neural._tokens import BytePairs, Bytes, Characters, from_facts, smallest_type
-from descend.neural.corpus import Windows, read_text, split_tokens, validation_windows
+from descend.neural.corpus import Windows, read_text, validation_windows
 
 TEXT = "pack my box with five dozen jugs. " * 42  # any four letters tell which comes next
 SMALL = {"layers": 1, "heads": 2, "width": 32, "context": 8, "batch_size": 16}
@@ -46,6 +46,14 @@ def test_it_learns_a_text_by_heart(trained):
     assert trained.stop_reason_.name in ("budget", "plateau")
 
 
+def test_it_ends_before_the_stop_text(trained):
+    # Both across tokens, and beyond where it first looks.
+    for stop in ("dozen", "s. pa", "\n"):
+        whole = trained.generate("pack", 90, temperature=0)
+        assert trained.generate("pack", 90, temperature=0, stop=stop) == whole.split(stop)[0]
+    assert len(trained.generate("pack", 90, temperature=0, stop="dozen")) < 30
+
+
 def test_what_it_wrote_as_it_learnt(trained):
     steps = trained.history_.validation["step"]
     assert [sample.step for sample in trained.samples_] == steps
@@ -66,7 +74,10 @@ def test_perplexity_is_the_mean_of_surprises(trained):
         scores = np.asarray(forward(jnp.asarray(window)), np.float64)[0, place - start - 1]
         surprises.append(np.log(np.exp(scores).sum()) - scores[text[place]])
     assert trained.perplexity(text) == pytest.approx(np.exp(np.mean(surprises)), rel=1e-4)
-    assert trained.bits_per_byte(text) == pytest.approx(np.mean(surprises) / np.log(2), rel=1e-4)
+    # The first byte is one of 256, before which there is nothing.
+    bits = (np.sum(surprises) / np.log(2) + 8) / len(text)
+    assert trained.bits_per_byte(text) == pytest.approx(bits, rel=1e-4)
+    assert trained.bits_per_byte(b"\xff") == 8
     assert trained.perplexity(b"my") > 1  # shorter than a context
 
 
@@ -108,7 +119,7 @@ def test_steps_for_seconds_are_planned_once(tmp_path):
     planned = json.loads((tmp_path / "lm.plan.json").read_text())["steps"]
     assert planned >= 1
     second = model(steps=None, seconds=0.5, checkpoint=tmp_path / "lm").fit(TEXT)
-    assert f"steps={float(planned)}" in repr(second._rule(second._checked(), planned))
+    assert f"steps={float(planned)}" in repr(second._rule(second._task_of(TEXT), planned))
     assert second.stop_reason_.step >= first.stop_reason_.step
     assert second.stop_reason_.step <= planned
 
@@ -202,13 +213,6 @@ def test_every_token_is_judged_once(count):
     assert (counts[1:, : 8 // 2 - 1] == 0).all()
 
 
-def test_the_end_is_held_out():
-    learnt, held_out = split_tokens(np.arange(100), 0.2, 8)
-    assert learnt.tolist() == list(range(80))
-    assert held_out.tolist() == list(range(80, 100))
-    assert split_tokens(np.arange(100), 0.05, 8)[1] is None
-
-
 @pytest.mark.parametrize(
     ("settings", "text", "part"),
     [
@@ -256,6 +260,9 @@ def test_bytes_need_not_be_utf8():
         ({"temperature": float("nan")}, "temperature must be at least 0, but is nan"),
         ({"length": 0}, "length must be at least 1, but is 0"),
         ({"top_k": 0}, "top_k must be at least 1, but is 0"),
+        ({"top_p": 0}, "top_p must be above 0 and at most 1, but is 0"),
+        ({"top_p": 1.5}, "top_p must be above 0 and at most 1, but is 1.5"),
+        ({"stop": ""}, "the stop text is empty"),
         ({"prompt": ""}, "the prompt is empty"),
         ({"prompt": "my Dog"}, "the character 'D' is not among the"),
     ],

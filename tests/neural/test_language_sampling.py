@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from descend.neural._gpt import GPT, Shape
-from descend.neural._sampling import decode_step, generate, prefill, sample_token
+from descend.neural._sampling import Choice, decode_step, generate, prefill, sample_token
 
 CONTEXT = 7
 
@@ -51,8 +51,8 @@ def anew(choose, scores_after, prompt, length):
 def test_tokens_with_what_is_kept(network, scores_after, length_of_prompt):
     prompt = np.random.default_rng(length_of_prompt).integers(0, 13, length_of_prompt)
     key = jax.random.key(length_of_prompt)
-    drawn = jax.jit(lambda scores, number: sample_token(scores, jax.random.fold_in(key, number), 3.0, None))
-    written = generate(network, prompt, 30, key, temperature=3.0)
+    drawn = jax.jit(lambda scores, number: sample_token(scores, jax.random.fold_in(key, number), Choice.of(3.0)))
+    written = generate(network, prompt, 30, key, Choice.of(3.0))
     assert written.tolist() == anew(drawn, scores_after, prompt, 30)
     assert len(set(written.tolist())) > 3
 
@@ -79,16 +79,29 @@ def test_seeds(network):
 
 @pytest.mark.parametrize("settings", [{"temperature": 0.0}, {"temperature": 2.0, "top_k": 1}])
 def test_nothing_but_the_best(network, scores_after, settings):
-    written = generate(network, np.array([1, 2]), 12, jax.random.key(0), **settings)
+    written = generate(network, np.array([1, 2]), 12, jax.random.key(0), Choice.of(**settings))
     assert written.tolist() == anew(lambda scores, _: np.argmax(scores), scores_after, [1, 2], 12)
 
 
-@pytest.mark.parametrize(("temperature", "top_k"), [(1.0, None), (0.5, None), (2.0, 3)])
-def test_tokens_come_by_their_probability(temperature, top_k):
+@pytest.mark.parametrize("is_enough", [lambda tokens: len(tokens) >= 40, lambda tokens: False])
+def test_looking_whether_it_is_enough_changes_no_token(network, is_enough):
+    whole = generate(network, np.array([1]), 100, jax.random.key(0)).tolist()
+    written = generate(network, np.array([1]), 100, jax.random.key(0), is_enough=is_enough).tolist()
+    assert written == whole[: len(written)]
+    assert len(written) == (64 if is_enough(range(40)) else 100)
+
+
+@pytest.mark.parametrize(("temperature", "top_k", "top_p", "kept"), [
+    (1.0, None, None, 5), (0.5, None, None, 5), (2.0, 3, None, 3),
+    # .42, .31, .17, .13 and .05 of five, at temperature 1: the second takes it past .5, the third past .75.
+    (1.0, None, 0.5, 2), (1.0, None, 0.75, 3), (1.0, None, 1e-6, 1), (1.0, None, 1.0, 5), (2.0, 3, 0.5, 2),
+])  # fmt: skip
+def test_tokens_come_by_their_probability(temperature, top_k, top_p, kept):
     scores = np.array([0.3, -1.0, 1.2, 0.0, 0.9])
     count = 20_000
-    draw = jax.vmap(lambda key: sample_token(jnp.asarray(scores, jnp.float32), key, temperature, top_k))
+    choice = Choice.of(temperature, top_k, top_p)
+    draw = jax.vmap(lambda key: sample_token(jnp.asarray(scores, jnp.float32), key, choice))
     drawn = np.bincount(draw(jax.random.split(jax.random.key(0), count)), minlength=5) / count
-    odds = np.exp(scores / temperature) * (np.argsort(np.argsort(-scores)) < (top_k or 5))
+    odds = np.exp(scores / temperature) * (np.argsort(np.argsort(-scores)) < kept)
     expected = odds / odds.sum()
     assert (np.abs(drawn - expected) <= 5 * np.sqrt(expected * (1 - expected) / count)).all()

@@ -1,5 +1,5 @@
-"""The command line: `descend fit`, `predict`, `export`, `doctor`, `lm`, `generate`, `rl`, `rl play`, `optimizers` and
-`studio`."""
+"""The command line: `descend fit`, `predict`, `export`, `doctor`, `lm`, `lm score`, `generate`, `rl`, `rl play`,
+`optimizers` and `studio`."""
 
 import contextlib
 import gc
@@ -27,7 +27,8 @@ from descend.programs import keep_programs
 __all__ = ["main"]
 
 COMMANDS = {"fit": "fit", "predict": "predict", "export": "export", "doctor": "doctor", "lm": "lm",
-            "generate": "generate", "rl": "rl", "rl play": "rl", "optimizers": "optimizers", "studio": "studio"}
+            "lm score": "score", "generate": "generate", "rl": "rl", "rl play": "rl", "optimizers": "optimizers",
+            "studio": "studio"}
 # May stand anywhere on the line.
 DEBUG = "--debug"
 HINT = f"With {DEBUG}, an error is shown with its whole trace."

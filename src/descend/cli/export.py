@@ -1,4 +1,4 @@
-"""`descend export`: a trained model as a file that other programs run."""
+"""`descend export`: a trained model as a file, or a folder, that other programs run."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,21 +11,29 @@ from descend.errors import DescendError, InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+UNCOMPARED = "written, and not compared, which takes the packages transformers and torch"
+
 
 def export(
     run: Annotated[Path, Argument(help="The folder that descend fit wrote, or a model that Python saved.")],
-    output: Annotated[Path, Argument(help="The file to write, of ONNX: its name ends with .onnx.")],
+    output: Annotated[Path, Argument(help="The file to write, of ONNX: its name ends with .onnx; of a "
+                                                 "language model, a new folder.")],
     quiet: Annotated[bool, Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """Write a trained model as ONNX, which runs without Python, once it was seen to agree; needs the extra export.
 
     A model of a table has an input for each column. It is compared in onnxruntime on rows of the table that it was
-    trained on, if that is still where it was, and on drawn ones with gaps and unknown levels.
+    trained on, if that is still where it was, and on drawn ones with gaps and unknown levels. A language model is
+    written in Hugging Face's layout, and compared where transformers and PyTorch are installed.
     """
     from descend.tasks.loading import load_model
 
     console = Console(quiet=quiet)
     model = load_model(run)
+    if hasattr(model, "to_huggingface"):
+        told = f"agrees with {run} to 1e-5 on drawn tokens, as transformers loads it"
+        say(console, f"{output}: {told if model.to_huggingface(output) else UNCOMPARED}")
+        return
     if not hasattr(model, "to_onnx"):
         raise InputError(f"{run} has a {type(model).__name__}, which is not exported to ONNX")
     rows = _rows_of(run, model) if hasattr(model, "columns_") else None

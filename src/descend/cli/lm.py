@@ -1,6 +1,5 @@
-"""`descend lm`: train a language model on a text file."""
+"""`descend lm`: train a language model on texts."""
 
-import hashlib
 import json
 import math
 import shlex
@@ -21,11 +20,11 @@ from descend.cli._console import NO_INSIGHT, Console, say
 from descend.cli._summary import end_as_asked, verdict_row
 from descend.errors import CheckpointError, reading
 from descend.insight.verdict import Verdict, Verdicts
-from descend.neural.corpus import read_text
-from descend.neural.language import LanguageModel
+from descend.neural.gathering import Corpus, read_corpus
+from descend.neural.language import DEFAULT_SIZE, DEFAULT_TOKENIZER, LanguageModel
 from descend.observers import Progress
 from descend.observers.progress import ProgressBar, duration
-from descend.tasks.begun import SAMPLE_TOKENS, language_model
+from descend.tasks.begun import SAMPLE_TOKENS, digest_of_model, language_model
 from descend.tasks.common.folder import RunFolder, claimed, place_of
 from descend.tasks.common.page import MARGIN, STYLE
 from descend.tasks.common.section import verdict_section
@@ -39,13 +38,20 @@ SAMPLES_FILE = "samples.json"
 
 
 def lm(
-    file: Annotated[Path, Argument(help="A text file.")],
+    texts: Annotated[list[Path], Argument(help="Text files, and folders of such.")],
     out: Annotated[Path | None, Option("--out", "-o", help="The run's folder; by default runs/NAME.")] = None,
-    size: Annotated[Literal["tiny", "small", "medium", "large"], Option(help="Of the model.")] = "small",
+    start: Annotated[
+        Path | None,
+        Option("--from", help="Go on with the tokens, shape and weights of this run of descend lm: fine-tuning."),
+    ] = None,
+    size: Annotated[
+        Literal["tiny", "small", "medium", "large"] | None, Option(help="Of the model; small where nobody says.")
+    ] = None,
     tokenizer: Annotated[
-        Literal["bytes", "characters", "bpe"],
-        Option(help="bytes takes any file; bpe merges common sequences of them, and needs the package tokenizers."),
-    ] = "bytes",
+        Literal["bytes", "characters", "bpe"] | None,
+        Option(help="bytes, where nobody says, takes any file; bpe merges common sequences of them, and needs the "
+                    "package tokenizers."),
+    ] = None,
     context: Annotated[int | None, Option(help="Tokens to look back on; by default the size's own.")] = None,
     epochs: Annotated[float | None, Option(help="Times to see the text, at the most.")] = None,
     steps: Annotated[int | None, Option(help="Steps to make, at the most; 5000 if nothing else is given.")] = None,
@@ -55,29 +61,38 @@ def lm(
     no_insight: Annotated[bool, Option("--no-insight", help=NO_INSIGHT)] = False,
     quiet: Annotated[bool, Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
-    """Train a language model that writes on in the manner of a text."""
+    """Train a language model that writes on in the manner of texts."""
     # All of it, as its digest says whether a resumed run goes on with the same text.
-    text = read_text(file)
-    settings = {"size": size, "tokenizer": tokenizer, "context": context, "epochs": epochs, "steps": steps,
-                "seconds": seconds, "seed": seed}
-    asked = {"text": file.name, "digest": hashlib.sha256(text).hexdigest(), "settings": settings,
-             "source": place_of(file)}
-    folder = claimed(out, file.stem, asked, resume)
+    corpus = read_corpus(texts)
+    settings: dict[str, Any] = {"start": None, "size": size, "tokenizer": tokenizer, "context": context,
+                                "epochs": epochs, "steps": steps, "seconds": seconds, "seed": seed}
+    if start is None:
+        settings |= {"size": size or DEFAULT_SIZE, "tokenizer": tokenizer or DEFAULT_TOKENIZER}
+    else:
+        # By what it is, and not where it lay: a resumed run must have begun with the same weights.
+        settings["start"] = digest_of_model(start)
+    first, *others = texts
+    asked = {"text": first.name, "digest": corpus.digest, "settings": settings, "source": place_of(first)}
+    asked |= {"others": [place_of(other) for other in others]} if others else {}
+    asked |= {} if start is None else {"start": place_of(start)}
+    folder = claimed(out, (first if first.name else first.resolve()).stem, asked, resume)
     console = Console(quiet=quiet)
-    model = language_model(folder.checkpoints, **settings)
+    for note in corpus.notes:
+        say(console, note)
+    model = language_model(folder.checkpoints, start, **settings)
     scribe = _Scribe(model, folder, console)
     size_of_step = math.prod(model.tokens_per_step())
     judge = Verdicts()
     model.observers = [*([] if quiet else [ProgressBar("gpt", console, ("tokens", size_of_step))]), scribe,
                        *([] if no_insight else [judge])]
-    model.fit(text)
+    model.fit(corpus)
     verdict = judge.each[-1] if judge.each else None
-    facts = _facts(model, text) | ({} if verdict is None else {"verdict": list(verdict.sentences)})
+    facts = _facts(model, corpus) | ({} if verdict is None else {"verdict": list(verdict.sentences)})
     final = model.generate(length=2 * SAMPLE_TOKENS, temperature=0.8, seed=seed) if _knows_lines(model) else ""
     with folder.closing():
         model.save(folder.path)
         write_atomically(folder.path / "history.parquet", model.history_.to_pandas().to_parquet(index=False))
-        folder.write_report(_report(model, facts, scribe.samples, final, file.name, verdict))
+        folder.write_report(_report(model, facts, scribe.samples, final, _named(texts), verdict))
         scribe.write()
         folder.write_json("metrics.json", facts)
     console.print(_summary(facts, final))
@@ -135,17 +150,23 @@ class _Scribe:
         self._console.print(line, highlight=False, soft_wrap=True)
 
 
+def _named(texts: list[Path]) -> str:
+    others = len(texts) - 1
+    return texts[0].name + (f" and {others} more" if others else "")
+
+
 def _knows_lines(model: LanguageModel) -> bool:
     """Whether a new line, which samples begin with, is in the vocabulary."""
     return "\n" in getattr(model.tokenizer_, "alphabet", "\n")
 
 
-def _facts(model: LanguageModel, text: bytes) -> dict[str, Any]:
+def _facts(model: LanguageModel, corpus: Corpus) -> dict[str, Any]:
     """What came of it, as JSON can hold it."""
     shape, loss = model.network_.shape, min(model.validation_loss_, default=None)
     made = model.stop_reason_.step * math.prod(model.tokens_per_step())
     facts: dict[str, Any] = {
-        "bytes": len(text),
+        "bytes": len(corpus.text),
+        "texts": len(corpus.starts) + 1,
         "tokens": model.n_tokens_,
         "vocabulary": shape.vocabulary,
         "model": f"GPT, {shape.layers} layers of {shape.heads} heads, {shape.width} wide, context {shape.context}",
@@ -158,20 +179,20 @@ def _facts(model: LanguageModel, text: bytes) -> dict[str, Any]:
     if loss is not None:
         facts["validation_loss"] = loss
         facts["perplexity"] = math.exp(loss)
-        facts["bits_per_byte"] = loss / math.log(2) * model.n_tokens_ / len(text)
-    return facts
+        facts["bits_per_byte"] = loss / math.log(2) * model.validation_tokens_per_byte_
+    return facts | ({"left_out": list(corpus.notes)} if corpus.notes else {})
 
 
 def _summary(facts: dict[str, Any], final: str) -> Grid:
     """What came of it, in a table, and a last sample."""
     grid = Grid(show_header=False, box=None, padding=(0, 2, 0, 0))
     grid.add_column(style="bold")
-    judged = UNJUDGED
+    judged, of = UNJUDGED, f" of {facts['texts']:,} texts" if facts["texts"] > 1 else ""
     if "perplexity" in facts:
-        judged = (f"perplexity {facts['perplexity']:.3f} per token on the end of the text, which was held out: "
+        judged = (f"perplexity {facts['perplexity']:.3f} per token on what was held out: "
                   f"{facts['bits_per_byte']:.3f} bits per byte")
     for name, value in (
-        ("text", f"{facts['bytes']:,} bytes, {facts['tokens']:,} tokens out of {facts['vocabulary']:,}"),
+        ("text", f"{facts['bytes']:,} bytes{of}, {facts['tokens']:,} tokens out of {facts['vocabulary']:,}"),
         ("model", f"{facts['model']}: {facts['parameters']:,} parameters"),
         ("stopped", facts["stopped"]),
         ("score", judged),
@@ -217,7 +238,7 @@ def _report(
 <style>{STYLE} pre {{ white-space: pre-wrap; margin: 0 }}</style>
 <h1>A language model of {escape(name)}</h1>
 <p class=score>{score}</p>
-{"<p>per token, on the end of the text, which was held out.</p>" if "perplexity" in facts else ""}
+{"<p>per token, on what was held out.</p>" if "perplexity" in facts else ""}
 <h2>What it writes</h2><pre>{escape(final)}</pre>
 <h2>How the training went</h2><p class=note>Stopped by {escape(str(model.stop_reason_))}.</p>
 {figure}

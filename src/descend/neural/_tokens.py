@@ -125,19 +125,20 @@ class BytePairs:
         return {"name": self.name, "model": self._model}
 
 
-def tokenizer_for(name: str, text: bytes, vocabulary: int) -> Tokenizer:
-    """A tokenizer by its name, for a text; `vocabulary` is the size of one that can have any.
+def tokenizer_for(name: str, learnt: bytes, held_out: bytes, vocabulary: int) -> Tokenizer:
+    """A tokenizer by its name, for a text whose end is held out: that may have characters of its own, but does not say
+    which pairs are common. `vocabulary` is the size of a tokenizer that can have any.
 
     **Raises** `InputError` if the text is none that it can read, or there is no such tokenizer.
     """
     if name == Bytes.name:
         return Bytes()
     if name == Characters.name:
-        return Characters.of(text)
+        return Characters.of(learnt + held_out)
     if name == BytePairs.name:
         if vocabulary < Bytes.size + 1:
             raise InputError(f"vocabulary must be more than the {Bytes.size} bytes, but is {vocabulary}")
-        return BytePairs.of(text, vocabulary)
+        return BytePairs.of(learnt, vocabulary)
     raise InputError(f"tokenizer must be bytes, characters or bpe, but is {name!r}")
 
 

@@ -105,22 +105,6 @@ class Windows:
         return max(1, (len(self.data) - 1) // self.length)
 
 
-def split_tokens(tokens: np.ndarray, share: float, length: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """The stream to learn from, and its end, which is held out to judge by, if a window fits into that.
-
-    **Raises** `InputError` if there is no window to learn from.
-    """
-    # The end, and not windows from anywhere: between those that are learned from, a window has its own neighbours
-    # beside it, and is judged by what is nearly known.
-    held = int(share * len(tokens))
-    if held <= length:
-        held = 0
-    if len(tokens) - held < length + 2:
-        raise InputError(f"the text has {len(tokens)} tokens, but a window of the context and the token after it has "
-                         f"{length + 1}: give a longer text, or a shorter context")
-    return tokens[: len(tokens) - held], tokens[len(tokens) - held :] if held else None
-
-
 def validation_windows(
     tokens: np.ndarray, length: int, most: int | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

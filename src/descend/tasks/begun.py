@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from descend._facts import Facts
+from descend._saved import file_of
 from descend.errors import CheckpointError, InputError
 from descend.tasks.common.sources import file_and_part, is_passing
 
@@ -138,27 +139,44 @@ def _of_table(settings: "Settings", source: str) -> "Task":
     return task_of_table(read_table(source, of_words(settings.column)), settings)
 
 
-def language_model(checkpoints: Path, seed: Any, **settings: Any) -> "LanguageModel":
-    """The model that is trained by these settings, and saved in this folder on the way."""
+def language_model(checkpoints: Path, begun_from: Path | None, seed: Any, **settings: Any) -> "LanguageModel":
+    """The model that is trained by these settings, and saved in this folder on the way; from the weights of another
+    run, if there is one."""
     from descend.neural.language import LanguageModel
 
-    return LanguageModel(**settings, samples=SAMPLE_TOKENS, random_state=seed,
+    # What the settings say of those weights is which they are, for who goes on.
+    return LanguageModel(**settings | {"start": begun_from}, samples=SAMPLE_TOKENS, random_state=seed,
                          checkpoint=checkpoints / "lm.safetensors")
 
 
-def _of_language(asked: dict[str, Any], folder: Path, file: Path, checkpoints: Path | None) -> Begun:
-    from descend.neural.corpus import read_text
+def digest_of_model(run: Path) -> str:
+    """Which model is in a run's folder.
 
-    text = read_text(file)
-    _refuse_other(folder, file, asked, hashlib.sha256(text).hexdigest())
-    told = Facts(asked["settings"], str(folder / "run.json"))
-    settings: dict[str, Any] = {"size": told.text("size"), "tokenizer": told.text("tokenizer"),
-                                "seed": told.whole("seed")}
+    **Raises** `InputError` if there is none.
+    """
+    file = file_of(run)
+    if not file.exists():
+        raise InputError(f"{run} has no language model: give a folder that `descend lm` wrote, whose training ended")
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _of_language(asked: dict[str, Any], folder: Path, source: Path, checkpoints: Path | None) -> Begun:
+    from descend.neural.gathering import read_corpus
+
+    whole = Facts(asked, str(folder / "run.json"))
+    corpus = read_corpus([source, *map(Path, whole.texts("others") if whole.has("others") else [])])
+    _refuse_other(folder, source, asked, corpus.digest)
+    told = whole.inner("settings")
+    settings: dict[str, Any] = {"seed": told.whole("seed")}
+    settings |= {name: _if_any(told, name, told.text) for name in ("size", "tokenizer")}
     settings |= {name: _if_any(told, name, told.whole) for name in ("context", "steps")}
     settings |= {name: _if_any(told, name, told.number) for name in ("epochs", "seconds")}
+    start = Path(whole.text("start")) if whole.has("start") else None
+    if start is not None and digest_of_model(start) != told.text("start"):
+        raise InputError(f"{folder} was begun with the weights in {start}, which are others by now: train again")
     # With its folder, as a plan beside the checkpoint says how many steps there was time for.
-    model = language_model(checkpoints or folder / "checkpoints", **settings)
-    return Begun(*model.begun(text, resume=checkpoints is not None), f"The training on {file}")
+    model = language_model(checkpoints or folder / "checkpoints", start, **settings)
+    return Begun(*model.begun(corpus, resume=checkpoints is not None), f"The training on {source}")
 
 
 def _of_policy(asked: dict[str, Any], folder: Path, checkpoints: Path | None) -> Begun:
