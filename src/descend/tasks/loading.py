@@ -53,8 +53,9 @@ def load_model(path: str | Path) -> Any:
 
     It has the face of scikit-learn. Of a table's run it is a `descend.TableClassifier` or a `descend.TableRegressor`,
     which takes frames; of pictures a `descend.neural.ConvClassifier`, or what tells them by a kernel or a blend, which
-    take arrays of the size that they tell of; of texts a `descend.neural.TextClassifier`. Classes are called what the run called them, as text. Of `descend lm` it
-    is a `descend.neural.LanguageModel`. Nothing in the file is executed: it holds numbers and JSON.
+    take arrays of the size that they tell of; of texts a `descend.neural.TextClassifier`. Classes are called what
+    the run called them, as text. Of `descend lm` it is a `descend.neural.LanguageModel`. Nothing in the file is
+    executed: it holds numbers and JSON.
 
     >>> import descend, tempfile
     >>> from descend.linear import Ridge

@@ -6,7 +6,7 @@ from sklearn.kernel_ridge import KernelRidge
 
 from descend._facts import Facts
 from descend.errors import CheckpointError, InputError
-from descend.tasks.images.kernel import machine
+from descend.tasks.images.kernel import machine, solving
 from descend.tasks.images.kernel.machine import HogClassifier
 from descend.tasks.images.kernel.ridge import Decomposed
 from descend.tasks.images.kernel.solving import Kernel, best_kernel, solved
@@ -54,6 +54,17 @@ def test_the_kernel_that_is_kept_loses_least():
     assert found.kernel.share > 0
     assert found.loss < solved(Kernel(0.0, 1.0), [shapes, colours], np.arange(40), numbers).loss
     assert found.loss == pytest.approx(-np.log(found.left_out[np.arange(40), numbers]).mean(), rel=1e-6)
+
+
+def test_as_many_kernels_are_tried_as_there_is_time_for(monkeypatch):
+    tried = []
+    monkeypatch.setattr(solving, "solved", lambda kernel, *rest: tried.append(kernel) or solved(kernel, *rest))
+    apart, numbers = [np.square(RNG.normal(size=(20, 20)))] * 2, np.arange(20) % 2
+    best_kernel(apart, np.arange(20), numbers, lambda: len(tried) >= 2)
+    assert len(tried) == 2
+    tried.clear()
+    best_kernel(apart, np.arange(20), numbers, lambda: True)
+    assert len(tried) == 1
 
 
 def test_it_tells_pictures_apart_and_is_stored(monkeypatch):

@@ -22,6 +22,8 @@ from descend.tasks.images.model import BlendedClassifier, ImageModel
 KERNEL = "kernel"
 # Above so many pictures a network has the most to gain, and a kernel takes as long.
 MOST_FOR_KERNEL = 20_000
+# Of the time that there is for both.
+KERNEL_TIME = 0.3
 # Of the pictures: what is validated on, if that is neither too few nor more than is needed.
 VALIDATED_SHARE, VALIDATED_ENOUGH, LARGE_SHARE, VALIDATED_MOST, VALIDATED_LEAST = 0.2, 1000, 0.1, 2000, 20
 
@@ -41,7 +43,7 @@ def climb(prepared: NetworkPrepared, classes: tuple[str, ...], limit: float | No
     network, trained = prepared.network, []
     with interrupts() as interrupted:
         if len(prepared.training) <= MOST_FOR_KERNEL:
-            trained.append(_kernel(prepared, classes, interrupted))
+            trained.append(_kernel(prepared, classes, interrupted, limit))
         left = None if limit is None else limit - sum(each.seconds for each in trained)
         if prepared.validation is not None and not interrupted.is_set() and (left is None or left > 0):
             network.seconds = left
@@ -64,10 +66,13 @@ def too_few(prepared: NetworkPrepared) -> str:
     return f"{len(prepared.training):,} pictures are too few to validate a network on"
 
 
-def _kernel(prepared: NetworkPrepared, classes: tuple[str, ...], interrupted: Interruption) -> Trained:
+def _kernel(
+    prepared: NetworkPrepared, classes: tuple[str, ...], interrupted: Interruption, limit: float | None
+) -> Trained:
     began = time.perf_counter()
     training, validation = prepared.training, prepared.validation
-    machine = HogClassifier().fit(training.inputs, training.targets)
+    late = lambda: limit is not None and time.perf_counter() - began > KERNEL_TIME * limit
+    machine = HogClassifier().fit(training.inputs, training.targets, lambda: interrupted.is_set() or late())
     # Of those that are given to validate on it has learnt nothing; of the others each is left out.
     unseen = None if validation is None else (
         machine.predict_proba(validation.inputs) if prepared.kept_back is None else

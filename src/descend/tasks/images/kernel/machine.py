@@ -1,7 +1,7 @@
 """A kernel on gradients and colours: pictures are told by which of those learnt from they are like."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,8 +34,8 @@ class HogClassifier(ClassifierMixin, BaseEstimator):
     def __init__(self, random_state: int = 0):
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> "HogClassifier":
-        """Learn from pictures and their classes."""
+    def fit(self, X: Any, y: Any, enough: Callable[[], bool] = lambda: False) -> "HogClassifier":
+        """Learn from pictures and their classes; `enough`: whether to make do with the kernels tried so far."""
         images = as_images(X)
         self.classes_, numbers = np.unique(y, return_inverse=True)
         self.image_shape_, self.are_bytes_ = images.shape[1:], images.dtype == np.uint8
@@ -45,7 +45,7 @@ class HogClassifier(ClassifierMixin, BaseEstimator):
         features = self._features(images)
         self.landmarks_ = [each[rows] for each in features]
         self.distances_ = [_mean_distance(each) for each in self.landmarks_]
-        found = best_kernel(self._apart(features), rows, numbers)
+        found = best_kernel(self._apart(features), rows, numbers, enough)
         self.kernel_, self.penalty_, self.sharpness_ = found.kernel, found.penalty, found.sharpness
         self.weights_, self.left_out_ = found.weights, found.left_out
         return self

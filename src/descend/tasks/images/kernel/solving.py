@@ -1,6 +1,6 @@
 """Which kernel, which penalty, and how sure to be: what loses least on pictures that are left out, each in turn."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from descend.tasks.images.kernel.ridge import Decomposed
 
 # What is tried: how much colours count beside gradients, then how steeply the kernel falls, by the mean distance; and
 # of each kernel the penalties.
-COLOUR_SHARES, FIRST_STEEPNESS, STEEPNESSES = (0.0, 0.3, 1.0), 1.0, (0.5, 2.0)
+COLOUR_SHARES, FIRST_STEEPNESS, STEEPNESSES = (0.3, 1.0, 0.0), 1.0, (0.5, 2.0)
 PENALTIES = tuple(10.0 ** (number / 2) for number in range(-6, 4))
 # The logarithm of what scores are multiplied by, before they are those of probabilities.
 LOG_SHARPNESSES = (-2.0, 5.0)
@@ -49,15 +49,24 @@ class Solved:
     left_out: np.ndarray
 
 
-def best_kernel(apart: Sequence[np.ndarray], landmarks: np.ndarray, numbers: np.ndarray) -> Solved:
+def best_kernel(
+    apart: Sequence[np.ndarray], landmarks: np.ndarray, numbers: np.ndarray, enough: Callable[[], bool] = lambda: False
+) -> Solved:
     """The kernel that loses least.
 
     `apart`: the distances of all pictures from those that are compared with, by gradients and by colours. `landmarks`:
-    which ones these are. `numbers`: the class of each.
+    which ones these are. `numbers`: the class of each. `enough`: whether to make do with the kernels tried so far, of
+    which there is one at the least.
     """
-    tried = [solved(Kernel(share, FIRST_STEEPNESS), apart, landmarks, numbers) for share in COLOUR_SHARES]
+    tried: list[Solved] = []
+    for share in COLOUR_SHARES:
+        if not (tried and enough()):
+            tried.append(solved(Kernel(share, FIRST_STEEPNESS), apart, landmarks, numbers))
     share = _least(tried).kernel.share
-    return _least([*tried, *(solved(Kernel(share, each), apart, landmarks, numbers) for each in STEEPNESSES)])
+    for steepness in STEEPNESSES:
+        if not enough():
+            tried.append(solved(Kernel(share, steepness), apart, landmarks, numbers))
+    return _least(tried)
 
 
 def solved(kernel: Kernel, apart: Sequence[np.ndarray], landmarks: np.ndarray, numbers: np.ndarray) -> Solved:
