@@ -14,7 +14,8 @@ from descend._tree import Tree
 from descend.engine.trainer import Checkpoint
 from descend.errors import InputError
 from descend.neural._augmentation import Augment
-from descend.neural._estimator import NetworkInit, NeuralClassifier
+from descend.neural._classifier import NeuralClassifier
+from descend.neural._estimator import NetworkInit
 from descend.neural._lenet import MIN_SIDE, LeNet
 from descend.neural._residual import Residual
 from descend.observers import Observer
