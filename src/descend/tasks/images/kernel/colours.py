@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 # Parts along a side, of which each has a mean and a spread.
-PARTS = 4
+TILES = 4
 # Degrees of each channel that are told apart, by how many channels there are: together they make a histogram.
 DEGREES = {1: 8, 3: 4}
 
@@ -18,7 +18,7 @@ def colours_of(images: Float[np.ndarray, "n height width channels"]) -> Float[np
     that is everywhere.
     """
     height, width = images.shape[1:3]
-    rows, columns = (np.linspace(0, length, min(PARTS, length) + 1).round().astype(int) for length in (height, width))
+    rows, columns = (np.linspace(0, length, min(TILES, length) + 1).round().astype(int) for length in (height, width))
     found = []
     for top, bottom in pairwise(rows):
         for left, right in pairwise(columns):
