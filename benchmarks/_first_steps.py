@@ -26,7 +26,7 @@ from descend.neural._gpt import GPT, Shape
 from descend.neural._lenet import LeNet
 from descend.neural._next_token import NextToken
 from descend.neural._objective import Objective
-from descend.neural.mlp import MLP
+from descend.neural.perceptron import MLP
 
 COMPILED = "/jax/core/compile/backend_compile_duration"
 BATCHES = 100  # that a scan passes, and that there are examples for

@@ -46,14 +46,14 @@ def workloads() -> Iterator[Workload]:
 
 def perceptron(*sizes: int) -> Callable[[Data], Any]:
     """A perceptron with rectifiers, drawn by He's rule."""
-    from descend.neural.mlp import MLP
+    from descend.neural.perceptron import MLP
 
     return lambda _: MLP.drawn(sizes, "relu", 0.0, np.random.default_rng(0))
 
 
 def flat(inputs: int, outputs: int) -> Callable[[Data], Any]:
     """A linear model that begins at 0."""
-    from descend.neural.mlp import MLP
+    from descend.neural.perceptron import MLP
 
     return lambda _: jax.tree.map(
         lambda x: 0 * x if isinstance(x, jax.Array) else x,

@@ -34,7 +34,7 @@ from descend.neural._next_token import NextToken
 from descend.neural._objective import Objective
 from descend.neural._tokens import Characters
 from descend.neural.gathering import Corpus, streams
-from descend.neural.mlp import MLP
+from descend.neural.perceptron import MLP
 
 PACKAGES = ("descend", "jax", "torch", "keras", "flax", "optax", "scikit-learn", "numpy")
 TURN, REPEATS = 0.2, 5  # seconds of a turn, and how many turns each learner has

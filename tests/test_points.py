@@ -50,7 +50,7 @@ def test_the_kind_does_not_depend_on_units(scale):
 
 
 def test_random_starts_of_a_double_well():
-    for x in np.random.default_rng(0).normal(size=(20, 2)):
+    for x in np.random.default_rng(0).normal(size=(8, 2)):
         fit = minimize(double_well, x)
         assert (fit.reason.name, fit.point.kind) == ("converged", "minimum")
         np.testing.assert_allclose(np.abs(fit.params), [1, 0], atol=1e-6)
@@ -170,7 +170,7 @@ BOOK = {
 @pytest.mark.parametrize("name", BOOK)
 def test_random_starts(name):
     loss, n, kinds = BOOK[name]
-    for x in np.random.default_rng(1).uniform(-3, 3, size=(13, n)):
+    for x in np.random.default_rng(1).uniform(-3, 3, size=(6, n)):
         fit = minimize(loss, x, steps=2000)
         assert fit.point.kind in kinds, (x, fit)
         assert (fit.reason.name == "converged") == (fit.point.is_converged), (x, fit)

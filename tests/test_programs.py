@@ -21,7 +21,8 @@ programs.MIN_COMPILE_SECONDS = 0
 jax.jit(lambda x: x + 1)(1.0)
 if len(sys.argv) > 1:
     descend.keep_programs(sys.argv[1])
-fit = descend.minimize(lambda x: ((x - 1.0) ** 2 * (x + 2.0) ** 2).sum(), [5.0, -3.0])
+loss = lambda x: ((x - 1.0) ** 2 * (x + 2.0) ** 2).sum()
+fit = descend.minimize(loss, [5.0, -3.0], steps=20, stop=[], optimizer=descend.Adam(0.1))
 print(fit.params.tobytes().hex())
 """
 
@@ -42,7 +43,7 @@ def run(code, cache, *args, **environment):
 
 
 def fit(cache, out):
-    args = ("fit", "t.csv", "--target", "t", "--model", "mlp", "--epochs", 2, "--quiet", "--out", out)
+    args = ("fit", "t.csv", "--target", "t", "--model", "linear", "--epochs", 2, "--quiet", "--out", out)
     assert run(COMMAND, cache, *args) == ""
     return Path(out, "model.safetensors").read_bytes()
 
@@ -63,16 +64,26 @@ def test_the_command_line_keeps_programs_and_they_change_nothing(tmp_path, monke
     assert programs_in("cache") == kept  # all were found
 
 
-def test_two_processes_share_a_folder_and_get_the_same_bits(tmp_path):
-    alone = run(DESCENT, tmp_path)
-    assert programs_in(tmp_path) == []
-    both = [started(DESCENT, tmp_path, tmp_path / "kept") for _ in range(2)]
-    assert [process.communicate(timeout=200) for process in both] == [(alone, "")] * 2
-    kept = programs_in(tmp_path / "kept")
-    assert any("jit_loop" in path.name for path in kept)
-    before = {path: (tmp_path / "kept" / path).stat().st_mtime_ns for path in kept}
-    assert run(DESCENT, tmp_path, tmp_path / "kept") == alone
-    assert {path: (tmp_path / "kept" / path).stat().st_mtime_ns for path in programs_in(tmp_path / "kept")} == before
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A folder of programs that two processes kept at once, and what each of them, and a third without one, printed."""
+    folder, elsewhere = tmp_path_factory.mktemp("kept"), tmp_path_factory.mktemp("none")
+    three = [started(DESCENT, elsewhere), *(started(DESCENT, elsewhere, folder) for _ in range(2))]
+    printed = [process.communicate(timeout=200) for process in three]
+    assert programs_in(elsewhere) == []
+    return folder, printed
+
+
+def test_two_processes_share_a_folder_and_get_the_same_bits(kept):
+    folder, printed = kept
+    (alone, error), *_ = printed
+    assert error == ""
+    assert printed == [(alone, "")] * 3
+    times = lambda: {path: (folder / path).stat().st_mtime_ns for path in programs_in(folder)}
+    before = times()
+    assert any("jit_loop" in path.name for path in before)
+    assert run(DESCENT, folder, folder) == alone
+    assert times() == before
 
 
 @pytest.mark.parametrize(
@@ -83,12 +94,13 @@ def test_two_processes_share_a_folder_and_get_the_same_bits(tmp_path):
         pytest.param(lambda _: b"", id="empty", marks=pytest.mark.slow),
     ],
 )
-def test_what_is_damaged_is_compiled_again_and_replaced(tmp_path, damage):
-    whole = run(DESCENT, tmp_path, tmp_path)
-    damaged = {tmp_path / path: damage((tmp_path / path).read_bytes()) for path in programs_in(tmp_path)}
+def test_what_is_damaged_is_compiled_again_and_replaced(kept, damage):
+    folder, [(whole, _), *_] = kept
+    damaged = {folder / path: damage((folder / path).read_bytes()) for path in programs_in(folder)}
+    assert damaged
     for path, content in damaged.items():
         path.write_bytes(content)
-    assert run(DESCENT, tmp_path, tmp_path) == whole
+    assert run(DESCENT, folder, folder) == whole
     assert all(len(path.read_bytes()) > len(content) for path, content in damaged.items())
 
 

@@ -33,6 +33,7 @@ MODELS = {
     "kernel": (SVC(kernel="poly", n_components=5, random_state=3), X, CLASSES),
     "sparse kernel": (SVR(n_components=5), sparse.csr_matrix(X), X[:, 0]),
     "mlp": (MLPClassifier((4, 3), "tanh", epochs=1, optimizer=descend.Adam(0.01)), FRAME[["a", "b"]], CLASSES),
+    "labels": (MLPClassifier(4, epochs=1, optimizer="adam", alpha=0.1), sparse.csr_array(X), (X > 0).astype(int)),
     "numbers": (MLPRegressor(4, epochs=1, random_state=1), X, X[:, :2]),
     "pictures": (ConvClassifier(width=2, epochs=1, batch_size=40), PIXELS, CLASSES),
     "lenet": (ConvClassifier("lenet", epochs=1, batch_size=40), np.kron(PIXELS, np.ones((1, 4, 4))), np.arange(40) % 2),

@@ -20,6 +20,25 @@ FILES = {"run.json", "checkpoints", "model.safetensors", "metrics.json", "histor
 KEYS = {"task", "model", "optimizer", "metric", "score", "baseline", "reason", "steps", "seconds"}
 
 
+@pytest.fixture(scope="module")
+def models():
+    """Those of trainings that nothing disturbed, by what they were asked for."""
+    return {}
+
+
+@pytest.fixture
+def whole(descend, models):
+    """The model of an undisturbed training, made once for all tests that interrupt it."""
+
+    def model(*args):
+        if args not in models:
+            assert descend(*args, "--out", "whole", "--quiet").code == 0
+            models[args] = model_of("whole")
+        return models[args]
+
+    return model
+
+
 def test_fit_ends_with_a_table_that_says_it_all(descend, houses):
     said = descend("fit", houses, "--target", "price", *BRIEF)
     assert (said.code, said.err) == (0, "")
@@ -95,9 +114,9 @@ def test_a_solved_linear_model_predicts_probabilities(descend):
 
 
 @pytest.mark.parametrize(("number", "how", "code"), [(signal.SIGINT, "Ctrl-C", 130), (signal.SIGTERM, "SIGTERM", 143)])
-def test_an_interrupted_linear_model_is_made_again(descend, houses, monkeypatch, number, how, code):
+def test_an_interrupted_linear_model_is_made_again(descend, houses, whole, monkeypatch, number, how, code):
     args = ("fit", houses, "--target", "price", *SOLVED)
-    assert descend(*args, "--out", "whole", "--quiet").code == 0
+    model = whole(*args)
     told = ProgressBar.__call__
 
     def tell(self, progress):
@@ -113,9 +132,9 @@ def test_an_interrupted_linear_model_is_made_again(descend, houses, monkeypatch,
     assert (said.code, metrics["reason"]) == (code, "interrupted")
     assert metrics["evidence"] == f"{how} after 6 iterations"
     assert "go on:  the same command with --resume --out run" in said.out
-    assert model_of("run") != model_of("whole")
+    assert model_of("run") != model
     assert descend(*args, "--out", "run", "--resume", "--quiet").code == 0
-    assert model_of("run") == model_of("whole")
+    assert model_of("run") == model
 
 
 def test_a_report_needs_no_network(trained):
@@ -202,9 +221,9 @@ def test_resuming_a_finished_run_changes_nothing(descend, houses):
 
 
 @pytest.mark.parametrize("phase", ["linear", "mlp"])
-def test_an_interrupted_run_is_whole_and_goes_on_to_the_same_end(descend, houses, monkeypatch, phase):
+def test_an_interrupted_run_is_whole_and_goes_on_to_the_same_end(descend, houses, whole, monkeypatch, phase):
     args = ("fit", houses, "--target", "price", "--epochs", 5)
-    assert descend(*args, "--out", "whole").code == 0
+    model = whole(*args)
     told = ProgressBar.__call__
 
     def tell(self, progress):
@@ -222,15 +241,15 @@ def test_an_interrupted_run_is_whole_and_goes_on_to_the_same_end(descend, houses
     assert "go on:  the same command with --resume --out run" in said.out
     assert {path.name for path in Path("run").iterdir()} == FILES
     assert descend(*args, "--out", "run", "--resume").code == 0
-    assert model_of("run") == model_of("whole")
+    assert model_of("run") == model
 
 
 @pytest.mark.parametrize(("phase", "number", "code"), [("linear", signal.SIGINT, 130), ("mlp", signal.SIGTERM, 143)])
 def test_models_that_are_trained_at_once_are_interrupted_and_resumed_together(
-    descend, houses, monkeypatch, phase, number, code
+    descend, houses, whole, monkeypatch, phase, number, code
 ):
     args = ("fit", houses, "--target", "price")
-    assert descend(*args, "--out", "whole", "--quiet").code == 0
+    model = whole(*args)
     told = ProgressBar.__call__
 
     def tell(self, progress):
@@ -248,7 +267,7 @@ def test_models_that_are_trained_at_once_are_interrupted_and_resumed_together(
     assert metrics["validation"].keys() == {"linear", "mlp"}
     assert "go on:  the same command with --resume --out run" in said.out
     assert descend(*args, "--out", "run", "--resume", "--quiet").code == 0
-    assert model_of("run") == model_of("whole")
+    assert model_of("run") == model
 
 
 def test_the_first_line_comes_before_anything_is_read(descend):

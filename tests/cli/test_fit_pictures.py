@@ -25,6 +25,12 @@ FILES = {"run.json", "checkpoints", "model.safetensors", "metrics.json", "histor
 TONES = {"dusk": 60, "noon": 190}
 
 
+@pytest.fixture
+def network_alone(monkeypatch):
+    """As of many pictures, which are the network's alone."""
+    monkeypatch.setattr("descend.tasks.images.ladder.MOST_FOR_KERNEL", 0)
+
+
 def paint(folder, count, tones=TONES, shape=(5, 5, 3), seed=0):
     """A folder of pictures for each class, which differ in how bright they are."""
     rng = np.random.default_rng(seed)
@@ -50,7 +56,7 @@ def idx(part, count, shape=(5, 5), dtype=np.uint8):
     return images, labels
 
 
-def test_a_folder_of_pictures(descend):
+def test_a_folder_of_pictures(descend, network_alone):
     paint("photos", 30)
     said = descend("fit", "photos", *BRIEF)
     assert (said.code, said.err) == (0, "")
@@ -58,20 +64,20 @@ def test_a_folder_of_pictures(descend):
     assert told["pictures"] == "60, of which 12 were held out"
     assert told["classes"] == "2: dusk, noon"
     assert told["model"].startswith("residual network, ")
-    assert told["stopped"] == "budget: 2 epochs (6 steps) were made"
+    assert told["stopped"] == "budget: 2 epochs (4 steps) were made"
     assert re.fullmatch(r"accuracy \d\.\d{4} on held-out pictures; the plainest guess: 0\.5000", told["score"])
-    assert "residual step 6 of 6 · epoch 2.0 · loss" in said.out
+    assert "residual step 4 of 4 · epoch 2.3 · loss" in said.out
     assert "report: runs/photos/report.html\nuse it: descend predict runs/photos FOLDER -o FILE\n" in said.out
     run = Path("runs/photos")
     assert {path.name for path in run.iterdir()} == FILES
     metrics = json.loads((run / "metrics.json").read_text())
-    assert (metrics["task"], metrics["rows"], metrics["held_out"], metrics["steps"]) == ("pictures", 60, 12, 6)
+    assert (metrics["task"], metrics["rows"], metrics["held_out"], metrics["steps"]) == ("pictures", 60, 12, 4)
     assert metrics["optimizer"].startswith("AdamW(learning_rate=Cosine(initial=0.01, ")
-    assert list(pd.read_parquet(run / "history.parquet")["step"]) == list(range(6))
+    assert list(pd.read_parquet(run / "history.parquet")["step"]) == list(range(4))
 
     # What the doctor examines is this very training.
     start = begun(run, "photos")
-    losses = start.run.advance(6)[1].columns["loss"]
+    losses = start.run.advance(4)[1].columns["loss"]
     np.testing.assert_array_equal(losses, pd.read_parquet(run / "history.parquet")["loss"])
     assert len(start.judged[1]) == 12
 
@@ -87,7 +93,7 @@ def test_a_folder_of_pictures(descend):
     assert one["probability of noon"].to_numpy() == pytest.approx(same["probability of noon"].to_numpy(), abs=1e-5)
 
 
-def test_it_learns_and_finds_its_own_rate(descend):
+def test_it_learns_and_finds_its_own_rate(descend, network_alone):
     """The two classes differ in brightness alone, so that nothing is to be confused."""
     paint("photos/train", 40)
     paint("photos/test", 10, seed=1)
@@ -121,7 +127,7 @@ def test_idx_files(descend):
     assert set(out["prediction"]) <= {0, 1, 2}
 
 
-def test_an_interrupted_run_goes_on_to_the_same_end(descend, monkeypatch):
+def test_an_interrupted_run_goes_on_to_the_same_end(descend, monkeypatch, network_alone):
     paint("photos", 30)
     assert descend("fit", "photos", *BRIEF, "--out", "whole").code == 0
     told = ProgressBar.__call__

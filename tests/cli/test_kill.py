@@ -64,7 +64,7 @@ def is_killed(process, after):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_trainings_of_all_kinds_go_on_after_random_kills(kind, tmp_path):
-    """Killed at moments that are drawn from all of its time, from its first line to its last file; the first twice."""
+    """Killed at moments that are drawn from all of its time, from its first line to its last file."""
     moments, wanted, kills = random.Random(kind), times(1), 0
     begin = lambda out: begun(tmp_path, kind, out, "--resume", prepare=saves_all_the_time)
     began = time.monotonic()

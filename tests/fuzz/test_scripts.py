@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from amounts import times
-from descend.neural._hashing import NGrams
-from descend.neural._words import words
+from descend.neural.hashing import NGrams
+from descend.neural.words import words
 from fuzz.scripts import EMOJI, SPACED, UNSPACED, hostile_text
 
 FOUND = [0, 1303, 10522]  # seeds of texts that were wrong once: torn at marks, also behind a flag

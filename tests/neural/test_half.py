@@ -16,7 +16,7 @@ from descend.neural._lenet import LeNet
 from descend.neural._next_token import NextToken
 from descend.neural._objective import Objective, RandomObjective
 from descend.neural._residual import Residual
-from descend.neural.mlp import MLP
+from descend.neural.perceptron import MLP
 
 
 def problems():

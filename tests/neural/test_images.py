@@ -80,9 +80,9 @@ def test_bytes_stay_bytes_until_a_step(digits, monkeypatch):
 
 def test_training_goes_on_bit_for_bit(digits, tmp_path):
     X, _, y, _ = digits
-    whole = small(epochs=1).fit(X, y)
-    begun = small(epochs=0.4, checkpoint=tmp_path / "run.safetensors").fit(X, y)
-    resumed = small(epochs=1, checkpoint=tmp_path / "run.safetensors").fit(X, y)
+    whole = small(epochs=0.2).fit(X, y)
+    begun = small(epochs=0.1, checkpoint=tmp_path / "run.safetensors").fit(X, y)
+    resumed = small(epochs=0.2, checkpoint=tmp_path / "run.safetensors").fit(X, y)
     assert len(begun.loss_curve_) < len(resumed.loss_curve_) == len(whole.loss_curve_)
     for ours, theirs in zip(jax.tree.leaves((resumed.network_, resumed.state_)),
                             jax.tree.leaves((whole.network_, whole.state_)), strict=True):

@@ -101,12 +101,12 @@ class Interrupt:
 
 
 def test_interrupted_and_resumed_is_as_never_interrupted(tmp_path):
-    settings = {"dropout": 0.2, "ema": 0.9, "steps": 200, "validation_fraction": 0.2}
+    settings = {"dropout": 0.2, "ema": 0.9, "steps": 60, "validation_fraction": 0.2}
     whole = model(**settings).fit(TEXT)
-    for after in (1, 60):
+    for after in (1, 20):
         begun = model(**settings, checkpoint=tmp_path / "lm", observers=[Interrupt(after)]).fit(TEXT)
         assert begun.stop_reason_.name == "interrupted"
-        assert begun.stop_reason_.step < 200
+        assert begun.stop_reason_.step < 60
     ended = model(**settings, checkpoint=tmp_path / "lm").fit(TEXT)
     assert ended.stop_reason_.name == "budget"
     assert_same(whole, ended)

@@ -174,7 +174,7 @@ def test_smoothed_targets():
         ({"label_smoothing": -0.1}, "label_smoothing must be at least 0"),
         ({"precision": "half"}, "precision must be one of auto, float32, bfloat16"),
         ({"patience": 0}, "patience must be at least 1"),
-        ({"optimizer": "adam"}, "optimizer must be a rule"),
+        ({"optimizer": 0.1}, "optimizer must be a rule"),
     ],
 )
 def test_settings_that_mean_nothing(settings, message):

@@ -8,8 +8,8 @@ import pytest
 from descend import AdamW
 from descend.errors import CheckpointError
 from descend.neural import ConvClassifier, TextClassifier
-from descend.neural._words import WORD_RULE_VERSION
 from descend.neural.storing import from_parts, to_parts
+from descend.neural.words import WORD_RULE_VERSION
 
 RNG = np.random.default_rng(0)
 TEXTS = ["the cat sat on the mat", "a cat and a dog", "the stock fell again", "stock and bond markets", ""] * 6

@@ -27,7 +27,7 @@ from descend import AdamW, minimize
 from descend.engine.trainer import Checkpoint
 from descend.neural._network import Network
 from descend.neural._objective import RandomObjective, Validation
-from descend.neural.mlp import apply_dropout
+from descend.neural.perceptron import apply_dropout
 from descend.optimizers import Accumulate
 from descend.schedules import Cosine
 

@@ -12,11 +12,11 @@ from sklearn.preprocessing import normalize
 
 from descend.errors import InputError
 from descend.neural import TextClassifier
-from descend.neural._hashing import PADDING, UNKNOWN, NGrams, Words
 from descend.neural._objective import Objective
 from descend.neural._transformer import Encoder
-from descend.neural._words import words
+from descend.neural.hashing import PADDING, UNKNOWN, NGrams, Words
 from descend.neural.text import BAG_GAIN, Bag, curvature
+from descend.neural.words import words
 
 PETS = ["the cat sat on the mat", "a cat and a dog", "dogs bark, cats do not!", "my dog ate the mat"]
 MONEY = ["the stock fell again", "stock and bond markets", "bonds: up 3 %", "markets fell, bonds did not"]

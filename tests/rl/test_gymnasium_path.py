@@ -49,10 +49,10 @@ class Vectors(Sides):
 
 @pytest.mark.parametrize("make", [Sides, Vectors])
 def test_learns(make):
-    result = QUICK.train(make, steps=10_000, stop=None)
+    result = QUICK.train(make, steps=5_000, stop=None)
     assert result.returns.shape == (100,)
     assert result.returns.min() > {Sides: 9.5, Vectors: -0.2}[make]
-    assert result.environment_steps == 10_016
+    assert result.environment_steps == 5_024
     assert set(result.history.validation["episodes"]) == {10}  # there is no threshold
 
 

@@ -1,4 +1,4 @@
-"""What a classifier gives: a score or a probability for each class, and the label of the best."""
+"""What a classifier gives: a score or a probability for each class, and the label of the best, or several."""
 
 import numpy as np
 
@@ -14,3 +14,10 @@ def add_classes(graph: Graph, scores: str, classes: np.ndarray, name: str = "pro
     best = graph.add("ArgMax", scores, axis=1, keepdims=0)
     graph.output("label", graph.add("Gather", labels, best), str if texts else kind)
     graph.output(name, scores, np.float64, (len(classes),))
+
+
+def add_labels(graph: Graph, probabilities: str, count: int) -> None:
+    """The outputs `label`, 1 for each label that is more likely there than not, and `probabilities`."""
+    there = graph.add("Greater", probabilities, graph.constant(np.array(0.5)))
+    graph.output("label", graph.cast(there, np.int64), np.int64, (count,))
+    graph.output("probabilities", probabilities, np.float64, (count,))

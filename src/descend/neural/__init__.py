@@ -4,8 +4,8 @@ What all estimators share:
 
 | setting | meaning |
 | --- | --- |
-| `optimizer` | "auto" needs no learning rate; otherwise one of `descend.optimizers` |
-| `batch_size` | examples a step; "auto": 64, and 256 above 20,000 examples |
+| `optimizer` | "auto" needs no learning rate; otherwise one of `descend.optimizers`, or its name, with its defaults |
+| `batch_size` | examples a step; "auto": 64 (half, if less), 256 above 20,000 examples, all for a search like "lbfgs" |
 | `epochs`, `seconds` | the budget; the first to be spent ends the training. `epochs=None` is the estimator's own |
 | `validation_fraction` | the share held out to see when to stop, if 20 or more; or give `fit` `X_val` and `y_val` |
 | `patience` | validations, one an epoch, without improvement after which to stop; the best network is kept |
@@ -23,7 +23,7 @@ What all estimators share:
 | `network_`, `state_` | what was trained, an Equinox module, and what it keeps besides |
 | `stop_reason_` | why it ended, a `descend.stopping.Reason` |
 | `history_` | what was recorded at each step, and each validation |
-| `loss_curve_` | the loss of each step's batch |
+| `loss_curve_`, `loss_` | the loss of each step's batch, and the mean of the last epoch's |
 | `validation_scores_` | the accuracy, or R², on the held-out examples after each epoch |
 | `n_iter_` | epochs |
 | `rule_` | what it was trained with, with the learning rate that was found |

@@ -9,27 +9,25 @@ from typing import Any
 
 import jax
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_consistent_length
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_y, check_is_fitted
 
 from descend._facts import Facts, refuse_nonfinite, refuse_other_size
 from descend._flags import as_flag
-from descend._onnx.classes import add_classes
 from descend._onnx.graph import Graph
 from descend._onnx.tracing import trace
 from descend._onnx.writing import write_checked
-from descend._sample_weight import checked_weights, weights_of_classes
 from descend._saved import Savable
 from descend._tree import Tree, join, split
 from descend.engine.storing import tree_from_arrays, tree_to_arrays
 from descend.errors import InputError
 from descend.neural._half_precision import check_precision, is_half
 from descend.neural._network import SCORING_BLOCK, Network, scores_of
-from descend.neural._objective import Examples, Kind, Objective, RandomObjective, Validation, with_unit_mean_weights
+from descend.neural._objective import Examples, Kind, Objective, RandomObjective, Validation
 from descend.neural._seed import seed_of
+from descend.optimizers import as_optimizer, is_search
 from descend.stopping import Plateau
 from descend.training import Trainer
 
@@ -55,7 +53,9 @@ class NeuralEstimator(Savable, BaseEstimator):
 
     _kind: Kind
     # Where nobody says.
-    _epochs = 50
+    _epochs: float = 50
+    # Of a penalty, which few networks have.
+    alpha: float = 0.0
     _block = SCORING_BLOCK
 
     optimizer: Any
@@ -132,6 +132,12 @@ class NeuralEstimator(Savable, BaseEstimator):
             np.ravel(arrays.get(f"curve/{what}", ())).tolist() for what in ("loss", "validation")
         )
 
+    @property
+    def loss_(self) -> float:
+        """The mean loss of the steps of the last epoch; NaN where none was made."""
+        per_epoch = max(1, len(self.loss_curve_) // self.n_iter_)
+        return float(np.mean(self.loss_curve_[-per_epoch:])) if self.loss_curve_ else math.nan
+
     def _outputs_in(self, told: Facts, arrays: dict[str, np.ndarray]) -> int:
         """How many outputs the network of a file has."""
         raise NotImplementedError
@@ -175,33 +181,40 @@ class NeuralEstimator(Savable, BaseEstimator):
         seed = seed_of(self.random_state, self.checkpoint)
         # 1. What to train on, and what to judge by.
         trained_on, held_out = self._split(examples, seed) if validation is None else (examples, validation)
-        # 2. The network and its loss. Whether anything in it is random is asked first: keys that nobody uses would be
-        #    drawn at each step.
+        # 2. The network and its loss.
         start = self._network_to_train(trained_on[0], outputs, seed)
         count = len(trained_on[1])
-        make = RandomObjective if start.network.is_random or start.augment is not None else Objective
-        judge = None if held_out is None else Validation(self._kind, held_out, self._block)
         # 3. The descent, whose time is counted from where `fit` began: `seconds=` is of all that somebody waits for.
         prepared = time.perf_counter() - begin
-        trainer = Trainer.begin(
-            make(self._kind, smoothing, start.augment, is_half(self.precision)),
-            start.network,
+        trainer = self._trainer(
+            start,
             trained_on,
-            state=start.state,
+            seed,
+            smoothing,
             optimizer=self._rule(trained_on[0], self._batch_size(count)),
-            ema=self.ema,
-            batch_size=self._batch_size(count),
-            epochs=self._epochs if self.epochs is None else self.epochs,
-            seconds=self.seconds,
+            epochs=self._usual_epochs(count) if self.epochs is None else self.epochs,
             stop=[] if held_out is None else Plateau(self.patience),
-            validation=judge,
-            observers=self.observers,
-            checkpoint=self.checkpoint,
-            resume=self.checkpoint is not None,
-            seed=seed,
+            validation=None if held_out is None else Validation(self._kind, held_out, self._block),
+            **self._seen_and_saved,
         )
         trainer.seconds += prepared
         return trainer
+
+    def _trainer(self, start: NetworkInit, examples: Examples, seed: int, smoothing: float, **how: Any) -> Trainer:
+        """A training of the network on these examples; `how`, where `Trainer.begin` is told more."""
+        return Trainer.begin(
+            self._objective(start, smoothing), start.network, examples, state=start.state, ema=self.ema,
+            batch_size=self._batch_size(len(examples[1])), seconds=self.seconds, seed=seed, **how,
+        )
+
+    @property
+    def _seen_and_saved(self) -> dict[str, Any]:
+        return {"observers": self.observers, "checkpoint": self.checkpoint, "resume": self.checkpoint is not None}
+
+    def _objective(self, start: NetworkInit, smoothing: float) -> Objective:
+        # Whether anything is random is asked first: keys that nobody uses would be drawn at each step.
+        make = RandomObjective if start.network.is_random or start.augment is not None else Objective
+        return make(self._kind, smoothing, start.augment, is_half(self.precision), self.alpha)
 
     def _train(self, trainer: Trainer) -> None:
         """Train the network to the end, and keep it with what is known of its training."""
@@ -209,6 +222,7 @@ class NeuralEstimator(Savable, BaseEstimator):
         source: Any = result.run.descent.source
         count = len(jax.tree.leaves(source.data)[0])
         # What scikit-learn's users look for, in attributes that end with an underscore.
+        self.__dict__.pop("_stream", None)
         self.network_, self.state_ = result.params, result.state
         self.history_, self.stop_reason_ = result.history, result.reason
         self.rule_, self.training_seconds_ = result.run.descent.optimizer, result.seconds
@@ -243,9 +257,17 @@ class NeuralEstimator(Savable, BaseEstimator):
                           None if weights is None else weights[part]) for part in rows)
         return first, second
 
+    def _usual_epochs(self, count: int) -> float:
+        """How many there are where nobody says."""
+        return self._epochs
+
     def _batch_size(self, count: int) -> int:
         if self.batch_size == "auto":
-            return min(64 if count <= 20_000 else 256, count)
+            named = not isinstance(self.optimizer, str) or self.optimizer != "auto"
+            if named and is_search(as_optimizer(self.optimizer)):
+                return count
+            # Of few, half: all of them would be a function, and descended on by a search along lines.
+            return max(1, min(64 if count <= 20_000 else 256, count // 2))
         return min(int(self.batch_size), count)
 
     def describe(self) -> str:
@@ -299,92 +321,3 @@ class NeuralEstimator(Savable, BaseEstimator):
     def _scores(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
         return scores_of(self.network_, self.state_, self._inputs(X, reset=False), self._block)
-
-
-class NeuralClassifier(ClassifierMixin, NeuralEstimator):
-    """A network with a score for each class."""
-
-    _kind: Kind = "classification"
-    class_weight: Any
-    label_smoothing: float
-
-    def _outputs_in(self, told: Facts, arrays: dict[str, np.ndarray]) -> int:
-        return len(self.classes_)
-
-    def _in_jax(self, rows: Any) -> Any:
-        scores = self.network_(self._network_inputs(rows), self.state_, None)[0]
-        return jax.nn.softmax(scores.astype(np.float64), axis=-1)
-
-    def _add_outputs(self, graph: Graph, value: str) -> None:
-        add_classes(graph, value, self.classes_)
-
-    def _expected(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        return {"label": self.predict(rows), "probabilities": self.predict_proba(rows)}
-
-    def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
-    ) -> "NeuralClassifier":
-        """Train on inputs `X` and their classes `y`; `sample_weight`: how much each example counts.
-
-        `X_val`, `y_val`: examples to validate on; without them, `validation_fraction` is held out of the others.
-        """
-        self._train(self.begun(X, y, sample_weight, X_val=X_val, y_val=y_val))
-        return self
-
-    def begun(self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None) -> Trainer:
-        """The training that `fit` makes, before its first step: to be looked into, or taken further from outside."""
-        begin = time.perf_counter()
-        self._check_settings()
-        inputs = self._inputs(X, reset=True)
-        y = self._targets(X, y)
-        check_classification_targets(y)
-        self.classes_, targets = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            label = self.classes_.tolist()[0]
-            raise InputError(f"y holds 1 class ({label!r}): a classifier needs examples of 2 or more")
-        weights = self._weights(y, sample_weight)
-        examples = with_unit_mean_weights((inputs, targets.astype(np.int32), weights))
-        validation = self._validation(X_val, y_val, self._numbers)
-        return self._begun(begin, examples, len(self.classes_), self.label_smoothing, validation)
-
-    def examples(self, X: Any, y: Any) -> Examples:
-        """Inputs and classes as the loss of the training that was begun takes them."""
-        return self._inputs(X, reset=False), self._numbers(self._targets(X, y)), None
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """The probability of each class, in the order of `classes_`."""
-        # In double precision, so that each row sums to 1 for those who compare it with 1. The largest score is taken
-        # away first, and no exponential overflows.
-        scores = self._scores(X).astype(np.float64)
-        odds = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return odds / odds.sum(axis=1, keepdims=True)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """The most probable class."""
-        best = self._scores(X).argmax(axis=1)
-        return self.classes_[best]
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The share of classes that are predicted."""
-        return float(super().score(X, y, checked_weights(sample_weight, y)))
-
-    def _numbers(self, y: np.ndarray) -> np.ndarray:
-        """Which of the classes each is."""
-        places = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
-        if (unknown := self.classes_[places] != y).any():
-            raise InputError(f"y_val has the class {y[unknown].tolist()[0]!r}, which y has not")
-        return places.astype(np.int32)
-
-    def _weights(self, y: np.ndarray, sample_weight: Any) -> np.ndarray | None:
-        """What each example counts; `None` if all count alike."""
-        weights = checked_weights(sample_weight, y)
-        if self.class_weight is None:
-            return weights
-        by_class = weights_of_classes(self.class_weight, self.classes_, y, sample_weight)
-        each = by_class[np.searchsorted(self.classes_, y)]
-        return each if weights is None else weights * each
-
-    def _check_settings(self) -> None:
-        super()._check_settings()
-        if not 0 <= self.label_smoothing < 1:
-            raise InputError(f"label_smoothing must be at least 0 and less than 1, but is {self.label_smoothing}")

@@ -19,7 +19,7 @@ from jaxtyping import Array
 from descend._tree import Tree
 from descend.neural._network import Network
 from descend.neural._weights import filled, weights
-from descend.neural.mlp import apply_dropout
+from descend.neural.perceptron import apply_dropout
 
 Positions = Literal["learned", "rotary"]
 Attend = Callable[[int, Array, Array, Array], Array]  # of a layer's queries, keys, values (heads, batch, width, tokens)

@@ -154,9 +154,11 @@ def _tokenizer(tokenizer: Tokenizer) -> Any:
     known = _letters_of_bytes()
     if isinstance(tokenizer, Characters):
         known, level = tokenizer.alphabet, {}
-    pairs = {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
-             "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False, "ignore_merges": False,
-             "vocab": {letter: number for number, letter in enumerate(known)}, "merges": []}
+    pairs: dict[str, Any] = {
+        "type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
+        "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False, "ignore_merges": False,
+        "vocab": {letter: number for number, letter in enumerate(known)}, "merges": [],
+    }
     return {"version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": None,
             "pre_tokenizer": level or None, "post_processor": None, "decoder": level or {"type": "Fuse"},
             "model": pairs}

@@ -10,7 +10,7 @@ from descend.errors import InputError
 from descend.neural._convolution import conv2d, max_pool
 from descend.neural._network import Network
 from descend.neural._weights import filled, weights
-from descend.neural.mlp import apply_dropout
+from descend.neural.perceptron import apply_dropout
 
 # Pixels along each axis, of which the two convolutions and maxima leave one.
 MIN_SIDE = 12

@@ -11,6 +11,7 @@ from descend._onnx.graph import Graph
 from descend._sample_weight import checked_weights
 from descend._saved import array_in
 from descend._scaling import centre_and_unit
+from descend.errors import InputError
 from descend.neural._estimator import NeuralEstimator
 from descend.neural._objective import Kind, with_unit_mean_weights
 
@@ -28,15 +29,17 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         self._check_settings()
         inputs = self._inputs(X, reset=True)
         targets = self._targets(X, y)
-        self._is_flat = targets.ndim == 1
-        targets = targets.reshape(len(targets), -1).astype(np.float64)
         weights = checked_weights(sample_weight, targets)
         inputs, targets, weights = with_unit_mean_weights((inputs, targets, weights))
-        # In units of their spread, the loss of any target begins near ½, and one learning rate suits all of them.
-        self.centre_, self.unit_ = centre_and_unit(targets, weights)
-        examples, outputs = (inputs, self._scaled(targets), weights), targets.shape[1]
+        self._learn_units(targets, weights)
+        examples, outputs = (inputs, self._scaled(targets), weights), len(self.unit_)
         self._train(self._begun(begin, examples, outputs, validation=self._validation(X_val, y_val, self._scaled)))
         return self
+
+    def _learn_units(self, targets: np.ndarray, weights: np.ndarray | None) -> None:
+        # In units of their spread, the loss of any target begins near ½, and one learning rate suits all of them.
+        self._is_flat = targets.ndim == 1
+        self.centre_, self.unit_ = centre_and_unit(targets.reshape(len(targets), -1).astype(np.float64), weights)
 
     def _inputs_learnt(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         facts, arrays = super()._inputs_learnt()
@@ -65,6 +68,8 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
 
     def _scaled(self, y: np.ndarray) -> np.ndarray:
         """Targets as the network is trained on them."""
+        if y.size != len(y) * len(self.unit_):
+            raise InputError(f"there are {y.size // len(y)} numbers for each row, but {len(self.unit_)} are predicted")
         return ((y.reshape(len(y), -1).astype(np.float64) - self.centre_) / self.unit_).astype(np.float32)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

@@ -12,7 +12,7 @@ from descend._tree import Tree
 from descend.neural._convolution import conv2d, mean_pool
 from descend.neural._network import Network
 from descend.neural._weights import filled, weights
-from descend.neural.mlp import apply_dropout
+from descend.neural.perceptron import apply_dropout
 
 # PyTorch's. Of the momentum there are two meanings: here it is the share of the new batch, as there, and not of the
 # old.

@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import Array
 
 from descend._tree import Tree
-from descend.neural._hashing import PADDING
 from descend.neural._network import Network
 from descend.neural._weights import filled, weights
-from descend.neural.mlp import apply_dropout
+from descend.neural.hashing import PADDING
+from descend.neural.perceptron import apply_dropout
 
 
 class LayerNorm(eqx.Module):

@@ -14,7 +14,8 @@ from descend._tree import Tree
 from descend.engine.trainer import Checkpoint
 from descend.errors import InputError
 from descend.neural._augmentation import Augment
-from descend.neural._estimator import NetworkInit, NeuralClassifier
+from descend.neural._classifier import NeuralClassifier
+from descend.neural._estimator import NetworkInit
 from descend.neural._lenet import MIN_SIDE, LeNet
 from descend.neural._residual import Residual
 from descend.observers import Observer
@@ -115,19 +116,13 @@ class ConvClassifier(NeuralClassifier):
 
     def _inputs(self, X: Any, reset: bool) -> np.ndarray:
         images = as_images(X)
-        are_bytes = images.dtype == np.uint8
         # Bytes stay bytes until a step takes them: as numbers of single precision they would be four times as large.
         if reset:
-            self.image_shape_, self.are_bytes_ = images.shape[1:], are_bytes
+            self.image_shape_, self.are_bytes_ = images.shape[1:], images.dtype == np.uint8
             self._epochs = int(np.clip(PIXELS_SEEN / math.prod(images.shape[:3]), MIN_EPOCHS, MAX_EPOCHS))
             self.centre_, self.scale_ = _units(images)
-        elif images.shape[1:] != self.image_shape_:
-            ours, theirs = ("×".join(map(str, shape)) for shape in (self.image_shape_, images.shape[1:]))
-            raise InputError(f"the images are {theirs} (height×width×channels), but those trained on were {ours}")
-        elif are_bytes != self.are_bytes_:
-            kind = "bytes, uint8" if self.are_bytes_ else "other numbers than bytes"
-            raise InputError(f"the images are of type {np.asarray(X).dtype}, but those trained on were {kind}: "
-                             "give them in the same units")
+        else:
+            refuse_unlike(X, images, self.image_shape_, self.are_bytes_)
         return images
 
     def _init_network(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
@@ -210,6 +205,20 @@ def as_images(X: Any) -> np.ndarray:
             raise InputError(f"image {image} has a pixel that is {images[image][tuple(place)]}, at row {place[0]} and "
                              f"column {place[1]}: mend it or leave it out")
     return images if images.ndim == 4 else images[..., None]
+
+
+def refuse_unlike(X: Any, images: np.ndarray, shape: tuple[int, ...], are_bytes: bool) -> None:
+    """Refuse images, given as `X`, of another shape than those trained on, or bytes where those were none.
+
+    **Raises** `InputError`.
+    """
+    if images.shape[1:] != shape:
+        ours, theirs = ("×".join(map(str, each)) for each in (shape, images.shape[1:]))
+        raise InputError(f"the images are {theirs} (height×width×channels), but those trained on were {ours}")
+    if (images.dtype == np.uint8) != are_bytes:
+        kind = "bytes, uint8" if are_bytes else "other numbers than bytes"
+        raise InputError(f"the images are of type {np.asarray(X).dtype}, but those trained on were {kind}: give them "
+                         "in the same units")
 
 
 def _units(images: np.ndarray) -> tuple[float, float]:

@@ -1,144 +1,37 @@
-"""Multi-layer perceptrons for tables of numbers."""
+"""Multi-layer perceptrons for tables of numbers, with the faces of scikit-learn."""
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
-from sklearn.utils.validation import validate_data
 
-from descend._facts import Facts
-from descend._saved import array_in
-from descend._scaling import centre_and_unit
-from descend._tree import Tree
+from descend._sample_weight import checked_weights
 from descend.engine.trainer import Checkpoint
-from descend.errors import InputError
-from descend.neural._estimator import NetworkInit, NeuralClassifier, NeuralEstimator
-from descend.neural._network import Network
+from descend.neural._classifier import NeuralClassifier
 from descend.neural._regressor import NeuralRegressor
-from descend.neural._weights import filled, weights
+from descend.neural._tabular import TabularNetwork
 from descend.observers import Observer
 
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "relu": jax.nn.relu, "tanh": jnp.tanh, "logistic": jax.nn.sigmoid, "gelu": jax.nn.gelu, "identity": jnp.asarray,
-}
 
-
-# Rows that an export is checked on.
-DRAWN_ROWS = 256
-
-
-class MLP(Network):
-    """Layers `x ← φ(x W + b)`, the last one without φ. `dropout`: the share of each hidden layer that is left out."""
-
-    weights: list[Array]
-    biases: list[Array]
-    activation: str = eqx.field(static=True)
-    dropout: float = eqx.field(static=True)
-
-    @classmethod
-    def drawn(cls, sizes: Sequence[int], activation: str, dropout: float, rng: np.random.Generator) -> "MLP":
-        """One with weights drawn for rectifiers (He et al., arXiv 1502.01852), and biases of zero."""
-        shapes = list(pairwise(sizes))
-        # A rectifier lets half of the variance through; the others let all of it through near 0.
-        gain = 2.0 if activation in ("relu", "gelu") else 1.0
-        matrices = [weights(rng.normal(0, np.sqrt(gain / m), (m, n))) for m, n in shapes]
-        return cls(matrices, [filled(n) for _, n in shapes], activation, dropout)
-
-    def __call__(self, inputs: Array, state: Tree, key: jax.Array | None) -> tuple[Array, Tree]:
-        x, last = inputs, len(self.weights) - 1
-        for i, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
-            x = x @ W + b
-            if i < last:
-                x = ACTIVATIONS[self.activation](x)
-                if self.dropout and key is not None:
-                    x = apply_dropout(x, self.dropout, jax.random.fold_in(key, i))
-        return x, state
-
-    @property
-    def is_random(self) -> bool:
-        """Whether anything is left out in training."""
-        return self.dropout > 0
-
-
-def apply_dropout(x: Array, share: float, key: jax.Array) -> Array:
-    """`x` with a random share of its numbers set to zero, and the others made larger for it.
-
-    Reference: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014.
-    """
-    # Larger in training, so that nothing is to be done in use, when all of them are there.
-    kept = jax.random.bernoulli(key, 1 - share, x.shape)
-    return jnp.where(kept, x / (1 - share), 0)
-
-
-class _TabularNetwork(NeuralEstimator):
-    """A perceptron on rows of numbers, which are centred and scaled for it."""
-
-    hidden_layer_sizes: Any
-    activation: str
-    dropout: float
-
-    def _inputs(self, X: Any, reset: bool) -> np.ndarray:
-        X = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
-        if reset:
-            self.mean_, self.scale_ = centre_and_unit(X)
-        return ((X - self.mean_) / self.scale_).astype(np.float32)
-
-    def _init_network(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
-        sizes = (inputs.shape[1], *map(int, self._widths), outputs)
-        return NetworkInit(MLP.drawn(sizes, self.activation, self.dropout, rng))
-
-    def _inputs_learnt(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        return {}, {"inputs/mean": self.mean_, "inputs/scale": self.scale_}
-
-    def _take_inputs(self, told: Facts, arrays: dict[str, np.ndarray], outputs: int) -> tuple[Tree, int]:
-        count = int(self.n_features_in_)
-        self.mean_, self.scale_ = (array_in(arrays, f"inputs/{name}", told.where, (count,))
-                                   for name in ("mean", "scale"))
-        if not self.scale_.min(initial=1) > 0:
-            told.refuse("inputs/scale", "above 0", self.scale_.min())
-        shapes = pairwise((count, *map(int, self._widths), outputs))
-        return np.broadcast_to(np.float32(0), (1, count)), sum((m + 1) * n for m, n in shapes)
-
-    def _network_inputs(self, rows: Any) -> Any:
-        return ((rows - self.mean_) / self.scale_).astype(np.float32)
-
-    def _drawn_rows(self) -> np.ndarray:
-        drawn = np.random.default_rng(0).normal(size=(DRAWN_ROWS, self.n_features_in_))
-        return drawn * self.scale_ + self.mean_
-
-    def _described(self, size: str) -> str:
-        widths = (len(self.network_.weights[0]), *map(len, self.network_.biases))
-        return f"perceptron {'-'.join(map(str, widths))}, {size}"
-
-    @property
-    def _widths(self) -> tuple[Any, ...]:
-        """Of the hidden layers; one alone need not be in a tuple."""
-        sizes = self.hidden_layer_sizes
-        return tuple(sizes) if isinstance(sizes, Sequence | np.ndarray) and not isinstance(sizes, str) else (sizes,)
-
-    def _check_settings(self) -> None:
-        super()._check_settings()
-        if self.activation not in ACTIVATIONS:
-            raise InputError(f"activation must be one of {', '.join(ACTIVATIONS)}, but is {self.activation!r}")
-        if not all(isinstance(width, int | np.integer) and width is not True and width >= 1 for width in self._widths):
-            raise InputError("hidden_layer_sizes must be a whole number of at least 1, or several of them, but is "
-                             f"{self.hidden_layer_sizes!r}")
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"dropout must be at least 0 and less than 1, but is {self.dropout}")
-
-
-class MLPClassifier(NeuralClassifier, _TabularNetwork):
+class MLPClassifier(NeuralClassifier, TabularNetwork):
     """A multi-layer perceptron that tells classes apart, trained to lower the cross-entropy.
 
-    Columns may have any units. `descend.neural` says what the settings and attributes are that all estimators share;
-    here are also `hidden_layer_sizes`, the width of a hidden layer or those of several, their `activation` ("relu",
-    "tanh", "logistic", "gelu", "identity"), and `dropout`, the share of each that is left out at random in training.
+    Columns may have any units, and `X` may be sparse: its columns are divided by their largest absolute value, and the
+    others centred and divided by their spread. `y` may have a column of 0 and 1 for each of several labels.
+    `descend.neural` says what the settings and attributes are that all estimators share. Here are also:
+
+    - `hidden_layer_sizes`: the width of a hidden layer, or those of several; (256, 128) by default;
+    - `activation`: theirs, "relu" by default, "tanh", "logistic", "gelu", "identity";
+    - `dropout`: the share of each that is left out at random in training; none by default;
+    - `alpha`: of a penalty α/(2 n) ‖W‖² on the squares of all matrices, in a batch of n rows; 0 by default, as "auto"
+      forgets weights by itself. A number is part of the compiled program, and another one is compiled anew;
+    - `coefs_`, `intercepts_`: the layers as scikit-learn has them, for columns and targets in their own units;
+      `n_layers_`, `n_outputs_`, `out_activation_`.
+
+    Where nobody says how long to train (no `epochs`, no `seconds`, `optimizer="auto"`), it is 50 epochs, and at least a
+    thousand steps. Of 50 to 2,000 rows a fifth then says how far to go, and all are trained on: courses of fewer steps
+    at lower rates are compared, so that a noisy table is not learnt by heart. With `validation_fraction=0` none is.
 
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)
@@ -155,6 +48,7 @@ class MLPClassifier(NeuralClassifier, _TabularNetwork):
         activation: str = "relu",
         *,
         dropout: float = 0.0,
+        alpha: float = 0.0,
         optimizer: Any = "auto",
         batch_size: int | str = "auto",
         epochs: float | None = None,
@@ -173,6 +67,7 @@ class MLPClassifier(NeuralClassifier, _TabularNetwork):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.dropout = dropout
+        self.alpha = alpha
         self.optimizer = optimizer
         self.batch_size = batch_size
         self.epochs = epochs
@@ -188,12 +83,46 @@ class MLPClassifier(NeuralClassifier, _TabularNetwork):
         self.observers = observers
         self.checkpoint = checkpoint
 
+    @property
+    def out_activation_(self) -> str:
+        """What makes probabilities of the outputs: "softmax", or "logistic" of each for two classes and for labels."""
+        return "softmax" if not self._of_labels and len(self.classes_) > 2 else "logistic"
 
-class MLPRegressor(NeuralRegressor, _TabularNetwork):
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> "MLPClassifier":
+        """Pass once over more rows; the first call needs all `classes` there will be, if `y` has not all of them.
+
+        Columns are in units of the first call's rows. Steps are those of `optimizer`, which "auto" takes to be
+        `Adam(0.001)`: nothing is tried, held out or stopped. After a `fit`, it goes on with that network.
+
+        >>> import numpy as np
+        >>> X = np.random.default_rng(0).normal(size=(640, 2))
+        >>> y = np.where(X[:, 0] * X[:, 1] > 0, "same", "other")
+        >>> model = MLPClassifier(random_state=0)
+        >>> for _ in range(15):
+        ...     model = model.partial_fit(X, y, classes=["other", "same"])
+        >>> model.n_iter_, model.score(X, y) > 0.9
+        (15, True)
+        """
+        self._check_settings()
+        is_first = not hasattr(self, "network_")
+        inputs = self._inputs(X, reset=is_first)
+        y = self._targets(X, y)
+        if is_first:
+            self._learn_classes(y if classes is None or y.ndim == 2 else np.asarray(classes))
+        examples = inputs, self._numbers(y, "y", "classes"), self._weights(y, sample_weight)
+        self._pass_once(examples, len(self.classes_), self.label_smoothing)
+        return self
+
+    def _last_layer(self, W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        # The softmax of two is the logistic of their difference.
+        return (W[:, 1:] - W[:, :1], b[1:] - b[:1]) if b.size == 2 and not self._of_labels else (W, b)
+
+
+class MLPRegressor(NeuralRegressor, TabularNetwork):
     """A multi-layer perceptron that predicts numbers, one or several, trained to lower the squared error.
 
-    Columns and targets may have any units. Settings and attributes are those of `MLPClassifier`, but for those that
-    speak of classes.
+    Columns and targets may have any units, and `X` may be sparse. Settings and attributes are those of `MLPClassifier`,
+    but for those that speak of classes.
 
     >>> from sklearn.datasets import load_diabetes
     >>> X, y = load_diabetes(return_X_y=True)
@@ -210,6 +139,7 @@ class MLPRegressor(NeuralRegressor, _TabularNetwork):
         activation: str = "relu",
         *,
         dropout: float = 0.0,
+        alpha: float = 0.0,
         optimizer: Any = "auto",
         batch_size: int | str = "auto",
         epochs: float | None = None,
@@ -226,6 +156,7 @@ class MLPRegressor(NeuralRegressor, _TabularNetwork):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.dropout = dropout
+        self.alpha = alpha
         self.optimizer = optimizer
         self.batch_size = batch_size
         self.epochs = epochs
@@ -238,3 +169,22 @@ class MLPRegressor(NeuralRegressor, _TabularNetwork):
         self.warm_start = warm_start
         self.observers = observers
         self.checkpoint = checkpoint
+
+    @property
+    def out_activation_(self) -> str:
+        """What is made of the outputs: nothing, "identity"."""
+        return "identity"
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MLPRegressor":
+        """Pass once over more rows; as in `MLPClassifier`, with targets in units of the first call's."""
+        self._check_settings()
+        is_first = not hasattr(self, "network_")
+        inputs, targets = self._inputs(X, reset=is_first), self._targets(X, y)
+        weights = checked_weights(sample_weight, targets)
+        if is_first:
+            self._learn_units(targets, weights)
+        self._pass_once((inputs, self._scaled(targets), weights), len(self.unit_))
+        return self
+
+    def _last_layer(self, W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return W * self.unit_, b * self.unit_ + self.centre_

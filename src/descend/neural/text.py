@@ -16,12 +16,13 @@ from descend._facts import Facts, checked_array, refuse
 from descend._tree import Tree
 from descend.engine.trainer import Checkpoint
 from descend.errors import CheckpointError, InputError
-from descend.neural._estimator import NetworkInit, NeuralClassifier
-from descend.neural._hashing import NGrams, Words, as_texts
+from descend.neural._classifier import NeuralClassifier
+from descend.neural._estimator import NetworkInit
 from descend.neural._network import Network
 from descend.neural._transformer import Encoder
-from descend.neural._words import WORD_RULE_VERSION
-from descend.neural.mlp import apply_dropout
+from descend.neural.hashing import NGrams, Words, as_texts
+from descend.neural.perceptron import apply_dropout
+from descend.neural.words import WORD_RULE_VERSION
 from descend.observers import Observer
 from descend.optimizers import SGD
 from descend.schedules import Cosine

@@ -1,7 +1,7 @@
 """Update rules: frozen dataclasses, each as readable as the algorithm box of its paper."""
 
 from descend.optimizers._external import External, as_optimizer
-from descend.optimizers._family import Member, family
+from descend.optimizers._family import Member, family, is_search
 from descend.optimizers._modifier import Modifier, ModifierState
 from descend.optimizers._optimizer import Iterate, MissingExtraError, Optimizer
 from descend.optimizers._rule import Rule, RuleState
@@ -101,5 +101,6 @@ __all__ = [
     "Yogi",
     "as_optimizer",
     "family",
+    "is_search",
     "step",
 ]

@@ -43,10 +43,15 @@ class External(Optimizer):
 
 
 def as_optimizer(optimizer: Any) -> Optimizer:
-    """An optimizer of ours, or one that is wrapped as such.
+    """An optimizer of ours, one of the family by its name (with all its defaults), or one that is wrapped as such.
 
     **Raises** `InputError` if it is none.
     """
+    if isinstance(optimizer, str):
+        # Imported here, because it imports this module.
+        from descend.optimizers._family import named
+
+        return named(optimizer)
     if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")) or isinstance(optimizer, type):
-        raise InputError(f"optimizer must be a rule such as Adam(0.001), or 'auto', but is {optimizer!r}")
+        raise InputError(f"optimizer must be a rule such as Adam(0.001), its name, or 'auto', but is {optimizer!r}")
     return optimizer if isinstance(optimizer, Optimizer) else External(optimizer)

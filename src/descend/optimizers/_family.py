@@ -8,6 +8,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from descend import schedules
+from descend.errors import InputError
 from descend.optimizers._external import External
 from descend.optimizers._modifier import Modifier
 from descend.optimizers._optimizer import Optimizer
@@ -90,6 +91,24 @@ def family() -> Family:
                 and dataclasses.is_dataclass(kind) and kind is not External]
     members = map(_member, concrete)
     return Family(sorted(members, key=lambda member: (KINDS.index(member.kind), member.name.casefold())))
+
+
+def named(name: str) -> Optimizer:
+    """The rule or search of this name, whatever its case, with its defaults.
+
+    **Raises** `InputError` if there is none, or none without settings.
+    """
+    found = {member.name.casefold(): member.cls for member in family()
+             if member.kind in ("rule", "search") and not _needed(member.cls)}
+    if name.casefold() not in found:
+        raise InputError(f"there is no optimizer {name!r}: give 'auto', or one of {', '.join(sorted(found))}")
+    made: Optimizer = found[name.casefold()]()
+    return made
+
+
+def is_search(optimizer: Any) -> bool:
+    """Whether it descends on a function alone, such as L-BFGS: on all examples at each step."""
+    return type(optimizer) is not External and _kind(type(optimizer)) == "search"
 
 
 def _member(cls: type) -> Member:

@@ -36,7 +36,7 @@ def stored_model(path: Path) -> Model:
     told = Facts(facts, str(path / MODEL_FILE))
     # Networks take a second to import, and tables have no need of them.
     if facts.get("kind") == "pictures":
-        from descend.tasks.images.task import ImageModel
+        from descend.tasks.images.model import ImageModel
 
         return ImageModel.from_parts(told, arrays)
     if facts.get("kind") == "texts":
@@ -52,9 +52,10 @@ def load_model(path: str | Path) -> Any:
     """The model in the folder of a run, or in a file or a folder that an estimator's `save` wrote.
 
     It has the face of scikit-learn. Of a table's run it is a `descend.TableClassifier` or a `descend.TableRegressor`,
-    which takes frames; of pictures a `descend.neural.ConvClassifier`, which takes arrays of the size that it tells of;
-    of texts an estimator that predicts, and is not fitted. Classes are called what the run called them, as text. Of
-    `descend lm` it is a `descend.neural.LanguageModel`. Nothing in the file is executed: it holds numbers and JSON.
+    which takes frames; of pictures a `descend.neural.ConvClassifier`, or what tells them by a kernel or a blend, which
+    take arrays of the size that they tell of; of texts an estimator that predicts, and is not fitted. Classes are
+    called what the run called them, as text. Of `descend lm` it is a `descend.neural.LanguageModel`. Nothing in the
+    file is executed: it holds numbers and JSON.
 
     >>> import descend, tempfile
     >>> from descend.linear import Ridge

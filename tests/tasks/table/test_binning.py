@@ -54,19 +54,20 @@ def test_ranges_meet_and_end_where_the_values_do():
     assert bins.lower[-1] + bins.width[-1] == 6
 
 
-@pytest.mark.parametrize(("rows", "columns", "of_each"), [(400, 8, 12), (400, 32, 8), (400, 100, 4), (8000, 20, 16)])
+@pytest.mark.parametrize(("rows", "columns", "of_each"), [(400, 8, 12), (400, 32, 6), (400, 50, 0), (8000, 50, 10)])
 def test_a_column_has_its_share_of_as_many_ranges_as_the_rows_can_tell_of(rows, columns, of_each):
-    """256 in all, or one of twenty rows if that is more; twelve of a column at the most, where rows are few."""
+    """192 in all, or one of sixteen rows if that is more; twelve of a column at the most, where rows are few, and none
+    where there would be fewer than four."""
     assert len(Bins.learnt(RNG.normal(size=(rows, columns)).astype(np.float32))) == columns * of_each
 
 
 def test_a_wide_or_long_table_has_fewer_ranges_and_none_where_there_is_no_room(monkeypatch):
     monkeypatch.setattr(binning, "FEWEST_RANGES", 10_000)
-    rows = RNG.normal(size=(100, 200)).astype(np.float32)
-    assert len(Bins.learnt(rows)) == 200 * ((1024 - 200) // 200)
-    monkeypatch.setattr(binning, "MAX_VALUES", 100 * 600)
-    assert len(Bins.learnt(rows)) == 400
-    monkeypatch.setattr(binning, "MAX_FEATURES", 300)
+    rows = RNG.normal(size=(100, 100)).astype(np.float32)
+    assert len(Bins.learnt(rows)) == 100 * ((1024 - 100) // 100)
+    monkeypatch.setattr(binning, "MAX_VALUES", 100 * 700)
+    assert len(Bins.learnt(rows)) == 600
+    monkeypatch.setattr(binning, "MAX_FEATURES", 450)
     assert len(Bins.learnt(rows)) == 0
 
 

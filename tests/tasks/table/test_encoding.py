@@ -243,7 +243,7 @@ cells = {
 
 
 @given(st.lists(st.fixed_dictionaries(cells), min_size=2, max_size=20))
-@settings(max_examples=times(20), deadline=None)
+@settings(max_examples=times(8), deadline=None)
 def test_any_table_with_a_useful_column_becomes_finite_features(rows):
     frame = pd.DataFrame(rows)
     if all(column.kind is Kind.ignored for column in describe_columns(frame)):

@@ -31,10 +31,10 @@ def prepare(table, settings):
     return table_task(table, settings).prepare()
 
 
-def fit(ready, seconds=None, observers=()):
+def fit(ready, seconds=None, observers=(), search=None):
     """The linear model of a table, as it is fitted where nobody says how."""
     with interrupts() as interrupted, without_warnings():
-        return fit_linear(ready, TrainingContext(Settings("t"), interrupted, seconds, observers))
+        return fit_linear(ready, TrainingContext(Settings("t"), interrupted, seconds, observers), search)
 
 
 def prepared(kind, rows=ROWS, seed=0):
@@ -46,13 +46,6 @@ def prepared(kind, rows=ROWS, seed=0):
     named = {"binary": np.where(score > 0, "over", "under"), "multiclass": np.digitize(score, [-1, 1]).astype(str)}
     frame["t"] = named.get(kind, 1000 + 50 * score)
     return prepare(Table(frame, "t", "0"), Settings("t"))
-
-
-@pytest.fixture
-def exact(monkeypatch):
-    """Fits to the limit, which scikit-learn's can be compared to."""
-    monkeypatch.setattr(penalties, "TOL", 1e-8)
-    monkeypatch.setattr(penalties, "ROUGH_TOL", 1e-8)
 
 
 def peer(kind, penalty):
@@ -73,10 +66,11 @@ def losses_of_peer(ready, penalty):
 
 
 @pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])
-@pytest.mark.usefixtures("exact")
 def test_it_is_what_scikit_learn_finds_on_the_same_rows_and_folds(kind):
+    """Of fits to the limit, which scikit-learn's can be compared to."""
     ready = prepared(kind)
-    linear = fit(ready).predictor
+    search = penalties.PenaltySearch(len(ready.training), rough_tol=1e-8, tol=1e-8)
+    linear = fit(ready, search=search).predictor
     path = linear.path
     losses = [losses_of_peer(ready, penalty) for penalty in path.penalties]
     means = np.mean(losses, axis=1)
@@ -161,7 +155,7 @@ def test_a_class_that_no_other_fold_has_is_given_the_share_of_half_a_row():
     frame = pd.DataFrame({"a": np.arange(22) % 5 + 0.5, "t": list("u" * 20 + "vv")})
     ready = prepare(Table(frame, "t", "0"), Settings("t"))
     own = int(ready.folds[ready.training.targets == 1][0])  # of the one row of class v
-    fold = penalties._Fold(ready, own, progress.ProgressCallback((), None, Interruption()))
+    fold = penalties._Fold(ready, own, progress.ProgressCallback((), None, Interruption()), penalties.ROUGH_TOL)
     fold.fit(1.0)
     np.testing.assert_allclose(fold.outputs(), -np.log(2 * np.sum(ready.folds != own)))
 

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from descend.neural.mlp import MLP
+from descend.neural.perceptron import MLP
 from descend.studio.playground.network import Inputs, layers_of, probabilities
 from descend.studio.playground.points import Points
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend import losses
-from descend.neural.mlp import MLP
+from descend.neural.perceptron import MLP
 from descend.studio.playground.points import Kind, Points
 
 # What can be made of positions, a row of x and y for each.

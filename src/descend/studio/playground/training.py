@@ -9,7 +9,7 @@ import numpy as np
 from descend import Run, begin
 from descend.errors import InputError
 from descend.insight import edge
-from descend.neural.mlp import MLP
+from descend.neural.perceptron import MLP
 from descend.optimizers import Optimizer
 from descend.studio.playground.lesson import PICTURE, Lesson
 from descend.studio.playground.network import NetworkLoss, layers_of

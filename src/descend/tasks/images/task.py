@@ -1,41 +1,28 @@
-"""The task of telling images apart, by a convolutional network."""
+"""The task of telling images apart, by a kernel, a convolutional network, or both."""
 
 import base64
 import io
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
+from descend.errors import InputError
 from descend.neural import ConvClassifier
 from descend.tasks.common.examples import Examples
 from descend.tasks.common.fitted import Fitted, Outcome
-from descend.tasks.common.network.model import NetworkModel
-from descend.tasks.common.network.task import NetworkPrepared, NetworkTask
-from descend.tasks.common.predicting import Predictions, beside, told
+from descend.tasks.common.network.task import NetworkPrepared, NetworkTask, checkpoint_in
+from descend.tasks.common.task import Observers
+from descend.tasks.images.ladder import climb, divided, too_few
 from descend.tasks.images.mirrored import is_mirrorable
-from descend.tasks.images.pictures import pictures_to_predict
+from descend.tasks.images.model import ImageModel
+from descend.training import Trainer
 
 SHOWN_MISTAKES = 30
 # Pixels that a picture's shorter side has on the page.
 MAGNIFIED_SIDE = 96
-
-
-@dataclass(frozen=True)
-class ImageModel(NetworkModel):
-    """A convolutional network with the names of its classes."""
-
-    kind: ClassVar[str] = "pictures"
-    network_type: ClassVar[type] = ConvClassifier
-
-    def said_of(self, source: str) -> Predictions:
-        """A row for each picture, with its file or its number; and notes on files that were passed over."""
-        height, width, channels = self.network.image_shape_
-        shape = (height, width) if channels == 1 else (height, width, channels)
-        pixels, names, notes = pictures_to_predict(source, shape)
-        return beside(pd.DataFrame({"picture": names}), told(self.predict(pixels), self.classes), notes)
 
 
 @dataclass(frozen=True)
@@ -58,6 +45,26 @@ img { image-rendering: pixelated; border: 1px solid #eee } figcaption { overflow
 
     def model(self, network: ConvClassifier) -> ImageModel:
         return ImageModel(network, self.collection.classes)
+
+    def prepare(self) -> NetworkPrepared:
+        return divided(super().prepare(), self.settings.seed)
+
+    def train(
+        self,
+        prepared: NetworkPrepared,
+        observers: Observers = lambda _: (),
+        checkpoints: Path | None = None,
+        resume: bool = False,
+    ) -> Fitted[NetworkPrepared]:
+        network = prepared.network
+        # A network goes on from its checkpoint wherever there is one, and a folder that is begun anew has none.
+        network.checkpoint, network.observers = checkpoint_in(checkpoints), observers(network.model)
+        return climb(prepared, self.collection.classes, self.settings.seconds)
+
+    def begun(self, prepared: NetworkPrepared, checkpoints: Path | None = None) -> tuple[Trainer, Any]:
+        if prepared.validation is None:
+            raise InputError(f"{too_few(prepared)}: there are no steps that could be examined")
+        return super().begun(prepared, checkpoints)
 
     def mistakes(self, fitted: Fitted[NetworkPrepared], outcome: Outcome) -> str:
         # Plotly takes half a second to import.

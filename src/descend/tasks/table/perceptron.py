@@ -18,7 +18,7 @@ from descend.training import Trainer
 MLP = Architecture(
     "mlp",
     hidden_layers=3,
-    rates={"sgd": 0.1, "adagrad": 0.03, "rmsprop": 0.002, "adam": 0.005, "adamw": 0.005},
+    rates={"sgd": 0.1, "adagrad": 0.03, "rmsprop": 0.002, "adam": 0.005, "adamw": 0.008},
     decay=8.0,
     dropout=0.2,
 )

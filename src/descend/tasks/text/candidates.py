@@ -15,7 +15,7 @@ from descend.tasks.common.folded import Folded
 from descend.tasks.common.judging.temperature import at_temperature, fitted_temperature
 from descend.tasks.common.linear.model import Linear
 from descend.tasks.common.linear.path import PenaltySearch, fit_linear
-from descend.tasks.common.network.task import checkpoint_of
+from descend.tasks.common.network.task import checkpoint_in
 from descend.tasks.text.model import LinearOfTexts, NetworkOfTexts
 from descend.tasks.text.ngrams import NGrams, Unit
 from descend.tasks.text.preparing import TextPrepared
@@ -75,7 +75,7 @@ class NetworkCandidate:
         network.seconds, network.observers = context.seconds, context.observers
         # A network goes on from its checkpoint wherever there is one, and a folder that is begun anew has none.
         network.checkpoint = context.checkpoint and Checkpoint(context.checkpoint, every=1.0)
-        others, validation = prepared.apart
+        others, validation = prepared.for_network
         network.fit(others.inputs, others.targets, others.weights, **validation)
         return Trained(
             self.name, NetworkOfTexts(network), repr(network.rule_), network.stop_reason_, network.training_seconds_,
@@ -84,8 +84,8 @@ class NetworkCandidate:
 
     def checkpoint_in(self, folder: Path | None) -> Path | None:
         """The file that its training is saved in."""
-        saved = checkpoint_of(folder)
-        return saved and Path(saved.path)
+        saved = checkpoint_in(folder)
+        return None if saved is None else Path(saved.path)
 
 
 def unseen_lengths(rows: sparse.csr_matrix, prepared: Folded) -> np.ndarray:

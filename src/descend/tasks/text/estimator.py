@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from descend.neural._hashing import as_texts
+from descend.neural.hashing import as_texts
 from descend.tasks.text.model import TextModel
 
 

@@ -18,8 +18,8 @@ from scipy import sparse
 
 from descend._facts import Facts, checked_array, refuse
 from descend.errors import CheckpointError, InputError
-from descend.neural._hashing import IDF_POWER, count_ngrams, indices_of
-from descend.neural._words import WORD_RULE_VERSION
+from descend.neural.hashing import IDF_POWER, count_ngrams, indices_of
+from descend.neural.words import WORD_RULE_VERSION
 
 Unit = Literal["words", "letters"]
 UNITS: tuple[Unit, ...] = ("words", "letters")

@@ -25,7 +25,7 @@ class TextPrepared(NetworkPrepared, Folded):
         return len(self.training) >= MANY_TEXTS
 
     @property
-    def apart(self) -> tuple[Examples, dict[str, Any]]:
+    def for_network(self) -> tuple[Examples, dict[str, Any]]:
         """All but the texts that are validated on, and these, as a network takes them."""
         unseen = self.training.chosen(np.flatnonzero(self.validated))
         others = self.training.chosen(np.flatnonzero(~self.validated))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from descend.errors import InputError
 from descend.neural import TextClassifier
@@ -48,8 +48,9 @@ class TextTask(NetworkTask):
     def model(self, network: TextClassifier) -> TextModel:
         return TextModel(NetworkOfTexts(network), self.collection.classes, self.column)
 
-    def prepare(self) -> TextPrepared:
-        return in_folds(super().prepare(), self.settings)
+    def prepare(self) -> NetworkPrepared:
+        prepared = super().prepare()
+        return prepared if self.settings.says_how_to_descend else in_folds(prepared, self.settings)
 
     def train(
         self,
@@ -58,24 +59,18 @@ class TextTask(NetworkTask):
         checkpoints: Path | None = None,
         resume: bool = False,
     ) -> Fitted[Any]:
-        if self.settings.says_how_to_descend or not isinstance(prepared, TextPrepared):
+        if not isinstance(prepared, TextPrepared):
             return super().train(prepared, observers, checkpoints, resume)
         return train(prepared, self.settings, self.column, observers, checkpoints, resume)
 
-    def learnt(self, prepared: NetworkPrepared) -> tuple[Examples, dict[str, Any]]:
-        if self.settings.says_how_to_descend or not isinstance(prepared, TextPrepared):
-            return super().learnt(prepared)
-        return prepared.apart
-
     def begun(self, prepared: NetworkPrepared, checkpoints: Path | None = None) -> tuple[Trainer, Any]:
-        if not self.settings.says_how_to_descend and isinstance(prepared, TextPrepared) and not prepared.is_large:
+        if isinstance(prepared, TextPrepared) and not prepared.is_large:
             raise InputError(f"of {len(prepared.training):,} texts, models are solved, and make no steps that could be "
                              "examined: fit with --epochs to train a network")
         return super().begun(prepared, checkpoints)
 
     def about_model(self, fitted: Fitted[NetworkPrepared]) -> dict[str, Any]:
-        why = {"why": fitted.why} if fitted.why else {}
-        return {**super().about_model(fitted), **why, "temperature": fitted.model.temperature}
+        return super().about_model(fitted) | {"temperature": cast(TextModel, fitted.model).temperature}
 
     def lines(self, fitted: Fitted[NetworkPrepared]) -> Iterable[str]:
         told = [f"<p>{escape(_sentence(said))}</p>" for said in (fitted.why, fitted.calibration) if said]
@@ -86,8 +81,8 @@ class TextTask(NetworkTask):
     ) -> list[tuple[str, str]]:
         told = super().summary(fitted, outcome, facts)
         place = [name for name, _ in told].index("optimizer")
-        why = [(name, said) for name, said in (("why", fitted.why), ("calibration", fitted.calibration)) if said]
-        return [*told[:place], *why, *told[place:]]
+        calibration = [("calibration", fitted.calibration)] if fitted.calibration else []
+        return [*told[:place], *calibration, *told[place:]]
 
     def sections(self, fitted: Fitted[NetworkPrepared], outcome: Outcome) -> Iterable[Section]:
         # Plotly takes half a second to import.

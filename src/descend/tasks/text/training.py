@@ -21,6 +21,7 @@ from descend.tasks.text.preparing import TextPrepared
 
 WORDS = LinearCandidate("words", "linear model of words")
 LETTERS = LinearCandidate("letters", "linear model of letters")
+Candidates = Sequence[LinearCandidate | NetworkCandidate]
 # Of all texts together: runs of more letters take longer than all else.
 MOST_LETTERS = 4_000_000
 
@@ -35,16 +36,17 @@ def train(
     """
     solved, network = candidates(prepared)
     # Of a time that is limited, what runs aside would have a share that hangs on the others: then all run in turn.
-    aside, others = (solved, network) if network and settings.seconds is None else ([], [*solved, *network])
+    in_turn = (*solved, *network)
+    aside, others = (solved, network) if network and settings.seconds is None else ((), in_turn)
     with threadpool_limits(1, user_api="blas"), interrupts() as interrupted, without_warnings():
         lanes = Lanes(prepared, settings, observers, checkpoints, resume, interrupted).side_by_side(aside, others)
     trained = [each for lane in lanes for each in lane]
     took = max(sum(each.seconds for each in lane) for lane in lanes)
-    titles = {each.name: each.title for each in (*solved, *network)}
+    titles = {each.name: each.title for each in in_turn}
     return _chosen(prepared, settings, trained, titles, column, took)
 
 
-def candidates(prepared: TextPrepared) -> tuple[list[LinearCandidate], list[NetworkCandidate]]:
+def candidates(prepared: TextPrepared) -> tuple[Candidates, Candidates]:
     """Those that suit so many texts: the solved ones, the simplest first, and the network."""
     letters = sum(min(len(text), LETTERS_READ) for text in prepared.training.inputs)
     solved = [WORDS, LETTERS] if letters <= MOST_LETTERS else [WORDS]

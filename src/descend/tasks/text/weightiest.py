@@ -5,7 +5,7 @@ from itertools import chain
 
 import numpy as np
 
-from descend.neural._words import words
+from descend.neural.words import words
 from descend.tasks.common.choosing.blending import Blend
 from descend.tasks.common.fitted import Trained
 from descend.tasks.common.network.task import NetworkPrepared

@@ -22,7 +22,8 @@ P_contra = TypeVar("P_contra", bound=Prepared, contravariant=True)
 class Trainable(Protocol[P_contra]):
     """What is trained: `name`, `fit`, and the file that its training is saved in."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def fit(self, prepared: P_contra, context: TrainingContext) -> Trained: ...
 

@@ -14,6 +14,7 @@ from descend.tasks.common.predicting import Predictions
 
 # Of a network's model file.
 NETWORK_VERSION = 1
+OTHER_VERSION = "the model was written by another version of descend: train again with `descend fit`"
 Network = Classifier
 
 
@@ -73,7 +74,7 @@ class NetworkModel(ABC):
         **Raises** `CheckpointError` if it is damaged, or of another version.
         """
         if told.any("version") != NETWORK_VERSION:
-            raise CheckpointError("the model was written by another version of descend: train again with `descend fit`")
+            raise CheckpointError(OTHER_VERSION)
         network, classes = from_parts(told.any("network"), arrays), told.texts("classes")
         if len(classes) != len(network.classes_):
             told.refuse("classes", f"{len(network.classes_)} names", classes)

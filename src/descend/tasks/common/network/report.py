@@ -18,14 +18,17 @@ Shown = Callable[[Any, str], str]
 
 def lines(fitted: Fitted, notes: Sequence[str]) -> list[str]:
     """What stands below the score."""
-    return [f"<p>The model is a {escape(fitted.model.describe())}.</p>",
+    why = f": {escape(fitted.why)}" if fitted.why else ""
+    return [f"<p>The model is a {escape(fitted.model.describe())}{why}.</p>",
             *(f"<p class=note>{escape(note)}.</p>" for note in notes)]
 
 
 def sections(fitted: Fitted, outcome: Outcome, unit: str, mistakes: str) -> list[Section]:
     """Confusion of classes, the worst mistakes, how well it ranks and how right its probabilities are, curves."""
     confused, *others = class_sections(outcome, fitted.prepared.target, unit)
-    curves = training_curves(fitted.chosen.history, fitted.reason).update_layout(title=None, margin=MARGIN)
+    # Of what was solved there are no steps: those of another model tell how that one went, if there is any.
+    histories = [each.history for each in fitted.trained if len(each.history)] or [fitted.chosen.history]
+    curves = training_curves(histories[-1], fitted.reason).update_layout(title=None, margin=MARGIN)
     return [
         confused,
         Section("The worst mistakes", html=mistakes),

@@ -30,9 +30,24 @@ NAMED_CLASSES = 10
 
 @dataclass(frozen=True)
 class NetworkPrepared(Prepared):
-    """Examples to learn from and others held out, and the network that is to be trained."""
+    """Examples to learn from and others held out, and the network that is to be trained.
+
+    `validation`: what the network is validated on; `None` leaves it to the network to hold some back. `kept_back`:
+    which of the training examples these are, if they are some of them.
+    """
 
     network: Network = field(kw_only=True)
+    validation: Examples | None = field(default=None, kw_only=True)
+    kept_back: np.ndarray | None = field(default=None, kw_only=True)
+
+    @property
+    def for_network(self) -> tuple[Examples, dict[str, Any]]:
+        """What the network learns from, and what there is to validate it on, as it takes that."""
+        learnt = self.training
+        if self.kept_back is not None:
+            learnt = learnt.chosen(np.setdiff1d(np.arange(len(learnt)), self.kept_back))
+        given = self.validation
+        return learnt, {} if given is None else {"X_val": given.inputs, "y_val": given.targets}
 
 
 @dataclass(frozen=True)
@@ -82,7 +97,8 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
             "validation_fraction": min(VALIDATED_SHARE, VALIDATED_COUNT / len(training)),
             "random_state": settings.seed,
         }
-        return NetworkPrepared(target, training, held_out, network=self.network(training, options))
+        return NetworkPrepared(target, training, held_out, network=self.network(training, options),
+                               validation=collection.validation)
 
     def train(
         self,
@@ -93,9 +109,9 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
     ) -> Fitted[NetworkPrepared]:
         network = prepared.network
         # A network goes on from its checkpoint wherever there is one, and a folder that is begun anew has none.
-        network.checkpoint = checkpoint_of(checkpoints)
+        network.checkpoint = checkpoint_in(checkpoints)
         network.observers = observers(network.model)
-        training, validation = self.learnt(prepared)
+        training, validation = prepared.for_network
         network.fit(training.inputs, training.targets, training.weights, **validation)
         model = self.model(network)
         trained = Trained(network.model, model, repr(network.rule_), network.stop_reason_, network.training_seconds_,
@@ -106,8 +122,8 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
     def begun(self, prepared: NetworkPrepared, checkpoints: Path | None = None) -> tuple[Trainer, Any]:
         """The training of the network, its learning rate found, if it was to be found."""
         network, held_out = prepared.network, prepared.held_out
-        network.checkpoint = checkpoint_of(checkpoints)
-        training, validation = self.learnt(prepared)
+        network.checkpoint = checkpoint_in(checkpoints)
+        training, validation = prepared.for_network
         trainer = network.begun(training.inputs, training.targets, training.weights, **validation)
         trainer.advance(steps=0)
         return trainer, network.examples(held_out.inputs, held_out.targets)
@@ -119,7 +135,7 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
         return self.MODEL_KIND
 
     def about_model(self, fitted: Fitted[NetworkPrepared]) -> dict[str, Any]:
-        return {"description": fitted.model.describe()}
+        return {"description": fitted.model.describe()} | ({"why": fitted.why} if fitted.why else {})
 
     def about_data(self, fitted: Fitted[NetworkPrepared], outcome: Outcome) -> dict[str, Any]:
         validation = {"validation": dict(fitted.validation)} if fitted.validation else {}
@@ -145,15 +161,11 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
             ("classes", f"{facts['classes']:,}: {', '.join(classes[:NAMED_CLASSES])}{more}"),
             *[("note", note) for note in self.collection.notes],
             ("model", fitted.model.describe()),
+            *([("why", fitted.why)] if fitted.why else []),
             ("optimizer", facts["optimizer"]),
             ("stopped", str(fitted.reason)),
             *self.scores_and_time(outcome, facts).items(),
         ]
-
-    def learnt(self, prepared: NetworkPrepared) -> tuple[Examples, dict[str, Any]]:
-        """What the network learns from, and what the collection brings to validate on, as a network takes it."""
-        given = self.collection.validation
-        return prepared.training, {} if given is None else {"X_val": given.inputs, "y_val": given.targets}
 
     def _rule(self) -> Any:
         """The rule that was asked for, at the rate that was asked for."""
@@ -166,7 +178,7 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
         return OPTIMIZERS[settings.optimizer or "adamw"](Cosine(settings.learning_rate, warmup=20))
 
 
-def checkpoint_of(folder: Path | None) -> Checkpoint | None:
+def checkpoint_in(folder: Path | None) -> Checkpoint | None:
     """Where the network is saved on the way."""
     return Checkpoint(folder / "network.safetensors", every=1.0) if folder else None
 

@@ -10,6 +10,8 @@ from descend._facts import Facts
 NETWORKS = "networks"
 # Rows up to which all dropout is needed.
 SMALL_TABLE = 5000
+# Classes up to which all decay is needed.
+FEW_CLASSES = 3
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,8 @@ class Architecture:
     - `name`: the candidate's, in a model's file, too.
     - `hidden_layers`: how many it has, each as wide as the others.
     - `rates`: the learning rate for each optimizer.
-    - `decay`: by how many powers of e AdamW's decay makes weights smaller in a whole training, however long that is.
+    - `decay`: by how many powers of e AdamW's decay makes weights smaller in a whole training, however long that is. It
+      is less of more classes than three, whose scores have to differ by more.
     - `dropout`: the share of activations that is left out in training on a small table. There is less of it the more
       rows there are.
 
@@ -35,7 +38,11 @@ class Architecture:
 
     def dropout_for(self, rows: int) -> float:
         """The share that is left out with so many rows."""
-        return self.dropout * min(1.0, math.sqrt(SMALL_TABLE / rows))
+        return self.dropout * min(1.0, SMALL_TABLE / rows)
+
+    def decay_for(self, outputs: int) -> float:
+        """The powers of e with so many outputs: a number, or the score of two classes, has one."""
+        return self.decay * min(1.0, math.log(FEW_CLASSES) / math.log(max(outputs, 2)))
 
     def is_of(self, predictor: Facts) -> bool:
         """Whether stored networks are of this architecture."""

@@ -16,8 +16,8 @@ from descend._facts import Facts
 # Of a column: as many as these, or of a large table as many as there are of so many rows each; and features in all.
 FEW_BINS, MANY_BINS, ROWS_OF_A_BIN, MAX_FEATURES = 12, 48, 500, 1024
 # Of all columns together: one of so many rows, as few tell little of many ranges, and a step takes as long as there are
-# of them; but as many as these at the least, and of each column, too.
-ROWS_OF_A_RANGE, FEWEST_RANGES, FEWEST_BINS = 20, 256, 4
+# of them; but as many as these at the least. A column that would have fewer than so many has none: these tell little.
+ROWS_OF_A_RANGE, FEWEST_RANGES, FEWEST_BINS = 16, 192, 4
 # Of all rows that are learnt from: in single precision, half a gigabyte.
 MAX_VALUES = 2**27
 # Rows from which a column's ranges are learnt.
@@ -72,8 +72,8 @@ class Bins:
         room = min(MAX_FEATURES, MAX_VALUES // len(rows)) - rows.shape[1]
         wanted = min(max(len(rows) // ROWS_OF_A_BIN, FEW_BINS), MANY_BINS)
         share = max(len(rows) // ROWS_OF_A_RANGE, FEWEST_RANGES) // max(len(numbers), 1)
-        count = min(wanted, max(share, FEWEST_BINS), room // max(len(numbers), 1))
-        edges = [_edges(*values[column], count) for column in numbers] if count > 1 else []
+        count = min(wanted, share, room // max(len(numbers), 1))
+        edges = [_edges(*values[column], count) for column in numbers] if count >= FEWEST_BINS else []
         of = lambda parts: np.concatenate([np.empty(0, np.float32), *parts])
         lower, width = of([some[:-1] for some in edges]), of([np.diff(some) for some in edges])
         columns = np.repeat(np.asarray(numbers, np.int32)[: len(edges)], [len(some) - 1 for some in edges])

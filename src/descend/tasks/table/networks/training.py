@@ -35,7 +35,7 @@ from descend.tasks.table.preparing import TablePrepared
 from descend.training import Trainer
 
 # Epochs where nobody says; of large tables fewer, of small ones as many as these steps take.
-MIN_EPOCHS, MAX_EPOCHS, MIN_STEPS = 8, 25, 1500
+MIN_EPOCHS, MAX_EPOCHS, MIN_STEPS = 8, 25, 1000
 # Of these, where somebody wants a model soon.
 FAST_SHARE = 1 / 3
 # Rows above which there are fewer epochs.
@@ -136,7 +136,7 @@ def descent(
         "loss": DropoutLoss(target.kind, dropout) if dropout else TrainingLoss(target.kind),
         "params": build(shape, settings.seed),
         "data": (rows, training.targets, prepared.folds, training.every_weight),
-        "optimizer": _optimizer(architecture, settings, epochs * count / batch_size),
+        "optimizer": _optimizer(architecture, settings, target.outputs, epochs * count / batch_size),
         "batch_size": batch_size,
         "epochs": epochs,
         "seed": settings.seed,
@@ -205,7 +205,7 @@ def _on_host(ensemble: Ensemble) -> Ensemble:
     return jax.tree.map(np.asarray, ensemble)
 
 
-def _optimizer(architecture: Architecture, settings: Settings, steps: float) -> Any:
+def _optimizer(architecture: Architecture, settings: Settings, outputs: int, steps: float) -> Any:
     """The rule that was asked for, at the rate that was asked for; else what does well on tables."""
     name = settings.optimizer or "adamw"
     rate = settings.learning_rate or architecture.rates[name]
@@ -213,5 +213,5 @@ def _optimizer(architecture: Architecture, settings: Settings, steps: float) -> 
     if name != "adamw":
         return OPTIMIZERS[name](schedule)
     # A cosine's rates are half of its highest on average.
-    decay = architecture.decay / (rate / 2 * steps)
+    decay = architecture.decay_for(outputs) / (rate / 2 * steps)
     return WeightDecay(OPTIMIZERS["adam"](schedule), decay, where="weights/*")

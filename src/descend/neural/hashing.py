@@ -13,7 +13,7 @@ from sklearn.feature_extraction import FeatureHasher
 from sklearn.utils import murmurhash3_32
 
 from descend.errors import InputError
-from descend.neural._words import words
+from descend.neural.words import words
 
 # As many as there can be: so few n-grams share one that it does not matter.
 HASH_BUCKETS = 2**31 - 1
