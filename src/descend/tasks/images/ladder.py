@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 from sklearn.model_selection import train_test_split
+from threadpoolctl import threadpool_limits
 
 from descend.engine.interruption import Interruption, interrupts
 from descend.stopping import Reason
@@ -41,7 +42,8 @@ def climb(prepared: NetworkPrepared, classes: tuple[str, ...], limit: float | No
     `limit`: how many seconds there are for all of them; the network has what the kernel leaves.
     """
     network, trained = prepared.network, []
-    with interrupts() as interrupted:
+    # What NumPy's products round hangs on how many threads they have.
+    with threadpool_limits(1, user_api="blas"), interrupts() as interrupted:
         if len(prepared.training) <= MOST_FOR_KERNEL:
             trained.append(_kernel(prepared, classes, interrupted, limit))
         left = None if limit is None else limit - sum(each.seconds for each in trained)
