@@ -34,7 +34,7 @@ lint: .venv/lint
 
 bench: .venv/peers .venv/browser
 	$(BIN)/python -m benchmarks.fetch
-	for name in engine first_step many start tables optimizers matrix_rules torch_step torch_minimize searches linear linear_defaults linear_growth calibration untuned untuned_more neural lenet texts language rl insight doctor studio; do $(BIN)/python -m benchmarks $$name || exit 1; done
+	for name in engine first_step many start tables optimizers matrix_rules torch_step torch_minimize searches linear linear_defaults linear_growth calibration untuned untuned_more neural small_networks lenet texts language bits rl insight doctor studio; do $(BIN)/python -m benchmarks $$name || exit 1; done
 
 # The book, into build/book/site, checked; it trains all that it shows, for some minutes.
 docs: .venv/docs
