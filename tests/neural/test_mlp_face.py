@@ -33,9 +33,15 @@ def of_labels():
     return MLPClassifier(**SHORT).fit(X, LABELS)
 
 
+# Batches are drawn by rows, and a row of weight two is not drawn as two are: so it is with scikit-learn's own networks.
+BY_ROWS = dict.fromkeys([f"check_sample_weight_equivalence_on_{kind}_data" for kind in ("dense", "sparse")],
+                        "batches are drawn by rows")
+
+
 @pytest.mark.slow
 @parametrize_with_checks([MLPClassifier(4, epochs=20, optimizer=Adam(0.02)),
-                          MLPRegressor(4, epochs=20, optimizer=Adam(0.02))])
+                          MLPRegressor(4, epochs=20, optimizer=Adam(0.02))],
+                         expected_failed_checks=lambda _: BY_ROWS)
 def test_scikit_learns_contract(estimator, check):
     check(estimator)
 

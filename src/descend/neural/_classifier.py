@@ -82,7 +82,10 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
 
     def _targets(self, X: Any, y: Any) -> np.ndarray:
         """The classes, or a column of 0 and 1 for each label."""
-        if y is not None and type_of_target(y, input_name="y") == "multilabel-indicator":
+        # What is not finite is refused, and need not be warned of.
+        with np.errstate(invalid="ignore"):
+            kind = None if y is None else type_of_target(y, input_name="y")
+        if kind == "multilabel-indicator":
             y = np.asarray(y.todense() if sparse.issparse(y) else y, np.int32)
             check_consistent_length(X, y)
             return y
