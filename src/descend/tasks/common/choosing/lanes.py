@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 from warnings import catch_warnings, filterwarnings, simplefilter
 
 from descend.engine.interruption import Interruption
@@ -19,6 +19,7 @@ P = TypeVar("P", bound=Prepared)
 P_contra = TypeVar("P_contra", bound=Prepared, contravariant=True)
 
 
+@runtime_checkable
 class Trainable(Protocol[P_contra]):
     """What is trained: `name`, `fit`, and the file that its training is saved in."""
 
