@@ -22,10 +22,11 @@ Network = Classifier
 class NetworkModel(ABC):
     """All that a prediction needs: the network, the names of its classes, and the column that inputs are in.
 
-    `kind`: what the file calls it. `network_type`: the networks that it has.
+    `kind`: what the file calls it. `network_type`: the networks that it has. In place of one there may be another
+    classifier, of which a kind of model has then to say what is stored.
     """
 
-    network: Network
+    network: Any
     classes: tuple[str, ...]
     column: str = ""
 
@@ -34,13 +35,14 @@ class NetworkModel(ABC):
 
     def predict(self, inputs: Any) -> np.ndarray:
         """The probability of each class, for each of the inputs."""
-        return self.network.predict_proba(inputs)
+        chances: np.ndarray = self.network.predict_proba(inputs)
+        return chances
 
     def describe(self) -> str:
         """What it is, in a few words."""
-        return self.network.describe()
+        return str(self.network.describe())
 
-    def as_estimator(self) -> Network:
+    def as_estimator(self) -> Any:
         """The network, with the names of the classes."""
         network = copy(self.network)
         network.classes_ = np.array(self.classes, dtype=object)
