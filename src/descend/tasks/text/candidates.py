@@ -104,7 +104,7 @@ def unseen_lengths(rows: sparse.csr_matrix, prepared: Folded) -> np.ndarray:
     return np.where(lengths > 0, lengths, 1)
 
 
-def spanned(rows: sparse.csr_matrix) -> tuple[np.ndarray, sparse.csr_matrix]:
+def spanned(rows: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
     """Rows in an orthonormal base of what they span, (rows, rank); and what brings coefficients back to their columns.
 
         K = X Xᵀ = Q Λ Qᵀ,    Z = Q Λ^½,    w = Xᵀ Q Λ^-½ v

@@ -25,7 +25,7 @@ class Blend:
 
     kind: ClassVar[str] = "blend"
 
-    def predict(self, rows: np.ndarray) -> np.ndarray:
+    def predict(self, rows: Any) -> np.ndarray:
         """The mean of the models' predictions by their shares."""
         return np.sum([share * part.predict(rows) for share, part in self.parts], axis=0)
 

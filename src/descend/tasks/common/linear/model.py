@@ -96,7 +96,7 @@ class Linear:
     # What a model's file calls it.
     kind: ClassVar[str] = "linear"
 
-    def predict(self, rows: np.ndarray) -> np.ndarray:
+    def predict(self, rows: Any) -> np.ndarray:
         """Numbers, or the probabilities of the classes."""
         begins = range(0, rows.shape[0], ROWS_AT_ONCE)
         blocks = [rows[begin : begin + ROWS_AT_ONCE].astype(np.float64) for begin in begins]
