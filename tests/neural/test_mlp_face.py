@@ -94,12 +94,13 @@ def test_the_loss_of_labels():
     for smoothing in (0.0, 0.2):
         soft = (1 - smoothing) * targets + smoothing / 2
         expected = -(soft * np.log(p) + (1 - soft) * np.log(1 - p)).sum(axis=1)
-        np.testing.assert_allclose(row_losses("labels", scores, targets, smoothing), expected, rtol=1e-5)
+        losses = row_losses("labels", jnp.asarray(scores), jnp.asarray(targets), smoothing)
+        np.testing.assert_allclose(losses, expected, rtol=1e-5)
 
 
 def test_a_penalty_is_scikit_learns():
     network = MLP.drawn((4, 3, 2), "tanh", 0.0, RNG)
-    batch = X[:10].astype(np.float32), Y[:10].astype(np.int32), None
+    batch = jnp.asarray(X[:10], jnp.float32), jnp.asarray(Y[:10], jnp.int32), None
     plain, penalised = (float(Objective("classification", alpha=alpha)(network, batch)) for alpha in (0.0, 0.7))
     squares = sum((np.asarray(W) ** 2).sum() for W in network.weights)
     assert penalised - plain == pytest.approx(0.7 / (2 * 10) * squares, rel=1e-4)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -40,8 +41,9 @@ class MLP(Network):
         matrices[-1] *= last
         return cls([*map(weights, matrices)], [filled(n) for _, n in shapes], activation, dropout)
 
-    def __call__(self, inputs: Array, state: Tree, key: jax.Array | None) -> tuple[Array, Tree]:
-        x, last = inputs, len(self.weights) - 1
+    def __call__(self, inputs: Array | SparseRows, state: Tree, key: jax.Array | None) -> tuple[Array, Tree]:
+        x: Any = inputs
+        last = len(self.weights) - 1
         for i, (W, b) in enumerate(zip(self.weights, self.biases, strict=True)):
             x = (x.times(W) if isinstance(x, SparseRows) else x @ W) + b
             if i < last:
