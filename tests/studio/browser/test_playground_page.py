@@ -114,7 +114,6 @@ def test_units_are_shown_big_and_told_and_layers_come_and_go(opened):
     assert page.locator(".wires .line").count() == 6
 
 
-@pytest.mark.xfail(reason="the page is told no limit, which the training beside it tells: a fault that is to be found")
 def test_a_training_that_diverges_says_why_and_how_to_go_on(opened):
     setting = {"data": {"toy": "humps", "count": 100}, "network": {"features": ["x", "y"], "layers": []},
                "optimizer": {"rule": "sgd", "settings": {"learning_rate": 4}}, "batch_size": 10000}  # fmt: skip

@@ -165,8 +165,11 @@ export class PlaygroundPage {
     const now = performance.now();
     const is = this.looked;
     if (frame.step === 0 && !frame.halted) return;
-    if (this.connection.lanes.sharpness?.asked || (is && (is.step === frame.step || now - is.at < BETWEEN_LOOKS))) return;
-    this.looked = { step: frame.step, at: now };
+    const isSeen = is?.step === frame.step && is.halted === frame.halted;
+    // A run that diverged shows no later frame, by which it could be asked about: it is, whatever is under way.
+    const isSoon = !frame.halted && (this.connection.lanes.sharpness?.asked || now - is?.at < BETWEEN_LOOKS);
+    if (isSeen || isSoon) return;
+    this.looked = { step: frame.step, halted: frame.halted, at: now };
     this.connection.ask({ kind: "sharpness" });
   }
 

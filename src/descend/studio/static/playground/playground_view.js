@@ -96,9 +96,9 @@ export class PlaygroundView {
     return `Loss ${told(train)}; on the test points ${told(test)}.${unit}`;
   }
 
-  // Why a run diverged, where theory tells, and what to do.
-  tellLimit({ limit, sharpness }, rate) {
-    if (!this.last?.halted || typeof limit !== "number") return;
+  // Why a run diverged, where theory tells, and what to do. What was asked before it did is of another step.
+  tellLimit({ limit, sharpness, step }, rate) {
+    if (!this.last?.halted || step !== 0 || typeof limit !== "number") return;
     const product = short(rate * sharpness);
     const why = rate > limit ? `The rate ${short(rate)} is above` : `The rate ${short(rate)} is below`;
     at("diverged-says").textContent = `Diverged: after step ${this.last.step} the next is no finite number. ${why} the `
