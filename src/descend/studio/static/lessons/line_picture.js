@@ -56,10 +56,15 @@ export class LinePicture {
   }
 
   listen(onStart) {
+    // Kept at once: of two keys between two frames of the screen, the second goes on from the first.
+    const ask = (x) => {
+      const [x0, x1] = this.plane.window;
+      this.scene = { ...this.scene, start: [clamp(x, x0, x1), 0] };
+      onStart(this.scene.start);
+    };
     const drag = (event) => {
       const { left } = this.canvas.getBoundingClientRect();
-      const [x0, x1] = this.plane.window;
-      onStart([clamp(this.plane.toPoint(event.clientX - left, 0)[0], x0, x1), 0]);
+      ask(this.plane.toPoint(event.clientX - left, 0)[0]);
     };
     this.canvas.addEventListener("pointerdown", (event) => {
       if (event.button !== 0 || !this.moves || !this.plane) return;
@@ -73,8 +78,7 @@ export class LinePicture {
       if (!(event.key in ARROWS) || !this.moves || !this.plane) return;
       event.preventDefault();
       const [x0, x1] = this.plane.window;
-      const step = ARROWS[event.key] * (event.shiftKey ? 0.002 : 0.02) * (x1 - x0);
-      onStart([clamp(this.scene.start[0] + step, x0, x1), 0]);
+      ask(this.scene.start[0] + ARROWS[event.key] * (event.shiftKey ? 0.002 : 0.02) * (x1 - x0));
     });
   }
 }

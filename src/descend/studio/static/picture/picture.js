@@ -53,9 +53,14 @@ export class Picture {
   }
 
   listen(onStart) {
+    // Kept at once: of two keys between two frames of the screen, the second goes on from the first.
+    const ask = (start) => {
+      this.scene = { ...this.scene, start };
+      onStart(start);
+    };
     const drag = (event) => {
       const box = this.above.getBoundingClientRect();
-      onStart(this.plane.toPoint(event.clientX - box.left, event.clientY - box.top));
+      ask(this.plane.toPoint(event.clientX - box.left, event.clientY - box.top));
     };
     this.above.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
@@ -72,7 +77,7 @@ export class Picture {
       const part = event.shiftKey ? 0.002 : 0.02;
       const [right, up] = ARROWS[event.key];
       const [x, y] = this.scene.start;
-      onStart([x + right * part * (x1 - x0), y + up * part * (y1 - y0)]);
+      ask([x + right * part * (x1 - x0), y + up * part * (y1 - y0)]);
     });
   }
 }
