@@ -248,6 +248,8 @@ def test_an_interrupted_run_is_whole_and_goes_on_to_the_same_end(descend, houses
 def test_models_that_are_trained_at_once_are_interrupted_and_resumed_together(
     descend, houses, whole, monkeypatch, phase, number, code
 ):
+    # Who asks for fewer steps has them trained one after the other.
+    monkeypatch.setattr("descend.tasks.table.networks.training.MIN_STEPS", 60)
     args = ("fit", houses, "--target", "price")
     model = whole(*args)
     told = ProgressBar.__call__
