@@ -83,7 +83,7 @@ POLICY = {"algorithm": "ppo", "steps": None, "seconds": None, "seed": 0, "seeds"
 
 @pytest.mark.parametrize(("asked", "source", "told"), [
     ({"table": "a", "settings": {}}, (), "a, which run was trained on, lay where its folder does not say: name it"),
-    ({"table": "a", "source": "gone.csv", "settings": {}}, (), "is not at gone.csv any more: name it with --data, or as"),
+    ({"table": "a", "source": "gone.csv", "settings": {}}, (), "is not at gone.csv any more: name it with --data"),
     ({"environment": "CartPole-v1", "settings": POLICY}, ("a.csv",), "is of a policy, which learns from what it plays"),
     ({"text": "jugs.txt", "digest": "no", "settings": LANGUAGE}, ("jugs.txt",), "was trained on another text than"),
     ({"table": "a", "settings": {"target": "y"}}, ("photos",), "was trained on a table, and photos has pictures"),

@@ -27,8 +27,8 @@ SAMPLE_TOKENS = 200
 @dataclass(frozen=True)
 class Begun:
     """A training at its beginning, or where its checkpoint stands; by what it is `judged`: held-out examples, or a
-    function of the parameters; the `title` of the training; the `source` of what it learns from, which a policy has none
-    of; and the `task` of one that `descend fit` made, as it was `prepared`."""
+    function of the parameters; the `title` of the training; the `source` of what it learns from, of which a policy has
+    none; and the `task` of one that `descend fit` made, as it was `prepared`."""
 
     trainer: "Trainer"
     judged: Any
@@ -45,8 +45,8 @@ class Begun:
 
 def begun(folder: Path, source: str | None, checkpoints: Path | None = None) -> Begun:
     """The training in a run's folder: the same data, the same held out, the same steps. It is at its beginning, or with
-    a folder of `checkpoints` where those stand, which it then holds. `source`: what it was trained on; by default, where
-    its folder says that this lies.
+    a folder of `checkpoints` where those stand, which it then holds. `source`: what it was trained on; if it is `None`,
+    where its folder says that this lies.
 
     **Raises** `InputError` where there is no such run, for another source than it was trained on, or none that is still
     there, and for trainings that cannot be replayed; `CheckpointError` if what was asked for is damaged.
