@@ -9,7 +9,7 @@ from PIL import Image
 # Pixels that a picture's shorter side has on the page.
 MAGNIFIED_SIDE = 96
 # The colour of what speaks for a class, and how much of it there is at the most.
-LOOKED_AT, MOST_COLOUR = np.array([214.0, 39.0, 40.0]), 0.75
+SPEAKING_FOR, MOST_COLOUR = np.array([214.0, 39.0, 40.0]), 0.75
 # A probability: what hides less of it is not looked at, and shown as if there were no more.
 LEAST_LOST = 0.02
 
@@ -20,7 +20,7 @@ def shown_picture(pixels: np.ndarray, looked: np.ndarray, caption: str) -> str:
     share = MOST_COLOUR * np.clip(looked / max(float(looked.max()), LEAST_LOST), 0, 1)[..., None]
     # Paler, so that the colour is the strongest on it.
     pale = 128 + grey / 2
-    both = _image(_as_bytes(pixels)) + _image((pale + share * (LOOKED_AT - pale)).astype(np.uint8))
+    both = _image(_as_bytes(pixels)) + _image((pale + share * (SPEAKING_FOR - pale)).astype(np.uint8))
     return f"<figure>{both}<figcaption>{caption}</figcaption></figure>"
 
 
