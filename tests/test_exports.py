@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.datasets import load_diabetes, load_wine
+from sklearn.datasets import load_diabetes, load_sample_images, load_wine
 
 import descend
 from descend import InputError, TableClassifier, TableRegressor
@@ -30,6 +30,7 @@ from descend.linear import (
     TweedieRegressor,
 )
 from descend.neural import ConvClassifier, MLPClassifier, MLPRegressor, TextClassifier
+from descend.tasks.images.estimators import BlendedClassifier, HogClassifier
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra: pip install 'descend[export]'")
 
@@ -121,6 +122,20 @@ def test_networks_of_pictures(kind, numbers, tmp_path):
     model = ConvClassifier(kind, width=2, epochs=1, random_state=0).fit(pictures, np.arange(30) % 3)
     model.to_onnx(tmp_path / "model.onnx")
     agree(run(tmp_path / "model.onnx", X=pictures[..., None]), model, pictures)
+
+
+@pytest.mark.parametrize(("kind", "numbers"), [("kernel", np.float32), ("blend", np.uint8)])
+def test_kernels_and_blends_of_pictures(kind, numbers, tmp_path):
+    """Photographs cut into pieces, which are not what the export itself is checked on."""
+    pieces = [photo[y : y + 16, x : x + 16] for photo in load_sample_images().images
+              for y in range(0, 400, 100) for x in range(0, 600, 100)]
+    pictures, names = np.stack(pieces).astype(numbers), np.repeat(["china", "flower"], len(pieces) // 2)
+    model = HogClassifier().fit(pictures[::2], names[::2])
+    if kind == "blend":
+        network = ConvClassifier("lenet", epochs=1, random_state=0).fit(pictures[::2], names[::2])
+        model = BlendedClassifier(((0.3, model), (0.7, network)))
+    model.to_onnx(tmp_path / "model.onnx")
+    agree(run(tmp_path / "model.onnx", X=pictures), model, pictures)
 
 
 def people(rows=120):

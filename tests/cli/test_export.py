@@ -3,6 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
+
+from descend import load_model
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra: pip install 'descend[export]'")
 
@@ -31,6 +34,24 @@ def test_a_table_that_is_gone_or_changed_is_not_looked_at(descend, undated):
     undated.write_text("area\n1\n")
     said = descend("export", "run", "houses.onnx")
     assert said == (0, "houses.onnx: agrees with run to 1e-5 on rows that were drawn\n", "")
+
+
+def test_a_run_that_kept_the_kernel_is_exported_and_loaded(descend, tmp_path):
+    """Few pictures are the kernel's alone."""
+    rng = np.random.default_rng(0)
+    for name, tone in {"dusk": 60, "noon": 190}.items():
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(9):
+            pixels = np.clip(rng.normal(tone, 30, (6, 7, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.png")
+    descend("fit", "photos", "--out", "run", "--quiet")
+    said = descend("export", "run", "photos.onnx")
+    assert said == (0, "photos.onnx: agrees with run to 1e-5 on rows that were drawn\n", "")
+    pixels = np.stack([np.asarray(Image.open(f"photos/noon/{number}.png")) for number in range(9)])
+    label, chances = onnxruntime.InferenceSession("photos.onnx").run(["label", "probabilities"], {"X": pixels})
+    model = load_model("run")
+    assert label.tolist() == model.predict(pixels).tolist() == ["noon"] * 9
+    np.testing.assert_allclose(chances, model.predict_proba(pixels), atol=1e-5)
 
 
 def test_what_cannot_be_exported_is_refused_on_a_line(descend, trained, undated):

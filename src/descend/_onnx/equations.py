@@ -14,10 +14,10 @@ INLINED = ("jaxpr", "call_jaxpr", "fun_jaxpr")
 
 Equation = Callable[..., Any]
 SAME = {
-    "abs": "Abs", "add": "Add", "add_any": "Add", "and": "And", "ceil": "Ceil", "copy": "Identity", "cos": "Cos",
-    "div": "Div", "eq": "Equal", "erf": "Erf", "exp": "Exp", "floor": "Floor", "ge": "GreaterOrEqual", "gt": "Greater",
-    "le": "LessOrEqual", "log": "Log", "logistic": "Sigmoid", "lt": "Less", "max": "Max", "min": "Min", "mul": "Mul",
-    "neg": "Neg", "not": "Not", "or": "Or", "pow": "Pow", "sign": "Sign", "sin": "Sin", "sqrt": "Sqrt",
+    "abs": "Abs", "add": "Add", "add_any": "Add", "and": "And", "atan": "Atan", "ceil": "Ceil", "copy": "Identity",
+    "cos": "Cos", "div": "Div", "eq": "Equal", "erf": "Erf", "exp": "Exp", "floor": "Floor", "ge": "GreaterOrEqual",
+    "gt": "Greater", "le": "LessOrEqual", "log": "Log", "logistic": "Sigmoid", "lt": "Less", "max": "Max", "min": "Min",
+    "mul": "Mul", "neg": "Neg", "not": "Not", "or": "Or", "pow": "Pow", "sign": "Sign", "sin": "Sin", "sqrt": "Sqrt",
     "stop_gradient": "Identity", "sub": "Sub", "tanh": "Tanh",
 }  # fmt: skip
 
@@ -166,14 +166,14 @@ def _dot(tracer: Tracer, equation: Any, x: Any, y: Any) -> str:
 
 
 def _gather(tracer: Tracer, equation: Any, x: Any, places: Any) -> str:
-    """Rows of an array along one of its axes, as embeddings are looked up."""
+    """Rows of an array along one of its axes, as embeddings are looked up; or a part of some axes."""
     numbers, sizes = equation.params["dimension_numbers"], equation.params["slice_sizes"]
     given, axes = equation.invars[0].aval.shape, numbers.start_index_map
     whole = all(size == given[axis] for axis, size in enumerate(sizes) if axis not in axes)
     count = len(equation.invars[1].aval.shape) - 1
-    if whole and len(axes) == 1 and not numbers.collapsed_slice_dims and not count:
-        # A part of an axis, from a place on.
-        end = tracer.add("Add", places, _of([sizes[axes[0]]], equation.invars[1].aval.dtype))
+    if whole and not numbers.collapsed_slice_dims and not count:
+        # A part of some axes, from a place on.
+        end = tracer.add("Add", places, _of([sizes[axis] for axis in axes], equation.invars[1].aval.dtype))
         return tracer.add("Slice", x, places, end, _of(axes, equation.invars[1].aval.dtype))
     if len(axes) != 1 or numbers.collapsed_slice_dims != axes or not whole:
         raise InputError("the model looks numbers up in a way that is not exported to ONNX")

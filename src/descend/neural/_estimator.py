@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -16,9 +15,7 @@ from sklearn.utils.validation import _check_y, check_is_fitted
 
 from descend._facts import Facts, refuse_nonfinite, refuse_other_size
 from descend._flags import as_flag
-from descend._onnx.graph import Graph
-from descend._onnx.tracing import trace
-from descend._onnx.writing import write_checked
+from descend._onnx.traced import Traced
 from descend._saved import Savable
 from descend._tree import Tree, join, split
 from descend.engine.storing import tree_from_arrays, tree_to_arrays
@@ -44,7 +41,7 @@ class NetworkInit:
     augment: Callable[[Any, Any], Any] | None = None
 
 
-class NeuralEstimator(Savable, BaseEstimator):
+class NeuralEstimator(Savable, Traced, BaseEstimator):
     """A network that is trained on examples by a `Trainer`, as `minimize` has it.
 
     A concrete estimator takes these settings in its constructor, and says how data become inputs (`_inputs`) and what
@@ -280,39 +277,10 @@ class NeuralEstimator(Savable, BaseEstimator):
         """What kind of network it is, in words, and of which size."""
         raise NotImplementedError
 
-    def to_onnx(self, path: str | Path) -> None:
-        """Write the network to a file of ONNX, whose name ends with `.onnx`; needs the extra `export`.
-
-        Its input is `X`, rows as `predict` takes them: numbers in double precision, or pictures `(count, height, width,
-        channels)` of the type that was trained on. Its outputs are `prediction`, or `label` and `probabilities`. Before
-        it is written it is run in onnxruntime on rows that are drawn, and must agree with this one to 1e-5 of the
-        largest output.
-
-        **Raises** `InputError` for texts, which are hashed, where it does not agree, and where it cannot be written.
-        """
-        check_is_fitted(self)
-        graph, drawn = Graph(), self._drawn_rows()
-        rows = graph.input("X", drawn.dtype, drawn.shape[1:])
-        (outputs,) = trace(graph, self._in_jax, rows, drawn.shape[1:], drawn.dtype)
-        self._add_outputs(graph, graph.cast(outputs, np.float64))
-        write_checked(graph, path, {"X": drawn}, self._expected(drawn))
-
     def _drawn_rows(self) -> np.ndarray:
         """Some rows as `predict` takes them, drawn."""
         raise InputError(f"{type(self).__name__} is not exported to ONNX: words are told apart and hashed, which it "
                          "cannot express; save it")
-
-    def _in_jax(self, rows: Any) -> Any:
-        """What is predicted of rows: probabilities, or numbers."""
-        raise NotImplementedError
-
-    def _add_outputs(self, graph: Graph, value: str) -> None:
-        """The outputs of an exported model, from what `_in_jax` gives."""
-        raise NotImplementedError
-
-    def _expected(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """What an exported model must give of rows."""
-        raise NotImplementedError
 
     def _network_inputs(self, rows: Any) -> Any:
         """Rows as the network takes them, in JAX."""

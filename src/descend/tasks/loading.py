@@ -1,5 +1,6 @@
 """Stored models, of whatever kind of task."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -8,6 +9,9 @@ from descend._saved import ESTIMATOR, MODEL_FILE, file_of, read_file
 from descend.errors import CheckpointError
 from descend.tasks.common.folder import read_model
 from descend.tasks.common.predicting import Predictions
+
+# Where the estimators are that a file may name, each imported only if it is in none of those before.
+HOMES = ("descend.linear", "descend.neural", "descend.tasks.table.estimators", "descend.tasks.images.estimators")
 
 
 @runtime_checkable
@@ -94,11 +98,9 @@ def _estimators(name: str, where: str) -> Any:
 
     **Raises** `CheckpointError` if there is none.
     """
-    from descend import linear, neural
-    from descend.tasks.table import estimators
-
-    for module, names in ((linear, linear.__all__), (neural, neural.__all__), (estimators, estimators.__all__)):
-        if name in names and hasattr(getattr(module, name), "load"):
+    for home in HOMES:
+        module = import_module(home)
+        if name in module.__all__ and hasattr(getattr(module, name), "load"):
             return getattr(module, name)
     raise CheckpointError(f"{where} has an estimator {name:.40}, of which descend has none: load it by the class that "
                           "saved it")

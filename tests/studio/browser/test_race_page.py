@@ -110,9 +110,9 @@ def test_keys_move_the_start_play_and_step(opened):
 
 def test_two_keys_within_a_frame_move_the_start_twice(opened):
     page = opened(f"/#token={TOKEN}&{race_on(BOWL, start=(1, 1))}")
-    page.locator("#picture .balls").evaluate(
-        "(picture) => ['ArrowRight', 'ArrowUp'].forEach((key) => picture.dispatchEvent(new KeyboardEvent('keydown', {key})))"
-    )
+    page.locator("#picture .balls").evaluate("""(picture) => {
+        for (const key of ["ArrowRight", "ArrowUp"]) picture.dispatchEvent(new KeyboardEvent("keydown", { key }));
+    }""")
     expect(page.locator("#start-y")).to_have_value("1.12")
     expect(page.locator("#start-x")).to_have_value("1.12")
 

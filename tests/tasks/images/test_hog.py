@@ -2,8 +2,10 @@
 
 import math
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from sklearn.datasets import load_sample_images
 
 from descend.tasks.images.kernel.colours import colours_of
 from descend.tasks.images.kernel.gradients import ORIENTATIONS, blocks, gradients_of, in_cells, oriented
@@ -34,17 +36,17 @@ def by_hand(image, rows, columns):
 @pytest.mark.parametrize(("shape", "rows", "columns"), [((9, 12, 3), 4, 4), ((8, 8, 1), 2, 3), ((5, 3, 2), 2, 1)])
 def test_cells_are_those_of_plain_loops(shape, rows, columns):
     image = RNG.uniform(size=shape).astype(np.float32)
-    found = in_cells(oriented(image[None]), rows, columns)[0]
+    found = in_cells(oriented(255 * image[None]), rows, columns)[0]
     np.testing.assert_allclose(found, by_hand(image, rows, columns), rtol=1e-4, atol=1e-5)
 
 
 def test_an_edge_has_one_orientation_whichever_side_is_lit():
     """A vertical edge climbs to the right: half a turn further it is the same edge, as is its negative."""
-    edge = np.repeat(np.array([0.0, 0.0, 1.0, 1.0], np.float32)[None, :], 4, axis=0)[None, ..., None]
+    edge = np.repeat(np.array([0.0, 0.0, 255.0, 255.0], np.float32)[None, :], 4, axis=0)[None, ..., None]
     votes = oriented(edge).sum(axis=(0, 1, 2))
     assert votes.argmax() == 0
     assert votes[1:] == pytest.approx(0, abs=1e-6)
-    np.testing.assert_allclose(oriented(1 - edge), oriented(edge), atol=1e-6)
+    np.testing.assert_allclose(oriented(255 - edge), oriented(edge), atol=1e-6)
     assert oriented(edge.transpose(0, 2, 1, 3)).sum(axis=(0, 1, 2))[[4, 5]] == pytest.approx([votes[0] / 2] * 2)
 
 
@@ -57,16 +59,16 @@ def test_blocks_are_of_one_length_and_nothing_stands_out():
 
 
 def test_more_light_changes_nothing_and_one_tone_is_nothing():
-    images = RNG.uniform(size=(2, 16, 16, 3)).astype(np.float32)
-    np.testing.assert_allclose(gradients_of(images / 3 + 0.2), gradients_of(images), atol=2e-3)
-    assert not gradients_of(np.full((1, 1, 1, 1), 0.7, np.float32)).any()
+    images = RNG.uniform(0, 255, (2, 16, 16, 3)).astype(np.float32)
+    np.testing.assert_allclose(gradients_of(images / 3 + 50), gradients_of(images), atol=2e-3)
+    assert not gradients_of(np.full((1, 1, 1, 1), 180, np.float32)).any()
 
 
 def test_colours_are_counted():
     """Left red, right grey: two parts by two are alike in rows; half of the pixels are of either colour."""
     image = np.zeros((1, 2, 2, 3), np.float32)
     image[..., 0, 0], image[..., 1, :] = 1.0, 0.5
-    found = colours_of(image)[0]
+    found = colours_of(255 * image)[0]
     parts, occurrences = found[:-64].reshape(4, 2, 3), found[-64:]
     np.testing.assert_array_equal(parts[:, 0], [[1, 0, 0], [0.5, 0.5, 0.5]] * 2)
     assert not parts[:, 1].any()
@@ -74,3 +76,13 @@ def test_colours_are_counted():
     expected = np.zeros(64)
     expected[[3, 2 + 2 * 4 + 2 * 16]] = math.sqrt(0.5)
     np.testing.assert_allclose(occurrences, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("side", [17, 48])
+def test_jax_computes_the_same_of_photographs(side):
+    """Pieces of two photographs, many of whose pixels are as steep in one channel as in another, and flat patches."""
+    pieces = [photo[y : y + side, x : x + side] for photo in load_sample_images().images
+              for y, x in ((0, 0), (150, 200), (300, 500))]
+    images = np.stack([*pieces, pieces[0] // 86 * 86]).astype(np.float32)
+    for features in (gradients_of, colours_of):
+        np.testing.assert_allclose(features(jnp.asarray(images)), features(images), atol=1e-5)

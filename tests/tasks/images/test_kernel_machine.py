@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.kernel_ridge import KernelRidge
 
+from descend import load_model
 from descend._facts import Facts
 from descend.errors import CheckpointError, InputError
 from descend.tasks.images.kernel import machine, solving
@@ -67,7 +68,7 @@ def test_as_many_kernels_are_tried_as_there_is_time_for(monkeypatch):
     assert len(tried) == 1
 
 
-def test_it_tells_pictures_apart_and_is_stored(monkeypatch):
+def test_it_tells_pictures_apart_and_is_stored(monkeypatch, tmp_path):
     monkeypatch.setattr(machine, "LANDMARKS", 40)
     images, numbers = pictures(90, classes=3)
     model = HogClassifier().fit(images, np.array(["a", "b", "c"])[numbers])
@@ -75,16 +76,18 @@ def test_it_tells_pictures_apart_and_is_stored(monkeypatch):
     assert (model.predict(new) == np.array(["a", "b", "c"])[truth]).mean() > 0.9
     facts, arrays = model.parts()
     assert len(arrays["gradients"]) == 40
-    again = HogClassifier.from_parts(Facts(facts, "file"), arrays, 3)
+    model.save(tmp_path / "kernel")
+    again = load_model(tmp_path / "kernel")
     np.testing.assert_array_equal(again.predict_proba(new), model.predict_proba(new))
+    np.testing.assert_array_equal(again.predict(new), model.predict(new))
     with pytest.raises(InputError, match="trained on were"):
         model.predict(new[:, :7])
     for name, value in {"shape": [8, 8], "distances": [1.0], "unit": 0, "steepness": "x"}.items():
         with pytest.raises(CheckpointError):
-            HogClassifier.from_parts(Facts(facts | {name: value}, "file"), arrays, 3)
+            HogClassifier().take_parts(Facts(facts | {name: value}, "file"), arrays, 3)
     for name in arrays:
         with pytest.raises(CheckpointError):
-            HogClassifier.from_parts(Facts(facts, "file"), arrays | {name: arrays[name][:, :-1]}, 3)
+            HogClassifier().take_parts(Facts(facts, "file"), arrays | {name: arrays[name][:, :-1]}, 3)
 
 
 @pytest.mark.parametrize("images", [np.zeros((6, 1, 1), np.uint8), np.full((6, 3, 4, 2), 0.5)])
@@ -92,3 +95,11 @@ def test_pictures_of_one_tone_have_the_shares_of_their_classes(images):
     said = HogClassifier().fit(images, [0, 0, 0, 0, 1, 1]).predict_proba(images)
     assert np.isfinite(said).all()
     assert (said[:, 0] > 0.5).all()
+
+
+def test_bytes_and_the_same_pictures_as_fractions_are_told_alike():
+    images, numbers = pictures(40)
+    images[0], images[1] = 0, 255
+    fractions = images.astype(np.float32) / 255
+    one, other = HogClassifier().fit(images, numbers), HogClassifier().fit(fractions, numbers)
+    np.testing.assert_allclose(other.predict_proba(fractions), one.predict_proba(images), atol=1e-3)

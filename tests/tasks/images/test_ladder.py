@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from descend import load_model
 from descend._facts import Facts
 from descend.engine.history import History
 from descend.errors import CheckpointError
@@ -12,8 +13,9 @@ from descend.tasks.common.examples import Examples
 from descend.tasks.common.network.task import NetworkPrepared
 from descend.tasks.common.target import Target
 from descend.tasks.images import ladder
+from descend.tasks.images.blend import BlendedClassifier
 from descend.tasks.images.kernel.machine import HogClassifier
-from descend.tasks.images.model import BlendedClassifier, ImageModel
+from descend.tasks.images.model import ImageModel
 
 CLASSES = ("a", "b")
 TARGET = Target("binary", CLASSES, "")
@@ -102,7 +104,7 @@ def test_the_network_has_the_time_that_the_kernel_leaves():
     assert late.why == "only the kernel was trained before the time was up"
 
 
-def test_a_blend_is_stored_and_damage_refused():
+def test_a_blend_is_stored_and_damage_refused(tmp_path):
     some = examples(40, 30, 0)
     network = ConvClassifier(width=2, epochs=1, random_state=0).fit(some.inputs, some.targets)
     kernel = HogClassifier().fit(some.inputs, some.targets)
@@ -112,7 +114,15 @@ def test_a_blend_is_stored_and_damage_refused():
     np.testing.assert_array_equal(again.predict(some.inputs), model.predict(some.inputs))
     mean = 0.25 * kernel.predict_proba(some.inputs) + 0.75 * network.predict_proba(some.inputs)
     np.testing.assert_allclose(model.predict(some.inputs), mean, rtol=1e-12)
-    assert set(again.as_estimator().predict(some.inputs)) <= set(CLASSES)
+    estimator = again.as_estimator()
+    assert set(estimator.predict(some.inputs)) <= set(CLASSES)
+    estimator.save(tmp_path / "blend.safetensors")
+    loaded = load_model(tmp_path / "blend.safetensors")
+    np.testing.assert_array_equal(loaded.predict_proba(some.inputs), model.predict(some.inputs))
+    np.testing.assert_array_equal(loaded.predict(some.inputs), estimator.predict(some.inputs))
+    assert loaded.describe() == model.describe()
+    loaded.of = ((1.0, loaded.of[0][1]),)
+    assert set(loaded.fit(some.inputs, np.array(["c", "d"])[some.targets]).predict(some.inputs)) == {"c", "d"}
     for changed in ({"shares": [0.5, 0.6]}, {"shares": [1.0, 0.0]}, {"classes": ["a"]}, {"version": 3}, {"0": {}}):
         with pytest.raises(CheckpointError):
             ImageModel.from_parts(Facts(facts | changed, "file"), arrays)

@@ -171,19 +171,23 @@ class Matrix:
 
     def hessian(self, loss: Loss, rows: Rows, z: Array, centre: Array, unit: Array) -> Array:
         """Σ s ℓ''(z) x̃ x̃ᵀ with x̃ = ((x − centre)·unit, 1): the lower triangle, with the intercept last."""
-        if self.is_sparse:
-            def work(start: int, stop: int) -> tuple[Array]:
-                h = np.empty(stop - start)
-                loss.curvatures(start, stop, *rows, z, h)
-                part = np.zeros((self.shape[1] + 1, self.shape[1] + 1))
-                compressed.add_gram(start, stop, *self.stored, h, part)
-                return (part,)
+        return self.gram(lambda first, last, out: loss.curvatures(first, last, *rows, z, out), centre, unit)
 
-            # Each holds a Hessian of its own.
-            few = parts(self.shape[0], min(self.entries, 8 * 2**18))
-            return _moved(total(each(work, few))[0], centre, unit)
-        fill = lambda first, last, out: loss.curvatures(first, last, *rows, z, out)
-        return self._gram(fill, centre, unit)
+    def gram(self, fill: Callable[[int, int, Array], None], centre: Array, unit: Array) -> Array:
+        """Σ h x̃ x̃ᵀ, its lower triangle, with weights h ≥ 0 that `fill(first, last, out)` tells for a range of rows."""
+        if not self.is_sparse:
+            return self._gram(fill, centre, unit)
+
+        def work(start: int, stop: int) -> tuple[Array]:
+            h = np.empty(stop - start)
+            fill(start, stop, h)
+            part = np.zeros((self.shape[1] + 1, self.shape[1] + 1))
+            compressed.add_gram(start, stop, *self.stored, h, part)
+            return (part,)
+
+        # Each holds a Hessian of its own.
+        few = parts(self.shape[0], min(self.entries, 8 * 2**18))
+        return _moved(total(each(work, few))[0], centre, unit)
 
     def add_hessian(self, loss: Loss, rows: Rows, z: Array, out: Array) -> None:
         """Add Σ s ℓ''(z) x xᵀ with x = (x, 1) to a lower triangle; for a few rows, on one core."""

@@ -381,6 +381,16 @@ class MultinomialProblem:
             out[np.diag_indices(self.size)] += np.append(np.zeros(self.size - classes), np.ones(classes))
         return out
 
+    def hessian_blocks(self, z: Array) -> Array:
+        """Of each class, the second derivative by its own coefficients at these scores: lower triangles."""
+        places, out = np.arange(len(self.column_curvature)), np.empty_like(z)
+        self.probabilities(z, out)
+        out = crossed.class_blocks(self.matrix, self.standardisation, self.rows.s, out)
+        out[:, places, places] += self.column_curvature
+        if not self.intercept:
+            out[:, -1], out[:, :, -1], out[:, -1, -1] = 0.0, 0.0, 1.0
+        return out
+
     def hessian_root(self, z: Array, V: Array) -> Array:
         """R with RᵀR = VᵀHV for the Hessian H at these scores, made from the rows: see `Curvature`."""
         classes, s = self.classes, self.rows.s

@@ -31,6 +31,18 @@ def products(matrix: Matrix, standardisation: Standardisation, s: Array, z: Arra
     return out[_places(columns + 1)][..., _places(classes)]
 
 
+def class_blocks(matrix: Matrix, standardisation: Standardisation, s: Array, p: Array) -> Array:
+    """Σ s pₖ(1 − pₖ) x̃ x̃ᵀ of each class k, of which p are the probabilities: lower triangles."""
+
+    def block(share: Array) -> Array:
+        def fill(first: int, last: int, out: Array) -> None:
+            out[: last - first] = share[first:last] * (1 - share[first:last]) * (s[first:last] if s.size > 1 else s[0])
+
+        return matrix.gram(fill, *standardisation)
+
+    return np.stack([block(share) for share in p.T])
+
+
 def _of_part(matrix: Matrix, standardisation: Standardisation, s: Array, z: Array, start: int, stop: int) -> Array:
     """Of a part of the rows, which are written out block by block, and so are their pairs of columns."""
     centre, unit = standardisation

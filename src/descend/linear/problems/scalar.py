@@ -220,6 +220,10 @@ class ScalarProblem:
         out[np.diag_indices(self.size)] += self.curvature_of_penalty
         return out
 
+    def hessian_blocks(self, z: Array) -> Array:
+        """The Hessian, as the one block that there is of one score."""
+        return self.hessian(z)[None]
+
     def hessian_root(self, z: Array, V: Array) -> Array:
         """R with RᵀR = VᵀHV for the Hessian H at these scores, made from the rows: see `Curvature`."""
         V = V * np.append(np.ones(self.size - 1), float(self.intercept))[:, None]

@@ -25,6 +25,8 @@ from descend.optimizers import Optimizer
 
 # Solvers whose steps keep coefficients from being negative.
 CONSTRAINED = ("accelerated", "coordinate")
+# Columns from which on blocks of a Hessian of many classes are worth having alone.
+BLOCK_COLUMNS = 40
 # Epochs of the dual's ascent, at about which it falls behind.
 SDCA_EPOCHS = 1000.0
 
@@ -87,13 +89,22 @@ def choice(problem: Problem) -> tuple[str, str]:
     if problem.loss.kind.corners:
         return _cornered(problem)
     # Newton's steps are few, whatever the columns' conditioning: where a Hessian is cheap nothing else is as fast.
-    if problem.size <= DENSE_HESSIAN:
+    if problem.size <= DENSE_HESSIAN and not _has_cheaper_blocks(problem):
         return "newton", f"{problem.size:,} coefficients, so that a Hessian is soon factored"
     # The dual renews a row in the time of its few numbers, and each makes progress of its own. Squares have a Hessian
     # that does not change, which L-BFGS learns once.
     if problem.in_memory and problem.matrix.is_sparse and not problem.loss.kind.quadratic and _has_dual(problem):
         return "dual", f"{problem.size:,} coefficients with an l2 penalty, and a sparse matrix of short rows"
-    return "lbfgs", f"{problem.size:,} coefficients, too many for a Hessian"
+    many = "for which a Hessian is too large" if problem.size > DENSE_HESSIAN else "and blocks are enough of a Hessian"
+    return "lbfgs", f"{problem.size:,} coefficients, {many}"
+
+
+def _has_cheaper_blocks(problem: Problem) -> bool:
+    """Whether L-BFGS, with the Hessian's blocks by class, is done sooner than Newton's method with all of it.
+
+    Without a penalty, it would not know how near it is.
+    """
+    return problem.outputs > 1 and problem.columns > BLOCK_COLUMNS and bool((problem.penalty.l2 > 0).all())
 
 
 def _cornered(problem: Problem) -> tuple[str, str]:

@@ -17,8 +17,9 @@ from descend.tasks.common.choosing.scoring import losses_by_row
 from descend.tasks.common.examples import Examples
 from descend.tasks.common.fitted import Fitted, Predictor, Trained
 from descend.tasks.common.network.task import NetworkPrepared
+from descend.tasks.images.blend import BlendedClassifier
 from descend.tasks.images.kernel.machine import HogClassifier
-from descend.tasks.images.model import BlendedClassifier, ImageModel
+from descend.tasks.images.model import ImageModel
 
 KERNEL = "kernel"
 # Above so many pictures a network has the most to gain, and a kernel takes as long.

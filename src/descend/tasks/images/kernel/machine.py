@@ -1,24 +1,31 @@
 """A kernel on gradients and colours: pictures are told by which of those learnt from they are like."""
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
 
+import jax
 import numpy as np
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
 
+from descend._arrays import Array, namespace
 from descend._facts import Facts, checked_array
 from descend.neural.images import LARGEST_PICTURE, as_images, refuse_unlike
+from descend.tasks.images.classifier import PictureClassifier
 from descend.tasks.images.kernel.colours import colours_of
 from descend.tasks.images.kernel.gradients import gradients_of
 from descend.tasks.images.kernel.solving import Kernel, best_kernel
 
 # Pictures that others are compared with, at the most; and pictures whose features are had at a time.
 LANDMARKS, PICTURES_AT_ONCE = 1500, 256
+# Of tones, from the darkest to the brightest: pictures may be all of one.
+LEAST_UNIT = 1e-30
+# Along a side, of pictures that an export is checked on.
+PATCHES = (2, 4, 8, 2**10)
 
 
-class HogClassifier(ClassifierMixin, BaseEstimator):
+class HogClassifier(PictureClassifier):
     """Classes of pictures by histograms of oriented gradients, colours, and ridge regression with a kernel.
 
     What the kernel is, and the penalty, is what loses least on pictures left out, each in turn, which is known exactly
@@ -29,8 +36,6 @@ class HogClassifier(ClassifierMixin, BaseEstimator):
     others say; `kernel_`, `penalty_`, `sharpness_`.
     """
 
-    KIND: ClassVar[str] = "HogClassifier"
-
     def __init__(self, random_state: int = 0):
         self.random_state = random_state
 
@@ -40,7 +45,7 @@ class HogClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, numbers = np.unique(y, return_inverse=True)
         self.image_shape_, self.are_bytes_ = images.shape[1:], images.dtype == np.uint8
         low, high = (0.0, 255.0) if self.are_bytes_ else (float(images.min()), float(images.max()))
-        self.low_, self.unit_ = low, max(high - low, float(np.finfo(np.float32).tiny))
+        self.low_, self.unit_ = low, max(high - low, LEAST_UNIT)
         rows = np.sort(np.random.default_rng(self.random_state).permutation(len(images))[:LANDMARKS])
         features = self._features(images)
         self.landmarks_ = [each[rows] for each in features]
@@ -54,12 +59,7 @@ class HogClassifier(ClassifierMixin, BaseEstimator):
         """The probability of each class, in the order of `classes_`."""
         images = as_images(X)
         refuse_unlike(X, images, self.image_shape_, self.are_bytes_)
-        alike = self.kernel_(*self._apart(self._features(images)))
-        return softmax(self.sharpness_ * (alike @ self.weights_[:-1] + self.weights_[-1]), axis=1)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """The most probable class."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return softmax(self._scores(self._features(images)), axis=1)
 
     def describe(self) -> str:
         """What it is, in a few words."""
@@ -69,53 +69,74 @@ class HogClassifier(ClassifierMixin, BaseEstimator):
 
     def parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """What it predicts by, as facts for JSON, and arrays by name."""
-        facts = {"kind": self.KIND, "shape": list(self.image_shape_), "bytes": bool(self.are_bytes_), "low": self.low_,
+        facts = {"shape": list(self.image_shape_), "bytes": bool(self.are_bytes_), "low": self.low_,
                  "unit": self.unit_, "share": self.kernel_.share, "steepness": self.kernel_.steepness,
                  "distances": self.distances_, "penalty": self.penalty_, "sharpness": self.sharpness_}
         return facts, {"gradients": self.landmarks_[0], "colours": self.landmarks_[1], "weights": self.weights_}
 
-    @classmethod
-    def from_parts(cls, told: Facts, arrays: Mapping[str, np.ndarray], outputs: int) -> "HogClassifier":
-        """What `parts` took apart, for so many classes, of a file that may be anybody's.
+    def take_parts(self, told: Facts, arrays: Mapping[str, np.ndarray], outputs: int) -> None:
+        """What `parts` gave, for so many classes, of a file that may be anybody's.
 
         **Raises** `CheckpointError` if it is something else.
         """
-        made, least = cls(), float(np.finfo(np.float32).tiny)
         shape = told.wholes("shape")
         if len(shape) != 3 or min(shape) < 1 or math.prod(shape) > LARGEST_PICTURE:
             told.refuse("shape", f"height, width and channels, {LARGEST_PICTURE:,} numbers at the most", shape)
-        made.image_shape_, made.are_bytes_, made.classes_ = shape, told.truth("bytes"), np.arange(outputs)
-        made.low_, made.unit_ = told.number("low"), told.number("unit", least)
-        made.kernel_ = Kernel(told.number("share", 0), told.number("steepness", 0))
-        made.penalty_, made.sharpness_ = told.number("penalty", 0), told.number("sharpness", 0)
+        self.image_shape_, self.are_bytes_ = shape, told.truth("bytes")
+        self.low_, self.unit_ = told.number("low"), told.number("unit", LEAST_UNIT)
+        self.kernel_ = Kernel(told.number("share", 0), told.number("steepness", 0))
+        self.penalty_, self.sharpness_ = told.number("penalty", 0), told.number("sharpness", 0)
         distances = told.numbers("distances")
         if len(distances) != 2 or min(distances) <= 0:
             told.refuse("distances", "two above 0", distances)
-        made.distances_ = list(distances)
+        self.distances_ = list(distances)
         # As many numbers as a picture of this shape has, which is had by taking those of one.
-        widths = [each.shape[1] for each in made._features(np.zeros((1, *shape), np.float32))]
+        widths = [each.shape[1] for each in self._features(np.zeros((1, *shape), np.float32))]
         count = max(len(arrays.get("gradients", ())), 1)
-        made.landmarks_ = [checked_array(arrays, name, told.where, (count, width), "f")
+        self.landmarks_ = [checked_array(arrays, name, told.where, (count, width), "f")
                            for name, width in zip(("gradients", "colours"), widths, strict=True)]
-        made.weights_ = checked_array(arrays, "weights", told.where, (count + 1, outputs), "f")
-        return made
+        self.weights_ = checked_array(arrays, "weights", told.where, (count + 1, outputs), "f")
 
     def _features(self, images: np.ndarray) -> list[np.ndarray]:
         """Gradients and colours."""
-        blocks = ((images[start : start + PICTURES_AT_ONCE].astype(np.float32) - self.low_) / self.unit_
-                  for start in range(0, len(images), PICTURES_AT_ONCE))
-        each = [(gradients_of(block), colours_of(block)) for block in blocks]
-        return [np.concatenate(parts) for parts in zip(*each, strict=True)]
+        blocks = (images[start : start + PICTURES_AT_ONCE] for start in range(0, len(images), PICTURES_AT_ONCE))
+        return [np.concatenate(parts) for parts in zip(*map(self._features_of, blocks), strict=True)]
 
-    def _apart(self, features: list[np.ndarray]) -> list[np.ndarray]:
+    def _features_of(self, images: Array) -> list[Array]:
+        """Gradients and colours of a few pictures."""
+        # Of bytes, this changes nothing: their differences are told exactly.
+        tones = (namespace(images).astype(images, np.float32) - self.low_) / (self.unit_ / 255)
+        return [gradients_of(tones), colours_of(tones)]
+
+    def _apart(self, features: Sequence[Array]) -> list[Any]:
         """How far pictures are from those that they are compared with, by gradients and by colours."""
         return [_squared_distances(one, other) / unit
                 for one, other, unit in zip(features, self.landmarks_, self.distances_, strict=True)]
 
+    def _scores(self, features: Sequence[Array]) -> Any:
+        """Of what the logarithms of probabilities are, but for what is added to all of a picture."""
+        alike = self.kernel_(*self._apart(features))
+        return self.sharpness_ * (alike @ self.weights_[:-1] + self.weights_[-1])
 
-def _squared_distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    squares = [np.square(each, dtype=np.float64).sum(axis=1) for each in (one, other)]
-    return np.maximum(squares[0][:, None] + squares[1] - 2.0 * (one @ other.T), 0.0)
+    def _in_jax(self, rows: Any) -> Any:
+        return jax.nn.softmax(self._scores(self._features_of(rows)), axis=1)
+
+    def _drawn_rows(self) -> np.ndarray:
+        """Patches of any tone, from coarse ones to single pixels, and their means."""
+        rng, (height, width, channels) = np.random.default_rng(0), self.image_shape_
+        sizes = [max(max(height, width) // cells, 1) for cells in PATCHES]
+        patches = [rng.uniform(size=(-(-height // size), -(-width // size), channels)).repeat(size, 0).repeat(size, 1)
+                   [:height, :width] for size in sizes for _ in range(len(PATCHES))]
+        drawn = np.stack([*patches, *((one + other) / 2 for one, other in pairwise(patches))]) * self.unit_ + self.low_
+        return drawn.astype(np.uint8 if self.are_bytes_ else np.float32)
+
+
+def _squared_distances(one: Array, other: np.ndarray) -> Array:
+    """In double precision: weights may be large, and small distances are differences of large numbers."""
+    xp = namespace(one)
+    one, other = xp.astype(one, np.float64), other.astype(np.float64)
+    squares = [xp.sum(each * each, axis=1) for each in (one, other)]
+    return xp.maximum(squares[0][:, None] + squares[1] - 2.0 * (one @ other.T), 0.0)
 
 
 def _mean_distance(features: np.ndarray) -> float:

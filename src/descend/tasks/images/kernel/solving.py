@@ -8,6 +8,7 @@ from scipy import linalg
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
+from descend._arrays import Array, namespace
 from descend.tasks.images.kernel.ridge import Decomposed
 
 # What is tried: how much colours count beside gradients, then how steeply the kernel falls, by the mean distance; and
@@ -27,9 +28,9 @@ class Kernel:
     share: float
     steepness: float
 
-    def __call__(self, shapes: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    def __call__(self, shapes: Array, colours: Array) -> Array:
         """How alike pictures are, by their distances."""
-        return np.exp(-self.steepness / (1 + self.share) * (shapes + self.share * colours))
+        return namespace(shapes).exp(-self.steepness / (1 + self.share) * (shapes + self.share * colours))
 
 
 @dataclass(frozen=True)
