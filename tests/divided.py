@@ -1,8 +1,8 @@
 """Descents that are divided among processes, or among devices: what each of them trains, and what it says of it.
 
-`python tests/divided.py FOLDER INDEX COUNT PORT` is one of the processes, which find each other at the port. Each trains
-all workloads, one after the other, and writes what came of them into the folder. One process alone, `FOLDER 0 1 0`,
-trains what can be divided among its devices.
+`python tests/divided.py FOLDER INDEX COUNT PORT` is one of the processes, which find each other at the port. Each
+trains all workloads, one after the other, and writes what came of them into the folder. One process alone,
+`FOLDER 0 1 0`, trains what can be divided among its devices.
 """
 
 import json
@@ -21,6 +21,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from descend import Adam, Target, begin, load, minimize
 from descend.engine import programs
+from descend.engine.digesting import digest
 from descend.errors import CheckpointError, InputError
 from descend.optimizers import EMA, Accumulate
 from descend.sources import GlobalBatches
@@ -196,6 +197,24 @@ def compiled():
     return {"products": sorted(products), "talks": sorted(talks)}
 
 
+def hashes():
+    """Of one table, and of others, over devices in many ways."""
+    table = np.random.default_rng(1).integers(0, 9, (16, 6, 4))
+    ways = [((1,), ("a",)), ((2,), ("a",)), ((8,), ("a",)), ((2, 2), ("a", "b")), ((2, 4), (("a", "b"),)),
+            ((4, 2), ("a", None, "b"))]
+
+    def of(array, shape, axes):
+        mesh = jax.make_mesh(shape, ("a", "b")[: len(shape)], devices=jax.devices()[: np.prod(shape)])
+        return digest({"x": jax.device_put(array, NamedSharding(mesh, PartitionSpec(*axes)))})
+
+    kinds = ("float32", "bool", "uint8", "float16", "complex64")
+    others = [table + (np.arange(16) == 15)[:, None, None], table[[1, 0, *range(2, 16)]], table.reshape(16, 4, 6)]
+    return {
+        "one": [[of(table.astype(kind), *way) for way in ways] for kind in kinds],
+        "others": [of(other.astype(np.float32), *ways[1]) for other in others],
+    }
+
+
 def main():
     """One of the processes."""
     folder, index, count, port = Path(sys.argv[1]), *map(int, sys.argv[2:])
@@ -212,6 +231,8 @@ def main():
             write(folder, index, "compiled", {}, compiled())
     if count > 1:
         among_several(folder, files, index, count, divided)
+    else:
+        write(folder, index, "hashes", {}, {"hashes": hashes()})
 
 
 def among_several(folder, files, index, count, divided):

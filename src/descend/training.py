@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from descend._arrays import keeping_precision, precision
+from descend._division import processes_among
 from descend._flags import as_flag
-from descend._layout import processes_among
 from descend._settings import budget_of, rule_of, stops_of, validation_of, whole_steps
 from descend._tree import Tree
 from descend.engine.begin import Setup
@@ -28,7 +28,7 @@ from descend.engine.snapshots import Snapshots
 from descend.engine.trainer import Checkpoint, HostLoop
 from descend.engine.watching import as_watch
 from descend.errors import InputError
-from descend.sources import Empty, WholeSet, layout_of
+from descend.sources import Empty, WholeSet, division_of
 from descend.stopping import Best, Convergence, Reason, Stop
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class Trainer(HostLoop):
         setup = Setup.of(loss, params, data, state, batch_size, dtype)
         with precision(setup.numbers):
             budget = budget_of(setup.source, epochs, steps, seconds)
-            processes = processes_among(layout_of(setup.source))
+            processes = processes_among(division_of(setup.source))
             processes.refuse_differences(
                 budget=str(budget), stop=repr(stop), ema=repr(ema), watch=repr(watch), snapshots=repr(snapshots),
                 validation=type(validation).__name__, validate_every=repr(validate_every), resume=repr(resume),

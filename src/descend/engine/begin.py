@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from descend._arrays import precision
-from descend._layout import processes_among
+from descend._division import processes_among
 from descend._tree import Tree, as_parameters, floating, split
 from descend.engine.advancing import initial_state
 from descend.engine.checks import random_key, refuse_modules, refuse_tracers, state_arrays
@@ -20,7 +20,7 @@ from descend.engine.run import Run
 from descend.engine.watching import Watch, as_watch
 from descend.errors import InputError
 from descend.optimizers import EMA, LBFGS, Optimizer, as_optimizer
-from descend.sources import Empty, Fed, HostSource, WholeSet, layout_of, source_of
+from descend.sources import Empty, Fed, HostSource, WholeSet, division_of, source_of
 from descend.stopping import Flatness
 
 
@@ -110,10 +110,10 @@ class Setup:
             signature=self.signature,
             skip_nonfinite=on_nonfinite == "skip",
             watch=watch and watch.checked(self.numbers),
-            layout=layout_of(self.source),
+            division=division_of(self.source),
             programs=programs_of(self.loss),
         )
-        if (processes := processes_among(descent.layout)).are_several:
+        if (processes := processes_among(descent.division)).are_several:
             processes.refuse_differences(**settings_of(descent, self.numbers, self.state, seed))
         key = random_key(seed)
         # Within jax.jit, a new key has no value either.

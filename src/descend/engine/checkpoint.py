@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from descend._arrays import precision
-from descend._layout import processes_among
+from descend._division import processes_among
 from descend._tree import Tree
 from descend.engine.begin import begin
-from descend.engine.digesting import digest_of
+from descend.engine.digesting import source_digest
 from descend.engine.identity import warn_of_other_surroundings
 from descend.engine.run import Run
 from descend.engine.serializing import read, tree_of
 from descend.engine.storing import Match, match_arrays, read_arrays, tree_from_arrays
 from descend.engine.watching import Watch
 from descend.errors import CheckpointError
-from descend.sources import HostArrays, MiniBatches, Source, WholeSet, as_data, layout_of, on_device
+from descend.sources import HostArrays, MiniBatches, Source, WholeSet, as_data, division_of, on_device
 
 
 def load(
@@ -77,7 +77,7 @@ def load(
 
 def _read(path: str | Path, data: Any) -> tuple[Mapping[str, np.ndarray], dict[str, Any]]:
     """What the file has, which one of the processes reads that the data are divided among."""
-    return processes_among(layout_of(data)).arrays_of_first(lambda: read_arrays(Path(path)))
+    return processes_among(division_of(data)).arrays_of_first(lambda: read_arrays(Path(path)))
 
 
 def _bare(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
@@ -100,7 +100,7 @@ def _source(data: Any, told: dict[str, Any], path: str | Path) -> Any:
         else:
             data = WholeSet(arrays)
     data = on_device(data)
-    if told["data"] != digest_of(data):
+    if told["data"] != source_digest(data):
         raise CheckpointError(f"{path} is of a run with other data: load it with those, or restore() what fits")
     return data
 
@@ -127,7 +127,7 @@ def restore(path: str | Path, run: Run) -> tuple[Run, Match]:
     2 of 3 arrays were taken over
       missing in the file: params/b
     """
-    arrays, _ = processes_among(run.descent.layout).arrays_of_first(lambda: read_arrays(Path(path)))
+    arrays, _ = processes_among(run.descent.division).arrays_of_first(lambda: read_arrays(Path(path)))
 
     def of(*parts: str) -> tuple[Tree, Match]:
         mine = {part: getattr(run.state, part) for part in parts}

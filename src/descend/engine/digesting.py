@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from descend._arrays import as_numpy
-from descend._layout import Layout, processes_among
+from descend._division import Division, processes_among
 from descend._tree import Tree, named_leaves
 from descend.sources import GlobalBatches
 
@@ -18,11 +18,11 @@ PART_SIZE = 2**14
 GOLDEN, FIRST, SECOND = (np.uint64(x) for x in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
-def digest_of(source: Any) -> str:
+def source_digest(source: Any) -> str:
     """A hash of the data of a source, if it has them: of the rows of all processes, if each has its own."""
     found = digest(getattr(source, "data", None))
     if isinstance(source, GlobalBatches):
-        each = processes_among(source.layout).gathered(found)
+        each = processes_among(source.division).gathered(found)
         found = hashlib.sha256(" ".join(each).encode()).hexdigest()[:16]
     return found
 
@@ -33,8 +33,8 @@ def digest(data: Any) -> str:
     Of data that are divided over devices, each process looks at what lies with it alone. Their hash is another one than
     that of the same data on the host, but the same over any number of devices and processes, one of each included.
     """
-    layout = Layout.of(data)
-    return _of_rows(data) if layout is None else _of_divided(data, layout)
+    division = Division.of(data)
+    return _of_rows(data) if division is None else _of_divided(data, division)
 
 
 def _of_rows(data: Any) -> str:
@@ -48,10 +48,10 @@ def _of_rows(data: Any) -> str:
     return found.hexdigest()[:16]
 
 
-def _of_divided(data: Tree, layout: Layout) -> str:
+def _of_divided(data: Tree, division: Division) -> str:
     leaves = named_leaves(data)
     mine = [sum(_mixed(shard, leaf.shape) for shard in _shards(leaf)) for leaf in leaves.values()]
-    each = processes_among(layout).gathered(mine)
+    each = processes_among(division).gathered(mine)
     found = hashlib.sha256()
     for (name, leaf), sums in zip(leaves.items(), zip(*each, strict=True), strict=True):
         found.update(_header(name, leaf))

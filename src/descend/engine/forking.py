@@ -15,7 +15,7 @@ from descend.engine.descent import RUNNING, Descent, State, Static
 from descend.engine.loss import AuxiliaryState
 from descend.errors import InputError
 from descend.optimizers import Modifier, Optimizer, as_optimizer
-from descend.sources import HostArrays, MiniBatches, WholeSet, as_data, layout_of, source_of
+from descend.sources import HostArrays, MiniBatches, WholeSet, as_data, division_of, source_of
 from descend.sources.batches import Place, mini_batches
 
 
@@ -94,9 +94,9 @@ def _with_data(descent: Descent, state: State, data: Any, batch_size: int | None
         shuffle = getattr(before, "shuffle", True)
         made: Any = HostArrays if HostArrays in (type(before), type(source)) else mini_batches
         source = made(source.data, source.batch_size, shuffle)
-    layout = layout_of(source)
-    is_moved, descent = layout != descent.layout, dataclasses.replace(descent, source=source, layout=layout)
-    if is_moved and layout is not None:
+    division = division_of(source)
+    is_moved, descent = division != descent.division, dataclasses.replace(descent, source=source, division=division)
+    if is_moved and division is not None:
         state = _moved(descent, state)
     kept = isinstance(state.cursor, Place) and _length(before) == _length(source)
     cursor = state.cursor if kept else source.init(random_key(0))

@@ -15,7 +15,7 @@ from jaxlib import version as jaxlib
 from descend._arrays import precision
 from descend._tree import Tree, described, named_leaves
 from descend.engine.descent import Descent
-from descend.engine.digesting import digest_of
+from descend.engine.digesting import source_digest
 from descend.programs import processor
 
 JAX_SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_default_prng_impl", "jax_threefry_partitionable")
@@ -32,7 +32,7 @@ def identity(descent: Descent, numbers: Tree, seed: int) -> dict[str, Any]:
         "source": without_addresses(getattr(source, "identity", type(source).__name__)),
         "batch size": getattr(source, "batch_size", None),
         "shuffle": getattr(source, "shuffle", None),
-        "data": digest_of(source),
+        "data": source_digest(source),
         "seed": seed,
         # With another watch the history would have other columns.
         "watch": descent.watch and repr(descent.watch),
@@ -79,11 +79,20 @@ def surroundings(params: Tree) -> dict[str, Any]:
         "device": device.device_kind,
         "processor": processor(),
         "cores": _cores() if device.platform == "cpu" else None,
+        "divided among": _divided(params),
         "jaxlib": jaxlib.__version__,
         "numpy": np.__version__,
         "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
         **settings,
     }
+
+
+def _divided(params: Tree) -> str:
+    """Among how many devices, and processes, the steps of these parameters are divided."""
+    lies = getattr(jax.tree.leaves(params)[0], "sharding", None)
+    devices = lies.device_set if lies else {}
+    processes = {device.process_index for device in devices}
+    return f"{len(devices)} devices of {len(processes)} processes" if len(devices) > 1 else "one device"
 
 
 def warn_of_other_surroundings(path: str | Path, now: Mapping[str, Any], then: Mapping[str, Any]) -> None:

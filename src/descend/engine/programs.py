@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 import jax
 
-from descend._layout import processes_among
+from descend._division import processes_among
 from descend._processes import Processes
 from descend.engine.checks import refuse_tracers
 from descend.errors import InputError
@@ -61,7 +61,7 @@ class Programs:
             with self._lock:
                 if key not in self._known:
                     self._known[key] = _compiled(
-                        function, descent.loss, treedef, leaves, kinds, placed, processes_among(descent.layout)
+                        function, descent.loss, treedef, leaves, kinds, placed, processes_among(descent.division)
                     )
         program, structure = self._known[key]
         return structure.unflatten(program(leaves))

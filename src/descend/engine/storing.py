@@ -17,8 +17,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from descend._arrays import as_numpy, in_world_of, precision
+from descend._division import placed
 from descend._files import write_atomically
-from descend._layout import placed
 from descend._tree import Tree, named_leaves
 from descend.errors import CheckpointError
 

@@ -24,8 +24,8 @@ MIN_SAVE_FACTOR = 50
 class Clock:
     """Counts the seconds between two looks at it, and remembers how long each kind of work took the last time.
 
-    Several processes have one clock, that of the first, which stands still between the moments at which they `meet`, and
-    there they learn of each other's signals. So whatever is decided by time or by signals is decided by all alike.
+    Several processes have one clock, that of the first, which stands still between the moments at which they `meet`.
+    There they also learn of each other's signals. So whatever is decided by time or signals is decided by all alike.
     """
 
     def __init__(self, processes: Processes = ALONE) -> None:

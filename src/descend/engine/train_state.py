@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from descend._division import processes_among
 from descend._files import try_room
-from descend._layout import processes_among
 from descend._processes import Processes
 from descend.engine.extending import extended
 from descend.engine.forking import with_rate
@@ -57,7 +57,7 @@ class TrainState:
     @property
     def processes(self) -> Processes:
         """Those that the descent is divided among."""
-        return processes_among(self.run.descent.layout)
+        return processes_among(self.run.descent.division)
 
     def try_room(self, path: Path) -> None:
         """Find out whether there is room for the checkpoint, twice: for the one before it, or the model, as well.

@@ -6,11 +6,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from descend._layout import Layout, automatic
+from descend._division import Division, automatic
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.sources._base import Empty, Fed, Source, WholeSet, as_data
 from descend.sources.batches import MiniBatches, mini_batches
+from descend.sources.global_batches import GlobalBatches
 from descend.sources.host import HostArrays, HostSource
 from descend.sources.loaders import batches_of, is_loader
 
@@ -49,12 +50,12 @@ def on_device(tree: Tree) -> Tree:
     return automatic(there)
 
 
-def layout_of(data: Tree) -> Layout | None:
-    """Over which devices the rows of data, or of a source's batches, are divided, if they are."""
-    return getattr(data, "layout", None) or Layout.of(data)
+def division_of(data: Tree) -> Division | None:
+    """Among which devices the rows of data, or of a source's batches, are divided, if they are."""
+    return data.division if isinstance(data, GlobalBatches) else Division.of(data)
 
 
 def _usual_size(data: Tree, length: int) -> int:
     """The size of a batch where none is given, which devices can have equal parts of."""
-    size, layout = min(DEFAULT_BATCH_SIZE, length), Layout.of(data)
-    return size if layout is None else max(layout.parts, size - size % layout.parts)
+    size, division = min(DEFAULT_BATCH_SIZE, length), Division.of(data)
+    return size if division is None else max(division.parts, size - size % division.parts)

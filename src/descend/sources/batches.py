@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend._arrays import Array, namespace
-from descend._layout import Layout, automatic
+from descend._division import Division, automatic
 from descend._shuffle import permuted, round_keys, seed_of
 from descend._tree import Tree
 from descend.errors import InputError
@@ -37,7 +37,7 @@ class MiniBatches:
     all batches have the same size, every example is seen exactly once in each epoch, and none is dropped.
 
     `data`: a pytree of arrays with a common first axis, the examples. `batch_size`: 1 is stochastic gradient descent.
-    `shuffle`: off, for data whose order is random already or must be kept. `layout`: over which devices the rows of
+    `shuffle`: off, for data whose order is random already or must be kept. `division`: among which devices the rows of
     the data are divided, if they are; found out by whoever descends.
 
     **Raises** `InputError` for a batch size that is not between 1 and the number of examples.
@@ -52,7 +52,7 @@ class MiniBatches:
     data: Batch
     batch_size: int = fixed()
     shuffle: bool = fixed(default=True)
-    layout: Layout | None = fixed(default=None)
+    division: Division | None = fixed(default=None)
 
     def init(self, key: jax.Array) -> Place:
         """The beginning of the first epoch."""
@@ -75,12 +75,12 @@ class MiniBatches:
 
     def batch(self, draw: Tree) -> Batch:
         """The examples with these numbers."""
-        if self.layout is None:
+        if self.division is None:
             return jax.tree.map(lambda array: rows(jnp.asarray(array), draw), self.data)
         # All at once, because each part would wait for other devices. A device gives of these rows those that lie with
         # it, and their sum is the batch.
         batch = jax.tree.map(lambda array: _all_rows(array, draw), self.data)
-        return jax.lax.with_sharding_constraint(batch, self.layout.everywhere)
+        return jax.lax.with_sharding_constraint(batch, self.division.everywhere)
 
     @property
     def steps_per_epoch(self) -> float:
@@ -96,9 +96,9 @@ def mini_batches(data: Any, batch_size: int, shuffle: bool = True) -> MiniBatche
     """Checked mini-batches of `data`."""
     data, length = as_data(data)
     check_batch_size(batch_size, length)
-    if layout := Layout.of(data):
-        layout.check_batch_size(batch_size)
-    return MiniBatches(automatic(data), batch_size, shuffle, layout)
+    if division := Division.of(data):
+        division.check_batch_size(batch_size)
+    return MiniBatches(automatic(data), batch_size, shuffle, division)
 
 
 def check_batch_size(batch_size: int, length: int) -> None:

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from descend._layout import Layout
+from descend._division import Division
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.sources._base import Batch, Cursor, Feed
@@ -45,9 +45,9 @@ class GlobalBatches:
     def __init__(
         self, rows: Any, batch_size: int | None = None, devices: Sequence[Any] | None = None, shuffle: bool = True
     ):
-        self.layout = Layout(Mesh(np.array(jax.devices() if devices is None else devices), ("rows",)), ("rows",))
+        self.division = Division(Mesh(np.array(jax.devices() if devices is None else devices), ("rows",)), ("rows",))
         self.batch_size, self.shuffle = batch_size, shuffle
-        self._processes = self.layout.processes
+        self._processes = self.division.processes
         self._own = self._source(rows)
         self.steps_per_epoch = getattr(self._own, "steps_per_epoch", None)
 
@@ -85,8 +85,8 @@ class GlobalBatches:
             return rows if isinstance(rows, HostSource) else batches_of(rows)
         if self.batch_size is None:
             raise InputError("GlobalBatches of arrays need a batch_size, of all processes together")
-        self.layout.check_batch_size(self.batch_size)
-        source = HostArrays(rows, self.batch_size * self._share // self.layout.parts, self.shuffle)
+        self.division.check_batch_size(self.batch_size)
+        source = HostArrays(rows, self.batch_size * self._share // self.division.parts, self.shuffle)
         lengths = self._processes.gathered(len(jax.tree.leaves(source.data)[0]))
         if len(set(lengths)) > 1:
             raise InputError(f"processes have {', '.join(map(str, lengths))} rows: give each as many, as those of a "
@@ -96,15 +96,15 @@ class GlobalBatches:
     @property
     def _share(self) -> int:
         """How many of the devices are this process's."""
-        return sum(device.process_index == jax.process_index() for device in self.layout.mesh.devices.flat)
+        return sum(device.process_index == jax.process_index() for device in self.division.mesh.devices.flat)
 
     def _global(self, parts: Batch, axis: int) -> Batch:
         """Arrays that lie divided along an axis, from this process's part of them."""
-        sharding, times = self.layout.rows(before=axis), self.layout.parts / self._share
+        sharding, times = self.division.rows(before=axis), self.division.parts / self._share
 
         def whole(part: np.ndarray) -> jax.Array:
             length = round(part.shape[axis] * times)
-            self.layout.check_batch_size(length)
+            self.division.check_batch_size(length)
             shape = (*part.shape[:axis], length, *part.shape[axis + 1 :])
             return jax.make_array_from_process_local_data(sharding, part, shape)
 
@@ -112,10 +112,10 @@ class GlobalBatches:
 
     def _together(self, cursor: Cursor) -> Cursor:
         """The cursors of all processes, one beside the other, for a checkpoint that one of them writes."""
-        leaves, treedef = jax.tree.flatten(cursor)
+        leaves = jax.tree.leaves(cursor)
         each = self._processes.gathered([leaf.item() for leaf in leaves])
-        columns = zip(leaves, zip(*each, strict=True), strict=True)
-        return treedef.unflatten([np.array(column, leaf.dtype) for leaf, column in columns])
+        columns = iter(zip(*each, strict=True))
+        return jax.tree.map(lambda leaf: np.array(next(columns), leaf.dtype), cursor)
 
     def _mine(self, cursor: Cursor) -> Cursor:
         return jax.tree.map(lambda leaf: leaf[self._processes.index], cursor)

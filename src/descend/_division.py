@@ -15,8 +15,8 @@ from descend.errors import InputError
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Rows are divided over the `axes` of a mesh of devices; all else is on each of them.
+class Division:
+    """Rows are divided over the `axes` of a mesh of devices, and all else is whole on each of them.
 
     The mesh is one of automatic axes: where an operation is divided is for the compiler to find, as a loss need not
     know that its batch is.
@@ -26,17 +26,18 @@ class Layout:
     axes: tuple[str, ...]
 
     @classmethod
-    def of(cls, tree: Tree) -> "Layout | None":
-        """That of the arrays in a tree; none, if no array has its rows on several devices.
+    def of(cls, tree: Tree) -> "Division | None":
+        """That of the arrays in a tree; none, if no array has its rows divided.
 
-        **Raises** `InputError` where arrays have their rows on other devices than others.
+        **Raises** `InputError` where arrays have their rows divided otherwise than others.
         """
-        found = {name: layout for name, leaf in named_leaves(tree).items() if (layout := _of_array(leaf))}
-        if len(set(found.values())) > 1:
-            (name, first), (other, another) = next(iter(found.items())), list(found.items())[-1]
-            raise InputError(f"the rows of all data must be divided alike, but those of '{name}' are over {first}, and "
-                             f"those of '{other}' over {another}")
-        return next(iter(found.values()), None)
+        found = {name: division for name, leaf in named_leaves(tree).items() if (division := _of_array(leaf))}
+        first = next(iter(found.values()), None)
+        for name, other in found.items():
+            if other != first:
+                raise InputError(f"the rows of all data must be divided alike, but those of '{next(iter(found))}' are "
+                                 f"among {first}, and those of '{name}' among {other}")
+        return first
 
     @property
     def parts(self) -> int:
@@ -77,9 +78,9 @@ class Layout:
         return f"{self.parts} devices ({', '.join(self.axes)})"
 
 
-def processes_among(layout: Layout | None) -> Processes:
+def processes_among(division: Division | None) -> Processes:
     """Those that a descent is divided among: this one alone, where nothing is divided."""
-    return ALONE if layout is None else layout.processes
+    return ALONE if division is None else division.processes
 
 
 def placed(leaf: Any, sharding: NamedSharding) -> Any:
@@ -95,28 +96,29 @@ def placed(leaf: Any, sharding: NamedSharding) -> Any:
 def automatic(tree: Tree) -> Tree:
     """The tree as it can be calculated with, where rows of some of its arrays are divided: these on meshes of automatic
     axes, without a copy, and all others whole on each device."""
-    layout = Layout.of(tree)
-    if layout is None:
+    division = Division.of(tree)
+    if division is None:
         return tree
-    return jax.tree.map(lambda leaf: _on_automatic(leaf) if _of_array(leaf) else placed(leaf, layout.everywhere), tree)
+    whole = lambda leaf: placed(leaf, division.everywhere)
+    return jax.tree.map(lambda leaf: _on_automatic(leaf) if _of_array(leaf) else whole(leaf), tree)
 
 
 def _on_automatic(array: jax.Array) -> jax.Array:
-    layout: Any = _of_array(array)
+    division: Any = _of_array(array)
     sharding: Any = array.sharding
-    if sharding.mesh == layout.mesh:
+    if sharding.mesh == division.mesh:
         return array
     parts = [shard.data for shard in array.addressable_shards]
     return jax.make_array_from_single_device_arrays(
-        array.shape, NamedSharding(layout.mesh, sharding.spec), parts, dtype=array.dtype
+        array.shape, NamedSharding(division.mesh, sharding.spec), parts, dtype=array.dtype
     )
 
 
-def _of_array(leaf: Any) -> Layout | None:
-    """The layout of an array whose rows are divided."""
+def _of_array(leaf: Any) -> Division | None:
+    """The division of an array whose rows are divided."""
     sharding = leaf.sharding if isinstance(leaf, jax.Array) and not isinstance(leaf, jax.core.Tracer) else None
     if not isinstance(sharding, NamedSharding) or not sharding.spec or sharding.spec[0] is None:
         return None
     axes = sharding.spec[0] if isinstance(sharding.spec[0], tuple) else (sharding.spec[0],)
     mesh: Any = sharding.mesh
-    return Layout(Mesh(mesh.devices, mesh.axis_names, axis_types=(AxisType.Auto,) * len(mesh.axis_names)), axes)
+    return Division(Mesh(mesh.devices, mesh.axis_names, axis_types=(AxisType.Auto,) * len(mesh.axis_names)), axes)
