@@ -21,7 +21,7 @@ SECONDS = 300
 
 
 def started(folder, index, count, port, flags=""):
-    environment = os.environ | {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {flags}"}
+    environment = os.environ | {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()}
     paths = [str(Path(divided.__file__).parent), *sys.path]
     environment["PYTHONPATH"] = os.pathsep.join(paths)
     command = [sys.executable, divided.__file__, str(folder), str(index), str(count), str(port)]
@@ -36,7 +36,8 @@ def ended(processes):
             assert process.returncode == 0, said
     finally:
         for process in processes:
-            process.kill()
+            with process:
+                process.kill()
 
 
 def free_port():
