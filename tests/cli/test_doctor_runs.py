@@ -64,10 +64,11 @@ def test_texts_are_begun_as_the_command_began_it_and_examined(descend):
     start = begun(Path("run"), "mails.csv")
     np.testing.assert_array_equal(losses(start, 6), recorded("run")["loss"][:6])
     assert len(start.judged[1]) == json.loads(Path("run/metrics.json").read_text())["held_out"]
-    said = descend("doctor", "run", "mails.csv", "--seconds", 1)
+    # Where what it was trained on lies, its folder says.
+    said = descend("doctor", "run", "--seconds", 1)
     assert (said.code, said.err) == (0, "")
     assert "report: run/doctor.html" in said.out
-    assert "The training on mails.csv" in Path("run/doctor.html").read_text()
+    assert f"The training on {Path('mails.csv').resolve()}" in Path("run/doctor.html").read_text()
 
 
 def write(asked):
@@ -81,7 +82,8 @@ POLICY = {"algorithm": "ppo", "steps": None, "seconds": None, "seed": 0, "seeds"
 
 
 @pytest.mark.parametrize(("asked", "source", "told"), [
-    ({"table": "a", "settings": {}}, (), "run does not hold what it was trained on"),
+    ({"table": "a", "settings": {}}, (), "a, which run was trained on, lay where its folder does not say: name it"),
+    ({"table": "a", "source": "gone.csv", "settings": {}}, (), "is not at gone.csv any more: name it with --data"),
     ({"environment": "CartPole-v1", "settings": POLICY}, ("a.csv",), "is of a policy, which learns from what it plays"),
     ({"text": "jugs.txt", "digest": "no", "settings": LANGUAGE}, ("jugs.txt",), "was trained on another text than"),
     ({"table": "a", "settings": {"target": "y"}}, ("photos",), "was trained on a table, and photos has pictures"),

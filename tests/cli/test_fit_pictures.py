@@ -104,7 +104,8 @@ def test_it_learns_and_finds_its_own_rate(descend, network_alone):
     assert (metrics["rows"], metrics["held_out"], metrics["score"]) == (101, 21, 20 / 21)
     assert metrics["optimizer"].startswith("AdamW(learning_rate=Trapezium(")
     page = Path("runs/photos/report.html").read_text()
-    (shown,) = re.findall(r'<img[^>]* src="data:image/png;base64,([^"]*)"><figcaption>(.*?)</figcaption>', page)
+    figure = r'<figure><img[^>]* src="data:image/png;base64,([^"]*)"><img[^>]*><figcaption>(.*?)</figcaption>'
+    (shown,) = re.findall(figure, page)
     assert np.asarray(Image.open(io.BytesIO(base64.b64decode(shown[0])))).tolist() == bright.tolist()
     told = re.sub(r"<.*?>", "", shown[1])
     assert re.fullmatch(r"dusk \(\d+\.\d%\), taken for noon \(\d+\.\d%\) test/dusk/bright\.png", told)

@@ -49,6 +49,7 @@ def test_texts_are_told_apart(descend, table):
     assert list(out) == ["id", "text", "prediction", "probability of play", "probability of work"]
     assert out["prediction"].tolist() == mails(20, seed=1)["label"].tolist()
     refused(descend("predict", "runs/mails", table, "-o", "out.pdf"), "cannot tell what to write to out.pdf")
+    refused(descend("export", "runs/mails", "mails.onnx"), "runs/mails has a model of another kind than those")
     new[["id"]].to_csv("new.csv", index=False)
     refused(descend("predict", "runs/mails", "new.csv", "-o", "out.csv"), "the table lacks the column 'text'")
 

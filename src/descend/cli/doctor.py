@@ -20,7 +20,7 @@ PAGE = "doctor.html"
 def doctor(
     run: Annotated[Path, Argument(help="The folder that descend fit, lm or rl wrote.")],
     source: Annotated[
-        str | None, Argument(help="What it was trained on: a table, pictures, a text; none for a policy.")
+        str | None, Argument(help="What it was trained on, if that lies elsewhere by now; none for a policy.")
     ] = None,
     apply: Annotated[
         Path | None, Option(help="Of descend fit: train anew with the mended settings, into this folder.")
@@ -55,10 +55,10 @@ def doctor(
     for line in str(found).splitlines():
         say(console, line)
     say(console, f"report: {run / PAGE}")
-    if apply is not None and source is not None:
+    if apply is not None and start.source is not None:
         from descend.cli._applying import train_mended
 
-        train_mended(found, start, run, source, apply, console)
+        train_mended(found, start, run, start.source, apply, console)
 
 
 def _facts(diagnosis: "Diagnosis") -> dict[str, Any]:

@@ -35,7 +35,8 @@ def export(
         say(console, f"{output}: {told if model.to_huggingface(output) else UNCOMPARED}")
         return
     if not hasattr(model, "to_onnx"):
-        raise InputError(f"{run} has a {type(model).__name__}, which is not exported to ONNX")
+        raise InputError(f"{run} has a model of another kind than those of tables, pictures and language, which are "
+                         "exported: use it in Python, by descend.load_model")
     rows = _rows_of(run, model) if hasattr(model, "columns_") else None
     # Of a table, there are rows to look at.
     model.to_onnx(output, *([] if rows is None else [rows]))

@@ -27,12 +27,13 @@ SAMPLE_TOKENS = 200
 @dataclass(frozen=True)
 class Begun:
     """A training at its beginning, or where its checkpoint stands; by what it is `judged`: held-out examples, or a
-    function of the parameters; the `title` of the training; and the `task` of one that `descend fit` made, as it was
-    `prepared`."""
+    function of the parameters; the `title` of the training; the `source` of what it learns from, of which a policy has
+    none; and the `task` of one that `descend fit` made, as it was `prepared`."""
 
     trainer: "Trainer"
     judged: Any
     title: str
+    source: str | None = None
     task: "Task | None" = None
     prepared: Any = None
 
@@ -44,24 +45,23 @@ class Begun:
 
 def begun(folder: Path, source: str | None, checkpoints: Path | None = None) -> Begun:
     """The training in a run's folder: the same data, the same held out, the same steps. It is at its beginning, or with
-    a folder of `checkpoints` where those stand, which it then holds.
+    a folder of `checkpoints` where those stand, which it then holds. `source`: what it was trained on; if it is `None`,
+    where its folder says that this lies.
 
-    **Raises** `InputError` where there is no such run, for another source than it was trained on, and for trainings
-    that cannot be replayed; `CheckpointError` if what was asked for is damaged.
+    **Raises** `InputError` where there is no such run, for another source than it was trained on, or none that is still
+    there, and for trainings that cannot be replayed; `CheckpointError` if what was asked for is damaged.
     """
     asked = _asked(folder)
     if "environment" in asked:
         if source is not None:
             raise InputError(f"{folder} is of a policy, which learns from what it plays: leave out {source}")
         return _of_policy(asked, folder, checkpoints)
-    if source is None:
-        raise InputError(f"{folder} does not hold what it was trained on: name that, too, as in "
-                         f"descend doctor {folder} SOURCE")
+    lies = source or _where_it_lies(asked, folder, ())
     if "text" in asked:
-        return _of_language(asked, folder, Path(source), checkpoints)
-    task = task_of_run(asked, folder, source)
+        return _of_language(asked, folder, Path(lies), checkpoints)
+    task = task_of_run(asked, folder, lies)
     prepared = task.prepare()
-    return Begun(*task.begun(prepared, checkpoints), f"The training on {source}", task, prepared)
+    return Begun(*task.begun(prepared, checkpoints), f"The training on {lies}", lies, task, prepared)
 
 
 def source_of(folder: Path, others: Sequence[Path] = ()) -> str | None:
@@ -71,8 +71,10 @@ def source_of(folder: Path, others: Sequence[Path] = ()) -> str | None:
     **Raises** `InputError` where it is not there any more.
     """
     asked = _asked(folder)
-    if "environment" in asked:
-        return None
+    return None if "environment" in asked else _where_it_lies(asked, folder, others)
+
+
+def _where_it_lies(asked: dict[str, Any], folder: Path, others: Sequence[Path]) -> str:
     kind = next(kind for kind in ("table", "collection", "text") if kind in asked)
     name, lay = str(asked[kind]), str(asked.get("source", ""))
     file, part = file_and_part(lay)
@@ -86,7 +88,8 @@ def source_of(folder: Path, others: Sequence[Path] = ()) -> str | None:
         return lay
     where = f"is not at {lay} any more" if lay else "lay where its folder does not say"
     where = f"came from {lay}" if is_passing(lay) else where
-    raise InputError(f"{name}, which {folder.name} was trained on, {where}: name it with --data")
+    raise InputError(f"{name}, which {folder.name} was trained on, {where}: name it with --data, or as the SOURCE of "
+                     "descend doctor")
 
 
 def digest_of(folder: Path) -> str:
@@ -176,7 +179,7 @@ def _of_language(asked: dict[str, Any], folder: Path, source: Path, checkpoints:
         raise InputError(f"{folder} was begun with the weights in {start}, which are others by now: train again")
     # With its folder, as a plan beside the checkpoint says how many steps there was time for.
     model = language_model(checkpoints or folder / "checkpoints", start, **settings)
-    return Begun(*model.begun(corpus, resume=checkpoints is not None), f"The training on {source}")
+    return Begun(*model.begun(corpus, resume=checkpoints is not None), f"The training on {source}", str(source))
 
 
 def _of_policy(asked: dict[str, Any], folder: Path, checkpoints: Path | None) -> Begun:

@@ -1,13 +1,8 @@
 """The task of telling images apart, by a kernel, a convolutional network, or both."""
 
-import base64
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
-
-import numpy as np
-from PIL import Image
 
 from descend.errors import InputError
 from descend.neural import ConvClassifier
@@ -18,11 +13,13 @@ from descend.tasks.common.task import Observers
 from descend.tasks.images.ladder import climb, divided, too_few
 from descend.tasks.images.mirrored import is_mirrorable
 from descend.tasks.images.model import ImageModel
+from descend.tasks.images.occlusion import speaking_for
+from descend.tasks.images.shown import shown_picture
 from descend.training import Trainer
 
 SHOWN_MISTAKES = 30
-# Pixels that a picture's shorter side has on the page.
-MAGNIFIED_SIDE = 96
+HOW_LOOKED = ("Beside each picture is where the model looked, in red: if a patch hides that, the wrong class is less "
+              "probable.")
 
 
 @dataclass(frozen=True)
@@ -33,8 +30,9 @@ class ImageTask(NetworkTask):
     unit: ClassVar[str] = "pictures"
     predicts_from: ClassVar[str] = "FOLDER"
     style: ClassVar[str] = """
-.mistakes { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; width: 9rem; font-size: .85rem }
-img { image-rendering: pixelated; border: 1px solid #eee } figcaption { overflow-wrap: anywhere }
+.mistakes { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; width: 13rem; font-size: .85rem }
+figure img { max-width: 49%; height: auto; image-rendering: pixelated; border: 1px solid #eee }
+figcaption { overflow-wrap: anywhere }
 """
     MODEL_KIND: ClassVar[str] = ImageModel.kind
 
@@ -70,22 +68,9 @@ img { image-rendering: pixelated; border: 1px solid #eee } figcaption { overflow
         # Plotly takes half a second to import.
         from descend.tasks.common.network.report import worst_mistakes
 
-        return worst_mistakes(fitted, outcome, self.unit, SHOWN_MISTAKES, "mistakes", shown_picture)
-
-
-def shown_picture(pixels: np.ndarray, caption: str) -> str:
-    """A picture with its caption, magnified."""
-    scale = MAGNIFIED_SIDE / min(pixels.shape[:2])
-    size = f"height={round(scale * pixels.shape[0])} width={round(scale * pixels.shape[1])}"
-    return (f'<figure><img {size} alt="" src="data:image/png;base64,{_as_png(pixels)}">'
-            f"<figcaption>{caption}</figcaption></figure>")
-
-
-def _as_png(pixels: np.ndarray) -> str:
-    # IDX files may hold other numbers than bytes.
-    if pixels.dtype != np.uint8:
-        low, high = float(pixels.min()), float(pixels.max())
-        pixels = (255 * (pixels - low) / max(high - low, 1e-12)).astype(np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels).save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode()
+        images, rows = fitted.prepared.held_out.inputs, outcome.mistakes(SHOWN_MISTAKES)
+        looked = speaking_for(fitted.model.predict, images[rows], outcome.predicted[rows]) if len(rows) else ()
+        places = dict(zip(rows.tolist(), looked, strict=True))
+        shown = lambda row, caption: shown_picture(images[row], places[row], caption)
+        worst = worst_mistakes(fitted, outcome, self.unit, SHOWN_MISTAKES, "mistakes", shown)
+        return f"{worst}<p class=note>{HOW_LOOKED}</p>" if places else worst

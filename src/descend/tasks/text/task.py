@@ -96,7 +96,9 @@ class TextTask(NetworkTask):
         # Plotly takes half a second to import.
         from descend.tasks.common.network.report import worst_mistakes
 
-        return worst_mistakes(fitted, outcome, self.unit, SHOWN_MISTAKES, "texts", shown_text)
+        texts = fitted.prepared.held_out.inputs
+        shown = lambda row, caption: shown_text(texts[row], caption)
+        return worst_mistakes(fitted, outcome, self.unit, SHOWN_MISTAKES, "texts", shown)
 
 
 def text_task(table: TypedTable, settings: Settings) -> TextTask:

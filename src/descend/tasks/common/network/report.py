@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from html import escape
-from typing import Any
 
 import numpy as np
 
@@ -12,8 +11,8 @@ from descend.tasks.common.judging.classes import class_sections
 from descend.tasks.common.page import MARGIN
 from descend.tasks.common.section import Section
 
-# Of a mistake: the example, and what is to be said of it, as HTML.
-Shown = Callable[[Any, str], str]
+# Of a mistake: the number of the example held out, and what is to be said of it, as HTML.
+Shown = Callable[[int, str], str]
 
 
 def lines(fitted: Fitted, notes: Sequence[str]) -> list[str]:
@@ -43,8 +42,7 @@ def worst_mistakes(fitted: Fitted, outcome: Outcome, unit: str, most: int, style
     if not count:
         return f"<p class=note>There are none: all held-out {unit} were told.</p>"
     rows = outcome.mistakes(most).tolist()
-    held_out = fitted.prepared.held_out
-    items = "".join(shown(held_out.inputs[row], _told(fitted, outcome, row)) for row in rows)
+    items = "".join(shown(row, _told(fitted, outcome, row)) for row in rows)
     return (f"<p class=note>Of {count:,}, the {len(rows):,} that the model was surest of.</p>"
             f"<div class={style}>{items}</div>")
 
