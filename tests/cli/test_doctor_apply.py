@@ -130,7 +130,7 @@ def test_runs_of_other_commands(descend):
 
 @pytest.mark.slow
 def test_what_is_proved_is_mended(descend, faulty):
-    said = descend("doctor", faulty, "sample:wine", "--seconds", 40, "--apply", "mended")
+    said = descend("doctor", faulty, "sample:wine", "--seconds", 120, "--apply", "mended")
     assert said.code == 0
     assert "proved: The learning rate" in said.out
     assert told_in("mended")["score"] > told_in(faulty)["score"] + 0.3
