@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
-# Most tests make few steps of many programs: to compile one takes a fifth of the time without optimization, though a
-# step then takes three times as long. `XLA_FLAGS= pytest` compiles as a user's process does.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
+# Most tests make few steps of many programs: to compile one takes a fifth of the time without optimization, and less in
+# one piece than in as many as there may be threads; though a step then takes three times as long. `XLA_FLAGS= pytest`
+# compiles as a user's process does.
+QUICK = ("backend_optimization_level=0", "cpu_use_fusion_emitters=false", "cpu_parallel_codegen_split_count=1")
+os.environ.setdefault("XLA_FLAGS", " ".join(f"--xla_{flag}" for flag in QUICK))
 
 # Programs are kept for the other workers, for the processes that tests start, and for the next run.
 PROGRAMS = Path(__file__).parent / ".pytest_cache" / "d" / "programs"

@@ -38,7 +38,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     made = Clock()
-    for module in ("engine.timed", "engine.trainer", "engine.rate_search", "training", "tasks.common.linear.progress",
+    for module in ("engine.timed", "engine.rate_search", "training", "tasks.common.linear.progress",
                    "neural.language", "neural._classifier", "neural._estimator"):
         monkeypatch.setattr(f"descend.{module}.time", SimpleNamespace(perf_counter=made.perf_counter))
     return made

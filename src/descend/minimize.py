@@ -47,7 +47,8 @@ def minimize(
       else to record at each step. It is differentiated and compiled by JAX, unless it brings `value_and_grad`.
     - `params`: where to begin: an array, a list of numbers, a dict, an Equinox module, any pytree.
     - `data`: a pytree of arrays with a common first axis, the examples; or a source of batches; or a data loader, any
-      object that gives batches each time it is iterated over.
+      object that gives batches each time it is iterated over. Where JAX's arrays have their rows divided among devices,
+      of this process or of several, each device calculates with its own rows of a batch.
     - `state`: what the loss keeps from step to step without descending on it, for instance the running means of batch
       normalisation. The loss is called with `state=` then, and returns `(scalar, state)`, or `(scalar, state, dict)`.
       A loss with an argument `key` is given a random key, another one at each step: for dropout, or for noise. Both are

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from descend._arrays import keeping_precision, precision
+from descend._division import processes_among
 from descend._flags import as_flag
 from descend._settings import budget_of, rule_of, stops_of, validation_of, whole_steps
 from descend._tree import Tree
@@ -27,7 +28,7 @@ from descend.engine.snapshots import Snapshots
 from descend.engine.trainer import Checkpoint, HostLoop
 from descend.engine.watching import as_watch
 from descend.errors import InputError
-from descend.sources import Empty, WholeSet
+from descend.sources import Empty, WholeSet, division_of
 from descend.stopping import Best, Convergence, Reason, Stop
 
 if TYPE_CHECKING:
@@ -154,6 +155,12 @@ class Trainer(HostLoop):
         setup = Setup.of(loss, params, data, state, batch_size, dtype)
         with precision(setup.numbers):
             budget = budget_of(setup.source, epochs, steps, seconds)
+            processes = processes_among(division_of(setup.source))
+            processes.refuse_differences(
+                budget=str(budget), stop=repr(stop), ema=repr(ema), watch=repr(watch), snapshots=repr(snapshots),
+                validation=type(validation).__name__, validate_every=repr(validate_every), resume=repr(resume),
+                checkpoint=type(checkpoint).__name__,
+            )
             rule, rate_search = rule_of(optimizer, bounds, ema, budget.steps, setup)
             setup = replace(setup, numbers=rule.feasible(setup.numbers))
             tolerance, plateau, target = stops_of(stop, setup.is_noiseless, validation)
@@ -178,11 +185,11 @@ class Trainer(HostLoop):
                 checkpoint=saved,
                 tries_stepwise=convolves,
             )
-            if resume and saved and saved.path.exists():
+            if resume and saved and processes.agreed(saved.path.exists()):
                 trainer.hold()
                 trainer.resume(saved.path)
             # To trace the loss may take as long as many steps, so it counts.
-            trainer.seconds += time.perf_counter() - begun_at
+            trainer.seconds += processes.agreed(time.perf_counter() - begun_at)
             return trainer
 
     def advance(self, steps: int | None = None, seconds: float | None = None) -> Progress:
@@ -199,7 +206,7 @@ class Trainer(HostLoop):
 
     def to_the_end(self) -> Result:
         """Descend until there is a reason to stop; Ctrl-C is one. The observers leave then."""
-        with self, interrupts() as self._interrupted:
+        with self, interrupts() as self._clock.interruption:
             self.go_on()
         result = self.result()
         self.tell_end(result)

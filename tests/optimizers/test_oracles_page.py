@@ -13,9 +13,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "oracles.md"
 HEAD = """# What each optimizer is held to
 
 Every row is made from test cases: 100 steps under a schedule on random trees of scalars, vectors, matrices and a 4-D
-array, in NumPy, in a compiled JAX program and on PyTorch's tensors, in float64 to 1e-9 and in float32 to 1e-5 of each
-array's largest number, unless a case gives its reason for another tolerance. The algorithm box is that of the paper,
-transcribed to NumPy in `tests/optimizers/boxes_*.py`.
+array, in NumPy and in a compiled JAX program, in float64 to 1e-9 and in float32 to 1e-5 of each array's largest number,
+unless a case gives its reason for another tolerance. The algorithm box is that of the paper, transcribed to NumPy in
+`tests/optimizers/boxes_*.py`. A peer's steps are compared with those in NumPy, in float64; and the first twelve of them
+with those on PyTorch's tensors, in both.
 
 | rule | held to | settings |
 | --- | --- | ---: |

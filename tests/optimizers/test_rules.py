@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from references import CASES, TOLERANCE, WORLDS, actual, assert_close, at, compiled_run, expected, problem
+from references import CASES, TOLERANCE, WORLDS, actual, assert_close, at, compiled_run, expected, problem, run
 
 from descend import optimizers, schedules
 from descend.errors import InputError
@@ -314,10 +314,10 @@ def test_another_rate_does_not_compile_again(name):
 @pytest.mark.parametrize("name", ONE_EACH)
 def test_vmap_over_rates_is_many_runs(name):
     start, gradients = problem()
-    rates = np.geomspace(1e-4, 1.0, 8)
+    rates = np.geomspace(1e-4, 1.0, 4)
     with jax.enable_x64(True):
         rule = made(name, jnp.asarray(rates))
         many = jax.tree.map(lambda number: 0 if np.ndim(number) else None, rule)
         together = jax.vmap(compiled_run, in_axes=(many, None, None))(rule, start, gradients)
-        singly = [compiled_run(made(name, float(rate)), start, gradients) for rate in rates]
+    singly = [run(made(name, float(rate)), start, gradients) for rate in rates]  # in NumPy, which compiles nothing
     assert_close(together, jax.tree.map(lambda *runs: np.stack(runs), *singly), 1e-12)

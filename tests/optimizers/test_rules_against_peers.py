@@ -10,7 +10,6 @@ from references import (
     SCHEDULE,
     STEPS,
     TOLERANCE,
-    WORLDS,
     actual,
     assert_close,
     at,
@@ -22,7 +21,7 @@ from references import (
 
 pytestmark = pytest.mark.peers
 
-FIRST = 30
+FIRST = 12  # steps: SOAP looks for other axes after ten
 IN_TORCH = [name for name, case in CASES.items() if case.torch]
 IN_OPTAX = [name for name, case in CASES.items() if case.optax]
 IN_KERAS = [name for name, case in CASES.items() if case.keras]
@@ -58,10 +57,8 @@ def default_float64(torch):
 
 
 def assert_steps_as(name, wanted, least=0.0):
-    """The rule follows its peer's trajectory, which is one of float64, in each dtype and world."""
-    for dtype, tolerance in TOLERANCE.items():
-        for world in WORLDS:
-            assert_close(actual(name, dtype, world), wanted, max(tolerance, least))
+    """The rule follows its peer's trajectory. That other dtypes and JAX go the same way is seen in `test_rules`."""
+    assert_close(actual(name, "float64", "numpy"), wanted, max(TOLERANCE["float64"], least))
 
 
 def in_torch(torch, peer):

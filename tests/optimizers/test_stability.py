@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from amounts import times
 from descend import optimizers
 from descend.optimizers import (
     SGD,
@@ -102,7 +103,7 @@ def growth(rule, hessian, x):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=times(4), deadline=None)
 @given(quadratic=quadratics(), beta=st.floats(0.0, 0.95))
 def test_converges_below_the_limit_and_diverges_above(family, quadratic, beta):
     hessian, start, largest = quadratic

@@ -50,7 +50,7 @@ def initial_state(descent: Descent, params: Tree, key: jax.Array, state: Tree = 
         # In NumPy, as nothing that is compiled by itself should be waited for.
         optimizer = descent.optimizer.init(jax.tree.map(np.asarray, params))
         cursor = descent.source.init(key)
-        moved = jax.device_put((params, optimizer, Guard(NOTHING, unknown, zero), carried))
+        moved = descent.placed((params, optimizer, Guard(NOTHING, unknown, zero), carried))
         return State(moved[0], moved[1], cursor, zero, moved[2]._replace(status=zero), moved[3])
 
 
@@ -110,7 +110,8 @@ def fed(run: R, n: int) -> tuple[Descent, Feed | None]:
     """What the host tells of the next draws, if it is for it to tell; and the descent that is compiled for them."""
     source: Any = run.descent.source
     if isinstance(source, HostSource):
-        feed = draw_ahead(source, run.state.cursor, run.params, n)
+        ahead = getattr(source, "feed", partial(draw_ahead, source))
+        feed = ahead(run.state.cursor, run.params, n)
         return dataclasses.replace(run.descent, source=Drawn()), feed
     if isinstance(source, Fed):
         return run.descent, source.feed(run.state.cursor, run.params, n)

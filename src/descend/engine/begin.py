@@ -8,17 +8,19 @@ import jax
 import numpy as np
 
 from descend._arrays import precision
+from descend._division import processes_among
 from descend._tree import Tree, as_parameters, floating, split
 from descend.engine.advancing import initial_state
 from descend.engine.checks import random_key, refuse_modules, refuse_tracers, state_arrays
 from descend.engine.descent import Descent, Static
+from descend.engine.identity import settings_of
 from descend.engine.loss import AuxiliaryState, LossSignature, shapes_of, signature_of
 from descend.engine.programs import programs_of
 from descend.engine.run import Run
 from descend.engine.watching import Watch, as_watch
 from descend.errors import InputError
 from descend.optimizers import EMA, LBFGS, Optimizer, as_optimizer
-from descend.sources import Empty, Fed, HostSource, WholeSet, source_of
+from descend.sources import Empty, Fed, HostSource, WholeSet, division_of, source_of
 from descend.stopping import Flatness
 
 
@@ -108,8 +110,11 @@ class Setup:
             signature=self.signature,
             skip_nonfinite=on_nonfinite == "skip",
             watch=watch and watch.checked(self.numbers),
+            division=division_of(self.source),
             programs=programs_of(self.loss),
         )
+        if (processes := processes_among(descent.division)).are_several:
+            processes.refuse_differences(**settings_of(descent, self.numbers, self.state, seed))
         key = random_key(seed)
         # Within jax.jit, a new key has no value either.
         refuse_tracers("minimize and begin", optimizer=rule, seed=key)

@@ -1,7 +1,7 @@
 """Runs from files: whole, or as far as a changed model still fits."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 
 from descend._arrays import precision
+from descend._division import processes_among
 from descend._tree import Tree
 from descend.engine.begin import begin
-from descend.engine.identity import digest, warn_of_other_surroundings
+from descend.engine.digesting import source_digest
+from descend.engine.identity import warn_of_other_surroundings
 from descend.engine.run import Run
 from descend.engine.serializing import read, tree_of
 from descend.engine.storing import Match, match_arrays, read_arrays, tree_from_arrays
 from descend.engine.watching import Watch
 from descend.errors import CheckpointError
-from descend.sources import HostArrays, MiniBatches, Source, WholeSet, as_data, on_device
+from descend.sources import HostArrays, MiniBatches, Source, WholeSet, as_data, division_of, on_device
 
 
 def load(
@@ -48,7 +50,7 @@ def load(
     >>> again.step, bool((again.advance(3)[0].params["a"] == run.advance(3)[0].params["a"]).all())
     (5, True)
     """
-    arrays, facts = read_arrays(Path(path))
+    arrays, facts = _read(path, data)
     if "run" not in facts:
         raise CheckpointError(f"{path} holds no run")
     told = facts["run"]
@@ -73,7 +75,12 @@ def load(
         return Run(tree_from_arrays(run.state, arrays, "state"), descent)
 
 
-def _bare(arrays: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+def _read(path: str | Path, data: Any) -> tuple[Mapping[str, np.ndarray], dict[str, Any]]:
+    """What the file has, which one of the processes reads that the data are divided among."""
+    return processes_among(division_of(data)).arrays_of_first(lambda: read_arrays(Path(path)))
+
+
+def _bare(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
     """An array that is a whole tree, under the name that its path has there."""
     return {"params": arrays[name]} if name in arrays else {}
 
@@ -93,7 +100,7 @@ def _source(data: Any, told: dict[str, Any], path: str | Path) -> Any:
         else:
             data = WholeSet(arrays)
     data = on_device(data)
-    if told["data"] != digest(getattr(data, "data", None)):
+    if told["data"] != source_digest(data):
         raise CheckpointError(f"{path} is of a run with other data: load it with those, or restore() what fits")
     return data
 
@@ -120,7 +127,7 @@ def restore(path: str | Path, run: Run) -> tuple[Run, Match]:
     2 of 3 arrays were taken over
       missing in the file: params/b
     """
-    arrays, _ = read_arrays(Path(path))
+    arrays, _ = processes_among(run.descent.division).arrays_of_first(lambda: read_arrays(Path(path)))
 
     def of(*parts: str) -> tuple[Tree, Match]:
         mine = {part: getattr(run.state, part) for part in parts}

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 from jax.flatten_util import ravel_pytree
 
+from descend._division import Division
 from descend._tree import Tree, join
 from descend.engine.loss import AuxiliaryState, LossOutput, LossSignature
 from descend.engine.programs import Programs
@@ -49,7 +50,8 @@ class Descent:
     `value_and_grad`. `rest`: the parts of the parameters that are not numbers.
     `stop`: a test of convergence, or `None`. `skip_nonfinite`: pass over a step that is not finite, instead of
     stopping before it. `stepwise`: dispatch every step by itself. `watch`: what to record besides, or `None`.
-    `programs`: what was compiled for the loss.
+    `division`: among which devices the rows of batches are divided, or `None`. `programs`: what was compiled for the
+    loss.
     """
 
     source: Source | HostSource | Fed
@@ -61,6 +63,7 @@ class Descent:
     skip_nonfinite: bool = fixed(default=False)
     stepwise: bool = fixed(default=False)
     watch: Watch | None = fixed(default=None)
+    division: Division | None = fixed(default=None)
     programs: Programs = fixed(default=Programs())
 
     def call(self, params: Tree, batch: Batch, carried: AuxiliaryState) -> Any:
@@ -119,8 +122,20 @@ class Descent:
         return dataclasses.replace(self, source=Empty())
 
     def run(self, function: Callable[..., Any], *args: Any) -> Any:
-        """`function(self, *args)`, as a compiled program."""
+        """`function(self, *args)`, as a compiled program; what it returns is whole on each device."""
+        return self.programs.run(function, self, *args, placed=self.division and self.division.everywhere)
+
+    def draw(self, function: Callable[..., Any], *args: Any) -> Any:
+        """The same, but that rows of what it returns stay divided."""
         return self.programs.run(function, self, *args)
+
+    def divided(self, batch: Batch) -> Batch:
+        """A batch, of which each device calculates with its own rows alone; traceable."""
+        return batch if self.division is None else self.division.divided(batch)
+
+    def placed(self, tree: Tree) -> Tree:
+        """A tree that the host made, where the steps are made."""
+        return jax.device_put(tree) if self.division is None else self.division.replicated(tree)
 
 
 @dataclass(frozen=True)

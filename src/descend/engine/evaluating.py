@@ -23,7 +23,7 @@ def next_batch(run: R) -> Any:
         descent, feed = fed(run, 1)
         draws = jax.tree.map(lambda array: array[:1], feed.draws) if feed else NOTHING
         state = run.state._replace(step=NOTHING, cursor=NOTHING if feed else run.state.cursor)
-        batch = descent.run(_drawn, state, draws)[0]
+        batch = descent.draw(_drawn, state, draws)[0]
     return keeping_precision(batch)
 
 
@@ -32,7 +32,7 @@ def past_the_next_batch(run: R) -> R:
     with precision(run.state.params):
         state, (_, later) = run.state, run.state.carried.for_a_step()
         descent, feed = fed(run, 1)
-        cursor = feed.after(1) if feed else descent.run(_drawn, state._replace(step=NOTHING), NOTHING)[1]
+        cursor = feed.after(1) if feed else descent.draw(_drawn, state._replace(step=NOTHING), NOTHING)[1]
         carried = state.carried._replace(key=later)
         return dataclasses.replace(run, state=state._replace(cursor=cursor, carried=carried))
 
@@ -76,7 +76,7 @@ def _like_parameters(run: R, v: Tree) -> Tree:
     given = jax.tree.map(lambda p, x: np.asarray(x, p.dtype), numbers, split(v)[0])
     if described(given) != described(numbers):
         raise InputError(f"the direction must be like the parameters, {described(numbers)}, but is {described(given)}")
-    return jax.device_put(given)
+    return run.descent.placed(given)
 
 
 def _drawn(descent: Descent, state: State, draws: Tree) -> Any:

@@ -15,8 +15,8 @@ from descend.engine.descent import RUNNING, Descent, State, Static
 from descend.engine.loss import AuxiliaryState
 from descend.errors import InputError
 from descend.optimizers import Modifier, Optimizer, as_optimizer
-from descend.sources import HostArrays, MiniBatches, WholeSet, as_data, source_of
-from descend.sources.batches import Place
+from descend.sources import HostArrays, MiniBatches, WholeSet, as_data, division_of, source_of
+from descend.sources.batches import Place, mini_batches
 
 
 def forked(
@@ -46,7 +46,7 @@ def forked(
         if data is not None or batch_size is not None:
             descent, now = _with_data(descent, now, data, batch_size)
         if state is not None:
-            now = now._replace(carried=now.carried._replace(state=_like(now.carried, state)))
+            now = now._replace(carried=now.carried._replace(state=descent.placed(_like(now.carried, state))))
         if seed is not None:
             now = _with_seed(descent, now, seed)
         return dataclasses.replace(run, state=now, descent=descent)
@@ -68,7 +68,7 @@ def _with_params(descent: Descent, state: State, params: Tree) -> tuple[Descent,
     """Other parameters, of any kind that the loss takes."""
     dtype = jax.tree.leaves(state.params)[0].dtype
     numbers, rest = split(as_parameters(params, dtype))
-    return dataclasses.replace(descent, rest=Static.of(rest)), state._replace(params=jax.device_put(numbers))
+    return dataclasses.replace(descent, rest=Static.of(rest)), state._replace(params=descent.placed(numbers))
 
 
 def _with_memory(descent: Descent, state: State) -> State:
@@ -79,7 +79,7 @@ def _with_memory(descent: Descent, state: State) -> State:
     if named_leaves(state.optimizer):
         warnings.warn(f"the memory of the fork's {type(descent.optimizer).__name__} begins anew: that of the run is of "
                       "another rule, or of other parameters", stacklevel=4)
-    return state._replace(optimizer=jax.device_put(new))
+    return state._replace(optimizer=descent.placed(new))
 
 
 def _with_data(descent: Descent, state: State, data: Any, batch_size: int | None) -> tuple[Descent, State]:
@@ -92,12 +92,21 @@ def _with_data(descent: Descent, state: State, data: Any, batch_size: int | None
     is_given = isinstance(data, MiniBatches | HostArrays)  # then its batches are as it says
     if known and not is_given and isinstance(source, MiniBatches | HostArrays):
         shuffle = getattr(before, "shuffle", True)
-        made = HostArrays if isinstance(before, HostArrays) else type(source)
+        made: Any = HostArrays if HostArrays in (type(before), type(source)) else mini_batches
         source = made(source.data, source.batch_size, shuffle)
-    descent = dataclasses.replace(descent, source=source)
+    division = division_of(source)
+    is_moved, descent = division != descent.division, dataclasses.replace(descent, source=source, division=division)
+    if is_moved and division is not None:
+        state = _moved(descent, state)
     kept = isinstance(state.cursor, Place) and _length(before) == _length(source)
     cursor = state.cursor if kept else source.init(random_key(0))
     return descent, state._replace(cursor=cursor)
+
+
+def _moved(descent: Descent, state: State) -> State:
+    """The same state, where these data are."""
+    params, optimizer, guard, carried = descent.placed((state.params, state.optimizer, state.guard, state.carried))
+    return State(params, optimizer, state.cursor, state.step, guard._replace(status=state.guard.status), carried)
 
 
 def _size(before: Any, data: Any, batch_size: int | None) -> int | None:
@@ -132,5 +141,5 @@ def _kind(tree: Tree) -> tuple[Any, Any]:
 def _with_seed(descent: Descent, state: State, seed: int) -> State:
     """Another order of the data from the beginning, and other random numbers."""
     key = random_key(seed)
-    of_loss = None if state.carried.key is None else jax.random.fold_in(key, 1)
+    of_loss = None if state.carried.key is None else descent.placed(jax.random.fold_in(key, 1))
     return state._replace(cursor=descent.source.init(key), carried=state.carried._replace(key=of_loss))

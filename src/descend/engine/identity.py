@@ -12,9 +12,10 @@ import jax
 import numpy as np
 from jaxlib import version as jaxlib
 
-from descend._arrays import as_numpy, precision
-from descend._tree import Tree, named_leaves
+from descend._arrays import precision
+from descend._tree import Tree, described, named_leaves
 from descend.engine.descent import Descent
+from descend.engine.digesting import source_digest
 from descend.programs import processor
 
 JAX_SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_default_prng_impl", "jax_threefry_partitionable")
@@ -31,28 +32,39 @@ def identity(descent: Descent, numbers: Tree, seed: int) -> dict[str, Any]:
         "source": without_addresses(getattr(source, "identity", type(source).__name__)),
         "batch size": getattr(source, "batch_size", None),
         "shuffle": getattr(source, "shuffle", None),
-        "data": digest(getattr(source, "data", None)),
+        "data": source_digest(source),
         "seed": seed,
         # With another watch the history would have other columns.
         "watch": descent.watch and repr(descent.watch),
     }
 
 
+def settings_of(descent: Descent, numbers: Tree, state: Tree, seed: int) -> dict[str, str]:
+    """What must be the same in all processes of a descent before its first step; `numbers` and `state`: at first."""
+    source: Any = descent.source
+    return {
+        "versions": f"jax {jax.__version__}, jaxlib {jaxlib.__version__}, numpy {np.__version__}",
+        "parameters": _hash(numbers),
+        "state": _hash(state),
+        "loss": without_addresses(repr(descent.loss)),
+        "optimizer": without_addresses(repr(descent.optimizer)),
+        "data": f"{type(source).__name__} of {described(getattr(source, 'data', None))}",
+        "batch size": str(getattr(source, "batch_size", None)),
+        "shuffle": str(getattr(source, "shuffle", None)),
+        "seed": str(seed),
+    }
+
+
+def _hash(tree: Tree) -> str:
+    """A hash of arrays that are small enough to be looked at whole."""
+    each = (f"{name} {kind} {np.asarray(leaf).tobytes().hex()}"
+            for (name, kind), leaf in zip(described(tree).items(), jax.tree.leaves(tree), strict=True))
+    return f"of hash {hashlib.sha256(chr(10).join(each).encode()).hexdigest()[:16]}"
+
+
 def without_addresses(told: str) -> str:
     """A text that tells of objects, without where in memory they are."""
     return re.sub(r" at 0x[0-9a-f]+", "", told)
-
-
-def digest(data: Any) -> str:
-    """A hash of the data, some rows at a time, because they may be larger than memory."""
-    found = hashlib.sha256()
-    for name, leaf in named_leaves(data).items():
-        array = as_numpy(leaf)
-        found.update(f"{name} {array.dtype} {array.shape}".encode())
-        rows = max(1, 2**24 // max(array[:1].nbytes, 1))
-        for row in range(0, len(array), rows):
-            found.update(np.ascontiguousarray(array[row : row + rows]).tobytes())
-    return found.hexdigest()[:16]
 
 
 def surroundings(params: Tree) -> dict[str, Any]:
@@ -67,11 +79,20 @@ def surroundings(params: Tree) -> dict[str, Any]:
         "device": device.device_kind,
         "processor": processor(),
         "cores": _cores() if device.platform == "cpu" else None,
+        "divided among": _divided(params),
         "jaxlib": jaxlib.__version__,
         "numpy": np.__version__,
         "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
         **settings,
     }
+
+
+def _divided(params: Tree) -> str:
+    """Among how many devices, and processes, the steps of these parameters are divided."""
+    lies = getattr(jax.tree.leaves(params)[0], "sharding", None)
+    devices = lies.device_set if lies else {}
+    processes = {device.process_index for device in devices}
+    return f"{len(devices)} devices of {len(processes)} processes" if len(devices) > 1 else "one device"
 
 
 def warn_of_other_surroundings(path: str | Path, now: Mapping[str, Any], then: Mapping[str, Any]) -> None:

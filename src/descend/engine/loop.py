@@ -102,7 +102,7 @@ def _planned(
         def body(carry: Tree) -> Any:
             i, state, _, trace, draw = carry
             batch, cursor = source.take(draw, state.cursor, descent.whole(state.params))
-            state, status, entry = inner(state._replace(cursor=cursor), batch)
+            state, status, entry = inner(state._replace(cursor=cursor), descent.divided(batch))
             # The next draw is carried, because XLA would otherwise fuse its making with the use of every number in it.
             return i + 1, state, status, with_entry(trace, i, entry), draw_at(i + 1)
 
@@ -173,8 +173,10 @@ def drawn(descent: Descent, state: State, draw: Tree) -> tuple[Any, Any]:
     """The batch of a draw, and the cursor after it."""
     source: Any = descent.source
     if isinstance(source, Fed):
-        return source.batch(draw), state.cursor
-    return source.draw(state.cursor, descent.whole(state.params))
+        batch, cursor = source.batch(draw), state.cursor
+    else:
+        batch, cursor = source.draw(state.cursor, descent.whole(state.params))
+    return descent.divided(batch), cursor
 
 
 # ------------------------------------------------------------------------------------------------------------- traces

@@ -6,10 +6,13 @@ from collections.abc import Callable
 
 import jax
 
+from descend._processes import Processes
 from descend.engine.run import Run, advance
 
 # Seconds: long enough for Python to cost nothing, short enough for progress and Ctrl-C.
 DISPATCH_SECONDS = 0.1
+# Of several processes, which meet after each.
+SHARED_SECONDS = 0.5
 # Seconds of a step, below which dispatching one by one cannot win.
 SLOW_STEP_SECONDS = 0.002
 # How much faster one by one must be: near one, noise would decide.
@@ -36,15 +39,16 @@ class Pace:
             self.size = max(1, min(int(wanted), 16 * self.size))
 
 
-def with_best_dispatch(run: Run, is_over: Callable[[], bool]) -> Run:
-    """The run, set to dispatch step by step if that is clearly faster here.
+def with_best_dispatch(run: Run, is_over: Callable[[], bool], processes: Processes) -> Run:
+    """The run, set to dispatch step by step if that is clearly faster here, by the clock of the first of its processes.
 
     Slow steps are tried both ways, from the same run, and what they compute is thrown away; in a loop alone, where it
     `is_over` then.
     """
     stepwise = dataclasses.replace(run, descent=dataclasses.replace(run.descent, stepwise=True))
-    in_loop = _seconds(lambda: advance(run, 1))
-    if in_loop < SLOW_STEP_SECONDS or is_over() or in_loop < CLEAR_SPEEDUP * _seconds(lambda: advance(stepwise, 1)):
+    seconds = lambda run: processes.agreed(_seconds(lambda: advance(run, 1)))
+    in_loop = seconds(run)
+    if in_loop < SLOW_STEP_SECONDS or is_over() or in_loop < CLEAR_SPEEDUP * seconds(stepwise):
         return run
     return stepwise
 

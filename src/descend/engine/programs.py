@@ -16,7 +16,10 @@ from weakref import WeakKeyDictionary
 
 import jax
 
+from descend._division import processes_among
+from descend._processes import Processes
 from descend.engine.checks import refuse_tracers
+from descend.errors import InputError
 
 Compiled = Callable[[list[Any]], list[Any]]
 
@@ -47,8 +50,9 @@ class Programs:
     def __deepcopy__(self, memo: Any) -> "Programs":
         return self
 
-    def run(self, function: Callable[..., Any], descent: Any, *args: Any) -> Any:
-        """`function(descent, *args)`, compiled for arguments of these kinds if it is not yet."""
+    def run(self, function: Callable[..., Any], descent: Any, *args: Any, placed: Any = None) -> Any:
+        """`function(descent, *args)`, compiled for arguments of these kinds if it is not yet; `placed`: where what it
+        returns is to be, if that is not for the compiler to say."""
         leaves, treedef, kinds = _taken(descent, args)
         key = (function, treedef, kinds)
         if key not in self._known:
@@ -56,7 +60,9 @@ class Programs:
             # it meanwhile.
             with self._lock:
                 if key not in self._known:
-                    self._known[key] = _compiled(function, descent.loss, treedef, leaves, kinds)
+                    self._known[key] = _compiled(
+                        function, descent.loss, treedef, leaves, kinds, placed, processes_among(descent.division)
+                    )
         program, structure = self._known[key]
         return structure.unflatten(program(leaves))
 
@@ -128,7 +134,8 @@ def forget() -> None:
 
 
 def _compiled(
-    function: Callable[..., Any], loss: Any, treedef: jax.tree_util.PyTreeDef, leaves: list[Any], kinds: Any
+    function: Callable[..., Any], loss: Any, treedef: jax.tree_util.PyTreeDef, leaves: list[Any], kinds: Any,
+    placed: Any, processes: Processes,
 ) -> tuple[Compiled, Any]:
     """The program, on the leaves of its arguments, and the structure of what it returns."""
     structures: list[Any] = []
@@ -140,13 +147,29 @@ def _compiled(
 
     flat = _flat(function, loss, treedef)
     leaves_of.__name__ = flat.__name__
-    lowered = jax.jit(leaves_of, keep_unused=True).lower(leaves)
-    return _shared(lowered, kinds), structures[-1]
-
-
-def _shared(lowered: Any, kinds: Any) -> Compiled:
-    """The program of this text: one that was compiled before, or a new one."""
+    lowered = jax.jit(leaves_of, keep_unused=True, out_shardings=placed).lower(leaves)
     text = lowered.as_text()
+    _refuse_others(text, processes)
+    return _shared(lowered, text, kinds), structures[-1]
+
+
+def _refuse_others(text: str, processes: Processes) -> None:
+    """Refuse what would be another program in another process: they would wait for each other forever, or take one
+    number for another.
+
+    **Raises** `InputError`, in all of them.
+    """
+    # What names a function of this process is another text in each.
+    told = "" if "callback" in text else hashlib.sha256(text.encode()).hexdigest()
+    each = processes.gathered(told)
+    if len(set(each)) > 1:
+        other = next(i for i, theirs in enumerate(each) if theirs != each[0])
+        raise InputError(f"process {other} would make other steps than process 0: give all of them the same loss, from "
+                         "the same files, and data of the same shapes")
+
+
+def _shared(lowered: Any, text: str, kinds: Any) -> Compiled:
+    """The program of this text: one that was compiled before, or a new one."""
     if "callback" in text:
         # The text does not tell which function of Python's is called, so that equal texts may be different programs.
         return lowered.compile()

@@ -117,36 +117,40 @@ class RateSearch:
             return self._rule(rate, WARMUP_SHARE * self.steps_each, ENDLESS_STEPS, decay)
         return self._rule(rate, max(WARMUP_SHARE * self.steps, 1.0), self.steps, decay)
 
-    def __call__(self, run: Run, is_over: Callable[[], bool], tell: Callable[[int, int], None]) -> Search:
+    def __call__(
+        self, run: Run, is_over: Callable[[], bool], tell: Callable[[int, int], None],
+        now: Callable[[], float] | None = None,
+    ) -> Search:
         """Try rates on forks of a run that has not begun, until they are enough, or `is_over`.
 
-        `tell`: is told before trials how many were made, and of how many at most.
+        `tell`: is told before trials how many were made, and of how many at most. `now`: tells the time, in seconds.
         """
+        until = _Until(is_over, now or time.perf_counter)
         # Rounds, each of trials twice as long as those before, until one is seen to learn, or they have cost enough.
         steps, taken, made = self.steps_each, 0, 0
         while True:
-            start, trials = self._round(run, steps, is_over, partial(_told, tell, made))
+            start, trials = self._round(run, steps, until, partial(_told, tell, made))
             made, taken, longer = made + len(trials), taken + _cost(len(trials), steps), 2 * steps
             seen = _fall(trials, start) >= CLEAR_FALL
             allowed = max(FREE_SHARE * (self.steps or USUAL_STEPS), FREE_STEPS)
-            if seen or is_over() or taken + _cost(MAX_TRIALS, longer) > allowed:
+            if seen or until.is_over() or taken + _cost(MAX_TRIALS, longer) > allowed:
                 return Search(tuple(trials), steps, rate_of(trials, start), seen)
             steps = longer
 
     def _round(
-        self, run: Run, steps: int, is_over: Callable[[], bool], tell: Callable[[int], None]
+        self, run: Run, steps: int, until: "_Until", tell: Callable[[int], None]
     ) -> tuple[float, list[Trial]]:
         """Trials of so many steps each, and the loss at the start on the batches that they are judged by; those that
         came to their end before it was over."""
         judged = math.ceil(JUDGED_SHARE * steps)
         start = math.nan
         trials: list[Trial] = []
-        while (rates := next_rates(trials, start)) and not is_over():
+        while (rates := next_rates(trials, start)) and not until.is_over():
             tell(len(trials))
-            falling = [trial for trial, _ in _further(self._forks(run, rates, steps), steps - judged, is_over)]
+            falling = [trial for trial, _ in _further(self._forks(run, rates, steps), steps - judged, until)]
             if falling and not trials:
-                start = self._start(run, falling, judged, is_over)
-            trials += map(Trial, rates, (_led_to(*end) for end in _further(falling, judged, is_over)))
+                start = self._start(run, falling, judged, until)
+            trials += map(Trial, rates, (_led_to(*end) for end in _further(falling, judged, until)))
         return start, trials
 
     def _forks(self, run: Run, rates: list[float], steps: int) -> list[Run]:
@@ -155,12 +159,12 @@ class RateSearch:
         rules = [self._rule(rate, max(WARMUP_SHARE * steps, 1.0), steps, decay=0.0) for rate in rates]
         return [dataclasses.replace(run, descent=dataclasses.replace(run.descent, optimizer=rule)) for rule in rules]
 
-    def _start(self, run: Run, falling: list[Run], judged: int, is_over: Callable[[], bool]) -> float:
+    def _start(self, run: Run, falling: list[Run], judged: int, until: "_Until") -> float:
         """The loss where trials began, on the batches to come of those that go on."""
         there = max(falling, key=lambda trial: trial.step).state.cursor
         (idle,) = self._forks(run, [0.0], judged)
         idle = dataclasses.replace(idle, state=idle.state._replace(cursor=there))
-        return next((_led_to(*end) for end in _further([idle], judged, is_over)), math.nan)
+        return next((_led_to(*end) for end in _further([idle], judged, until)), math.nan)
 
     def _decay(self, rate: float) -> float:
         """By which as much is forgotten as should be, at a mean rate of half the highest."""
@@ -172,7 +176,15 @@ class RateSearch:
         return self.within(AdamW(schedule, beta2=BETA2, weight_decay=decay))
 
 
-def _further(runs: list[Run], n: int, is_over: Callable[[], bool]) -> list[tuple[Run, Trace]]:
+@dataclass(frozen=True)
+class _Until:
+    """Whether it is over, and what time it is: of several processes, the same in all."""
+
+    is_over: Callable[[], bool]
+    now: Callable[[], float]
+
+
+def _further(runs: list[Run], n: int, until: _Until) -> list[tuple[Run, Trace]]:
     """The runs after `n` more steps, and their traces; those that came there before it was over.
 
     It is looked for that once in a tenth of a second, because the steps of a trial may take minutes.
@@ -181,11 +193,11 @@ def _further(runs: list[Run], n: int, is_over: Callable[[], bool]) -> list[tuple
     for run in runs:
         pace, traces, end, further = Pace(), [Trace(run.step, {})], run.step + n, run
         while further.step < end and not further.is_halted:
-            if is_over():
+            begin, before = until.now(), further.step
+            if until.is_over():
                 return ended
-            begin, before = time.perf_counter(), further.step
             further, trace = advance(further, min(pace.size, end - before))
-            pace.record(further.step - before, time.perf_counter() - begin)
+            pace.record(further.step - before, until.now() - begin)
             traces.append(trace)
         ended.append((further, joined(traces)))
     return ended

@@ -6,15 +6,18 @@ from typing import Any
 import jax
 import numpy as np
 
+from descend._division import processes_among
 from descend.engine.advancing import R
-from descend.engine.identity import digest, surroundings
+from descend.engine.digesting import source_digest
+from descend.engine.identity import surroundings
 from descend.engine.serializing import outline, written
 from descend.engine.storing import tree_to_arrays, write_arrays
 
 
 def save(run: R, path: Path) -> None:
-    """Write the run to a file."""
-    write_arrays(path, arrays_of(run), {"run": facts_of(run, digest(getattr(run.descent.source, "data", None)))})
+    """Write the run to a file, which one of its processes does."""
+    arrays, facts = arrays_of(run), {"run": facts_of(run, source_digest(run.descent.source))}
+    processes_among(run.descent.division).first_does(lambda: write_arrays(path, arrays, facts))
 
 
 def arrays_of(run: R) -> dict[str, np.ndarray]:

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from descend._arrays import as_numpy, in_world_of, precision
+from descend._division import placed
 from descend._files import write_atomically
 from descend._tree import Tree, named_leaves
 from descend.errors import CheckpointError
@@ -172,9 +173,12 @@ def _unwrapped(leaf: Any) -> Any:
 
 
 def _wrapped(array: np.ndarray, like: Any) -> Any:
-    if not _is_key(like):
-        return in_world_of(like, array)
-    return jax.random.wrap_key_data(jax.device_put(array), impl=jax.random.key_impl(like))
+    if _is_key(like):
+        made = jax.random.wrap_key_data(jax.device_put(array), impl=jax.random.key_impl(like))
+    else:
+        made = in_world_of(like, array)
+    is_on_mesh = isinstance(like, jax.Array) and isinstance(like.sharding, jax.sharding.NamedSharding)
+    return placed(made, like.sharding) if is_on_mesh else made
 
 
 def _is_key(leaf: object) -> bool:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from descend._processes import ALONE, Processes
 from descend._tree import Tree
+from descend.engine.interruption import Interruption
 from descend.engine.train_state import TrainState
 from descend.stopping import Reason
 
@@ -20,31 +22,61 @@ MIN_SAVE_FACTOR = 50
 
 
 class Clock:
-    """Counts the seconds between two looks at it, and remembers how long each kind of work took the last time."""
+    """Counts the seconds between two looks at it, and remembers how long each kind of work took the last time.
 
-    def __init__(self) -> None:
-        self._looked = self._saved = time.perf_counter()
+    Several processes have one clock, that of the first, which stands still between the moments at which they `meet`.
+    There they also learn of each other's signals. So whatever is decided by time or signals is decided by all alike.
+    """
+
+    def __init__(self, processes: Processes = ALONE) -> None:
+        self._processes = processes
+        # Set by whoever asks this process for the end.
+        self.interruption = Interruption()
+        self._met = time.perf_counter()
+        self._looked = self._saved = self.now()
         self._took: dict[str, float] = {}
+        self._asked = ""
+
+    def now(self) -> float:
+        """The time, in seconds."""
+        return self._met if self._processes.are_several else time.perf_counter()
+
+    def meet(self) -> float:
+        """The time, as all processes have it from now on."""
+        if self._processes.are_several:
+            told = self._processes.gathered((time.perf_counter(), self._heard))
+            self._met = told[0][0]
+            self._asked = next((f"{by} in process {i}" for i, (_, by) in enumerate(told) if by), "")
+        return self.now()
+
+    @property
+    def asked(self) -> str:
+        """How somebody has asked for the end, in some process; empty if nobody did."""
+        return self._asked if self._processes.are_several else self._heard
+
+    @property
+    def _heard(self) -> str:
+        return self.interruption.by if self.interruption.is_set() else ""
 
     def start(self) -> None:
         """Count from now on."""
-        self._looked = time.perf_counter()
+        self._looked = self.now()
 
     def passed(self) -> float:
         """The seconds since the last look."""
-        before, self._looked = self._looked, time.perf_counter()
+        before, self._looked = self._looked, self.now()
         return self._looked - before
 
     def time(self, work: str, action: Callable[[], R]) -> R:
         """Do some work, and remember how long it takes."""
-        begin = time.perf_counter()
+        begin = self.meet()
         result = action()
-        self._took[work] = time.perf_counter() - begin
+        self._took[work] = self.meet() - begin
         return result
 
     def is_due(self, every: float) -> bool:
         """Whether to save again: not too often, and for no more than a fiftieth of the time. If so, that is noted."""
-        now = time.perf_counter()
+        now = self.now()
         is_due = now - self._saved >= max(every, MIN_SAVE_FACTOR * self._took.get("save", 0.0))
         self._saved = now if is_due else self._saved
         return is_due
@@ -59,9 +91,12 @@ class Timed(TrainState):
     """How far a descent has come, and what time it has left."""
 
     validate: Validate | None = None
-    _clock: Clock = field(init=False, default_factory=Clock)
+    _clock: Clock = field(init=False)
     # Seconds, until the first dispatch was made.
     until_first: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        self._clock = Clock(self.processes)
 
     def _count(self) -> float:
         """The seconds so far. All that goes on is counted: to compile, to validate, to save, to tell."""

@@ -4,12 +4,15 @@ import dataclasses
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from descend._division import processes_among
 from descend._files import try_room
+from descend._processes import Processes
 from descend.engine.extending import extended
 from descend.engine.forking import with_rate
 from descend.engine.history import History
@@ -51,24 +54,30 @@ class TrainState:
     point: Point | None = None
     saved: int | None = None
 
+    @property
+    def processes(self) -> Processes:
+        """Those that the descent is divided among."""
+        return processes_among(self.run.descent.division)
+
     def try_room(self, path: Path) -> None:
         """Find out whether there is room for the checkpoint, twice: for the one before it, or the model, as well.
 
         **Raises** `InputError` if there is not.
         """
         size = 2 * sum(array.nbytes for array in self._arrays().values())
-        try:
-            try_room(path, size)
-        except OSError as error:
-            raise InputError(f"the checkpoint {path} cannot be written ({error.strerror}): make room for {size:,} "
-                             "bytes, or name another file") from None
+        self.processes.first_does(partial(_try_room, path, size))
 
     def save(self, path: Path, over: bool = False) -> None:
         """Write the checkpoint. A disk that cannot take it is warned of, where there is one, or the descent is `over`.
 
         **Raises** `InputError` if no checkpoint could ever be written, so that no more is lost than there is by now.
         """
-        facts = {
+        # Of all processes, as what is made of their common arrays is made by all of them; the first has it written.
+        arrays, facts = self._arrays(), self._facts()
+        self.processes.first_does(partial(self._write, path, arrays, facts, over))
+
+    def _facts(self) -> dict[str, Any]:
+        return {
             "identity": self.identity,
             "length": self.budget.steps,
             "run": self.run.facts(self.identity["data"]),
@@ -78,8 +87,10 @@ class TrainState:
             "best": vars(self.best),
             "reason": vars(self.reason) if self.reason else None,
         }
+
+    def _write(self, path: Path, arrays: Arrays, facts: Mapping[str, Any], over: bool) -> None:
         try:
-            write_arrays(path, self._arrays(), facts, _older(path))
+            write_arrays(path, arrays, facts, _older(path))
         except OSError as error:
             # A full disk ends no training that has a checkpoint to go on from. One that never had any would lose all at
             # its end.
@@ -105,7 +116,7 @@ class TrainState:
 
         **Raises** `CheckpointError` if both are damaged, or it was made by another descent, and says how that differed.
         """
-        arrays, facts = _last_whole(path)
+        arrays, facts = self.processes.arrays_of_first(partial(_last_whole, path))
         with reading(f"{path} is no checkpoint of this descent, delete it to begin anew", CheckpointError):
             self._take_over(path, arrays, facts)
 
@@ -167,6 +178,14 @@ class TrainState:
             return run
         rule = with_rate(run.descent.optimizer, rate)
         return dataclasses.replace(run, descent=dataclasses.replace(run.descent, optimizer=rule))
+
+
+def _try_room(path: Path, size: int) -> None:
+    try:
+        try_room(path, size)
+    except OSError as error:
+        raise InputError(f"the checkpoint {path} cannot be written ({error.strerror}): make room for {size:,} "
+                         "bytes, or name another file") from None
 
 
 def _older(path: Path) -> Path:

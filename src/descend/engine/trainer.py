@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import math
-import time
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +17,7 @@ from descend.engine.advancing import Trace
 from descend.engine.descent import CONVERGED, NONFINITE, STALLED
 from descend.engine.ending import checked_convergence, reason_at_rest, reason_of_divergence
 from descend.engine.history import History
-from descend.engine.interruption import Interruption
-from descend.engine.pace import Pace, with_best_dispatch
+from descend.engine.pace import SHARED_SECONDS, Pace, with_best_dispatch
 from descend.engine.progress import Observer, Progress
 from descend.engine.rate_search import RateSearch
 from descend.engine.timed import Timed, Validate
@@ -62,26 +60,30 @@ class HostLoop(Timed):
     checkpoint: Checkpoint | None = None
     tries_stepwise: bool = False
 
-    _pace: Pace = field(init=False, default_factory=Pace)
+    _pace: Pace = field(init=False)
     # The last dispatch, and its seconds.
     _last: tuple[Trace, float] = field(init=False, default=(Trace(0, {}), 0.0))
-    _interrupted: Interruption = field(init=False, default_factory=Interruption)
     _looking_on: contextlib.ExitStack | None = field(init=False, default=None)
     # What lets other processes write to the checkpoint.
     _held: Any = field(init=False, default=None)
     _concluded: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._pace = Pace(SHARED_SECONDS if self.processes.are_several else None)
 
     # ------------------------------------------------------------------------------------------------ going on
 
     def go_on(self, steps: float = math.inf, seconds: float = math.inf) -> None:
         """Descend until there is a reason to stop, or so many more steps were made, or so many seconds are over."""
         self.open()
+        self._clock.meet()
         self._clock.start()
         with precision(self.run.state.params):
             self._prepare()
-            last, end = self.run.step + steps, time.perf_counter() + seconds
+            last, end = self.run.step + steps, self._clock.now() + seconds
             # The clock is looked at between dispatches alone: it decides how many steps they have, and no number.
-            while self.reason is None and self.run.step < last and (left := end - time.perf_counter()) > 0:
+            while self.reason is None and self.run.step < last and (left := end - self._clock.now()) > 0:
                 self._dispatch(last, min(left, self._left()))
             self._conclude()
             self._count()
@@ -104,7 +106,7 @@ class HostLoop(Timed):
         **Raises** `InputError` where another process writes to it.
         """
         if self.checkpoint and not (self._held and self._held.alive):
-            hold(self.checkpoint.lock, self.checkpoint.path)
+            self.processes.first_does(partial(hold, self.checkpoint.lock, self.checkpoint.path))
             self._held = weakref.finalize(self, release, self.checkpoint.lock)
 
     def leave(self, *error: Any) -> None:
@@ -132,7 +134,7 @@ class HostLoop(Timed):
         self.reason = self.reason or self._spent()
         if self.reason is None and self.run.step == 0:
             if self.tries_stepwise:
-                self.run = with_best_dispatch(self.run, lambda: self._is_late(SEARCH_SHARE))
+                self.run = with_best_dispatch(self.run, lambda: self._is_late(SEARCH_SHARE), self.processes)
             if self.rate_search and self.search is None and not self.history.changes:
                 self._search(self.rate_search)
         if self.run.step == 0:
@@ -140,12 +142,11 @@ class HostLoop(Timed):
 
     def _search(self, rate_search: RateSearch) -> None:
         """Find the learning rate, in the time that there is."""
-        is_over = lambda: self._interrupted.is_set() or self._is_late(SEARCH_SHARE)
-        search = rate_search(self.run, is_over, self._tell_of_trials)
-        if self._interrupted.is_set():
+        is_over = lambda: bool(self._clock.asked) or self._is_late(SEARCH_SHARE)
+        search = rate_search(self.run, is_over, self._tell_of_trials, self._clock.meet)
+        if asked := self._clock.asked:
             # Not kept: a descent that goes on from here must find the rate that one finds which was not interrupted.
-            self.reason = Reason("interrupted", f"{self._interrupted.by} while a learning rate was looked for",
-                                 self.run.step)
+            self.reason = Reason("interrupted", f"{asked} while a learning rate was looked for", self.run.step)
             return
         self.search = search
         self._tune(rate_search.rule(self.search.rate))
@@ -161,17 +162,17 @@ class HostLoop(Timed):
         """One dispatch, which ends at step `last` and within these seconds, as far as the pace is known."""
         if self.checkpoint and self._clock.is_due(self.checkpoint.every):
             self._clock.time("save", partial(self.save, self.checkpoint.path))
-        begin, before = time.perf_counter(), self.run.step
+        begin, before = self._clock.now(), self.run.step
         marks = (last, self._next_validation(before), self.snapshots.after(before), self.budget.steps or math.inf)
         count = int(min(self._pace.within(seconds), *(mark - before for mark in marks)))
         self.run, trace = self.run.dispatch(count)
-        self._pace.record(self.run.step - before, time.perf_counter() - begin)
+        self._pace.record(self.run.step - before, self._clock.meet() - begin)
         trace = self._checked_convergence(trace)
         self.history.extend(trace)
         if self.run.step > before:
             self.snapshots = self.snapshots.keep(self.run)
         self._judge(trace)
-        self._last = trace, time.perf_counter() - begin
+        self._last = trace, self._clock.now() - begin
         self.until_first = self.until_first or self._count()
         if self.reason is None:
             self._report()
@@ -212,8 +213,8 @@ class HostLoop(Timed):
             self.reason = Reason("plateau", evidence, step)
         else:
             self.reason = self._spent()
-        if self.reason is None and self._interrupted.is_set():
-            self.reason = Reason("interrupted", f"{self._interrupted.by} after {step} steps", step)
+        if self.reason is None and (asked := self._clock.asked):
+            self.reason = Reason("interrupted", f"{asked} after {step} steps", step)
 
     def _validate_the_end(self) -> None:
         """Validate the last parameters too, where they ended between two validations.
@@ -228,7 +229,7 @@ class HostLoop(Timed):
 
     def _validate(self, validate: Validate) -> Mapping[str, float]:
         measure = partial(validate, self.run.eval_params, self.run.state.carried.state)
-        values = self._clock.time("validate", measure)
+        values = self.processes.agreed(self._clock.time("validate", measure))
         self.history.validated(self.run.step, values)
         before = self.best
         self.best = before.after(values["loss"], self.run.step, self.plateau or Plateau())

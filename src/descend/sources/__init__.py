@@ -1,8 +1,9 @@
 """Where batches come from: nothing, all the data, mini-batches of it, or the host."""
 
 from descend.sources._base import Batch, Cursor, Empty, Fed, Feed, Plan, Planned, Source, WholeSet, as_data
-from descend.sources._given import on_device, source_of
+from descend.sources._given import division_of, on_device, source_of
 from descend.sources.batches import MiniBatches, mini_batches
+from descend.sources.global_batches import GlobalBatches
 from descend.sources.host import Drawn, HostArrays, HostSource, IterableBatches, draw_ahead
 from descend.sources.loaders import batches_of, is_loader
 
@@ -13,6 +14,7 @@ __all__ = [
     "Empty",
     "Fed",
     "Feed",
+    "GlobalBatches",
     "HostArrays",
     "HostSource",
     "IterableBatches",
@@ -23,6 +25,7 @@ __all__ = [
     "WholeSet",
     "as_data",
     "batches_of",
+    "division_of",
     "draw_ahead",
     "is_loader",
     "mini_batches",

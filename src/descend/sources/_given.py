@@ -6,10 +6,12 @@ from typing import Any
 import jax
 import numpy as np
 
+from descend._division import Division, automatic
 from descend._tree import Tree
 from descend.errors import InputError
 from descend.sources._base import Empty, Fed, Source, WholeSet, as_data
 from descend.sources.batches import MiniBatches, mini_batches
+from descend.sources.global_batches import GlobalBatches
 from descend.sources.host import HostArrays, HostSource
 from descend.sources.loaders import batches_of, is_loader
 
@@ -33,7 +35,7 @@ def source_of(data: Any, batch_size: int | None) -> Source | HostSource | Fed:
     if is_loader(data):
         return batches_of(data)
     arrays, length = as_data(data)
-    size = min(DEFAULT_BATCH_SIZE, length) if batch_size is None else index(batch_size)
+    size = _usual_size(arrays, length) if batch_size is None else index(batch_size)
     if any(isinstance(array, np.memmap) for array in jax.tree.leaves(arrays)):
         return HostArrays(arrays, size)
     return on_device(WholeSet(arrays) if size == length else mini_batches(arrays, size))
@@ -44,4 +46,16 @@ def on_device(tree: Tree) -> Tree:
 
     As copies, because whoever gave them may change them: on a CPU, JAX would share their memory where it can.
     """
-    return jax.tree.map(lambda leaf: jax.device_put(leaf.copy()) if isinstance(leaf, np.ndarray) else leaf, tree)
+    there = jax.tree.map(lambda leaf: jax.device_put(leaf.copy()) if isinstance(leaf, np.ndarray) else leaf, tree)
+    return automatic(there)
+
+
+def division_of(data: Tree) -> Division | None:
+    """Among which devices the rows of data, or of a source's batches, are divided, if they are."""
+    return data.division if isinstance(data, GlobalBatches) else Division.of(data)
+
+
+def _usual_size(data: Tree, length: int) -> int:
+    """The size of a batch where none is given, which devices can have equal parts of."""
+    size, division = min(DEFAULT_BATCH_SIZE, length), Division.of(data)
+    return size if division is None else max(division.parts, size - size % division.parts)

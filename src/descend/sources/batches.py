@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from descend._arrays import Array, namespace
+from descend._division import Division, automatic
 from descend._shuffle import permuted, round_keys, seed_of
 from descend._tree import Tree
 from descend.errors import InputError
@@ -36,7 +37,8 @@ class MiniBatches:
     all batches have the same size, every example is seen exactly once in each epoch, and none is dropped.
 
     `data`: a pytree of arrays with a common first axis, the examples. `batch_size`: 1 is stochastic gradient descent.
-    `shuffle`: off, for data whose order is random already or must be kept.
+    `shuffle`: off, for data whose order is random already or must be kept. `division`: among which devices the rows of
+    the data are divided, if they are; found out by whoever descends.
 
     **Raises** `InputError` for a batch size that is not between 1 and the number of examples.
 
@@ -50,6 +52,7 @@ class MiniBatches:
     data: Batch
     batch_size: int = fixed()
     shuffle: bool = fixed(default=True)
+    division: Division | None = fixed(default=None)
 
     def init(self, key: jax.Array) -> Place:
         """The beginning of the first epoch."""
@@ -72,7 +75,12 @@ class MiniBatches:
 
     def batch(self, draw: Tree) -> Batch:
         """The examples with these numbers."""
-        return jax.tree.map(lambda array: rows(jnp.asarray(array), draw), self.data)
+        if self.division is None:
+            return jax.tree.map(lambda array: rows(jnp.asarray(array), draw), self.data)
+        # All at once, because each part would wait for other devices. A device gives of these rows those that lie with
+        # it, and their sum is the batch.
+        batch = jax.tree.map(lambda array: _all_rows(array, draw), self.data)
+        return jax.lax.with_sharding_constraint(batch, self.division.everywhere)
 
     @property
     def steps_per_epoch(self) -> float:
@@ -88,7 +96,9 @@ def mini_batches(data: Any, batch_size: int, shuffle: bool = True) -> MiniBatche
     """Checked mini-batches of `data`."""
     data, length = as_data(data)
     check_batch_size(batch_size, length)
-    return MiniBatches(data, batch_size, shuffle)
+    if division := Division.of(data):
+        division.check_batch_size(batch_size)
+    return MiniBatches(automatic(data), batch_size, shuffle, division)
 
 
 def check_batch_size(batch_size: int, length: int) -> None:
@@ -162,6 +172,11 @@ def rows(array: jax.Array, index: Array) -> jax.Array:
     A kernel that gathers many rows is split over threads on a CPU, which costs more than it saves: hence few at a time.
     """
     if array.ndim == 1 or len(index) <= GATHER_SIZE or len(index) % GATHER_SIZE:
-        return array.at[index].get(mode="promise_in_bounds")
-    parts = jax.lax.map(lambda part: array.at[part].get(mode="promise_in_bounds"), index.reshape(-1, GATHER_SIZE))
+        return _all_rows(array, index)
+    parts = jax.lax.map(lambda part: _all_rows(array, part), index.reshape(-1, GATHER_SIZE))
     return parts.reshape(len(index), *array.shape[1:])
+
+
+def _all_rows(array: jax.Array, index: Array) -> jax.Array:
+    """The rows of an array by number, in one kernel."""
+    return array.at[index].get(mode="promise_in_bounds")

@@ -12,7 +12,8 @@ from torch import nn
 from descend._flags import as_flag
 from descend._settings import budget_of, searched, stops_of, validation_of
 from descend.engine.descent import Static
-from descend.engine.identity import digest, identity, without_addresses
+from descend.engine.digesting import digest
+from descend.engine.identity import identity, without_addresses
 from descend.engine.pace import DISPATCH_SECONDS, Pace
 from descend.engine.progress import Observer
 from descend.engine.rate_search import USUAL_RATE, RateSearch

@@ -1,0 +1,124 @@
+"""How arrays lie over several devices: the rows of examples divided among them, and all else whole on each."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from descend._processes import ALONE, Processes, processes_of
+from descend._tree import Tree, named_leaves
+from descend.errors import InputError
+
+
+@dataclass(frozen=True)
+class Division:
+    """Rows are divided over the `axes` of a mesh of devices, and all else is whole on each of them.
+
+    The mesh is one of automatic axes: where an operation is divided is for the compiler to find, as a loss need not
+    know that its batch is.
+    """
+
+    mesh: Mesh
+    axes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, tree: Tree) -> "Division | None":
+        """That of the arrays in a tree; none, if no array has its rows divided.
+
+        **Raises** `InputError` where arrays have their rows divided otherwise than others.
+        """
+        found = {name: division for name, leaf in named_leaves(tree).items() if (division := _of_array(leaf))}
+        first = next(iter(found.values()), None)
+        for name, other in found.items():
+            if other != first:
+                raise InputError(f"the rows of all data must be divided alike, but those of '{next(iter(found))}' are "
+                                 f"among {first}, and those of '{name}' among {other}")
+        return first
+
+    @property
+    def parts(self) -> int:
+        """How many parts rows are divided into."""
+        return int(np.prod([self.mesh.shape[axis] for axis in self.axes]))
+
+    @property
+    def everywhere(self) -> NamedSharding:
+        """The whole of an array on each device."""
+        return NamedSharding(self.mesh, PartitionSpec())
+
+    @cached_property
+    def processes(self) -> Processes:
+        """Those that the devices belong to."""
+        return processes_of(tuple(self.mesh.devices.flat))
+
+    def rows(self, before: int = 0) -> NamedSharding:
+        """Of arrays that are divided along an axis, with so many before it."""
+        return NamedSharding(self.mesh, PartitionSpec(*[None] * before, self.axes))
+
+    def divided(self, batch: Tree) -> Tree:
+        """A batch, of which each device calculates with its own rows alone; traceable."""
+        free = PartitionSpec.UNCONSTRAINED
+        by_rows = lambda leaf: NamedSharding(self.mesh, PartitionSpec(self.axes, *[free] * (jnp.ndim(leaf) - 1)))
+        return jax.tree.map(lambda leaf: jax.lax.with_sharding_constraint(leaf, by_rows(leaf)), batch)
+
+    def replicated(self, tree: Tree) -> Tree:
+        """The tree with its arrays whole on each device."""
+        return jax.tree.map(lambda leaf: placed(leaf, self.everywhere), tree)
+
+    def check_batch_size(self, size: int) -> None:
+        """Refuse a batch that devices cannot have equal parts of."""
+        if size % self.parts:
+            raise InputError(f"a batch of {size} rows cannot be divided among {self.parts} devices: give a batch_size "
+                             f"that is a multiple of {self.parts}")
+
+    def __str__(self) -> str:
+        return f"{self.parts} devices ({', '.join(self.axes)})"
+
+
+def processes_among(division: Division | None) -> Processes:
+    """Those that a descent is divided among: this one alone, where nothing is divided."""
+    return ALONE if division is None else division.processes
+
+
+def placed(leaf: Any, sharding: NamedSharding) -> Any:
+    """An array that all processes have, where a sharding says."""
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(placed(jax.random.key_data(leaf), sharding), impl=jax.random.key_impl(leaf))
+    if isinstance(leaf, jax.Array) and not (leaf.is_fully_addressable or leaf.is_fully_replicated):
+        raise InputError("parameters and state must be whole on each process, but an array of them is divided")
+    here = np.asarray(leaf)
+    return jax.make_array_from_callback(here.shape, sharding, lambda index: here[index])
+
+
+def automatic(tree: Tree) -> Tree:
+    """The tree as it can be calculated with, where rows of some of its arrays are divided: these on meshes of automatic
+    axes, without a copy, and all others whole on each device."""
+    division = Division.of(tree)
+    if division is None:
+        return tree
+    whole = lambda leaf: placed(leaf, division.everywhere)
+    return jax.tree.map(lambda leaf: _on_automatic(leaf) if _of_array(leaf) else whole(leaf), tree)
+
+
+def _on_automatic(array: jax.Array) -> jax.Array:
+    division: Any = _of_array(array)
+    sharding: Any = array.sharding
+    if sharding.mesh == division.mesh:
+        return array
+    parts = [shard.data for shard in array.addressable_shards]
+    return jax.make_array_from_single_device_arrays(
+        array.shape, NamedSharding(division.mesh, sharding.spec), parts, dtype=array.dtype
+    )
+
+
+def _of_array(leaf: Any) -> Division | None:
+    """The division of an array whose rows are divided."""
+    sharding = leaf.sharding if isinstance(leaf, jax.Array) and not isinstance(leaf, jax.core.Tracer) else None
+    if not isinstance(sharding, NamedSharding) or not sharding.spec or sharding.spec[0] is None:
+        return None
+    axes = sharding.spec[0] if isinstance(sharding.spec[0], tuple) else (sharding.spec[0],)
+    mesh: Any = sharding.mesh
+    return Division(Mesh(mesh.devices, mesh.axis_names, axis_types=(AxisType.Auto,) * len(mesh.axis_names)), axes)
