@@ -203,7 +203,7 @@ def rare_categories(rows=1200, classes=4, dtype=float):
 def multinomial(X, y, penalty, intercept=True):
     n, d = X.shape
     rows = Rows(y, np.array([1 / n]))
-    return MultinomialProblem(Matrix(X), rows, y.max() + 1, Penalty.ridge(np.full(d, penalty / n)), intercept)
+    return MultinomialProblem(Matrix(X), rows, int(y.max()) + 1, Penalty.ridge(np.full(d, penalty / n)), intercept)
 
 
 @pytest.mark.parametrize("sparsely", [False, True])
