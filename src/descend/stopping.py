@@ -86,7 +86,8 @@ class Convergence:
     nothing once it is below ε² of the first loss, where ε is the rounding error of the dtype.
 
     Above a hundred parameters the Hessian is known by products with it alone, which the evidence then says. Where they
-    do not settle the question, the reason is called "stationary": the gradient is small, and no more is known.
+    do not settle the question, the reason is called "stationary": the gradient is small, and no more is known. Where it
+    is not, as on a kink of the loss, the search alone knows no way down, and the reason is called "stalled".
 
     `norm`, `fall`: how strong a sign has to be, beside the first that was looked into; what a descent changes as it
     goes on, and nobody else.
@@ -111,6 +112,10 @@ class Convergence:
     def evidence(self, norm: Array, first: Array) -> str:
         """What a small gradient says."""
         return f"the gradient's norm is {norm:.3g}, where it was {first:.3g} at the start"
+
+    def is_small(self, norm: Array, first: Array) -> bool:
+        """Whether a gradient is so small, beside the first, that a point may be called stationary."""
+        return bool(norm <= math.sqrt(small(norm.dtype)) * first)
 
     def stricter(self, by: float = 100.0) -> "Convergence":
         """The test after a sign that was misleading."""

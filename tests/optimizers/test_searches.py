@@ -474,10 +474,13 @@ def test_all_the_data_at_each_step(rule):
     np.testing.assert_allclose([*fit.params["w"], fit.params["b"]], solution, atol=2e-5)
 
 
-def test_a_descent_that_stalls_says_so():
-    # Of √2 there is no number: where rounding left no loss at all, it would have converged.
-    fit = descend.minimize(lambda x: jnp.abs(x * x - 2).sum(), [1.0, 2.7], optimizer=LBFGS())
+# Of √2 there is no number: where rounding left no loss at all, it would have converged. With 1 besides, the search
+# knows that no way leads down, before it has tried in vain.
+@pytest.mark.parametrize("least", [0.0, 1.0])
+def test_a_descent_that_stalls_says_so(least):
+    fit = descend.minimize(lambda x: least + jnp.abs(x * x - 2).sum(), [1.0, 2.7], optimizer=LBFGS())
     assert fit.reason.name == "stalled"
+    assert "the gradient's norm is 4" in fit.reason.evidence
     assert fit.reason.step < 2000
     np.testing.assert_allclose(fit.params, np.sqrt(2), atol=1e-5)
 

@@ -44,7 +44,12 @@ def reason_at_rest(run: Run, trace: Trace, point: Point | None) -> Reason:
     evidence = (f"no step that was tried lowers the loss below {loss:.6g}, where the gradient's norm is {norm:.3g}: "
                 "the limit of this precision")
     if int(run.state.guard.status) == CONVERGED and stop is not None:
-        name, evidence = "stationary", stop.evidence(norm, np.asarray(run.state.guard.first_norm))
+        first = np.asarray(run.state.guard.first_norm)
+        name, evidence = "stationary", stop.evidence(norm, first)
+        known = point is not None and point.is_converged
+        if not known and isinstance(stop, Convergence) and not stop.is_small(norm, first):
+            # On a kink, a search knows that no step leads further down, while the gradient is as great as ever.
+            name, evidence = "stalled", f"no step is expected to lower the loss, {loss:.6g}, though {evidence}"
     if point is None:
         return Reason(name, evidence, run.step)
     return Reason("converged" if point.is_converged else name, f"{evidence}. {point}", run.step)
