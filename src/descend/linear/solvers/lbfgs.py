@@ -87,11 +87,11 @@ def lbfgs(problem: Descended, u: Array) -> Iterates:
         if point.u is u:
             pairs = Pairs(typical_curvature(trial, point, penalty) + penalty)
         pairs.add(trial, point)
-        # 4. Blocks of the Hessian, if it takes long.
+        yield trial
+        # 4. Blocks of the Hessian, if it takes long, and was not the last step.
         steps += 1
         if steps >= enough:
             pairs, steps = _with_blocks(problem, z) or pairs, 0
-        yield trial
         point, idle = trial, idle + 1
         if trial.value < value - VALUE_ROUNDING * abs(value):
             value, idle = trial.value, 0
