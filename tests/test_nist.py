@@ -9,14 +9,13 @@ from descend import least_squares, minimize
 
 ALL = {problem.name: problem for problem in problems()}
 SOME = ["BoxBOD", "Misra1a"]
-CASES = [(name, start) for name in ALL for start in (0, 1)]
 TOLERATED = 1e-6  # above the certified sum of squares, for what is called converged
 
 
 def over(problem, params):
     """By how much the sum of squares is above the certified one, evaluated apart from any descent."""
     with jax.enable_x64(True):
-        return float(problem.loss(np.asarray(params))) / problem.sum_of_squares - 1
+        return float(jax.jit(problem.loss)(np.asarray(params))) / problem.sum_of_squares - 1
 
 
 def assert_no_false_word(problem, fit):
@@ -53,17 +52,23 @@ def test_a_plateau_is_not_converged_to():
     assert fit.point.kind == "flat minimum"
 
 
+def fits(descend, function_of):
+    """Each problem from each of its starts: of one function, whose program is then found the second time."""
+    for problem in ALL.values():
+        function = function_of(problem)
+        for start in problem.starts:
+            yield problem, descend(function, start)
+
+
 @pytest.mark.slow
 def test_all_of_them_by_least_squares():
     solved = 0
-    for name, start in CASES:
-        problem = ALL[name]
-        fit = least_squares(problem.residuals, problem.starts[start])
+    for problem, fit in fits(least_squares, lambda problem: problem.residuals):
         assert_no_false_word(problem, fit)
         if right := problem.digits(fit.params) >= 6:
             # Lanczos1 is exact but for the rounding of its data, on which its errors depend.
-            errors = 1e-5 if name != "Lanczos1" else 1e-2
-            np.testing.assert_allclose(fit.standard_errors, problem.deviations, rtol=errors, err_msg=name)
+            errors = 1e-5 if problem.name != "Lanczos1" else 1e-2
+            np.testing.assert_allclose(fit.standard_errors, problem.deviations, rtol=errors, err_msg=problem.name)
         solved += right
     assert solved == 54
 
@@ -71,9 +76,7 @@ def test_all_of_them_by_least_squares():
 @pytest.mark.slow
 def test_all_of_them_by_minimize():
     solved = 0
-    for name, start in CASES:
-        problem = ALL[name]
-        fit = minimize(problem.loss, problem.starts[start])
+    for problem, fit in fits(minimize, lambda problem: problem.loss):
         assert_no_false_word(problem, fit)
         solved += problem.digits(fit.params) >= 6
     assert solved >= 40

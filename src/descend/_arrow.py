@@ -41,6 +41,26 @@ def refuse_compound(field: pyarrow.Field) -> None:
                          "with a column of numbers, times or words for each part")
 
 
+def refuse_other_columns(told: str, schema: Any, first: Any) -> None:
+    """Raises `InputError` for a file whose columns are not those of the first: others, or words where that has numbers.
+
+    A column without any value is of no type.
+    """
+    for name in set(first.names) ^ set(schema.names):
+        lacks = "has no" if name in first.names else "alone has a"
+        raise InputError(f"{told} {lacks} column {name!r}: the first file has {', '.join(first.names)}, which all must")
+    for field in first:
+        here, there = schema.field(field.name).type, field.type
+        if holds_numbers(here) != holds_numbers(there) and not types.is_null(here):
+            raise InputError(f"column {field.name!r} holds {here} in {told}, and {there} in the first file: write it "
+                             "alike in all")
+
+
+def holds_numbers(kind: pyarrow.DataType) -> bool:
+    """Whether a column of this type is made numbers of."""
+    return _is(kind, _NUMBERS, _TIMES)
+
+
 def as_numbers(column: Column) -> Any | None:
     """A column as float64, missing values kept; None for one of words.
 

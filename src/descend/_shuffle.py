@@ -24,10 +24,10 @@ def round_keys(epoch: Array, seed: Scalar | np.unsignedinteger, length: int) -> 
     """The keys of an epoch's order: 32 random bits for each round, along the first axis."""
     xp = namespace(epoch)
     # Hashed twice, so that seeds and epochs which are near each other have orders that are not.
-    key = _mixed(xp.asarray(seed, dtype=xp.uint32) + _mixed(xp.asarray(epoch, dtype=xp.uint32)))
+    key = mixed(xp.asarray(seed, dtype=xp.uint32) + mixed(xp.asarray(epoch, dtype=xp.uint32)))
     # Multiples of the golden ratio's bits are spread evenly over 32 bits: no two rounds have keys that are alike.
     numbers = np.arange(1, _rounds(length) + 1, dtype=np.uint64) * 0x9E3779B9 & 0xFFFFFFFF
-    return _mixed(key[None] + xp.asarray(numbers.astype(np.uint32)).reshape(-1, *[1] * key.ndim))
+    return mixed(key[None] + xp.asarray(numbers.astype(np.uint32)).reshape(-1, *[1] * key.ndim))
 
 
 def permuted(position: Array, keys: Array, length: int) -> Any:
@@ -76,8 +76,8 @@ def seed_of(words: Any) -> Any:
     """32 random bits from the words of a key, along the first axis."""
     seed = words[0]
     for word in words[1:]:
-        seed = _mixed(seed) ^ word
-    return _mixed(seed)
+        seed = mixed(seed) ^ word
+    return mixed(seed)
 
 
 def _digits(length: int) -> tuple[int, int]:
@@ -101,7 +101,7 @@ def _moved(xp: ModuleType, digit: Array, key: Array, base: int) -> Any:
     return xp.minimum(digit, digit - xp.uint32(base))
 
 
-def _mixed(x: Array) -> Any:
+def mixed(x: Array) -> Any:
     """A 32-bit integer hash in which every bit of the input moves every bit of the output."""
     x = (x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D)
     x = (x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B)

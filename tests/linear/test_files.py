@@ -11,8 +11,8 @@ from pyarrow import feather
 from scipy import sparse
 from sklearn.feature_extraction import FeatureHasher
 
+from descend._blocks.files import Blocks
 from descend.errors import InputError
-from descend.linear.files import Blocks
 
 TABLE = pd.DataFrame({
     "city": ["Rome", "Oslo", None, "Rome", "Bern"],

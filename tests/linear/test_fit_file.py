@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from descend._blocks.files import Blocks
 from descend.errors import InputError
 from descend.linear import (
     SVC,
@@ -20,8 +21,11 @@ from descend.linear import (
     PoissonRegressor,
     Ridge,
 )
-from descend.linear.files import Blocks
-from descend.linear.streaming import file as module
+from descend.linear._losses import LOGISTIC, Loss
+from descend.linear.problems.matrix import Rows
+from descend.linear.streaming import survey as module
+from descend.linear.streaming.partitioned import Meaning, Partitioned
+from descend.linear.streaming.source import source_of_blocks
 
 ROWS = 4000
 
@@ -124,10 +128,10 @@ def test_refusals_of_what_is_no_table_to_learn_from(tmp_path: Path, table: pd.Da
 
 def test_a_file_that_changes_meanwhile_is_noticed(tmp_path: Path, table: pd.DataFrame) -> None:
     blocks = blocks_of(tmp_path / "flights.parquet", table, "late")
-    found = module.survey(blocks)
-    matrix = module.FileMatrix(found, module.FileTargets(1))
+    found = module.survey(source_of_blocks(blocks))
+    matrix = Partitioned(found, Meaning(found.labels, 1))
     for changed in (table[:-1], table.assign(city="Turin")):
         blocks_of(tmp_path / "flights.parquet", changed, "late")
         with pytest.raises(InputError, match="was changed while it was read"):
-            for _ in matrix._blocks():
-                pass
+            matrix.sweep(np.zeros(matrix.shape[1]), 0.0, Loss(LOGISTIC), Rows(np.array([]), np.ones(1)),
+                         matrix.score_buffer())

@@ -17,9 +17,9 @@ from sklearn.base import is_regressor
 from sklearn.exceptions import ConvergenceWarning
 
 from descend import linear
+from descend._blocks.files import Blocks
 from descend.errors import InputError
 from descend.linear import LinearRegression, LogisticRegression, PoissonRegressor, Ridge
-from descend.linear.files import Blocks
 from enforced import without_types
 
 ROWS = 2000

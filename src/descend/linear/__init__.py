@@ -39,12 +39,13 @@ the promise could not be kept, `fit` warns (`sklearn.exceptions.ConvergenceWarni
 `sklearn.callback` are called after each iteration, and end the fit where they return True.
 
 A file, `Blocks`, may stand for `X` and `y` in `score`, for `X` wherever something is predicted, and for both in `fit`,
-where the loss has no corners and the penalty is l2 alone.
+where the loss has no corners and the penalty is l2 alone. So may collections of Dask for `X` and `y`. In `fit`, `on`
+says where they are gone through: the address of a Dask scheduler, or a client; coefficients are the same, bit for bit.
 """
 
+from descend._blocks.files import Blocks
 from descend.linear._losses.loss import Kind
 from descend.linear.classification import LogisticRegression, Perceptron
-from descend.linear.files import Blocks
 from descend.linear.generalized import GammaRegressor, PoissonRegressor, TweedieRegressor
 from descend.linear.kernel import SVC, SVR
 from descend.linear.own import LossRegressor

@@ -8,11 +8,13 @@ from scipy.special import log_expit, log_softmax, logsumexp
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
+from descend._blocks.shards import computed
 from descend._facts import Facts
 from descend._sample_weight import checked_weights
 from descend.errors import InputError
 from descend.linear._losses import HINGE, LOGISTIC, Loss
 from descend.linear.estimators.base import fitting
+from descend.linear.estimators.lazily import by_partition
 from descend.linear.estimators.partial import PartialClassifier
 from descend.linear.estimators.validation import (
     Classes,
@@ -21,11 +23,11 @@ from descend.linear.estimators.validation import (
     check_number,
     checked_classes,
     checked_data,
+    is_partitioned,
     refuse_offset,
     refuse_offset_of_many,
     scoring_targets,
 )
-from descend.linear.files import Blocks
 from descend.linear.problems.compact import centred
 from descend.linear.problems.matrix import Array, Matrix, Rows
 from descend.linear.problems.multinomial import MultinomialProblem
@@ -33,7 +35,8 @@ from descend.linear.problems.problem import Problem
 from descend.linear.problems.scalar import scalar
 from descend.linear.solvers.convergence import NEGLIGIBLE_GAP, ConvergenceMonitor, Solution
 from descend.linear.solvers.perceptron import perceptron
-from descend.linear.streaming.file import FileProblem
+from descend.linear.streaming.partitioned import PartitionedProblem
+from descend.linear.streaming.source import RowSource
 from descend.optimizers import Optimizer
 
 
@@ -102,13 +105,14 @@ class LogisticRegression(PartialClassifier):
         check_choice("multi_class", self.multi_class, ("multinomial", "ovr"))
 
     @fitting
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None) -> "LogisticRegression":
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None, *,
+            on: Any = None) -> "LogisticRegression":
         """Fit to rows `X` with labels `y`; rows may have weights, and of two classes an `offset` that is added to
         x·w + b. Or to a file beyond memory: `fit(Blocks(…))`.
         """
-        if isinstance(X, Blocks):
+        if is_partitioned(X, on):
             refuse_offset(offset)
-            self._fit_blocks(X, y, sample_weight)
+            self._fit_partitioned(X, y, sample_weight, on)
             return self
         self._check_parameters()
         data = checked_data(self, X, y, sample_weight, offset=offset)
@@ -149,20 +153,22 @@ class LogisticRegression(PartialClassifier):
         penalty = self._penalty(total, matrix.shape[1], None)
         return [MultinomialProblem(matrix, rows, count, penalty, bool(self.fit_intercept))]
 
-    def _problems_of_file(self, blocks: Blocks) -> list[FileProblem]:
-        problems = super()._problems_of_file(blocks)
-        refuse_offset_of_many(blocks.offset, self.classes_)
+    def _problems_of(self, source: RowSource) -> list[PartitionedProblem]:
+        problems = super()._problems_of(source)
+        refuse_offset_of_many(source.offset, self.classes_)
         if len(problems) > 1 and self.multi_class == "multinomial":
             raise InputError(f"a multinomial fit to {len(problems)} classes would hold the scores of all rows in "
                              'memory: to fit to a file pass multi_class="ovr"')
         return problems
 
+    @by_partition
     def decision_function(self, X: Any, offset: Any = None) -> Array:
         """Scores: of two classes, that of the second (rows,), with the `offset`; otherwise one for each class."""
         check_is_fitted(self)
         refuse_offset_of_many(offset, self.classes_)
         return self._scores(X, offset)
 
+    @by_partition
     def predict(self, X: Any, offset: Any = None) -> Array:
         """The label that each row is most like; `offset` as in `fit`."""
         scores = self.decision_function(X, offset)
@@ -172,8 +178,9 @@ class LogisticRegression(PartialClassifier):
         """The share of labels that are predicted: of rows and their labels, or of a file; `offset` as in `fit`."""
         y = scoring_targets(X, y)
         weight = checked_weights(sample_weight, y)
-        return float(accuracy_score(y, self.predict(X, offset), sample_weight=weight))
+        return float(accuracy_score(y, computed(self.predict(X, offset)), sample_weight=weight))
 
+    @by_partition
     def predict_proba(self, X: Any, offset: Any = None) -> Array:
         """The probability of each class, in the order of `classes_`; `offset` as in `fit`."""
         return np.exp(self.predict_log_proba(X, offset))
@@ -191,6 +198,7 @@ class LogisticRegression(PartialClassifier):
         super()._from_parts(told, arrays)
         self._was_ovr = told.truth("ovr")
 
+    @by_partition
     def predict_log_proba(self, X: Any, offset: Any = None) -> Array:
         """The logarithms of the probabilities, of which none is −∞, however small the probability is."""
         scores = self.decision_function(X, offset)

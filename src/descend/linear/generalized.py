@@ -6,20 +6,22 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import d2_tweedie_score
 
+from descend._blocks.shards import computed
 from descend._sample_weight import checked_weights
 from descend.errors import InputError
 from descend.linear._losses import GAMMA, POISSON, TWEEDIE, Loss
 from descend.linear.estimators.base import fitting
+from descend.linear.estimators.lazily import by_partition
 from descend.linear.estimators.partial import PartialRegressor
 from descend.linear.estimators.validation import (
     Data,
     check_choice,
     check_number,
     checked_data,
+    is_partitioned,
     refuse_offset,
     scoring_targets,
 )
-from descend.linear.files import Blocks
 from descend.linear.problems.matrix import Array
 from descend.linear.problems.scalar import ScalarProblem
 from descend.optimizers import Optimizer
@@ -56,13 +58,14 @@ class LogRegressor(PartialRegressor):
         return super()._problem(data)
 
     @fitting
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None) -> "LogRegressor":
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None, *,
+            on: Any = None) -> "LogRegressor":
         """Fit to rows `X` with targets `y`; rows may have weights, and an `offset` that is added to x·w + b: of
         rows that were exposed for different times, the logarithm of the time. Or to a file: `fit(Blocks(…))`.
         """
-        if isinstance(X, Blocks):
+        if is_partitioned(X, on):
             refuse_offset(offset)
-            self._fit_blocks(X, y, sample_weight)
+            self._fit_partitioned(X, y, sample_weight, on)
             return self
         self._check_parameters()
         data = checked_data(self, X, y, sample_weight, numeric=True, offset=offset)
@@ -74,6 +77,7 @@ class LogRegressor(PartialRegressor):
         self._learn_rows(X, y, sample_weight, offset)
         return self
 
+    @by_partition
     def predict(self, X: Any, offset: Any = None) -> Array:
         """What is expected of each row; `offset` as in `fit`."""
         return np.exp(self._scores(X, offset))
@@ -82,7 +86,7 @@ class LogRegressor(PartialRegressor):
         """D², the share of the deviance that is explained; 1 at best, 0 for a constant."""
         y = scoring_targets(X, y)
         weight = checked_weights(sample_weight, y)
-        return float(d2_tweedie_score(y, self.predict(X, offset), sample_weight=weight, power=self._power()))
+        return float(d2_tweedie_score(y, computed(self.predict(X, offset)), sample_weight=weight, power=self._power()))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

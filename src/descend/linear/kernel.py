@@ -16,9 +16,9 @@ from descend.errors import InputError
 from descend.linear._kernels.threads import one_thread_each
 from descend.linear.estimators.partial import PartialClassifier, PartialRegressor
 from descend.linear.estimators.validation import Data, check_choice, check_count, check_number
-from descend.linear.files import Blocks
 from descend.linear.problems.matrix import Array
-from descend.linear.streaming.file import FileProblem
+from descend.linear.streaming.partitioned import PartitionedProblem
+from descend.linear.streaming.source import RowSource
 from descend.linear.svm import MarginClassifier, TubeRegressor
 from descend.optimizers import Optimizer
 
@@ -46,7 +46,7 @@ class _KernelMachine:
         if self.gamma not in ("scale", "auto"):
             check_number("gamma", self.gamma, above=True)
 
-    def _problems_of_file(self, blocks: Blocks) -> list[FileProblem]:
+    def _problems_of(self, source: RowSource) -> list[PartitionedProblem]:
         raise InputError(f"{type(self).__name__} is not fitted to files: take a linear model, or rows in memory")
 
     def _learnt_columns(self, data: Data) -> Any:

@@ -9,7 +9,13 @@ from descend.errors import InputError
 from descend.linear._losses import HUBER, PINBALL, Loss
 from descend.linear.estimators.base import fitting
 from descend.linear.estimators.partial import PartialRegressor
-from descend.linear.estimators.validation import check_choice, check_number, checked_data, numeric_targets
+from descend.linear.estimators.validation import (
+    check_choice,
+    check_number,
+    checked_data,
+    numeric_targets,
+    refuse_on,
+)
 from descend.linear.problems.curvature import DENSE_HESSIAN
 from descend.linear.problems.huber_scale import SCALE_FLOOR, ScaledProblem, has_scale
 from descend.linear.problems.matrix import Array
@@ -94,8 +100,9 @@ class HuberRegressor(PartialRegressor):
         return solution
 
     @fitting
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "HuberRegressor":
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, on: Any = None) -> "HuberRegressor":
         """Fit to rows `X` with targets `y`; rows may have weights."""
+        refuse_on(X, on)
         self._check_parameters()
         data = checked_data(self, X, y, sample_weight, numeric=True)
         base = self._problem(data)
@@ -112,7 +119,7 @@ class HuberRegressor(PartialRegressor):
         self.outliers_ = np.abs(errors) > self.scale_ * self.epsilon
         return self
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "HuberRegressor":
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, *, on: Any = None) -> "HuberRegressor":
         """Learn from more rows, each of which is seen once.
 
         The scale is that of the errors on rows before they are learnt from; `outliers_` is of these rows. It begins

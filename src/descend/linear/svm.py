@@ -10,6 +10,7 @@ from descend._onnx.graph import Graph
 from descend.linear._losses import HINGE, INSENSITIVE, SQUARED_HINGE, SQUARED_INSENSITIVE, Loss
 from descend.linear.estimators.base import LinearModel, fitting
 from descend.linear.estimators.classifier import LinearClassifier
+from descend.linear.estimators.lazily import by_partition
 from descend.linear.estimators.partial import PartialClassifier, PartialRegressor, learnt, streams_of, teach
 from descend.linear.estimators.regressor import LinearRegressor
 from descend.linear.estimators.validation import check_choice, check_number, checked_data
@@ -227,14 +228,17 @@ class OneClassSVM(OutlierMixin, LinearModel):
         away = self.decision_function(rows)
         return {"label": self.predict(rows), "scores": np.column_stack([-away, away])}
 
+    @by_partition
     def score_samples(self, X: Any) -> Array:
         """How far each row is out along the coefficients: x·w."""
         return self.decision_function(X) + self.offset_[0]
 
+    @by_partition
     def decision_function(self, X: Any) -> Array:
         """x·w less the offset: below 0 for outliers."""
         return self._scores(X) - 1.0
 
+    @by_partition
     def predict(self, X: Any) -> Array:
         """1 for rows like those of the fit, −1 for outliers."""
         return np.where(self.decision_function(X) >= 0, 1, -1)

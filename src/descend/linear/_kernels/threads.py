@@ -6,8 +6,9 @@ result is the same, bit for bit, on one core and on many.
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -43,6 +44,16 @@ def _libraries() -> ThreadpoolController:
 def one_thread_each() -> Any:
     """A context in which products of matrices take one thread, as several are made side by side."""
     return _libraries().limit(limits=1, user_api="blas")
+
+
+@contextmanager
+def in_this_thread() -> Iterator[None]:
+    """A context in which this thread does the parts itself, as others go through other rows."""
+    before, _here.in_pool = getattr(_here, "in_pool", False), True
+    try:
+        yield
+    finally:
+        _here.in_pool = before
 
 
 def parts(rows: int, numbers: int) -> list[tuple[int, int]]:

@@ -13,6 +13,7 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from descend._blocks.files import Blocks
 from descend._facts import Facts, checked_array
 from descend._saved import Savable, array_in
 from descend.engine.interruption import Interruption, interrupts
@@ -29,7 +30,6 @@ from descend.linear.estimators.validation import (
     later_features,
     refuse_offset,
 )
-from descend.linear.files import Blocks
 from descend.linear.problems.compact import compact
 from descend.linear.problems.matrix import Array, Matrix
 from descend.linear.problems.penalty import Penalty
@@ -40,7 +40,10 @@ from descend.linear.solvers.least_squares import is_least_squares, least_squares
 from descend.linear.solvers.newton_decrement import accept_by_decrement, round_to_precision
 from descend.linear.solvers.separation import SeparationTest
 from descend.linear.solvers.solve import SOLVERS, solve, solve_batched
-from descend.linear.streaming.file import FileProblem, FileTargets, Survey, problem_of_file
+from descend.linear.streaming.partitioned import Meaning, PartitionedProblem, problem_of
+from descend.linear.streaming.places import row_source
+from descend.linear.streaming.source import RowSource
+from descend.linear.streaming.survey import Survey
 from descend.optimizers import Optimizer
 
 # Solvers that only ask for values, gradients and Hessians.
@@ -270,22 +273,29 @@ class LinearModel(CallbackSupportMixin, Savable, Exported, BaseEstimator):
                 out += f"; {what}: {', '.join(few)}" + (", …" if places.size > NAMED_COLUMNS else "")
         return out
 
-    def _fit_blocks(self, blocks: Blocks, y: Any, sample_weight: Any) -> None:
-        """Fit to a file."""
-        if y is not None or sample_weight is not None:
-            raise InputError("X is a file with a target, and its rows have no weights: pass it alone, fit(Blocks(…))")
+    def _fit_partitioned(self, X: Any, y: Any, sample_weight: Any, on: Any) -> None:
+        """Fit to a file, or to a collection of Dask, where `on` says."""
+        if sample_weight is not None or (isinstance(X, Blocks) and y is not None):
+            raise InputError("X is a file with a target, and its rows have no weights: pass it alone, fit(Blocks(…))"
+                             if isinstance(X, Blocks) else "sample_weight is given, which a fit to Dask collections "
+                             "does not know: leave it out")
         self._check_parameters()
         if isinstance(self.solver, Optimizer) or self.solver not in FILE_SOLVERS:
             raise InputError(f"solver is {self.solver!r}: a fit to a file knows {', '.join(map(repr, FILE_SOLVERS))}")
-        self._check_file_offset(blocks)
+        if isinstance(X, Blocks):
+            self._check_file_offset(X)
         if self._is_positive:
             raise InputError("positive is True: the columns of a file are hashed, some with a negative sign; give rows "
-                             "in memory")
-        problems = self._problems_of_file(blocks)
-        self.n_features_in_ = blocks.hashed
-        # Hashed columns have none.
-        self.__dict__.pop("feature_names_in_", None)
-        self._minimised(problems, Data(blocks, None, None))
+                             "in memory" if isinstance(X, Blocks) else "positive is True, which a fit to Dask "
+                             "collections does not know: give rows in memory")
+        with row_source(X, y, on) as source:
+            problems = self._problems_of(source)
+            self.n_features_in_ = source.width
+            # Hashed columns have none.
+            self.__dict__.pop("feature_names_in_", None)
+            if source.names is not None:
+                self.feature_names_in_ = source.names
+            self._minimised(problems, Data(X, y, None))
 
     def _check_file_offset(self, blocks: Blocks) -> None:
         """Refuse a file's offset, where none is known."""
@@ -293,22 +303,22 @@ class LinearModel(CallbackSupportMixin, Savable, Exported, BaseEstimator):
             raise InputError(f"the file has an offset, {blocks.offset!r}, which {type(self).__name__} does not know: "
                              "leave it out")
 
-    def _problems_of_file(self, blocks: Blocks) -> list[FileProblem]:
+    def _problems_of(self, source: RowSource) -> list[PartitionedProblem]:
         """The problems that a file states."""
         raise InputError(f"{type(self).__name__} is not fitted to files: give it rows in memory")
 
-    def _problem_of_file(self, found: Survey, total: float, positive: Any = None,
-                         weights: Array | None = None) -> FileProblem:
-        """One of them; see `FileMatrix`. `total`: the sum of the weights."""
-        support = Support(found.blocks.hashed, found.columns)
-        kind, penalty = self._loss().kind, self._penalty(total, found.columns.size, support)
+    def _problem_of(self, found: Survey, total: float, positive: Any = None,
+                    weights: Array | None = None) -> PartitionedProblem:
+        """One of them; see `Meaning`. `total`: the sum of the weights."""
+        columns = found.columns.indices
+        kind, penalty = self._loss().kind, self._penalty(total, columns.size, Support(found.source.width, columns))
         # Without an l2 penalty, or beyond proof.
         endless = kind.separation is not None or math.isinf(self._loss().curvature_bound)
         if kind.corners or kind.concomitant_scale or not penalty.is_smooth or (endless and not penalty.is_strict):
             raise InputError(f"{type(self).__name__} as it is set is not fitted to files: that needs a loss without "
                              "corners and an l2 penalty alone; pass blocks to partial_fit, or rows to fit")
-        targets = FileTargets(positive, weights)
-        return problem_of_file(found, total, self._loss(), penalty, bool(self.fit_intercept), targets)
+        meaning = Meaning(found.labels, positive, weights)
+        return problem_of(found, total, self._loss(), penalty, bool(self.fit_intercept), meaning)
 
     def _learnt_columns(self, data: Data) -> Any:
         """The columns of which the model is linear, for a fit; for kernel machines not the features themselves."""
@@ -337,7 +347,7 @@ class LinearModel(CallbackSupportMixin, Savable, Exported, BaseEstimator):
             self._check_file_offset(X)
             parts = [self._scores(part) for part in X.features()]
             if not parts:
-                raise InputError(f"{str(X.path)!r} has no rows: give a file that has some")
+                raise InputError(f"{X.told} has no rows: give a file that has some")
             scores = np.concatenate(parts)
             return scores if X.offset is None else scores + X.offsets()
         X = self._features(X)

@@ -7,18 +7,29 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
+from descend._blocks.shards import computed
 from descend._sample_weight import checked_weights
 from descend.linear._losses import Loss
 from descend.linear.estimators.base import LinearModel, fitting
 from descend.linear.estimators.exporting import ExportedClassifier
-from descend.linear.estimators.validation import Classes, Data, checked_classes, checked_data, scoring_targets
-from descend.linear.files import Blocks
+from descend.linear.estimators.lazily import by_partition
+from descend.linear.estimators.validation import (
+    Classes,
+    Data,
+    checked_classes,
+    checked_data,
+    is_partitioned,
+    scoring_targets,
+)
 from descend.linear.problems.matrix import Array, Matrix, Rows
 from descend.linear.problems.problem import Problem, Support
 from descend.linear.problems.scalar import ScalarProblem
-from descend.linear.streaming.file import FileProblem, survey
+from descend.linear.streaming.partitioned import PartitionedProblem
+from descend.linear.streaming.source import RowSource
+from descend.linear.streaming.survey import survey
 
 
 class LinearClassifier(ClassifierMixin, ExportedClassifier, LinearModel):
@@ -31,10 +42,10 @@ class LinearClassifier(ClassifierMixin, ExportedClassifier, LinearModel):
         raise NotImplementedError
 
     @fitting
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "LinearClassifier":
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, on: Any = None) -> "LinearClassifier":
         """Fit to rows `X` with labels `y`; rows may have weights. Or to a file beyond memory: `fit(Blocks(…))`."""
-        if isinstance(X, Blocks):
-            self._fit_blocks(X, y, sample_weight)
+        if is_partitioned(X, on):
+            self._fit_partitioned(X, y, sample_weight, on)
             return self
         self._check_parameters()
         data = checked_data(self, X, y, sample_weight)
@@ -43,16 +54,16 @@ class LinearClassifier(ClassifierMixin, ExportedClassifier, LinearModel):
         self._minimised(self._problems(data, classes), data)
         return self
 
-    def _problems_of_file(self, blocks: Blocks) -> list[FileProblem]:
-        found = survey(blocks, intercept=bool(self.fit_intercept))
+    def _problems_of(self, source: RowSource) -> list[PartitionedProblem]:
+        found = survey(source, intercept=bool(self.fit_intercept))
         counts = found.counts.astype(np.float64)
-        classes = checked_classes(Data(blocks, found.labels, counts), self.class_weight)
+        classes = checked_classes(Data(source, found.labels, counts), self.class_weight)
         self.classes_ = classes.labels
         problems = []
         for one in range(len(counts)) if len(counts) > 2 else (1,):
             weights = None if classes.weights is None else classes.factor(one if len(counts) > 2 else None)
             total = float(counts.sum() if weights is None else weights @ counts)
-            problems.append(self._problem_of_file(found, total, one, weights))
+            problems.append(self._problem_of(found, total, one, weights))
         return problems
 
     def _problems(self, data: Data, classes: Classes) -> Sequence[Problem]:
@@ -94,10 +105,12 @@ class LinearClassifier(ClassifierMixin, ExportedClassifier, LinearModel):
         self.coef_ = self._kept()[0]
         return self
 
+    @by_partition
     def decision_function(self, X: Any) -> Array:
         """Scores: of two classes, that of the second (rows,); otherwise one for each class (rows, classes)."""
         return self._scores(X)
 
+    @by_partition
     def predict(self, X: Any) -> Array:
         """The label that each row is most like."""
         scores = self.decision_function(X)
@@ -106,4 +119,4 @@ class LinearClassifier(ClassifierMixin, ExportedClassifier, LinearModel):
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The share of labels that are predicted: of rows and their labels, or of a file, `Blocks`."""
         y = scoring_targets(X, y)
-        return float(super().score(X, y, checked_weights(sample_weight, y)))
+        return float(accuracy_score(y, computed(self.predict(X)), sample_weight=checked_weights(sample_weight, y)))

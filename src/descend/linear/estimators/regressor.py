@@ -3,15 +3,25 @@
 from typing import Any
 
 from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
 
+from descend._blocks.shards import computed
 from descend._sample_weight import checked_weights
 from descend.linear._losses import Loss
 from descend.linear.estimators.base import LinearModel, fitting
-from descend.linear.estimators.validation import Data, checked_data, numeric_targets, scoring_targets
-from descend.linear.files import Blocks
+from descend.linear.estimators.lazily import by_partition
+from descend.linear.estimators.validation import (
+    Data,
+    checked_data,
+    is_partitioned,
+    numeric_targets,
+    scoring_targets,
+)
 from descend.linear.problems.matrix import Array, Rows
 from descend.linear.problems.scalar import ScalarProblem
-from descend.linear.streaming.file import FileProblem, survey
+from descend.linear.streaming.partitioned import PartitionedProblem
+from descend.linear.streaming.source import RowSource
+from descend.linear.streaming.survey import survey
 
 
 class LinearRegressor(RegressorMixin, LinearModel):
@@ -22,19 +32,19 @@ class LinearRegressor(RegressorMixin, LinearModel):
         raise NotImplementedError
 
     @fitting
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "LinearRegressor":
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, on: Any = None) -> "LinearRegressor":
         """Fit to rows `X` with targets `y`; rows may have weights. Or to a file beyond memory: `fit(Blocks(…))`."""
-        if isinstance(X, Blocks):
-            self._fit_blocks(X, y, sample_weight)
+        if is_partitioned(X, on):
+            self._fit_partitioned(X, y, sample_weight, on)
             return self
         self._check_parameters()
         data = checked_data(self, X, y, sample_weight, numeric=True)
         self._minimised([self._problem(data)], data)
         return self
 
-    def _problems_of_file(self, blocks: Blocks) -> list[FileProblem]:
-        found = survey(blocks, self._check_targets, bool(self.fit_intercept))
-        return [self._problem_of_file(found, float(found.rows))]
+    def _problems_of(self, source: RowSource) -> list[PartitionedProblem]:
+        found = survey(source, self._check_targets, bool(self.fit_intercept))
+        return [self._problem_of(found, float(found.rows))]
 
     def _check_targets(self, y: Array) -> None:
         """Refuse targets that the loss does not know."""
@@ -55,6 +65,7 @@ class LinearRegressor(RegressorMixin, LinearModel):
     def _keep(self, w: Array, b: Array) -> dict[str, Any]:
         return {"coef_": w[0], "intercept_": float(b[0])}
 
+    @by_partition
     def predict(self, X: Any) -> Array:
         """The number that is expected for each row."""
         return self._scores(X)
@@ -62,4 +73,4 @@ class LinearRegressor(RegressorMixin, LinearModel):
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """R², the share of the variance that is explained: of rows and their targets, or of a file, `Blocks`."""
         y = scoring_targets(X, y)
-        return float(super().score(X, y, checked_weights(sample_weight, y)))
+        return float(r2_score(y, computed(self.predict(X)), sample_weight=checked_weights(sample_weight, y)))

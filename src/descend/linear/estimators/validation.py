@@ -10,10 +10,11 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from descend._blocks.files import Blocks
+from descend._blocks.shards import computed, is_dask
 from descend._sample_weight import checked_weights, weights_of_classes
 from descend.errors import InputError
 from descend.linear._kernels.threads import each, parts
-from descend.linear.files import Blocks
 from descend.linear.problems.matrix import NO_OFFSET, Array, Matrix, Moments
 
 # The greatest number whose square is one, too.
@@ -58,8 +59,9 @@ def checked_data(estimator: Any, X: Any, y: Any, sample_weight: Any, *, numeric:
 
     `numeric`: targets are numbers. `reset`: the columns need not be those of an earlier call.
     """
-    if isinstance(X, Blocks):
-        raise InputError(f"{type(estimator).__name__} is not fitted to files here: pass the X and y of each block to "
+    if isinstance(X, Blocks) or is_dask(X):
+        what = "files" if isinstance(X, Blocks) else "Dask collections"
+        raise InputError(f"{type(estimator).__name__} is not fitted to {what} here: pass the X and y of each block to "
                          "partial_fit, or rows in memory")
     # Which `_checked_features` looks at, on all cores.
     checks: dict[str, Any] = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "reset": reset,
@@ -96,6 +98,19 @@ def checked_offset(offset: Any, rows: int) -> Array:
     return np.ascontiguousarray(given, np.float64)
 
 
+def is_partitioned(X: Any, on: Any) -> bool:
+    """Whether the rows are gone through in partitions: those of a file, or of a Dask collection."""
+    refuse_on(X, on)
+    return isinstance(X, Blocks) or is_dask(X)
+
+
+def refuse_on(X: Any, on: Any) -> None:
+    """Refuse a place for rows that are in memory."""
+    if on is not None and not (isinstance(X, Blocks) or is_dask(X)):
+        raise InputError("on= says where Blocks and Dask collections are gone through, and X is in memory: leave it "
+                         "out")
+
+
 def refuse_offset(offset: Any) -> None:
     """Refuse an offset beside a file."""
     if offset is not None:
@@ -119,6 +134,8 @@ def scoring_targets(X: Any, y: Any) -> Any:
         if y is not None:
             raise InputError("X is a file with a target: pass it alone, score(Blocks(…))")
         return X.targets()
+    if is_dask(y):
+        return np.asarray(computed(y))
     if y is None:
         raise InputError("y is None: a score needs the targets of the rows")
     return y

@@ -1,0 +1,1 @@
+"""Tables larger than memory, as blocks of rows: where they lie, how they are read, and how cells become features."""
