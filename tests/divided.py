@@ -2,7 +2,7 @@
 
 `python tests/divided.py FOLDER INDEX COUNT PORT` is one of the processes, which find each other at the port. Each
 trains all workloads, one after the other, and writes what came of them into the folder. One process alone,
-`FOLDER 0 1 0`, trains what can be divided among its devices.
+`FOLDER 0 1 0`, trains what can be divided among its devices. With `lost` behind it, one of them is gone on the way.
 """
 
 import json
@@ -20,11 +20,13 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from descend import Adam, Target, begin, load, minimize
+from descend._division import Division
 from descend.engine import programs
 from descend.engine.digesting import digest
+from descend.engine.trainer import Checkpoint
 from descend.errors import CheckpointError, InputError
 from descend.optimizers import EMA, Accumulate
-from descend.sources import GlobalBatches
+from descend.sources import GlobalBatches, MiniBatches
 
 ROWS, COLUMNS, HIDDEN = 384, 8, 4
 RNG = np.random.default_rng(0)
@@ -76,6 +78,8 @@ def trained(divided, folder):
     table = divided(TABLE)
     mini = {"loss": perceptron, "params": WEIGHTS, "data": table, "optimizer": Adam(0.02), "batch_size": 64}
     yield "whole", minimize(perceptron, WEIGHTS, table, optimizer=Adam(0.02), batch_size=ROWS, steps=12)
+    alike = MiniBatches(TABLE, 64, division=Division.of(table))
+    yield "whole on each", minimize(**mini | {"data": alike, "batch_size": None}, steps=12)
     yield "lbfgs", minimize(logistic, np.zeros(COLUMNS), table, batch_size=ROWS, dtype=np.float64)
     yield "validated", minimize(**mini, steps=30, validation=divided(TABLE), validate_every=10)
     yield "target", minimize(**mini, steps=300, stop=Target("loss", at_most=0.5), validate_every=3,
@@ -215,9 +219,24 @@ def hashes():
     }
 
 
+def lost(folder, index, count, divided):
+    """A descent of which the last process is gone on the way."""
+
+    def vanish(progress):
+        if index == count - 1 and progress.step > 5:
+            os._exit(9)
+
+    table = divided(TABLE)
+    fit = minimize(perceptron, WEIGHTS, table, optimizer=Adam(0.02), batch_size=64, steps=10**6, observers=[vanish],
+                   checkpoint=Checkpoint(folder / "lost", every=0.0))
+    write(folder, index, "lost", *said(fit))
+    # Nobody is there to part from.
+    os._exit(0)
+
+
 def main():
     """One of the processes."""
-    folder, index, count, port = Path(sys.argv[1]), *map(int, sys.argv[2:])
+    folder, index, count, port = Path(sys.argv[1]), *map(int, sys.argv[2:5])
     # Files are written by one process alone: the other has none of them.
     files = folder / f"files-{index}"
     files.mkdir()
@@ -225,6 +244,8 @@ def main():
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
         jax.distributed.initialize(f"localhost:{port}", count, index)
     divided = over(jax.device_count())
+    if sys.argv[5:] == ["lost"]:
+        lost(folder, index, count, divided)
     for name, result in trained(divided, files):
         write(folder, index, name, *said(result))
         if name == "validated":

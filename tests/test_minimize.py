@@ -306,6 +306,8 @@ def test_a_longer_history_is_thinned_again(portion):
         history.extend(Trace(start, {"loss": 10.0 * steps}))
     assert history.stride == 8
     assert history["step"].tolist() == [*range(0, total, 8), total - 1]
+    assert len(history) == len(history["step"])
+    assert history.first_loss == 0.0
     assert history["loss"].tolist() == [10.0 * step for step in history["step"]]
     restored = History.from_arrays(history.to_arrays(), history.stride)
     assert restored["step"].tolist() == history["step"].tolist()

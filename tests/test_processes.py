@@ -13,18 +13,19 @@ import pytest
 
 import divided
 from descend import Adam, minimize
+from descend.engine.storing import read_arrays
 
 pytestmark = pytest.mark.processes
-TRAINED = ["whole", "lbfgs", "validated", "target", "auto", "noisy", "resumed", "loaded"]
+TRAINED = ["whole", "whole on each", "lbfgs", "validated", "target", "auto", "noisy", "resumed", "loaded"]
 OF_SEVERAL = ["whole of own", "loader", "loader resumed", "seconds", "interrupted"]
 SECONDS = 300
 
 
-def started(folder, index, count, port, flags=""):
+def started(folder, index, count, port, *more, flags=""):
     environment = os.environ | {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()}
     paths = [str(Path(divided.__file__).parent), *sys.path]
     environment["PYTHONPATH"] = os.pathsep.join(paths)
-    command = [sys.executable, divided.__file__, str(folder), str(index), str(count), str(port)]
+    command = [sys.executable, divided.__file__, str(folder), str(index), str(count), str(port), *more]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -57,7 +58,7 @@ def alone(tmp_path_factory):
 def eight(tmp_path_factory):
     """The folder of a process with eight devices."""
     folder = tmp_path_factory.mktemp("eight")
-    ended([started(folder, 0, 1, 0, "--xla_force_host_platform_device_count=8")])
+    ended([started(folder, 0, 1, 0, flags="--xla_force_host_platform_device_count=8")])
     return folder
 
 
@@ -178,3 +179,21 @@ class TestTwoProcesses:
         assert words in first
         # Names of files are each one's own.
         assert first.replace("files-0", "files-1") == second.replace("files-0", "files-1")
+
+
+@pytest.mark.slow
+def test_lost(tmp_path):
+    """Without one process the descent of the other ends, with its parameters; and the last checkpoint is whole."""
+    port = free_port()
+    first, second = (started(tmp_path, i, 2, port, "lost") for i in range(2))
+    with second:
+        assert second.wait(SECONDS) == 9
+    said, _ = first.communicate(timeout=SECONDS)
+    assert first.returncode == 0, said
+    arrays, facts = told(tmp_path, "lost")
+    assert facts["name"] == "lost"
+    assert facts["reason"].startswith(f"lost: after {facts['step']} steps, another process has ended")
+    assert len(arrays["loss"]) == facts["step"] > 0
+    assert np.isfinite(arrays["params/['w']"]).all()
+    saved, _ = read_arrays(tmp_path / "lost")
+    assert saved["state/step"] <= facts["step"]

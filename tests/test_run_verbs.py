@@ -153,6 +153,13 @@ def test_a_fork_of_parameters_data_and_batches(run):
         run.fork(optimizer=SGD(0.1), learning_rate=0.1)
 
 
+def test_nothing_is_compiled_before_the_first_step():
+    with programs() as compiled:
+        run = begin(keyed, START, (X, Y), optimizer=Adam(0.1), batch_size=8, seed=7)
+        run.fork(seed=8)
+    assert not compiled
+
+
 def test_a_seed_is_another_order_and_other_noise():
     run, _ = begin(keyed, START, (X, Y), optimizer=SGD(0.1), batch_size=8, seed=1).advance(4)
     again = run.fork(seed=1, params=START).advance(4)[0]

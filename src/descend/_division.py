@@ -39,6 +39,14 @@ class Division:
                                  f"among {first}, and those of '{name}' among {other}")
         return first
 
+    @classmethod
+    def among_all(cls) -> "Division | None":
+        """That among the devices of all processes of this program; none, where it is one process."""
+        # Asked first, as it costs nothing: to count them makes JAX look for its devices.
+        if not jax.distributed.is_initialized() or jax.process_count() == 1:
+            return None
+        return cls(Mesh(np.array(jax.devices()), ("rows",)), ("rows",))
+
     @property
     def parts(self) -> int:
         """How many parts rows are divided into."""
@@ -67,6 +75,10 @@ class Division:
     def replicated(self, tree: Tree) -> Tree:
         """The tree with its arrays whole on each device."""
         return jax.tree.map(lambda leaf: placed(leaf, self.everywhere), tree)
+
+    def usual_size(self, size: int) -> int:
+        """The size of a batch, of about so many rows, that devices can have equal parts of."""
+        return max(self.parts, size - size % self.parts)
 
     def check_batch_size(self, size: int) -> None:
         """Refuse a batch that devices cannot have equal parts of."""

@@ -1,7 +1,10 @@
 """The processes that one descent is divided among, and what they have to agree on."""
 
+import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
@@ -11,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from descend.errors import CheckpointError, InputError
+from descend.errors import CheckpointError, InputError, LostError
 
 R = TypeVar("R")
 Arrays = Mapping[str, np.ndarray]
@@ -19,6 +22,8 @@ Arrays = Mapping[str, np.ndarray]
 LITTLE, MUCH = 256, 2**20
 # By name: what a process may raise for all of them.
 ERRORS = {kind.__name__: kind for kind in (InputError, CheckpointError)}
+# What JAX's errors say where another process is gone.
+GONE = re.compile("gloo|connection (reset|closed|refused)|coordination service", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,21 @@ class Processes:
             if differing:
                 raise InputError(f"process {i} was given other settings than process 0: {'; '.join(differing)}")
 
+    def refuse_other_numbers(self, arrays: Arrays, when: str) -> None:
+        """Refuse to go on where an array of a process is, in any bit, another one than the first's.
+
+        **Raises** `InputError`, in all of them.
+        """
+        if not self.are_several:
+            return
+        first, *others = self.gathered({name: hashlib.sha256(array.tobytes()).hexdigest()[:16]
+                                        for name, array in arrays.items()})
+        for i, theirs in enumerate(others, 1):
+            if differing := [name for name, was in first.items() if theirs.get(name) != was]:
+                raise InputError(f"{when}, process {i} has other numbers than process 0 in {', '.join(differing[:3])}"
+                                 f"{', …' if len(differing) > 3 else ''}: they need processors of one kind, and as "
+                                 "many cores each; the last checkpoint is from before")
+
     def first_does(self, action: Callable[[], R]) -> R | None:
         """Have the first process do something, such as to write a file. What it raises, all do."""
         if not self.are_several:
@@ -101,10 +121,24 @@ class Processes:
             arrays[name] = np.frombuffer(self._from_first(told), dtype).reshape(shape)
         return arrays, beside
 
+    @contextmanager
+    def noticing_loss(self) -> Iterator[None]:
+        """What JAX raises within, where another process is gone, is a `LostError`."""
+        try:
+            yield
+        except (jax.errors.JaxRuntimeError, ValueError) as error:
+            # The latter is raised where a number is read that could not be calculated.
+            told = str(error)
+            if not (self.are_several and GONE.search(told)):
+                raise
+            reason = told.splitlines()[0]
+            raise LostError(f"another process has ended, or cannot be reached ({reason})") from error
+
     def _from_first(self, told: bytes) -> bytes:
         """The bytes that the first process has."""
         sent = np.array([len(told) if self.is_first else 0], np.uint32)
-        length = int(self._sum(sent)[0])
+        if (length := int(self._sum(sent)[0])) == 0:
+            return b""
         parts = _parts(told if self.is_first else b"", length)
         return np.concatenate([self._sum(part) for part in parts]).tobytes()[:length]
 
@@ -122,7 +156,8 @@ class Processes:
         whole = jax.make_array_from_single_device_arrays(
             (len(self.devices), *numbers.shape), NamedSharding(self._mesh, PartitionSpec("processes")), [mine]
         )
-        return np.asarray(self._summed(whole))
+        with self.noticing_loss():
+            return np.asarray(self._summed(whole))
 
     @cached_property
     def _mesh(self) -> Mesh:

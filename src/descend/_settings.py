@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,7 +18,16 @@ from descend.engine.rate_search import UNKNOWN_PER_EXAMPLE, USUAL_RATE, RateSear
 from descend.engine.timed import Validate
 from descend.errors import InputError
 from descend.optimizers import EMA, LBFGS, LBFGSB, Optimizer, as_optimizer
-from descend.sources import Empty, HostArrays, IterableBatches, MiniBatches, WholeSet, as_data, on_device
+from descend.sources import (
+    Empty,
+    HostArrays,
+    IterableBatches,
+    MiniBatches,
+    WholeSet,
+    WindowedBatches,
+    as_data,
+    on_device,
+)
 from descend.stopping import Budget, Convergence, GradientTolerance, Plateau, Target
 
 FUNCTION_STEPS = 100_000
@@ -116,7 +126,7 @@ def _bound(given: Any, none: float) -> Any:
 def _parameters_per_example(source: Any, numbers: Tree, steps: int | None) -> tuple[float, float]:
     """How many parameters there are for each example, and how often all are passed; few and without end, if nobody
     knows how many examples there are."""
-    known = isinstance(source, MiniBatches | HostArrays | IterableBatches)
+    known = isinstance(source, MiniBatches | HostArrays | IterableBatches | WindowedBatches)
     if known and (per_pass := source.steps_per_epoch) and (size := getattr(source, "batch_size", None)):
         pass
     elif isinstance(source, WholeSet):
@@ -183,7 +193,6 @@ def _on_all(descent: Descent, numbers: Tree, state: Tree) -> tuple[Any, Any]:
 
 def _in_inference(params: Tree) -> Tree:
     """The parameters with all Equinox modules among them as they are used after training."""
-    # Imported here, as only those who have modules need it.
-    import equinox as eqx
-
-    return eqx.nn.inference_mode(params)
+    # It takes a while to import, and whoever has modules has done so.
+    equinox = sys.modules.get("equinox")
+    return params if equinox is None else equinox.nn.inference_mode(params)

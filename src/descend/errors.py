@@ -16,6 +16,10 @@ class CheckpointError(DescendError):
     """A checkpoint or a saved model that is damaged, incomplete or made by another run."""
 
 
+class LostError(DescendError):
+    """A process that a descent is divided among has ended, or cannot be reached: go on from the last checkpoint."""
+
+
 @contextmanager
 def reading(what: str, kind: type[DescendError] = InputError) -> Iterator[None]:
     """Makes whatever goes wrong in what others wrote an error of this kind that begins with `what`, on one line.

@@ -12,7 +12,7 @@ from descend.errors import InputError
 from descend.schedules import Rate, setting
 
 Name = Literal[
-    "converged", "stationary", "plateau", "stalled", "budget", "diverged", "interrupted", "unbounded", "reached"
+    "converged", "stationary", "plateau", "stalled", "budget", "diverged", "interrupted", "lost", "unbounded", "reached"
 ]
 
 

@@ -204,12 +204,17 @@ class Trainer(HostLoop):
         self.go_on(math.inf if steps is None else whole_steps(steps), math.inf if seconds is None else seconds)
         return self.progress
 
-    def to_the_end(self) -> Result:
-        """Descend until there is a reason to stop; Ctrl-C is one. The observers leave then."""
+    def to_the_end(self, pause: float = math.inf) -> Result:
+        """Descend until there is a reason to stop; Ctrl-C is one. The observers leave then.
+
+        `pause`: the step at which it rests if there was no reason before. What goes on from there, or from its
+        checkpoint, is what never rested.
+        """
         with self, interrupts() as self._clock.interruption:
-            self.go_on()
+            self.go_on(pause - self.run.step)
         result = self.result()
-        self.tell_end(result)
+        if self.reason is not None:
+            self.tell_end(result)
         return result
 
     def change(self, *, learning_rate: float) -> None:

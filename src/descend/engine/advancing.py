@@ -12,7 +12,7 @@ import numpy as np
 
 from descend._arrays import precision
 from descend._tree import Tree
-from descend.engine.checks import refuse_tracers
+from descend.engine.checks import key_beside, refuse_tracers
 from descend.engine.descent import RUNNING, Descent, Guard, State
 from descend.engine.loop import loop, single
 from descend.engine.loss import AuxiliaryState
@@ -46,7 +46,7 @@ def initial_state(descent: Descent, params: Tree, key: jax.Array, state: Tree = 
     with precision(params):
         zero = np.zeros((), np.int32)
         unknown = np.full((), np.nan, np.result_type(*(leaf.dtype for leaf in jax.tree.leaves(params))))
-        carried = AuxiliaryState(state, jax.random.fold_in(key, 1) if descent.signature.takes_key else None)
+        carried = AuxiliaryState(state, key_beside(key) if descent.signature.takes_key else None)
         # In NumPy, as nothing that is compiled by itself should be waited for.
         optimizer = descent.optimizer.init(jax.tree.map(np.asarray, params))
         cursor = descent.source.init(key)

@@ -23,6 +23,13 @@ def random_key(seed: int) -> jax.Array:
     return jax.random.wrap_key_data(jax.device_put(np.array([0, seed], np.uint32)), impl="threefry2x32")
 
 
+def key_beside(key: jax.Array) -> jax.Array:
+    """Another key that follows from this one, again without a program that is compiled for it."""
+    words = np.asarray(jax.random.key_data(key))
+    beside = np.random.SeedSequence(words.ravel().tolist()).generate_state(words.size).reshape(words.shape)
+    return jax.random.wrap_key_data(jax.device_put(beside), impl=jax.random.key_impl(key))
+
+
 def refuse_tracers(what: str, **trees: Any) -> None:
     """Refuse what is given by one of JAX's transformations instead of by a value."""
     for name, tree in trees.items():

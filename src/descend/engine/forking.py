@@ -10,7 +10,7 @@ import numpy as np
 from descend._arrays import precision
 from descend._tree import Tree, as_parameters, described, named_leaves, split
 from descend.engine.advancing import R
-from descend.engine.checks import random_key, state_arrays
+from descend.engine.checks import key_beside, random_key, state_arrays
 from descend.engine.descent import RUNNING, Descent, State, Static
 from descend.engine.loss import AuxiliaryState
 from descend.errors import InputError
@@ -92,8 +92,12 @@ def _with_data(descent: Descent, state: State, data: Any, batch_size: int | None
     is_given = isinstance(data, MiniBatches | HostArrays)  # then its batches are as it says
     if known and not is_given and isinstance(source, MiniBatches | HostArrays):
         shuffle = getattr(before, "shuffle", True)
-        made: Any = HostArrays if HostArrays in (type(before), type(source)) else mini_batches
-        source = made(source.data, source.batch_size, shuffle)
+        if HostArrays in (type(before), type(source)):
+            source = HostArrays(source.data, source.batch_size, shuffle)
+        else:
+            # Batches of the same data are divided as they were.
+            kept_division = division_of(before) if data is None else None
+            source = mini_batches(source.data, source.batch_size, shuffle, kept_division)
     division = division_of(source)
     is_moved, descent = division != descent.division, dataclasses.replace(descent, source=source, division=division)
     if is_moved and division is not None:
@@ -141,5 +145,5 @@ def _kind(tree: Tree) -> tuple[Any, Any]:
 def _with_seed(descent: Descent, state: State, seed: int) -> State:
     """Another order of the data from the beginning, and other random numbers."""
     key = random_key(seed)
-    of_loss = None if state.carried.key is None else descent.placed(jax.random.fold_in(key, 1))
+    of_loss = None if state.carried.key is None else descent.placed(key_beside(key))
     return state._replace(cursor=descent.source.init(key), carried=state.carried._replace(key=of_loss))

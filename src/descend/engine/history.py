@@ -67,22 +67,21 @@ class History:
     @property
     def first_loss(self) -> float:
         """The loss at the start; NaN before the first step."""
-        return float(self.columns["loss"][0]) if len(self) else math.nan
+        first = self._blocks[0] if self._blocks else self._last
+        return float(first["loss"][0]) if first else math.nan
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
         """The columns by name."""
         if not self._last:
             return {"step": np.zeros(0, np.int64)}
-        blocks = list(self._blocks)
-        if not blocks or blocks[-1]["step"][-1] != self._last["step"][0]:
-            blocks.append(self._last)
+        blocks = [*self._blocks, self._last] if self._has_more else self._blocks
         names = ["step", *(name for name in LEADING_COLUMNS if name in self._last)]
         names += [name for name in self._last if name not in names]
         return {name: np.concatenate([block[name] for block in blocks]) for name in names}
 
     def __len__(self) -> int:
-        return len(self.columns["step"])
+        return self._rows + self._has_more
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.columns[name]
@@ -132,6 +131,11 @@ class History:
             if kind in ("validation", "changes"):
                 getattr(history, kind)[what] = values.tolist()
         return history
+
+    @property
+    def _has_more(self) -> bool:
+        """Whether the last step is not among the rows that are kept."""
+        return bool(self._last and (not self._blocks or self._blocks[-1]["step"][-1] != self._last["step"][0]))
 
     def _keep(self, block: dict[str, np.ndarray]) -> None:
         chosen = block["step"] % self.stride == 0

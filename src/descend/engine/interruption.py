@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 # The exit codes of processes that ended by these signals.
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+# Of those that missed another process: what systems call a failure that may be over the next time.
+LOST = 75
 
 
 class Interruption(threading.Event):
@@ -24,18 +26,18 @@ def interrupts() -> Iterator[Interruption]:
     """An event that Ctrl-C and SIGTERM set, so that a descent ends between two dispatches; a second Ctrl-C ends it at
     once.
 
-    Within another one, it is that one's event: what is made of several descents ends as one.
+    Within another one, it is that one's event, on threads, too: what is made of several descents ends as one.
 
     A process that SIGTERM would have ended ends by it afterwards: with its checkpoint saved, as it had nothing else to
     say. One that handles the signal itself, as the command line does, has its reason to tell of.
     """
+    if _heard:
+        yield _heard[-1]
+        return
     event = Interruption()
     if threading.current_thread() is not threading.main_thread():
         # Python lets the main thread alone handle signals.
         yield event
-        return
-    if _heard:
-        yield _heard[-1]
         return
 
     def interrupt(_number: int, _frame: object) -> None:

@@ -61,6 +61,15 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return arrays, facts
 
 
+def is_ours(path: Path) -> bool:
+    """Whether `write_arrays` wrote a file, as far as its head tells; whatever cannot be read is none."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return "descend" in (file.metadata() or {})
+    except (SafetensorError, OSError, ValueError, TypeError):
+        return False
+
+
 def read_part(path: Path, prefix: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The arrays whose names begin so, and the facts, to be looked at: a checksum is of a whole file, so that what is
     read here may be damaged.

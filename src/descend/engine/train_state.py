@@ -70,10 +70,13 @@ class TrainState:
     def save(self, path: Path, over: bool = False) -> None:
         """Write the checkpoint. A disk that cannot take it is warned of, where there is one, or the descent is `over`.
 
-        **Raises** `InputError` if no checkpoint could ever be written, so that no more is lost than there is by now.
+        **Raises** `InputError` if no checkpoint could ever be written, so that no more is lost than there is by now;
+        and where a process has other numbers than the first.
         """
         # Of all processes, as what is made of their common arrays is made by all of them; the first has it written.
         arrays, facts = self._arrays(), self._facts()
+        state = {name: array for name, array in arrays.items() if name.startswith("state/")}
+        self.processes.refuse_other_numbers(state, f"after {self.run.step} steps")
         self.processes.first_does(partial(self._write, path, arrays, facts, over))
 
     def _facts(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from descend.engine.pace import SHARED_SECONDS, Pace, with_best_dispatch
 from descend.engine.progress import Observer, Progress
 from descend.engine.rate_search import RateSearch
 from descend.engine.timed import Timed, Validate
+from descend.errors import LostError
 from descend.optimizers import Optimizer
 from descend.stopping import Plateau, Reason, Target
 
@@ -77,6 +78,15 @@ class HostLoop(Timed):
     def go_on(self, steps: float = math.inf, seconds: float = math.inf) -> None:
         """Descend until there is a reason to stop, or so many more steps were made, or so many seconds are over."""
         self.open()
+        try:
+            with self.processes.noticing_loss():
+                self._go_on(steps, seconds)
+        except LostError as error:
+            # To save or to validate would take all of them. The last checkpoint is whole.
+            self.reason, self._concluded = Reason("lost", f"after {self.run.step} steps, {error}", self.run.step), True
+            self._report()
+
+    def _go_on(self, steps: float, seconds: float) -> None:
         self._clock.meet()
         self._clock.start()
         with precision(self.run.state.params):
@@ -239,10 +249,16 @@ class HostLoop(Timed):
 
     def _next_validation(self, step: int) -> float:
         """The first step after `step` at which to validate."""
-        if self.validate is None or math.isinf(self.validate_every):
-            return math.inf
-        number = math.floor(round(step / self.validate_every, 6)) + 1
-        return math.ceil(round(number * self.validate_every, 6))
+        return self._validation(math.floor(round(step / self.validate_every, 6)) + 1)
+
+    def validation_near(self, step: float) -> float:
+        """The step of the validation that is nearest to a step: the first one at the least."""
+        return self._validation(max(round(step / self.validate_every), 1))
+
+    def _validation(self, number: int) -> float:
+        """The step at which it validates for the first time, the second, and so on."""
+        is_validated = self.validate is not None and math.isfinite(self.validate_every)
+        return math.ceil(round(number * self.validate_every, 6)) if is_validated else math.inf
 
     # ------------------------------------------------------------------------------------------------- telling
 
