@@ -154,7 +154,7 @@ def test_later_tokens_get_no_gradient_from_a_loss_before_them():
 def test_turned_products_know_of_distances_alone():
     q, k = np.random.default_rng(0).normal(size=(2, 1, 1, 8, 1)).astype(np.float32)
     network = GPT.drawn(Shape(11, 6, 1, 1, 8, "rotary"), None)
-    at = lambda x, place: np.asarray(rotated(jnp.asarray(x), network._angles(place, 1))).ravel()
+    at = lambda x, place: np.asarray(rotated(jnp.asarray(x), network._angles(place, jnp.zeros((1, 1))))).ravel()
     products = [at(q, 3 + shift) @ at(k, 1 + shift) for shift in (0, 1, 40)]
     np.testing.assert_allclose(products, products[0], rtol=1e-4)
     assert abs(at(q, 4) @ at(k, 1) - products[0]) > 1e-3

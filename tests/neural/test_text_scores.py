@@ -9,7 +9,7 @@ from sklearn.svm import LinearSVC
 
 from descend.neural import TextClassifier
 
-pytestmark = pytest.mark.data
+pytestmark = [pytest.mark.data, pytest.mark.optimized]
 
 
 def loaded(load, *arguments):

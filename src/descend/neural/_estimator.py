@@ -217,7 +217,6 @@ class NeuralEstimator(Savable, Traced, BaseEstimator):
         """Train the network to the end, and keep it with what is known of its training."""
         result = trainer.to_the_end()
         source: Any = result.run.descent.source
-        count = len(jax.tree.leaves(source.data)[0])
         # What scikit-learn's users look for, in attributes that end with an underscore.
         self.__dict__.pop("_stream", None)
         self.network_, self.state_ = result.params, result.state
@@ -225,7 +224,7 @@ class NeuralEstimator(Savable, Traced, BaseEstimator):
         self.rule_, self.training_seconds_ = result.run.descent.optimizer, result.seconds
         self.loss_curve_ = result.history.columns.get("loss", np.zeros(0)).tolist()
         self.validation_scores_ = list(result.history.validation.get("score", []))
-        self.n_iter_ = max(1, math.ceil(result.reason.step * self._batch_size(count) / count))
+        self.n_iter_ = max(1, math.ceil(result.reason.step / source.steps_per_epoch))
 
     def _network_to_train(self, inputs: Tree, outputs: int, seed: int) -> NetworkInit:
         """A new network, or the one there is if training is to go on."""

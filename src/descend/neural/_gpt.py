@@ -143,7 +143,7 @@ class GPT(Network):
             return apply_dropout(x, share, jax.random.fold_in(key, first + part)) if share and key is not None else x
 
         x = drop(self._embedded(inputs, first), 0)
-        turns = self._angles(first, inputs.shape[1])
+        turns = self._angles(first, inputs)
         for i, block in enumerate(self.blocks):
             looked = partial(self._attended, attend or causal, turns, i)
             x = block(x, self.shape.heads, looked, partial(drop, first=2 * i + 1))
@@ -158,13 +158,13 @@ class GPT(Network):
             q, k = rotated(q, turns), rotated(k, turns)
         return attend(layer, q, k, v)
 
-    def _angles(self, first: int | Array, count: int) -> Array | None:
+    def _angles(self, first: int | Array, inputs: Array) -> Array | None:
         """The angles by which positions turn each pair of numbers (half a head's width, tokens), if they do."""
         if self.positions is not None:
             return None
         half = self.shape.width // self.shape.heads // 2
         speeds = ROTARY_BASE ** (-np.arange(half, dtype=np.float32) / half)
-        places: Any = first + jnp.arange(count, dtype=jnp.float32)
+        places: Any = first + jnp.arange(inputs.shape[1], dtype=jnp.float32)
         return speeds[:, None] * places
 
     def _embedded(self, inputs: Array, first: int | Array) -> Array:

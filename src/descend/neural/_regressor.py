@@ -56,12 +56,11 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
 
     def _in_jax(self, rows: Any) -> Any:
         scores = self.network_(self._network_inputs(rows), self.state_, None)[0]
-        return scores.astype(np.float64) * self.unit_ + self.centre_
+        values = scores.astype(np.float64) * self.unit_ + self.centre_
+        return values.squeeze(1) if self._is_flat else values
 
     def _add_outputs(self, graph: Graph, value: str) -> None:
-        several = () if self._is_flat else (len(self.unit_),)
-        flat = graph.add("Squeeze", value, graph.constant(np.array([1]))) if self._is_flat else value
-        graph.output("prediction", flat, np.float64, several)
+        graph.output("prediction", value, np.float64, () if self._is_flat else (len(self.unit_),))
 
     def _expected(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         return {"prediction": self.predict(rows)}

@@ -9,10 +9,9 @@ import numpy as np
 from jaxtyping import Array
 
 from descend._tree import Tree
-from descend.neural._convolution import conv2d, mean_pool
-from descend.neural._network import Network
+from descend.neural._convolution import conv2d, conv2d_skipping, mean_pool, space_to_depth
+from descend.neural._pictured import PictureNetwork
 from descend.neural._weights import filled, weights
-from descend.neural.perceptron import apply_dropout
 
 # PyTorch's. Of the momentum there are two meanings: here it is the share of the new batch, as there, and not of the
 # old.
@@ -50,9 +49,12 @@ class ConvBatchNorm(eqx.Module):
         kernel = rng.normal(0, np.sqrt(2 / (side * side * channels)), (side, side, channels, outputs))
         return cls(weights(kernel), filled(outputs, gain), filled(outputs))
 
-    def __call__(self, x: Array, running: RunningStatistics, training: bool) -> tuple[Array, RunningStatistics]:
-        """The outputs, and the running statistics after the batch."""
-        y = conv2d(x, self.kernel, padding=len(self.kernel) // 2)
+    def __call__(
+        self, x: Array, running: RunningStatistics, training: bool, stride: int = 1
+    ) -> tuple[Array, RunningStatistics]:
+        """The outputs, and the running statistics after the batch; `stride`: from one window to the next, 1 or 2."""
+        convolved = conv2d if stride == 1 else conv2d_skipping
+        y = convolved(x, self.kernel, len(self.kernel) // 2)
         return batch_norm(y, self.gain, self.bias, running, training)
 
     @property
@@ -124,11 +126,10 @@ class Block(eqx.Module):
         return [layer.fresh for layer in (self.first, self.second, self.shortcut) if layer is not None]
 
 
-class Residual(Network):
+class Residual(PictureNetwork):
     """A layer, and blocks, between which the image is halved and the width doubled; then a mean over pixels.
 
     Large images are first cut into squares of 2×2, which become channels. `centre`, `rescale`: as in `LeNet`.
-    `dropout`: the share of the last features that is left out in training.
 
     Reference: He et al., "Deep residual learning for image recognition", arXiv 1512.03385.
     """
@@ -141,6 +142,7 @@ class Residual(Network):
     rescale: float
     dropout: float
     begins_with_squares: bool
+    sees: tuple[int, int, int]
 
     @classmethod
     def drawn(
@@ -149,7 +151,8 @@ class Residual(Network):
     ) -> tuple["Residual", list[Any]]:
         """One for images of a shape, and the state that it begins with."""
         # Squares of 2×2 as channels: the first layers are those that cost most, and so see a quarter of the places.
-        side, channels = min(shape[:2]), shape[2]
+        height, across, channels = shape
+        side = min(height, across)
         squares = side >= MIN_SQUARES_SIDE
         side, channels = (side // 2, 4 * channels) if squares else (side, channels)
         stem, blocks = ConvBatchNorm.drawn(3, channels, width, rng), [Block.drawn(width, width, rng)]
@@ -160,7 +163,9 @@ class Residual(Network):
             side, features = side // 2, wider
         weight = weights(rng.normal(0, np.sqrt(1 / features), (features, outputs)))
         state = [stem.fresh, *(block.fresh for block in blocks)]
-        return cls(stem, blocks, weight, filled(outputs), centre, rescale, dropout, squares), state
+        network = cls(stem=stem, blocks=blocks, weight=weight, bias=filled(outputs), centre=centre, rescale=rescale,
+                      dropout=dropout, begins_with_squares=squares, sees=(height, across, shape[2]))
+        return network, state
 
     @staticmethod
     def size(shape: tuple[int, ...], outputs: int, width: int) -> int:
@@ -176,29 +181,13 @@ class Residual(Network):
             side, features = side // 2, wider
         return size + (features + 1) * outputs
 
-    def __call__(self, inputs: Array, state: Tree, key: jax.Array | None) -> tuple[Array, Tree]:
-        training = key is not None
-        x = (inputs.astype(self.weight.dtype) - self.centre) * self.rescale
+    def of_seen(self, x: Array, state: Tree, training: bool) -> tuple[Array, Tree]:
+        """The features of pictures as it sees them, and the state after the batch."""
+        x = (x - self.centre) * self.rescale
         x, first = self.stem(space_to_depth(x) if self.begins_with_squares else x, state[0], training)
         x = jax.nn.relu(x)
         after: list[Any] = [first]
         for number, (block, before) in enumerate(zip(self.blocks, state[1:], strict=True)):
             x, ran = block(mean_pool(x) if number else x, before, training)
             after.append(ran)
-        x = x.mean((1, 2))
-        if self.dropout and key is not None:
-            x = apply_dropout(x, self.dropout, key)
-        return x @ self.weight + self.bias, after
-
-    @property
-    def is_random(self) -> bool:
-        """It has a state, and so differs in training from use."""
-        return True
-
-
-def space_to_depth(x: Array) -> Array:
-    """Images with each square of 2×2 as four times the channels; an odd last row or column is left out."""
-    count, height, width, channels = x.shape
-    rows, columns = height // 2, width // 2
-    squares = x[:, : 2 * rows, : 2 * columns].reshape(count, rows, 2, columns, 2, channels)
-    return squares.transpose(0, 1, 3, 2, 4, 5).reshape(count, rows, columns, 4 * channels)
+        return x.mean((1, 2)), after

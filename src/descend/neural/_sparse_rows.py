@@ -18,11 +18,12 @@ class SparseRows(NamedTuple):
     values: Any
 
     @classmethod
-    def of(cls, X: Any) -> "SparseRows":
-        """Those of a matrix of scipy in rows, in single precision."""
+    def of(cls, X: Any, usual: int = 0) -> "SparseRows":
+        """Those of a matrix of scipy in rows, in single precision; `usual`: how long they are, if that is enough."""
         lengths = np.diff(X.indptr)
+        longest = int(lengths.max(initial=1))
         # A power of two, so that few programs serve whatever is predicted.
-        width = 2 ** max(int(lengths.max(initial=1)) - 1, 0).bit_length()
+        width = usual if longest <= usual else 2 ** max(longest - 1, 0).bit_length()
         there = np.arange(width) < lengths[:, None]
         columns, values = np.zeros(there.shape, np.int32), np.zeros(there.shape, np.float32)
         columns[there], values[there] = X.indices, X.data
@@ -45,4 +46,9 @@ def in_rows(X: Any) -> "SparseRows | np.ndarray":
     """A sparse matrix as it costs less: by its columns, or with all zeros."""
     X = sparse.csr_array(X)
     longest = int(np.diff(X.indptr).max(initial=1))
-    return SparseRows.of(X) if GATHER_COST * longest < X.shape[1] else X.toarray().astype(np.float32)
+    return SparseRows.of(X) if is_shorter(longest, X.shape[1]) else X.toarray().astype(np.float32)
+
+
+def is_shorter(longest: int, columns: int) -> bool:
+    """Whether rows cost less by their columns, of which they have so many at most, than with all zeros."""
+    return GATHER_COST * longest < columns

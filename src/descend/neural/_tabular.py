@@ -55,7 +55,7 @@ class TabularNetwork(NeuralEstimator):
         return ((X - self.mean_) / self.scale_).astype(np.float32)
 
     def _init_network(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
-        sizes = (int(self.n_features_in_), *map(int, self._widths), outputs)
+        sizes = (len(self.scale_), *map(int, self._widths), outputs)
         return NetworkInit(MLP.drawn(sizes, self.activation, self.dropout, rng, LAST_GAIN))
 
     def _usual_epochs(self, count: int) -> float:
@@ -149,13 +149,17 @@ class TabularNetwork(NeuralEstimator):
         return {}, {"inputs/mean": self.mean_, "inputs/scale": self.scale_}
 
     def _take_inputs(self, told: Facts, arrays: dict[str, np.ndarray], outputs: int) -> tuple[Tree, int]:
-        count = int(self.n_features_in_)
+        count = self._inputs_in(told, arrays)
         self.mean_, self.scale_ = (array_in(arrays, f"inputs/{name}", told.where, (count,))
                                    for name in ("mean", "scale"))
         if not self.scale_.min(initial=1) > 0:
             told.refuse("inputs/scale", "above 0", self.scale_.min())
         shapes = pairwise((count, *map(int, self._widths), outputs))
         return np.broadcast_to(np.float32(0), (1, count)), sum((m + 1) * n for m, n in shapes)
+
+    def _inputs_in(self, told: Facts, arrays: dict[str, np.ndarray]) -> int:
+        """How many inputs the network of a file has."""
+        return int(self.n_features_in_)
 
     def _network_inputs(self, rows: Any) -> Any:
         return ((rows - self.mean_) / self.scale_).astype(np.float32)

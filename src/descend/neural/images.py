@@ -3,12 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from descend._facts import Facts
 from descend._flags import as_flag
+from descend._saved import Savable
 from descend._scaling import centre_and_unit
 from descend._tree import Tree
 from descend.engine.trainer import Checkpoint
@@ -17,18 +19,21 @@ from descend.neural._augmentation import Augment
 from descend.neural._classifier import NeuralClassifier
 from descend.neural._estimator import NetworkInit
 from descend.neural._lenet import MIN_SIDE, LeNet
-from descend.neural._residual import Residual
+from descend.neural.resnet_files import write_weights
+from descend.neural.starting import LARGEST_PICTURE, Plan, Start
 from descend.observers import Observer
+from descend.optimizers import AdamW
+from descend.schedules.trapezium import Trapezium
 
 MODELS = ("residual", "lenet")
 # By default, images move by up to one part in so many of their shorter side: by a pixel, of MNIST's 28.
 SHIFT_DIVISOR = 28
 # By default, so many pixels are seen, which is what a training costs; in no fewer and no more epochs.
 PIXELS_SEEN, MIN_EPOCHS, MAX_EPOCHS = 6e8, 14, 100
+# With a start: times that pictures are seen, the highest rate, the share of steps in which it rises, and the decay.
+START_EPOCHS, START_RATE, START_RISE, START_DECAY = 20, 1e-3, 0.1, 0.05
 # Images; where there are more, batches are larger, and of fewer images there would be too few steps in an epoch.
 LARGE_SET, SMALL_BATCH, LARGE_BATCH = 20_000, 64, 128
-# Numbers of a picture that a saved network may ask for: files may be anybody's.
-LARGEST_PICTURE = 2**20
 # That an export is checked on.
 DRAWN_PICTURES = 16
 
@@ -43,12 +48,18 @@ class ConvClassifier(NeuralClassifier):
     - `model`: "residual", a small residual network with batch normalisation; or "lenet", as in "Dive into Deep
       Learning".
     - `width`: the channels of the residual network's first layers.
+    - `start`: weights to start from, in place of `model` and `width`: a file in the format safetensors of a ResNet in
+      torchvision's layout, or of a network that `save` wrote, or the folder of a run of pictures. All layers but the
+      last are its own, and are trained on, at a rate of 0.001 where nobody says. Of a file in torchvision's layout,
+      bytes are centred and scaled as ImageNet's are, and pictures of less than 64 pixels are enlarged to that. A run's
+      network sees pictures in the size that it was trained on. Grey is as much of each colour.
     - `shift`: by how many pixels, at the most, an image is moved along both axes, anew each time that it is seen in
       training; "auto" is a twenty-eighth of the shorter side.
     - `flip`: whether half of them are mirrored, left to right; off, because letters and digits would become others.
     - `dropout`: the share of the last features that is left out at random in training.
     - `batch_size`: "auto" is 64, and 128 above 20,000 images.
-    - `epochs`: by default, as many as 600 million pixels make, but 14 at the least and 100 at the most.
+    - `epochs`: by default, as many as 600 million pixels make, but 14 at the least and 100 at the most; with a `start`
+      20.
 
     >>> from sklearn.datasets import load_digits
     >>> digits = load_digits()
@@ -61,12 +72,14 @@ class ConvClassifier(NeuralClassifier):
     """
 
     _block = 256
+    _unsaved: ClassVar[frozenset[str]] = Savable._unsaved | {"start"}
 
     def __init__(
         self,
         model: str = "residual",
         *,
         width: int = 32,
+        start: str | Path | Start | None = None,
         shift: float | str = "auto",
         flip: bool = False,
         dropout: float = 0.0,
@@ -87,6 +100,7 @@ class ConvClassifier(NeuralClassifier):
     ):
         self.model = model
         self.width = width
+        self.start = start
         self.shift = shift
         self.flip = flip
         self.dropout = dropout
@@ -121,22 +135,56 @@ class ConvClassifier(NeuralClassifier):
             self.image_shape_, self.are_bytes_ = images.shape[1:], images.dtype == np.uint8
             self._epochs = int(np.clip(PIXELS_SEEN / math.prod(images.shape[:3]), MIN_EPOCHS, MAX_EPOCHS))
             self.centre_, self.scale_ = _units(images)
+            self.plan_ = Plan(self.image_shape_, self.width)
+            if (start := self._started()) is not None:
+                self._epochs, self.plan_ = START_EPOCHS, start.plan_for(self.image_shape_)
         else:
             refuse_unlike(X, images, self.image_shape_, self.are_bytes_)
         return images
 
     def _init_network(self, inputs: Tree, outputs: int, rng: np.random.Generator) -> NetworkInit:
-        shape, units = inputs.shape[1:], (self.centre_, 1 / self.scale_)
+        shape, units = inputs.shape[1:], (self.centre_, self.scale_)
         shift = round(min(shape[:2]) / SHIFT_DIVISOR) if self.shift == "auto" else int(self.shift)
         augment = Augment(shift, self.flip) if shift or self.flip else None
         if self.model == "lenet":
-            return NetworkInit(LeNet.drawn(shape, outputs, *units, self.dropout, rng), augment=augment)
-        network, state = Residual.drawn(shape, outputs, *units, self.dropout, self.width, rng)
+            drawn = LeNet.drawn(shape, outputs, self.centre_, 1 / self.scale_, self.dropout, rng)
+            return NetworkInit(drawn, augment=augment)
+        network, state = self.plan_.drawn(outputs, (self.are_bytes_, *units), self.dropout, rng)
+        if (start := self._started()) is not None:
+            network, state = start.put_into(network)
         return NetworkInit(network, state, augment)
 
+    def _started(self) -> Start | None:
+        """What is started from."""
+        return self.start if self.start is None or isinstance(self.start, Start) else Start.read(self.start)
+
+    def _rule(self, inputs: Tree, batch_size: int) -> Any:
+        """With a start, no rate is tried out: a high one would have lost the start by then."""
+        if self.start is None or not (isinstance(self.optimizer, str) and self.optimizer == "auto"):
+            return super()._rule(inputs, batch_size)
+        epochs = self._epochs if self.epochs is None else self.epochs
+        steps = max(1.0, math.ceil(epochs * len(inputs) / batch_size))
+        return AdamW(Trapezium(START_RATE, max(1.0, START_RISE * steps), steps), weight_decay=START_DECAY)
+
+    def save_weights(self, path: str | Path) -> None:
+        """Write the network that was started from a ResNet to a file in torchvision's layout: its names, in the format
+        safetensors. PyTorch loads it by `model.load_state_dict(safetensors.torch.load_file(path))`.
+
+        Pictures are to be given to it as `describe` and the class tell: centred and scaled as ImageNet's, of one size.
+
+        **Raises** `InputError` for a network of another kind, and where nothing can be written.
+        """
+        check_is_fitted(self)
+        if self.plan_.resnet is None:
+            raise InputError(f"this is a {self.model} network, which torchvision has no layout for: save keeps it")
+        write_weights(Path(path), self.network_, self.state_, self.plan_.resnet)
+
     def _inputs_learnt(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        return {"shape": list(self.image_shape_), "bytes": self.are_bytes_, "centre": self.centre_,
-                "scale": self.scale_}, {}
+        facts = {"shape": list(self.image_shape_), "bytes": self.are_bytes_, "centre": self.centre_,
+                 "scale": self.scale_}
+        # Where it is not what the settings say.
+        is_another = self.plan_ != Plan(self.image_shape_, self.width)
+        return facts | ({"plan": self.plan_.facts()} if is_another else {}), {}
 
     def _take_inputs(self, told: Facts, arrays: dict[str, np.ndarray], outputs: int) -> tuple[Tree, int]:
         shape = told.wholes("shape")
@@ -146,7 +194,10 @@ class ConvClassifier(NeuralClassifier):
             told.refuse("shape", f"at least {MIN_SIDE} pixels high and wide", shape)
         self.image_shape_, self.are_bytes_ = shape, told.truth("bytes")
         self.centre_, self.scale_ = told.number("centre"), told.number("scale", float(np.finfo(np.float32).tiny))
-        size = LeNet.size(shape, outputs) if self.model == "lenet" else Residual.size(shape, outputs, self.width)
+        self.plan_ = Plan(shape, self.width)
+        if told.has("plan"):
+            self.plan_ = Plan.of_facts(told.inner("plan"))
+        size = LeNet.size(shape, outputs) if self.model == "lenet" else self.plan_.size(outputs)
         return np.broadcast_to(0.0, (1, *shape)), size
 
     def _drawn_rows(self) -> np.ndarray:
@@ -157,7 +208,8 @@ class ConvClassifier(NeuralClassifier):
 
     def _described(self, size: str) -> str:
         height, width, channels = self.image_shape_
-        return f"{self.model} network, {size}, on {'grey' if channels == 1 else 'colour'} pictures of {height}×{width}"
+        kind = self.plan_.resnet.name if self.plan_.resnet else f"{self.model} network"
+        return f"{kind}, {size}, on {'grey' if channels == 1 else 'colour'} pictures of {height}×{width}"
 
     def _batch_size(self, count: int) -> int:
         if self.batch_size != "auto":
@@ -171,6 +223,8 @@ class ConvClassifier(NeuralClassifier):
         if self.shift != "auto" and not (isinstance(self.shift, int | np.integer) and self.shift >= 0):
             raise InputError(f'shift must be "auto", or a number of pixels of at least 0, but is {self.shift!r}')
         as_flag("flip", self.flip)
+        if self.start is not None and self.model == "lenet":
+            raise InputError('start is for residual networks: leave model="lenet" out, or start')
         if not self.width >= 1:
             raise InputError(f"width must be at least 1, but is {self.width}")
         if not 0 <= self.dropout < 1:

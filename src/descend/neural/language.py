@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from descend._facts import Facts
+from descend._jax_file import write_jax
 from descend._tree import split
 from descend.engine.trainer import Checkpoint
 from descend.errors import CheckpointError, InputError, reading
@@ -270,6 +271,23 @@ class LanguageModel(BaseEstimator):
         """
         check_is_fitted(self)
         return write_huggingface(self.network_, self.tokenizer_, Path(folder))
+
+    def to_jax(self, path: str | Path) -> None:
+        """Write the network to a file whose name ends with `.jax`, which JAX runs without `descend`, on CPUs, GPUs and
+        TPUs: `jax.export.deserialize(bytearray(Path("model.jax").read_bytes())).call(tokens)`.
+
+        Of tokens `(texts, length)`, whole numbers in 32 bits, up to `context` of them, it gives the scores `(texts,
+        length, vocabulary)` of what follows each; their softmax is the probability. The tokenizer is not in it. Before
+        it is written, it is read back, and must agree to 1e-5 of the largest score on drawn tokens.
+
+        **Raises** `InputError` where it does not agree, and where it cannot be written.
+        """
+        check_is_fitted(self)
+        network, shape = self.network_, self.network_.shape
+        tokens = np.random.default_rng(0).integers(0, shape.vocabulary, (2, shape.context), np.int32)
+        scores = lambda given: network(given, None, None)[0]
+        write_jax(scores, path, tokens, np.asarray(scores(jax.device_put(tokens))), "texts, length",
+                  (f"length <= {shape.context}",))
 
     @classmethod
     def load(cls, path: str | Path) -> "LanguageModel":

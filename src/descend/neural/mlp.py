@@ -8,13 +8,16 @@ import numpy as np
 
 from descend._sample_weight import checked_weights
 from descend.engine.trainer import Checkpoint
+from descend.neural._block_rows import Encode
+from descend.neural._block_survey import BlockSurvey
 from descend.neural._classifier import NeuralClassifier
+from descend.neural._on_blocks import NetworkOnBlocks
 from descend.neural._regressor import NeuralRegressor
 from descend.neural._tabular import TabularNetwork
 from descend.observers import Observer
 
 
-class MLPClassifier(NeuralClassifier, TabularNetwork):
+class MLPClassifier(NetworkOnBlocks, NeuralClassifier, TabularNetwork):
     """A multi-layer perceptron that tells classes apart, trained to lower the cross-entropy.
 
     Columns may have any units, and `X` may be sparse: its columns are divided by their largest absolute value, and the
@@ -29,6 +32,12 @@ class MLPClassifier(NeuralClassifier, TabularNetwork):
     - `coefs_`, `intercepts_`: the layers as scikit-learn has them, for columns and targets in their own units;
       `n_layers_`, `n_outputs_`, `out_activation_`.
 
+    A table larger than memory is `fit(Blocks("data/*.parquet", target="late"))`, with `descend.linear.Blocks`;
+    `predict`, `predict_proba` and `score` then take `Blocks`, too. Numbers are centred and scaled; a missing one is
+    their mean, and a level of its own. Each level of a category that was seen is an input, so the first of `coefs_` has
+    a row for each of these. One look is taken over the table; then rows are read and shuffled by windows of 64 MiB, of
+    which there are two in memory. Held out for validation are `validation_fraction` of the rows, and at most 65,536.
+
     Where nobody says how long to train (no `epochs`, no `seconds`, `optimizer="auto"`), it is 50 epochs, and at least a
     thousand steps. Of 50 to 2,000 rows a fifth then says how far to go, and all are trained on: courses of fewer steps
     at lower rates are compared, so that a noisy table is not learnt by heart. With `validation_fraction=0` none is.
@@ -38,6 +47,15 @@ class MLPClassifier(NeuralClassifier, TabularNetwork):
     >>> model = MLPClassifier(hidden_layer_sizes=(16,), epochs=30, random_state=0).fit(X, y)
     >>> bool(model.score(X, y) > 0.9), model.stop_reason_.name
     (True, 'budget')
+
+    >>> import pathlib, tempfile
+    >>> from descend import Adam
+    >>> from descend.linear import Blocks
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "late.csv")
+    >>> _ = path.write_text("city,distance,late\\n" + "Rome,0.4,1\\nOslo,0.1,0\\n" * 50)
+    >>> model = MLPClassifier((4,), optimizer=Adam(0.05), epochs=20, random_state=0).fit(Blocks(path, "late"))
+    >>> model.score(Blocks(path, "late"))
+    1.0
 
     **Raises** `InputError` for settings that mean nothing, and scikit-learn's `ValueError` for data that are no table.
     """
@@ -113,12 +131,26 @@ class MLPClassifier(NeuralClassifier, TabularNetwork):
         self._pass_once(examples, len(self.classes_), self.label_smoothing)
         return self
 
+    def _learn_outputs(self, found: BlockSurvey) -> tuple[int, Encode]:
+        self._learn_classes(found.labels)
+        weights = None if self.class_weight is None else self._weights(found.labels, found.counts)
+        if weights is None:
+            return len(self.classes_), lambda y: (self._numbers(y, "the target", "the fit"), None)
+        # Of one row, so that the mean over all is one.
+        each = (weights / found.counts / weights.sum() * found.counts.sum()).astype(np.float32)
+
+        def encode(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            places = self._numbers(y, "the target", "the fit")
+            return places, each[places]
+
+        return len(self.classes_), encode
+
     def _last_layer(self, W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         # The softmax of two is the logistic of their difference.
         return (W[:, 1:] - W[:, :1], b[1:] - b[:1]) if b.size == 2 and not self._of_labels else (W, b)
 
 
-class MLPRegressor(NeuralRegressor, TabularNetwork):
+class MLPRegressor(NetworkOnBlocks, NeuralRegressor, TabularNetwork):
     """A multi-layer perceptron that predicts numbers, one or several, trained to lower the squared error.
 
     Columns and targets may have any units, and `X` may be sparse. Settings and attributes are those of `MLPClassifier`,
@@ -185,6 +217,10 @@ class MLPRegressor(NeuralRegressor, TabularNetwork):
             self._learn_units(targets, weights)
         self._pass_once((inputs, self._scaled(targets), weights), len(self.unit_))
         return self
+
+    def _learn_outputs(self, found: BlockSurvey) -> tuple[int, Encode]:
+        self._is_flat, self.centre_, self.unit_ = True, np.array([found.centre]), np.array([found.unit])
+        return 1, lambda y: (self._scaled(y), None)
 
     def _last_layer(self, W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return W * self.unit_, b * self.unit_ + self.centre_

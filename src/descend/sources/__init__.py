@@ -6,6 +6,7 @@ from descend.sources.batches import MiniBatches, mini_batches
 from descend.sources.global_batches import GlobalBatches
 from descend.sources.host import Drawn, HostArrays, HostSource, IterableBatches, draw_ahead
 from descend.sources.loaders import batches_of, is_loader
+from descend.sources.windows import WindowedBatches
 
 __all__ = [
     "Batch",
@@ -23,6 +24,7 @@ __all__ = [
     "Planned",
     "Source",
     "WholeSet",
+    "WindowedBatches",
     "as_data",
     "batches_of",
     "division_of",

@@ -30,7 +30,8 @@ def source_of(data: Any, batch_size: int | None) -> Source | HostSource | Fed:
     if batch_size is not None and (isinstance(data, Source | HostSource | Fed) or is_loader(data)):
         raise InputError(f"batch_size is given, but the batches come from {type(data).__name__}, which has its own")
     if isinstance(data, Source | HostSource | Fed):
-        data = mini_batches(data.data, data.batch_size, data.shuffle) if isinstance(data, MiniBatches) else data
+        if isinstance(data, MiniBatches):
+            data = mini_batches(data.data, data.batch_size, data.shuffle, data.division)
         return on_device(data)
     if is_loader(data):
         return batches_of(data)
@@ -52,10 +53,11 @@ def on_device(tree: Tree) -> Tree:
 
 def division_of(data: Tree) -> Division | None:
     """Among which devices the rows of data, or of a source's batches, are divided, if they are."""
-    return data.division if isinstance(data, GlobalBatches) else Division.of(data)
+    known = isinstance(data, GlobalBatches | MiniBatches) and data.division
+    return known or Division.of(data)
 
 
 def _usual_size(data: Tree, length: int) -> int:
     """The size of a batch where none is given, which devices can have equal parts of."""
     size, division = min(DEFAULT_BATCH_SIZE, length), Division.of(data)
-    return size if division is None else max(division.parts, size - size % division.parts)
+    return size if division is None else division.usual_size(size)

@@ -37,8 +37,8 @@ class MiniBatches:
     all batches have the same size, every example is seen exactly once in each epoch, and none is dropped.
 
     `data`: a pytree of arrays with a common first axis, the examples. `batch_size`: 1 is stochastic gradient descent.
-    `shuffle`: off, for data whose order is random already or must be kept. `division`: among which devices the rows of
-    the data are divided, if they are; found out by whoever descends.
+    `shuffle`: off, for data whose order is random already or must be kept. `division`: among which devices batches are
+    divided, if they are. It is found out from data whose rows lie divided; data that are whole on each need it.
 
     **Raises** `InputError` for a batch size that is not between 1 and the number of examples.
 
@@ -92,13 +92,20 @@ class MiniBatches:
         return int(jax.tree.leaves(self.data)[0].shape[0])
 
 
-def mini_batches(data: Any, batch_size: int, shuffle: bool = True) -> MiniBatches:
-    """Checked mini-batches of `data`."""
+def mini_batches(
+    data: Any, batch_size: int, shuffle: bool = True, division: Division | None = None
+) -> MiniBatches:
+    """Checked mini-batches of `data`; `division`: among which devices they are to be divided, where the data are whole
+    on each."""
     data, length = as_data(data)
     check_batch_size(batch_size, length)
-    if division := Division.of(data):
-        division.check_batch_size(batch_size)
-    return MiniBatches(automatic(data), batch_size, shuffle, division)
+    by_rows = Division.of(data)
+    if (found := by_rows or division) is None:
+        return MiniBatches(data, batch_size, shuffle)
+    found.check_batch_size(batch_size)
+    # As a copy, because whoever gave them may change them.
+    placed = automatic(data) if by_rows else found.replicated(jax.tree.map(np.array, data))
+    return MiniBatches(placed, batch_size, shuffle, found)
 
 
 def check_batch_size(batch_size: int, length: int) -> None:
