@@ -11,6 +11,7 @@ from descend.tasks.images.pictures import labelled_by, read_collection
 
 NAMES = [f"images/{number}.png" for number in range(6)]
 LABELS = ["b", "a"] * 3
+TAKEN = "pictures of 4×4 pixels (height×width), taken as they are"
 
 
 @pytest.fixture
@@ -47,9 +48,9 @@ def test_a_table_beside_pictures_has_their_labels(folder, name, columns):
     found = read_collection(folder)
     assert (found.classes, tones(found)) == (("a", "b"), [[1, 3, 5], [0, 2, 4]])
     assert found.examples.names == tuple(NAMES)
-    assert found.notes == (f"6 pictures with the labels in {name}",)
+    assert found.notes == (f"6 pictures with the labels in {name}", TAKEN)
     named = labelled_by(read_table(path), str(path))
-    assert (named.digest, named.notes) == (found.digest, ())
+    assert (named.digest, named.notes) == (found.digest, (TAKEN,))
 
 
 def test_labels_have_more_to_say_than_folders(folder):
@@ -64,6 +65,7 @@ def test_labels_have_more_to_say_than_folders(folder):
         "6 pictures with the labels in labels.csv",
         "2 rows of labels.csv lack a file or a label",
         "2 pictures without a class, passed over: images/9.png, more/9.png",
+        TAKEN,
     )
 
 

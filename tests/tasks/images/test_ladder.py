@@ -11,6 +11,7 @@ from descend.neural import ConvClassifier
 from descend.stopping import Reason
 from descend.tasks.common.examples import Examples
 from descend.tasks.common.network.task import NetworkPrepared
+from descend.tasks.common.settings import Settings
 from descend.tasks.common.target import Target
 from descend.tasks.images import ladder
 from descend.tasks.images.blend import BlendedClassifier
@@ -19,6 +20,7 @@ from descend.tasks.images.model import ImageModel
 
 CLASSES = ("a", "b")
 TARGET = Target("binary", CLASSES, "")
+SETTINGS = Settings("class")
 
 
 def examples(count, noise, seed):
@@ -54,7 +56,7 @@ def prepared(count=120, noise=60, sure=0.95, given=None):
 
 @pytest.mark.parametrize("sure", [0.5, 0.02])
 def test_a_network_that_its_unseen_pictures_say_is_worse_is_not_kept(sure):
-    fitted = ladder.climb(prepared(noise=30, sure=sure), CLASSES, None)
+    fitted = ladder.climb(prepared(noise=30, sure=sure), CLASSES, SETTINGS)
     assert (fitted.chosen.name, [each.name for each in fitted.trained]) == ("kernel", ["kernel", "residual"])
     assert isinstance(fitted.model.network, HogClassifier)
     assert "the kernel on gradients and colours loses less on rows not trained on than the network" in fitted.why
@@ -64,14 +66,14 @@ def test_a_network_that_its_unseen_pictures_say_is_worse_is_not_kept(sure):
 def test_a_kernel_that_its_unseen_pictures_say_is_worse_is_not_kept(monkeypatch):
     monkeypatch.setattr(HogClassifier, "left_out_", np.full((120, 2), 0.5), raising=False)
     monkeypatch.setattr(HogClassifier, "fit", lambda self, *rest: setattr(self, "penalty_", 1.0) or self)
-    fitted = ladder.climb(prepared(noise=1), CLASSES, None)
+    fitted = ladder.climb(prepared(noise=1), CLASSES, SETTINGS)
     assert (fitted.chosen.name, type(fitted.model.network)) == ("residual", Trained)
 
 
 def test_pictures_that_the_network_is_validated_on_are_none_that_it_learns_from():
     ready = prepared()
     assert (len(ready.validation), len(ready.for_network[0])) == (24, 96)
-    ladder.climb(ready, CLASSES, None)
+    ladder.climb(ready, CLASSES, SETTINGS)
     assert (ready.network.learnt, ready.network.validated) == (96, 24)
     rows = lambda some: {row.tobytes() for row in some.inputs}
     assert not rows(ready.validation) & rows(ready.for_network[0])
@@ -81,26 +83,26 @@ def test_given_pictures_are_all_that_is_validated_on():
     given = examples(7, 30, 3)
     ready = prepared(given=given)
     assert ready.validation is given
-    fitted = ladder.climb(ready, CLASSES, None)
+    fitted = ladder.climb(ready, CLASSES, SETTINGS)
     assert (ready.network.learnt, ready.network.validated) == (120, 7)
     kernel = fitted.trained[0]
     np.testing.assert_array_equal(kernel.unseen, kernel.predictor.predict(given.inputs))
 
 
 def test_few_pictures_are_the_kernels_and_many_the_networks(monkeypatch):
-    few = ladder.climb(prepared(count=39), CLASSES, None)
+    few = ladder.climb(prepared(count=39), CLASSES, SETTINGS)
     assert [each.name for each in few.trained] == ["kernel"]
     assert few.why == "39 pictures are too few to validate a network on"
     monkeypatch.setattr(ladder, "MOST_FOR_KERNEL", 50)
-    many = ladder.climb(prepared(count=60), CLASSES, None)
+    many = ladder.climb(prepared(count=60), CLASSES, SETTINGS)
     assert (many.chosen.name, many.why) == ("residual", "more than 50 pictures are the network's alone")
 
 
 def test_the_network_has_the_time_that_the_kernel_leaves():
     ready = prepared()
-    fitted = ladder.climb(ready, CLASSES, 1000.0)
+    fitted = ladder.climb(ready, CLASSES, Settings("class", seconds=1000.0))
     assert ready.network.seconds == 1000.0 - fitted.trained[0].seconds
-    late = ladder.climb(prepared(), CLASSES, 1e-9)
+    late = ladder.climb(prepared(), CLASSES, Settings("class", seconds=1e-9))
     assert late.why == "only the kernel was trained before the time was up"
 
 

@@ -9,6 +9,7 @@ from descend.neural import pictures
 from descend.tasks.images.pictures import pictures_to_predict, read_collection
 
 RNG = np.random.default_rng(0)
+TAKEN = "pictures of 5×6 pixels (height×width), taken as they are"
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +43,7 @@ def test_each_folder_is_a_class_with_all_that_is_below_it(tmp_path):
     found = read_collection(tmp_path)
     assert found.classes == ("cat", "dog")
     assert told(found.examples, found.classes) == [("cat/a.png", "cat"), ("cat/in/b.png", "cat"), ("dog/a.png", "dog")]
-    assert (found.test, found.validation, found.notes) == (None, None, ())
+    assert (found.test, found.validation, found.notes) == (None, None, (TAKEN,))
     pixels = [np.asarray(Image.open(tmp_path / name)).tolist() for name in found.examples.names]
     assert found.examples.inputs.tolist() == pixels
 
@@ -58,7 +59,7 @@ def test_parts_of_the_data_are_not_classes(tmp_path, names):
     assert found.classes == ("a", "b")
     assert [len(part) for part in (found.examples, found.validation, found.test)] == [6, 4, 1]
     assert told(found.test, found.classes) == [(f"{test}/b/x.png", "b")]
-    assert found.notes == (f"{learn}: 6 to learn from; {validate}: 4 to validate on; {test}: 1 to test on",)
+    assert found.notes == (f"{learn}: 6 to learn from; {validate}: 4 to validate on; {test}: 1 to test on", TAKEN)
 
 
 @pytest.mark.parametrize(("there", "validation", "test"), [
@@ -90,7 +91,8 @@ def test_parts_without_classes(tmp_path):
     paint(tmp_path, *of("train/a", "train/b"), *of("test"))
     found = read_collection(tmp_path)
     assert found.test is None
-    assert found.notes == ("train: 4 to learn from", "2 pictures without a class, passed over: test/0.png, test/1.png")
+    without = "2 pictures without a class, passed over: test/0.png, test/1.png"
+    assert found.notes == ("train: 4 to learn from", without, TAKEN)
     paint(tmp_path / "flat", *of("train", "test"))
     with refused("flat/train has pictures to learn from, but no folder for each class, nor a table"):
         read_collection(tmp_path / "flat")
@@ -121,6 +123,7 @@ def test_what_is_passed_over_is_told_by_its_kind(tmp_path):
         "1 picture without a class, passed over: stray.png",
         "7 other files passed over: 2 without an ending, 2 .heic, 1 .csv and of 2 more kinds; "
         "to read HEIC, install the package pillow-heif",
+        TAKEN,
     )
     pixels, names, notes = pictures_to_predict(str(tmp_path), (5, 6, 3))
     assert (pixels.shape, names) == ((5, 5, 6, 3), ["a/0.png", "a/1.png", "b/0.png", "b/1.png", "stray.png"])
@@ -151,7 +154,7 @@ def test_what_cannot_be_read_is_told_all_at_once_or_skipped(tmp_path):
     assert found.test.names == tuple(of("test/a", count=3))
     assert found.examples.inputs.shape == (5, 40, 40, 3)
     assert np.asarray(Image.open(tmp_path / "test/a/2.png")).tolist() == found.test.inputs[2].tolist()
-    assert found.notes[-1].startswith("2 pictures that cannot be read, left out: ")
+    assert found.notes[-2].startswith("2 pictures that cannot be read, left out: ")
     with refused("2 of 10 pictures cannot be read: ", "take them away$"):
         pictures_to_predict(str(tmp_path), (5, 6, 3))
     for name in of("train/a", count=3):
@@ -165,7 +168,8 @@ def test_grey_pictures_among_colour_ones_are_read_as_colour_and_named(tmp_path):
     paint(tmp_path, *of("dog", count=5), shape=(5, 6))
     found = read_collection(tmp_path)
     assert found.examples.inputs.shape == (6, 5, 6, 3)
-    assert found.notes == ("dog/0.png, dog/1.png, dog/2.png and 2 more are grey among colour pictures: read as colour",)
+    grey = "dog/0.png, dog/1.png, dog/2.png and 2 more are grey among colour pictures: read as colour"
+    assert found.notes == (TAKEN, grey)
     paint(tmp_path, "cat/colour.png", shape=(5, 6))
     assert read_collection(tmp_path).examples.inputs.shape == (6, 5, 6)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from descend.tasks.images import occlusion
 from descend.tasks.images.occlusion import speaking_for
 from descend.tasks.images.shown import shown_picture
 
@@ -38,6 +39,36 @@ def test_what_a_patch_hides_is_counted_by_hand():
     found = speaking_for(predict, image, np.array([1]))
     assert [each.ravel().tolist() for each in seen[0]] == [[150, 150], [150, 150]]
     np.testing.assert_allclose(found, 0, atol=1e-12)
+
+
+def planted(side, patch):
+    """Of patches that alone tell the class: in how many the peak lies, and how much of all that is found."""
+    rng, hits, shares = np.random.default_rng(0), [], []
+    for row, column in rng.integers(0, side - patch, (20, 2)):
+        there = slice(row, row + patch), slice(column, column + patch)
+        image = np.zeros((1, side, side, 1), np.float32)
+        image[0][there] = 255
+        light = lambda images, there=there: images[:, *there].mean(axis=(1, 2, 3)) / 255
+        found = speaking_for(lambda images, light=light: np.stack([1 - light(images), light(images)], 1), image,
+                             np.array([1]))[0]
+        hits.append((found[there] >= found.max() - 1e-9).any())
+        shares.append(found[there].sum() / found[found > 0].sum())
+    return np.mean(hits), np.mean(shares)
+
+
+@pytest.mark.parametrize(("side", "patch"), [(32, 6), (64, 10)])
+def test_small_pictures_are_looked_at_more_finely(side, patch, monkeypatch):
+    hits, share = planted(side, patch)
+    monkeypatch.setattr(occlusion, "LARGE", 0)
+    assert hits == 1
+    assert share > 1.2 * planted(side, patch)[1]
+
+
+def test_large_pictures_are_looked_at_in_bounded_time():
+    asked = []
+    speaking_for(lambda images: asked.append(len(images)) or np.ones((len(images), 2)),
+                 np.zeros((1, 65, 65, 1), np.float32), np.array([0]))
+    assert asked == [49, 1]
 
 
 @pytest.mark.parametrize("shape", [(5, 7, 3), (5, 7, 1), (1, 1, 1)])

@@ -1,7 +1,8 @@
-"""The ladder of models for pictures: a kernel, a network, and their blend; what its own unseen pictures say is kept."""
+"""The ladder of models for pictures: a kernel, networks, and their blend; what its own unseen pictures say is kept."""
 
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
@@ -10,18 +11,24 @@ from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
 from descend.engine.interruption import Interruption, interrupts
+from descend.neural.images import ConvClassifier
+from descend.neural.starting import Start
+from descend.observers import Observer
 from descend.stopping import Reason
 from descend.tasks.common.choosing.blending import Blend
 from descend.tasks.common.choosing.choosing import choose
+from descend.tasks.common.choosing.context import TrainingContext
 from descend.tasks.common.choosing.scoring import losses_by_row
 from descend.tasks.common.examples import Examples
 from descend.tasks.common.fitted import Fitted, Predictor, Trained
 from descend.tasks.common.network.task import NetworkPrepared
+from descend.tasks.common.settings import Settings
 from descend.tasks.images.blend import BlendedClassifier
 from descend.tasks.images.kernel.machine import HogClassifier
 from descend.tasks.images.model import ImageModel
+from descend.tasks.images.probe import PROBE, fit_probe
 
-KERNEL = "kernel"
+KERNEL, FINE_TUNED = "kernel", "fine-tuned"
 # Above so many pictures a network has the most to gain, and a kernel takes as long.
 MOST_FOR_KERNEL = 20_000
 # Of the time that there is for both.
@@ -37,31 +44,63 @@ def divided(prepared: NetworkPrepared, seed: int) -> NetworkPrepared:
     return prepared if rows is None else replace(prepared, kept_back=rows, validation=training.chosen(rows))
 
 
-def climb(prepared: NetworkPrepared, classes: tuple[str, ...], limit: float | None) -> Fitted[Any]:
+@dataclass(frozen=True)
+class Transfer:
+    """What is trained where there is something to start from: a linear model of the start's features, the network that
+    is prepared, which goes on from the start, and one `anew`, to see whether the start is worth it. `observers` look on
+    at the linear model."""
+
+    start: Start
+    anew: ConvClassifier
+    observers: Sequence[Observer] = ()
+
+
+def climb(
+    prepared: NetworkPrepared, classes: tuple[str, ...], settings: Settings, transfer: Transfer | None = None
+) -> Fitted[Any]:
     """All models trained, and the one kept that loses least on pictures that it had not seen.
 
-    `limit`: how many seconds there are for all of them; the network has what the kernel leaves.
+    The networks have the time that the others leave, as much each.
     """
-    network, trained = prepared.network, []
+    trained: list[Trained] = []
+    networks = {prepared.network.model: prepared.network}
+    titles = {} if len(prepared.training) > MOST_FOR_KERNEL else {KERNEL: "kernel on gradients and colours"}
+    if transfer is not None:
+        networks = {FINE_TUNED: prepared.network, transfer.anew.model: transfer.anew}
+        titles |= {PROBE: f"linear model on the features of the {transfer.start.name}"}
+    if prepared.validation is not None:
+        named = {FINE_TUNED: f"fine-tuned {transfer.start.name}"} if transfer else {}
+        titles |= {name: named.get(name, "network anew" if transfer else "network") for name in networks}
     # What NumPy's products round hangs on how many threads they have.
     with threadpool_limits(1, user_api="blas"), interrupts() as interrupted:
-        if len(prepared.training) <= MOST_FOR_KERNEL:
-            trained.append(_kernel(prepared, classes, interrupted, limit))
-        left = None if limit is None else limit - sum(each.seconds for each in trained)
-        if prepared.validation is not None and not interrupted.is_set() and (left is None or left > 0):
-            network.seconds = left
-            trained.append(_network(prepared, classes))
-    validation, scores = prepared.validation, {}
-    if validation is not None and len(trained) > 1:
-        titles = {KERNEL: "kernel on gradients and colours", network.model: "network"}
-        losses_of = partial(losses_by_row, targets=validation.targets, kind=prepared.target.kind)
+        for name in titles:
+            left = None if settings.seconds is None else settings.seconds - sum(each.seconds for each in trained)
+            if trained and (interrupted.is_set() or _is_over(trained, left)):
+                break
+            if name == KERNEL:
+                trained.append(_kernel(prepared, classes, interrupted, left))
+            elif name == PROBE and transfer is not None:
+                context = TrainingContext(settings, interrupted, left, transfer.observers)
+                probe, prepared.network.start = fit_probe(prepared, transfer.start, classes, context)
+                trained.append(probe)
+            else:
+                to_come = len(networks.keys() - {each.name for each in trained})
+                networks[name].seconds = None if left is None else left / to_come
+                trained.append(_network(prepared, networks[name], name, classes))
+    judged = prepared.training if prepared.validation is None else prepared.validation
+    if len(trained) > 1 or transfer is not None:
+        losses_of = partial(losses_by_row, targets=judged.targets, kind=prepared.target.kind)
         chosen, why = choose(trained, losses_of, titles)
     else:
         chosen, why = trained[0], _alone(prepared, trained[0])
-    if validation is not None:
-        scores = {each.name: _accuracy(each, validation) for each in trained}
+    scores = {each.name: _accuracy(each, judged) for each in trained if prepared.validation is not None or transfer}
     seconds = sum(each.seconds for each in trained)
     return Fitted(prepared, _as_model(chosen.predictor, classes), chosen, tuple(trained), why, scores, seconds)
+
+
+def _is_over(trained: list[Trained], left: float | None) -> bool:
+    """Whether nothing more is to be trained."""
+    return trained[-1].reason.name == "interrupted" or (left is not None and left <= 0)
 
 
 def too_few(prepared: NetworkPrepared) -> str:
@@ -77,9 +116,9 @@ def _kernel(
     late = lambda: limit is not None and time.perf_counter() - began > KERNEL_TIME * limit
     machine = HogClassifier().fit(training.inputs, training.targets, lambda: interrupted.is_set() or late())
     # Of those that are given to validate on it has learnt nothing; of the others each is left out.
-    unseen = None if validation is None else (
-        machine.predict_proba(validation.inputs) if prepared.kept_back is None else
-        machine.left_out_[prepared.kept_back])
+    unseen = machine.left_out_ if prepared.kept_back is None else machine.left_out_[prepared.kept_back]
+    if validation is not None and prepared.kept_back is None:
+        unseen = machine.predict_proba(validation.inputs)
     reason = Reason("converged", "it was solved", 0)
     if interrupted.is_set():
         reason = Reason("interrupted", f"{interrupted.by} before the network's first step", 0)
@@ -87,10 +126,10 @@ def _kernel(
     return Trained(KERNEL, ImageModel(machine, classes), how, reason, time.perf_counter() - began, out_of_fold=unseen)
 
 
-def _network(prepared: NetworkPrepared, classes: tuple[str, ...]) -> Trained:
-    network, (learnt, validation) = prepared.network, prepared.for_network
+def _network(prepared: NetworkPrepared, network: ConvClassifier, name: str, classes: tuple[str, ...]) -> Trained:
+    learnt, validation = prepared.for_network
     network.fit(learnt.inputs, learnt.targets, **validation)
-    return Trained(network.model, ImageModel(network, classes), repr(network.rule_), network.stop_reason_,
+    return Trained(name, ImageModel(network, classes), repr(network.rule_), network.stop_reason_,
                    network.training_seconds_, network.history_, network.predict_proba(validation["X_val"]))
 
 

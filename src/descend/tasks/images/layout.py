@@ -21,7 +21,7 @@ PARTS = {
 NAMED_KINDS = 3
 EXPECTED_LAYOUTS = (
     "a folder of pictures for each class, train, val and test with such folders, a table with the columns file and "
-    "label, or IDX files"
+    "label, IDX files, or nothing but tables"
 )
 
 

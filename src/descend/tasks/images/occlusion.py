@@ -6,8 +6,10 @@ from itertools import islice, product
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-# Places along a side at which a patch lies; it is as wide as two steps between them, so that no edge is its alone.
-PLACES = 7
+# Places along a side at which a patch lies; it is as wide as two steps between them, so that no edge is its alone. The
+# more there are, the smaller is what is found: of patches of 6 pixels in pictures of 32, 7 places found .92, 10 all.
+# In pictures of more than so many pixels that would take too long.
+PLACES, PLACES_IN_LARGE, LARGE = 10, 7, 64**2
 # Pictures with something hidden, told apart at a time.
 AT_ONCE = 256
 
@@ -37,13 +39,14 @@ def speaking_for(
 
 def _patches(height: int, width: int) -> np.ndarray:
     """Which pixels each patch hides, (patches, height, width)."""
-    rows, columns = (_along(length) for length in (height, width))
+    places = PLACES if height * width <= LARGE else PLACES_IN_LARGE
+    rows, columns = (_along(length, places) for length in (height, width))
     return np.array([down[:, None] & right for down, right in product(rows, columns)])
 
 
-def _along(length: int) -> np.ndarray:
+def _along(length: int, places: int) -> np.ndarray:
     """Which pixels along an axis a patch at each place hides: each is hidden by one at the least."""
-    places = min(PLACES, length)
+    places = min(places, length)
     centres, step = (np.arange(places) + 0.5) * length / places, length / places
     return np.abs(np.arange(length) + 0.5 - centres[:, None]) <= step
 

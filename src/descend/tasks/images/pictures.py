@@ -11,23 +11,24 @@ from descend.neural.idx import is_idx, read_idx
 from descend.neural.pictures import Header, Unreadable, counted, listed, look_at, named, read_pictures, shown
 from descend.tasks.common.examples import Examples
 from descend.tasks.common.network.collection import Collection
+from descend.tasks.common.patterns import files_of
 from descend.tasks.common.reading import Table
 from descend.tasks.images.idx import from_idx, sets_of_images, to_learn_from
 from descend.tasks.images.labels import labels_from
 from descend.tasks.images.layout import LEARN, TEST, VALIDATE, Layout, Part, layout_of, passed_over, scanned
 from descend.tasks.images.parts import digest_of, refuse_unknown
+from descend.tasks.images.sizes import size_for
 
 # What is predicted of pictures.
 CLASS = "class"
-# Pixels along the shorter side, at the most: a step on larger pictures would take minutes.
-MAX_SIDE = 64
 WITHOUT_THEM = ", or go on without what cannot be read by --skip-damaged"
 
 
 def has_pictures(source: str | Path) -> bool:
-    """Whether a source is a folder, or an IDX file: then it has pictures, or nothing that can be read."""
+    """Whether a source is a folder that is not one of tables, or an IDX file: then it has pictures, or nothing that can
+    be read."""
     path = Path(source).expanduser()
-    return path.is_dir() or (path.is_file() and is_idx(path))
+    return (path.is_dir() and not files_of(path)) or (path.is_file() and is_idx(path))
 
 
 def read_collection(source: str | Path, skip_damaged: bool = False) -> Collection:
@@ -145,18 +146,11 @@ def _shape(headers: dict[Path, Header], learn: Part, root: Path) -> _Shape:
     """Grey ones among pictures with colours are read as colour, with three equal channels."""
     seen = [path for path in learn.paths if path in headers]
     greys = [path for path in seen if headers[path].is_grey]
-    all_grey, notes = len(greys) == len(seen), []
-    sizes = {header.size for header in headers.values()}
-    height, width = size = next(iter(sizes))
-    if len(sizes) > 1:
-        size = (MAX_SIDE, MAX_SIDE)
-        notes.append(f"pictures of {len(sizes):,} sizes: brought to {MAX_SIDE}×{MAX_SIDE} pixels")
-    elif min(size) > MAX_SIDE:
-        scale = MAX_SIDE / min(size)
-        size = (round(scale * height), round(scale * width))
-        notes.append(f"pictures of {height}×{width} pixels (height×width): brought to {size[0]}×{size[1]}")
+    all_grey = len(greys) == len(seen)
+    chosen = size_for([header.size for header in headers.values()], len(headers))
+    notes = [chosen.note]
     if greys and not all_grey:
         names = [path.relative_to(root) if path.is_relative_to(root) else path for path in greys]
         verb = "is" if len(greys) == 1 else "are"
         notes.append(f"{listed(names)} {verb} grey among colour pictures: read as colour")
-    return _Shape(size, all_grey, tuple(notes))
+    return _Shape(chosen.size, all_grey, tuple(notes))

@@ -4,16 +4,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from descend.engine.interruption import interrupts
 from descend.errors import InputError
 from descend.neural import ConvClassifier
+from descend.neural.starting import Start
+from descend.tasks.common.choosing.context import TrainingContext
 from descend.tasks.common.examples import Examples
 from descend.tasks.common.fitted import Fitted, Outcome
+from descend.tasks.common.folder import place_of
 from descend.tasks.common.network.task import NetworkPrepared, NetworkTask, checkpoint_in
 from descend.tasks.common.task import Observers
-from descend.tasks.images.ladder import climb, divided, too_few
+from descend.tasks.images.ladder import FINE_TUNED, Transfer, climb, divided, too_few
 from descend.tasks.images.mirrored import is_mirrorable
 from descend.tasks.images.model import ImageModel
 from descend.tasks.images.occlusion import speaking_for
+from descend.tasks.images.probe import PROBE, fit_probe
 from descend.tasks.images.shown import shown_picture
 from descend.training import Trainer
 
@@ -24,7 +29,9 @@ HOW_LOOKED = ("Beside each picture is where the model looked, in red: if a patch
 
 @dataclass(frozen=True)
 class ImageTask(NetworkTask):
-    """To tell images apart."""
+    """To tell images apart; from the layers of a `start`, if there is one."""
+
+    start: Start | None = None
 
     source: ClassVar[str] = "collection"
     unit: ClassVar[str] = "pictures"
@@ -36,16 +43,23 @@ figcaption { overflow-wrap: anywhere }
 """
     MODEL_KIND: ClassVar[str] = ImageModel.kind
 
+    @property
+    def asked(self) -> dict[str, Any]:
+        asked = super().asked
+        # By what it is, and not where it lay: a resumed run must have begun with the same weights.
+        asked["settings"]["start"] = None if self.start is None else self.start.digest
+        return asked if self.start is None else asked | {"start": place_of(self.start.file)}
+
     def network(self, training: Examples, options: dict[str, Any]) -> ConvClassifier:
         # A photograph could as well have been taken in a mirror; grey pictures may be of letters.
         flip = training.inputs.shape[3:] == (3,) or is_mirrorable(training.inputs, training.targets)
-        return ConvClassifier(flip=flip, **options)
+        return ConvClassifier(flip=flip, start=self.start, **options)
 
     def model(self, network: ConvClassifier) -> ImageModel:
         return ImageModel(network, self.collection.classes)
 
     def prepare(self) -> NetworkPrepared:
-        return divided(super().prepare(), self.settings.seed)
+        return divided(super().prepare(), self.settings.dividing_seed)
 
     def train(
         self,
@@ -54,14 +68,25 @@ figcaption { overflow-wrap: anywhere }
         checkpoints: Path | None = None,
         resume: bool = False,
     ) -> Fitted[NetworkPrepared]:
-        network = prepared.network
+        network, transfer = prepared.network, None
         # A network goes on from its checkpoint wherever there is one, and a folder that is begun anew has none.
-        network.checkpoint, network.observers = checkpoint_in(checkpoints), observers(network.model)
-        return climb(prepared, self.collection.classes, self.settings.seconds)
+        network.checkpoint, network.observers = checkpoint_in(checkpoints), observers(self._title(network))
+        if self.start is not None:
+            anew = ConvClassifier(**network.get_params() | {"start": None})
+            anew.checkpoint, anew.observers = checkpoint_in(checkpoints, "anew"), observers(anew.model)
+            transfer = Transfer(self.start, anew, observers(PROBE))
+        return climb(prepared, self.collection.classes, self.settings, transfer)
+
+    def _title(self, network: ConvClassifier) -> str:
+        return network.model if self.start is None else FINE_TUNED
 
     def begun(self, prepared: NetworkPrepared, checkpoints: Path | None = None) -> tuple[Trainer, Any]:
         if prepared.validation is None:
             raise InputError(f"{too_few(prepared)}: there are no steps that could be examined")
+        if self.start is not None:
+            with interrupts() as interrupted:
+                context = TrainingContext(self.settings, interrupted)
+                prepared.network.start = fit_probe(prepared, self.start, self.collection.classes, context)[1]
         return super().begun(prepared, checkpoints)
 
     def mistakes(self, fitted: Fitted[NetworkPrepared], outcome: Outcome) -> str:

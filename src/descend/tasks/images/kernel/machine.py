@@ -11,14 +11,15 @@ from scipy.special import softmax
 
 from descend._arrays import Array, namespace
 from descend._facts import Facts, checked_array
-from descend.neural.images import LARGEST_PICTURE, as_images, refuse_unlike
+from descend.neural.images import as_images, refuse_unlike
+from descend.neural.starting import LARGEST_PICTURE
 from descend.tasks.images.classifier import PictureClassifier
 from descend.tasks.images.kernel.colours import colours_of
 from descend.tasks.images.kernel.gradients import gradients_of
 from descend.tasks.images.kernel.solving import Kernel, best_kernel
 
-# Pictures that others are compared with, at the most; and pictures whose features are had at a time.
-LANDMARKS, PICTURES_AT_ONCE = 1500, 256
+# Pictures that others are compared with, at the most; and pictures whose features are had at a time, and their pixels.
+LANDMARKS, PICTURES_AT_ONCE, PIXELS_AT_ONCE = 1500, 256, 2**20
 # Of tones, from the darkest to the brightest: pictures may be all of one.
 LEAST_UNIT = 1e-30
 # Along a side, of pictures that an export is checked on.
@@ -99,7 +100,8 @@ class HogClassifier(PictureClassifier):
 
     def _features(self, images: np.ndarray) -> list[np.ndarray]:
         """Gradients and colours."""
-        blocks = (images[start : start + PICTURES_AT_ONCE] for start in range(0, len(images), PICTURES_AT_ONCE))
+        at_once = max(min(PICTURES_AT_ONCE, PIXELS_AT_ONCE // math.prod(images.shape[1:3])), 1)
+        blocks = (images[start : start + at_once] for start in range(0, len(images), at_once))
         return [np.concatenate(parts) for parts in zip(*map(self._features_of, blocks), strict=True)]
 
     def _features_of(self, images: Array) -> list[Array]:
