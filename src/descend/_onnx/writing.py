@@ -5,12 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from descend._agreement import AGREEMENT, distance, refuse_if_apart
 from descend._files import write_atomically
 from descend._onnx.graph import Graph
 from descend.errors import InputError
 
-# How far outputs may be from those of the model, relative to the largest of them.
-AGREEMENT = 1e-5
 # The output that is compared by being the same, and not by its distance.
 LABEL = "label"
 
@@ -30,14 +29,12 @@ def write_checked(
         raise InputError(f"cannot tell what to write to {path}: end its name with .onnx")
     model = graph.to_bytes()
     found = dict(zip(expected, _run(model, inputs, list(expected)), strict=True))
-    away = max(_distance(found[name], each) for name, each in expected.items() if name != LABEL)
+    away = max(distance(found[name], each) for name, each in expected.items() if name != LABEL)
     if LABEL in expected:
         clear = _are_clear(next(each for name, each in expected.items() if name != LABEL))
         if (found[LABEL][clear] != expected[LABEL][clear]).any():
             raise InputError("the exported model gives other labels than this one: nothing was written")
-    if not away <= AGREEMENT:
-        raise InputError(f"the exported model is {away:.2g} away from this one, relative to its largest output, and "
-                         f"may be {AGREEMENT:g}: nothing was written")
+    refuse_if_apart(away)
     try:
         write_atomically(path, model)
     except OSError as error:
@@ -61,11 +58,3 @@ def _run(model: bytes, inputs: Mapping[str, np.ndarray], outputs: list[str]) -> 
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     return list(session.run(outputs, dict(inputs)))
-
-
-def _distance(found: np.ndarray, expected: np.ndarray) -> float:
-    """The largest difference, relative to the largest number."""
-    if found.shape != expected.shape or not np.isfinite(found).all():
-        return float("inf")
-    largest = float(np.abs(expected).max(initial=0)) or 1.0
-    return float(np.abs(found - expected).max(initial=0)) / largest

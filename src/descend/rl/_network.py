@@ -131,7 +131,8 @@ def _distribution(actor: Layers, log_std: EitherArray | None, observations: Eith
 
 def _perceptron(layers: Layers, x: EitherArray) -> EitherArray:
     xp = namespace(x)
-    x = x.reshape(len(x), -1)
+    # Not `len`, which in an export is no number.
+    x = x.reshape(x.shape[0], -1)
     for W, b in layers[:-1]:
         x = xp.tanh(x @ W + b)
     W, b = layers[-1]

@@ -11,6 +11,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from descend._facts import Facts, checked_array, refuse_nonfinite, refuse_other_size
+from descend._jax_file import write_jax
 from descend._tree import join, split
 from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
 from descend.errors import CheckpointError, InputError
@@ -18,6 +19,9 @@ from descend.rl._distributions import environment_action
 from descend.rl._moments import Moments, normalized
 from descend.rl._network import ActorCritic, Network, actor_of
 from descend.rl.environments import Box, Discrete
+
+# Observations that an export is checked on.
+DRAWN = 256
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,26 @@ class Policy:
             raise InputError(f"the policy of {self.environment} takes observations of shape {self.observation_shape}, "
                              f"but this one has {shape}")
         rows = normalized(self.moments, observation[None] if is_one else observation)
-        action = np.asarray(environment_action(self.actions, actor_of(self.network)(jnp.asarray(rows)).mode()))
+        action = np.asarray(self._after(jnp.asarray(rows)))
         return action[0] if is_one else action
+
+    def _after(self, normal: Any) -> Any:
+        """What to do after each observation, which is normalized."""
+        return environment_action(self.actions, actor_of(self.network)(normal).mode())
+
+    def to_jax(self, path: str | Path) -> None:
+        """Write it to a file whose name ends with `.jax`, which JAX runs without `descend`, on CPUs, GPUs and TPUs:
+        `jax.export.deserialize(bytearray(Path("policy.jax").read_bytes())).call(observations)`.
+
+        Of observations `(count, *observation_shape)` in single precision it gives the actions, as a call does. Before
+        it is written, it is read back, and must do the same after drawn observations.
+
+        **Raises** `InputError` where it does not, and where it cannot be written.
+        """
+        drawn = np.random.default_rng(0).normal(size=(DRAWN, *self.observation_shape)).astype(np.float32)
+        if self.moments is not None:
+            drawn = np.asarray(drawn * np.sqrt(self.moments.variance) + self.moments.mean, np.float32)
+        write_jax(lambda rows: self._after(normalized(self.moments, rows)), path, drawn, self(drawn))
 
     def save(self, path: str | Path) -> None:
         """Write it to a file of arrays and JSON, whole or not at all; of a network of one's own, its arrays."""
