@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from descend._facts import Facts
 from descend._saved import file_of
 from descend.errors import CheckpointError, InputError
+from descend.tasks.common.patterns import is_pattern
 from descend.tasks.common.sources import file_and_part, is_passing
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _where_it_lies(asked: dict[str, Any], folder: Path, others: Sequence[Path]) 
         return f"{found[0]}#{part}" if part else str(found[0])
     # What is neither a file nor a folder, such as a device, may have no end; and a folder that somebody sent is not to
     # say what is fetched from a network.
-    if lay.startswith("sample:") or (lay and (file.is_file() or file.is_dir())):
+    if lay.startswith("sample:") or (lay and (file.is_file() or file.is_dir() or is_pattern(lay))):
         return lay
     where = f"is not at {lay} any more" if lay else "lay where its folder does not say"
     where = f"came from {lay}" if is_passing(lay) else where
@@ -106,12 +107,13 @@ def task_of_run(asked: dict[str, Any], folder: Path, source: str) -> "Task":
     **Raises** as `begun` does.
     """
     settings = _settings(asked, folder)
-    task = _of_pictures(settings, source) if "collection" in asked else _of_table(settings, source)
+    task = _of_pictures(asked, settings, folder, source) if "collection" in asked else _of_table(settings, source)
     _refuse_other(folder, source, asked, task.digest)
     return task
 
 
-def _of_pictures(settings: "Settings", source: str) -> "Task":
+def _of_pictures(asked: dict[str, Any], settings: "Settings", folder: Path, source: str) -> "Task":
+    from descend.neural.starting import Start
     from descend.tasks.common.reading import read_table
     from descend.tasks.images.pictures import has_pictures, labelled_by, read_collection
     from descend.tasks.images.task import ImageTask
@@ -124,7 +126,10 @@ def _of_pictures(settings: "Settings", source: str) -> "Task":
     )
     if found is None:
         raise InputError(f"the run was trained on pictures, and {source} is a table without them")
-    return ImageTask(found, settings)
+    start = Start.read(str(asked["start"])) if "start" in asked else None
+    if start is not None:
+        _refuse_other_start(folder, start.file, start.digest, asked["settings"].get("start"))
+    return ImageTask(found, settings, start)
 
 
 def _of_table(settings: "Settings", source: str) -> "Task":
@@ -175,8 +180,8 @@ def _of_language(asked: dict[str, Any], folder: Path, source: Path, checkpoints:
     settings |= {name: _if_any(told, name, told.whole) for name in ("context", "steps")}
     settings |= {name: _if_any(told, name, told.number) for name in ("epochs", "seconds")}
     start = Path(whole.text("start")) if whole.has("start") else None
-    if start is not None and digest_of_model(start) != told.text("start"):
-        raise InputError(f"{folder} was begun with the weights in {start}, which are others by now: train again")
+    if start is not None:
+        _refuse_other_start(folder, start, digest_of_model(start), told.text("start"))
     # With its folder, as a plan beside the checkpoint says how many steps there was time for.
     model = language_model(checkpoints or folder / "checkpoints", start, **settings)
     return Begun(*model.begun(corpus, resume=checkpoints is not None), f"The training on {source}", str(source))
@@ -232,6 +237,11 @@ def _settings(asked: dict[str, Any], folder: Path) -> "Settings":
         return Settings(**told)
     except (ValueError, TypeError) as error:
         raise CheckpointError(f"{folder / 'run.json'} is damaged ({error!r}): train again") from None
+
+
+def _refuse_other_start(folder: Path, start: Path, digest: str, then: object) -> None:
+    if digest != then:
+        raise InputError(f"{folder} was begun with the weights in {start}, which are others by now: train again")
 
 
 def _refuse_other(folder: Path, source: str | Path, asked: dict[str, Any], digest: str) -> None:

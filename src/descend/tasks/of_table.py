@@ -25,9 +25,10 @@ def task_of_table(table: "Table", settings: "Settings") -> "Task":
         # Networks of texts take a second to import.
         from descend.tasks.text.task import text_task
 
-        for name in ("metric", "fast", "best"):
+        for name in ("metric", "fast", "best", "hidden_layers", "width"):
             if getattr(settings, name):
-                raise InputError(f"--{name} is for tables with more than texts, and {typed.name} has texts alone")
+                option = f"--{name.replace('_', '-')}"
+                raise InputError(f"{option} is for tables with more than texts, and {typed.name} has texts alone")
         return text_task(typed, settings)
     from descend.tasks.table.task import TableTask
 

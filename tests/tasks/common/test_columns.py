@@ -49,7 +49,7 @@ def kind_of(values, name="x"):
         (["red", "green", "red"], Kind.category, "2 levels"),
         (["red", None], Kind.category, "one level, and gaps"),
         (pd.Categorical([3, 1, 3]), Kind.category, "2 levels"),
-        ([f"N{index % 50}" for index in range(200)], Kind.category, "50 levels, the 40 commonest kept"),
+        ([f"N{index % 50}" for index in range(200)], Kind.category, "50 levels, the 39 commonest told apart"),
         ([f"{NAMES[index % 4]} {index}" for index in range(60)], Kind.text, "60 different texts of 4 words"),
         ([None, None], Kind.ignored, "every value is missing"),
         (["NA", "?"], Kind.ignored, "every value is missing"),

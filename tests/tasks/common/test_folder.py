@@ -60,6 +60,15 @@ def test_a_saved_model_predicts_the_same_bits(here, architecture, epochs, target
     np.testing.assert_array_equal(loaded.predict(loaded.encoder.transform(FRAME)), model.predict(rows))
 
 
+def test_a_saved_perceptron_has_the_layers_that_were_asked_for(here):
+    model = fit_table(TABLE, Settings("c", "mlp", epochs=1, hidden_layers=2, width=6)).model
+    folder = find_folder(here / "run", TABLE, SETTINGS, resume=False)
+    save_model(folder, model)
+    loaded, rows = stored_model(folder.path), model.encoder.transform(FRAME)
+    assert [weights.shape[1:] for weights in loaded.predictor.ensemble.weights[1:]] == [(6, 6), (6, 1)]
+    np.testing.assert_array_equal(loaded.predict(rows), model.predict(rows))
+
+
 def test_the_same_model_is_saved_as_the_same_bytes(here):
     model = fit_table(TABLE, Settings("n", "linear", epochs=1)).model
     saved = set()

@@ -74,10 +74,15 @@ TABLES = ("CREATE TABLE First (a, b)", "INSERT INTO First VALUES (1, 'x'), (2, '
           "INSERT INTO Second VALUES (3), (4)")  # fmt: skip
 
 
+def told(value):
+    """A case by its name and not by its content, in which a zip file has the time: workers must name it alike."""
+    return "content" if isinstance(value, bytes) else None
+
+
 @pytest.mark.parametrize(("name", "content", "kind"), [
     ("t.xlsx", xlsx(**SHEETS), "sheet"), ("t.db", sqlite(*TABLES), "table"),
     ("t.zip", zipped({"First": TEXT, "Second": b"c\n3\n4\n"}), "file"),
-])
+], ids=told)
 def test_one_of_several_is_named(tmp_path, name, content, kind):
     path = tmp_path / name
     path.write_bytes(content)
@@ -109,7 +114,7 @@ def test_a_table_has_no_parts_and_a_name_may_have_a_sharp(tmp_path):
     ("t.csv.bz2", b"BZh9" + bytes(50), "is a damaged bzip2 file"),
     ("t.csv.xz", b"\xfd7zXZ\0" + bytes(50), "is a damaged xz file"),
     ("t.csv.zst", b"\x28\xb5\x2f\xfd" + bytes(50), "is a damaged zstd file"),
-])
+], ids=told)
 def test_damaged_files_are_refused_in_one_line(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     assert message in refusal(tmp_path / name)

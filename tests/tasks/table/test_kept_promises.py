@@ -26,6 +26,7 @@ def kept(source, target, model, level=0.9, splits=SPLITS):
     return tuple(np.array(column) for column in zip(*found, strict=True))
 
 
+@pytest.mark.optimized
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "target", "model", "splits"),
@@ -42,6 +43,7 @@ def test_intervals_of_90_percent_hold_90_percent(source, target, model, splits):
     assert np.mean(shares) == pytest.approx(0.9, abs=0.02)
 
 
+@pytest.mark.optimized
 @pytest.mark.slow
 @pytest.mark.parametrize("source", ["sample:wine", "sample:breast_cancer"])
 def test_sets_of_classes_hold_at_least_as_much(source):

@@ -17,9 +17,9 @@ def outcome_of(table, target):
     return task, task.judge(task.train(task.prepare()))
 
 
-def drawn(**more):
+def drawn(noise=1, **more):
     frame = pd.DataFrame(RNG.normal(size=(ROWS, 4)), columns=list("abcd"))
-    frame["t"] = np.where(frame["a"] + RNG.normal(size=ROWS) > 0, "over", "under")
+    frame["t"] = np.where(frame["a"] + noise * RNG.normal(size=ROWS) > 0, "over", "under")
     return Table(frame.assign(**{name: make(frame) for name, make in more.items()}), "t", "0")
 
 
@@ -40,9 +40,10 @@ def test_a_column_that_tells_the_class_is_named(kind):
 
 
 def test_a_column_that_carries_the_score_is_named():
-    # Wrong for one row in thirty.
+    # Wrong for one row in thirty, of which other columns tell next to nothing.
     wrong = np.arange(ROWS) % 30 == 0
-    _, outcome = outcome_of(drawn(leak=lambda frame: np.where((frame["t"] == "over") ^ wrong, "paid", "due")), "t")
+    leak = lambda frame: np.where((frame["t"] == "over") ^ wrong, "paid", "due")
+    _, outcome = outcome_of(drawn(noise=9, leak=leak), "t")
     (sentence,) = outcome.suspicious
     assert sentence.startswith("One column carries the score: leak alone comes to 0.9")
 

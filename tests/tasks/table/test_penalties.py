@@ -8,6 +8,7 @@ import signal
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import issparse
 from sklearn import linear_model as peers
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
@@ -94,6 +95,28 @@ def test_the_least_loss_is_that_of_logistic_regression_cv(monkeypatch):
         l1_ratios=(0,), tol=1e-8, max_iter=10_000, use_legacy_attributes=False,
     ).fit(ready.training.inputs, ready.training.targets)
     assert pytest.approx(path.penalty) == 1 / model.C_
+
+
+@pytest.mark.parametrize("kind", ["regression", "multiclass"])
+def test_a_table_of_levels_is_passed_over_without_its_zeros(kind, monkeypatch):
+    """It is the model that it would be with them."""
+    levels = np.random.default_rng(1).integers(0, 20, (ROWS, 3))
+    frame = pd.DataFrame(np.array(list("abcdefghijklmnopqrst"))[levels], columns=["x", "y", "z"])
+    score = (levels == 3).sum(axis=1) - (levels < 7).sum(axis=1) + RNG.normal(size=ROWS)
+    frame["t"] = score if kind == "regression" else np.digitize(score, [-1, 0]).astype(str)
+    ready = prepare(Table(frame, "t", "0"), Settings("t"))
+    search, given = penalties.PenaltySearch(len(ready.training), rough_tol=1e-9, tol=1e-9), []
+    learn = penalties._fit
+    monkeypatch.setattr(penalties, "_fit", lambda *args: given.append(args[-1].inputs) or learn(*args))
+    whole = fit(ready, search=search)
+    assert not any(map(issparse, given))
+    given.clear()
+    monkeypatch.setattr(penalties, "MANY_NUMBERS", 0)
+    thin = fit(ready, search=search)
+    assert all(map(issparse, given))
+    assert thin.predictor.path.penalty == whole.predictor.path.penalty
+    np.testing.assert_allclose(thin.predictor.coefficients, whole.predictor.coefficients, atol=1e-3)
+    np.testing.assert_allclose(thin.out_of_fold, whole.out_of_fold, atol=1e-3)
 
 
 @pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])

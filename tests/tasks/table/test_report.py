@@ -27,8 +27,12 @@ def page_of(kind, **options):
     """The report on a table with ugly names, and the training that it is about."""
     target = TARGETS[kind]
     frame = pd.DataFrame({NASTY: RNG.normal(size=len(target)), "b" * 99: RNG.normal(size=len(target)), "<t>": target})
-    settings = Settings("<t>", **options)
-    task = table_task(Table(frame, "<name>", "0"), settings)
+    return reported(Table(frame, "<name>", "0"), Settings("<t>", **options))
+
+
+def reported(table, settings):
+    """The report, and the training that it is about."""
+    task = table_task(table, settings)
     fitted = task.train(task.prepare())
     outcome = task.judge(fitted)
     return task.report(fitted, outcome, task.metrics(fitted, outcome)), fitted
@@ -111,8 +115,11 @@ def test_a_model_in_steps_has_no_certificate(page):
 
 
 def test_the_linear_model_is_shown_beside_a_perceptron_that_was_chosen(monkeypatch):
-    monkeypatch.setattr("descend.tasks.common.choosing.choosing.STANDARD_ERRORS_AHEAD", -1e9)
-    page, fitted = page_of("binary")
+    """Of a ring, of which no line tells anything."""
+    monkeypatch.setattr("descend.tasks.common.choosing.choosing.STANDARD_ERRORS_AHEAD", np.inf)
+    x, y = np.random.default_rng(0).normal(size=(2, 100))
+    table = Table(pd.DataFrame({"x": x, "y": y, "ring": np.where(x**2 + y**2 > 1.4, "out", "in")}), "ring", "0")
+    page, fitted = reported(table, Settings("ring"))
     assert fitted.chosen.name == "mlp"
     assert "It was not chosen, and stands here beside the model that was." in page
     assert f"<p class=certificate>{fitted.trained[0].predictor.certificate}.</p>" in page

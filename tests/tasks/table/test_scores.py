@@ -12,7 +12,7 @@ from descend.tasks.common.reading import read_table
 from descend.tasks.common.settings import Settings
 from descend.tasks.table.task import fit_table
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.optimized, pytest.mark.slow]
 
 
 def held_out_score(table, target, seed):

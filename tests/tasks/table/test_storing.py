@@ -37,6 +37,11 @@ def every_kind(rows=120):
     return frame
 
 
+def encoded(frame):
+    """An encoder that knows of two targets besides: so of levels of a category with many, their means."""
+    return encoder_of(frame, np.random.default_rng(1).normal(size=(len(frame), 2)))
+
+
 def through_disk(encoder):
     parts, arrays = encoder_to_parts(encoder)
     return encoder_from_parts(json.loads(json.dumps(parts, allow_nan=False)), load(save(arrays)))
@@ -51,7 +56,8 @@ def test_samples_transform_to_the_same_bits(name):
 
 def test_every_kind_of_column_transforms_to_the_same_bits():
     frame = every_kind()
-    encoder = encoder_of(frame)
+    encoder = encoded(frame)
+    assert encoder.crowded == ("town",)
     again = through_disk(encoder)
     np.testing.assert_array_equal(again.transform(frame), encoder.transform(frame), strict=True)
     unseen = frame.head(3).assign(color="violet", size=[np.nan, 1e9, -1.0], note=["", None, "quiet zebra"])
@@ -166,7 +172,7 @@ def within(value, kind):
 
 @pytest.fixture(scope="module")
 def all_parts():
-    return encoder_to_parts(encoder_of(every_kind()))
+    return encoder_to_parts(encoded(every_kind()))
 
 
 @pytest.mark.parametrize(("kind", "change"), [
@@ -187,6 +193,9 @@ def all_parts():
     ("TruncatedSVD", {"n_components": 10**9}),
     ("DateParts", {"extracted_features_": ["year"] * 10**5}),
     ("DateParts", {"periodic_encoding": "spline"}),
+    ("LevelMeans", {"levels_": {"words": {"dtype": "|O", "shape": [2], "items": ["a", "a"]}}}),
+    ("LevelMeans", {"values_": {"array": "a0"}}),
+    ("LevelMeans", {"n_jobs": 1}),
 ])  # fmt: skip
 def test_settings_and_attributes_of_others_are_refused(all_parts, kind, change):
     parts, arrays = json.loads(json.dumps(all_parts[0])), all_parts[1]
@@ -205,6 +214,12 @@ def test_what_was_learnt_is_finite_and_no_scale_is_zero(all_parts):
     for value in (np.nan, np.inf, 0.0):
         with pytest.raises(CheckpointError, match=r"scale_ must be finite, and a scale above 0"):
             encoder_from_parts(parts, arrays | {scale: np.full_like(arrays[scale], value)})
+
+
+@pytest.mark.parametrize("crowded", [["color", "color"], ["size"], [3], [], ["color"]])
+def test_crowded_columns_are_categories_with_such_a_block(all_parts, crowded):
+    with pytest.raises(CheckpointError, match="the saved encoder"):
+        encoder_from_parts(all_parts[0] | {"crowded": crowded}, all_parts[1])
 
 
 @pytest.mark.parametrize(("change", "said"), [

@@ -52,6 +52,16 @@ def test_settings_refuse_what_makes_no_sense(name, value):
         Settings("t", **{name: value})
 
 
+def test_seeds_can_be_compared_on_the_same_rows():
+    table = numbers()
+    one, other = (prepare(table, Settings("t", seed=seed, split_seed=5)) for seed in (5, 6))
+    alone = prepare(table, Settings("t", seed=5))
+    for again in (other, alone):
+        np.testing.assert_array_equal(again.folds, one.folds)
+        np.testing.assert_array_equal(again.training.inputs, one.training.inputs)
+    assert not np.array_equal(prepare(table, Settings("t", seed=6)).folds, one.folds)
+
+
 @pytest.mark.parametrize(("share", "held"), [(0.2, 12), (0.5, 30), (0.01, 2)])
 def test_a_share_of_the_rows_is_held_out(share, held):
     prepared = prepare(numbers(), Settings("t", hold_out=share))

@@ -28,7 +28,7 @@ from descend.tasks.common.parsing import (
 from descend.tasks.common.suspects import spellings, spelt, suspected_gap
 
 MAX_LEVELS = 40
-"""How many categories of one column are told apart; the rest share a feature."""
+"""How many categories of one column are told apart; of more, one less, and the rest share a feature."""
 
 UNTOLD = "ISO8601"
 """The form of numbers that were numbers already, and of dates by the standard."""
@@ -348,13 +348,13 @@ def _category(name: str, counts: pd.Series, kept: Iterable[str] = ()) -> Column:
     count = spelt(pd.Series(counts.index, dtype=object), common).nunique() if common else len(counts)
     notes = [f"{', '.join(map(repr, common[:5]))} in other cases of letters are the same"] if common else []
     if count > MAX_LEVELS:
-        notes.append(f"cut to the {MAX_LEVELS} commonest of its {count:,} levels")
+        notes.append(f"the {MAX_LEVELS - 1} commonest of its {count:,} levels are told apart")
     return Column(name, Kind.category, _count_levels(count), kept=tuple(kept), spellings=common, note="; ".join(notes))
 
 
 def _count_levels(count: int) -> str:
     if count > MAX_LEVELS:
-        return f"{count:,} levels, the {MAX_LEVELS} commonest kept"
+        return f"{count:,} levels, the {MAX_LEVELS - 1} commonest told apart"
     return "one level, and gaps" if count == 1 else f"{count} levels"
 
 

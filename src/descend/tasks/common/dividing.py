@@ -93,7 +93,7 @@ def _rows_apart(table: TypedTable, labels: np.ndarray | None, settings: Settings
     if table.times is not None:
         apart = _latest(table.times, share, earlier=2)
     elif table.groups is not None:
-        apart = _some_groups(table.groups, labels, share, settings.seed)
+        apart = _some_groups(table.groups, labels, share, settings.dividing_seed)
     else:
         rows, others = hold_out(len(table), table.target, labels, settings, "rows")
         return rows, others
@@ -161,10 +161,10 @@ def _folds(training: TypedRows, target: Target, settings: Settings) -> Folds:
         where = f"on the latest {latest.sum():,} of the rows to learn from"
         return Folds(np.where(latest, 0, 1).astype(np.int32), 1, where)
     if training.groups is not None:
-        numbers = _by_group(training.groups, labels, parts, settings.seed)
+        numbers = _by_group(training.groups, labels, parts, settings.dividing_seed)
         members = min(members, int(numbers.max()) + 1)
         return Folds(numbers, members, f"{_where(members, parts)}, of whole groups")
-    return folds_by_chance(count, labels, members, parts, settings.seed)
+    return folds_by_chance(count, labels, members, parts, settings.dividing_seed)
 
 
 def folds_by_chance(count: int, labels: np.ndarray | None, members: int, parts: int, seed: int) -> Folds:

@@ -82,7 +82,7 @@ def hold_out(count: int, target: Target, labels: np.ndarray | None, settings: Se
     if count - held < least:
         raise InputError(f"{count:,} {unit} are too few to hold out {held:,} and learn from the others: add more, or "
                          "hold out a smaller share")
-    return train_test_split(np.arange(count), test_size=held, random_state=settings.seed, stratify=labels)
+    return train_test_split(np.arange(count), test_size=held, random_state=settings.dividing_seed, stratify=labels)
 
 
 def refuse_large_batch(settings: Settings, count: int, unit: str) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,16 +26,22 @@ from descend._saved import MODEL_FILE
 from descend._text import visible
 from descend.engine.storing import read_arrays
 from descend.errors import CheckpointError, InputError
+from descend.tasks.common.patterns import is_pattern
 from descend.tasks.common.sources import file_and_part, is_passing, without_secrets
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The files of one run. `asked`: what `run.json` says, the table and the settings. `resume`: whether to go on."""
+    """The files of one run. `asked`: what `run.json` says, the table and the settings. `resume`: whether to go on.
+
+    `about`: the file that says so.
+    """
 
     path: Path
     asked: dict[str, Any]
     resume: bool = False
+
+    about: ClassVar[str] = "run.json"
 
     @property
     def checkpoints(self) -> Path:
@@ -51,7 +57,7 @@ class RunFolder:
         hold(self.path / ".lock", self.path)
         self.refuse_another()
         try:
-            self.write_json("run.json", self.asked)
+            self.write_json(self.about, self.asked)
         except OSError as error:
             raise InputError(f"cannot write to {self.path}: {error.strerror or error}; give another --out") from None
 
@@ -60,9 +66,9 @@ class RunFolder:
         path = self.path
         # A folder that is not there yet has no `..`, and then has one.
         place = path.resolve()
-        holds_run = (path / "run.json").exists()
+        holds_run = (path / self.about).exists()
         if self.resume and holds_run:
-            _check_same(path, self.asked)
+            _check_same(path / self.about, self.asked)
         elif place.is_file() or (place.is_dir() and not all(is_temporary(entry.name) for entry in place.iterdir())):
             hint = "give --resume to go on with the run in it, or give" if holds_run else "it holds no run: give"
             raise InputError(f"{path} exists already: {hint} another --out")
@@ -89,7 +95,9 @@ class RunFolder:
         write_atomically(self.path / name, visible(page).encode())
 
 
-def claimed(path: Path | None, name: str, asked: dict[str, Any], resume: bool) -> RunFolder:
+def claimed(
+    path: Path | None, name: str, asked: dict[str, Any], resume: bool, kind: type[RunFolder] = RunFolder
+) -> RunFolder:
     """The folder to write a run into: a new one, or with `resume` the one that was begun, if it was. Writes nothing.
 
     Without a path it is `runs/NAME`, with a number behind it if there is such a run already. `asked`: first what is
@@ -98,9 +106,9 @@ def claimed(path: Path | None, name: str, asked: dict[str, Any], resume: bool) -
     **Raises** `InputError` for a folder that is taken, or to be resumed with something else or other settings, and
     `CheckpointError` if it is damaged.
     """
-    folder = RunFolder(path or _free(Path("runs") / _plain(name), resume), asked, resume)
+    folder = kind(path or _free(Path("runs") / _plain(name), resume), asked, resume)
     folder.refuse_another()
-    if not (resume and (file := folder.path / "run.json").exists()):
+    if not (resume and (file := folder.path / folder.about).exists()):
         return folder
     # What else was written down, such as what was mended, stays.
     return replace(folder, asked=json.loads(file.read_bytes()) | asked)
@@ -113,6 +121,8 @@ def place_of(source: str | Path) -> str:
     """
     if is_passing(str(source)):
         return without_secrets(str(source))
+    if is_pattern(source):
+        return str(Path(source).expanduser().absolute())
     path, part = file_and_part(source)
     return f"{path.absolute()}{f'#{part}' if part else ''}" if path.exists() else str(source)
 
@@ -137,13 +147,13 @@ def read_model(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return read_arrays(file)
 
 
-def _check_same(path: Path, asked: dict[str, Any]) -> None:
-    kind = next(iter(asked))
+def _check_same(file: Path, asked: dict[str, Any]) -> None:
+    path, kind = file.parent, next(iter(asked))
     try:
-        begun = json.loads((path / "run.json").read_bytes())
+        begun = json.loads(file.read_bytes())
         before, digest, settings = begun.get(kind), begun["digest"], dict(begun["settings"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path / 'run.json'} is damaged ({error!r}): begin anew with another --out") from None
+        raise CheckpointError(f"{file} is damaged ({error!r}): begin anew with another --out") from None
     if before is None:
         raise InputError(f"{path} was begun with something else than a {kind}: give another --out")
     if digest != asked["digest"]:

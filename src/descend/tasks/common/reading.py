@@ -1,10 +1,10 @@
 """Tables from files, whatever wrote them, and from the samples that scikit-learn brings along."""
 
 import hashlib
+import json
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
 
 import pandas as pd
 import pyarrow
@@ -16,11 +16,13 @@ from descend.tasks.common.columns import refuse_duplicates
 from descend.tasks.common.delimited import read_delimited
 from descend.tasks.common.encodings import decoded
 from descend.tasks.common.parts import chosen_part
+from descend.tasks.common.patterns import counted, files_of, name_of, told_by_folders
 from descend.tasks.common.plain import typed_cells
 from descend.tasks.common.rows import Rows, without_frills
 from descend.tasks.common.samples import read_sample
+from descend.tasks.common.several import Read, joined, with_columns
 from descend.tasks.common.sheets import OLD_WORKBOOK, read_sheet
-from descend.tasks.common.sources import Source, fetched
+from descend.tasks.common.sources import Source, fetched, file_and_part, refuse_too_large
 from descend.tasks.common.structured import SQLITE, is_json, read_database, read_json
 
 _ZIP = b"PK\x03\x04"
@@ -28,9 +30,6 @@ _DUCKDB = b"DUCK"
 # What a workbook's archive has in it.
 _WORKBOOKS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")
 _TYPED_SUFFIXES = frozenset((".parquet", ".feather", ".arrow"))
-
-# What a file holds: cells that are text, or columns that have types.
-_Read: TypeAlias = Rows | pyarrow.Table | pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -52,10 +51,11 @@ class Table:
 
 
 def read_table(source: str | Path, as_written: Collection[str] = ()) -> Table:
-    """Reads a table from a file, `sample:NAME`, a URL, or `-`, the standard input.
+    """Reads a table from a file, a folder of such or a pattern, `sample:NAME`, a URL, or `-`, the standard input.
 
     The content decides what a file is, not its suffix: CSV and its kin, Parquet, Feather or Arrow, JSON, workbooks,
-    databases of SQLite; packed or not. Of a file that has several tables, one is named behind a #.
+    databases of SQLite; packed or not. Of a file that has several tables, one is named behind a #. A table in several
+    files has the same columns in each; they are read in the order of their names.
 
     `as_written`: the columns of which a text file's cells are to be left as text.
 
@@ -63,17 +63,37 @@ def read_table(source: str | Path, as_written: Collection[str] = ()) -> Table:
     """
     if str(source).startswith("sample:"):
         return _sample_table(str(source).removeprefix("sample:"))
-    found = fetched(source)
-    name, where, digest = found.name, found.where, _digest(found)
+    files = files_of(source)
+    refuse_too_large(files or [file_and_part(source)[0]], repr(str(source)))
+    # The text of a column takes, once it is typed, as much memory as the table: no name holds it.
+    content, name, where, digest = _of_several(files, source) if files else _of_file(source)
     with reading(f"{where} cannot be read as a table"):
-        read = [_read(found.raw, found)]
-        # The bytes, and the text of a column once it is typed, take as much memory as the table: no name holds them.
-        del found
-        table = _typed(read.pop(), name, digest, as_written)
+        table = _typed(content.pop(), name, digest, as_written)
         refuse_duplicates(table.frame.columns)
+    if len(files) > 1:
+        table = replace(table, notes=(f"read from {counted(files)}", *table.notes))
     if table.frame.empty:
         raise InputError(f"{where} has a header and no rows: there is nothing to learn from or to predict")
     return table
+
+
+def _of_file(source: str | Path) -> tuple[list[Read], str, str, str]:
+    """What a file has, alone in a list; its name, what messages call it, and its digest."""
+    found = fetched(source)
+    with reading(f"{found.where} cannot be read as a table"):
+        return [_read(found.raw, found)], found.name, found.where, _digest(found)
+
+
+def _of_several(files: list[Path], source: str | Path) -> tuple[list[Read], str, str, str]:
+    """The same of several files."""
+    contents, places, digest = [], [], hashlib.sha256()
+    for file in files:
+        content, _, where, own = _of_file(file)
+        told = told_by_folders(file, source)
+        contents.append(with_columns(content.pop(), told))
+        places.append(where)
+        digest.update((own + json.dumps(told) * bool(told)).encode())
+    return [joined(contents, places)], name_of(source), repr(str(source)), digest.hexdigest()
 
 
 def _digest(found: Source) -> str:
@@ -83,7 +103,7 @@ def _digest(found: Source) -> str:
     return digest.hexdigest()
 
 
-def _typed(rows: _Read, name: str, digest: str, as_written: Collection[str]) -> Table:
+def _typed(rows: Read, name: str, digest: str, as_written: Collection[str]) -> Table:
     """A table; of cells that are text, those that a machine wrote as numbers or dates as such."""
     if not isinstance(rows, Rows):
         return Table(to_frame(rows) if isinstance(rows, pyarrow.Table) else rows, name, digest)
@@ -102,7 +122,7 @@ def _sample_table(name: str) -> Table:
     return Table(frame, name, digest.hexdigest())
 
 
-def _read(raw: bytes, source: Source) -> _Read:
+def _read(raw: bytes, source: Source) -> Read:
     where, part = source.where, source.part
     raw = unpacked(raw, where)
     if raw.startswith(_ZIP):
@@ -116,7 +136,7 @@ def _read(raw: bytes, source: Source) -> _Read:
     return read_database(raw, where, part) if raw.startswith(SQLITE) else _of_one(raw, source)
 
 
-def _of_one(raw: bytes, source: Source) -> _Read:
+def _of_one(raw: bytes, source: Source) -> Read:
     """The table of a file that has no more than one."""
     where, part = source.where, source.part
     if raw[8:12] == _DUCKDB:

@@ -15,6 +15,8 @@ TaskKind = Literal["regression", "classes"]
 Metric = Literal["log-loss", "accuracy", "balanced-accuracy", "auc", "brier", "rmse", "mae"]
 # The model: the best of all that there are.
 AUTO = "auto"
+# Of a perceptron. Dropout draws a byte for each of so many layers at once.
+MAX_LAYERS, MAX_WIDTH = 4, 4096
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class Settings:
     """What a user may settle; `None` is left to `descend`, but for `hold_out`: then nothing is held out.
 
     Of a table: `metric`, what models are compared by on rows that they have not seen, by default the log-loss or the
-    squared error; `fast`, for a model soon, or `best`, for the best one, however long it takes.
+    squared error; `fast`, for a model soon, or `best`, for the best one, however long it takes. `hidden_layers` and
+    `width`: of perceptrons. `split_seed`: of the division of the rows, where it is not to hang on `seed`.
 
     Of its columns: `task`, whether its target is numbers or classes; `column`, what columns are, each as "NAME=KIND" or
     "NAME=KIND:FORM"; `drop`, those that are not to be learnt from; `missing`, values that count as missing.
@@ -57,6 +60,9 @@ class Settings:
     metric: Metric | None = None
     fast: bool = False
     best: bool = False
+    split_seed: int | None = None
+    hidden_layers: int | None = None
+    width: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "batch_size", "epochs", "seconds"):
@@ -65,8 +71,13 @@ class Settings:
                 raise InputError(f"the {name.replace('_', ' ')} must be a number above 0, but is {value:g}")
         if self.hold_out is not None and not 0 < self.hold_out < 1:
             raise InputError(f"the share of rows to hold out must be between 0 and 1, but is {self.hold_out:g}")
-        if not 0 <= self.seed < 2**32:
-            raise InputError(f"the seed must be a whole number from 0 to {2**32 - 1}, but is {self.seed}")
+        wholes = (("seed", 0, 2**32 - 1), ("split_seed", 0, 2**32 - 1), ("hidden_layers", 1, MAX_LAYERS),
+                  ("width", 1, MAX_WIDTH))
+        for name, least, most in wholes:
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                raise InputError(f"the {name.replace('_', ' ')} must be a whole number from {least} to {most}, but is "
+                                 f"{value}")
         if self.task not in (None, "regression", "classes"):
             raise InputError(f"there is no task '{self.task}': choose regression or classes")
         if self.optimizer not in (None, *OPTIMIZERS):
@@ -82,6 +93,11 @@ class Settings:
         """The columns that say something of rows, and are not learnt from, by what they say: an option's name."""
         told = {name: getattr(self, name) for name in ("weights", "group", "time")}
         return {name: column for name, column in told.items() if column is not None}
+
+    @property
+    def dividing_seed(self) -> int:
+        """By which rows are held out and dealt to folds."""
+        return self.seed if self.split_seed is None else self.split_seed
 
     @property
     def says_how_to_descend(self) -> bool:

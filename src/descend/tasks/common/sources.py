@@ -1,6 +1,8 @@
 """Where a table comes from: a file, a URL, the standard input."""
 
+import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from http.client import HTTPException
@@ -17,7 +19,7 @@ _SCHEMES = ("http://", "https://")
 # Of what comes over a network: how long nothing may come, and how much there may be.
 _SECONDS, _MOST_BYTES = 30, 8 * UNPACKED_ANYWAY
 # Endings that say how a file is packed, and nothing of its content.
-_PACKED = frozenset((".gz", ".bz2", ".xz", ".zst", ".zip"))
+PACKED = frozenset((".gz", ".bz2", ".xz", ".zst", ".zip"))
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,25 @@ def fetched(source: str | Path) -> Source:
     return _full(_named(path, _bytes_of(path), repr(text.removesuffix(f"#{part}") if part else text), part))
 
 
+def refuse_too_large(paths: Iterable[Path], where: str) -> None:
+    """Refuse files that are larger than this machine's memory, which would take long to find out.
+
+    **Raises** `InputError`.
+    """
+    size, memory = sum(path.stat().st_size for path in paths if path.is_file()), _memory()
+    if memory and size > memory:
+        raise InputError(f"{where} has {size / 2**30:.1f} GiB, and this machine {memory / 2**30:.1f} GiB of memory: in "
+                         "Python, fit(descend.linear.Blocks(…)) goes through it in parts")
+
+
+def _memory() -> int:
+    """The bytes of this machine's memory; 0, where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 0
+
+
 def file_and_part(source: str | Path) -> tuple[Path, str]:
     """A file, and which of its tables is meant, as in book.xlsx#Prices; a file's own name may have a # in it, too."""
     path, text = Path(source).expanduser(), str(source)
@@ -81,7 +102,7 @@ def _named(path: PurePath, raw: bytes, where: str, part: str) -> Source:
     for _ in range(2):
         suffix = PurePath(name).suffix
         name = name.removesuffix(suffix)
-        if suffix not in _PACKED:
+        if suffix not in PACKED:
             break
     return Source(raw, where, part or name or "table", tuple(path.suffixes), part)
 

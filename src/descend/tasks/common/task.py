@@ -41,12 +41,14 @@ class Task(ABC, Generic[P, R]):
     - `settings`: what the user settled.
     - `source`: what it was read from, as `run.json` calls it. `unit`: what its examples are called, in the plural.
     - `predicts_from`: what `descend predict` is to be given, as a usage line calls it.
+    - `is_divided`: whether several processes may share it.
     """
 
     settings: Settings
     source: ClassVar[str]
     unit: ClassVar[str]
     predicts_from: ClassVar[str]
+    is_divided: ClassVar[bool] = False
 
     @property
     @abstractmethod

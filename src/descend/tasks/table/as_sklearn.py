@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
-from sklearn.impute import MissingIndicator
+from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -47,6 +47,8 @@ def _columns(encoder: Encoder) -> ColumnTransformer:
         elif block == "categories":
             gaps = FunctionTransformer(pd.DataFrame.fillna, kw_args={"value": MISSING_LEVEL})
             blocks.append((block, Pipeline([("given", gaps), ("learnt", deepcopy(fitted))]), list(names)))
+        elif block.startswith("levels"):
+            blocks.append((block, _facts_of_levels(fitted, names), [names]))
         elif block != "remainder":
             blocks.append((block, _then(_as_numbers(), fitted), list(names)))
     whole = ColumnTransformer(blocks, sparse_threshold=0)
@@ -54,6 +56,19 @@ def _columns(encoder: Encoder) -> ColumnTransformer:
     whole.fit(drawn_rows(encoder))
     whole.transformers_ = blocks
     return whole
+
+
+def _facts_of_levels(fitted: Any, name: str) -> Pipeline:
+    """What is known of each level, joined to the column as a table."""
+    means = fitted.named_steps["means"]
+    known = pd.DataFrame(means.values_[:-1], index=pd.Index(means.levels_, name=name)).add_prefix("value ")
+    unseen = SimpleImputer(keep_empty_features=True).fit(known.to_numpy())
+    unseen.statistics_ = means.values_[-1]
+    gaps = FunctionTransformer(pd.DataFrame.fillna, kw_args={"value": MISSING_LEVEL})
+    joined = FunctionTransformer(pd.DataFrame.join, kw_args={"other": known, "on": name})
+    values = FunctionTransformer(pd.DataFrame.drop, kw_args={"columns": name})
+    return Pipeline([("given", gaps), ("known", joined), ("values", values), ("numbers", _as_numbers()),
+                     ("unseen", unseen), ("scale", deepcopy(fitted.named_steps["scale"]))])
 
 
 def _flags(fitted: Any, names: list[str]) -> list[_Block]:

@@ -41,12 +41,14 @@ class Candidate(Protocol):
 
     - `name`: what `--model` and `metrics.json` call it. `title`: what sentences call it.
     - `only_best`: whether it is tried only where somebody asks for the best model, or for it by its name.
+    - `has_layers`: whether `--hidden-layers` and `--width` say something of it.
     - `runs_aside`: whether `fit` may run on a thread beside another's. It must then compute outside of Python mostly.
     """
 
     name: str
     title: str
     only_best: bool = False
+    has_layers: bool = False
     runs_aside: bool = False
 
     def suits(self, target: Target) -> bool:

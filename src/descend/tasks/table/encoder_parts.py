@@ -26,6 +26,7 @@ def encoder_to_parts(encoder: Encoder) -> tuple[dict[str, Any], dict[str, np.nda
         "scikit-learn": _version(),
         "columns": [_facts_of(column) for column in encoder.columns],
         "flagged": list(encoder.flagged),
+        "crowded": list(encoder.crowded),
         "transformer": pack(encoder.transformer, arrays),
     }
     return parts, arrays
@@ -50,9 +51,11 @@ def encoder_from_parts(parts: Any, arrays: dict[str, np.ndarray]) -> Encoder:
     try:
         encoder.columns = tuple(map(_column, parts["columns"]))
         encoder.flagged = told.texts("flagged")
+        # Models that were stored before knew nothing of their levels but which they are.
+        encoder.crowded = told.texts("crowded") if told.has("crowded") else ()
         encoder.transformer = unpack(parts["transformer"], arrays)
         _refuse_misnamed(encoder)
-        refuse_strange(encoder.transformer, encoder.used, encoder.flagged)
+        refuse_strange(encoder.transformer, encoder.used, encoder.flagged, encoder.crowded)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise CheckpointError(f"the saved encoder is damaged ({shown(error)}): train again") from error
     return encoder
@@ -75,13 +78,16 @@ def _column(fields: Any) -> Column:
 
 
 def _refuse_misnamed(encoder: Encoder) -> None:
-    """Refuse columns that share a name, and gaps in columns that are not used."""
+    """Refuse columns that share a name, gaps in columns that are not used, and levels of what is no category."""
     names = [column.name for column in encoder.columns]
     if len(set(names)) != len(names):
         refuse(ENCODER, "columns", "named differently", names)
     used = [column.name for column in encoder.used]
     if not used or not set(encoder.flagged) <= set(used) or any(name.startswith(FLAG) for name in names):
         refuse(ENCODER, "flagged", "names of columns", encoder.flagged)
+    words = {column.name for column in encoder.used if column.kind is Kind.category}
+    if not set(encoder.crowded) <= words or len(set(encoder.crowded)) != len(encoder.crowded):
+        refuse(ENCODER, "crowded", "different names of categories", encoder.crowded)
 
 
 def _version() -> str:

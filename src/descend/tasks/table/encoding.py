@@ -3,6 +3,7 @@
 scikit-learn does the encoding (and skrub the dates'); this file says which encoder a kind of column gets.
 """
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from descend.errors import InputError
-from descend.tasks.common.columns import Column, Kind, as_written
+from descend.tasks.common.columns import MAX_LEVELS, Column, Kind, as_written
 from descend.tasks.table.blocks import FLAG, Feature, describe_features, make_transformer
 from descend.tasks.table.typed import typed_frame
 
@@ -23,6 +24,7 @@ class Encoder:
 
     - `columns`: after `fit`, what every column of that table was taken for.
     - `flagged`: those with gaps, which have a feature more that says where.
+    - `crowded`: categories with many levels that are not told apart, but known by their mean target.
     - `transformer`: the fitted ColumnTransformer.
 
     ```python
@@ -33,6 +35,7 @@ class Encoder:
 
     columns: tuple[Column, ...] = ()
     flagged: tuple[str, ...] = ()
+    crowded: tuple[str, ...] = ()
     transformer: Any = None
 
     @property
@@ -68,6 +71,34 @@ class Encoder:
 
         **Raises** `InputError` if no column is used, or holds what its type does not allow.
         """
+        self._fit(frame, columns)
+        return self
+
+    def fit_transform(
+        self, frame: pd.DataFrame, columns: tuple[Column, ...], targets: np.ndarray, folds: np.ndarray,
+        weights: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """The same, and of levels what the targets of their rows tell; the rows of `frame` as features.
+
+        Of each of these rows, that is learnt from rows of other folds than its own: told of its own target, a model
+        would learn to believe in levels of one row. `targets` (rows, targets); `folds` (rows,): numbers; `weights`
+        (rows,): how much each row counts, where not all count alike.
+        """
+        told = np.column_stack([targets, np.ones(len(targets)) if weights is None else weights])
+        typed = self._fit(frame, columns, told, folds)
+        matrix, owners = self.transform_typed(typed), np.array(self.feature_columns)
+        facts = np.array([feature.part in ("mean", "count") for feature in self.features])
+        for index, name in enumerate(self.crowded):
+            means, scale = (step for _, step in self.transformer.named_transformers_[f"levels {index}"].steps)
+            known = means.from_other_folds(typed[name], told, folds)
+            matrix[:, facts & (owners == name)] = scale.transform(known)
+        return matrix
+
+    def _fit(
+        self, frame: pd.DataFrame, columns: tuple[Column, ...],
+        told: np.ndarray | None = None, folds: np.ndarray | None = None,
+    ) -> pd.DataFrame:
+        """Fit, and give back the frame with its columns' types."""
         self.columns = columns
         self.__dict__.pop("features", None)
         if not self.used:
@@ -78,10 +109,11 @@ class Encoder:
         gaps = [c.name for c in self.used if c.kind in (Kind.number, Kind.boolean, Kind.date)]
         has_gaps = typed[gaps].isna().any().to_numpy()
         self.flagged = tuple(name for name, has in zip(gaps, has_gaps, strict=True) if has)
-        self.transformer = make_transformer(self.used, self.flagged, len(frame))
+        self.crowded = () if folds is None else tuple(_crowded(typed, self.used, folds))
+        self.transformer = make_transformer(self.used, self.flagged, self.crowded, len(frame))
         with _plain_arrays():
-            self.transformer.fit(self._with_flags(typed))
-        return self
+            self.transformer.fit(self._with_flags(typed), told)
+        return typed
 
     def transform(self, frame: pd.DataFrame) -> np.ndarray:
         """The rows of `frame` as a C-contiguous float32 matrix; other columns than the fitted ones are ignored.
@@ -118,6 +150,17 @@ class Encoder:
     def _with_flags(self, typed: pd.DataFrame) -> pd.DataFrame:
         flags = {FLAG + name: typed[name].isna().astype("float64") for name in self.flagged}
         return pd.concat([typed, pd.DataFrame(flags, index=typed.index)], axis=1)
+
+
+def _crowded(typed: pd.DataFrame, columns: tuple[Column, ...], folds: np.ndarray) -> Iterator[str]:
+    """The categories with many levels, where it is worth knowing those that are not told apart."""
+    # scikit-learn takes a second to import.
+    from descend.tasks.table.level_means import are_worth_knowing
+
+    words = (column.name for column in columns if column.kind is Kind.category)
+    for name in words:
+        if typed[name].nunique() > MAX_LEVELS and are_worth_knowing(typed[name], folds):
+            yield name
 
 
 def _plain_arrays() -> AbstractContextManager[None]:

@@ -90,14 +90,16 @@ def _features(graph: Graph, encoder: Encoder) -> str:
         if block == "numbers":
             fill, scale = fitted.named_steps["fill"], fitted.named_steps["scale"]
             filled = _filled(graph, graph.add("Concat", *(inputs[name] for name in names), axis=1), fill.statistics_)
-            centred = graph.add("Sub", filled, graph.constant(scale.mean_.astype(np.float64)))
-            parts.append(graph.add("Div", centred, graph.constant(scale.scale_.astype(np.float64))))
+            parts.append(_scaled(graph, filled, scale))
         elif block == "flags":
             given = graph.add("Concat", *(_flag(graph, inputs, name) for name in names), axis=1)
             parts.append(_filled(graph, given, fitted.statistics_))
         elif block == "categories":
             parts += [_levels(graph, inputs[name], *each)
                       for name, *each in zip(names, fitted.categories_, fitted.infrequent_categories_, strict=True)]
+        elif block.startswith("levels"):
+            parts.append(_scaled(graph, _facts_of_levels(graph, inputs[names], fitted.named_steps["means"]),
+                                 fitted.named_steps["scale"]))
     whole = graph.add("Concat", *(graph.cast(part, np.float32) for part in parts), axis=1)
     return whole
 
@@ -127,11 +129,26 @@ def _levels(graph: Graph, words: str, levels: np.ndarray, rare: np.ndarray | Non
                       np.float32)
 
 
+def _scaled(graph: Graph, values: str, scale: Any) -> str:
+    centred = graph.add("Sub", values, graph.constant(scale.mean_.astype(np.float64)))
+    return graph.add("Div", centred, graph.constant(scale.scale_.astype(np.float64)))
+
+
+def _facts_of_levels(graph: Graph, words: str, means: Any) -> str:
+    """What is known of the level of each row; the last is for those never seen."""
+    places = {"" if level == MISSING_LEVEL else str(level): place for place, level in enumerate(means.levels_)}
+    place = graph.add("LabelEncoder", words, domain="ai.onnx.ml", keys_strings=list(places),
+                      values_int64s=list(places.values()), default_int64=len(places))
+    column = graph.add("Squeeze", place, graph.constant(np.array([1])))
+    return graph.add("Gather", graph.constant(means.values_), column, axis=0)
+
+
 def drawn_rows(encoder: Encoder) -> pd.DataFrame:
     """Typed rows such as the encoder has learnt from, with gaps and unknown levels."""
     rng, parts = np.random.default_rng(0), {}
-    for _, fitted, names in encoder.transformer.transformers_:
-        for place, name in enumerate(names):
+    for block, fitted, names in encoder.transformer.transformers_:
+        # Of crowded categories, whose names are texts and no lists, levels are drawn where they are told apart.
+        for place, name in enumerate(names if not block.startswith("levels") else ()):
             if hasattr(fitted, "categories_"):
                 words = [*fitted.categories_[place], MISSING_LEVEL, UNHEARD]
                 parts[name] = np.array(words, dtype=object)[rng.integers(0, len(words), DRAWN_ROWS)]

@@ -31,13 +31,15 @@ class _Learnt(NamedTuple):
     names: list[str] | None = None
 
 
-def refuse_strange(transformer: Any, columns: tuple[Column, ...], flagged: tuple[str, ...]) -> None:
+def refuse_strange(
+    transformer: Any, columns: tuple[Column, ...], flagged: tuple[str, ...], crowded: tuple[str, ...]
+) -> None:
     """Refuse a transformer that is not what `make_transformer` makes of the columns, fitted.
 
     **Raises** `CheckpointError`; or what Python raises where the parts do not even have the attributes to be looked at.
     """
     # 1. What descend would make of these columns, unfitted; texts take their number of directions from the file.
-    plan = make_transformer(columns, flagged, 4 * _directions_of(transformer))
+    plan = make_transformer(columns, flagged, crowded, 4 * _directions_of(transformer))
     names = [column.name for column in columns] + [FLAG + name for name in flagged]
     blocks = [name for name, _, _ in plan.transformers]
     chosen = [[of] if isinstance(of, str) else of for _, _, of in plan.transformers]
@@ -159,12 +161,27 @@ def _levels(fitted: Any, given: _Learnt) -> _Learnt:
     return _Learnt(_named(given) | derived, own, sum(outputs))
 
 
+def _means(fitted: Any, _given: _Learnt) -> _Learnt:
+    _refuse_others_than_levels("levels_", fitted.levels_)
+    values = fitted.values_
+    outputs = values.shape[1] if isinstance(values, np.ndarray) and values.ndim == 2 else 0
+    if outputs < 2:
+        refuse(ENCODER, "LevelMeans.values_", "a mean and a count of rows at the least", values)
+    _refuse_array(fitted, "values_", (len(fitted.levels_) + 1, outputs))
+    return _Learnt({}, ("levels_", "values_"), outputs)
+
+
+def _refuse_others_than_levels(name: str, levels: Any) -> None:
+    """Refuse what is no array of different texts."""
+    if not isinstance(levels, np.ndarray) or levels.ndim != 1 or not len(levels):
+        refuse(ENCODER, name, "levels", levels)
+    if not all(isinstance(level, str) for level in levels) or len(set(levels)) != len(levels):
+        refuse(ENCODER, name, "different texts", levels)
+
+
 def _levels_of(levels: Any, rare: Any, mapping: Any) -> int:
     """How many features a column's levels give; the rare ones share the last."""
-    if not isinstance(levels, np.ndarray) or levels.ndim != 1 or not len(levels):
-        refuse(ENCODER, "categories_", "levels", levels)
-    if not all(isinstance(level, str) for level in levels) or len(set(levels)) != len(levels):
-        refuse(ENCODER, "categories_", "different texts", levels)
+    _refuse_others_than_levels("categories_", levels)
     if rare is None and mapping is None:
         return len(levels)
     for array in (rare, mapping):
@@ -215,6 +232,7 @@ _LEARNT: dict[str, Callable[[Any, _Learnt], _Learnt]] = {
     "SimpleImputer": _imputer,
     "StandardScaler": _scaler,
     "OneHotEncoder": _levels,
+    "LevelMeans": _means,
     "DateParts": _dates,
     "HashingVectorizer": _letters,
     "TfidfTransformer": _weights,

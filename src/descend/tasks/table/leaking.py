@@ -47,8 +47,9 @@ def _alone(prepared: TablePrepared, name: str, inputs: np.ndarray, targets: np.n
     mine = [place for place, owner in enumerate(prepared.encoder.feature_columns) if owner == name]
     rows = inputs[:, mine].astype(np.float64)
     columns = [*rows.T]
-    if all(prepared.encoder.features[place].part == "level" for place in mine):
-        columns = [rows.argmax(axis=1).astype(np.float64)]
+    is_level = np.array([prepared.encoder.features[place].part == "level" for place in mine])
+    if is_level.any():
+        columns = [*rows[:, ~is_level].T, rows[:, is_level].argmax(axis=1).astype(np.float64)]
     return max(told_by(column, targets, bool(prepared.target.classes)) for column in columns)
 
 

@@ -60,6 +60,10 @@ def _class_named(name: str) -> Any:
         from descend.tasks.table.dates import DateParts
 
         return DateParts
+    if name == "LevelMeans":
+        from descend.tasks.table.level_means import LevelMeans
+
+        return LevelMeans
     from sklearn.compose import ColumnTransformer
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer

@@ -30,6 +30,8 @@ NO_DROPOUT, MORE_DROPOUT = (replace(MLP, name=f"mlp-{how}-dropout", dropout=shar
 class PerceptronCandidate(Candidate):
     """Perceptrons with three hidden layers, fed ranges of each number, whose mean is the prediction."""
 
+    has_layers = True
+
     def __init__(self, architecture: Architecture, title: str, only_best: bool = False) -> None:
         self.architecture, self.name, self.title, self.only_best = architecture, architecture.name, title, only_best
 

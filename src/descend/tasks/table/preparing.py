@@ -7,7 +7,8 @@ import numpy as np
 from descend._scaling import centre_and_unit
 from descend.errors import InputError
 from descend.tasks.common.choosing.measures import refuse_other_metric
-from descend.tasks.common.dividing import divide
+from descend.tasks.common.columns import listing
+from descend.tasks.common.dividing import FOLDS, Folds, divide
 from descend.tasks.common.examples import Examples, Scale, refuse_large_batch
 from descend.tasks.common.folded import Folded
 from descend.tasks.common.settings import Settings
@@ -17,13 +18,17 @@ from descend.tasks.common.typed_table import TypedTable
 from descend.tasks.common.weighing import Weights
 from descend.tasks.table.encoding import Encoder
 
+# Of more classes, those of which levels are told the share: a feature each.
+MANY_CLASSES = 30
+
 
 @dataclass(frozen=True)
 class TablePrepared(Folded):
     """A table made ready: the inputs are encoded rows, and each training row is in a fold.
 
     - `encoder`: made the rows.
-    - `notes`: how rows were held out and weighed, in sentences, if not by chance and alike.
+    - `notes`: how rows were held out and weighed, in sentences, if not by chance and alike; and of which categories
+      levels are known by their mean target.
     """
 
     encoder: Encoder = field(kw_only=True)
@@ -43,11 +48,13 @@ def prepare_table(table: TypedTable, settings: Settings) -> TablePrepared:
     refuse_other_metric(settings, target)
     refuse_large_batch(settings, len(learnt), "rows")
     weights = Weights(learnt, target, settings)
-    encoder = Encoder().fit(learnt.features, table.columns)
-    targets, scale = _scaled(target.encode(learnt.values), target, weights.of(learnt))
+    encoder, answers = Encoder(), target.encode(learnt.values)
+    known = encoder.fit_transform(learnt.features, table.columns, _in_columns(answers, target),
+                                  _told_apart(division.folds, settings.dividing_seed), weights.of(learnt))
+    targets, scale = _scaled(answers, target, weights.of(learnt))
     return TablePrepared(
         target,
-        Examples(encoder.transform(learnt.features), targets, weights=weights.of(learnt)),
+        Examples(known, targets, weights=weights.of(learnt)),
         _held_out(encoder, division.held_out, target, weights.of(division.held_out), settings),
         scale,
         table.dropped,
@@ -55,8 +62,33 @@ def prepare_table(table: TypedTable, settings: Settings) -> TablePrepared:
         folds=division.folds.numbers,
         members=division.folds.members,
         validated_on=division.folds.where,
-        notes=(*division.notes, *weights.notes),
+        notes=(*division.notes, *weights.notes, *_known_levels(encoder)),
     )
+
+
+def _known_levels(encoder: Encoder) -> tuple[str, ...]:
+    """Of which categories levels are known by their mean target."""
+    if not encoder.crowded:
+        return ()
+    return (f"{listing(encoder.crowded)}: levels that are not told apart are known by the mean target of their rows",)
+
+
+def _in_columns(answers: np.ndarray, target: Target) -> np.ndarray:
+    """Numbers, or whether a row is of the second of two classes, or of each; of many, of each of the commonest."""
+    if target.kind != "multiclass":
+        return answers[:, None].astype(np.float64)
+    commonest = np.argsort(-np.bincount(answers, minlength=len(target.classes)), kind="stable")[:MANY_CLASSES]
+    return (answers[:, None] == np.sort(commonest)).astype(np.float64)
+
+
+def _told_apart(folds: Folds, seed: int) -> np.ndarray:
+    """The part of each row, of which nothing is learnt for it: its fold, or where there are but two, as of times, a
+    part of the greater one.
+    """
+    if folds.numbers.max() > 1:
+        return folds.numbers
+    parts = np.random.default_rng(seed).permutation(len(folds.numbers)) % FOLDS
+    return np.where(folds.numbers == 0, 0, 1 + parts)
 
 
 def _held_out(

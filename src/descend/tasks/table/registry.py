@@ -50,13 +50,17 @@ def refuse_unknown_model(name: str) -> None:
 def asked_for(settings: Settings, target: Target) -> tuple[Candidate, ...]:
     """The candidates that were asked for: all that suit the target, or one by its name.
 
-    **Raises** `InputError` if there is none of this name, or if it does not suit the target.
+    **Raises** `InputError` if there is none of this name, or if it does not suit the target, or has no hidden layers
+    where somebody says how many.
     """
     refuse_unknown_model(settings.model)
     if settings.model == AUTO:
         tried = (candidate for candidate in _candidates if settings.best or not candidate.only_best)
         return tuple(candidate for candidate in tried if candidate.suits(target))
     (chosen,) = (candidate for candidate in _candidates if candidate.name == settings.model)
+    if (settings.hidden_layers or settings.width) and not chosen.has_layers:
+        raise InputError(f"the {chosen.title} has no hidden layers: leave --hidden-layers and --width out, or choose "
+                         "another --model")
     if not chosen.suits(target):
         raise InputError(f"the {chosen.title} cannot learn this target, which is for {target.kind}: choose another "
                          "--model")

@@ -44,6 +44,7 @@ class TableTask(Task[TablePrepared, TableOutcome]):
     source: ClassVar[str] = "table"
     unit: ClassVar[str] = "rows"
     predicts_from: ClassVar[str] = "TABLE"
+    is_divided: ClassVar[bool] = True
 
     @property
     def name(self) -> str:

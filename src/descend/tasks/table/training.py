@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from descend._division import Division, processes_among
 from descend.engine.interruption import interrupts
 from descend.errors import InputError
 from descend.tasks.common.choosing.choosing import choose
@@ -39,10 +40,14 @@ def train(
     for a checkpoint that is damaged, or of another training.
     """
     chosen_from = asked_for(settings, prepared.target)
-    # Of a time that is limited, what runs aside would have a share that hangs on the others: then all run in turn.
-    at_once = settings.model == AUTO and settings.seconds is None and not settings.says_how_to_descend
-    aside = [candidate for candidate in chosen_from if at_once and candidate.runs_aside]
-    others = [candidate for candidate in chosen_from if candidate not in aside]
+    processes = processes_among(Division.among_all())
+    # Of a time that is limited, what runs aside would have a share that hangs on the others: then all run in turn. Of
+    # several processes the first alone solves what is not divided, and none may wait for it in the midst of the others.
+    in_time = processes.are_several or settings.seconds is None
+    at_once = settings.model == AUTO and in_time and not settings.says_how_to_descend
+    solved = [candidate for candidate in chosen_from if at_once and candidate.runs_aside]
+    aside = solved if processes.is_first else []
+    others = [candidate for candidate in chosen_from if candidate not in solved]
     # The products of matrices that NumPy makes are short. Threads of theirs would, after each, spin for a while on the
     # cores that the steps need.
     with threadpool_limits(1, user_api="blas"), interrupts() as interrupted, without_warnings():
@@ -58,7 +63,7 @@ def _chosen(
     prepared: TablePrepared, settings: Settings, trained: list[Trained], asked: Sequence[Candidate], took: float
 ) -> Fitted[TablePrepared]:
     """The fit, with the model that is to be kept."""
-    scores = [_scores(each, prepared) for each in trained]
+    scores = [validated(each, prepared) for each in trained]
     if settings.model == AUTO:
         titles = {candidate.name: candidate.title for candidate in asked}
         truth = prepared.training.targets[prepared.validated]
@@ -73,8 +78,8 @@ def _chosen(
     return Fitted(prepared, model, chosen, tuple(trained), why, validation, took, calibration=calibration)
 
 
-def _scores(trained: Trained, prepared: TablePrepared) -> np.ndarray:
-    """Of each row that is validated on, by a model that had not learnt from it."""
+def validated(trained: Trained, prepared: TablePrepared) -> np.ndarray:
+    """The score of each row that is validated on, by a model that had not learnt from it."""
     truth, classes = prepared.training.targets[prepared.validated], prepared.target.classes
     predictions = trained.out_of_fold
     wanted = (len(truth), len(classes)) if classes else (len(truth),)

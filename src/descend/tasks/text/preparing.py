@@ -36,5 +36,5 @@ def in_folds(prepared: NetworkPrepared, settings: Settings) -> TextPrepared:
     """What was prepared, dealt to folds: few texts are all validated on, and a tenth of many."""
     count = len(prepared.training)
     members, parts = (1, 2 * FOLDS) if count >= MANY_TEXTS else (FOLDS, FOLDS)
-    folds: Folds = folds_by_chance(count, prepared.training.targets, members, parts, settings.seed)
+    folds: Folds = folds_by_chance(count, prepared.training.targets, members, parts, settings.dividing_seed)
     return TextPrepared(**vars(prepared), folds=folds.numbers, members=folds.members, validated_on=folds.where)

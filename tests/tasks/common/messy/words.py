@@ -46,7 +46,7 @@ CASES = [
          {"x": (T, LONG), "y": (N, [i + 0.5 for i in range(12)])}),
     case("many levels are cut, and told", "x\ty\n" + "".join(f"w{i % 50}\t{i}.5\n" for i in range(100)),
          {"x": (C, [f"w{i % 50}" for i in range(100)]), "y": (N, [i + 0.5 for i in range(100)])},
-         "cut to the 40 commonest of its 50 levels"),
+         "the 39 commonest of its 50 levels are told apart"),
     case("words that differ in every row", "x,y\n" + "".join(f"w{i},{i}.5\n" for i in range(12)),
          {"x": (X, None), "y": (N, [i + 0.5 for i in range(12)])}),
 ]

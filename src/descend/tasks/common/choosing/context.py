@@ -17,6 +17,7 @@ class TrainingContext:
     - `interrupted`: is set by Ctrl-C and SIGTERM: what was reached by then is to be returned, with that reason.
     - `seconds`: how long the training may take.
     - `observers`: who looks on; each is called with a `descend.Progress` now and then.
+    - `share`: of a training in steps, how much of it is to be made by now; there it rests, at a validation.
     - `checkpoint`: the file to save the training in, if it takes long. `resume`: whether to go on from there.
     """
 
@@ -26,3 +27,4 @@ class TrainingContext:
     observers: Sequence[Observer] = ()
     checkpoint: Path | None = None
     resume: bool = False
+    share: float = 1.0

@@ -11,9 +11,11 @@ descent".
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_array, issparse
 
 from descend.engine.history import History
 from descend.tasks.common.choosing.context import TrainingContext
@@ -35,6 +37,9 @@ PATH_PATIENCE = 2
 # Coefficients above which, to two digits, L-BFGS is done sooner than Newton's method.
 MANY_COEFFICIENTS = 200
 
+# Of so many numbers, the share that is not 0 up to which passes over a sparse array are sooner done.
+MANY_NUMBERS, SPARSE_SHARE = 1_000_000, 0.2
+
 # Coefficients and intercepts; of one output, scikit-learn's intercept is a number.
 Parameters = tuple[np.ndarray, np.ndarray | np.floating]
 
@@ -55,7 +60,7 @@ def fit_linear(prepared: Folded, context: TrainingContext, search: PenaltySearch
     When Ctrl-C or the end of the time ends it, the penalties that were tried are chosen from, and what is kept is the
     mean of the folds' models, after one more iteration.
     """
-    kind = prepared.target.kind
+    kind, prepared = prepared.target.kind, _compact(prepared)
     # From a penalty that weighs as much as all rows, or more.
     search = search or PenaltySearch(len(prepared.training))
     with ExitStack() as stack:
@@ -83,6 +88,14 @@ def fit_linear(prepared: Folded, context: TrainingContext, search: PenaltySearch
         Linear.kind, linear, model.solver_, reason, progress.seconds, _history(model.loss_curve_, progress.gaps),
         predictions_of(chosen.outputs, kind),
     )
+
+
+def _compact(prepared: Folded) -> Folded:
+    """The same rows, as a sparse array where most numbers of many are 0: levels of categories, above all."""
+    rows = prepared.training.inputs
+    if issparse(rows) or rows.size < MANY_NUMBERS or np.count_nonzero(rows) > SPARSE_SHARE * rows.size:
+        return prepared
+    return replace(prepared, training=replace(prepared.training, inputs=csr_array(rows)))
 
 
 class _Fold:

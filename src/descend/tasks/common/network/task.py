@@ -178,9 +178,9 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
         return OPTIMIZERS[settings.optimizer or "adamw"](Cosine(settings.learning_rate, warmup=20))
 
 
-def checkpoint_in(folder: Path | None) -> Checkpoint | None:
-    """Where the network is saved on the way."""
-    return Checkpoint(folder / "network.safetensors", every=1.0) if folder else None
+def checkpoint_in(folder: Path | None, name: str = "network") -> Checkpoint | None:
+    """Where a network is saved on the way."""
+    return Checkpoint(folder / f"{name}.safetensors", every=1.0) if folder else None
 
 
 def _refuse_lonely(collection: Collection, unit: str) -> None:

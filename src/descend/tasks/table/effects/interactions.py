@@ -12,6 +12,7 @@ learning models", for the root that is no share.
 """
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -19,6 +20,9 @@ import numpy as np
 
 from descend.tasks.common.judging.temperature import LEAST_CHANCE
 from descend.tasks.table.effects.dependence import Predict
+
+# Predictions that are made at once: to predict, NumPy lets go of the interpreter's lock, and each takes memory.
+SIDE_BY_SIDE = 4
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,13 @@ def interactions(predict: Predict, rows: np.ndarray, features: Mapping[str, np.n
     **Arguments**: `predict`, as models do; `rows`, a sample of encoded ones, at which and over which F is told;
     `features`, by the columns' names, which features are theirs.
     """
-    alone = {name: _told(predict, rows, mine) for name, mine in features.items()}
+    pairs = list(combinations(features, 2))
+    of_pairs = [np.concatenate([features[one], features[other]]) for one, other in pairs]
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        told = list(pool.map(lambda mine: _told(predict, rows, mine), [*features.values(), *of_pairs]))
+    alone = dict(zip(features, told, strict=False))
     found = []
-    for one, other in combinations(features, 2):
-        together = _told(predict, rows, np.concatenate([features[one], features[other]]))
+    for (one, other), together in zip(pairs, told[len(features) :], strict=True):
         beyond = np.sum((together - alone[one] - alone[other]) ** 2)
         strength, all_of_it = np.sqrt(beyond / len(rows)), np.sum(together**2)
         share = np.sqrt(beyond / all_of_it) if all_of_it > 0 else 0.0

@@ -1,6 +1,7 @@
 """A look at what the weightiest columns of a table do, within what it may cost."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from descend.tasks.table.effects.axes import VALUES, Axis, axes_of
 from descend.tasks.table.effects.dependence import dependence
-from descend.tasks.table.effects.interactions import Interaction, interactions
+from descend.tasks.table.effects.interactions import SIDE_BY_SIDE, Interaction, interactions
 from descend.tasks.table.model import TableModel
 
 # Columns that are looked at alone, and of which all pairs are.
@@ -51,10 +52,10 @@ def effects_of(
     few = rows[: min(max(int(most**0.5), LEAST_ROWS), ROWS_OF_PAIRS)]
     owners = np.array(model.encoder.feature_columns)
     # The products are short: NumPy's own threads would cost more than they bring.
-    with threadpool_limits(1, user_api="blas"):
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         along = {}
-        for name, axis in axes.items():
-            said = dependence(model.predict, some, [axis])
+        alone = list(pool.map(lambda axis: dependence(model.predict, some, [axis]), axes.values()))
+        for (name, axis), said in zip(list(axes.items()), alone, strict=True):
             # Levels have no order of their own; by what they do, they are read at once.
             order = np.arange(len(said)) if axis.is_ordered else _ranks(said)
             axes[name], along[name] = axis.in_order(order), said[order]

@@ -85,6 +85,8 @@ def _per(feature: Feature) -> tuple[str, float]:
         "truth": f"{column} true, against false",
         "gap": f"{column} missing, against the value that takes its place",
         "level": f"this level, against the mean over the rows of {column}",
+        "mean": f"1 of the mean target of the rows with the same {column}",
+        "count": f"1 of log(1 + rows with the same {column})",
         "date": f"1 of the {feature.name.removeprefix(f'{column}:')} of {column}",
         "text": f"1 standard deviation along a direction of the groups of letters in {column}",
     }

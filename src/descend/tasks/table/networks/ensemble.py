@@ -5,11 +5,12 @@ predicted by a member that has not seen it: that is the validation, and no row i
 predicts is its members' mean.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Shaped
 
 from descend import losses
+from descend._shuffle import mixed
 from descend.tasks.common.target import TargetKind
 
 # Features, targets, the numbers of folds, and how much each row counts.
@@ -24,6 +26,8 @@ Rows = tuple[Float[Array, "rows features"], Shaped[Array, " rows"], Int[Array, "
 
 # By how much faster a feature's gate moves than the weights.
 GATE_RATE = 5.0
+# How many there are: of so many parts is the share that dropout leaves out.
+BYTES = 256
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,11 @@ class Ensemble:
 
     def __call__(self, rows: Any, hidden: Callable[[Any, int], Any] | None = None) -> Any:
         """`hidden(x, layer)`: what is done to the activations of a hidden layer besides."""
-        first = self.weights[0] if self.gates is None else self.weights[0] * (1 + GATE_RATE * self.gates)
-        x = rows @ first + self.biases[0]
+        first = self.weights[0] if self.gates is None else self.weights[0] * opened(self.gates)
+        return self.above(rows @ first + self.biases[0], hidden)
+
+    def above(self, x: Any, hidden: Callable[[Any, int], Any] | None = None) -> Any:
+        """What the layers above the first make of what comes out of it."""
         for layer, (weights, biases) in enumerate(zip(self.weights[1:], self.biases[1:], strict=True)):
             x = x * (x > 0)
             x = (x if hidden is None else hidden(x, layer)) @ weights + biases
@@ -100,6 +107,11 @@ class Ensemble:
             mine = folds == number
             scores[mine] = self.member(number)(rows[mine])[0]
         return scores
+
+
+def opened(gates: Any) -> Any:
+    """How much of each feature gates let pass."""
+    return 1 + GATE_RATE * gates
 
 
 def build(shape: Shape, seed: int) -> Ensemble:
@@ -128,6 +140,16 @@ def mean_prediction(scores: np.ndarray, task: TargetKind) -> np.ndarray:
     return softmax(scores, axis=-1).mean(axis=0)
 
 
+@runtime_checkable
+class Scored(Protocol):
+    """What a loss is of: an ensemble, however its numbers are laid."""
+
+    @property
+    def shape(self) -> Shape: ...
+
+    def __call__(self, rows: Any, hidden: Callable[[Any, int], Any] | None = None) -> Any: ...
+
+
 @dataclass(frozen=True)
 class TrainingLoss:
     """The members' mean loss, each on the rows that are not in its own fold, as much as they count.
@@ -138,7 +160,7 @@ class TrainingLoss:
 
     task: TargetKind
 
-    def __call__(self, model: Ensemble, batch: Rows) -> Float[Array, ""]:
+    def __call__(self, model: Scored, batch: Rows) -> Float[Array, ""]:
         return self.of_scores(model(batch[0]), batch)
 
     def of_scores(self, scores: Float[Array, "members rows outputs"], batch: Rows) -> Float[Array, ""]:
@@ -161,16 +183,29 @@ class DropoutLoss(TrainingLoss):
 
     rate: float
 
-    def __call__(self, model: Ensemble, batch: Rows, key: jax.Array | None = None) -> Float[Array, ""]:
+    def __call__(self, model: Scored, batch: Rows, key: jax.Array | None = None) -> Float[Array, ""]:
         if key is None:
             return super().__call__(model, batch)
 
+        # To draw takes as long as a layer's products: so a hash does, which members share, and layers have a byte each.
+        words = hashed(key, (len(batch[0]), model.shape.width))
+        kept = round(BYTES * (1 - self.rate))
+
         def dropped(x: Array, layer: int) -> Array:
-            # The members share what is drawn: to draw takes as long as a layer's products.
-            kept = jax.random.bernoulli(jax.random.fold_in(key, layer), 1 - self.rate, x.shape[1:])
-            return x * kept / (1 - self.rate)
+            byte = words >> (8 * layer) & (BYTES - 1)
+            return x * (byte < kept) * (BYTES / kept)
 
         return self.of_scores(model(batch[0], dropped), batch)
+
+
+def hashed(key: jax.Array, shape: tuple[int, int]) -> Array:
+    """Random bits, 32 in each number: a hash of the key and the number's place."""
+    # As many words as JAX's generator has: one that somebody sets may have more than two.
+    first, *others = jax.random.key_data(key)
+    words = mixed(jnp.arange(math.prod(shape), dtype=jnp.uint32) ^ first)
+    for word in others:
+        words = mixed(words + word)
+    return words.reshape(shape)
 
 
 def row_losses(

@@ -3,17 +3,20 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import jax
 import numpy as np
 
+from descend._division import Division
 from descend._facts import Facts, refuse_other_size
 from descend._tree import join, split
 from descend.engine.storing import tree_from_arrays, tree_to_arrays
 from descend.engine.trainer import Checkpoint
+from descend.errors import InputError, LostError
 from descend.optimizers import WeightDecay
 from descend.schedules import Cosine
+from descend.sources import MiniBatches
 from descend.stopping import Plateau
 from descend.tasks.common.choosing.context import TrainingContext
 from descend.tasks.common.choosing.scoring import losses_and_scores, predictions_in_jax, predictions_of
@@ -31,8 +34,11 @@ from descend.tasks.table.networks.ensemble import (
     build,
     mean_prediction,
 )
+from descend.tasks.table.networks.flat import Flat
 from descend.tasks.table.preparing import TablePrepared
 from descend.training import Trainer
+
+N = TypeVar("N", Ensemble, Flat)
 
 # Epochs where nobody says; of large tables fewer, of small ones as many as these steps take.
 MIN_EPOCHS, MAX_EPOCHS, MIN_STEPS = 8, 25, 1000
@@ -40,8 +46,8 @@ MIN_EPOCHS, MAX_EPOCHS, MIN_STEPS = 8, 25, 1000
 FAST_SHARE = 1 / 3
 # Rows above which there are fewer epochs.
 MANY_ROWS = 10_000
-# To predict.
-ROWS_AT_ONCE = 8192
+# To predict: so few that what the members make of them stays in a core's cache.
+ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -77,8 +83,8 @@ class Networks:
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """The shape, and the weights and ranges."""
-        # How many hidden layers and features there are follows from the architecture.
-        shape = {name: value for name, value in asdict(self.shape).items() if name not in ("hidden_layers", "features")}
+        # How many features there are follows from the encoder.
+        shape = {name: value for name, value in asdict(self.shape).items() if name != "features"}
         ranges = {} if self.bins is None else self.bins.to_arrays()
         return {"shape": shape}, tree_to_arrays(split(self.ensemble)[0], "weights") | ranges
 
@@ -91,6 +97,7 @@ class Networks:
         **Raises** `CheckpointError` if it is something else.
         """
         told = facts.inner("shape")
+        architecture = architecture.stored(told)
         bins = Bins.from_arrays(arrays, features, told) if architecture.hidden_layers else None
         shape = Shape(
             told.choice("architecture", (architecture.name,)),
@@ -99,7 +106,7 @@ class Networks:
             features + (0 if bins is None else len(bins)),
             told.whole("outputs", target.outputs, target.outputs),
             told.whole("members", 1),
-            told.whole("width", 1),
+            architecture.width,
         )
         # Before as much is drawn.
         refuse_other_size(arrays, "weights", shape.size, told.where)
@@ -121,12 +128,12 @@ def descent(
     architecture: Architecture, prepared: TablePrepared, settings: Settings, bins: Bins | None
 ) -> dict[str, Any]:
     """What `minimize` is given of a training: what is descended on, by which rule, and for how long."""
-    target, training = prepared.target, prepared.training
+    target, training, architecture = prepared.target, prepared.training, architecture.sized(settings)
     rows = fed(training.inputs, bins)
     count, features = rows.shape
     shape = Shape(architecture.name, architecture.hidden_layers, target.kind, features, target.outputs,
-                  prepared.members)
-    batch_size = settings.batch_size or min(64 if count <= LARGE_TABLE else 256, count)
+                  prepared.members, architecture.width)
+    batch_size = settings.batch_size or _usual_batch(count)
     dropout = architecture.dropout_for(count)
     # Of thousands of columns a step takes long, and few tell enough.
     steps = MIN_STEPS * min(1.0, MAX_FEATURES / features)
@@ -134,13 +141,31 @@ def descent(
     epochs = settings.epochs or (FAST_SHARE * usual if settings.fast else usual)
     return {
         "loss": DropoutLoss(target.kind, dropout) if dropout else TrainingLoss(target.kind),
-        "params": build(shape, settings.seed),
+        "params": Flat.of(build(shape, settings.seed)),
         "data": (rows, training.targets, prepared.folds, training.every_weight),
         "optimizer": _optimizer(architecture, settings, target.outputs, epochs * count / batch_size),
         "batch_size": batch_size,
         "epochs": epochs,
         "seed": settings.seed,
     }
+
+
+def _usual_batch(rows: int) -> int:
+    """How many rows a step has where nobody says; processes have equal parts of them."""
+    usual, division = min(64 if rows <= LARGE_TABLE else 256, rows), Division.among_all()
+    if division is not None and rows < division.parts:
+        raise InputError(f"{rows} rows to train on are too few for {division.parts} processes: each needs one of each "
+                         "step")
+    return usual if division is None else division.usual_size(usual)
+
+
+def _divided(settled: dict[str, Any]) -> dict[str, Any]:
+    """The same, with the rows of each batch divided among the processes that there are."""
+    if (division := Division.among_all()) is None:
+        return settled
+    # Each has read the whole table anyway. So no row need be sent, and a checkpoint knows the data as of one process.
+    batches = MiniBatches(settled["data"], settled["batch_size"], division=division)
+    return settled | {"data": batches, "batch_size": None}
 
 
 def _epochs(rows: int) -> float:
@@ -157,10 +182,10 @@ def training(
     rows, targets, folds, _ = (array[prepared.validated] for array in settled["data"])
     best: dict[float, np.ndarray] = {}
 
-    def measure(ensemble: Ensemble) -> tuple[float, dict[str, float]]:
+    def measure(flat: Flat) -> tuple[float, dict[str, float]]:
         # A training that goes astray is stopped by what is recorded of it.
         with np.errstate(all="ignore"):
-            outputs = _on_host(ensemble).unseen(rows, folds)
+            outputs = _on_host(flat).ensemble.unseen(rows, folds)
             losses, scores = losses_and_scores(outputs, targets, target.kind, prepared.validated_weights)
         loss = float(losses.mean())
         if loss < min(best, default=math.inf):
@@ -169,7 +194,7 @@ def training(
         return loss, {"score": float(scores.mean())}
 
     trainer = Trainer.begin(
-        **settled,
+        **_divided(settled),
         seconds=context.seconds,
         stop=Plateau(patience=max(20, round(settled["epochs"] / 4))),
         validation=measure,
@@ -184,25 +209,35 @@ def train_networks(architecture: Architecture, prepared: TablePrepared, context:
     """An ensemble, trained with what was settled."""
     bins = bins_of(architecture, prepared)
     trainer, best = training(architecture, prepared, context, bins)
-    result, target = trainer.to_the_end(), prepared.target
+    result, target = trainer.to_the_end(_pause(trainer, context.share)), prepared.target
+    if result.reason.name == "lost":
+        raise LostError(result.reason.evidence)
+    # In NumPy, as what several processes have in common is computed with by all of them alone.
+    ensemble = _on_host(result.params).ensemble
     # The result returns the best parameters, which need not be asked again.
     outputs = best.get(result.best.value)
     with np.errstate(all="ignore"):
         # Of a training that was resumed after its best validation.
         if outputs is None:
             rows, folds = prepared.training.inputs[prepared.validated], prepared.folds[prepared.validated]
-            outputs = _on_host(result.params).unseen(fed(rows, bins), folds)
+            outputs = ensemble.unseen(fed(rows, bins), folds)
         # In double precision, so that no two classes of different scores come to be equally probable.
         out_of_fold = predictions_of(outputs.astype(np.float64), target.kind)
     return Trained(
-        architecture.name, Networks(result.params.shape, result.params, bins), repr(result.run.descent.optimizer),
+        architecture.name, Networks(ensemble.shape, ensemble, bins), repr(result.run.descent.optimizer),
         result.reason, result.seconds, result.history, out_of_fold,
     )
 
 
-def _on_host(ensemble: Ensemble) -> Ensemble:
+def _pause(trainer: Trainer, share: float) -> float:
+    """The step at which a share of all steps is made."""
+    steps = trainer.budget.steps
+    return math.inf if share == 1 or steps is None else trainer.validation_near(share * steps)
+
+
+def _on_host(networks: N) -> N:
     """The networks as NumPy computes them."""
-    return jax.tree.map(np.asarray, ensemble)
+    return jax.tree.map(np.asarray, networks)
 
 
 def _optimizer(architecture: Architecture, settings: Settings, outputs: int, steps: float) -> Any:
@@ -214,4 +249,4 @@ def _optimizer(architecture: Architecture, settings: Settings, outputs: int, ste
         return OPTIMIZERS[name](schedule)
     # A cosine's rates are half of its highest on average.
     decay = architecture.decay_for(outputs) / (rate / 2 * steps)
-    return WeightDecay(OPTIMIZERS["adam"](schedule), decay, where="weights/*")
+    return WeightDecay(OPTIMIZERS["adam"](schedule), decay, where="weights")
