@@ -51,16 +51,20 @@ def houses(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="session")
-def trained(houses, tmp_path_factory):
-    """The folder of a run on the houses."""
-    path = tmp_path_factory.mktemp("runs") / "houses"
-    options = ["--target", "price", "--model", "linear", "--epochs", "30", "--out", str(path), "--quiet"]
+def made(folder, *args, command="fit"):
+    """A run that tests share: `descend fit …`, or another command, into a folder."""
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(sys, "argv", ["descend", "fit", str(houses), *options])
+        patch.setattr(sys, "argv", ["descend", command, *map(str, args), "--out", str(folder), "--quiet"])
         patch.setattr("descend.cli.keep_programs", lambda: None)
         stack.enter_context(redirect_stdout(StringIO()))
         stack.enter_context(pytest.raises(SystemExit))
         main()
-    return path
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(houses, tmp_path_factory):
+    """The folder of a run on the houses."""
+    folder = tmp_path_factory.mktemp("runs") / "houses"
+    return made(folder, houses, "--target", "price", "--model", "linear", "--epochs", 30)

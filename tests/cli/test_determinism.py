@@ -11,7 +11,7 @@ import pytest
 import trained_all
 from trainings import KINDS, outcome_of
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow]
+pytestmark = [pytest.mark.optimized, pytest.mark.processes, pytest.mark.slow]
 ONE = {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "Asia/Kolkata", "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
        "OPENBLAS_NUM_THREADS": "1", "JAX_ENABLE_X64": "1"}  # fmt: skip
 OTHER = {"PYTHONHASHSEED": "2", "LC_ALL": "C.UTF-8", "TZ": "America/Lima"}

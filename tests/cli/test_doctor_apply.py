@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from refusal import refused
 
+from cli.conftest import made
 from descend.insight.case import Case
 from descend.insight.doctor import Diagnosis, Examination
 from descend.insight.faults.changes import with_data
@@ -23,9 +25,14 @@ from descend.tasks.table.task import table_task
 FAULTY = ("--target", "target", "--model", "mlp", "--optimizer", "sgd", "--learning-rate", 50, "--epochs", 10)
 
 
+@pytest.fixture(scope="module")
+def faulty_run(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("runs") / "faulty", "sample:wine", *FAULTY)
+
+
 @pytest.fixture
-def faulty(descend):
-    assert descend("fit", "sample:wine", *FAULTY, "--out", "faulty", "--quiet").code == 0
+def faulty(descend, faulty_run):
+    shutil.copytree(faulty_run, "faulty")
     return "faulty"
 
 
@@ -128,6 +135,7 @@ def test_runs_of_other_commands(descend):
     refused(descend("doctor", "run", "--apply", "mended"), "--apply is for runs of descend fit")
 
 
+@pytest.mark.optimized
 @pytest.mark.slow
 def test_what_is_proved_is_mended(descend, faulty):
     said = descend("doctor", faulty, "sample:wine", "--seconds", 120, "--apply", "mended")

@@ -7,6 +7,7 @@ import pytest
 from refusal import refused
 
 
+@pytest.mark.optimized
 @pytest.mark.slow
 def test_a_rate_that_is_far_too_high(descend):
     options = ["--model", "mlp", "--optimizer", "sgd", "--learning-rate", 50, "--epochs", 20, "--quiet"]

@@ -15,10 +15,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 from refusal import refused
+from safetensors.numpy import load_file
 
 from descend.observers.progress import ProgressBar
 from descend.tasks.begun import begun
 from descend.tasks.images.pictures import read_collection
+from tiny_resnet import SHAPE, arrays_of, written
 
 BRIEF = ("--epochs", 2, "--batch-size", 16, "--learning-rate", 0.01)
 FILES = {"run.json", "checkpoints", "model.safetensors", "metrics.json", "history.parquet", "report.html"}
@@ -159,12 +161,13 @@ def test_an_interrupted_run_goes_on_to_the_same_end(descend, monkeypatch, networ
 
 
 def test_pictures_of_many_sizes_and_grey_ones(descend, monkeypatch):
-    monkeypatch.setattr("descend.tasks.images.pictures.MAX_SIDE", 4)
+    monkeypatch.setattr("descend.tasks.images.sizes.MOST_SIDE", 4)
     paint("photos", 10, shape=(5, 6, 3))
     paint("photos/noon", 1, {"deeper": 190}, (6, 5))
     said = descend("fit", "photos", "--epochs", 0.1, "--learning-rate", 0.01, "--json")
     notes = json.loads(said.out)["notes"]
-    assert notes == ["pictures of 2 sizes: brought to 4×4 pixels",
+    assert notes == ["pictures of 2 sizes, half of them of 5 pixels or more on the shorter side: brought to 4×4, the "
+                     "largest that is taken, 21 of them cut to that shape",
                      "noon/deeper/0.png is grey among colour pictures: read as colour"]
     assert descend("predict", "runs/photos", "photos/noon/deeper", "-o", "out.csv", "--quiet").code == 0
 
@@ -304,3 +307,45 @@ def test_what_cannot_be_predicted(descend):
     Path("run/model.safetensors").write_bytes(damaged)
     refused(predict("train-images-idx3-ubyte"), "model.safetensors is damaged")
     assert not Path("out.csv").exists()
+
+
+@pytest.mark.slow
+def test_few_pictures_go_on_from_a_file_of_weights(descend, monkeypatch):
+    """Too few to train a network on: its features and a linear model are compared with the kernel."""
+    paint("photos", 14)
+    file = written("weights.safetensors")
+    assert descend("fit", "photos", "--from", file, "--out", "run", "--quiet").code == 0
+    facts = json.loads(Path("run/metrics.json").read_text())
+    assert set(facts["validation"]) == {"kernel", "frozen"}
+    assert "linear model on the features of the ResNet-10" in facts["why"]
+    refused(descend("fit", "photos", "--out", "run", "--resume"), "begun with another start")
+    refused(descend("fit", "photos", "--from", "run", "--out", "other"), "has no residual network of pictures")
+    # The features' own, as if there were no kernel.
+    monkeypatch.setattr("descend.tasks.images.ladder.MOST_FOR_KERNEL", 0)
+    assert descend("fit", "photos", "--from", file, "--out", "frozen", "--quiet").code == 0
+    assert json.loads(Path("frozen/metrics.json").read_text())["score"] > 0.9
+    said = descend("export", "frozen", "again.safetensors")
+    assert said == (0, "again.safetensors: the weights of frozen by torchvision's names\n", "")
+    before, after = load_file(file), load_file("again.safetensors")
+    np.testing.assert_array_equal(after["layer4.0.conv2.weight"], before["layer4.0.conv2.weight"])
+    assert after["fc.weight"].shape == (2, SHAPE.features)
+    refused(descend("fit", "photos", "--from", "frozen", "--out", "frozen", "--resume"), "begun with another start")
+    said = descend("predict", "frozen", "photos", "-o", "out.csv", "--quiet")
+    assert said.code == 0
+    found = pd.read_csv("out.csv")
+    assert (found["prediction"] == found["picture"].str.split("/").str[0]).mean() > 0.9
+    refused(descend("export", "run", "kernel.safetensors"), "no network of pictures alone")
+    written(file, arrays_of(seed=1))
+    refused(descend("doctor", "frozen"), "was begun with the weights in", "which are others by now")
+
+
+def test_what_nothing_can_start_from_is_refused(descend):
+    paint("photos", 14)
+    pd.DataFrame({"a": [1, 2, 3, 4], "b": [1, 2, 3, 4]}).to_csv("table.csv", index=False)
+    Path("weights.pt").write_bytes(b"PK")
+    Path("empty").mkdir()
+    for path, part in (("weights.pt", "is not read: save it once more"), ("empty", "has no model"),
+                       ("none", "no file or folder 'none'"), ("table.csv", "no file of weights")):
+        refused(descend("fit", "photos", "--from", path), part)
+    refused(descend("fit", "table.csv", "--target", "b", "--from", "empty"), "--from is for pictures")
+    assert not Path("runs").exists()

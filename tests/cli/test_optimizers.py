@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import re
+import runpy
 
 import pytest
 from rich.cells import cell_len
@@ -20,6 +21,14 @@ def terminal(monkeypatch):
         monkeypatch.setenv("COLUMNS", str(width))
 
     return of
+
+
+def test_python_runs_the_package_as_the_command(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["descend", "optimizers"])
+    monkeypatch.setattr("descend.cli.keep_programs", lambda: None)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("descend", run_name="__main__")
+    assert (ended.value.code, capsys.readouterr().out) == (0, family().text(10_000) + "\n")
 
 
 def test_a_pipe_gets_a_line_for_each(descend):

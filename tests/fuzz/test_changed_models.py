@@ -247,6 +247,6 @@ def test_twenty_changed_models_are_used_or_refused_on_one_line(saved, kind):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_thousand_changed_models_are_used_or_refused_on_one_line(saved, kind):
-    used = [tried(saved, kind, seed) for seed in range(1000, 1000 + times(200))]
+def test_many_changed_models_are_used_or_refused_on_one_line(saved, kind):
+    used = [tried(saved, kind, seed) for seed in range(1000, 1000 + times(60))]
     assert not all(used)

@@ -98,6 +98,7 @@ def test_ends_are_the_dense_hessians_to_the_stated_residual(run, hessian, produc
         assert found.largest.residual < 1e-4
 
 
+@pytest.mark.optimized
 @pytest.mark.slow
 def test_ends_of_two_thousand_parameters():
     """A network of 1,994 parameters after some steps, against all 1,994 eigenvalues in double precision."""

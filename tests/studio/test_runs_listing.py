@@ -82,6 +82,16 @@ def test_running_is_what_a_process_holds_and_interrupted_what_it_left(tmp_path):
     assert listing.since(version)[0][0].entry.status == "interrupted"
 
 
+def test_a_trial_is_under_way_as_long_as_its_sweep_is(tmp_path):
+    asked(tmp_path / "s" / "rate=1")
+    finished(tmp_path / "s" / "rate=2", {"reason": "halved", "evidence": "others lost less"})
+    with locked_by(1, tmp_path / "s" / ".lock"):
+        seen = listed(tmp_path)
+    assert [seen[f"s/rate={rate}"].status for rate in (1, 2)] == ["running", "finished"]
+    assert seen["s/rate=2"].reason == "halved"
+    assert listed(tmp_path)["s/rate=1"].status == "interrupted"
+
+
 def test_who_looks_keeps_nobody_out(tmp_path):
     (tmp_path / ".lock").touch()
     assert not is_held(tmp_path / ".lock")

@@ -1,9 +1,10 @@
-"""The command line: `descend fit`, `predict`, `export`, `doctor`, `lm`, `lm score`, `generate`, `rl`, `rl play`,
-`optimizers` and `studio`."""
+"""The command line: `descend fit`, `sweep`, `predict`, `export`, `doctor`, `lm`, `lm score`, `generate`, `rl`,
+`rl play`, `optimizers` and `studio`."""
 
 import contextlib
 import gc
 import logging
+import os
 import signal
 import sys
 import traceback
@@ -19,21 +20,20 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from descend._locks import release_all
-from descend.cli._console import complain, complain_in_a_line
-from descend.engine.interruption import TERMINATED
-from descend.errors import DescendError, InputError
+from descend.cli._console import DEBUG, complain, complain_in_a_line
+from descend.distributed.member import VARIABLE, end, is_awaited
+from descend.engine.interruption import LOST, TERMINATED
+from descend.errors import DescendError, InputError, LostError
 from descend.programs import keep_programs
 
 __all__ = ["main"]
 
-COMMANDS = {"fit": "fit", "predict": "predict", "export": "export", "doctor": "doctor", "lm": "lm",
+COMMANDS = {"fit": "fit", "sweep": "sweep", "predict": "predict", "export": "export", "doctor": "doctor", "lm": "lm",
             "lm score": "score", "generate": "generate", "rl": "rl", "rl play": "rl", "optimizers": "optimizers",
             "studio": "studio"}
-# May stand anywhere on the line.
-DEBUG = "--debug"
 HINT = f"With {DEBUG}, an error is shown with its whole trace."
 # So many new objects, and Python looks for cycles among them; it does after 700 where nobody says.
-GC_THRESHOLD = 100_000
+GC_THRESHOLD = 500_000
 
 
 class Commands(TyperGroup):
@@ -65,9 +65,16 @@ def main() -> None:
     # Taken out before the line is read, as what goes wrong may do so while it is.
     arguments = [word for word in sys.argv[1:] if word != DEBUG]
     try:
-        sys.exit(_told(lambda: _app(arguments)(arguments, standalone_mode=False), DEBUG in sys.argv))
+        code = _told(lambda: _app(arguments)(arguments, standalone_mode=False), DEBUG in sys.argv)
+    except SystemExit as asked:
+        code = asked.code if isinstance(asked.code, int) else 1
     finally:
         release_all()
+        # Python looks through all that there is for cycles before it ends, which would take a second.
+        gc.freeze()
+    if is_awaited():
+        end(code)
+    sys.exit(code)
 
 
 def _told(command: Callable[[], Any], debug: bool) -> int:
@@ -87,7 +94,13 @@ def _told(command: Callable[[], Any], debug: bool) -> int:
 
 
 def _told_of(error: Exception) -> int:
-    """One line about an error, and the exit code: 2 for what can be mended outside of `descend`."""
+    """One line about an error, and the exit code: 2 for what can be mended outside of `descend`, 75 for what may go
+    well the next time."""
+    if isinstance(error, LostError):
+        # Whoever started it sees that, and what to do.
+        if VARIABLE not in os.environ:
+            complain_in_a_line(str(error))
+        return LOST
     # Ours, or the system's own: a full disk, a folder that is closed to us.
     if isinstance(error, DescendError | OSError):
         complain_in_a_line(str(error))

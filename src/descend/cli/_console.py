@@ -9,6 +9,8 @@ from rich.text import Text
 
 from descend._text import visible
 
+# May stand anywhere on the line.
+DEBUG = "--debug"
 # Of an option of all commands that train.
 NO_INSIGHT = "Do not say what stands out at the end of the descent."
 

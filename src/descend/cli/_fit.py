@@ -10,28 +10,62 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from descend._division import Division, processes_among
+from descend._processes import Processes
 from descend.cli._console import Console, say, write
 from descend.cli._summary import end_as_asked, in_a_grid, verdict_row
+from descend.distributed.member import Member
 from descend.insight.verdict import Verdict, Verdicts
 from descend.observers import Observer
 from descend.observers.progress import LiveLines, ProgressBar
 from descend.stopping import Reason
-from descend.tasks.common.folder import claimed, place_of
+from descend.tasks.common.examples import Prepared
+from descend.tasks.common.fitted import Fitted, Outcome
+from descend.tasks.common.folder import RunFolder, claimed, place_of
 from descend.tasks.common.task import Task
 
 
 def fit_task(
     task: Task[Any, Any], source: str, out: Path | None, resume: bool, console: Console, as_json: bool,
-    mended: Mapping[str, Any] | None = None, insight: bool = True,
+    mended: Mapping[str, Any] | None = None, insight: bool = True, member: Member | None = None,
 ) -> None:
     """Fit, write the run's folder, and say what came of it. `source`: where what is fitted was read from; `mended`:
     what its settings are changed from, and why.
-    `insight`: whether to say what stands out at the end."""
+    `insight`: whether to say what stands out at the end. `member`: which of several processes this is; the first alone
+    writes and tells."""
     asked = task.asked | {"source": place_of(source)} | ({"mended": dict(mended)} if mended else {})
-    folder = claimed(out, task.name, asked, resume)
+    processes = processes_among(Division.among_all())
+    processes.refuse_differences(data=asked["digest"])
+    folder = _claimed(processes, out, task.name, asked, resume)
     # What cannot be learnt is refused before anything is written.
     prepared = task.prepare()
-    folder.begin()
+    if member is not None and member.is_first:
+        member.tell(str(folder.path))
+    processes.first_does(folder.begin)
+    fitted = _trained(task, prepared, folder, console, insight and processes.is_first)
+    if member is not None:
+        member.leave()
+        if not member.is_first:
+            return
+    outcome, facts = _stored(task, fitted, folder, {"processes": member.count} if member else {})
+    if as_json:
+        write(json.dumps(facts, indent=2, ensure_ascii=False))
+    console.print(in_a_grid([*task.summary(fitted, outcome, facts), *verdict_row(facts)]))
+    plain = f"the same command with --resume --out {shlex.quote(str(folder.path))}"
+    command = f"{mended['the same as']} --resume" if mended else plain
+    _say_what_next(console, folder.path, fitted.reason, task.predicts_from, command)
+
+
+def train_and_store(
+    task: Task[Any, Any], prepared: Prepared, folder: RunFolder, console: Console, insight: bool
+) -> dict[str, Any]:
+    """Train what was prepared, or go on with it, and write the run's folder; the facts of `metrics.json`."""
+    return _stored(task, _trained(task, prepared, folder, console, insight), folder, {})[1]
+
+
+def _trained(
+    task: Task[Any, Any], prepared: Prepared, folder: RunFolder, console: Console, insight: bool
+) -> Fitted[Any]:
     board, judges = LiveLines(console), defaultdict[str, Verdicts](Verdicts)
 
     def looks_on(title: str) -> Sequence[Observer]:
@@ -41,22 +75,32 @@ def fit_task(
     with ThreadPoolExecutor(1) as pool:
         # Plotly takes half a second to import, in which steps are computed.
         pool.submit(import_module, "descend.tasks.common.page")
-        fitted = task.train(prepared, looks_on, folder.checkpoints, resume)
+        fitted = task.train(prepared, looks_on, folder.checkpoints, folder.resume)
     # What was solved makes no steps, and comes with a certificate instead.
-    if told := judges[fitted.descended].each:
-        fitted = replace(fitted, verdict=Verdict.of(told))
-    # Also of what was interrupted: it is judged, reported and stored as far as it came, and can go on from there.
+    told = judges[fitted.descended].each
+    return replace(fitted, verdict=Verdict.of(told)) if told else fitted
+
+
+def _stored(
+    task: Task[Any, Any], fitted: Fitted[Any], folder: RunFolder, more: dict[str, Any]
+) -> tuple[Outcome, dict[str, Any]]:
+    """The outcome, with all that is known. Also what was interrupted is judged, reported and stored as far as it came,
+    and can go on from there."""
     outcome = task.judge(fitted)
-    facts = task.metrics(fitted, outcome)
+    facts = task.metrics(fitted, outcome) | more
     facts |= {name: folder.asked[name] for name in ("mended",) if name in folder.asked}
     with folder.closing():
         task.save(folder, fitted, outcome, facts)
-    if as_json:
-        write(json.dumps(facts, indent=2, ensure_ascii=False))
-    console.print(in_a_grid([*task.summary(fitted, outcome, facts), *verdict_row(facts)]))
-    plain = f"the same command with --resume --out {shlex.quote(str(folder.path))}"
-    command = f"{mended['the same as']} --resume" if mended else plain
-    _say_what_next(console, folder.path, fitted.reason, task.predicts_from, command)
+    return outcome, facts
+
+
+def _claimed(
+    processes: Processes, out: Path | None, name: str, asked: dict[str, Any], resume: bool
+) -> RunFolder:
+    """The run's folder, which of several processes the first finds; the others write nothing there."""
+    found = processes.first_does(lambda: claimed(out, name, asked, resume))
+    path = processes.agreed(str(found.path) if found else "")
+    return found or RunFolder(Path(path), asked, resume)
 
 
 def _say_what_next(console: Console, folder: Path, reason: Reason, source: str, command: str) -> None:

@@ -1,11 +1,13 @@
 """`descend fit`: train a model on a table, on pictures, or on texts."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
 from descend.cli._console import NO_INSIGHT, Console, say
+from descend.cli._sharing import ON, PROCESSES, Sharing
+from descend.distributed.launched import Launcher
 from descend.errors import InputError
 from descend.tasks.common.settings import AUTO
 from descend.tasks.of_table import task_of_table
@@ -13,11 +15,12 @@ from descend.tasks.of_table import task_of_table
 if TYPE_CHECKING:
     from descend.tasks.common.network.collection import Collection
     from descend.tasks.common.reading import Table
-    from descend.tasks.common.settings import Metric, Settings, TaskKind
+    from descend.tasks.common.settings import Settings
     from descend.tasks.common.task import Task
 
 SOURCE = ("A table: CSV and its kin, Parquet, Feather, JSON, a workbook or SQLite (FILE#NAME for one of several), "
-          "packed or not; a URL; - for the standard input; sample:NAME of scikit-learn's. A folder with a folder "
+          "packed or not; a folder of such, or a pattern in quotes, as 'parts/*.parquet'; a URL; - for the standard "
+          "input; sample:NAME of scikit-learn's. A folder with a folder "
           "of pictures for each class, or with a table of their labels, in the columns file and label; or IDX files "
           "of images.")
 DESCENT = ("sgd, adagrad, rmsprop, adam or adamw. With this, --learning-rate, --batch-size or --epochs the linear "
@@ -29,10 +32,15 @@ WEIGHTS = "The column that tells how much each row counts, in training and in sc
 CLASS_WEIGHTS = ("How much rows of a class count: balanced, all classes as much as each other; or NAME=NUMBER,… for "
                  "those that do not count 1.")
 FAST = "Of tables: a model soon: one network of a third of the steps, validated on a fifth of the rows."
+LAYERS = "Of perceptrons for tables: how many hidden layers, from 1 to 4."
+WIDTH = "Of perceptrons for tables: units of each hidden layer."
+SPLIT_SEED = "Of the division of the rows alone; by default --seed. With it, seeds can be compared on the same rows."
 BEST = "Of tables: more networks to choose from and to blend, however long that takes."
 METRIC = ("What models are compared by, on rows that they have not seen: log-loss, accuracy, balanced-accuracy, auc or "
           "brier of classes, rmse or mae of numbers; by default log-loss, or the squared error without outliers.")
 TIME = "When each row was: the latest are held out, and the latest of the others are validated on."
+START = ("Of pictures: weights to start from: a run of descend fit, or a file of a ResNet in torchvision's layout, in "
+         "the format safetensors.")
 HELD_OUT = 0.2
 
 
@@ -47,7 +55,10 @@ def fit(
     batch_size: Annotated[int | None, Option(help="Rows per step.")] = None,
     epochs: Annotated[float | None, Option(help="Times to see all rows, at the most.")] = None,
     seconds: Annotated[float | None, Option(help="Time to train, at the most.")] = None,
+    hidden_layers: Annotated[int | None, Option(metavar="N", help=LAYERS)] = None,
+    width: Annotated[int | None, Option(metavar="N", help=WIDTH)] = None,
     seed: Annotated[int, Option(help="Of the hold-out split, the weights and the shuffling.")] = 0,
+    split_seed: Annotated[int | None, Option(metavar="SEED", help=SPLIT_SEED)] = None,
     hold_out: Annotated[float | None, Option(help=f"Share of the rows to score on; by default {HELD_OUT}.")] = None,
     out: Annotated[Path | None, Option(help="The run's folder; by default runs/NAME.")] = None,
     task: Annotated[str | None, Option(help="Of tables: regression, to predict numbers, or classes.")] = None,
@@ -68,77 +79,107 @@ def fit(
     metric: Annotated[str | None, Option(help=METRIC)] = None,
     fast: Annotated[bool, Option("--fast", help=FAST)] = False,
     best: Annotated[bool, Option("--best", help=BEST)] = False,
+    start: Annotated[Path | None, Option("--from", help=START)] = None,
     skip_damaged: Annotated[
         bool, Option("--skip-damaged", help="Of pictures: go on without those that cannot be read.")
     ] = False,
+    processes: Annotated[int | None, Option(metavar="N", help=PROCESSES)] = None,
+    on: Annotated[Launcher | None, Option(help=ON)] = None,
     resume: Annotated[bool, Option("--resume", help="Go on with the run in the folder.")] = False,
     no_insight: Annotated[bool, Option("--no-insight", help=NO_INSIGHT)] = False,
     quiet: Annotated[bool, Option("--quiet", help="Print nothing.")] = False,
     as_json: Annotated[bool, Option("--json", help="Print the metrics as JSON, and nothing else.")] = False,
 ) -> None:
     """Train a model that predicts a column of a table from the others, or tells pictures or texts apart."""
-    console = Console(quiet=quiet or as_json)
     # Said before what takes a second to import, so that somebody sees that it began.
-    say(console, f"reading {source}")
+    console = Console(quiet=quiet or as_json)
+    sharing = Sharing(processes, on)
+    if not sharing.option:
+        say(console, f"reading {source}")
 
-    from descend.tasks.common.settings import Settings
     from descend.tasks.images.labels import LABEL_COLUMN
     from descend.tasks.images.pictures import CLASS, has_pictures, labelled_by, read_collection
     from descend.tasks.table.registry import refuse_unknown_model
 
     refuse_unknown_model(model)
-    predicted, share = CLASS if target is None else target, HELD_OUT if hold_out is None else hold_out
-    if test is not None and hold_out is not None:
-        raise InputError("--hold-out is for a table without --test, whose rows are held out")
-    settings = Settings(predicted, model, optimizer, learning_rate, batch_size, epochs, seconds, seed, share,
-                        cast("TaskKind | None", task), tuple(column or ()), tuple(drop or ()), tuple(missing or ()),
-                        weights, class_weights, test, group, time, cast("Metric | None", metric), fast, best)
-    how = {"source": source, "out": out, "resume": resume, "console": console, "as_json": as_json,
-           "insight": not no_insight}
+    settings = settings_of(
+        CLASS if target is None else target, hold_out, test, model=model, optimizer=optimizer,
+        learning_rate=learning_rate, batch_size=batch_size, epochs=epochs, seconds=seconds, seed=seed, task=task,
+        column=column, drop=drop, missing=missing, weights=weights, class_weights=class_weights, group=group, time=time,
+        metric=metric, fast=fast, best=best, split_seed=split_seed, hidden_layers=hidden_layers, width=width,
+    )
+    how: dict[str, Any] = {"source": source, "out": out, "resume": resume, "console": console, "as_json": as_json,
+                           "insight": not no_insight, "sharing": sharing}
     if has_pictures(source):
+        sharing.refuse(f"pictures in {source}")
         collection = read_collection(source, skip_damaged)
         if target is not None:
             raise InputError(f"--target is for tables: the pictures in {source} have their classes already")
-        _fit(_of_pictures(collection, settings, hold_out), **how)
+        _fit(_of_pictures(collection, settings, hold_out, start), **how)
         return
+    if (member := sharing.joined(settings, source)) is not None:
+        how["member"] = member
+        console.quiet = console.quiet or not member.is_first
+        say(console, f"reading {source}")
     from descend.tasks.common.asked import of_words
     from descend.tasks.common.reading import read_table
 
     table = read_table(source, of_words(settings.column))
     pictures = labelled_by(table, source, skip_damaged) if target is None or target.casefold() == LABEL_COLUMN else None
     if pictures is not None:
-        _fit(_of_pictures(pictures, settings, hold_out), **how)
+        _fit(_of_pictures(pictures, settings, hold_out, start), **how)
         return
-    if skip_damaged:
-        raise InputError(f"--skip-damaged is for pictures, and {table.name} is a table without them")
+    for option, is_given in {"--skip-damaged": skip_damaged, "--from": start is not None}.items():
+        if is_given:
+            raise InputError(f"{option} is for pictures, and {table.name} is a table without them")
     if target is None:
-        raise InputError(f"{table.name} is a table: say with --target which column to predict, one of "
-                         f"{_columns(table)}")
+        raise untold_target(table)
     _fit(task_of_table(table, settings), **how)
 
 
-def _fit(task: "Task", **how: Any) -> None:
+def settings_of(target: str, hold_out: float | None, test: str | None, **others: Any) -> "Settings":
+    """What these options settle; an option that was not given is `None`.
+
+    **Raises** `InputError`.
+    """
+    from descend.tasks.common.settings import Settings
+
+    if test is not None and hold_out is not None:
+        raise InputError("--hold-out is for a table without --test, whose rows are held out")
+    others |= {name: tuple(others[name] or ()) for name in ("column", "drop", "missing")}
+    return Settings(target, hold_out=HELD_OUT if hold_out is None else hold_out, test=test, **others)
+
+
+def _fit(task: "Task", sharing: Sharing, **how: Any) -> None:
+    if not task.is_divided:
+        sharing.refuse(f"{task.unit} in {task.name}")
     # What draws progress is imported after what was read could be refused.
     from descend.cli._fit import fit_task
 
     fit_task(task, **how)
 
 
-def _of_pictures(collection: "Collection", settings: "Settings", hold_out: float | None) -> "Task":
+def _of_pictures(
+    collection: "Collection", settings: "Settings", hold_out: float | None, start: Path | None
+) -> "Task":
     """The task of pictures; refused is what only tables have."""
     # Networks of pictures take a second to import.
+    from descend.neural.starting import Start
     from descend.tasks.images.task import ImageTask
 
     if settings.model != AUTO:
         raise InputError(f"--model {settings.model} is for tables: pictures have a network of their own")
-    for name in ("weights", "class_weights", "test", "group", "time", "metric", "fast", "best"):
+    for name in ("weights", "class_weights", "test", "group", "time", "metric", "fast", "best", "hidden_layers",
+                 "width"):
         if getattr(settings, name):
             raise InputError(f"--{name.replace('_', '-')} is for tables, and {collection.name} has pictures")
     if collection.test is not None and hold_out is not None:
         raise InputError(f"--hold-out is for what is not divided yet: {collection.name} has its own test set")
-    return ImageTask(collection, settings)
+    return ImageTask(collection, settings, None if start is None else Start.read(start))
 
 
-def _columns(table: "Table") -> str:
+def untold_target(table: "Table") -> InputError:
+    """What to say where nobody said which column to predict."""
     names = [str(name) for name in table.frame.columns]
-    return ", ".join(names[:20]) + (f" and {len(names) - 20:,} more" if len(names) > 20 else "")
+    columns = ", ".join(names[:20]) + (f" and {len(names) - 20:,} more" if len(names) > 20 else "")
+    return InputError(f"{table.name} is a table: say with --target which column to predict, one of {columns}")

@@ -5,6 +5,7 @@ import math
 import jax
 import numpy as np
 
+from descend._division import processes_among
 from descend.engine.curvature import Around
 from descend.engine.descent import NONFINITE
 from descend.engine.run import Run
@@ -51,12 +52,13 @@ def end_curvature(result: Result) -> str:
 
 
 def _can_be_told(run: Run) -> bool:
-    """Whether there is a loss to look at, and looking leaves everything as it is: to draw from a loader might begin an
-    epoch anew."""
+    """Whether there is a loss to look at, by this process alone, and looking leaves everything as it is: to draw from a
+    loader might begin an epoch anew."""
     source = run.descent.source
     is_lost = int(run.state.guard.status) == NONFINITE
     is_fed = isinstance(source, HostSource) and examples_of(run) is None
-    return run.step > 0 and not (is_lost or is_fed or follows_policy(source))
+    is_shared = processes_among(run.descent.division).are_several
+    return run.step > 0 and not (is_lost or is_fed or is_shared or follows_policy(source))
 
 
 def _seconds(result: Result) -> float:

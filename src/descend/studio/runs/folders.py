@@ -52,7 +52,9 @@ def _folders_in(folder: Path) -> list[Path]:
 def glance(folder: Path) -> Glance:
     """What a run's folder looks like now."""
     files = tuple(_stamp(folder / name) for name in READ)
-    running = is_held(folder / ".lock")
+    # A trial that waits for its next round is under way as long as its sweep is.
+    waits = files[READ.index("metrics.json")] is None and is_held(folder.parent / ".lock")
+    running = waits or is_held(folder / ".lock")
     # Of a run that ended, all there is is in the other files.
     is_over = not running and files[READ.index("history.parquet")] is not None
     return Glance(files, 0 if is_over else _newest(folder / "checkpoints"), running)
