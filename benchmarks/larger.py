@@ -1,0 +1,114 @@
+"""Tables larger than memory: peak memory and rows per second of fits to folders of Parquet files, of two sizes.
+
+The files are made here: flights with 16 numbers that do not compress and five categories of 656 levels together, in row
+groups of 131,072 rows, four to a file. Reading is one pass over `Blocks`, to hashed features. `LogisticRegression` is
+fitted to its certificate, in as many passes as that takes. `MLPClassifier` learns for an epoch, by Adam, after the look
+that it takes over the table first. "Throughput" are the rows of the table over all seconds of the fit, at the second
+size; "CPU" are seconds of all threads. "Most memory" is that of a process of its own, at its height, all that it
+imports included; it is flat if both sizes have as much. Others used the cores as well, so that seconds on the wall are
+too many for all. `python -m benchmarks.larger 10` makes and measures 10 GB.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import dataset, parquet
+
+from benchmarks._rows import Row
+
+PACKAGES = ("descend", "jax", "numpy", "pyarrow", "scikit-learn")
+SIZES = (0.3, 1.2)
+GROUP, GROUPS = 2**17, 4
+NUMBERS = 16
+LEVELS = {"origin": 300, "destination": 300, "carrier": 20, "month": 12, "hour": 24}
+
+
+def rows() -> Iterator[Row]:
+    """Reading alone, then fits."""
+    found = [measures(size) for size in SIZES]
+    reading = found[1]["reading"]
+    for way, large in found[1].items():
+        small, title = found[0][way], f"{way}, {large['rows'] / 1e6:.1f} M rows, {SIZES[1]} GB"
+        yield Row(title, f"{SIZES[0]} GB", "most memory", "MB", large["most"], small["most"])
+        yield Row(title, "reading", "throughput", "rows/s", large["rows"] / large["seconds"],
+                  reading["rows"] / reading["seconds"])
+        yield Row(title, "reading", "CPU", "s", large["cpu"], reading["cpu"])
+
+
+def measures(gigabytes: float) -> dict[str, dict[str, float]]:
+    """What each way of going through a table of this size takes."""
+    with TemporaryDirectory() as folder:
+        make(Path(folder), gigabytes)
+        return {way: _measured(way, folder) for way in WAYS}
+
+
+def make(folder: Path, gigabytes: float) -> None:
+    """Files of so many bytes together."""
+    rng, number = np.random.default_rng(0), 0
+    effects = {name: rng.normal(size=levels) for name, levels in LEVELS.items()}
+    while sum(file.stat().st_size for file in folder.iterdir()) < gigabytes * 1e9:
+        with parquet.ParquetWriter(folder / f"part-{number:04}.parquet", _group(rng, effects).schema) as file:
+            for _ in range(GROUPS):
+                file.write_table(_group(rng, effects))
+        number += 1
+
+
+def _group(rng: np.random.Generator, effects: dict[str, np.ndarray]) -> pa.Table:
+    """Rows of a row group: a late flight depends on levels, and on a product of two numbers."""
+    numbers = rng.normal(size=(NUMBERS, GROUP))
+    levels = {name: rng.integers(0, count, GROUP) for name, count in LEVELS.items()}
+    z = sum(effects[name][which] for name, which in levels.items()) / 2 + numbers[0] * numbers[1] + numbers[2]
+    words = {name: pa.DictionaryArray.from_arrays(which, [f"{name[:3]}{i}" for i in range(LEVELS[name])]).cast("string")
+             for name, which in levels.items()}
+    late = (z + rng.logistic(size=GROUP) > 1).astype(int)
+    return pa.table(words | {f"number {i}": 1000.0 + 50 * x for i, x in enumerate(numbers)} | {"late": late})
+
+
+def _measured(*arguments: str) -> dict[str, float]:
+    """What this module prints as a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.larger", *arguments]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+
+
+def _read(blocks: Any) -> None:
+    for _ in blocks:
+        pass
+
+
+def _linear(blocks: Any) -> None:
+    from descend.linear import LogisticRegression
+
+    LogisticRegression().fit(blocks)
+
+
+def _network(blocks: Any) -> None:
+    from descend import Adam
+    from descend.neural import MLPClassifier
+
+    MLPClassifier(optimizer=Adam(0.001), epochs=1, random_state=0).fit(blocks)
+
+
+WAYS: dict[str, Callable[[Any], None]] = {"reading": _read, "LogisticRegression": _linear, "MLPClassifier": _network}
+
+
+def _way(name: str, folder: str) -> dict[str, float]:
+    from descend.linear import Blocks
+
+    begin, cpu = time.perf_counter(), time.process_time()
+    WAYS[name](Blocks(Path(folder, "*.parquet"), "late"))
+    seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    count = dataset.dataset(folder).count_rows()
+    return {"rows": count, "seconds": seconds, "cpu": cpu, "most": int(status["VmHWM"].split()[0]) / 1024}
+
+
+if __name__ == "__main__":
+    print(json.dumps(_way(*sys.argv[1:]) if len(sys.argv) > 2 else measures(float(sys.argv[1]))))
