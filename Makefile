@@ -1,5 +1,5 @@
 # make demo | studio | test | test-studio | types | lint | bench | docs | pictures — each makes .venv first if it is not there.
-# PYTHON: which Python to make it with. ONE_IN: types are enforced in one test out of so many.
+# PYTHON: which Python to make it with. ONE_IN: types are enforced in one test out of so many. TESTS: options of `make test`.
 PYTHON ?= python3.11
 ONE_IN ?= 4
 BIN := .venv/bin
@@ -15,7 +15,7 @@ studio: .venv/studio
 	$(BIN)/descend studio
 
 test: .venv/test
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(TESTS)
 
 # The studio's page, as a person uses it, in the system's Chromium.
 test-studio: .venv/browser
@@ -24,7 +24,7 @@ test-studio: .venv/browser
 # Tests with the types of all functions enforced, which slows every call; in a process of their own they are not. Types
 # are those of a function, which several tests call: so one test in four is enough of each module, and all its doctests.
 types: .venv/test
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ENFORCED) --one-in $(ONE_IN) -m "not (slow or peers or data or processes or browser)"
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ENFORCED) --one-in $(ONE_IN)
 
 lint: .venv/lint
 	$(BIN)/ruff check

@@ -4,7 +4,6 @@
 - With `title="name.py"` it is a file: one of this repository, of which it must be a part; or a new one, which those
   that come after it import.
 - `print(…)  # …` prints what the comment says; `…` in it stands for anything.
-- A page with `<!-- slow -->` takes minutes, so that its fences are run where other slow tests are.
 """
 
 import ast
@@ -23,7 +22,6 @@ ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^```python(?: title=\"(?P<title>[^\"]+)\")?\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
 SECTION = re.compile(r"^## ", re.MULTILINE)
 PRINTED = re.compile(r"^ *print\(.*\) +# (.*)$", re.MULTILINE)
-SLOW = "<!-- slow -->"
 Names = dict[str, Any]
 
 
@@ -120,7 +118,6 @@ class Part:
     title: str
     fences: tuple[Fence, ...]
     before: tuple[Fence, ...]
-    is_slow: bool
 
     def __str__(self) -> str:
         return f"{self.page.relative_to(ROOT).as_posix()}: {self.title}"
@@ -133,14 +130,13 @@ class Part:
 
 def parts(page: Path) -> list[Part]:
     """The sections of a page that have fences."""
-    text = page.read_text(encoding="utf-8")
     found: list[Part] = []
     before: list[Fence] = []
-    for section in SECTION.split(text):
+    for section in SECTION.split(page.read_text(encoding="utf-8")):
         fences = [Fence(match["code"], match["title"]) for match in FENCE.finditer(section)]
         if fences:
             title = section.splitlines()[0].lstrip("# ")
-            found.append(Part(page, title, tuple(fences), tuple(_needed(fences, before)), SLOW in text))
+            found.append(Part(page, title, tuple(fences), tuple(_needed(fences, before))))
         before += fences
     return found
 

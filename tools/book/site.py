@@ -89,7 +89,7 @@ def navigation(pages: Mapping[str, str]) -> list[Any]:
     return [
         {"Start": ["index.md", "start.md", "choose.md", "reports.md", "python.md", "studio.md"]},
         {"Guides": ["your-own-model.md", "extending.md", "your-own-loss.md", "two-players.md", "gpt-in-one-file.md",
-                    "determinism.md", "scale.md"]},
+                    "determinism.md", "scale.md", "sweeps.md"]},
         {"Optimizers": ["optimizers/index.md", *({title: by_kind(kind)} for kind, title in family_pages.TITLES.items()),
                         "oracles.md"]},
         {"Failing?": ["failing.md", "insight.md"]},
