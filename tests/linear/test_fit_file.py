@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from descend._blocks import shards
 from descend._blocks.files import Blocks
 from descend.errors import InputError
 from descend.linear import (
@@ -135,3 +136,19 @@ def test_a_file_that_changes_meanwhile_is_noticed(tmp_path: Path, table: pd.Data
         with pytest.raises(InputError, match="was changed while it was read"):
             matrix.sweep(np.zeros(matrix.shape[1]), 0.0, Loss(LOGISTIC), Rows(np.array([]), np.ones(1)),
                          matrix.score_buffer())
+
+
+def test_a_file_that_goes_after_it_was_opened_is_told_as_one_that_is_not_there(tmp_path: Path, table: pd.DataFrame,
+                                                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = blocks_of(tmp_path / "flights.parquet", table, "late")
+    opened = shards.opened_file
+
+    def opened_and_gone(*given: Any) -> Any:
+        found = opened(*given)
+        (tmp_path / "flights.parquet").unlink()
+        return found
+
+    (part,) = blocks.shards()
+    monkeypatch.setattr(shards, "opened_file", opened_and_gone)
+    with pytest.raises(InputError, match=r"there is no file '.*flights\.parquet': check its name"):
+        list(part)

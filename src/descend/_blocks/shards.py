@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePath
@@ -50,7 +51,7 @@ class Shard:
     def _read(self, make: Callable[[Iterator[Any]], Iterator[Any]], columns: Sequence[str] | None) -> Iterator[Any]:
         """What is made of each block of these columns, or of all."""
         # Bytes that nobody wrote on purpose may be noticed as late as when something is made of them.
-        with reading(f"{self.told} cannot be read further"):
+        with _reading(self.told, "cannot be read further"):
             yield from make(self.batches(columns))
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[Any]:
@@ -141,13 +142,27 @@ def opened_file(file: str, told: str, schema: Any = None) -> Any:
     """A file as a dataset; `schema`: what its columns are read as, if not by its own."""
     place = located(file, told)
     if not place.exists():
-        raise InputError(f"there is no file {told}: check its name, and that whoever reads it sees the same folder")
+        raise _no_file(told)
     kind = format_of(place, told)
-    with reading(f"{told} is no readable {suffix_of(place)} file"):
+    with _reading(told, f"is no readable {suffix_of(place)} file"):
         table = dataset.dataset(place.inside, schema=schema, filesystem=place.filesystem, format=kind)
         # Names that are no text.
         _ = table.schema.names
         return table
+
+
+@contextmanager
+def _reading(told: str, what: str) -> Iterator[None]:
+    """Makes whatever goes wrong with a file an `InputError`; it may also go at any moment."""
+    with reading(f"{told} {what}"):
+        try:
+            yield
+        except FileNotFoundError:
+            raise _no_file(told) from None
+
+
+def _no_file(told: str) -> InputError:
+    return InputError(f"there is no file {told}: check its name, and that whoever reads it sees the same folder")
 
 
 def shards_of(file: str, told: str, encoding: Encoding, schema: Any, least: int = SHARD_ROWS) -> list[Shard]:
@@ -155,7 +170,7 @@ def shards_of(file: str, told: str, encoding: Encoding, schema: Any, least: int 
     names = encoding.names(schema)
     if format_of(located(file, told), told) != "parquet":
         return [FileShard(encoding, told, names, file, schema)]
-    with reading(f"{told} is no readable .parquet file"):
+    with _reading(told, "is no readable .parquet file"):
         (fragment,) = opened_file(file, told).get_fragments()
         rows = [group.num_rows for group in fragment.row_groups]
     return [FileShard(encoding, told, names, file, schema, groups) for groups in grouped(rows, least)]
