@@ -37,6 +37,8 @@ def rows() -> Iterator[Row]:
     """Both peers."""
     text = austen().encode()[:BYTES]
     learnt, held_out = Corpus(text).split(HELD_OUT)
+    assert isinstance(learnt, bytes)
+    assert isinstance(held_out, bytes)
     ours = _ours(learnt).bits_per_byte(held_out)
     workload = f"{BYTES // 1000:,} kB of Austen"
     yield Row(workload, f"Kneser-Ney, {ORDER} bytes", "held out", "bits per byte", ours,
@@ -57,7 +59,7 @@ def _ours(learnt: bytes) -> LanguageModel:
 def _theirs(learnt: bytes, held_out: bytes) -> tuple[int, float]:
     # Two would wait for each other, which counts as work.
     torch.set_num_threads(1)
-    tokenizer = Characters.of(learnt + held_out)
+    tokenizer = Characters.of([learnt, held_out])
     shape = Shape(tokenizer.size, language.CONTEXT, language.LAYERS, language.HEADS, language.WIDTH, "learned")
     start = GPT.drawn(shape, np.random.default_rng(0))
     timed = language.Theirs(start, tokenizer.encode(learnt), 2000)

@@ -44,9 +44,10 @@ VALIDATION_TOKENS = 2**16  # tokens
 def rows() -> Iterator[Row]:
     """Both, in turns, for the same time."""
     text = austen().encode()
-    tokenizer = Characters.of(text)
+    tokenizer = Characters.of([text])
     learnt, held_out = streams(Corpus(text), tokenizer, 0.1, CONTEXT)
-    assert held_out is not None
+    assert isinstance(learnt, np.ndarray)
+    assert isinstance(held_out, np.ndarray)
     start = GPT.drawn(Shape(tokenizer.size, CONTEXT, LAYERS, HEADS, WIDTH, "learned"), np.random.default_rng(0))
     learners: list[Any] = [Ours(start, learnt), Theirs(start, learnt)]
     spent = [0.0, 0.0]

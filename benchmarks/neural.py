@@ -135,9 +135,10 @@ def _pictures(batch: int) -> Problem:
 
 def _novels() -> Problem:
     text = austen().encode()
-    tokenizer = Characters.of(text)
+    tokenizer = Characters.of([text])
     learnt, held_out = streams(Corpus(text), tokenizer, 0.1, CONTEXT)
-    assert held_out is not None
+    assert isinstance(learnt, np.ndarray)
+    assert isinstance(held_out, np.ndarray)
     shape = Shape(tokenizer.size, CONTEXT, LAYERS, HEADS, WIDTH, "learned")
     start = GPT.drawn(shape, np.random.default_rng(0))
     examples, judged_by = (_windows(tokens) for tokens in (learnt, held_out[: 500 * CONTEXT]))

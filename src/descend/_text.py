@@ -12,8 +12,14 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+LONGEST_MARK = max(len(mark) for mark, _ in _MARKS)
 # The control characters but for tab and line end, and all that Unicode gives the property Bidi_Control.
 _COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def encoding_of(raw: bytes) -> str | None:
+    """The encoding that a text says that it is in, if that is UTF-16 or UTF-32, by what it begins with."""
+    return next((encoding for mark, encoding in _MARKS if raw.startswith(mark)), None)
 
 
 def as_utf8(raw: bytes, where: str) -> bytes:
@@ -21,14 +27,12 @@ def as_utf8(raw: bytes, where: str) -> bytes:
 
     **Raises** `InputError` if they are not what they say; `where` names them.
     """
-    for mark, encoding in _MARKS:
-        if raw.startswith(mark):
-            try:
-                return raw.decode(encoding).encode()
-            except UnicodeError as error:
-                told = encoding.upper()
-                raise InputError(f"{where} begins as {told} text and breaks off: save it again as UTF-8") from error
-    return raw
+    if (encoding := encoding_of(raw)) is None:
+        return raw
+    try:
+        return raw.decode(encoding).encode()
+    except UnicodeError as error:
+        raise InputError(f"{where} begins as {encoding.upper()} text and breaks off: save it again as UTF-8") from error
 
 
 def visible(text: str) -> str:

@@ -140,7 +140,9 @@ def test_fine_tuning(descend, books):
     refused(descend("doctor", "runs/new", "new.txt"), "was begun with the weights in", "which are others by now")
 
 
-def test_interrupted_and_resumed(descend, text, monkeypatch):
+@pytest.mark.parametrize("held", [10**6, 100])
+def test_interrupted_and_resumed(descend, text, monkeypatch, held):
+    monkeypatch.setattr("descend.neural.gathering.HELD_BYTES", held)
     options, command = (*OPTIONS, "--quiet", "--out"), import_module("descend.cli.lm")
     assert descend("lm", text, *options, "whole").code == 0
     ctrl_c = lambda _, progress: progress.reason or os.kill(os.getpid(), signal.SIGINT)
@@ -151,6 +153,14 @@ def test_interrupted_and_resumed(descend, text, monkeypatch):
     assert descend("lm", text, *options, "run", "--resume") == (0, "", "")
     for name in ("model.safetensors", "history.parquet"):
         assert Path("run", name).read_bytes() == Path("whole", name).read_bytes()
+
+
+def test_a_text_larger_than_memory_stays_in_its_file(descend, text, monkeypatch):
+    monkeypatch.setattr("descend.neural.gathering.HELD_BYTES", 100)
+    said = descend("lm", text, *OPTIONS[:-1], 1, "--no-insight")
+    assert said.code == 0
+    assert f"{len(TEXT):,} bytes of text stay in their files, and are read where they are needed" in said.out
+    assert json.loads(Path("runs/jugs/metrics.json").read_text())["bytes"] == len(TEXT)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from descend.errors import InputError
-from descend.neural._tokens import Bytes, Characters
+from descend.neural._tokens import Bytes
 from descend.neural.gathering import Corpus, read_corpus, streams
 
 
@@ -109,4 +109,4 @@ def test_tokens_of_both_sides():
     with pytest.raises(InputError, match="the text has 20 tokens, but a window of the context and the token after it"):
         streams(Corpus(b"x" * 20), Bytes(), 0.1, 32)
     with pytest.raises(InputError, match="0xff at position 97"):
-        streams(Corpus(b"a" * 97 + b"\xff" + b"b" * 2), Characters("ab"), 0.2, 8)
+        Corpus(b"a" * 97 + b"\xff" + b"b" * 2).refuse_other_than_unicode()

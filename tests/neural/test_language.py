@@ -153,15 +153,15 @@ STRANGE = "Ærø, naïve – 猫 🐈\r\n\ttab\n\nend "
 
 
 def test_tokens_and_back():
-    for tokenizer in (Bytes(), Characters.of(STRANGE.encode())):
+    for tokenizer in (Bytes(), Characters.of([STRANGE.encode()])):
         tokens = tokenizer.encode(STRANGE.encode())
         assert tokens.dtype == np.uint8
         assert tokens.max() < tokenizer.size
         assert tokenizer.decode(tokens) == STRANGE
         again = from_facts(json.loads(json.dumps(tokenizer.facts())))
         np.testing.assert_array_equal(again.encode(STRANGE.encode()), tokens)
-    assert Characters.of(b"banana").alphabet == "abn"
-    assert Characters.of(b"banana").encode(b"nab").tolist() == [2, 0, 1]
+    assert Characters.of([b"banana"]).alphabet == "abn"
+    assert Characters.of([b"banana"]).encode(b"nab").tolist() == [2, 0, 1]
     assert [smallest_type(size) for size in (256, 257, 65536, 65537)] == [np.uint8, np.uint16, np.uint16, np.uint32]
 
 
@@ -169,13 +169,13 @@ def test_tokens_and_back():
 def test_pairs():
     pytest.importorskip("tokenizers", reason="what merges them")
     text = (STRANGE + "low lower lowest\n" * 9000).encode()
-    tokenizer = BytePairs.of(text, 300)
+    tokenizer = BytePairs.of([text], 300)
     tokens = tokenizer.encode(text)
     assert tokenizer.decode(tokens) == text.decode()
     assert tokenizer.size == 300 or tokenizer.size < 300
     assert tokens.dtype == np.uint16
     assert len(tokens) < len(text) / 3
-    assert BytePairs.of(text, 300).facts() == tokenizer.facts()
+    assert BytePairs.of([text], 300).facts() == tokenizer.facts()
     unseen = "Ωmega zebra".encode()
     assert from_facts(json.loads(json.dumps(tokenizer.facts()))).decode(tokenizer.encode(unseen)) == unseen.decode()
 

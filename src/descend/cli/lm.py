@@ -22,6 +22,7 @@ from descend.errors import CheckpointError, reading
 from descend.insight.verdict import Verdict, Verdicts
 from descend.neural.gathering import Corpus, read_corpus
 from descend.neural.language import DEFAULT_SIZE, DEFAULT_TOKENIZER, LanguageModel
+from descend.neural.text_files import FiledText
 from descend.observers import Progress
 from descend.observers.progress import ProgressBar, duration
 from descend.tasks.begun import SAMPLE_TOKENS, digest_of_model, language_model
@@ -79,6 +80,8 @@ def lm(
     console = Console(quiet=quiet)
     for note in corpus.notes:
         say(console, note)
+    if isinstance(corpus.text, FiledText):
+        say(console, f"{len(corpus.text):,} bytes of text stay in their files, and are read where they are needed")
     model = language_model(folder.checkpoints, start, **settings)
     scribe = _Scribe(model, folder, console)
     size_of_step = math.prod(model.tokens_per_step())

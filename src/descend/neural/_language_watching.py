@@ -14,6 +14,7 @@ from descend.errors import InputError
 from descend.neural._gpt import GPT
 from descend.neural._next_token import VALIDATION_TOKENS, mean_loss
 from descend.neural._sampling import generate
+from descend.neural.filed_tokens import Tokens, cut
 from descend.observers import Progress
 
 
@@ -30,7 +31,7 @@ class ValidationSamples:
     """Judges a network on what was held out, has it write so many tokens, which `decode` makes text of, and remembers
     after which step that was."""
 
-    def __init__(self, held_out: np.ndarray, length: int, decode: Callable[[np.ndarray], str]):
+    def __init__(self, held_out: Tokens, length: int, decode: Callable[[np.ndarray], str]):
         self.samples: list[Sample] = []
         self.tokens = min(len(held_out) * 2, VALIDATION_TOKENS)
         self._held_out, self._length, self._decode = held_out, length, decode
@@ -39,7 +40,8 @@ class ValidationSamples:
     def judge(self, network: GPT) -> float:
         """The loss on what was held out."""
         if self._length:
-            self._pending = self._decode(generate(network, self._held_out[:1], self._length, jax.random.key(0)))
+            first = cut(self._held_out, np.zeros(1, int), 1)[0]
+            self._pending = self._decode(generate(network, first, self._length, jax.random.key(0)))
         return mean_loss(network, self._held_out, VALIDATION_TOKENS)
 
     def __call__(self, progress: Progress) -> None:

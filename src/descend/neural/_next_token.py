@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array
 
 from descend._numbers import mix, ramp, real, smooth
@@ -16,6 +15,7 @@ from descend.neural._gpt import GPT, token_losses
 from descend.neural._half_precision import in_half
 from descend.neural._network import padded
 from descend.neural.corpus import validation_windows
+from descend.neural.filed_tokens import Tokens
 from descend.optimizers import Adam, Optimizer
 from descend.optimizers.modifiers import ClipByNorm, WeightDecay
 from descend.schedules import Rate, Schedule, setting
@@ -62,7 +62,7 @@ class RandomNextToken(NextToken):
         return self.value(network, batch, key)
 
 
-def mean_loss(network: GPT, tokens: np.ndarray, most: int | None = None) -> float:
+def mean_loss(network: GPT, tokens: Tokens, most: int | None = None) -> float:
     """The mean loss of each token in a stream, from those in a window before it; of `most` of them, spread evenly."""
     length = network.shape.context
     inputs, targets, counts = validation_windows(tokens, length, most)

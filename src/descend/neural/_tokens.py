@@ -2,16 +2,20 @@
 
 import json
 import re
-from itertools import pairwise
+from collections.abc import Iterable
+from itertools import chain, pairwise
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from descend._facts import Facts
 from descend.errors import InputError
+from descend.neural.text_files import FiledText, blocks_of, spread_blocks
 
 # So many are encoded at a time, where a line begins near there.
 PIECE_CHARACTERS = 2**16
+# So many blocks of a text that is larger than memory say which pairs are common.
+PAIR_BLOCKS = 16
 
 
 @runtime_checkable
@@ -60,9 +64,10 @@ class Characters:
         self._points = _code_points(alphabet)
 
     @classmethod
-    def of(cls, text: bytes) -> "Characters":
-        """The characters of a text."""
-        return cls("".join(map(chr, np.unique(_code_points(decoded(text))))))
+    def of(cls, blocks: Iterable[bytes]) -> "Characters":
+        """The characters of a text, which comes in blocks."""
+        known = [np.unique(_code_points(decoded(block))) for block in blocks]
+        return cls("".join(map(chr, np.unique(np.concatenate(known)))))
 
     @property
     def size(self) -> int:
@@ -98,8 +103,10 @@ class BytePairs:
         self._encoder = _library().Tokenizer.from_str(model)
 
     @classmethod
-    def of(cls, text: bytes, size: int) -> "BytePairs":
-        """The `size` tokens with which a text is short: all bytes, and sequences by how common they are."""
+    def of(cls, blocks: Iterable[bytes], size: int) -> "BytePairs":
+        """The `size` tokens with which a text is short: all bytes, and sequences by how common they are. It comes in
+        blocks.
+        """
         library = _library()
         encoder = library.Tokenizer(library.models.BPE())
         encoder.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -107,7 +114,7 @@ class BytePairs:
         # All bytes from the start, so that there is no text that could not be encoded.
         alphabet = library.pre_tokenizers.ByteLevel.alphabet()
         trainer = library.trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
-        encoder.train_from_iterator(_pieces(decoded(text)), trainer)
+        encoder.train_from_iterator((piece for block in blocks for piece in _pieces(decoded(block))), trainer)
         return cls(encoder.to_str())
 
     @property
@@ -125,20 +132,21 @@ class BytePairs:
         return {"name": self.name, "model": self._model}
 
 
-def tokenizer_for(name: str, learnt: bytes, held_out: bytes, vocabulary: int) -> Tokenizer:
+def tokenizer_for(name: str, learnt: bytes | FiledText, held_out: bytes | FiledText, vocabulary: int) -> Tokenizer:
     """A tokenizer by its name, for a text whose end is held out: that may have characters of its own, but does not say
-    which pairs are common. `vocabulary` is the size of a tokenizer that can have any.
+    which pairs are common. `vocabulary` is the size of a tokenizer that can have any. Of a text larger than memory,
+    some blocks say which pairs are common.
 
     **Raises** `InputError` if the text is none that it can read, or there is no such tokenizer.
     """
     if name == Bytes.name:
         return Bytes()
     if name == Characters.name:
-        return Characters.of(learnt + held_out)
+        return Characters.of(chain(blocks_of(learnt), blocks_of(held_out)))
     if name == BytePairs.name:
         if vocabulary < Bytes.size + 1:
             raise InputError(f"vocabulary must be more than the {Bytes.size} bytes, but is {vocabulary}")
-        return BytePairs.of(learnt, vocabulary)
+        return BytePairs.of(spread_blocks(learnt, PAIR_BLOCKS), vocabulary)
     raise InputError(f"tokenizer must be bytes, characters or bpe, but is {name!r}")
 
 
@@ -164,7 +172,7 @@ def _byte_pairs_in(told: Facts) -> str:
     because there may be patterns that take without end to look for."""
     text, wanted = told.text("model"), "byte pairs, as this version of tokenizers writes them"
     # A tokenizer's file may hold patterns of anybody's: all of it but tokens and merges must be what is written here.
-    expected = json.loads(BytePairs.of(b"a", Bytes.size).facts()["model"])
+    expected = json.loads(BytePairs.of([b"a"], Bytes.size).facts()["model"])
     try:
         found = json.loads(text)
         known, merges = found["model"]["vocab"], found["model"]["merges"]
@@ -184,16 +192,17 @@ def smallest_type(size: int) -> Any:
     return np.uint8 if size <= 2**8 else np.uint16 if size <= 2**16 else np.uint32
 
 
-def decoded(text: bytes) -> str:
-    """A text from its bytes.
+def decoded(text: bytes, begin: int = 0) -> str:
+    """A text from its bytes, of which the first is at some place in a longer one.
 
     **Raises** `InputError` if they are not UTF-8, and says where.
     """
     try:
         return text.decode()
     except UnicodeDecodeError as error:
-        raise InputError(f"the text is not UTF-8 (the byte 0x{text[error.start]:02x} at position {error.start:,}): "
-                         "save it as UTF-8, or use the tokenizer bytes, which takes any file") from None
+        place = begin + error.start
+        raise InputError(f"the text is not UTF-8 (the byte 0x{text[error.start]:02x} at position {place:,}): save it "
+                         "as UTF-8, or use the tokenizer bytes, which takes any file") from None
 
 
 def _code_points(text: str) -> np.ndarray:

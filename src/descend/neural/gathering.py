@@ -2,45 +2,62 @@
 
 import hashlib
 import os
+from codecs import getincrementaldecoder
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, chain
 from pathlib import Path
 
-import numpy as np
-
-from descend._text import as_utf8
+from descend._text import LONGEST_MARK, as_utf8, encoding_of
 from descend.errors import InputError
-from descend.neural._tokens import Bytes, Tokenizer, decoded
-from descend.neural.corpus import Text, read_text
+from descend.neural._tokens import Tokenizer, decoded
+from descend.neural.corpus import Text, nothing_in, read_text, readable
+from descend.neural.filed_tokens import Tokens, encoded
 from descend.neural.pictures import listed, shown
+from descend.neural.text_files import MAX_BYTES_AFTER_FIRST, FiledText, Held, Part, TextFile, blocks_of
 
 Texts = Text | Sequence[Text]
 # How far what is held out may be from the share that is wanted, so that no file is on both sides: by this factor.
 SHARE_TOLERANCE = 2
-# Bytes of a letter in UTF-8, but for its first one.
-MAX_BYTES_AFTER_FIRST = 3
 LINE_END = b"\n"
+# Texts of more bytes together stay in their files.
+HELD_BYTES = 2**28
 
 
 @dataclass(frozen=True)
 class Corpus:
     """Texts, one after the other: `starts` has the bytes at which all but the first begin. `notes`: what was left out.
+    Where they are larger than memory, `text` is where they lie.
 
     >>> Corpus(b"one two three four", starts=(8, 14)).split(0.2)
     (b'one two three ', b'four')
     """
 
-    text: bytes
+    text: bytes | FiledText
     starts: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Which text it is."""
-        return hashlib.sha256(self.text).hexdigest()
+        found = hashlib.sha256()
+        for block in blocks_of(self.text):
+            found.update(block)
+        return found.hexdigest()
 
-    def split(self, share: float) -> tuple[bytes, bytes]:
+    def refuse_other_than_unicode(self) -> None:
+        """Look at it as a whole: what is wrong with a part would be told by its place in that.
+
+        **Raises** `InputError` if it is not UTF-8, and says where.
+        """
+        begin = 0
+        for block in blocks_of(self.text):
+            decoded(block, begin)
+            begin += len(block)
+
+    def split(self, share: float) -> tuple[bytes | FiledText, bytes | FiledText]:
         """What is to be learnt, and the end, of some such share, which is held out.
 
         It begins where a text does, if there is such a place; else one text has its own end held out. Parts from
@@ -73,39 +90,49 @@ def read_corpus(texts: Texts | Corpus) -> Corpus:
         if isinstance(one, Path) and one.is_dir():
             gathered.take_folder(one)
         else:
-            gathered.take(read_text(one), str(one) if isinstance(one, Path) else "a text")
+            gathered.take_named(one)
     return gathered.corpus()
 
 
 class _Gathered:
-    """Texts by their digests, and what was left out of folders, by the reason."""
+    """Texts by their digests, and what was left out of folders, by the reason. They are in memory as far as there is
+    room for them."""
 
     def __init__(self) -> None:
-        self._texts: dict[bytes, bytes] = {}
+        self._texts: dict[bytes, Part] = {}
         self._left_out: dict[str, list[Path | str]] = defaultdict(list)
+        self._room = HELD_BYTES
 
-    def take(self, text: bytes, where: Path | str) -> None:
-        """A text more, if it is not there yet."""
-        digest = hashlib.sha256(text).digest()
-        if digest in self._texts:
-            self._left_out["the same as another"].append(where)
-        self._texts[digest] = text
+    def take_named(self, text: Text) -> None:
+        """A text, or that of a file, whatever is in it.
+
+        **Raises** `InputError` if it cannot be read, and if it is empty.
+        """
+        if not isinstance(text, Path):
+            part: Part = self._held(read_text(text))
+        else:
+            with readable(text):
+                part = self._of_file(text)
+            if not len(part):
+                raise nothing_in(f"'{text}'")
+        self._take(part, _looked_at(part)[0], str(text) if isinstance(text, Path) else "a text")
 
     def take_folder(self, folder: Path) -> None:
         """The texts of a folder, and of those in it."""
         for path in self._files(folder):
             try:
-                raw = as_utf8(path.read_bytes(), str(path))
-                raw.decode()
+                part = self._of_file(path)
             except OSError:
                 self._left_out["not to be read"].append(path)
-            except (UnicodeDecodeError, InputError):
+                continue
+            except InputError:
                 self._left_out["not in Unicode"].append(path)
+                continue
+            digest, strange = _looked_at(part)
+            if strange:
+                self._left_out[strange].append(path)
             else:
-                if b"\0" in raw or not raw:
-                    self._left_out["no text" if raw else "empty"].append(path)
-                else:
-                    self.take(raw, path)
+                self._take(part, digest, path)
 
     def corpus(self) -> Corpus:
         """All of them.
@@ -116,9 +143,35 @@ class _Gathered:
         if not self._texts:
             raise InputError("; ".join(["there is no text in what was named", *notes]))
         *others, last = (self._texts[digest] for digest in sorted(self._texts))
-        parts = [text if text.endswith(LINE_END) else text + LINE_END for text in others]
-        starts = tuple(sum(map(len, parts[: i + 1])) for i in range(len(parts)))
-        return Corpus(b"".join([*parts, last]), starts, notes)
+        ended = [[text] if text.read(len(text) - 1, 1) == LINE_END else [text, Held(LINE_END)] for text in others]
+        parts = [*chain.from_iterable(ended), last]
+        starts = tuple(accumulate(sum(map(len, each)) for each in ended))
+        filed = FiledText(parts)
+        held = all(isinstance(part, Held) for part in parts)
+        return Corpus(filed.read(0, len(filed)) if held else filed, starts, notes)
+
+    def _take(self, part: Part, digest: bytes, where: Path | str) -> None:
+        """A text more, if it is not there yet."""
+        if digest in self._texts:
+            self._left_out["the same as another"].append(where)
+        self._texts[digest] = part
+
+    def _of_file(self, path: Path) -> Part:
+        """The text of a file: in memory, if there is room, and where it is.
+
+        **Raises** `OSError`; and `InputError` for what says that it is in UTF-16 or UTF-32, and is not, or has no room.
+        """
+        file = TextFile.of(path)
+        if len(file) <= self._room:
+            return self._held(as_utf8(path.read_bytes(), f"'{path}'"))
+        if encoding := encoding_of(file.read(0, LONGEST_MARK)):
+            raise InputError(f"'{path}' is in {encoding.upper()}, which is read as a whole, but of more than "
+                             f"{HELD_BYTES:,} bytes of text nothing is: save it as UTF-8")
+        return file
+
+    def _held(self, text: bytes) -> Held:
+        self._room = max(0, self._room - len(text))
+        return Held(text)
 
     def _files(self, folder: Path) -> Iterator[Path]:
         """All files below a folder that are not hidden; links to folders are not followed, as they may lead in circles.
@@ -138,22 +191,38 @@ class _Gathered:
             inner[:] = [name for name in seen if name in inner and not name.startswith(".")]
 
 
-def streams(corpus: Corpus, tokenizer: Tokenizer, share: float, length: int) -> tuple[np.ndarray, np.ndarray | None]:
+def streams(corpus: Corpus, tokenizer: Tokenizer, share: float, length: int) -> tuple[Tokens, Tokens | None]:
     """The tokens to learn from, and those that are held out to judge by, if a window of this length fits into them.
 
-    **Raises** `InputError` if there is no window to learn from, and where the tokenizer cannot read the text.
+    **Raises** `InputError` if there is no window to learn from, where the tokenizer cannot read the text, and where
+    there is no room for its tokens.
     """
-    if tokenizer.name != Bytes.name:
-        # As a whole: what is wrong with a part would be told by its place in that.
-        decoded(corpus.text)
-    learnt, held_out = map(tokenizer.encode, corpus.split(share))
+    learnt, held_out = (encoded(tokenizer, part) for part in corpus.split(share))
     if len(held_out) > length and len(learnt) >= length + 2:
         return learnt, held_out
-    whole = tokenizer.encode(corpus.text)
+    whole = encoded(tokenizer, corpus.text)
     if len(held_out) > length or len(whole) < length + 2:
         raise InputError(f"the text has {len(whole)} tokens, but a window of the context and the token after it has "
                          f"{length + 1}: give a longer text, or a shorter context")
     return whole, None
+
+
+def _looked_at(part: Part) -> tuple[bytes, str]:
+    """A hash of a text, and why it is none, if so."""
+    found, decoder, has_zeros = hashlib.sha256(), getincrementaldecoder("utf-8")(), False
+    strange = "" if len(part) else "empty"
+    for block in FiledText([part]).blocks():
+        found.update(block)
+        has_zeros |= b"\0" in block
+        try:
+            decoder.decode(block)
+        except UnicodeDecodeError:
+            strange = "not in Unicode"
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        strange = "not in Unicode"
+    return found.digest(), strange or ("no text" if has_zeros else "")
 
 
 def _refuse(error: OSError) -> None:

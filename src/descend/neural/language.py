@@ -37,7 +37,8 @@ from descend.neural._sampling import Choice, generate
 from descend.neural._seed import seed_of
 from descend.neural._sizes import Size, size_named, size_of_trained
 from descend.neural._tokens import Bytes, Tokenizer, tokenizer_for
-from descend.neural.corpus import Text, Windows, read_text
+from descend.neural.corpus import FiledWindows, Text, Windows, read_text, windows_of
+from descend.neural.filed_tokens import Tokens
 from descend.neural.gathering import Corpus, Texts, read_corpus, streams
 from descend.observers import Observer
 from descend.stopping import Plateau
@@ -171,9 +172,12 @@ class LanguageModel(BaseEstimator):
         """What is descended on."""
         start = self._started()
         size, corpus = self._checked(start), read_corpus(texts)
+        name = start.tokenizer.name if start else self.tokenizer or DEFAULT_TOKENIZER
+        if name != Bytes.name:
+            corpus.refuse_other_than_unicode()
         parts = corpus.split(self.validation_fraction)
         self.tokenizer_: Tokenizer = start.tokenizer if start else tokenizer_for(
-            self.tokenizer or DEFAULT_TOKENIZER, *parts, self.vocabulary or DEFAULT_VOCABULARY
+            name, *parts, self.vocabulary or DEFAULT_VOCABULARY
         )
         learnt, held_out = streams(corpus, self.tokenizer_, self.validation_fraction, size.context)
         self.left_out_ = list(corpus.notes)
@@ -182,8 +186,11 @@ class LanguageModel(BaseEstimator):
         self.validation_tokens_per_byte_ = judged / max(1, len(parts[1]))
         seed = seed_of(self.random_state, self.checkpoint)
         network = self._network(size, start, seed)
+        # A checkpoint knows what it was begun with again, which takes a look at all of it.
+        told = lambda: corpus.digest if self.checkpoint else ""
+        source = windows_of(learnt, size.context, size.batch_size, told)
         loss = (RandomNextToken if network.is_random else NextToken)(is_half(self.precision))
-        return _Task(size, loss, network, Windows(learnt, size.context, size.batch_size), held_out, self.ema, seed)
+        return _Task(size, loss, network, source, held_out, self.ema, seed)
 
     def _started(self) -> Stored | None:
         return None if self.start is None else Stored.read(self.start)
@@ -306,7 +313,7 @@ class LanguageModel(BaseEstimator):
     def _training(self, task: "_Task", begin: float, checkpoint: Any) -> Trainer:
         """The training, from its checkpoint on, if there is one."""
         size, held_out = task.size, task.held_out
-        watch = ValidationSamples(task.source.data[:0] if held_out is None else held_out, self.samples,
+        watch = ValidationSamples(np.zeros(0, np.uint8) if held_out is None else held_out, self.samples,
                                   self.tokenizer_.decode)
         # 1. How many steps, as the rate comes down over all of them.
         steps = self._steps(task, begin)
@@ -415,8 +422,8 @@ class _Task:
     size: Size
     loss: NextToken
     network: GPT
-    source: Windows
-    held_out: np.ndarray | None
+    source: Windows | FiledWindows
+    held_out: Tokens | None
     ema: float | None
     seed: int
 
