@@ -2,11 +2,11 @@
 
 The tables are folders of Parquet files, and are made here: flights with 16 numbers that do not compress and five
 categories of 656 levels together, in row groups of 131,072 rows, four to a file. Reading is one pass over `Blocks`, to
-hashed features. `LogisticRegression` is fitted to its certificate, in as many passes as that takes. `MLPClassifier` learns for an epoch, by Adam, after the look
-that it takes over the table first. "Throughput" are the rows of the table over all seconds of the fit, at the second
-size; "CPU" are seconds of all threads. "Most memory" is that of a process of its own, at its height, all that it
-imports included; it is flat if both sizes have as much. Others used the cores as well, so that seconds on the wall are
-too many for all.
+hashed features. `LogisticRegression` is fitted to its certificate, in as many passes as that takes. `MLPClassifier`
+learns for an epoch, by Adam, after the look that it takes over the table first. "Throughput" are the rows of the table
+over all seconds of the fit, at the second size; "CPU" are seconds of all threads. "Most memory" is that of a process of
+its own, at its height, all that it imports included; it is flat if both sizes have as much. Others used the cores as
+well, so that seconds on the wall are too many for all.
 
 The texts are files of words that are drawn by Zipf's law. `LanguageModel` makes 200 steps in `descend lm`'s small size,
 of bytes. "Reading windows" draws the batches of a hundred times as many, and makes none: "throughput" is in tokens.
