@@ -5,6 +5,7 @@ numbers. Written on operators of 32-bit integers: NumPy and JAX give the same or
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import isqrt
 from types import ModuleType
 from typing import Any
@@ -80,6 +81,8 @@ def seed_of(words: Any) -> Any:
     return mixed(seed)
 
 
+# Kept: of what is drawn from a batch at a time, the search would take longer than the draw.
+@lru_cache(maxsize=64)
 def _digits(length: int) -> tuple[int, int]:
     """Two numbers, neither more than twice the other or so, whose product is hardly above `length`: less walking."""
     root = isqrt(length - 1) + 1
