@@ -18,6 +18,11 @@ except ImportError:
 # For which somebody may only look whether a lock is held.
 LOOK_SECONDS = 0.005
 
+
+class BusyError(InputError):
+    """Another process writes there."""
+
+
 _changing = threading.Lock()
 # By the lock's file: its descriptor, and how many hold it.
 _held: dict[Path, list[int]] = {}
@@ -42,7 +47,7 @@ def hold(file: Path, what: Path) -> None:
 
     Where no file can be locked, or none be written, nobody is kept from anything.
 
-    **Raises** `InputError` if another process holds it.
+    **Raises** `BusyError` if another process holds it.
     """
     file = file.absolute()
     with _changing:
@@ -111,8 +116,8 @@ def _locked(file: Path, what: Path) -> int | None:
         except BlockingIOError:
             owner = os.read(descriptor, 20).decode(errors="replace").strip() or "unknown"
             os.close(descriptor)
-            raise InputError(f"another process, {owner}, writes to {what}: wait for its end, or name another place"
-                             ) from None
+            raise BusyError(f"another process, {owner}, writes to {what}: wait for its end, or name another place"
+                            ) from None
         except OSError:
             os.close(descriptor)
             return None

@@ -11,6 +11,7 @@ from rich.text import Text
 from typer import Exit
 
 from descend._files import write_atomically
+from descend._locks import BusyError
 from descend.cli._console import Console, say, write
 from descend.cli._fit import train_and_store
 from descend.cli._summary import in_a_grid
@@ -19,7 +20,7 @@ from descend.engine.interruption import INTERRUPTED, TERMINATED
 from descend.tasks.common.folder import RunFolder, claimed, place_of
 from descend.tasks.sweep.axes import Axis
 from descend.tasks.sweep.report import cell, sweep_page
-from descend.tasks.sweep.sweeping import WINNER, Sweep, SweepFolder, sweep_of, winner_folder
+from descend.tasks.sweep.sweeping import WINNER, Sweep, SweepFolder, share, sweep_of, winner_folder
 from descend.tasks.sweep.told import frame_of, honest_words, trial_rows
 from descend.tasks.table.task import TableTask
 
@@ -29,16 +30,19 @@ MAX_ROWS_TOLD = 20
 
 def sweep_table(
     task: TableTask, axes: tuple[Axis, ...], source: str, is_halved: bool, out: Path | None, resume: bool,
-    console: Console, as_json: bool,
+    is_shared: bool, console: Console, as_json: bool,
 ) -> None:
-    """Make the trials, keep the best, and say what came of it."""
+    """Make the trials, keep the best, and say what came of it. Of processes that share a sweep, one keeps it."""
     over = {axis.name: list(axis.values) for axis in axes}
     asked = task.asked | {"source": place_of(source)}
     asked["settings"] |= {"over": over, "halving": is_halved}
-    folder = claimed(out, f"{task.name}-sweep", asked, resume, SweepFolder)
+    folder = claimed(out, f"{task.name}-sweep", asked, resume or is_shared, SweepFolder)
     # What cannot be learnt is refused before anything is written.
-    sweep = sweep_of(task, axes, is_halved, folder)
-    folder.begin()
+    sweep = sweep_of(task, axes, is_halved, folder, is_shared)
+    if is_shared:
+        share(folder)
+    else:
+        folder.begin()
     for trial in sweep.trials:
         trial.begin()
     say(console, f"{len(sweep.trials)} trials, in {folder.path}")
@@ -47,6 +51,12 @@ def sweep_table(
     if asked_to_end:
         say(console, f"go on:  the same command with --resume --out {shlex.quote(str(folder.path))}")
         raise Exit(TERMINATED if asked_to_end == "SIGTERM" else INTERRUPTED)
+    if is_shared:
+        try:
+            folder.hold()
+        except BusyError:
+            say(console, f"all trials have ended; another process keeps the best of them in {folder.path / WINNER}")
+            return
     facts = _kept(sweep, folder)
     with folder.closing():
         write_atomically(folder.path / "trials.csv", frame_of(sweep).to_csv(index=False).encode())

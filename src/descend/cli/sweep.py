@@ -18,6 +18,8 @@ OVER = ("A setting and the values to try: 0.1,0.3 or FROM:TO:log:COUNT or FROM:T
         "epochs, hidden_layers, width, optimizer, model, seed. Seeds of the same settings go on or stop together, by "
         "their mean.")
 NO_HALVING = "Take all trials to their end; otherwise the worse half of the settings is stopped after each round."
+DIVIDED = ("Divide the trials with other processes: start the same command, with the same --out, as often as you like, "
+          "on one machine or on several that see the folder.")
 # Of `descend fit`. What a time allows hangs on how busy the machine is, and so would what is compared.
 WITHOUT = ("seconds", "best", "processes", "on", "skip_damaged", "no_insight", "start")
 
@@ -32,6 +34,7 @@ def sweep(
     no_halving: Annotated[bool, Option("--no-halving", help=NO_HALVING)] = False,
     out: Annotated[Path | None, Option(help="The sweep's folder; by default runs/NAME-sweep.")] = None,
     resume: Annotated[bool, Option("--resume", help="Go on with the sweep in the folder.")] = False,
+    shared: Annotated[bool, Option("--shared", help=DIVIDED)] = False,
     quiet: Annotated[bool, Option("--quiet", help="Print nothing.")] = False,
     as_json: Annotated[bool, Option("--json", help="Print what came of it as JSON, and nothing else.")] = False,
     **fixed: Any,
@@ -51,11 +54,13 @@ def sweep(
             raise InputError(f"{option} and --over {axis.name} settle the same: give one of them")
     if not axes:
         raise InputError("say with --over which setting to vary, as in --over learning_rate=0.001:1:log:9")
+    if shared and out is None:
+        raise InputError("say with --out which folder the processes share")
     task = _task(source, **fixed)
     # What draws progress, and what trains, is imported after what was read could be refused.
     from descend.cli._sweep import sweep_table
 
-    sweep_table(task, axes, source, not no_halving, out, resume, console, as_json)
+    sweep_table(task, axes, source, not no_halving, out, resume, shared, console, as_json)
 
 
 def _task(

@@ -78,7 +78,7 @@ def surroundings(params: Tree) -> dict[str, Any]:
     return {
         "device": device.device_kind,
         "processor": processor(),
-        "cores": _cores() if device.platform == "cpu" else None,
+        "cores": usable_cores() if device.platform == "cpu" else None,
         "divided among": _divided(params),
         "jaxlib": jaxlib.__version__,
         "numpy": np.__version__,
@@ -103,7 +103,7 @@ def warn_of_other_surroundings(path: str | Path, now: Mapping[str, Any], then: M
                       "not, bit for bit, what would have come there", stacklevel=2)
 
 
-def _cores() -> int:
+def usable_cores() -> int:
     """The threads that XLA has on a CPU: as many as the cores that this process may use, unless it is told."""
     told = os.environ.get("PJRT_NPROC") or os.environ.get("NPROC") or ""
     if told.isdecimal():

@@ -1,6 +1,5 @@
 """Many runs at once: stacked in one program where a step is little, else one after the other, on all cores."""
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from descend._arrays import precision
 from descend._tree import Tree
 from descend.engine.advancing import NOTHING, Trace, advance, after, count, for_programs, joined
 from descend.engine.descent import RUNNING, Descent, State
+from descend.engine.identity import usable_cores
 from descend.engine.loop import Recorded, drawn, empty, one_step, room, with_entry
 from descend.engine.programs import settings_here
 from descend.engine.run import Run
@@ -100,7 +100,7 @@ def _side_by_side(runs: list[Run], n: int) -> list[tuple[Run, Trace]]:
         return [_further(run, trace, n - part), *(advance(run, n) for run in runs[1:])]
     first = partial(_further, run, trace, n - part)
     others = [partial(advance, run, n) for run in runs[1:]]
-    return on_threads(lambda job: job(), [first, *others], threads=os.cpu_count())
+    return on_threads(lambda job: job(), [first, *others], threads=usable_cores())
 
 
 def on_threads(function: Callable[..., R], *columns: Sequence[Any], threads: int | None = None) -> list[R]:

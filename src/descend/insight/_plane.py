@@ -1,6 +1,5 @@
 """The loss on a line or a plane through parameters, point by point."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ from descend._arrays import precision
 from descend._tree import Tree
 from descend.engine.curvature import Around
 from descend.engine.descent import Descent
+from descend.engine.identity import usable_cores
 from descend.engine.loss import AuxiliaryState
 from descend.engine.many import on_threads
 from descend.insight._looks import size_of
@@ -36,7 +36,7 @@ class Plane:
         """The loss at each row of coordinates, on all cores; what is held does not grow with their number."""
         found: list[float] = []
         for begin in range(0, len(at), BLOCK):
-            found += on_threads(self._loss, list(at[begin : begin + BLOCK]), threads=os.cpu_count())
+            found += on_threads(self._loss, list(at[begin : begin + BLOCK]), threads=usable_cores())
             if progress is not None:
                 progress(len(found), len(at))
         return np.array(found)

@@ -1,7 +1,6 @@
 """What went wrong in a descent: causes are suspected from its signals, and proved by replay."""
 
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from descend.engine.identity import usable_cores
 from descend.engine.run import Run
 from descend.errors import InputError
 from descend.insight.case import Case
@@ -214,7 +214,7 @@ class Examiner:
         # Of one that diverged soon, it has to be seen whether the mended one goes on.
         wanted = max(self.case.length, AT_LEAST) if self.case.has_diverged else self.case.length
         made = SCREENING * changes + 4 * CONFIRMING
-        cores = max(1, min(os.cpu_count() or 1, 2))
+        cores = max(1, min(usable_cores(), 2))
         steps = int(0.5 * self._left * cores / (made * each))
         return max(min(wanted, steps), min(LEAST_STEPS, wanted))
 

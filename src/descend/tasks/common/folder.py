@@ -54,7 +54,21 @@ class RunFolder:
         **Raises** `InputError` if nothing can be written there, or another process writes there, or did meanwhile.
         """
         # The lock comes first: what another process began in between is then seen.
+        self.hold()
+        self.write_asked()
+
+    def hold(self) -> None:
+        """Keep other processes from the folder until the command ends.
+
+        **Raises** `BusyError` if another process writes there.
+        """
         hold(self.path / ".lock", self.path)
+
+    def write_asked(self) -> None:
+        """Write down what was asked for.
+
+        **Raises** `InputError` if it cannot be written there, or something else was begun there.
+        """
         self.refuse_another()
         try:
             self.write_json(self.about, self.asked)

@@ -1,6 +1,5 @@
 """A sweep: rounds of trials, after each of which the better half goes on, and at the end one that is kept."""
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -10,6 +9,8 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from threadpoolctl import threadpool_limits
 
+from descend._locks import BusyError, is_held
+from descend.engine.identity import usable_cores
 from descend.engine.interruption import Interruption, interrupts
 from descend.errors import InputError
 from descend.observers import Observer
@@ -28,6 +29,8 @@ from descend.tasks.table.task import TableTask
 
 # The setting that tells of luck, and not of what is better.
 SEED = "seed"
+# How often it is looked for what other processes have in hand.
+PAUSE_SECONDS = 0.5
 # The folder of the model that is kept.
 WINNER = "winner"
 
@@ -56,6 +59,8 @@ class Board(Protocol):
 class Sweep:
     """Trials of a table: all have the same rows held out, and are compared on the same others.
 
+    `is_shared`: whether other processes go through the same sweep in the same folder. Each takes what no other does,
+    and all know of all trials what came of them, from their folders; so all decide alike who goes on.
     `ranking`: the trials that were judged, the best first: those that went farther before those that did not.
     """
 
@@ -64,6 +69,7 @@ class Sweep:
     axes: tuple[Axis, ...]
     trials: list[Trial]
     is_halved: bool
+    is_shared: bool = False
     ranking: list[Trial] = field(default_factory=list)
 
     @property
@@ -117,17 +123,29 @@ class Sweep:
         return ""
 
     def _round(self, trials: Sequence[Trial], share: float, interrupted: Interruption, board: Board) -> None:
-        """Take trials as far as that, as many at once as there are cores: no number depends on it."""
-        def taken(trial: Trial) -> None:
-            if not (interrupted.is_set() or trial.has_made(share)):
-                self._further(trial, share, interrupted, board)
-            board.ended(trial, share)
+        """Take all trials as far as that, or have other processes do so."""
+        left = trials
+        while left := self._taken(left, share, interrupted, board):
+            interrupted.wait(PAUSE_SECONDS)
 
-        with ThreadPoolExecutor(os.cpu_count(), "descend.sweep") as pool:
-            futures = [pool.submit(taken, trial) for trial in trials]
+    def _taken(self, trials: Sequence[Trial], share: float, interrupted: Interruption, board: Board) -> list[Trial]:
+        """Take trials as far as that, as many at once as there are cores: no number depends on it. Those that another
+        process has in hand."""
+        def taken(trial: Trial) -> bool:
+            if not (interrupted.is_set() or trial.has_made(share)):
+                try:
+                    self._further(trial, share, interrupted, board)
+                except BusyError:
+                    if not self.is_shared:
+                        raise
+                    return False
+            board.ended(trial, share)
+            return True
+
+        with ThreadPoolExecutor(usable_cores(), "descend.sweep") as pool:
+            futures = [(trial, pool.submit(taken, trial)) for trial in trials]
             try:
-                for future in futures:
-                    future.result()
+                return [trial for trial, future in futures if not future.result()]
             except BaseException:
                 # So that nobody waits for the other threads.
                 interrupted.set()
@@ -144,7 +162,7 @@ class Sweep:
                 "metric": f"validation: {self.judge.what}", "rows": len(self.prepared.training)}
 
 
-def sweep_of(task: TableTask, axes: tuple[Axis, ...], is_halved: bool, folder: RunFolder) -> Sweep:
+def sweep_of(task: TableTask, axes: tuple[Axis, ...], is_halved: bool, folder: RunFolder, is_shared: bool) -> Sweep:
     """The sweep of a table, whose settings are those of all trials but for what varies. Writes nothing.
 
     **Raises** `InputError` for settings that cannot be used.
@@ -157,7 +175,17 @@ def sweep_of(task: TableTask, axes: tuple[Axis, ...], is_halved: bool, folder: R
     for _, settings in every:
         _refuse(settings, prepared)
     trials = [Trial(_folder(folder, task, settings, varied), settings, varied) for varied, settings in every]
-    return Sweep(replace(task, settings=base), prepared, axes, trials, is_halved)
+    return Sweep(replace(task, settings=base), prepared, axes, trials, is_halved, is_shared)
+
+
+def share(folder: RunFolder) -> None:
+    """Begin, or go on with, a sweep that other processes may go through as well.
+
+    **Raises** `InputError` as `begin` does; `BusyError` where a process has the folder to itself.
+    """
+    if is_held(folder.path / ".lock"):
+        raise BusyError(f"another process has {folder.path} to itself: wait for its end, or name another --out")
+    folder.write_asked()
 
 
 def _refuse(settings: Settings, prepared: TablePrepared) -> None:

@@ -80,16 +80,30 @@ class Trial:
         self.folder.refuse_another()
         if not (self.folder.path / "run.json").exists():
             self.folder.write_json("run.json", self.folder.asked)
+        self.look()
+
+    def look(self) -> None:
+        """Read what came of it so far, in whatever process.
+
+        **Raises** `CheckpointError` if that is damaged.
+        """
         file = self.folder.path / ROUNDS
         self.rounds = _read(file) if file.exists() else []
 
     def further(self, candidate: Candidate, prepared: TablePrepared, judge: Judge, share: float,
                 context: TrainingContext) -> None:
         """Train until a share of it is made, from where its checkpoint stands, and write down what came of it; nothing
-        is, if it was interrupted."""
+        is, if it was interrupted.
+
+        **Raises** `BusyError` while another process does.
+        """
         lock = self.folder.path / ".lock"
         hold(lock, self.folder.path)
         try:
+            # Another process may have done so since.
+            self.look()
+            if self.has_made(share):
+                return
             trained = candidate.fit(prepared, context)
             if not context.interrupted.is_set():
                 self.rounds.append(_round(trained, judge, share))
@@ -106,7 +120,7 @@ class Trial:
             return
         # The last checkpoint alone: from there `descend fit` may still go on.
         for older in self.folder.checkpoints.glob("*.older"):
-            older.unlink()
+            older.unlink(missing_ok=True)
         history = self._history().to_pandas().to_parquet(index=False)
         write_atomically(self.folder.path / "history.parquet", history)
         last = _plain(self.last)
