@@ -6,7 +6,6 @@ Fitted on the smallest batch of each workload. Judged on all larger ones, which 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,14 @@ from benchmarks._scale_processes import CASES, Case
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 Shapes = list[tuple[int, ...]]
+# What a step adds up, in each of its compiled programs: the gradient of each array of parameters, and the loss. A GPT's
+# embedding is used twice, and both of its gradients are added up by themselves.
+LAYER: Shapes = [(192, 64), (64, 64), (64,), (256, 64), (64, 256), (64,)]
+SUMMED: dict[str, Shapes] = {
+    "small": [(64, 32), (32,), (32, 10), (10,), ()],
+    "large": [(784, 512), (512,), (512, 512), (512,), (512, 10), (10,), ()],
+    "gpt": [(128, 64), (128, 64), (64,), *LAYER, *LAYER, ()],
+}
 
 
 @dataclass(frozen=True)
@@ -67,17 +74,16 @@ class Model:
 def fitted(cases: Sequence[Measured]) -> Model:
     """On the first case of each workload, which has its smallest batch."""
     first = {case.case.workload: case for case in reversed(cases)}
-    shapes = {name: summed(name) for name in first}
-    size = {name: 4 * sum(int(np.prod(shape)) for shape in shapes[name]) for name in first}
+    size = {name: 4 * sum(int(np.prod(shape)) for shape in SUMMED[name]) for name in first}
     # Of two processes, a ring takes 2α for each array, and 1/β for each byte.
-    alpha, inverse = _least([(2 * len(shapes[name]), size[name]) for name in first],
+    alpha, inverse = _least([(2 * len(SUMMED[name]), size[name]) for name in first],
                             [one.communication for one in first.values()])
     workloads = {}
     for name, one in first.items():
         rows = one.case.batch
         fixed, each = _least([(1, rows), (1, rows / 2)], [one.all, one.half])
         title = one.case.title.split(", batch")[0]
-        workloads[name] = Workload(title, fixed, each, len(shapes[name]), size[name])
+        workloads[name] = Workload(title, fixed, each, len(SUMMED[name]), size[name])
     return Model(workloads, Network("as measured: gloo, one machine", alpha, 1 / inverse))
 
 
@@ -86,18 +92,3 @@ def _least(features: Sequence[tuple[float, float]], seconds: Sequence[float]) ->
     scale = np.max(np.abs(features), axis=0)
     found, _ = nnls(np.asarray(features) / scale / np.asarray(seconds)[:, None], np.ones(len(seconds)))
     return float(found[0] / scale[0]), float(found[1] / scale[1])
-
-
-@cache
-def summed(name: str) -> Shapes:
-    """The shapes of what a step adds up: a gradient for each array of parameters, and the loss.
-
-    A GPT's embedding is used twice, and both of its gradients are added up by themselves.
-    """
-    import jax
-
-    from benchmarks._scale_workloads import WORKLOADS
-
-    model = WORKLOADS[name]()[0]
-    shapes = [leaf.shape for leaf in jax.tree.leaves(model) if hasattr(leaf, "shape")]
-    return [*shapes, (), *(shapes[:1] if name == "gpt" else [])]

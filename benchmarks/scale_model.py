@@ -10,6 +10,8 @@ What is simulated plays processes, messages and failures one by one, from a seed
 """
 
 from collections.abc import Iterator
+from itertools import chain
+from typing import get_args
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -19,12 +21,13 @@ from benchmarks import _scale_inexact as inexact
 from benchmarks import _scale_simulated as simulated
 from benchmarks._rows import Row
 from benchmarks._scale_costs import Network, Workload
-from benchmarks._scale_fitted import RESULTS, Measured, Model, fitted, measured, summed
+from benchmarks._scale_fitted import RESULTS, SUMMED, Measured, Model, fitted, measured
 
 PACKAGES = ("descend", "jax", "numpy", "scipy")
 SLOW, FAST = Network("10 Gbit/s, 50 µs", 50e-6, 1.25e9), Network("100 Gbit/s, 10 µs", 10e-6, 12.5e9)
 SPREAD, MOST, DAY = 0.05, 10_000, 86_400.0
 SAVE, RESTART = 10.0, 120.0
+Cells = tuple[str | float, ...]
 # Rows of a process where each has as many as one had, and of a step that is divided.
 ROWS = {"small": (64, 64), "large": (512, 4_096), "gpt": (16, 128)}
 
@@ -44,7 +47,7 @@ def appendix() -> list[str]:
         return [line for part in parts for line in (*part, "")][:-1]
 
 
-def table(says: str, head: str, lines: Iterator[tuple[str | float, ...]]) -> Iterator[str]:
+def table(says: str, head: str, lines: Iterator[Cells]) -> Iterator[str]:
     """A Markdown table; numbers with four digits."""
     yield from (says, "", f"| {head} |", "| --- |" + " ---: |" * head.count("|"))
     for cells in lines:
@@ -73,11 +76,14 @@ def _steps() -> Iterator[str]:
 
 
 def _slowest() -> Iterator[str]:
-    rng = np.random.default_rng(1)
-    found = ((f"{count:,}", *(number for tail in ("normal", "exponential") for number in (
-        costs.slowest(count, SPREAD, tail), simulated.slowest(rng, count, SPREAD, tail)))) for count in _counts())
+    rng, tails = np.random.default_rng(1), get_args(costs.Tail)
+
+    def each(count: int) -> Cells:
+        both = ((costs.slowest(count, SPREAD, tail), simulated.slowest(rng, count, SPREAD, tail)) for tail in tails)
+        return f"{count:,}", *chain.from_iterable(both)
+
     yield from table("The slowest of P steps, whose deviation is .05.",
-                     "P | normal | simulated | exponential | simulated", found)
+                     "P | normal | simulated | exponential | simulated", map(each, _counts()))
 
 
 def _counts() -> tuple[int, ...]:
@@ -87,7 +93,7 @@ def _counts() -> tuple[int, ...]:
 def _played() -> Iterator[str]:
     work, rng = _found()[1].workloads["gpt"], np.random.default_rng(2)
 
-    def each(count: int) -> tuple[str | float, ...]:
+    def each(count: int) -> Cells:
         told = [1e3 * costs.step(work, count, 16, SLOW, SPREAD, way=way) for way in (costs.ring, costs.tree)]
         played = [1e3 * simulated.step(rng, work, count, 16, SLOW, SPREAD, by_ring, max(1, 1_000 // count), jitter)
                   for by_ring, jitter in ((True, False), (True, True), (False, False), (False, True))]
@@ -110,7 +116,7 @@ def _ends() -> Iterator[str]:
         last = costs.most_processes(pays, min(whole, MOST) or MOST)
         return "none" if last == 1 else f"{last:,}"
 
-    def each() -> Iterator[tuple[str | float, ...]]:
+    def each() -> Iterator[Cells]:
         for name, work in model.workloads.items():
             own, whole = ROWS[name]
             for says, divided in ((f"{own:,} for each", 0), (f"{whole:,} for all", whole)):
@@ -126,9 +132,9 @@ def _ends() -> Iterator[str]:
 def _bytes() -> Iterator[str]:
     works = _found()[1].workloads
 
-    def each() -> Iterator[tuple[str | float, ...]]:
+    def each() -> Iterator[Cells]:
         for name, work in works.items():
-            shapes, rows = summed(name), ROWS[name][0]
+            shapes, rows = SUMMED[name], ROWS[name][0]
             for says, size, every in (("as it is", work.size, 1), ("8 bits", costs.eight_bits(shapes), 1),
                                       ("PowerSGD, rank 4", costs.low_rank(shapes, 4), 1),
                                       ("local SGD, each 8", work.size, 8), ("DiLoCo, each 500", work.size, 500)):
@@ -156,7 +162,7 @@ def _losses() -> Iterator[str]:
 def _failures() -> Iterator[str]:
     rng = np.random.default_rng(3)
 
-    def each() -> Iterator[tuple[str | float, ...]]:
+    def each() -> Iterator[Cells]:
         for nodes in (100, 1_000, MOST):
             between = 1_000 * DAY / nodes
             best = costs.daly(SAVE, between)

@@ -2,6 +2,7 @@
 
 import math
 
+import jax
 import numpy as np
 import pytest
 
@@ -9,7 +10,8 @@ from benchmarks import _scale_costs as costs
 from benchmarks import _scale_inexact as inexact
 from benchmarks import _scale_simulated as simulated
 from benchmarks._scale_costs import Network, Workload
-from benchmarks._scale_fitted import RESULTS, fitted, measured
+from benchmarks._scale_fitted import RESULTS, SUMMED, fitted, measured
+from benchmarks._scale_workloads import WORKLOADS
 
 NETWORK = Network("n", 50e-6, 1.25e9)
 WORK = Workload("w", 0.001, 1e-4, 4, 1e6)
@@ -129,6 +131,13 @@ def test_two_of_the_rows_are_what_the_results_say():
     row = next(line for line in RESULTS.read_text().splitlines() if line.startswith(
         f"| {first.case.title} | the two with a core each |"))
     assert f"{1e3 * first.two:.4g}" in row
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_what_is_added_up_has_the_shapes_of_parameters_and_a_loss(name):
+    shapes = [leaf.shape for leaf in jax.tree.leaves(WORKLOADS[name]()[0]) if hasattr(leaf, "shape")]
+    # A GPT's first array is its embedding, which is used at both ends.
+    assert sorted(SUMMED[name]) == sorted([*shapes, (), *(shapes[:1] if name == "gpt" else [])])
 
 
 class TestInexact:
