@@ -17,7 +17,7 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 Name = Literal["engine", "first_step", "many", "start", "tables", "optimizers", "matrix_rules", "torch_step",
                "torch_minimize", "searches", "linear", "linear_defaults", "linear_growth", "calibration", "untuned",
                "untuned_more", "neural", "small_networks", "lenet", "pictures", "texts", "language", "bits", "rl",
-               "insight", "doctor", "studio", "sweep", "scale", "dask_ml", "larger"]
+               "insight", "doctor", "studio", "sweep", "scale", "scale_model", "dask_ml", "larger"]
 
 
 def main(
