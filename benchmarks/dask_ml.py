@@ -44,7 +44,7 @@ def rows() -> Iterator[Row]:
             title = f"{len(late):,} flights, two workers"
             yield Row(title, f"dask-ml, {solver}", "time", "s", *seconds)
             above = [objective(model.coef_, features, late) / least - 1 for model in models]
-            yield Row(title, f"dask-ml, {solver}", "above the minimum", "share", *above)
+            yield Row(title, f"dask-ml, {solver}", "above the minimum", "relative", *above)
 
 
 def flights() -> tuple[np.ndarray, np.ndarray]:
