@@ -122,7 +122,7 @@ def test_the_linear_model_is_that_of_the_other_rows(run: Path, flights: Path, tm
     whole = frame(flights).dropna(subset="late")
     chances = [LogisticRegression.load(run / "checkpoints" / "linear.safetensors").predict_proba(held_out(flights))]
     for number, rows in enumerate((pd.concat(learnt), whole)):
-        rows.to_parquet(path := tmp_path / f"{number}.parquet")
+        rows.to_parquet(path := tmp_path / f"{number}.parquet", index=False)
         alone = LogisticRegression(tol=1e-10).fit(package.linear.Blocks(path, "late"))
         chances.append(alone.predict_proba(held_out(flights)))
     np.testing.assert_allclose(chances[0], chances[1], atol=1e-3)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, TypeAlias
 
 import pyarrow
 from pyarrow import csv, parquet
@@ -12,7 +12,7 @@ from descend._files import writing_atomically
 from descend.errors import InputError
 
 # What makes, of a file and a schema, something that blocks are written by.
-Writer: TypeAlias = Callable[[BinaryIO, pyarrow.Schema], Any]
+Writer: TypeAlias = Callable[[Any, pyarrow.Schema], Any]
 WRITERS: dict[str, Writer] = {".csv": csv.CSVWriter, ".parquet": parquet.ParquetWriter}
 
 
@@ -33,8 +33,8 @@ def write_blocks(blocks: Iterable[pyarrow.RecordBatch], path: Path) -> int:
         raise InputError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
 
 
-def pass_blocks(blocks: Iterable[pyarrow.RecordBatch], file: BinaryIO, suffix: str) -> int:
-    """Give blocks to an open file, in the form of files that end so; how many rows that are."""
+def pass_blocks(blocks: Iterable[pyarrow.RecordBatch], file: Any, suffix: str) -> int:
+    """Give blocks to what bytes are written to, in the form of files that end so; how many rows that are."""
     source, rows = iter(blocks), 0
     first = next(source)
     with WRITERS[suffix](file, first.schema) as writer:
