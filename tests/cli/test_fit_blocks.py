@@ -144,8 +144,12 @@ def test_predictions_stand_beside_the_columns(run: Path, flights: Path, descend:
     assert (found["prediction"] == whole["late"])[known].mean() > 0.85
 
 
-def test_predictions_of_a_pipe_and_of_other_formats_are_the_same(run: Path, flights: Path, descend: Callable) -> None:
+def test_predictions_of_a_pipe_and_of_other_formats_are_the_same(
+    run: Path, flights: Path, descend: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     piped = descend("predict", run, flights / "part-0.parquet", "-o", "-")
+    assert "which is done block by block" in descend("predict", run, flights, "-o", "some.json").err
+    monkeypatch.setattr(sources, "_memory", lambda: 10**9)
     descend("predict", run, flights / "part-0.parquet", "-o", "some.json")
     one, other = pd.read_csv(io.StringIO(piped.out)), pd.read_json("some.json")
     assert len(one) == ROWS / 3

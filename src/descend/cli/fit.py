@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 SOURCE = ("A table: CSV and its kin, Parquet, Feather, JSON, a workbook or SQLite (FILE#NAME for one of several), "
           "packed or not; a folder of such, or a pattern in quotes, as 'parts/*.parquet'; a URL; - for the standard "
-          "input; sample:NAME of scikit-learn's. A folder with a folder "
-          "of pictures for each class, or with a table of their labels, in the columns file and label; or IDX files "
-          "of images.")
+          "input; sample:NAME of scikit-learn's. What is larger than memory is read block by block. A folder with a "
+          "folder of pictures for each class, or with a table of their labels, in the columns file and label; or IDX "
+          "files of images.")
 DESCENT = ("sgd, adagrad, rmsprop, adam or adamw. With this, --learning-rate, --batch-size or --epochs the linear "
            "model is trained in such steps, too; otherwise a solver seeks its minimum, and says how near it "
            "provably is.")

@@ -16,7 +16,9 @@ from descend.tasks.blocks.files import GivenRows, TableFiles, batches_in
 from descend.tasks.blocks.looking import BLOCK
 from descend.tasks.blocks.predictor import LINEAR, PERCEPTRON, OnBlocks
 from descend.tasks.common.fitted import Predictor
+from descend.tasks.common.patterns import paths_of
 from descend.tasks.common.predicting import Predictions, free_end, told
+from descend.tasks.common.sources import are_too_large, how_large
 from descend.tasks.common.target import Target, target_of_file
 
 BLOCKS_VERSION = 1
@@ -51,8 +53,11 @@ class BlocksModel:
     def predictions(self, source: str, interval: float | None = None) -> Predictions:
         """What it says of all rows of files, in memory.
 
-        **Raises** as `blocks` does.
+        **Raises** as `blocks` does, and for files that are larger than memory.
         """
+        if are_too_large(paths := paths_of(source)):
+            raise InputError(f"{source!r} {how_large(paths)}: write to a .parquet or .csv file, which is done block by "
+                             "block")
         parts = list(self.blocks(source, interval))
         return Predictions(pyarrow.Table.from_batches([batch for batch, _ in parts]).to_pandas(), parts[0][1])
 

@@ -71,6 +71,6 @@ class OnBlocks:
         estimator = from_parts(classes_of(kind, target), told, dict(arrays))
         if target.classes:
             known = estimator.classes_
-            if known.dtype.kind not in "iu" or known.min() < 0 or known.max() >= len(target.classes):
+            if known.dtype.kind not in "iu" or not len(known) or known.min() < 0 or known.max() >= len(target.classes):
                 told.refuse("labels", "numbers of the target's classes", known)
         return cls(kind, estimator, target)
