@@ -17,6 +17,7 @@ from cli.conftest import made
 from descend._saved import read_file
 from descend.linear import LogisticRegression
 from descend.neural import _block_rows as reading
+from descend.studio.runs.entry import KINDS
 from descend.tasks.blocks import progress
 from descend.tasks.blocks.files import GivenRows, TableFiles
 from descend.tasks.blocks.preparing import prepare_blocks
@@ -97,6 +98,7 @@ def test_what_a_run_is(run: Path) -> None:
     assert told["linear"]["reason"] == "converged"
     assert told["linear"]["relative_gap"] < 1e-6
     assert "is read block by block" in told["notes"][0]
+    assert KINDS[next(iter(json.loads((run / "run.json").read_text())))] == "table"  # as the studio lists it
     page = (run / "report.html").read_text()
     for words in ("What was taken for what", "How the training went", "proved by the duality gap", "<td>city<td>"):
         assert words in page

@@ -16,6 +16,7 @@ from descend.tasks.blocks.files import GivenRows, SomeRows, TableFiles
 from descend.tasks.blocks.lots import SPAN, Lot
 from descend.tasks.blocks.prepared import BlocksPrepared
 from descend.tasks.blocks.preparing import prepare_blocks
+from descend.tasks.blocks.progress import Looking
 from descend.tasks.blocks.target import Tally
 from descend.tasks.common.settings import Settings
 from descend.tasks.common.target import find_target
@@ -179,3 +180,12 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     files.paths[1].write_bytes(raw[:100] + bytes(800) + raw[900:])
     with pytest.raises(InputError, match="part-01"):
         prepared(files)
+
+
+def test_a_look_tells_how_far_it_is_and_ends_with_the_last_row() -> None:
+    told: list[tuple[int, int | None, float | None]] = []
+    with Looking([lambda progress: told.append((progress.step, progress.steps, progress.eta))], 30) as looking:
+        looking(20)
+        looking(10)
+        looking(99)  # a pass that follows is none of the look
+    assert (told[0], told[-1]) == ((0, 30, None), (30, 30, 0.0))

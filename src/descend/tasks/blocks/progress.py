@@ -23,9 +23,12 @@ class Looking:
         for observer in self._observers:
             if isinstance(observer, AbstractContextManager):
                 self._stack.enter_context(observer)
+        self._tell()
         return self
 
     def __exit__(self, *error: Any) -> None:
+        # Of a short look, nothing was told so far.
+        self._tell()
         self._observers = ()
         self._stack.close()
 
@@ -40,7 +43,7 @@ class Looking:
     def _tell(self) -> None:
         seconds = time.perf_counter() - self._begin
         pace = self._seen / max(seconds, 1e-9)
-        eta = None if self._rows is None else (self._rows - self._seen) / max(pace, 1e-9)
+        eta = None if self._rows is None or not self._seen else (self._rows - self._seen) / max(pace, 1e-9)
         for observer in self._observers:
             observer(Progress(self._seen, self._rows, None, {}, {}, Best(), seconds, pace, eta, None))
 
