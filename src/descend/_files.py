@@ -5,7 +5,9 @@ import errno
 import os
 import secrets
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from descend._locks import lock
 
@@ -14,7 +16,14 @@ ABANDONED = 60.0
 
 
 def write_atomically(path: Path, content: bytes, older: Path | None = None) -> None:
-    """Write a file under a temporary name, make sure that it is on the disk, and rename it into place.
+    """Write a file as `writing_atomically` does, of which all is there already."""
+    with writing_atomically(path, older) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def writing_atomically(path: Path, older: Path | None = None) -> Iterator[BinaryIO]:
+    """A file that is written under a temporary name, made sure to be on the disk, and then renamed into place.
 
     A reader finds the old file or the new one, never a part; if writing fails, the old one is untouched. Of several
     writers the last one's file stays. `older`: what to call the old one, where the file system allows a second name.
@@ -26,7 +35,7 @@ def write_atomically(path: Path, content: bytes, older: Path | None = None) -> N
         with temporary.open("xb") as file:
             with contextlib.suppress(OSError):
                 lock(file.fileno())
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         if older is not None:

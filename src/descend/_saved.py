@@ -77,14 +77,18 @@ class Savable:
         **Raises** `InputError` for a setting that no file can hold, such as a function, and where nothing can be
         written.
         """
+        facts, arrays = self._whole()
+        self._write(path, arrays, facts)
+
+    def _whole(self) -> tuple[dict[str, Any], Arrays]:
+        """What the file has."""
         # scikit-learn takes half a second to import.
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(self)
         facts, arrays = self._to_parts()
         told, more = self._told()
-        whole = {"kind": ESTIMATOR, "version": ESTIMATOR_VERSION, ESTIMATOR: told, "learnt": facts}
-        self._write(path, arrays | more, whole)
+        return {"kind": ESTIMATOR, "version": ESTIMATOR_VERSION, ESTIMATOR: told, "learnt": facts}, arrays | more
 
     def _write(self, path: str | Path, arrays: Arrays, facts: dict[str, Any]) -> None:
         file = file_of(path)
@@ -159,6 +163,22 @@ class Savable:
             self.stop_reason_ = reason_of(mine.inner("reason"))
         if mine.has("labels") or "labels" in arrays:
             self.classes_ = _labels_in(mine, arrays)
+
+
+def parts_of(estimator: Savable) -> tuple[dict[str, Any], Arrays]:
+    """The facts and the arrays of the file that `save` writes, to be part of another one.
+
+    **Raises** as `save` does.
+    """
+    return estimator._whole()
+
+
+def from_parts(kind: type[E], told: Facts, arrays: Arrays) -> E:
+    """The estimator of a class that `parts_of` gave.
+
+    **Raises** as `load` does.
+    """
+    return kind._loaded(told, arrays)
 
 
 def _labels(classes: np.ndarray) -> tuple[dict[str, Any], Arrays]:

@@ -102,6 +102,14 @@ def test_a_dataframe_in_memory_is_a_table_too(folder: Path, table: pd.DataFrame)
     np.testing.assert_array_equal(file.predict(blocks), file.predict(Blocks(folder, "late", hashed=64)))
 
 
+def test_a_dataframe_that_was_joined_is_the_same_table(table: pd.DataFrame) -> None:
+    joined = pd.concat([table[:100], table[100:]])
+    pairs = zip(Blocks(joined, "late"), Blocks(table, "late"), strict=True)
+    for (mine, late), (theirs, really) in pairs:
+        assert (mine != theirs).nnz == 0
+        np.testing.assert_array_equal(late, really)
+
+
 @pytest.mark.parametrize("model", [LogisticRegression(), Ridge(), HuberRegressor()])
 def test_rows_in_memory_are_gone_through_here(model: Any) -> None:
     with pytest.raises(InputError, match="X is in memory: leave it out"):

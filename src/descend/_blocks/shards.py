@@ -120,7 +120,9 @@ def computed(part: Any) -> Any:
 
 def as_batch(frame: Any) -> Any:
     """Rows of pandas as Arrow has them; their index is no column."""
-    return pyarrow.RecordBatch.from_pandas(frame, preserve_index=False)
+    table = pyarrow.Table.from_pandas(frame, preserve_index=False)
+    # Of frames that were joined, words lie in parts.
+    return pyarrow.RecordBatch.from_arrays([column.combine_chunks() for column in table.columns], schema=table.schema)
 
 
 def format_of(place: Location, told: str) -> str:

@@ -31,9 +31,12 @@ def export(
     trained on, if that is still where it was, and on drawn ones with gaps and unknown levels. A language model is
     written in Hugging Face's layout, and compared where transformers and PyTorch are installed.
     """
-    from descend.tasks.loading import load_model
+    from descend.tasks.loading import is_in_blocks, load_model
 
     console = Console(quiet=quiet)
+    if is_in_blocks(run):
+        raise InputError(f"{run} has a model of a table larger than memory, whose words are hashed, and which is not "
+                         "exported: use it by descend predict, or in Python, by descend.load_model")
     model = load_model(run)
     if output.suffix == SUFFIX:
         if not hasattr(model, "to_jax"):

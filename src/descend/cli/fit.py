@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 SOURCE = ("A table: CSV and its kin, Parquet, Feather, JSON, a workbook or SQLite (FILE#NAME for one of several), "
           "packed or not; a folder of such, or a pattern in quotes, as 'parts/*.parquet'; a URL; - for the standard "
-          "input; sample:NAME of scikit-learn's. A folder with a folder "
-          "of pictures for each class, or with a table of their labels, in the columns file and label; or IDX files "
-          "of images.")
+          "input; sample:NAME of scikit-learn's. What is larger than memory is read block by block. A folder with a "
+          "folder of pictures for each class, or with a table of their labels, in the columns file and label; or IDX "
+          "files of images.")
 DESCENT = ("sgd, adagrad, rmsprop, adam or adamw. With this, --learning-rate, --batch-size or --epochs the linear "
            "model is trained in such steps, too; otherwise a solver seeks its minimum, and says how near it "
            "provably is.")
@@ -97,6 +97,8 @@ def fit(
     if not sharing.option:
         say(console, f"reading {source}")
 
+    from descend.tasks.common.patterns import paths_of
+    from descend.tasks.common.sources import are_too_large
     from descend.tasks.images.labels import LABEL_COLUMN
     from descend.tasks.images.pictures import CLASS, has_pictures, labelled_by, read_collection
     from descend.tasks.table.registry import refuse_unknown_model
@@ -116,6 +118,11 @@ def fit(
         if target is not None:
             raise InputError(f"--target is for tables: the pictures in {source} have their classes already")
         _fit(_of_pictures(collection, settings, hold_out, start), **how)
+        return
+    if are_too_large(paths_of(source)):
+        others = {"--from": start is not None, "--skip-damaged": skip_damaged, sharing.option: bool(sharing.option)}
+        told_target = None if target is None else settings
+        _fit(_in_blocks(source, told_target, [name for name, given in others.items() if given], console), **how)
         return
     if (member := sharing.joined(settings, source)) is not None:
         how["member"] = member
@@ -157,6 +164,22 @@ def _fit(task: "Task", sharing: Sharing, **how: Any) -> None:
     from descend.cli._fit import fit_task
 
     fit_task(task, **how)
+
+
+def _in_blocks(source: str, settings: "Settings | None", others: list[str], console: Console) -> "Task":
+    """The task of a table larger than memory; refused is what only others have. `settings`: None without a target."""
+    from descend.observers.progress import ProgressBar
+    from descend.tasks.blocks.files import TableFiles
+    from descend.tasks.blocks.task import BlocksTask, refuse_unknown
+    from descend.tasks.common.columns import listing
+
+    files = TableFiles.of(source)
+    if settings is None:
+        raise InputError(f"--target names the column to predict: {files.name} has {listing(files.schema.names)}")
+    refuse_unknown(settings, others)
+    say(console, files.told)
+    looks = lambda title: () if console.quiet else (ProgressBar(title, console, ("rows", 1)),)
+    return BlocksTask(files, settings, looks)
 
 
 def _of_pictures(

@@ -1,14 +1,21 @@
 """`descend predict`: what a trained model says of another table, of other pictures or texts."""
 
+import sys
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
 from descend.cli._console import Console, complain_in_a_line, pipe, say
 from descend.tasks.common.predicting import refuse_overwriting
+from descend.tasks.common.streaming import is_written_in_blocks, pass_blocks, write_blocks
 from descend.tasks.common.writing import as_csv, check_suffix, write_frame
-from descend.tasks.loading import stored_model
+from descend.tasks.loading import Streaming, stored_model
+
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch
 
 STANDARD_OUTPUT = Path("-")
 OUTPUT = ("Where to write: .csv, .tsv, .json, .jsonl, .parquet, .feather, .arrow or .sqlite, packed if .gz, .bz2, .xz, "
@@ -32,7 +39,11 @@ def predict(
         check_suffix(output)
         refuse_overwriting(output, source, run)
     console = Console(quiet=quiet)
-    made = stored_model(run).predictions(source, interval)
+    model = stored_model(run)
+    if isinstance(model, Streaming) and (is_piped or is_written_in_blocks(output)):
+        _stream(model.blocks(source, interval), output, console)
+        return
+    made = model.predictions(source, interval)
     if is_piped:
         pipe(as_csv(made.frame))
         for note in () if quiet else made.notes:
@@ -42,3 +53,14 @@ def predict(
     say(console, f"{len(made.frame):,} predictions in {output}, column '{made.column}'")
     for note in made.notes:
         say(console, note)
+
+
+def _stream(blocks: Iterator[tuple["RecordBatch", str]], output: Path, console: Console) -> None:
+    """Write blocks one below another; or give them to the standard output, as text."""
+    first, column = next(blocks)
+    every = chain([first], (block for block, _ in blocks))
+    if output == STANDARD_OUTPUT:
+        pass_blocks(every, sys.stdout.buffer, ".csv")
+        return
+    rows = write_blocks(every, output)
+    say(console, f"{rows:,} predictions in {output}, column '{column}'")

@@ -218,10 +218,15 @@ def _asked(folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder} is no run's folder: give the one that `descend fit`, `lm` or `rl` wrote")
     try:
         asked = json.loads(file.read_bytes())
+        if "blocks" in asked:
+            raise InputError(f"{folder} is of a table larger than memory, whose training is not replayed: train on "
+                             "some of its rows")
         known = {"table", "collection", "text", "environment"} & set(asked)
         if known and isinstance(asked["settings"], dict):
             return asked
         raise ValueError("it does not say what of")
+    except InputError:
+        raise
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{file} is damaged ({error!r}): train again") from None
 

@@ -1,8 +1,9 @@
 """Stored models, of whatever kind of task."""
 
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from descend._facts import Facts
 from descend._saved import ESTIMATOR, MODEL_FILE, file_of, read_file
@@ -10,8 +11,24 @@ from descend.errors import CheckpointError
 from descend.tasks.common.folder import read_model
 from descend.tasks.common.predicting import Predictions
 
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch
+
 # Where the estimators are that a file may name, each imported only if it is in none of those before.
 HOMES = ("descend.linear", "descend.neural", "descend.tasks.table.estimators", "descend.tasks.images.estimators")
+# What the file of a model of tables larger than memory calls its kind.
+IN_BLOCKS = "blocks"
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A model of tables larger than memory."""
+
+    def blocks(self, source: str, interval: float | None = None) -> Iterator[tuple["RecordBatch", str]]:
+        """What it says of files, block by block, beside their columns; and how the column of predictions is called.
+
+        **Raises** as `Model.predictions` does.
+        """
 
 
 @runtime_checkable
@@ -47,6 +64,10 @@ def stored_model(path: Path) -> Model:
         from descend.tasks.text.model import TextModel
 
         return TextModel.from_parts(told, arrays)
+    if facts.get("kind") == IN_BLOCKS:
+        from descend.tasks.blocks.model import BlocksModel
+
+        return BlocksModel.from_parts(told, arrays)
     from descend.tasks.table.model import TableModel
 
     return TableModel.from_parts(told, arrays)
@@ -56,7 +77,8 @@ def load_model(path: str | Path) -> Any:
     """The model in the folder of a run, or in a file or a folder that an estimator's `save` wrote.
 
     It has the face of scikit-learn. Of a table's run it is a `descend.TableClassifier` or a `descend.TableRegressor`,
-    which takes frames; of pictures a `descend.neural.ConvClassifier`, or what tells them by a kernel or a blend, which
+    which takes frames; of one larger than memory the estimator that was fitted, which takes `descend.linear.Blocks`; of
+    pictures a `descend.neural.ConvClassifier`, or what tells them by a kernel or a blend, which
     take arrays of the size that they tell of; of texts an estimator that predicts, and is not fitted. Classes are
     called what the run called them, as text. Of `descend lm` it is a `descend.neural.LanguageModel`. Nothing in the
     file is executed: it holds numbers and JSON.
@@ -84,6 +106,15 @@ def load_model(path: str | Path) -> Any:
     if kind == ESTIMATOR or told.has(ESTIMATOR):
         return _estimators(told.inner(ESTIMATOR).text("class"), told.where).load(path)
     return stored_model(path).as_estimator()
+
+
+def is_in_blocks(path: Path) -> bool:
+    """Whether the model of a run is one of a table larger than memory.
+
+    **Raises** as `load_model` does.
+    """
+    told = _told(path)
+    return bool(told.has("kind") and told.any("kind") == IN_BLOCKS)
 
 
 def _told(path: Path) -> Facts:

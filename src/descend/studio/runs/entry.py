@@ -12,7 +12,8 @@ from descend.studio.messages import told_briefly
 from descend.studio.runs.folders import Glance, checkpoints
 
 # By the first key of run.json.
-KINDS = {"table": "table", "collection": "pictures or texts", "text": "language model", "environment": "policy"}
+KINDS = {"table": "table", "blocks": "table", "collection": "pictures or texts", "text": "language model",
+         "environment": "policy"}
 # By what metrics.json calls it, the first that is there.
 SCORES = ("score", "perplexity", "mean_return")
 MAX_JSON, MAX_TEXT = 2**22, 400

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
-from descend.tasks.common.sources import PACKED, is_passing
+from descend.tasks.common.sources import PACKED, file_and_part, is_passing
 
 # Of files that a folder of tables has.
 SUFFIXES = frozenset((".csv", ".tsv", ".tab", ".parquet", ".feather", ".arrow", ".json", ".jsonl", ".ndjson", ".xlsx",
@@ -29,6 +29,11 @@ def files_of(source: str | Path) -> list[Path]:
         return []
     found = (Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207  # it may begin anywhere
     return sorted(each for each in found if each.is_file() and not each.name.startswith(HIDDEN))
+
+
+def paths_of(source: str | Path) -> list[Path]:
+    """The files that a source is in, whether they are there or not."""
+    return files_of(source) or [file_and_part(source)[0]]
 
 
 def _tables_in(folder: Path) -> list[Path] | None:

@@ -1,6 +1,6 @@
 """Predictions as columns of a table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,12 +27,17 @@ def told(chances: np.ndarray, classes: Sequence[str]) -> dict[str, np.ndarray]:
 
 def beside(frame: pd.DataFrame, columns: dict[str, np.ndarray], notes: Sequence[str] = ()) -> Predictions:
     """The table with new columns; with a number behind their names, where it has such columns already."""
-    taken = set(map(str, frame.columns))
-    # One number for all new columns, so that they are seen to belong together.
-    ends = ["", *(f" {number}" for number in range(2, len(taken) + 3))]
-    end = next(end for end in ends if taken.isdisjoint(name + end for name in columns))
+    end = free_end(map(str, frame.columns), columns)
     made = frame.assign(**{name + end: column for name, column in columns.items()})
     return Predictions(made, next(iter(columns)) + end, notes)
+
+
+def free_end(names: Iterable[str], new: Iterable[str]) -> str:
+    """What to put behind the names of new columns of a table, so that it has none of these already."""
+    taken, wanted = set(names), list(new)
+    # One number for all new columns, so that they are seen to belong together.
+    ends = ["", *(f" {number}" for number in range(2, len(taken) + 3))]
+    return next(end for end in ends if taken.isdisjoint(name + end for name in wanted))
 
 
 def refuse_overwriting(path: Path, source: str, run: Path) -> None:

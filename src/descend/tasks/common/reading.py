@@ -16,13 +16,13 @@ from descend.tasks.common.columns import refuse_duplicates
 from descend.tasks.common.delimited import read_delimited
 from descend.tasks.common.encodings import decoded
 from descend.tasks.common.parts import chosen_part
-from descend.tasks.common.patterns import counted, files_of, name_of, told_by_folders
+from descend.tasks.common.patterns import counted, files_of, name_of, paths_of, told_by_folders
 from descend.tasks.common.plain import typed_cells
 from descend.tasks.common.rows import Rows, without_frills
 from descend.tasks.common.samples import read_sample
 from descend.tasks.common.several import Read, joined, with_columns
 from descend.tasks.common.sheets import OLD_WORKBOOK, read_sheet
-from descend.tasks.common.sources import Source, fetched, file_and_part, refuse_too_large
+from descend.tasks.common.sources import Source, fetched, refuse_too_large
 from descend.tasks.common.structured import SQLITE, is_json, read_database, read_json
 
 _ZIP = b"PK\x03\x04"
@@ -64,7 +64,7 @@ def read_table(source: str | Path, as_written: Collection[str] = ()) -> Table:
     if str(source).startswith("sample:"):
         return _sample_table(str(source).removeprefix("sample:"))
     files = files_of(source)
-    refuse_too_large(files or [file_and_part(source)[0]], repr(str(source)))
+    refuse_too_large(paths_of(source), repr(str(source)))
     # The text of a column takes, once it is typed, as much memory as the table: no name holds it.
     content, name, where, digest = _of_several(files, source) if files else _of_file(source)
     with reading(f"{where} cannot be read as a table"):

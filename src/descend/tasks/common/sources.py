@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from http.client import HTTPException
@@ -57,15 +57,29 @@ def fetched(source: str | Path) -> Source:
     return _full(_named(path, _bytes_of(path), repr(text.removesuffix(f"#{part}") if part else text), part))
 
 
-def refuse_too_large(paths: Iterable[Path], where: str) -> None:
+def refuse_too_large(paths: Sequence[Path], where: str) -> None:
     """Refuse files that are larger than this machine's memory, which would take long to find out.
 
     **Raises** `InputError`.
     """
-    size, memory = sum(path.stat().st_size for path in paths if path.is_file()), _memory()
-    if memory and size > memory:
-        raise InputError(f"{where} has {size / 2**30:.1f} GiB, and this machine {memory / 2**30:.1f} GiB of memory: in "
-                         "Python, fit(descend.linear.Blocks(…)) goes through it in parts")
+    if are_too_large(paths):
+        raise InputError(f"{where} {how_large(paths)}: descend fit goes through it in parts, and so does, in Python, "
+                         "fit(descend.linear.Blocks(…))")
+
+
+def are_too_large(paths: Sequence[Path]) -> bool:
+    """Whether files are larger than this machine's memory."""
+    memory = _memory()
+    return 0 < memory < _size(paths)
+
+
+def how_large(paths: Sequence[Path]) -> str:
+    """How large files are, beside this machine's memory."""
+    return f"has {_size(paths) / 2**30:.1f} GiB, and this machine {_memory() / 2**30:.1f} GiB of memory"
+
+
+def _size(paths: Sequence[Path]) -> int:
+    return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def _memory() -> int:

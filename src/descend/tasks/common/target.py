@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
 
+from descend._facts import MAX_COUNT, Facts
 from descend.errors import InputError
 from descend.tasks.common.asked import refuse_unknown_column
 from descend.tasks.common.columns import Column, Kind, describe_columns, is_flat, listing, refuse_infinities
@@ -57,6 +58,18 @@ class Target:
         return codes.to_numpy("int32")
 
 
+def target_of_file(told: Facts) -> Target:
+    """What a model's file says that is to be predicted.
+
+    **Raises** `CheckpointError` if it is something else.
+    """
+    kind, classes = told.choice("kind", get_args(TargetKind)), told.texts("classes")
+    least, most = {"regression": (0, 0), "binary": (2, 2), "multiclass": (3, MAX_COUNT)}[kind]
+    if not least <= len(classes) <= most:
+        told.refuse("classes", f"as many as there are of a {kind} task", classes)
+    return Target(kind, classes, told.text("reason"))
+
+
 class Split(NamedTuple):
     """A table taken apart: what to predict from, what to predict, how many rows had no target, what to tell, and which
     rows have one."""
@@ -90,8 +103,10 @@ def split_target(table: Table, target: str, column: Column | None = None) -> Spl
     return Split(features, values, int((~present).sum()), notes, present.to_numpy())
 
 
-def find_target(target: pd.Series, kind: TaskKind | None = None) -> Target:
+def find_target(target: pd.Series, kind: TaskKind | None = None, rows: int | None = None) -> Target:
     """Says what a target asks for; `kind` settles it where the values could be taken for either.
+
+    `rows`: how many there are, where these are some of them, with each value that there is.
 
     Classes of one row are none of its classes: they cannot be learnt from and checked on at once.
 
@@ -101,7 +116,7 @@ def find_target(target: pd.Series, kind: TaskKind | None = None) -> Target:
     if kind == "regression" and not numeric:
         label = as_text(target).dropna().iloc[0]
         raise InputError(f"target {_name(target)!r} holds labels such as {label!r}: they name classes")
-    counted = f"{target.nunique():,} different values in {len(target):,} rows"
+    counted = f"{target.nunique():,} different values in {rows or len(target):,} rows"
     if kind == "regression":
         return Target("regression", (), f"as asked: {counted}")
     if numeric and kind is None and _is_measured(as_numbers(target)):

@@ -1,12 +1,12 @@
 """A table's model: what predicts from a table as a user has it, and how it is stored."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from descend._facts import MAX_COUNT, Facts, refuse_nonfinite
+from descend._facts import Facts, refuse_nonfinite
 from descend.errors import CheckpointError, InputError
 from descend.tasks.common.examples import Scale
 from descend.tasks.common.fitted import Predictor
@@ -14,7 +14,7 @@ from descend.tasks.common.judging.intervals import Conformal
 from descend.tasks.common.judging.temperature import COLDEST, HOTTEST, at_temperature
 from descend.tasks.common.predicting import Predictions, beside, told
 from descend.tasks.common.reading import read_table
-from descend.tasks.common.target import Target, TargetKind
+from descend.tasks.common.target import Target, target_of_file
 from descend.tasks.table.encoder_parts import encoder_from_parts, encoder_to_parts
 from descend.tasks.table.encoding import Encoder
 from descend.tasks.table.registry import load_predictor
@@ -135,7 +135,7 @@ class TableModel:
         weights = of("predictor/")
         refuse_nonfinite(weights, told.where)
         # The kind is looked for among what is registered: a file names no class and no module.
-        target, scale = _target(told.inner("task")), told.inner("scale")
+        target, scale = target_of_file(told.inner("task")), told.inner("scale")
         encoder = encoder_from_parts(told.any("encoder"), of("encoder/"))
         features = len(encoder.features)
         predictor = load_predictor(told, weights, features, target)
@@ -144,12 +144,3 @@ class TableModel:
         conformal = Conformal.from_parts(told.inner("conformal"), of("conformal/")) if knows else None
         centred = Scale(scale.number("centre"), scale.number("unit"))
         return cls(encoder, predictor, target, centred, temperature, conformal)
-
-
-def _target(told: Facts) -> Target:
-    """What the file says that is to be predicted."""
-    kind, classes = told.choice("kind", get_args(TargetKind)), told.texts("classes")
-    least, most = {"regression": (0, 0), "binary": (2, 2), "multiclass": (3, MAX_COUNT)}[kind]
-    if not least <= len(classes) <= most:
-        told.refuse("classes", f"as many as there are of a {kind} task", classes)
-    return Target(kind, classes, told.text("reason"))

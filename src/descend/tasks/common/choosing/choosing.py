@@ -13,8 +13,11 @@ from descend.tasks.common.fitted import Trained
 STANDARD_ERRORS_AHEAD = 1.0
 
 
-def choose(trained: Sequence[Trained], losses_of: Losses, titles: Mapping[str, str]) -> tuple[Trained, str]:
-    """The model with the least loss, or the blend of them if that is clearly ahead; with the reason in words.
+def choose(
+    trained: Sequence[Trained], losses_of: Losses, titles: Mapping[str, str], may_blend: bool = True
+) -> tuple[Trained, str]:
+    """The model with the least loss, or, if it may be, the blend of them that is clearly ahead; with the reason in
+    words.
 
     `trained`: the simplest first, each with its predictions of the rows that are validated on; of equals, the simplest
     is kept. `losses_of`: what each of these rows adds to the loss. `titles`: of all that were to be trained, by name.
@@ -30,7 +33,7 @@ def choose(trained: Sequence[Trained], losses_of: Losses, titles: Mapping[str, s
         done = " and the ".join(titles[each.name] for each in trained)
         reasons.append(f"only the {done} {'was' if len(trained) == 1 else 'were'} trained before {how}")
     chosen = trained[best]
-    if len(finite) > 1 and (blend := blended([trained[number] for number in finite], losses_of)):
+    if may_blend and len(finite) > 1 and (blend := blended([trained[number] for number in finite], losses_of)):
         ours, theirs = losses_of([blend.unseen, chosen.unseen])
         lead, error = _lead(theirs, ours)
         told = (f"{ours.mean():.4g} against {theirs.mean():.4g} of the {titles[chosen.name]} alone, give or take "

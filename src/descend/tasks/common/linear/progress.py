@@ -87,7 +87,7 @@ class ProgressCallback:
         progress = Progress(
             step=self._iterations,
             steps=None,
-            epoch=None,
+            epoch=self._epoch(),
             latest=self._latest,
             validation=self._validation,
             best=Best(),
@@ -98,3 +98,7 @@ class ProgressCallback:
         )
         for observer in self._observers:
             observer(progress)
+
+    def _epoch(self) -> float | None:
+        """How often all rows were seen, where that is counted."""
+        return None
