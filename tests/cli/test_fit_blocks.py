@@ -252,3 +252,18 @@ def test_what_else_is_refused(run: Path, flights: Path, descend: Callable) -> No
     frame(flights).assign(late="maybe").to_parquet("maybe.parquet")
     said = descend("fit", flights, "--target", "late", "--test", "maybe.parquet")
     assert "'maybe' in some rows, which is none of the classes" in said.err
+
+
+def test_what_folders_tell_is_learnt_from_and_predicted_from(descend: Any) -> None:
+    rows = table(600)
+    rows["price"] += 1000 * (rows["city"] == "Bern")
+    for city, part in rows.drop(columns="late").groupby("city"):
+        Path(f"prices/city={city}").mkdir(parents=True)
+        part.drop(columns="city").to_parquet(f"prices/city={city}/part.parquet", index=False)
+    run = made(Path("run"), "prices", "--target", "price", "--model", "linear")
+    # Without the city, what Bern costs more would be missed.
+    assert facts(run)["score"] > 0.98
+    assert descend("predict", run, "prices", "-o", "told.parquet").code == 0
+    told = pd.read_parquet("told.parquet")
+    assert set(told["city"]) == {"Rome", "Oslo", "Bern"}
+    assert (told["prediction"] - told["price"]).abs().max() < 60

@@ -167,11 +167,59 @@ def test_what_is_not_read_in_blocks(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("[]")
     with pytest.raises(InputError, match=r"a\.json' is not read block by block.*\.parquet"):
         TableFiles.of(str(tmp_path / "a.json"))
-    folder = tmp_path / "flights" / "month=1"
-    folder.mkdir(parents=True)
-    TABLE.to_parquet(folder / "part.parquet")
-    with pytest.raises(InputError, match=r"month of .* is told by folders"):
-        TableFiles.of(str(tmp_path / "flights"))
+
+
+def in_folders(root: Path, kind: str, *names: str) -> TableFiles:
+    """A third of the table in each of three folders."""
+    for name, part in zip(names, np.array_split(np.arange(ROWS), 3), strict=True):
+        path, rows = root / name / f"part.{kind}", TABLE.iloc[part]
+        path.parent.mkdir(parents=True)
+        rows.to_parquet(path, row_group_size=250) if kind == "parquet" else rows.to_csv(path, index=False)
+    return TableFiles.of(str(root))
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+@pytest.mark.parametrize(("names", "values", "type_of"), [
+    (["month=1", "month=10", "month=2"], [1, 10, 2], pa.int64()),
+    (["month=01", "month=10", "month=2"], ["01", "10", "2"], pa.string()),
+    (["month=7", "month=8", "month=__HIVE_DEFAULT_PARTITION__"], [7, 8, None], pa.int64()),
+])
+def test_what_folders_tell_is_a_column(
+    tmp_path: Path, kind: str, names: list[str], values: list[Any], type_of: pa.DataType
+) -> None:
+    files = in_folders(tmp_path / "flights", kind, *names)
+    assert files.schema.field("month").type == type_of
+    columns = ("city", "minutes", "month")
+    whole = SomeRows("some", files=files, columns=columns)
+    months = np.repeat(np.array(values, object), ROWS // 3)
+    table = pa.Table.from_pandas(TABLE[["city", "minutes"]], preserve_index=False)
+    given = GivenRows("rows", rows_given=table.append_column("month", pa.array(months, type_of)))
+    one, other = (sparse.vstack(list(rows.features())) for rows in (whole, given))
+    assert (one != other).nnz == 0
+    assert [value for shard in whole.shards() for batch in shard.batches(["month"])
+            for value in batch.column("month").to_pylist()] == months.tolist()
+
+
+def test_what_folders_tell_is_in_the_digest_and_may_be_the_target(tmp_path: Path) -> None:
+    files = in_folders(tmp_path / "one", "parquet", "month=1/day=1", "month=1/day=2", "month=2/day=1")
+    other = in_folders(tmp_path / "other", "parquet", "month=1/day=1", "month=1/day=2", "month=2/day=2")
+    assert files.digest != other.digest
+    assert files.name == "one"
+    found = prepared(files, "month")
+    assert found.target.classes == ("1", "2")
+    # Numbers of these classes, in the order of the files.
+    targets = found.training.inputs.targets()
+    assert targets.tolist() == sorted(targets)
+    assert np.mean(targets) == pytest.approx(1 / 3, abs=0.03)
+
+
+@pytest.mark.parametrize(("names", "message"), [
+    (["month=1", "month=2", "day=2"], r"month=1/part\.parquet' tell month, and those of the first file day"),
+    (["city=1", "city=2", "city=3"], "city of flights is a column of the files, and told by their folders"),
+])
+def test_folders_that_contradict(tmp_path: Path, names: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        _ = in_folders(tmp_path / "flights", "parquet", *names).schema
 
 
 def test_a_damaged_file_is_told(tmp_path: Path) -> None:

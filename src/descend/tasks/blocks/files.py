@@ -1,6 +1,7 @@
 """The files of a table larger than memory, and some of their rows as `Blocks`."""
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,9 +16,10 @@ from descend._blocks.files import Blocks, Table
 from descend._blocks.hashing import Encoding
 from descend._blocks.shards import FILE_FORMATS, SHARD_ROWS, FileShard, Shard, opened_file, shards_of
 from descend.errors import InputError, reading
+from descend.tasks.blocks.partitions import Told, ToldShard, fields_of, told_of
 from descend.tasks.common.asked import refuse_unknown_column
 from descend.tasks.common.columns import listing
-from descend.tasks.common.patterns import files_of, name_of, paths_of, told_by_folders
+from descend.tasks.common.patterns import files_of, name_of, paths_of
 from descend.tasks.common.sources import how_large
 
 # What is made of a block, given the number of its first row.
@@ -28,26 +30,25 @@ Place: TypeAlias = tuple[str, int]
 
 @dataclass(frozen=True)
 class TableFiles:
-    """The files of a table, one below another. `source`: what somebody called them."""
+    """The files of a table, one below another. `source`: what somebody called them. `folders`: what those above each
+    file tell of its rows."""
 
     source: str
     paths: tuple[Path, ...]
+    folders: tuple[Told, ...]
 
     @classmethod
     def of(cls, source: str) -> "TableFiles":
         """Those of a source.
 
-        **Raises** `InputError` for files that are not read block by block, and folders that tell columns.
+        **Raises** `InputError` for files that are not read block by block, and folders that tell different columns.
         """
         paths = tuple(path.absolute() for path in paths_of(source))
         for path in paths:
             if not path.name.lower().endswith(tuple(FILE_FORMATS)):
                 raise InputError(f"{str(path)!r} is not read block by block, as it must be: what is so are "
                                  f"{', '.join(FILE_FORMATS)}; write it as Parquet")
-            if told := told_by_folders(path, Path(source).expanduser().absolute()):
-                raise InputError(f"{listing(told)} of {source!r} is told by folders, which is not read block by block: "
-                                 "write it as a column of the files")
-        return cls(source, paths)
+        return cls(source, paths, told_of(paths, Path(source).expanduser().absolute()))
 
     @property
     def name(self) -> str:
@@ -64,21 +65,27 @@ class TableFiles:
     def digest(self) -> str:
         """A digest of what the files hold."""
         whole = hashlib.sha256()
-        for path in self.paths:
+        for path, told in zip(self.paths, self.folders, strict=True):
             with path.open("rb") as file:
                 whole.update(hashlib.file_digest(file, "sha256").digest())
+            whole.update(json.dumps(told).encode() * bool(told))
         return whole.hexdigest()
 
     @cached_property
     def schema(self) -> pyarrow.Schema:
-        """The columns, as the first file has them.
+        """The columns, as the first file has them, and those that folders tell.
 
-        **Raises** `InputError` for a file that cannot be read, or whose columns are not those of the first.
+        **Raises** `InputError` for a file that cannot be read, or whose columns are not those of the first, or are told
+        by folders, too.
         """
         schemas = [opened_file(str(path), repr(str(path))).schema for path in self.paths]
         for path, schema in zip(self.paths, schemas, strict=True):
             refuse_other_columns(repr(str(path)), schema, schemas[0])
-        return schemas[0]
+        told = fields_of(self.folders)
+        if both := [each.name for each in told if each.name in schemas[0].names]:
+            raise InputError(f"{listing(both)} of {self.name} is a column of the files, and told by their folders: "
+                             "have one of these")
+        return pyarrow.schema([*schemas[0], *told])
 
     def refuse_unknown(self, names: Sequence[str]) -> None:
         """Raises `InputError` for a column that there is none of."""
@@ -96,7 +103,7 @@ class TableFiles:
     def shards(self, encoding: Encoding, columns: Sequence[str], least: int) -> list[FileShard]:
         """The parts of the files, with these columns alone."""
         schema = self.schema_of(columns)
-        return [shard for path in self.paths
+        return [ToldShard.of(shard, told) for path, told in zip(self.paths, self.folders, strict=True)
                 for shard in shards_of(str(path), repr(str(path)), encoding, schema, least)
                 if isinstance(shard, FileShard)]
 
