@@ -132,7 +132,7 @@ def test_windows_come_in_the_order_that_they_have_in_memory(filed):
 
 def test_starts_beyond_32_bits():
     tokens = FiledTokens(FiledText([Sparse(3 * 2**32)]), np.uint8)
-    source = FiledWindows(tokens, 2**20, 64)
+    source = FiledWindows(tokens, 2**10, 64)
     (inputs, targets), _ = source.draw(source.init(jax.random.key(0)), None)
     # What a place has is its number modulo 251, so that the first says where each begins.
     assert ((inputs[:, 1:] - inputs[:, :-1]) % 251 == 1).all()
