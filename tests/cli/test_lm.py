@@ -110,6 +110,13 @@ def test_several_texts(books):
     assert begun(Path("runs/books"), "books").run.step == 0
 
 
+def test_the_folder_that_one_is_in_is_called_by_its_name(descend, text):
+    said = descend("lm", ".", *OPTIONS[:-1], 1, "--no-insight", "--out", "../run")
+    assert (said.code, said.err) == (0, "")
+    assert f"reading {Path.cwd().name}\n" in said.out
+    assert f"<h1>A language model of {Path.cwd().name}</h1>" in Path("../run/report.html").read_text()
+
+
 def test_a_score(descend, books):
     said = descend("lm", "score", "runs/books", "jugs.txt")
     assert (said.code, said.err) == (0, "")

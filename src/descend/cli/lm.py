@@ -63,6 +63,8 @@ def lm(
     quiet: Annotated[bool, Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """Train a language model that writes on in the manner of texts."""
+    console = Console(quiet=quiet)
+    say(console, f"reading {_named(texts)}")
     # All of it, as its digest says whether a resumed run goes on with the same text.
     corpus = read_corpus(texts)
     settings: dict[str, Any] = {"start": None, "size": size, "tokenizer": tokenizer, "context": context,
@@ -77,7 +79,6 @@ def lm(
     asked |= {"others": [place_of(other) for other in others]} if others else {}
     asked |= {} if start is None else {"start": place_of(start)}
     folder = claimed(out, (first if first.name else first.resolve()).stem, asked, resume)
-    console = Console(quiet=quiet)
     for note in corpus.notes:
         say(console, note)
     if isinstance(corpus.text, FiledText):
@@ -154,8 +155,8 @@ class _Scribe:
 
 
 def _named(texts: list[Path]) -> str:
-    others = len(texts) - 1
-    return texts[0].name + (f" and {others} more" if others else "")
+    first, others = texts[0], len(texts) - 1
+    return (first.name or first.resolve().name) + (f" and {others} more" if others else "")
 
 
 def _knows_lines(model: LanguageModel) -> bool:
