@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -263,9 +263,7 @@ def test_a_cluster_without_workers(folder: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_scheduler_that_is_killed(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = tmp_path / "scheduler.json"
     with started("scheduler", "--port", "0", "--host", "127.0.0.1", "--scheduler-file", told) as scheduler:
-        while not told.exists():
-            time.sleep(0.05)
-        address = json.loads(told.read_text())["address"]
+        address = told_address(told)
         each = module.Workers.each
 
         def ended(self: Any, work: Any, partitions: Any) -> Iterator[Any]:
@@ -278,6 +276,14 @@ def test_a_scheduler_that_is_killed(folder: Path, tmp_path: Path, monkeypatch: p
               pytest.raises(LostError, match=r"the Dask scheduler at tcp://.* is gone, or does not answer: start it")):
             Ridge().fit(blocks_of(folder, "z"), on=address)
         assert worker.returncode is not None
+
+
+def told_address(file: Path) -> str:
+    """Where a scheduler says that it is, in a file that may be there before it is written."""
+    while True:
+        with suppress(OSError, ValueError):
+            return str(json.loads(file.read_text())["address"])
+        time.sleep(0.05)
 
 
 @contextmanager
