@@ -88,7 +88,7 @@ class BlocksTask(Task[BlocksPrepared, Outcome]):
 
     def about_data(self, fitted: Fitted[BlocksPrepared], outcome: Outcome) -> dict[str, Any]:
         prepared = fitted.prepared
-        solved = {each.name: _certified(proved) for each in fitted.trained if (proved := certificate_of(each))}
+        solved = {each.name: proved.facts() for each in fitted.trained if (proved := certificate_of(each))}
         return {
             "rows": len(prepared.training) + len(prepared.held_out) + len(prepared.compared),
             "compared": len(prepared.compared),
@@ -149,19 +149,6 @@ def certificate_of(trained: Trained) -> Certificate | None:
     curves: Sequence[np.ndarray] = model.loss_curve_ if isinstance(model.loss_curve_, list) else [model.loss_curve_]
     least = max(float(curve.min()) for curve in curves)
     return Certificate(model.stop_reason_, least, float(model.duality_gap_), model.solver_)
-
-
-def _certified(certificate: Certificate) -> dict[str, Any]:
-    """A certificate for `metrics.json`."""
-    return {
-        "reason": certificate.reason.name,
-        "evidence": certificate.reason.evidence,
-        "objective": finite(certificate.value),
-        "duality_gap": finite(certificate.gap),
-        "relative_gap": finite(certificate.relative),
-        "iterations": certificate.reason.step,
-        "solver": certificate.solver,
-    }
 
 
 def _asked_for(settings: Settings) -> list[Candidate]:

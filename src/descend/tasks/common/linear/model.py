@@ -17,6 +17,7 @@ from descend._facts import Facts, checked_array
 from descend._saved import reason_of
 from descend.stopping import Reason
 from descend.tasks.common.choosing.scoring import predictions_in_jax, predictions_of
+from descend.tasks.common.judging.scores import finite
 from descend.tasks.common.target import Target, TargetKind
 
 # To predict, as they are scored in float64.
@@ -77,6 +78,18 @@ class Certificate:
             near = rounded_up(self.relative, 1)
             return f"{self.reason.name}: within {near} of the minimum, proved by the duality gap"
         return f"{self.reason.name}: how far from the minimum is not proved"
+
+    def facts(self) -> dict[str, Any]:
+        """The same for `metrics.json`."""
+        return {
+            "reason": self.reason.name,
+            "evidence": self.reason.evidence,
+            "objective": finite(self.value),
+            "duality_gap": finite(self.gap),
+            "relative_gap": finite(self.relative),
+            "iterations": self.reason.step,
+            "solver": self.solver,
+        }
 
     def __str__(self) -> str:
         between = f" (the objective is {self.value:.9g}, and its minimum lies at most {rounded_up(self.gap, 2)} below)"

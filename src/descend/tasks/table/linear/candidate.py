@@ -1,14 +1,12 @@
 """The linear model as a candidate: solved, with a proof, unless a descent in steps was asked for."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from descend._facts import Facts
 from descend.tasks.common.choosing.context import TrainingContext
 from descend.tasks.common.fitted import Predictor, Trained
-from descend.tasks.common.judging.scores import finite
 from descend.tasks.common.linear.model import Linear
 from descend.tasks.common.target import Target
 from descend.tasks.table.candidate import Candidate, Findings
@@ -63,7 +61,8 @@ class LinearCandidate(Candidate):
         found = coefficients(linear, prepared)
         files = {"coefficients.csv": as_frame(found).to_csv(index=False).encode()} if found else {}
         section = section_of(linear, prepared, found, target, is_chosen)
-        return Findings(section, _certified(linear), linear.certificate.brief, files)
+        facts = {"penalty": linear.path.penalty} | linear.certificate.facts()
+        return Findings(section, facts, linear.certificate.brief, files)
 
     def reads(self, kind: str, predictor: Facts) -> bool:
         return kind == Linear.kind or (kind == NETWORKS and IN_STEPS.is_of(predictor))
@@ -76,18 +75,3 @@ class LinearCandidate(Candidate):
         from descend.tasks.table.networks.training import Networks
 
         return Networks.from_parts(predictor, arrays, IN_STEPS, features, target)
-
-
-def _certified(linear: Linear) -> dict[str, Any]:
-    """The certificate, and what it is for."""
-    certificate = linear.certificate
-    return {
-        "penalty": linear.path.penalty,
-        "reason": certificate.reason.name,
-        "evidence": certificate.reason.evidence,
-        "objective": finite(certificate.value),
-        "duality_gap": finite(certificate.gap),
-        "relative_gap": finite(certificate.relative),
-        "iterations": certificate.reason.step,
-        "solver": certificate.solver,
-    }
