@@ -1,10 +1,11 @@
 """How long it takes to begin: importing, and `descend fit sample:digits` from nothing to its report.
 
 The import's peer is `import jax`; that of `descend fit` is scikit-learn's `MLPClassifier` behind a `StandardScaler`
-on the same rows, from the start of Python to a held-out score. Cold is with no program of JAX's kept on disk, warm with
-those that an earlier run kept; Python's own bytecode and Numba's kernels are there in both, as after any first use. The
-first output is the first line that a user sees; scikit-learn's, with `verbose=True`, is its first epoch. CPU seconds
-are those of all cores together: they hang less on what else the machine does.
+on the same rows, from the start of Python to a held-out score. Cold is as on a new machine, with nothing compiled for
+JAX or by Numba, warm with what an earlier run kept; Python's own bytecode is there in both. The first output is the
+first line that a user sees; scikit-learn's, with `verbose=True`, is its first epoch. CPU seconds are those of all cores
+together: they hang less on what else the machine does. "First fit": of a linear model on standardised columns, after
+the imports, where nothing was compiled before.
 """
 
 import os
@@ -33,6 +34,16 @@ network = MLPClassifier((128, 128), max_iter=60, early_stopping=True, verbose=Tr
 make_pipeline(StandardScaler(), network).fit(a, c).score(b, d)
 """
 PEER = "scikit-learn MLPClassifier"
+LINEAR = """
+import time
+from {{package}} import LogisticRegression
+from sklearn.datasets import load_{sample}
+X, y = load_{sample}(return_X_y=True)
+X = (X - X.mean(axis=0)) / (X.std(axis=0) + 1e-9)
+begin = time.perf_counter()
+LogisticRegression().fit(X, y)
+print(time.perf_counter() - begin)
+"""
 Figures = tuple[float, float, float]
 
 
@@ -52,6 +63,25 @@ def rows() -> Iterator[Row]:
     for name, ours in (("cold", cold), ("warm", warm)):
         for number, quantity in enumerate(("time", "first output", "CPU time")):
             yield Row(f"fit sample:digits, {name}", PEER, quantity, "s", ours[number], theirs[number])
+    for sample in ("breast_cancer", "iris", "digits"):
+        yield _first_fit(sample)
+
+
+def _first_fit(sample: str) -> Row:
+    """Of a linear model, in a process that has imported it already, on a machine that has compiled nothing."""
+    code = LINEAR.format(sample=sample)
+
+    def seconds(package: str) -> float:
+        with TemporaryDirectory() as folder:
+            environment = os.environ | {"NUMBA_CACHE_DIR": folder}
+            done = subprocess.run([sys.executable, "-W", "ignore", "-c", code.format(package=package)], check=True,
+                                  capture_output=True, text=True, env=environment)
+        return float(done.stdout)
+
+    contestants = [lambda package=package: seconds(package) for package in ("descend.linear", "sklearn.linear_model")]
+    ours, theirs = (statistics.median(times) for times in zip(
+        *([contestant() for contestant in contestants] for _ in range(REPEATS)), strict=True))
+    return Row(f"LogisticRegression, {sample}, first fit", "scikit-learn LogisticRegression", "time", "s", ours, theirs)
 
 
 class _Fit:
@@ -66,7 +96,7 @@ class _Fit:
         programs = self._folder / (f"programs-{self._runs}" if self._cold else "programs")
         arguments = ["fit", "sample:digits", "--target", "target", "--out", str(out)]
         code = f"import sys; sys.argv[1:] = {arguments!r}; from descend.cli import main; main()"
-        return _run(code, XDG_CACHE_HOME=str(programs))
+        return _run(code, XDG_CACHE_HOME=str(programs), NUMBA_CACHE_DIR=str(programs / "numba"))
 
 
 def _run(code: str, **environment: str) -> Figures:

@@ -128,30 +128,6 @@ def sweep_dense(start, stop, X, in_columns, centre, unit, V, y, s, with_dual, z)
 
 
 @njit(cache=True, nogil=True, fastmath=FAST_MATH)
-def class_sums_sparse(start, stop, data, indices, indptr, unit, y, s, classes):
-    """Σ s x̃ of the rows of each class."""
-    out = np.zeros((unit.size + 1, classes))
-    for i in range(start, stop):
-        weight = weight_of(s, i)
-        for k in range(indptr[i], indptr[i + 1]):
-            out[indices[k], y[i]] += weight * data[k] * unit[indices[k]]
-        out[unit.size, y[i]] += weight
-    return out
-
-
-@njit(cache=True, nogil=True, fastmath=FAST_MATH)
-def class_sums_dense(start, stop, X, centre, unit, y, s, classes):
-    """The same for dense rows."""
-    out = np.zeros((unit.size + 1, classes))
-    for i in range(start, stop):
-        weight = weight_of(s, i)
-        for j in range(unit.size):
-            out[j, y[i]] += weight * (X[i, j] - centre[j]) * unit[j]
-        out[unit.size, y[i]] += weight
-    return out
-
-
-@njit(cache=True, nogil=True, fastmath=FAST_MATH)
 def probabilities(start, stop, y, s, z, p):
     """Loss of the scores, and their probabilities in p, which may be z."""
     loss = 0.0

@@ -9,10 +9,10 @@ from math import exp, log, log1p
 import jax
 import numpy as np
 from numba import njit
+from scipy.special import xlogy
 
-from descend.linear._kernels.block_losses import weight_of
 from descend.linear._kernels.elementary import EXACT, LOG_FLOOR, fast_exp, fast_log, fast_log1p
-from descend.linear._losses.loss import Array, Kind, Separation
+from descend.linear._losses.loss import Array, InNumPy, Kind, Separation
 
 # Steps at most for a slope, which takes two or three.
 NEWTON_STEPS = 60
@@ -134,12 +134,21 @@ def _values(first, count, y, scores, e):
         e[i] = fast_log1p(e[i]) + max(-np.float64(y[first + i]) * scores[i], 0.0)
 
 
-@njit(cache=True, nogil=True, fastmath=EXACT, error_model="numpy")
-def curvature_block(start, stop, s, z, out):
-    """The weighted second derivatives."""
-    for i in range(stop - start):
-        e = fast_exp(-abs(z[start + i]))
-        out[i] = weight_of(s, start + i) * e / ((1.0 + e) * (1.0 + e))
+def _evaluated(z: Array, y: Array) -> tuple[Array, Array]:
+    e, margin = np.exp(-np.abs(z)), y * z
+    return np.log1p(e) + np.maximum(-margin, 0.0), -y * np.where(margin > 0, e, 1.0) / (1 + e)
+
+
+def _foreseen(z: Array, y: Array, old: Array) -> tuple[Array, Array]:
+    margin, e = y * old, np.exp(-np.abs(old))
+    ahead = np.where(margin > 0, e, 1.0) / (1 + e) - e / (1 + e) ** 2 * (y * z - margin)
+    share = np.clip(ahead, 0.0, 1.0)
+    return -y * share, xlogy(share, share) + xlogy(1 - share, 1 - share)
+
+
+def _curvatures(z: Array, _y: Array) -> Array:
+    e = np.exp(-np.abs(z))
+    return e / (1 + e) ** 2
 
 
 def _separation_margins(z: Array, y: Array) -> tuple[Array, float]:
@@ -157,4 +166,6 @@ def separated(rows: int, border: int) -> str:
 # Of entropies, which are sums of logarithms next to 0.
 KIND = Kind(__name__, classes=True, curvature_bound=lambda _p, _mu: 0.25, strictly_convex=True,
             rounding=float(np.finfo(float).eps),
-            separation=Separation(_separation_margins, separated), in_jax=lambda z, y, _p, _mu: jax.nn.softplus(-y * z))
+            separation=Separation(_separation_margins, separated),
+            in_numpy=InNumPy(_evaluated, _foreseen, _curvatures),
+            in_jax=lambda z, y, _p, _mu: jax.nn.softplus(-y * z))

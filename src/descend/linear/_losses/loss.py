@@ -34,6 +34,18 @@ class Ranges(NamedTuple):
     kink: Array
 
 
+class InNumPy(NamedTuple):
+    """A loss without parameters, of whole arrays: for so few rows that to compile its functions takes longer.
+
+    `evaluate(z, y)`: values and slopes. `foresee(z, y, old)`: the slopes of scores z that were foreseen at the old
+    ones, and their conjugates. `curvature(z, y)`: second derivatives.
+    """
+
+    evaluate: Callable[[Array, Array], tuple[Array, Array]]
+    foresee: Callable[[Array, Array, Array], tuple[Array, Array]]
+    curvature: Callable[[Array, Array], Array]
+
+
 @dataclass(frozen=True)
 class Separation:
     """How a loss may have no minimum: there are scores along which it falls for ever.
@@ -58,7 +70,7 @@ class Kind:
     | `conjugate(r, y, p, mu)` | ℓ*(r) = max_z (r z − ℓ(z)), infinite outside its domain |
     | `feasible(r, y, p, mu)` | the slope nearest to r that the conjugate's domain has |
     | `best(c, y, p, a, z)` | argmin_r ℓ*(r) − c r + a r²/2, with c near z. Only with it is the dual ascended |
-    | `evaluate_block`, `predict_dual_block`, `curvature_block` | faster loops over rows, see `block_losses` |
+    | `evaluate_block`, `predict_dual_block` | faster loops over rows, see `block_losses` |
 
     All but the last two rows of that table are a must. The contract: ℓ is convex in z and never below 0, and its slopes
     are feasible. Nobody checks it: a bound is no truer than the conjugate is.
@@ -78,6 +90,7 @@ class Kind:
     - `homogeneity`: by which power of a unit ℓ changes with targets and scores in that unit; 0, where they have a unit
       of their own. `p_in_units`: p changes with them.
     - `separation`: how it may have no minimum.
+    - `in_numpy`: the functions of whole arrays.
     - `in_jax(z, y, p, mu)`: ℓ, not smoothed, for an optimizer as solver.
     """
 
@@ -96,6 +109,7 @@ class Kind:
     ranges: Callable[[Array, float], list[Ranges]] = lambda _y, _p: []
     slope_bound: Callable[[float], float] = lambda _p: 1.0
     separation: Separation | None = None
+    in_numpy: InNumPy | None = None
     in_jax: Callable[[Any, Any, float, float], Any] | None = None
 
     def __post_init__(self) -> None:
@@ -223,7 +237,12 @@ class Loss(NamedTuple):
 
     def curvatures(self, start: int, stop: int, y: Array, s: Array, z: Array, out: Array) -> None:
         """Fill in the weighted second derivatives of the losses of rows from `start` to `stop`."""
-        self.kind.curvatures(start, stop, *self.parameters, y, s, z, out)
+        if self.kind.in_numpy is not None:
+            weights = s[start:stop] if s.size > 1 else s[0]
+            with np.errstate(over="ignore"):
+                out[: stop - start] = weights * self.kind.in_numpy.curvature(z[start:stop], y[start:stop])
+        else:
+            self.kind.curvatures(start, stop, *self.parameters, y, s, z, out)
 
     def in_units(self, unit: float) -> "Loss":
         """The loss of targets and scores that are taken in this unit."""

@@ -4,9 +4,10 @@ from math import exp, log
 
 import numpy as np
 from numba import njit
+from scipy.special import xlogy
 
 from descend import losses
-from descend.linear._losses.loss import Array, Kind, Separation
+from descend.linear._losses.loss import Array, InNumPy, Kind, Separation
 
 # The greatest score: beyond, its exponential overflows.
 EXP_OVERFLOW = 700.0
@@ -58,11 +59,23 @@ def without_logarithm(rows: int, border: int) -> str:
             "counts, so that their rate has no logarithm; a penalty gives it one")
 
 
+def _evaluated(z: Array, y: Array) -> tuple[Array, Array]:
+    rates = np.exp(z)
+    return rates - y * z + xlogy(y, y) - y, rates - y
+
+
+def _foreseen(z: Array, y: Array, old: Array) -> tuple[Array, Array]:
+    expected = np.exp(old)
+    rates = np.maximum(expected + expected * (z - old), 0.0)
+    return rates - y, xlogy(rates, rates) - rates - (xlogy(y, y) - y)
+
+
 KIND = Kind(
     __name__,
     local_curvature_bound=_local_curvature_bound,
     link=log,
     strictly_convex=True,
     separation=Separation(separation_margins, without_logarithm),
+    in_numpy=InNumPy(_evaluated, _foreseen, lambda z, _y: np.exp(z)),
     in_jax=lambda z, y, _p, _mu: losses.poisson(z, y),
 )

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from descend import losses
-from descend.linear._losses.loss import Kind
+from descend.linear._losses.loss import Array, InNumPy, Kind
 
 
 @njit(cache=True, nogil=True)
@@ -39,5 +39,21 @@ def best(c, y, p, a, z):
     return -y * max(1 - y * c, 0.0) / (a + 0.5)
 
 
+def _evaluated(z: Array, y: Array) -> tuple[Array, Array]:
+    short = np.maximum(1 - y * z, 0.0)
+    return short * short, -2 * y * short
+
+
+def _curvatures(z: Array, y: Array) -> Array:
+    return np.where(y * z < 1, 2.0, 0.0)
+
+
+def _foreseen(z: Array, y: Array, old: Array) -> tuple[Array, Array]:
+    _, slopes = _evaluated(old, y)
+    share = np.maximum(-y * (slopes + _curvatures(old, y) * (z - old)), 0.0)
+    return -y * share, 0.25 * share * share - share
+
+
 KIND = Kind(__name__, classes=True, curvature_bound=lambda _p, _mu: 2.0,
+            in_numpy=InNumPy(_evaluated, _foreseen, _curvatures),
             in_jax=lambda z, y, _p, _mu: losses.squared_hinge(z, y))

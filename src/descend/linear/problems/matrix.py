@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from descend.linear._kernels import dense, products, wide
+from descend.linear._kernels import dense, products, uncompiled, wide
 from descend.linear._kernels import sparse as compressed
 from descend.linear._kernels.threads import each, one_thread_each, parts, total
 from descend.linear._losses import Loss
@@ -74,6 +74,11 @@ class Matrix:
         return int(self.X.nnz if self.is_sparse else self.X.size)
 
     @cached_property
+    def is_small(self) -> bool:
+        """Whether NumPy goes through it, so that nothing has to be compiled for it."""
+        return uncompiled.is_small(self.X)
+
+    @cached_property
     def _parts(self) -> list[tuple[int, int]]:
         return parts(self.shape[0], self.entries)
 
@@ -87,6 +92,10 @@ class Matrix:
 
         `with_dual`: whether a dual point is wanted; without it, what belongs to one is 0, or empty.
         """
+        if self.is_small and loss.kind.in_numpy is not None:
+            in_numpy = loss.kind.in_numpy
+            return _sums(*total(each(lambda start, stop: uncompiled.sweep(
+                start, stop, self.X, w, b, in_numpy, *rows, offset, z, with_dual), self._parts)))
         evaluator = loss.kind.block_evaluator(rows.y, z), *loss.parameters
         if (
             not self.is_sparse
@@ -148,13 +157,13 @@ class Matrix:
         """Weighted mean, mean square about the mean, and greatest magnitude, by column."""
         if self.known is not None and s.size == 1:
             return self.known
-        if self.is_sparse:
+        first: Any = 0.0 if self.is_sparse else np.asarray(self.X[0], np.float64)
+        if self.is_sparse and not self.is_small:
             work = lambda start, stop: compressed.moments(start, stop, *self.stored, s, self.shape[1])
-            first: Any = 0.0
         else:
-            kernel = dense.moments_columns if self.in_columns else dense.moments_rows
+            kernel: Any = uncompiled.moments if self.is_small else (
+                dense.moments_columns if self.in_columns else dense.moments_rows)
             work = lambda start, stop: kernel(start, stop, self.X, s)
-            first = np.asarray(self.X[0], np.float64)
         # Columns are long, and not to be gone through in pieces.
         if self.in_columns and self.shape[1] >= WIDE_COLUMNS:
             columns = lambda start, stop: kernel(0, self.shape[0], self.X[:, start:stop], s)
@@ -182,7 +191,7 @@ class Matrix:
             h = np.empty(stop - start)
             fill(start, stop, h)
             part = np.zeros((self.shape[1] + 1, self.shape[1] + 1))
-            compressed.add_gram(start, stop, *self.stored, h, part)
+            self._add_gram(start, stop, h, part)
             return (part,)
 
         # Each holds a Hessian of its own.
@@ -194,9 +203,16 @@ class Matrix:
         if self.is_sparse:
             h = np.empty(self.shape[0])
             loss.curvatures(0, self.shape[0], *rows, z, h)
-            compressed.add_gram(0, self.shape[0], *self.stored, h, out)
+            self._add_gram(0, self.shape[0], h, out)
         else:
             out += self.hessian(loss, rows, z, np.zeros(self.shape[1]), np.ones(self.shape[1]))
+
+    def _add_gram(self, start: int, stop: int, h: Array, out: Array) -> None:
+        """Add Σ h x xᵀ of sparse rows with a one at their end."""
+        if self.is_small:
+            uncompiled.add_gram(start, stop, self.X, h, out)
+        else:
+            compressed.add_gram(start, stop, *self.stored, h, out)
 
     def squares(self, rows: Rows, centre: Array, unit: Array) -> Array:
         """Σ s x̃ x̃ᵀ with x̃ = ((x − centre)·unit, 1, y), of a dense matrix."""
@@ -212,7 +228,8 @@ class Matrix:
 
         Rows are written out, block by block, for a product with themselves.
         """
-        kernel = dense.weighted_columns if self.in_columns else dense.weighted_rows
+        kernel: Any = uncompiled.weighted if self.is_small else (
+            dense.weighted_columns if self.in_columns else dense.weighted_rows)
         columns = self.shape[1] + 1 + (y is not None)
 
         def product(start: int, stop: int) -> tuple[Array]:

@@ -21,18 +21,16 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import softmax
 
 from descend.errors import InputError
-from descend.linear._kernels import columns
-from descend.linear._kernels import multinomial as kernels
-from descend.linear._kernels.threads import each, parts, total
 from descend.linear._losses import LOGISTIC, Loss
 from descend.linear.problems import multinomial_hessian as crossed
 from descend.linear.problems.matrix import Array, Matrix, Moments, Rows, blockwise_qr
+from descend.linear.problems.multinomial_passes import MultinomialPasses
 from descend.linear.problems.penalty import Penalty
 from descend.linear.problems.problem import Iterate, Standardisation, Support
 from descend.linear.problems.scalar import MACHINE_EPS, SUM_ROUNDINGS
@@ -51,15 +49,6 @@ BALANCE_STEPS = 50
 INTERCEPT_REACH = 2.0
 # The greatest shift: beyond, its exponential overflows.
 SHIFT_OVERFLOW = 500.0
-
-
-class _Pass(NamedTuple):
-    """Loss and its gradient by u; of the dual point Σ s Σ p log p and x̃ᵀ s r."""
-
-    value: float
-    gradient: Array
-    conjugate: float
-    dual: Array
 
 
 @dataclass(frozen=True)
@@ -193,7 +182,7 @@ class MultinomialProblem:
 
     def _at(self, u: Array, z: Array, bounded: bool, with_dual: bool) -> Iterate:
         V = u.reshape(-1, self.classes)
-        done = self._pass(V, z, with_dual)
+        done = self.passes.sweep(V, z, with_dual)
         lower = self.lower_bound(done.dual, done.conjugate, float(np.abs(V[-1]).max())) if bounded else -math.inf
         gradient = done.gradient
         pulled = self.column_curvature[:, None] * V
@@ -203,65 +192,13 @@ class MultinomialProblem:
         return Iterate(u, done.value + 0.5 * float(np.vdot(pulled, V)), gradient.ravel(), lower)
 
     @cached_property
-    def ranges(self) -> list[tuple[int, int]]:
-        """Ranges of rows for a pass; as each has a gradient of its own, no more than are soon added up."""
-        work = self.matrix.entries * self.classes
-        return parts(self.matrix.shape[0], min(work, kernels.ONE_CORE_PRODUCT * max(2, work // (8 * self.size))))
-
-    def _pass(self, V: Array, z: Array, with_dual: bool) -> _Pass:
-        centre, unit = self.standardisation
-        if self.matrix.is_sparse:
-            work = lambda start, stop: kernels.sweep_sparse(
-                start, stop, *self.matrix.stored, unit, V, *self.rows, with_dual, z)
-        else:
-            work = lambda start, stop: kernels.sweep_dense(
-                start, stop, self.matrix.X, self.matrix.in_columns, centre, unit, V, *self.rows, with_dual, z)
-        (sums, G, Q), *others = each(work, self.ranges)
-        for more, by_G, by_Q in others:
-            sums += more
-            G += by_G
-            Q += by_Q
-        return _Pass(float(sums[0]), G, float(sums[1]), Q if with_dual else G)
-
-    def scores_at(self, V: Array, out: Array | None = None) -> Array:
-        """The scores of all rows, by the coordinates of solvers."""
-        centre, unit = self.standardisation
-        z = np.empty((self.matrix.shape[0], self.classes)) if out is None else out
-        if self.matrix.is_sparse:
-            work = lambda start, stop: columns.scores_sparse(start, stop, *self.matrix.stored, unit, V, z)
-        else:
-            work = lambda start, stop: columns.scores_dense(
-                start, stop, self.matrix.X, self.matrix.in_columns, centre, unit, V, z)
-        each(work, parts(len(z), self.matrix.entries * self.classes))
-        return z
-
-    def sums(self, R: Array) -> Array:
-        """Σ x̃ rᵀ over all rows."""
-        centre, unit = self.standardisation
-        if self.matrix.is_sparse:
-            work = lambda start, stop: columns.sums_sparse(start, stop, *self.matrix.stored, unit, R)
-        else:
-            work = lambda start, stop: columns.sums_dense(
-                start, stop, self.matrix.X, self.matrix.in_columns, centre, unit, R)
-        out, *others = each(work, self.ranges)
-        for more in others:
-            out += more
-        return out
+    def passes(self) -> MultinomialPasses:
+        """Over its rows, in the coordinates of solvers."""
+        return MultinomialPasses(self.matrix, self.standardisation, self.rows, self.classes)
 
     @cached_property
     def _class_sums(self) -> Array:
-        """Σ s x̃ of the rows of each class."""
-        centre, unit = self.standardisation
-        if self.matrix.is_sparse:
-            work = lambda start, stop: kernels.class_sums_sparse(
-                start, stop, *self.matrix.stored, unit, *self.rows, self.classes)
-        else:
-            work = lambda start, stop: kernels.class_sums_dense(
-                start, stop, self.matrix.X, centre, unit, *self.rows, self.classes)
-        out, *others = each(work, self.ranges)
-        for more in others:
-            out += more
-        return out
+        return self.passes.class_sums()
 
     def lower_bound(self, dual: Array, conjugate: float, reach: float) -> float:
         """The dual's value at slopes, of which x̃ᵀ s r and Σ s Σ p log p are given, made feasible as the module says.
@@ -307,26 +244,19 @@ class MultinomialProblem:
 
     def _best_shift(self, z: Array) -> Array:
         """The intercepts that minimise the loss of the scores, of which z does not remain."""
-        self.probabilities(z, z)
+        self.passes.probabilities(z, z)
         return self.balance(z)[0]
-
-    def probabilities(self, z: Array, p: Array) -> float:
-        """The loss of scores z, whose probabilities p become; it may be z itself."""
-        work = lambda start, stop: kernels.probabilities(start, stop, *self.rows, z, p)
-        return float(total(each(work, parts(len(z), 8 * z.size)))[0])
 
     def balance(self, p: Array) -> tuple[Array, float]:
         """Give the classes the shares that they have among the rows: p exp(shift), divided by its sum, in place of p.
 
         The shift minimises the loss of scores log p, by Newton's steps; with it is given how the loss changes.
         """
-        ranges = parts(len(p), p.size * self.classes)
         wanted = self.class_shares
 
         def at(shift: Array) -> tuple[float, Array, Array]:
             factor = np.exp(np.minimum(shift, SHIFT_OVERFLOW))
-            level, shares, products = total(each(
-                lambda start, stop: kernels.tilted(start, stop, factor, self.rows.s, p), ranges))
+            level, shares, products = self.passes.tilted(factor, p)
             return float(level - wanted @ shift), shares - wanted, np.diag(shares) - products
 
         # Newton's method on a function of as many numbers as there are classes, of which a pass over p is all the work.
@@ -348,8 +278,7 @@ class MultinomialProblem:
                 break
             shift, (loss, first, second) = shift + step, after
         if shift.any():
-            factor = np.exp(np.minimum(shift, SHIFT_OVERFLOW))
-            each(lambda start, stop: kernels.tilt(start, stop, factor, p), ranges)
+            self.passes.tilt(np.exp(np.minimum(shift, SHIFT_OVERFLOW)), p)
         return shift, loss - before
 
     def separation_margins(self, u: Array) -> tuple[Array, float]:
@@ -384,7 +313,7 @@ class MultinomialProblem:
     def hessian_blocks(self, z: Array) -> Array:
         """Of each class, the second derivative by its own coefficients at these scores: lower triangles."""
         places, out = np.arange(len(self.column_curvature)), np.empty_like(z)
-        self.probabilities(z, out)
+        self.passes.probabilities(z, out)
         out = crossed.class_blocks(self.matrix, self.standardisation, self.rows.s, out)
         out[:, places, places] += self.column_curvature
         if not self.intercept:

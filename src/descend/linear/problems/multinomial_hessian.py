@@ -6,10 +6,14 @@ One product of matrices, of pairs of columns with pairs of classes, gives them, 
 symmetric product of all columns times classes with themselves.
 """
 
+from typing import Any
+
 import numpy as np
 
 from descend.linear._kernels import multinomial as kernels
+from descend.linear._kernels import uncompiled_multinomial as uncompiled
 from descend.linear._kernels.threads import each, one_thread_each, parts
+from descend.linear._kernels.uncompiled import is_small
 from descend.linear.problems.matrix import Array, Matrix
 from descend.linear.problems.problem import Standardisation
 
@@ -46,6 +50,8 @@ def class_blocks(matrix: Matrix, standardisation: Standardisation, s: Array, p: 
 def _of_part(matrix: Matrix, standardisation: Standardisation, s: Array, z: Array, start: int, stop: int) -> Array:
     """Of a part of the rows, which are written out block by block, and so are their pairs of columns."""
     centre, unit = standardisation
+    small = is_small(matrix.X, z.shape[1])
+    products: Any = uncompiled if small else kernels
     width, class_pairs = matrix.shape[1] + 1, _pairs(z.shape[1])
     step = max(32, min(stop - start, BLOCK_ENTRIES // max(PAIR_COLUMNS, width, class_pairs)))
     block, curved = np.empty((step, width)), np.empty((step, class_pairs))
@@ -54,12 +60,14 @@ def _of_part(matrix: Matrix, standardisation: Standardisation, s: Array, z: Arra
     for first in range(start, stop, step):
         last = min(first + step, stop)
         rows, curvatures = block[: last - first], curved[: last - first]
-        if matrix.is_sparse:
+        if small:
+            uncompiled.written(first, last, matrix.X, centre, unit, rows)
+        elif matrix.is_sparse:
             data, indices, indptr = matrix.stored
             kernels.sparse_rows(first, last, data, indices, indptr, unit, rows)
         else:
             kernels.written(first, last, matrix.X, matrix.in_columns, centre, unit, rows)
-        kernels.curvatures(first, last, s, z, curvatures)
+        products.curvatures(first, last, s, z, curvatures)
         begin = 0
         # Pairs of some columns with those before them.
         while begin < width:
@@ -67,7 +75,7 @@ def _of_part(matrix: Matrix, standardisation: Standardisation, s: Array, z: Arra
             while end < width and _pairs(end + 1) - _pairs(begin) <= PAIR_COLUMNS:
                 end += 1
             pairs = crossed[: len(rows) * (_pairs(end) - _pairs(begin))].reshape(len(rows), -1)
-            kernels.crossed(rows, begin, end, pairs)
+            products.crossed(rows, begin, end, pairs)
             out[_pairs(begin) : _pairs(end)] += pairs.T @ curvatures
             begin = end
     return out

@@ -15,8 +15,8 @@ from typing import ClassVar, TypeGuard
 import numpy as np
 
 from descend.errors import InputError
-from descend.linear._kernels.intercept import best_shift
 from descend.linear._losses import Loss
+from descend.linear.problems.intercept import best_shift
 from descend.linear.problems.matrix import NO_OFFSET, Array, Matrix, Moments, Rows, Sums, blockwise_qr
 from descend.linear.problems.penalty import Penalty
 from descend.linear.problems.problem import Iterate, Problem, Standardisation, Support
@@ -199,9 +199,7 @@ class ScalarProblem:
 
     def best_shift(self, z: Array) -> float:
         """The number that minimises the loss when it is added to these scores."""
-        kind = self.loss.kind
-        places = kind.address_of("slope"), kind.address_of("curvature")
-        return float(best_shift(*places, *self.loss.parameters, *self.rows, z, float(self.linear_term)))
+        return best_shift(self.loss, self.rows, z, float(self.linear_term))
 
     def separation_margins(self, u: Array) -> tuple[Array, float]:
         """How the loss falls for ever along u, if it may: see `Separation`."""

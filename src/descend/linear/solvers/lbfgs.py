@@ -17,13 +17,12 @@ from typing import Protocol, runtime_checkable
 
 from numpy.linalg import LinAlgError
 
-from descend.linear._kernels import lbfgs as kernels
 from descend.linear._kernels.threads import each, parts, total
 from descend.linear.problems.curvature import DENSE_HESSIAN
 from descend.linear.problems.matrix import Array, Matrix
 from descend.linear.problems.problem import Iterate
 from descend.linear.solvers.convergence import Iterates
-from descend.linear.solvers.pairs import BlockPairs, Pairs
+from descend.linear.solvers.pairs import BlockPairs, Pairs, kernels_for
 
 # A share of the curvature along the first gradient, which points to where it is greatest.
 TYPICAL_CURVATURE = 0.03
@@ -125,6 +124,7 @@ def typical_curvature(point: Iterate, start: Iterate, penalty: Array) -> float:
 
 def foreseen_gap(gradient: Array, penalty: Array) -> float:
     """The gap of slopes that balance: Σ g²/(2 l2)."""
+    kernels = kernels_for(penalty.size)
     work = lambda start, stop: kernels.gap(start, stop, gradient, penalty)
     (gap,) = total(each(work, parts(penalty.size, penalty.size)))
     return float(gap) if gap > 0 else math.inf

@@ -91,15 +91,15 @@ class SimplexState:
         R = np.empty_like(self.P)
         work = lambda start, stop: simplex.slopes(start, stop, *problem.rows, self.P, R)
         (conjugate,) = total(each(work, parts(len(R), 8 * R.size)))
-        dual = problem.sums(R)
+        dual = problem.passes.sums(R)
         lower = problem.lower_bound(dual, float(conjugate), float(np.abs(self.b).max()))
         # 2. Coefficients from the points, as those that were kept up by additions have drifted, and were not tilted.
         V = np.divide(dual, -problem.column_curvature[:, None], out=dual, where=problem.column_curvature[:, None] > 0)
         np.multiply(V[:-1], problem.standardisation[1][:, None], out=self.W)
         V[-1] = self.b
         # 3. The objective there, at the best intercepts for these scores. R is not needed any more.
-        z = problem.scores_at(V, out=R)
-        loss = problem.probabilities(z, z)
+        z = problem.passes.scores(V, R)
+        loss = problem.passes.probabilities(z, z)
         if problem.intercept:
             shift, change = problem.balance(z)
             V[-1] += shift
@@ -120,8 +120,8 @@ def multinomial_sdca(problem: Problem, u: Array) -> Iterates:
     classes, (y, _) = problem.classes, problem.rows
     V = u.reshape(-1, classes)
     if u.any():
-        P = problem.scores_at(V)
-        problem.probabilities(P, P)
+        P = problem.passes.scores(V, problem.score_buffer())
+        problem.passes.probabilities(P, P)
         state = SimplexState(problem, P, V[:-1] * problem.standardisation[1][:, None], V[-1].copy())
         yield state.point()
     else:

@@ -8,11 +8,13 @@ methods".
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
-from descend.linear._kernels import lbfgs as kernels
+from descend.linear._kernels import lbfgs as compiled
+from descend.linear._kernels import uncompiled_lbfgs as uncompiled
 from descend.linear._kernels.threads import each, one_thread_each, parts, total
 from descend.linear.problems.matrix import Array
 from descend.linear.problems.problem import Iterate
@@ -20,6 +22,11 @@ from descend.linear.problems.problem import Iterate
 MEMORY = 10
 # A share of a block's diagonal that is added to it: columns that depend on each other would leave it singular.
 BLOCK_RIDGE = 1e-10
+
+
+def kernels_for(size: int) -> Any:
+    """What goes over vectors of so many numbers."""
+    return uncompiled if size <= uncompiled.FEW_NUMBERS else compiled
 
 
 # It is not `descend.optimizers.LBFGS`, though that is the same recursion. There a rule sees one loss and gradient at a
@@ -45,12 +52,13 @@ class Pairs:
         self.order: list[int] = []
         self.is_new = False
         self._ranges = parts(diagonal.size, diagonal.size)
+        self._kernels = kernels_for(diagonal.size)
         self._scaled, self._added = np.empty_like(self.stored[0]), np.zeros_like(self.stored[0])
 
     def add(self, point: Iterate, last: Iterate) -> None:
         """Keep a step in place of the oldest, if the gradient did change along it."""
         place = self.order.pop(0) if len(self.order) == MEMORY else len(self.order)
-        along, across = total(each(lambda start, stop: kernels.keep(
+        along, across = total(each(lambda start, stop: self._kernels.keep(
             start, stop, point.u, point.gradient, last.u, last.gradient, self.root,
             self.stored[place], self.stored[MEMORY + place]), self._ranges))
         # A convex loss may have no curvature along a step; such a pair would make H infinite.
@@ -69,11 +77,12 @@ class Pairs:
         """−H times the gradient, and the slope along it."""
         first = 1.0
         if self.order:
-            each(lambda start, stop: kernels.scaled(start, stop, gradient, self.root, self._scaled), self._ranges)
+            each(lambda start, stop: self._kernels.scaled(start, stop, gradient, self.root, self._scaled),
+                 self._ranges)
             first, shares = self._times(self._products())
             np.matmul(shares, self.stored, out=self._added)
         out = np.empty_like(gradient)
-        (slope,) = total(each(lambda start, stop: kernels.back(
+        (slope,) = total(each(lambda start, stop: self._kernels.back(
             start, stop, gradient, self.root, first, self._added, out), self._ranges))
         return out, float(slope)
 
