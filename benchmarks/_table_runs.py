@@ -1,7 +1,8 @@
 """`python -m benchmarks._table_runs METHOD`: run methods on tables and splits, and keep each result, to go on later.
 
-Results are lines of JSON in the file that `DESCEND_TABLE_RUNS` names, or `.benchmarks/tables.jsonl`. What is there is
-not run again. A run that takes too long, or fails, is kept as such.
+Results are lines of JSON in `table_runs.jsonl` beside this file, or in the one that `DESCEND_TABLE_RUNS` names. What is
+there is not run again: lines of a method that has changed are to be deleted. A run that takes too long, or fails, is
+kept as such.
 """
 
 import json
@@ -29,7 +30,7 @@ PROCESSES.set_forkserver_preload(["benchmarks._table_worker", "benchmarks._table
 
 def runs_file() -> Path:
     """Where results are kept."""
-    return Path(os.environ.get("DESCEND_TABLE_RUNS", ".benchmarks/tables.jsonl"))
+    return Path(os.environ.get("DESCEND_TABLE_RUNS", Path(__file__).with_name("table_runs.jsonl")))
 
 
 def kept(file: Path) -> dict[Key, dict[str, Any]]:

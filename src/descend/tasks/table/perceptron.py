@@ -42,10 +42,9 @@ class PerceptronCandidate(Candidate):
         return train_networks(self.architecture, prepared, context)
 
     def begun(self, prepared: TablePrepared, context: TrainingContext) -> tuple[Trainer, np.ndarray]:
-        from descend.tasks.table.networks.training import bins_of, fed, training
+        from descend.tasks.table.networks.training import begun
 
-        bins = bins_of(self.architecture, prepared)
-        return training(self.architecture, prepared, context, bins)[0], fed(prepared.held_out.inputs, bins)
+        return begun(self.architecture, prepared, context)
 
     def reads(self, kind: str, predictor: Facts) -> bool:
         return kind == NETWORKS and self.architecture.is_of(predictor)

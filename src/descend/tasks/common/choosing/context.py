@@ -28,3 +28,8 @@ class TrainingContext:
     checkpoint: Path | None = None
     resume: bool = False
     share: float = 1.0
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether nobody said how to descend, nor for how long."""
+        return self.seconds is None and not (self.settings.says_how_to_descend or self.settings.fast)

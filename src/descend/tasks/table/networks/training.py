@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, TypeVar
 
 import jax
@@ -44,6 +44,10 @@ N = TypeVar("N", Ensemble, Flat)
 MIN_EPOCHS, MAX_EPOCHS, MIN_STEPS = 8, 25, 1000
 # Of these, where somebody wants a model soon.
 FAST_SHARE = 1 / 3
+# Where nobody says, networks are trained anew for so many times as many epochs if the validation loss fell by such a
+# share at least from the middle of the first training on, to at most so much above its least: so there is little noise.
+# Of classes, unless nearly all rows are right already: few are left to be won for thrice the time.
+LONGER, WORTHY_FALL, RISE, NEARLY_ALL = 3, 0.15, 0.02, 0.97
 # Rows above which there are fewer epochs.
 MANY_ROWS = 10_000
 # To predict: so few that what the members make of them stays in a core's cache.
@@ -206,8 +210,51 @@ def training(
 
 
 def train_networks(architecture: Architecture, prepared: TablePrepared, context: TrainingContext) -> Trained:
-    """An ensemble, trained with what was settled."""
+    """An ensemble, trained with what was settled; or the better of two, where more epochs are worth trying."""
     bins = bins_of(architecture, prepared)
+    loss, first = _trained(architecture, prepared, context, bins)
+    if not (context.says_nothing and _is_worth_more(first, prepared.target)):
+        return first
+    longer_loss, longer = _trained(architecture, prepared, _longer(architecture, prepared, context, bins), bins)
+    better = longer if longer_loss < loss else first
+    return replace(better, seconds=first.seconds + longer.seconds)
+
+
+def begun(
+    architecture: Architecture, prepared: TablePrepared, context: TrainingContext
+) -> tuple[Trainer, np.ndarray]:
+    """A training at its beginning, or where its checkpoint stands, and the held-out rows as it is fed them; of two, the
+    longer one."""
+    bins = bins_of(architecture, prepared)
+    longer = _longer(architecture, prepared, context, bins)
+    is_longer = longer.checkpoint is not None and longer.checkpoint.exists()
+    trainer, _ = training(architecture, prepared, longer if is_longer else context, bins)
+    return trainer, fed(prepared.held_out.inputs, bins)
+
+
+def _longer(
+    architecture: Architecture, prepared: TablePrepared, context: TrainingContext, bins: Bins | None
+) -> TrainingContext:
+    """What a training anew goes by, with a checkpoint of its own."""
+    epochs = LONGER * descent(architecture, prepared, context.settings, bins)["epochs"]
+    file = context.checkpoint
+    return replace(context, settings=replace(context.settings, epochs=epochs),
+                   checkpoint=None if file is None else file.with_stem(f"{file.stem}-longer"))
+
+
+def _is_worth_more(trained: Trained, target: Target) -> bool:
+    """Whether the validation loss was still falling much when the epochs were made."""
+    steps, losses, scores = (np.array(trained.history.validation[name]) for name in ("step", "loss", "score"))
+    if trained.reason.name != "budget" or (target.classes and scores[-1] >= NEARLY_ALL):
+        return False
+    last, middle = losses[-1], losses[np.abs(steps - steps[-1] / 2).argmin()]
+    return bool(last <= (1 + RISE) * losses.min() and last <= (1 - WORTHY_FALL) * middle)
+
+
+def _trained(
+    architecture: Architecture, prepared: TablePrepared, context: TrainingContext, bins: Bins | None
+) -> tuple[float, Trained]:
+    """An ensemble, and its least validation loss."""
     trainer, best = training(architecture, prepared, context, bins)
     result, target = trainer.to_the_end(_pause(trainer, context.share)), prepared.target
     if result.reason.name == "lost":
@@ -223,7 +270,7 @@ def train_networks(architecture: Architecture, prepared: TablePrepared, context:
             outputs = ensemble.unseen(fed(rows, bins), folds)
         # In double precision, so that no two classes of different scores come to be equally probable.
         out_of_fold = predictions_of(outputs.astype(np.float64), target.kind)
-    return Trained(
+    return result.best.value, Trained(
         architecture.name, Networks(ensemble.shape, ensemble, bins), repr(result.run.descent.optimizer),
         result.reason, result.seconds, result.history, out_of_fold,
     )
