@@ -10,7 +10,7 @@ from scipy import sparse
 
 from descend.linear import LogisticRegression
 from descend.linear._kernels import lbfgs, uncompiled, uncompiled_lbfgs
-from descend.linear._losses import GAMMA, LOGISTIC, POISSON, SQUARED, SQUARED_HINGE, Loss
+from descend.linear._losses import GAMMA, HUBER, LOGISTIC, POISSON, SQUARED, SQUARED_HINGE, Loss
 from descend.linear.problems.intercept import best_shift
 from descend.linear.problems.matrix import NO_OFFSET, Matrix, Rows
 from descend.linear.problems.multinomial import MultinomialProblem
@@ -54,14 +54,15 @@ def _targets(kind, rng):
     return rng.gamma(2.0, size=ROWS) if kind is GAMMA else rng.poisson(1.0, ROWS).astype(float)
 
 
-@pytest.mark.parametrize("loss", [GAMMA, LOGISTIC, POISSON, SQUARED, SQUARED_HINGE], ids=str)
+@pytest.mark.parametrize("loss", [GAMMA, HUBER, LOGISTIC, POISSON, SQUARED, SQUARED_HINGE], ids=str)
 def test_a_loss_of_arrays_is_that_of_numbers(loss):
     rng = np.random.default_rng(9)
-    y, z, old = _targets(loss, rng), *rng.normal(size=(2, ROWS)) * 2
-    (values, slopes), (foreseen, conjugates) = loss.in_numpy.evaluate(z, y), loss.in_numpy.foresee(z, y, old)
-    numbers, by_row = Loss(loss), list(zip(z, y, old, strict=True))
+    y, z, old, about = _targets(loss, rng), *rng.normal(size=(2, ROWS)) * 2, (1.35, 0.8)
+    values, slopes = loss.in_numpy.evaluate(z, y, *about)
+    foreseen, conjugates = loss.in_numpy.foresee(z, y, old, *about)
+    numbers, by_row = Loss(loss, *about), list(zip(z, y, old, strict=True))
     expected = [numbers.feasible(numbers.slope(c, b) + numbers.curvature(c, b) * (a - c), b) for a, b, c in by_row]
-    _agree([values, slopes, loss.in_numpy.curvature(z, y), foreseen, conjugates],
+    _agree([values, slopes, loss.in_numpy.curvature(z, y, *about), foreseen, conjugates],
            [[numbers.value(a, b) for a, b, _ in by_row], [numbers.slope(a, b) for a, b, _ in by_row],
             [numbers.curvature(a, b) for a, b, _ in by_row], expected,
             [numbers.conjugate(r, b) for r, (_, b, _) in zip(expected, by_row, strict=True)]])
@@ -100,6 +101,18 @@ def test_moments_and_a_hessian(monkeypatch, kind, weights):
         return *matrix.moments(rows.s), np.tril(matrix.hessian(Loss(LOGISTIC), rows, z, centre, unit))
 
     _agree(*_both(monkeypatch, work), rtol=1e-11)
+
+
+@kinds
+def test_products(monkeypatch, kind):
+    rng = np.random.default_rng(10)
+    w, v, centre = rng.normal(size=COLUMNS), rng.normal(size=ROWS), rng.normal(size=COLUMNS) * (kind != "sparse")
+
+    def work():
+        matrix = Matrix(_made(kind))
+        return matrix.scores(w, 0.3, centre), *matrix.sums(v, centre)
+
+    _agree(*_both(monkeypatch, work))
 
 
 def test_the_best_intercept_is_where_the_slopes_balance():

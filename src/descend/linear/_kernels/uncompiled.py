@@ -37,26 +37,28 @@ def some_rows(X: Any, start: int, stop: int) -> Any:
 
 def sweep(start: int, stop: int, X: Any, w: Array, b: float, loss: Any, y: Array, s: Array, offset: Array, z: Array,
           with_dual: bool) -> tuple[Array, Array]:
-    """One pass over rows: see `Matrix.sweep`. `loss`: an `InNumPy`."""
+    """One pass over rows: see `Matrix.sweep`. `loss`: a `Loss`."""
     rows, weights, targets = some_rows(X, start, stop), weights_of(s, start, stop), y[start:stop]
     # Not by BLAS, whose threads would add up each row in another order.
-    scores = b + (rows @ w if sparse.issparse(X) else np.einsum("ij,j->i", rows, w))
+    reached = b + (rows @ w if sparse.issparse(X) else np.einsum("ij,j->i", rows, w))
     shift = offset[start:stop] if offset.size else 0.0
-    scores += shift
+    reached += shift
+    in_numpy, parameters = loss.kind.in_numpy, loss.parameters
     with np.errstate(over="ignore", invalid="ignore"):
-        values, slopes = loss.evaluate(scores, targets)
-        foreseen, conjugates = loss.foresee(scores, targets, z[start:stop]) if with_dual else (slopes, values)
-    factors, sums = np.empty((3 if with_dual else 1, stop - start)), np.zeros(SUMS_OF_A_PASS)
+        values, slopes = in_numpy.evaluate(reached, targets, *parameters)
+        foreseen, conjugates = (in_numpy.foresee(reached, targets, z[start:stop], *parameters) if with_dual
+                                else (slopes, values))
+    factors, totals = np.empty((3 if with_dual else 1, stop - start)), np.zeros(SUMS_OF_A_PASS)
     factors[0] = weights * slopes
-    sums[:2] = np.sum(weights * values), factors[0].sum()
+    totals[:2] = np.sum(weights * values), factors[0].sum()
     if with_dual:
         conjugates = weights * (conjugates - foreseen * shift)
-        sums[2:4] = np.sum(conjugates, where=foreseen <= 0), np.sum(conjugates, where=foreseen > 0)
+        totals[2:4] = np.sum(conjugates, where=foreseen <= 0), np.sum(conjugates, where=foreseen > 0)
         factors[1], factors[2] = weights * np.minimum(foreseen, 0.0), weights * np.maximum(foreseen, 0.0)
-        sums[4:6] = factors[1:].sum(axis=1)
-        sums[6] = np.sum(weights * foreseen**2)
-    z[start:stop] = scores
-    return sums, _added(rows, factors)
+        totals[4:6] = factors[1:].sum(axis=1)
+        totals[6] = np.sum(weights * foreseen**2)
+    z[start:stop] = reached
+    return totals, _added(rows, factors)
 
 
 def _added(X: Any, factors: Array) -> Array:
@@ -68,6 +70,18 @@ def _added(X: Any, factors: Array) -> Array:
     for first in range(0, rows, step):
         out += factors[:, first : first + step] @ X[first : first + step]
     return out
+
+
+def scores(start: int, stop: int, X: Any, w: Array, b: float, centre: Array, z: Array) -> None:
+    """z = (X − centre) w + b; the centre of a sparse matrix is 0."""
+    rows = some_rows(X, start, stop)
+    z[start:stop] = b + (rows @ w if sparse.issparse(X) else np.einsum("ij,j->i", rows - centre, w))
+
+
+def sums(start: int, stop: int, X: Any, v: Array, centre: Array) -> tuple[Array, float]:
+    """Σ v (x − centre), and Σ v."""
+    rows, v = some_rows(X, start, stop), v[start:stop]
+    return rows.T @ v if sparse.issparse(X) else np.einsum("i,ij->j", v, rows - centre), float(v.sum())
 
 
 def moments(start: int, stop: int, X: Any, s: Array) -> tuple[Array, Array, Array]:

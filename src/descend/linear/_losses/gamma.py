@@ -42,18 +42,18 @@ def _local_curvature_bound(z: Array, y: Array, _p: float, _mu: float) -> float:
         return max(1.0, float(np.max(y * np.exp(-z))))
 
 
-def _evaluated(z: Array, y: Array) -> tuple[Array, Array]:
+def _evaluated(z: Array, y: Array, *_: float) -> tuple[Array, Array]:
     away = np.log(y) - z
     share = np.exp(away)
     return share - 1 - away, 1 - share
 
 
-def _foreseen(z: Array, y: Array, old: Array) -> tuple[Array, Array]:
+def _foreseen(z: Array, y: Array, old: Array, *_: float) -> tuple[Array, Array]:
     share = y * np.exp(-old)
     rest = np.maximum(share - share * (z - old), 0.0)
     return 1 - rest, (1 - rest) * (np.log(y) + 1) + xlogy(rest, rest)
 
 
 KIND = Kind(__name__, local_curvature_bound=_local_curvature_bound, link=log, strictly_convex=True,
-            in_numpy=InNumPy(_evaluated, _foreseen, lambda z, y: y * np.exp(-z)),
+            in_numpy=InNumPy(_evaluated, _foreseen, lambda z, y, *_: y * np.exp(-z)),
             in_jax=lambda z, y, _p, _mu: y * jnp.exp(-z) - 1 + z - jnp.log(y))

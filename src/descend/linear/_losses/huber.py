@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from descend import losses
-from descend.linear._losses.loss import Kind
+from descend.linear._losses.loss import Array, InNumPy, Kind
 
 
 @njit(cache=True, nogil=True)
@@ -38,11 +38,28 @@ def conjugate(r, y, p, mu):
     return y * r if abs(r) <= 2 * p * (1 + 1e-15) else np.inf
 
 
+def _evaluated(z: Array, y: Array, p: float, mu: float) -> tuple[Array, Array]:
+    u = (z - y) / mu
+    size = np.abs(u)
+    return mu + mu * np.where(size <= p, u * u, p * (2 * size - p)), 2 * np.clip(u, -p, p)
+
+
+def _curvatures(z: Array, y: Array, p: float, mu: float) -> Array:
+    return np.where(np.abs(z - y) < p * mu, 2 / mu, 0.0)
+
+
+def _foreseen(z: Array, y: Array, old: Array, p: float, mu: float) -> tuple[Array, Array]:
+    _, slopes = _evaluated(old, y, p, mu)
+    ahead = np.clip(slopes + _curvatures(old, y, p, mu) * (z - old), -2 * p, 2 * p)
+    return ahead, y * ahead
+
+
 KIND = Kind(
     __name__,
     curvature_bound=lambda _p, mu: 2 / mu,
     concomitant_scale=True,
     slope_bound=lambda p: 2 * p,
     homogeneity=1,
+    in_numpy=InNumPy(_evaluated, _foreseen, _curvatures),
     in_jax=lambda z, y, p, mu: mu + 2 * mu * losses.huber(z / mu, y / mu, p),
 )

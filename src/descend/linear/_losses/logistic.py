@@ -134,19 +134,19 @@ def _values(first, count, y, scores, e):
         e[i] = fast_log1p(e[i]) + max(-np.float64(y[first + i]) * scores[i], 0.0)
 
 
-def _evaluated(z: Array, y: Array) -> tuple[Array, Array]:
+def _evaluated(z: Array, y: Array, *_: float) -> tuple[Array, Array]:
     e, margin = np.exp(-np.abs(z)), y * z
     return np.log1p(e) + np.maximum(-margin, 0.0), -y * np.where(margin > 0, e, 1.0) / (1 + e)
 
 
-def _foreseen(z: Array, y: Array, old: Array) -> tuple[Array, Array]:
+def _foreseen(z: Array, y: Array, old: Array, *_: float) -> tuple[Array, Array]:
     margin, e = y * old, np.exp(-np.abs(old))
     ahead = np.where(margin > 0, e, 1.0) / (1 + e) - e / (1 + e) ** 2 * (y * z - margin)
     share = np.clip(ahead, 0.0, 1.0)
     return -y * share, xlogy(share, share) + xlogy(1 - share, 1 - share)
 
 
-def _curvatures(z: Array, _y: Array) -> Array:
+def _curvatures(z: Array, _y: Array, *_: float) -> Array:
     e = np.exp(-np.abs(z))
     return e / (1 + e) ** 2
 

@@ -35,15 +35,15 @@ class Ranges(NamedTuple):
 
 
 class InNumPy(NamedTuple):
-    """A loss without parameters, of whole arrays: for so few rows that to compile its functions takes longer.
+    """A loss of whole arrays: for so few rows that to compile its functions takes longer.
 
-    `evaluate(z, y)`: values and slopes. `foresee(z, y, old)`: the slopes of scores z that were foreseen at the old
-    ones, and their conjugates. `curvature(z, y)`: second derivatives.
+    `evaluate(z, y, p, mu)`: values and slopes. `foresee(z, y, old, p, mu)`: the slopes of scores z that were foreseen
+    at the old ones, and their conjugates. `curvature(z, y, p, mu)`: second derivatives.
     """
 
-    evaluate: Callable[[Array, Array], tuple[Array, Array]]
-    foresee: Callable[[Array, Array, Array], tuple[Array, Array]]
-    curvature: Callable[[Array, Array], Array]
+    evaluate: Callable[..., tuple[Array, Array]]
+    foresee: Callable[..., tuple[Array, Array]]
+    curvature: Callable[..., Array]
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,8 @@ class Loss(NamedTuple):
         if self.kind.in_numpy is not None:
             weights = s[start:stop] if s.size > 1 else s[0]
             with np.errstate(over="ignore"):
-                out[: stop - start] = weights * self.kind.in_numpy.curvature(z[start:stop], y[start:stop])
+                out[: stop - start] = weights * self.kind.in_numpy.curvature(z[start:stop], y[start:stop],
+                                                                               *self.parameters)
         else:
             self.kind.curvatures(start, stop, *self.parameters, y, s, z, out)
 

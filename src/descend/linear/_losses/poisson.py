@@ -59,12 +59,12 @@ def without_logarithm(rows: int, border: int) -> str:
             "counts, so that their rate has no logarithm; a penalty gives it one")
 
 
-def _evaluated(z: Array, y: Array) -> tuple[Array, Array]:
+def _evaluated(z: Array, y: Array, *_: float) -> tuple[Array, Array]:
     rates = np.exp(z)
     return rates - y * z + xlogy(y, y) - y, rates - y
 
 
-def _foreseen(z: Array, y: Array, old: Array) -> tuple[Array, Array]:
+def _foreseen(z: Array, y: Array, old: Array, *_: float) -> tuple[Array, Array]:
     expected = np.exp(old)
     rates = np.maximum(expected + expected * (z - old), 0.0)
     return rates - y, xlogy(rates, rates) - rates - (xlogy(y, y) - y)
@@ -76,6 +76,6 @@ KIND = Kind(
     link=log,
     strictly_convex=True,
     separation=Separation(separation_margins, without_logarithm),
-    in_numpy=InNumPy(_evaluated, _foreseen, lambda z, _y: np.exp(z)),
+    in_numpy=InNumPy(_evaluated, _foreseen, lambda z, _y, *_: np.exp(z)),
     in_jax=lambda z, y, _p, _mu: losses.poisson(z, y),
 )

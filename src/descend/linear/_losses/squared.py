@@ -59,16 +59,16 @@ def _errors(first, count, y, scores, out):
         out[i] = scores[i] - y[first + i]
 
 
-def _evaluated(z: Array, y: Array) -> tuple[Array, Array]:
+def _evaluated(z: Array, y: Array, *_: float) -> tuple[Array, Array]:
     errors = z - y
     return 0.5 * errors * errors, errors
 
 
-def _foreseen(z: Array, y: Array, _old: Array) -> tuple[Array, Array]:
+def _foreseen(z: Array, y: Array, _old: Array, *_: float) -> tuple[Array, Array]:
     errors = z - y
     return errors, errors * (0.5 * errors + y)
 
 
 KIND = Kind(__name__, curvature_bound=lambda _p, _mu: 1.0, strictly_convex=True, quadratic=True, homogeneity=2,
-            in_numpy=InNumPy(_evaluated, _foreseen, lambda z, _y: np.ones_like(z)),
+            in_numpy=InNumPy(_evaluated, _foreseen, lambda z, _y, *_: np.ones_like(z)),
             in_jax=lambda z, y, _p, _mu: losses.squared(z, y))

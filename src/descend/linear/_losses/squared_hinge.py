@@ -39,17 +39,17 @@ def best(c, y, p, a, z):
     return -y * max(1 - y * c, 0.0) / (a + 0.5)
 
 
-def _evaluated(z: Array, y: Array) -> tuple[Array, Array]:
+def _evaluated(z: Array, y: Array, *_: float) -> tuple[Array, Array]:
     short = np.maximum(1 - y * z, 0.0)
     return short * short, -2 * y * short
 
 
-def _curvatures(z: Array, y: Array) -> Array:
+def _curvatures(z: Array, y: Array, *_: float) -> Array:
     return np.where(y * z < 1, 2.0, 0.0)
 
 
-def _foreseen(z: Array, y: Array, old: Array) -> tuple[Array, Array]:
-    _, slopes = _evaluated(old, y)
+def _foreseen(z: Array, y: Array, old: Array, *_: float) -> tuple[Array, Array]:
+    slopes = _evaluated(old, y)[1]
     share = np.maximum(-y * (slopes + _curvatures(old, y) * (z - old)), 0.0)
     return -y * share, 0.25 * share * share - share
 

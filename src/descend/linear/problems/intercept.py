@@ -29,8 +29,8 @@ def _slopes_at(loss: Loss, rows: Rows, z: Array) -> Callable[[float], Slopes]:
     def at(shift: float) -> Slopes:
         moved = z + shift
         with np.errstate(over="ignore", invalid="ignore"):
-            _, slopes = in_numpy.evaluate(moved, y)
-            slopes, curvatures = weights * slopes, weights * in_numpy.curvature(moved, y)
+            _, slopes = in_numpy.evaluate(moved, y, *loss.parameters)
+            slopes, curvatures = weights * slopes, weights * in_numpy.curvature(moved, y, *loss.parameters)
             return float(slopes.sum()), float(curvatures.sum()), float(np.abs(slopes).sum())
 
     return at

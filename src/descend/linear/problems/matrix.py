@@ -93,9 +93,8 @@ class Matrix:
         `with_dual`: whether a dual point is wanted; without it, what belongs to one is 0, or empty.
         """
         if self.is_small and loss.kind.in_numpy is not None:
-            in_numpy = loss.kind.in_numpy
             return _sums(*total(each(lambda start, stop: uncompiled.sweep(
-                start, stop, self.X, w, b, in_numpy, *rows, offset, z, with_dual), self._parts)))
+                start, stop, self.X, w, b, loss, *rows, offset, z, with_dual), self._parts)))
         evaluator = loss.kind.block_evaluator(rows.y, z), *loss.parameters
         if (
             not self.is_sparse
@@ -114,7 +113,9 @@ class Matrix:
     def scores(self, w: Array, b: float, centre: Array) -> Array:
         """(X − centre) w + b; the centre of a sparse matrix is 0."""
         z = np.empty(self.shape[0])
-        if self.is_sparse:
+        if self.is_small:
+            work = lambda start, stop: uncompiled.scores(start, stop, self.X, w, b, centre, z)
+        elif self.is_sparse:
             work = lambda start, stop: products.scores_sparse(start, stop, *self.stored, w, b, z)
         else:
             kernel = products.scores_columns if self.in_columns else products.scores_rows
@@ -124,7 +125,9 @@ class Matrix:
 
     def sums(self, v: Array, centre: Array) -> tuple[Array, float]:
         """Σ v (x − centre) over the rows, and Σ v; the centre of a sparse matrix is 0."""
-        if self.is_sparse:
+        if self.is_small:
+            work = lambda start, stop: uncompiled.sums(start, stop, self.X, v, centre)
+        elif self.is_sparse:
             work = lambda start, stop: products.sums_sparse(start, stop, *self.stored, v, self.shape[1])
         else:
             kernel = products.sums_columns if self.in_columns else products.sums_rows
