@@ -16,4 +16,5 @@ def kernels(request, monkeypatch):
 def compile_all(monkeypatch):
     """Nothing is small."""
     monkeypatch.setattr(uncompiled, "SMALL_PASS", -1)
+    monkeypatch.setattr(uncompiled, "FEW_ROWS", -1)
     monkeypatch.setattr(uncompiled_lbfgs, "FEW_NUMBERS", -1)

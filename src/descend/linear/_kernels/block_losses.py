@@ -95,6 +95,13 @@ def block_evaluator_of(loss: Any, compiled: Callable[[Any], Any]) -> Any:
 
 def curvatures_of(loss: Any, compiled: Callable[[Any], Any]) -> Any:
     """The weighted second derivatives of the rows' losses, for a loss, the module of its functions."""
+    if hasattr(loss, "curvature_block"):
+
+        @compiled
+        def curvatures_by_blocks(start, stop, p, mu, y, s, z, out):
+            loss.curvature_block(start, stop, s, z, out)
+
+        return curvatures_by_blocks
 
     @compiled
     def curvatures(start, stop, p, mu, y, s, z, out):

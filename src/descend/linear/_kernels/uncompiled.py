@@ -15,6 +15,8 @@ Array = np.ndarray
 # Numbers of a matrix times scores of a row, up to which a pass by NumPy takes some milliseconds, at most twice as long
 # as by Numba; and columns, if it is dense.
 SMALL_PASS, SMALL_COLUMNS = 2**21, 2**12
+# Rows of which scores alone are gone through.
+FEW_ROWS = 2**18
 # Multiplications of one call of BLAS: so few it makes on one core, and threads do not wait for it.
 ONE_CORE_PRODUCT = 2**18
 

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from scipy.special import xlogy
 
+from descend.linear._kernels.block_losses import weight_of
 from descend.linear._kernels.elementary import EXACT, LOG_FLOOR, fast_exp, fast_log, fast_log1p
 from descend.linear._losses.loss import Array, InNumPy, Kind, Separation
 
@@ -132,6 +133,14 @@ def _values(first, count, y, scores, e):
     """In place of the exponentials."""
     for i in range(count):
         e[i] = fast_log1p(e[i]) + max(-np.float64(y[first + i]) * scores[i], 0.0)
+
+
+@njit(cache=True, nogil=True, fastmath=EXACT, error_model="numpy")
+def curvature_block(start, stop, s, z, out):
+    """The weighted second derivatives."""
+    for i in range(stop - start):
+        e = fast_exp(-abs(z[start + i]))
+        out[i] = weight_of(s, start + i) * e / ((1.0 + e) * (1.0 + e))
 
 
 def _evaluated(z: Array, y: Array, *_: float) -> tuple[Array, Array]:

@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit, types
 
 from descend.errors import InputError
-from descend.linear._kernels import block_losses
+from descend.linear._kernels import block_losses, uncompiled
 from descend.linear._kernels.calling import Number, address
 from descend.linear._kernels.elementary import EXACT
 
@@ -70,7 +70,7 @@ class Kind:
     | `conjugate(r, y, p, mu)` | ℓ*(r) = max_z (r z − ℓ(z)), infinite outside its domain |
     | `feasible(r, y, p, mu)` | the slope nearest to r that the conjugate's domain has |
     | `best(c, y, p, a, z)` | argmin_r ℓ*(r) − c r + a r²/2, with c near z. Only with it is the dual ascended |
-    | `evaluate_block`, `predict_dual_block` | faster loops over rows, see `block_losses` |
+    | `evaluate_block`, `predict_dual_block`, `curvature_block` | faster loops over rows, see `block_losses` |
 
     All but the last two rows of that table are a must. The contract: ℓ is convex in z and never below 0, and its slopes
     are feasible. Nobody checks it: a bound is no truer than the conjugate is.
@@ -237,13 +237,16 @@ class Loss(NamedTuple):
 
     def curvatures(self, start: int, stop: int, y: Array, s: Array, z: Array, out: Array) -> None:
         """Fill in the weighted second derivatives of the losses of rows from `start` to `stop`."""
-        if self.kind.in_numpy is not None:
+        if (in_numpy := self.in_numpy_of(z.size)) is not None:
             weights = s[start:stop] if s.size > 1 else s[0]
             with np.errstate(over="ignore"):
-                out[: stop - start] = weights * self.kind.in_numpy.curvature(z[start:stop], y[start:stop],
-                                                                               *self.parameters)
+                out[: stop - start] = weights * in_numpy.curvature(z[start:stop], y[start:stop], *self.parameters)
         else:
             self.kind.curvatures(start, stop, *self.parameters, y, s, z, out)
+
+    def in_numpy_of(self, rows: int) -> InNumPy | None:
+        """The loss of whole arrays, where it has that, and there are so few rows that it is to be used."""
+        return self.kind.in_numpy if rows <= uncompiled.FEW_ROWS else None
 
     def in_units(self, unit: float) -> "Loss":
         """The loss of targets and scores that are taken in this unit."""

@@ -21,10 +21,11 @@ def best_shift(loss: Loss, rows: Rows, z: Array, linear_term: float) -> float:
 def _slopes_at(loss: Loss, rows: Rows, z: Array) -> Callable[[float], Slopes]:
     """Of a shift: Σ s ℓ', Σ s ℓ'' and Σ s |ℓ'|."""
     kind, (y, s) = loss.kind, rows
-    if kind.in_numpy is None:
+    in_numpy = loss.in_numpy_of(z.size)
+    if in_numpy is None:
         places = kind.address_of("slope"), kind.address_of("curvature")
         return lambda shift: shifted(*places, *loss.parameters, y, s, z, shift)
-    in_numpy, weights = kind.in_numpy, s if s.size > 1 else s[0]
+    weights = s if s.size > 1 else s[0]
 
     def at(shift: float) -> Slopes:
         moved = z + shift
