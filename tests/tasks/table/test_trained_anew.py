@@ -13,7 +13,7 @@ from descend.tasks.common.choosing.context import TrainingContext
 from descend.tasks.common.reading import Table
 from descend.tasks.common.settings import Settings
 from descend.tasks.table.networks import training
-from descend.tasks.table.networks.training import begun, bins_of, train_networks
+from descend.tasks.table.networks.training import bins_of, latest_begun, train_networks
 from descend.tasks.table.perceptron import MLP
 from descend.tasks.table.task import table_task
 
@@ -105,7 +105,7 @@ def test_what_was_ended_in_the_longer_one_goes_on_there(calm, tmp_path):
     training._trained(MLP, calm, cut, bins)
     trainer, _ = training.training(MLP, calm, training._longer(MLP, calm, cut, bins), bins)
     trainer.to_the_end(100)
-    assert begun(MLP, calm, cut)[0].run.step == 100
+    assert latest_begun(MLP, calm, cut)[0].run.step == 100
     again = train_networks(MLP, calm, cut)
     np.testing.assert_array_equal(again.predictor.predict(calm.held_out.inputs),
                                   whole.predictor.predict(calm.held_out.inputs))

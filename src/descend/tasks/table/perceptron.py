@@ -42,9 +42,9 @@ class PerceptronCandidate(Candidate):
         return train_networks(self.architecture, prepared, context)
 
     def begun(self, prepared: TablePrepared, context: TrainingContext) -> tuple[Trainer, np.ndarray]:
-        from descend.tasks.table.networks.training import begun
+        from descend.tasks.table.networks.training import latest_begun
 
-        return begun(self.architecture, prepared, context)
+        return latest_begun(self.architecture, prepared, context)
 
     def reads(self, kind: str, predictor: Facts) -> bool:
         return kind == NETWORKS and self.architecture.is_of(predictor)

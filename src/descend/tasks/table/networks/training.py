@@ -47,7 +47,7 @@ FAST_SHARE = 1 / 3
 # Where nobody says, networks are trained anew for so many times as many epochs if the validation loss fell by such a
 # share at least from the middle of the first training on, to at most so much above its least: so there is little noise.
 # Of classes, unless nearly all rows are right already: few are left to be won for thrice the time.
-LONGER, WORTHY_FALL, RISE, NEARLY_ALL = 3, 0.15, 0.02, 0.97
+LONGER, WORTHY_FALL, RISE, RIGHT_ENOUGH = 3, 0.15, 0.02, 0.97
 # Rows above which there are fewer epochs.
 MANY_ROWS = 10_000
 # To predict: so few that what the members make of them stays in a core's cache.
@@ -220,7 +220,7 @@ def train_networks(architecture: Architecture, prepared: TablePrepared, context:
     return replace(better, seconds=first.seconds + longer.seconds)
 
 
-def begun(
+def latest_begun(
     architecture: Architecture, prepared: TablePrepared, context: TrainingContext
 ) -> tuple[Trainer, np.ndarray]:
     """A training at its beginning, or where its checkpoint stands, and the held-out rows as it is fed them; of two, the
@@ -245,7 +245,7 @@ def _longer(
 def _is_worth_more(trained: Trained, target: Target) -> bool:
     """Whether the validation loss was still falling much when the epochs were made."""
     steps, losses, scores = (np.array(trained.history.validation[name]) for name in ("step", "loss", "score"))
-    if trained.reason.name != "budget" or (target.classes and scores[-1] >= NEARLY_ALL):
+    if trained.reason.name != "budget" or (target.classes and scores[-1] >= RIGHT_ENOUGH):
         return False
     last, middle = losses[-1], losses[np.abs(steps - steps[-1] / 2).argmin()]
     return bool(last <= (1 + RISE) * losses.min() and last <= (1 - WORTHY_FALL) * middle)
