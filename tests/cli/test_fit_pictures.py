@@ -172,6 +172,16 @@ def test_pictures_of_many_sizes_and_grey_ones(descend, monkeypatch):
     assert descend("predict", "runs/photos", "photos/noon/deeper", "-o", "out.csv", "--quiet").code == 0
 
 
+def test_a_report_of_grey_pictures_shows_the_worst_mistakes(descend):
+    """Which there must be: both classes are of one tone."""
+    paint("photos", 15, {"here": 128, "there": 128}, (5, 5))
+    assert descend("fit", "photos", "--json").code == 0
+    out = pd.read_json("runs/photos/metrics.json", typ="series")
+    assert out["score"] < 1
+    wrong = round((1 - out["score"]) * out["held_out"])
+    assert Path("runs/photos/report.html").read_text().count("<figure>") == wrong
+
+
 def test_parts_are_learnt_from_and_validated_on_without_what_is_damaged(descend):
     """So few are validated on only where they are given: of 30 pictures, none would be held out for it."""
     paint("photos/train", 15)

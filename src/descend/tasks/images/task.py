@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from descend.engine.interruption import interrupts
 from descend.errors import InputError
 from descend.neural import ConvClassifier
+from descend.neural.images import as_images
 from descend.neural.starting import Start
 from descend.tasks.common.choosing.context import TrainingContext
 from descend.tasks.common.examples import Examples
@@ -94,7 +95,9 @@ figcaption { overflow-wrap: anywhere }
         from descend.tasks.common.network.report import worst_mistakes
 
         images, rows = fitted.prepared.held_out.inputs, outcome.mistakes(SHOWN_MISTAKES)
-        looked = speaking_for(fitted.model.predict, images[rows], outcome.predicted[rows]) if len(rows) else ()
+        # Grey ones have no axis of colours.
+        looks = lambda: speaking_for(fitted.model.predict, as_images(images[rows]), outcome.predicted[rows])
+        looked = looks() if len(rows) else ()
         places = dict(zip(rows.tolist(), looked, strict=True))
         shown = lambda row, caption: shown_picture(images[row], places[row], caption)
         worst = worst_mistakes(fitted, outcome, self.unit, SHOWN_MISTAKES, "mistakes", shown)
