@@ -2,11 +2,7 @@
 
 import json
 import shlex
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from importlib import import_module
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +11,11 @@ from descend._processes import Processes
 from descend.cli._console import Console, say, write
 from descend.cli._summary import end_as_asked, in_a_grid, verdict_row
 from descend.distributed.member import Member
-from descend.insight.verdict import Verdict, Verdicts
-from descend.observers import Observer
 from descend.observers.progress import LiveLines, ProgressBar
 from descend.stopping import Reason
-from descend.tasks.common.examples import Prepared
-from descend.tasks.common.fitted import Fitted, Outcome
+from descend.tasks.common.fitting import stored, trained
 from descend.tasks.common.folder import RunFolder, claimed, place_of
-from descend.tasks.common.task import Task
+from descend.tasks.common.task import Observers, Task
 
 
 def fit_task(
@@ -42,56 +35,20 @@ def fit_task(
     if member is not None and member.is_first:
         member.tell(str(folder.path))
     processes.first_does(folder.begin)
-    fitted = _trained(task, prepared, folder, console, insight and processes.is_first)
+    board = LiveLines(console)
+    bar: Observers = lambda title: () if console.quiet else (ProgressBar(title, console, board=board),)
+    fitted = trained(task, prepared, folder, bar, insight and processes.is_first)
     if member is not None:
         member.leave()
         if not member.is_first:
             return
-    outcome, facts = _stored(task, fitted, folder, {"processes": member.count} if member else {})
+    outcome, facts = stored(task, fitted, folder, {"processes": member.count} if member else {})
     if as_json:
         write(json.dumps(facts, indent=2, ensure_ascii=False))
     console.print(in_a_grid([*task.summary(fitted, outcome, facts), *verdict_row(facts)]))
     plain = f"the same command with --resume --out {shlex.quote(str(folder.path))}"
     command = f"{mended['the same as']} --resume" if mended else plain
     _say_what_next(console, folder.path, fitted.reason, task.predicts_from, command)
-
-
-def train_and_store(
-    task: Task[Any, Any], prepared: Prepared, folder: RunFolder, console: Console, insight: bool
-) -> dict[str, Any]:
-    """Train what was prepared, or go on with it, and write the run's folder; the facts of `metrics.json`."""
-    return _stored(task, _trained(task, prepared, folder, console, insight), folder, {})[1]
-
-
-def _trained(
-    task: Task[Any, Any], prepared: Prepared, folder: RunFolder, console: Console, insight: bool
-) -> Fitted[Any]:
-    board, judges = LiveLines(console), defaultdict[str, Verdicts](Verdicts)
-
-    def looks_on(title: str) -> Sequence[Observer]:
-        bar = () if console.quiet else (ProgressBar(title, console, board=board),)
-        return (*bar, judges[title.strip()]) if insight else bar
-
-    with ThreadPoolExecutor(1) as pool:
-        # Plotly takes half a second to import, in which steps are computed.
-        pool.submit(import_module, "descend.tasks.common.page")
-        fitted = task.train(prepared, looks_on, folder.checkpoints, folder.resume)
-    # What was solved makes no steps, and comes with a certificate instead.
-    told = judges[fitted.descended].each
-    return replace(fitted, verdict=Verdict.of(told)) if told else fitted
-
-
-def _stored(
-    task: Task[Any, Any], fitted: Fitted[Any], folder: RunFolder, more: dict[str, Any]
-) -> tuple[Outcome, dict[str, Any]]:
-    """The outcome, with all that is known. Also what was interrupted is judged, reported and stored as far as it came,
-    and can go on from there."""
-    outcome = task.judge(fitted)
-    facts = task.metrics(fitted, outcome) | more
-    facts |= {name: folder.asked[name] for name in ("mended",) if name in folder.asked}
-    with folder.closing():
-        task.save(folder, fitted, outcome, facts)
-    return outcome, facts
 
 
 def _claimed(

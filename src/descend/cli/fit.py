@@ -9,12 +9,11 @@ from descend.cli._console import NO_INSIGHT, Console, say
 from descend.cli._sharing import ON, PROCESSES, Sharing
 from descend.distributed.launched import Launcher
 from descend.errors import InputError
-from descend.tasks.common.settings import AUTO
-from descend.tasks.of_table import task_of_table
+from descend.tasks.common.settings import AUTO, HELD_OUT, settings_of
+from descend.tasks.of_pictures import task_of_pictures
+from descend.tasks.of_table import task_of_table, untold_target
 
 if TYPE_CHECKING:
-    from descend.tasks.common.network.collection import Collection
-    from descend.tasks.common.reading import Table
     from descend.tasks.common.settings import Settings
     from descend.tasks.common.task import Task
 
@@ -41,7 +40,6 @@ METRIC = ("What models are compared by, on rows that they have not seen: log-los
 TIME = "When each row was: the latest are held out, and the latest of the others are validated on."
 START = ("Of pictures: weights to start from: a run of descend fit, or a file of a ResNet in torchvision's layout, in "
          "the format safetensors.")
-HELD_OUT = 0.2
 
 
 def fit(
@@ -117,7 +115,7 @@ def fit(
         collection = read_collection(source, skip_damaged)
         if target is not None:
             raise InputError(f"--target is for tables: the pictures in {source} have their classes already")
-        _fit(_of_pictures(collection, settings, hold_out, start), **how)
+        _fit(task_of_pictures(collection, settings, hold_out, start), **how)
         return
     if are_too_large(paths_of(source)):
         others = {"--from": start is not None, "--skip-damaged": skip_damaged, sharing.option: bool(sharing.option)}
@@ -134,7 +132,7 @@ def fit(
     table = read_table(source, of_words(settings.column))
     pictures = labelled_by(table, source, skip_damaged) if target is None or target.casefold() == LABEL_COLUMN else None
     if pictures is not None:
-        _fit(_of_pictures(pictures, settings, hold_out, start), **how)
+        _fit(task_of_pictures(pictures, settings, hold_out, start), **how)
         return
     for option, is_given in {"--skip-damaged": skip_damaged, "--from": start is not None}.items():
         if is_given:
@@ -142,19 +140,6 @@ def fit(
     if target is None:
         raise untold_target(table)
     _fit(task_of_table(table, settings), **how)
-
-
-def settings_of(target: str, hold_out: float | None, test: str | None, **others: Any) -> "Settings":
-    """What these options settle; an option that was not given is `None`.
-
-    **Raises** `InputError`.
-    """
-    from descend.tasks.common.settings import Settings
-
-    if test is not None and hold_out is not None:
-        raise InputError("--hold-out is for a table without --test, whose rows are held out")
-    others |= {name: tuple(others[name] or ()) for name in ("column", "drop", "missing")}
-    return Settings(target, hold_out=HELD_OUT if hold_out is None else hold_out, test=test, **others)
 
 
 def _fit(task: "Task", sharing: Sharing, **how: Any) -> None:
@@ -180,29 +165,3 @@ def _in_blocks(source: str, settings: "Settings | None", others: list[str], cons
     say(console, files.told)
     looks = lambda title: () if console.quiet else (ProgressBar(title, console, ("rows", 1)),)
     return BlocksTask(files, settings, looks)
-
-
-def _of_pictures(
-    collection: "Collection", settings: "Settings", hold_out: float | None, start: Path | None
-) -> "Task":
-    """The task of pictures; refused is what only tables have."""
-    # Networks of pictures take a second to import.
-    from descend.neural.starting import Start
-    from descend.tasks.images.task import ImageTask
-
-    if settings.model != AUTO:
-        raise InputError(f"--model {settings.model} is for tables: pictures have a network of their own")
-    for name in ("weights", "class_weights", "test", "group", "time", "metric", "fast", "best", "hidden_layers",
-                 "width"):
-        if getattr(settings, name):
-            raise InputError(f"--{name.replace('_', '-')} is for tables, and {collection.name} has pictures")
-    if collection.test is not None and hold_out is not None:
-        raise InputError(f"--hold-out is for what is not divided yet: {collection.name} has its own test set")
-    return ImageTask(collection, settings, None if start is None else Start.read(start))
-
-
-def untold_target(table: "Table") -> InputError:
-    """What to say where nobody said which column to predict."""
-    names = [str(name) for name in table.frame.columns]
-    columns = ", ".join(names[:20]) + (f" and {len(names) - 20:,} more" if len(names) > 20 else "")
-    return InputError(f"{table.name} is a table: say with --target which column to predict, one of {columns}")

@@ -251,9 +251,12 @@ class HostLoop(Timed):
         """The first step after `step` at which to validate."""
         return self._validation(math.floor(round(step / self.validate_every, 6)) + 1)
 
-    def validation_near(self, step: float) -> float:
-        """The step of the validation that is nearest to a step: the first one at the least."""
-        return self._validation(max(round(step / self.validate_every), 1))
+    def resting_at(self, share: float) -> float:
+        """The step of the validation that is nearest to this share of all steps, the first one at the least; there is
+        none of a whole, and where nobody knows how many steps there are."""
+        if share == 1 or self.budget.steps is None:
+            return math.inf
+        return self._validation(max(round(share * self.budget.steps / self.validate_every), 1))
 
     def _validation(self, number: int) -> float:
         """The step at which it validates for the first time, the second, and so on."""

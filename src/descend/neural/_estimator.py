@@ -26,7 +26,7 @@ from descend.neural._objective import Examples, Kind, Objective, RandomObjective
 from descend.neural._seed import seed_of
 from descend.optimizers import as_optimizer, is_search
 from descend.stopping import Plateau
-from descend.training import Trainer
+from descend.training import Result, Trainer
 
 # Fewer examples say nothing, and are better trained on.
 MIN_HELD_OUT = 20
@@ -214,8 +214,11 @@ class NeuralEstimator(Savable, Traced, BaseEstimator):
         return make(self._kind, smoothing, start.augment, is_half(self.precision), self.alpha)
 
     def _train(self, trainer: Trainer) -> None:
-        """Train the network to the end, and keep it with what is known of its training."""
-        result = trainer.to_the_end()
+        """Train the network to the end, and keep it."""
+        self.keep(trainer.to_the_end())
+
+    def keep(self, result: Result) -> None:
+        """Keep the network that came of a training that was `begun`, with what is known of it, as `fit` does."""
         source: Any = result.run.descent.source
         # What scikit-learn's users look for, in attributes that end with an underscore.
         self.__dict__.pop("_stream", None)

@@ -7,10 +7,11 @@ from descend.errors import InputError
 if TYPE_CHECKING:
     from descend.tasks.common.reading import Table
     from descend.tasks.common.settings import Settings
-    from descend.tasks.common.task import Task
+    from descend.tasks.table.task import TableTask
+    from descend.tasks.text.task import TextTask
 
 
-def task_of_table(table: "Table", settings: "Settings") -> "Task":
+def task_of_table(table: "Table", settings: "Settings") -> "TableTask | TextTask":
     """The task of a table: of texts, where it has nothing else to learn from, and nobody asks for another model, or for
     groups or times to be kept apart, which the network of texts does not validate by.
 
@@ -33,3 +34,10 @@ def task_of_table(table: "Table", settings: "Settings") -> "Task":
     from descend.tasks.table.task import TableTask
 
     return TableTask(typed, settings)
+
+
+def untold_target(table: "Table") -> InputError:
+    """What to say where nobody said which column to predict."""
+    names = [str(name) for name in table.frame.columns]
+    columns = ", ".join(names[:20]) + (f" and {len(names) - 20:,} more" if len(names) > 20 else "")
+    return InputError(f"{table.name} is a table: say with --target which column to predict, one of {columns}")

@@ -64,7 +64,7 @@ def test_texts_are_weighed_and_scored_on_a_table_that_is_given(tmp_path, monkeyp
     settings = Settings("label", weights="w", class_weights="pets=2", test=str(tmp_path / "new.csv"), epochs=1)
     made = task_of_table(table(w=[1, 2] * 20), settings)
     ready, seen = made.prepare(), []
-    monkeypatch.setattr(type(ready.network), "fit", lambda network, *given, **_: seen.append(given))
+    monkeypatch.setattr(type(ready.network), "begun", lambda network, *given, **_: seen.append(given))
     with pytest.raises(AttributeError):
         made.train(ready)
     weights = np.array([1, 2] * 20) * np.where(ready.training.targets == 1, 2, 1)

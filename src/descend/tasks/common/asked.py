@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 import pandas as pd
 
@@ -50,6 +51,18 @@ def of_words(told: Iterable[str]) -> frozenset[str]:
     """The columns of which somebody said that they are categories, text or dates: what is written there is meant."""
     parts = [each.rpartition("=") for each in told]
     return frozenset(name for name, _, what in parts if what.partition(":")[0] in ("category", "text", "date"))
+
+
+def words_of(name: str, value: Any) -> tuple[str, ...]:
+    """What somebody gave in Python where the command takes words: a list, or of columns a mapping to their kinds.
+
+    **Raises** `InputError` for a text, which may have been meant as a list of one.
+    """
+    if isinstance(value, str):
+        raise InputError(f"{name} must be a list, but is {value!r}: write [{value!r}]")
+    if isinstance(value, Mapping):
+        return tuple(f"{column}={kind}" for column, kind in value.items())
+    return tuple(map(str, value or ()))
 
 
 def refuse_unknown_column(name: str, names: list[str], table: str) -> None:

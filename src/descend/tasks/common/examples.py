@@ -50,6 +50,16 @@ class Scale:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """What models are compared on: the `targets` of examples that they have not learnt from, as models learn them; the
+    `weights` of these, `None` where all count alike; and `where` they are from, in words."""
+
+    targets: np.ndarray
+    weights: np.ndarray | None
+    where: str
+
+
+@dataclass(frozen=True)
 class Prepared:
     """What there is to learn from and what is held out, in the form that models take.
 
@@ -64,6 +74,11 @@ class Prepared:
     held_out: Examples
     scale: Scale = Scale()
     dropped: int = 0
+
+    @property
+    def judged(self) -> Judged | None:
+        """What models are compared on; `None` where nothing is kept from them."""
+        return None
 
 
 def hold_out(count: int, target: Target, labels: np.ndarray | None, settings: Settings, unit: str) -> list[np.ndarray]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from descend.tasks.common.examples import Examples, Prepared
+from descend.tasks.common.examples import Examples, Judged, Prepared
 from descend.tasks.common.fitted import Predictor
 
 
@@ -40,6 +40,11 @@ class Folded(Prepared):
         """How much those count; `None` where all rows count alike."""
         weights = self.training.weights
         return None if weights is None else weights[self.validated]
+
+    @property
+    def judged(self) -> Judged:
+        """What models are compared on."""
+        return Judged(self.training.targets[self.validated], self.validated_weights, self.validated_on)
 
     def out_of_fold(self, fit: Callable[[Examples], Predictor]) -> np.ndarray:
         """Predictions of the rows that are validated on, each by a model that `fit` made of the other folds' rows."""

@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from descend._files import is_temporary, write_atomically
-from descend._locks import hold
+from descend._locks import hold, release
 from descend._saved import MODEL_FILE
 from descend._text import visible
 from descend.engine.storing import read_arrays
@@ -63,6 +63,10 @@ class RunFolder:
         **Raises** `BusyError` if another process writes there.
         """
         hold(self.path / ".lock", self.path)
+
+    def release(self) -> None:
+        """Let other processes in again."""
+        release(self.path / ".lock")
 
     def write_asked(self) -> None:
         """Write down what was asked for.

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from descend import optimizers
 from descend.errors import InputError
@@ -13,6 +13,8 @@ OPTIMIZERS = {"sgd": optimizers.SGD, "adagrad": optimizers.AdaGrad, "rmsprop": o
 TaskKind = Literal["regression", "classes"]
 # What models of a table are compared by where somebody asks for it.
 Metric = Literal["log-loss", "accuracy", "balanced-accuracy", "auc", "brier", "rmse", "mae"]
+# Share of the examples to score on, where nobody says.
+HELD_OUT = 0.2
 # The model: the best of all that there are.
 AUTO = "auto"
 # Of a perceptron. Dropout draws a byte for each of so many layers at once.
@@ -47,7 +49,7 @@ class Settings:
     epochs: float | None = None
     seconds: float | None = None
     seed: int = 0
-    hold_out: float | None = 0.2
+    hold_out: float | None = HELD_OUT
     task: TaskKind | None = None
     column: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
@@ -111,3 +113,14 @@ class Settings:
         for name, column in roles.items():
             if also := [other for other, its in roles.items() if its == column and other != name]:
                 raise InputError(f"column {column!r} is given as --{name} and as --{also[0]}: it can be one of them")
+
+
+def settings_of(target: str, hold_out: float | None, test: str | None, **others: Any) -> Settings:
+    """What these options settle; an option that was not given is `None`.
+
+    **Raises** `InputError`.
+    """
+    if test is not None and hold_out is not None:
+        raise InputError("--hold-out is for a table without --test, whose rows are held out")
+    others |= {name: tuple(others.get(name) or ()) for name in ("column", "drop", "missing")}
+    return Settings(target, hold_out=HELD_OUT if hold_out is None else hold_out, test=test, **others)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -21,7 +21,8 @@ from descend.tasks.common.choosing.context import TrainingContext
 from descend.tasks.common.choosing.scoring import losses_by_row
 from descend.tasks.common.examples import Examples
 from descend.tasks.common.fitted import Fitted, Predictor, Trained
-from descend.tasks.common.network.task import NetworkPrepared
+from descend.tasks.common.network.candidate import fit_network
+from descend.tasks.common.network.prepared import NetworkPrepared
 from descend.tasks.common.settings import Settings
 from descend.tasks.images.blend import BlendedClassifier
 from descend.tasks.images.kernel.machine import HogClassifier
@@ -39,9 +40,8 @@ VALIDATED_SHARE, VALIDATED_ENOUGH, LARGE_SHARE, VALIDATED_MOST, VALIDATED_LEAST 
 
 def divided(prepared: NetworkPrepared, seed: int) -> NetworkPrepared:
     """The pictures with some of those that are learnt from kept back to validate on, if none were given."""
-    training = prepared.training
-    rows = None if prepared.validation is not None else _validated(training.targets, seed)
-    return prepared if rows is None else replace(prepared, kept_back=rows, validation=training.chosen(rows))
+    is_given = prepared.validation is not None
+    return prepared if is_given else prepared.keeping_back(_validated(prepared.training.targets, seed))
 
 
 @dataclass(frozen=True)
@@ -127,10 +127,7 @@ def _kernel(
 
 
 def _network(prepared: NetworkPrepared, network: ConvClassifier, name: str, classes: tuple[str, ...]) -> Trained:
-    learnt, validation = prepared.for_network
-    network.fit(learnt.inputs, learnt.targets, **validation)
-    return Trained(name, ImageModel(network, classes), repr(network.rule_), network.stop_reason_,
-                   network.training_seconds_, network.history_, network.predict_proba(validation["X_val"]))
+    return fit_network(network, prepared, name, lambda trained: ImageModel(trained, classes))
 
 
 def _as_model(predictor: Predictor, classes: tuple[str, ...]) -> ImageModel:

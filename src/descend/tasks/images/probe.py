@@ -22,7 +22,7 @@ from descend.tasks.common.fitted import Trained
 from descend.tasks.common.folded import Folded
 from descend.tasks.common.linear.model import Linear
 from descend.tasks.common.linear.path import fit_linear
-from descend.tasks.common.network.task import NetworkPrepared
+from descend.tasks.common.network.prepared import NetworkPrepared
 from descend.tasks.images.model import ImageModel
 
 PROBE = "frozen"

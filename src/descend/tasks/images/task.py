@@ -13,7 +13,9 @@ from descend.tasks.common.choosing.context import TrainingContext
 from descend.tasks.common.examples import Examples
 from descend.tasks.common.fitted import Fitted, Outcome
 from descend.tasks.common.folder import place_of
-from descend.tasks.common.network.task import NetworkPrepared, NetworkTask, checkpoint_in
+from descend.tasks.common.network.candidate import checkpoint_in
+from descend.tasks.common.network.prepared import NetworkPrepared
+from descend.tasks.common.network.task import NetworkTask
 from descend.tasks.common.task import Observers
 from descend.tasks.images.ladder import FINE_TUNED, Transfer, climb, divided, too_few
 from descend.tasks.images.mirrored import is_mirrorable

@@ -16,16 +16,13 @@ from descend.errors import InputError
 from descend.observers import Observer
 from descend.tasks.common.choosing.context import TrainingContext
 from descend.tasks.common.choosing.lanes import without_warnings
-from descend.tasks.common.examples import refuse_large_batch
-from descend.tasks.common.folder import RunFolder
-from descend.tasks.common.settings import AUTO, Settings
+from descend.tasks.common.examples import Prepared, refuse_large_batch
+from descend.tasks.common.folder import RunFolder, claimed, place_of
+from descend.tasks.common.swept import SweptTask
 from descend.tasks.sweep.axes import Axis, grid
 from descend.tasks.sweep.halving import going_on, ranked, shares
 from descend.tasks.sweep.judging import Judge
 from descend.tasks.sweep.trial import Trial
-from descend.tasks.table.preparing import TablePrepared
-from descend.tasks.table.registry import asked_for
-from descend.tasks.table.task import TableTask
 
 # The setting that tells of luck, and not of what is better.
 SEED = "seed"
@@ -57,25 +54,22 @@ class Board(Protocol):
 
 @dataclass(eq=False)
 class Sweep:
-    """Trials of a table: all have the same rows held out, and are compared on the same others.
+    """Trials of a task: all have the same examples held out, and are compared on the same others, by the `judge`.
 
     `is_shared`: whether other processes go through the same sweep in the same folder. Each takes what no other does,
     and all know of all trials what came of them, from their folders; so all decide alike who goes on.
     `ranking`: the trials that were judged, the best first: those that went farther before those that did not.
     """
 
-    task: TableTask
-    prepared: TablePrepared
+    task: SweptTask[Any, Any]
+    prepared: Prepared
+    judge: Judge
+    folder: RunFolder
     axes: tuple[Axis, ...]
     trials: list[Trial]
     is_halved: bool
     is_shared: bool = False
     ranking: list[Trial] = field(default_factory=list)
-
-    @property
-    def judge(self) -> Judge:
-        """By what trials are compared."""
-        return Judge(self.prepared, self.task.settings)
 
     @property
     def settings(self) -> list[list[Trial]]:
@@ -95,11 +89,6 @@ class Sweep:
     def winner(self) -> Trial:
         """The best of the best settings."""
         return self.ranking[0]
-
-    @property
-    def winner_task(self) -> TableTask:
-        """The task with its settings."""
-        return replace(self.task, settings=self.winner.settings)
 
     def go_through(self, board: Board) -> str:
         """Make all rounds that are not made yet. How somebody asked for the end before; empty if nobody did."""
@@ -152,30 +141,65 @@ class Sweep:
                 raise
 
     def _further(self, trial: Trial, share: float, interrupted: Interruption, board: Board) -> None:
-        (candidate,) = asked_for(trial.settings, self.prepared.target)
+        task = self.task.settled(trial.settings)
+        prepared = task.again(self.prepared)
+        candidate = task.tried(prepared)
         context = TrainingContext(trial.settings, interrupted, None, board.watches(trial),
                                   candidate.checkpoint_in(trial.folder.checkpoints), resume=True, share=share)
-        trial.further(candidate, self.prepared, self.judge, share, context)
+        trial.further(candidate, prepared, self.judge, share, context)
 
     def _facts(self, trial: Trial) -> dict[str, Any]:
-        return {"task": self.prepared.target.kind, "target": self.task.settings.target, "model": trial.settings.model,
+        model = self.task.settled(trial.settings).tried(self.prepared).name
+        return {"task": self.task.kind(self.prepared), "target": self.task.settings.target, "model": model,
                 "metric": f"validation: {self.judge.what}", "rows": len(self.prepared.training)}
 
 
-def sweep_of(task: TableTask, axes: tuple[Axis, ...], is_halved: bool, folder: RunFolder, is_shared: bool) -> Sweep:
-    """The sweep of a table, whose settings are those of all trials but for what varies. Writes nothing.
+def begin_sweep(
+    task: SweptTask[Any, Any], axes: tuple[Axis, ...], source: str, *, is_halved: bool, out: Path | None, resume: bool,
+    is_shared: bool,
+) -> Sweep:
+    """The sweep of a task, whose settings are those of all trials but for what varies, in a folder that it is begun in,
+    or gone on with.
 
-    **Raises** `InputError` for settings that cannot be used.
+    **Raises** `InputError` for settings that cannot be used, and for a folder that is taken; `BusyError` where another
+    process has it to itself; `CheckpointError` for what is damaged.
     """
-    # Where a seed varies, the rows that are held out stay the same.
+    over = {axis.name: list(axis.values) for axis in axes}
+    asked = task.asked | {"source": place_of(source)}
+    asked["settings"] |= {"over": over, "halving": is_halved}
+    folder = claimed(out, f"{task.name}-sweep", asked, resume or is_shared, SweepFolder)
+    # What cannot be learnt is refused before anything is written.
+    sweep = _sweep_of(task, axes, is_halved, folder, is_shared)
+    if is_shared:
+        share(folder)
+    else:
+        folder.begin()
+    try:
+        for trial in sweep.trials:
+            trial.begin()
+    except BaseException:
+        folder.release()
+        raise
+    return sweep
+
+
+def _sweep_of(
+    task: SweptTask[Any, Any], axes: tuple[Axis, ...], is_halved: bool, folder: RunFolder, is_shared: bool
+) -> Sweep:
+    # Where a seed varies, the examples that are held out stay the same.
     varies = SEED in (axis.name for axis in axes)
     base = replace(task.settings, split_seed=task.settings.dividing_seed) if varies else task.settings
     every = [(varied, replace(base, **varied)) for varied in grid(axes)]
-    prepared = replace(task, settings=base).prepare()
+    # All prepare the same. What was settled for all may need what varies: an optimizer, its rate.
+    prepared = task.settled(every[0][1]).prepare()
     for _, settings in every:
-        _refuse(settings, prepared)
-    trials = [Trial(_folder(folder, task, settings, varied), settings, varied) for varied, settings in every]
-    return Sweep(replace(task, settings=base), prepared, axes, trials, is_halved, is_shared)
+        _refuse(task.settled(settings), prepared)
+    count, judged = len(prepared.training), prepared.judged
+    if judged is None:
+        raise InputError(f"{count:,} {task.unit} to learn from are too few to compare trials on some of them: add more")
+    trials = [Trial(_folder(folder, task.settled(settings), varied), settings, varied) for varied, settings in every]
+    judge = Judge(prepared.target, judged, base)
+    return Sweep(task.settled(base), prepared, judge, folder, axes, trials, is_halved, is_shared)
 
 
 def share(folder: RunFolder) -> None:
@@ -188,24 +212,15 @@ def share(folder: RunFolder) -> None:
     folder.write_asked()
 
 
-def _refuse(settings: Settings, prepared: TablePrepared) -> None:
-    if settings.model == AUTO:
-        raise InputError("a sweep compares models itself: name one with --model, or several, as in --over "
-                         "model=linear,mlp")
-    asked_for(settings, prepared.target)
-    refuse_large_batch(settings, len(prepared.training), "rows")
+def _refuse(task: SweptTask[Any, Any], prepared: Prepared) -> None:
+    task.tried(task.again(prepared))
+    refuse_large_batch(task.settings, len(prepared.training), task.unit)
 
 
-def _folder(sweep: RunFolder, task: TableTask, settings: Settings, varied: dict[str, Any]) -> RunFolder:
+def _folder(sweep: RunFolder, task: SweptTask[Any, Any], varied: dict[str, Any]) -> RunFolder:
     """Of a trial: what `descend fit` with its settings would be asked for."""
-    asked = replace(task, settings=settings).asked | {"source": sweep.asked["source"]}
     name = ",".join(f"{name}={value}" for name, value in varied.items())
-    return RunFolder(sweep.path / name, asked, resume=True)
-
-
-def winner_folder(sweep: Sweep, path: Path) -> RunFolder:
-    """The run's folder of the winner, which is judged on the rows that were held out, and kept."""
-    return RunFolder(path / WINNER, sweep.winner.folder.asked, resume=True)
+    return RunFolder(sweep.path / name, task.asked | {"source": sweep.asked["source"]}, resume=True)
 
 
 def _in_order(going: list[list[Trial]], share: float) -> list[list[Trial]]:
@@ -221,4 +236,4 @@ def _flat(groups: Sequence[Sequence[Trial]]) -> list[Trial]:
 
 def _why(share: float, judged: int, kept: int, trial: Trial) -> str:
     return (f"after {share:g} of its training, {trial.last.steps:,} steps, others of the {judged} settings lost less "
-            f"on the rows that are validated on: the best {kept} went on")
+            f"on what is validated on: the best {kept} went on")

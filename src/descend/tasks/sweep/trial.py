@@ -15,12 +15,12 @@ from descend.engine.history import History
 from descend.engine.storing import read_part
 from descend.errors import CheckpointError
 from descend.tasks.common.choosing.context import TrainingContext
+from descend.tasks.common.choosing.lanes import Trainable
+from descend.tasks.common.examples import Prepared
 from descend.tasks.common.fitted import Trained
 from descend.tasks.common.folder import RunFolder
 from descend.tasks.common.settings import Settings
 from descend.tasks.sweep.judging import Judge
-from descend.tasks.table.candidate import Candidate
-from descend.tasks.table.preparing import TablePrepared
 
 # In a trial's folder: what came of each round.
 ROUNDS = "trial.json"
@@ -31,8 +31,8 @@ class Round:
     """What a trial had come to at the end of a round.
 
     - `share`: how much of its training it was to have made. `steps`, `seconds`: what it has made.
-    - `loss`: what trials are compared by, infinite where it is no number; `score`: accuracy or R². Both on the rows
-      that are validated on.
+    - `loss`: what trials are compared by, infinite where it is no number; `score`: accuracy or R². Both on the
+      examples that are validated on.
     - `reason`, `evidence`: why the training ended; empty while it may go on.
     """
 
@@ -90,7 +90,7 @@ class Trial:
         file = self.folder.path / ROUNDS
         self.rounds = _read(file) if file.exists() else []
 
-    def further(self, candidate: Candidate, prepared: TablePrepared, judge: Judge, share: float,
+    def further(self, candidate: Trainable[Any], prepared: Prepared, judge: Judge, share: float,
                 context: TrainingContext) -> None:
         """Train until a share of it is made, from where its checkpoint stands, and write down what came of it; nothing
         is, if it was interrupted.

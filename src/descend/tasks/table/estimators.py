@@ -16,7 +16,7 @@ from descend._facts import Facts
 from descend._sample_weight import checked_weights
 from descend._saved import ESTIMATOR, Savable
 from descend.errors import InputError
-from descend.tasks.common.asked import refuse_unknown_column
+from descend.tasks.common.asked import refuse_unknown_column, words_of
 from descend.tasks.common.columns import told_of
 from descend.tasks.common.reading import Table
 from descend.tasks.common.settings import AUTO, Metric, Settings, TaskKind
@@ -84,14 +84,11 @@ class _TableEstimator(Savable, BaseEstimator):
     def _settings(self, target: str) -> Settings:
         """The settings as the command has them; all rows are learnt from."""
         refuse_unknown_model(self.model)
-        columns = tuple(f"{name}={kind}" for name, kind in dict(self.column or {}).items())
-        for name, value in (("drop", self.drop), ("missing", self.missing)):
-            if isinstance(value, str):
-                raise InputError(f"{name} must be a list, but is {value!r}: write [{value!r}]")
+        column, drop, missing = (words_of(name, getattr(self, name)) for name in ("column", "drop", "missing"))
         state = self.random_state
         seed = state if isinstance(state, int) else int(check_random_state(state).randint(2**31 - 1))
         return Settings(target, self.model, self.optimizer, self.learning_rate, self.batch_size, self.epochs,
-                        self.seconds, seed, None, self._task, columns, tuple(self.drop), tuple(map(str, self.missing)),
+                        self.seconds, seed, None, self._task, column, drop, missing,
                         group=self.group, time=self.time, metric=self.metric, fast=self.fast, best=self.best)
 
     def _taken_apart(

@@ -17,9 +17,11 @@ from descend.tasks.common.judging.promised import promise_facts, promise_line
 from descend.tasks.common.judging.scores import finite
 from descend.tasks.common.reading import Table
 from descend.tasks.common.section import Section
-from descend.tasks.common.settings import Settings
-from descend.tasks.common.task import Observers, Task
+from descend.tasks.common.settings import AUTO, Settings
+from descend.tasks.common.swept import SweptTask
+from descend.tasks.common.task import Observers
 from descend.tasks.common.typed_table import TypedTable, type_table
+from descend.tasks.table.candidate import Candidate
 from descend.tasks.table.effects.looking import effects_of
 from descend.tasks.table.importance import importances
 from descend.tasks.table.leaking import suspicions
@@ -35,7 +37,7 @@ NAMED_COLUMNS = 5
 
 
 @dataclass(frozen=True)
-class TableTask(Task[TablePrepared, TableOutcome]):
+class TableTask(SweptTask[TablePrepared, TableOutcome]):
     """To predict a column of a table."""
 
     table: TypedTable
@@ -56,6 +58,16 @@ class TableTask(Task[TablePrepared, TableOutcome]):
 
     def prepare(self) -> TablePrepared:
         return prepare_table(self.table, self.settings)
+
+    def again(self, prepared: TablePrepared) -> TablePrepared:
+        return prepared
+
+    def tried(self, prepared: TablePrepared) -> Candidate:
+        if self.settings.model == AUTO:
+            raise InputError("a sweep compares models itself: name one with --model, or several, as in --over "
+                             "model=linear,mlp")
+        (candidate,) = asked_for(self.settings, prepared.target)
+        return candidate
 
     def train(
         self,

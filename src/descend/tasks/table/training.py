@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from descend._division import Division, processes_among
 from descend.engine.interruption import interrupts
-from descend.errors import InputError
-from descend.tasks.common.choosing.choosing import choose
+from descend.tasks.common.choosing.choosing import choose, unseen_scores
 from descend.tasks.common.choosing.lanes import Lanes, without_warnings
 from descend.tasks.common.choosing.measures import MEASURES, losses_for
-from descend.tasks.common.choosing.scoring import row_scores
 from descend.tasks.common.fitted import Fitted, Trained
 from descend.tasks.common.settings import AUTO, Settings
 from descend.tasks.common.task import Observers
@@ -63,11 +60,11 @@ def _chosen(
     prepared: TablePrepared, settings: Settings, trained: list[Trained], asked: Sequence[Candidate], took: float
 ) -> Fitted[TablePrepared]:
     """The fit, with the model that is to be kept."""
-    scores = [validated(each, prepared) for each in trained]
+    scores = [unseen_scores(each, prepared.target, prepared.judged) for each in trained]
     if settings.model == AUTO:
         titles = {candidate.name: candidate.title for candidate in asked}
-        truth = prepared.training.targets[prepared.validated]
-        chosen, why = choose(trained, losses_for(settings, truth, prepared.target, prepared.validated_weights), titles)
+        judged = prepared.judged
+        chosen, why = choose(trained, losses_for(settings, judged.targets, prepared.target, judged.weights), titles)
         if settings.metric is not None:
             why = f"by {MEASURES[settings.metric].what}, {why}"
     else:
@@ -76,15 +73,3 @@ def _chosen(
     model, calibration = with_promises(bare, chosen.out_of_fold, prepared)
     validation = {each.name: float(score.mean()) for each, score in zip(trained, scores, strict=True)}
     return Fitted(prepared, model, chosen, tuple(trained), why, validation, took, calibration=calibration)
-
-
-def validated(trained: Trained, prepared: TablePrepared) -> np.ndarray:
-    """The score of each row that is validated on, by a model that had not learnt from it."""
-    truth, classes = prepared.training.targets[prepared.validated], prepared.target.classes
-    predictions = trained.out_of_fold
-    wanted = (len(truth), len(classes)) if classes else (len(truth),)
-    if predictions is None or predictions.shape != wanted:
-        found = "none" if predictions is None else f"an array of shape {predictions.shape}"
-        raise InputError(f"the model {trained.name} should give predictions of the rows that are validated on, of "
-                         f"shape {wanted}, but gives {found}: return them as `out_of_fold`")
-    return row_scores(predictions, truth, prepared.target.kind, prepared.validated_weights)

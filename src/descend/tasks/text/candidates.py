@@ -1,4 +1,4 @@
-"""What is trained on texts, and chosen from: linear models of words and of runs of letters, and a network."""
+"""What is trained on texts, and chosen from, besides a network: linear models of words and of runs of letters."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,7 +7,6 @@ from typing import cast
 import numpy as np
 from scipy import sparse
 
-from descend.engine.trainer import Checkpoint
 from descend.tasks.common.choosing.context import TrainingContext
 from descend.tasks.common.examples import Examples
 from descend.tasks.common.fitted import Trained
@@ -15,8 +14,7 @@ from descend.tasks.common.folded import Folded
 from descend.tasks.common.judging.temperature import at_temperature, fitted_temperature
 from descend.tasks.common.linear.model import Linear
 from descend.tasks.common.linear.path import PenaltySearch, fit_linear
-from descend.tasks.common.network.task import checkpoint_in
-from descend.tasks.text.model import LinearOfTexts, NetworkOfTexts
+from descend.tasks.text.model import LinearOfTexts
 from descend.tasks.text.ngrams import NGrams, Unit
 from descend.tasks.text.preparing import TextPrepared
 
@@ -60,32 +58,6 @@ class LinearCandidate:
     def checkpoint_in(self, folder: Path | None) -> Path | None:
         """None: it is solved anew, and comes to the same."""
         return None
-
-
-@dataclass(frozen=True)
-class NetworkCandidate:
-    """A network, judged by the texts that it is validated on. Its training is saved on the way."""
-
-    name: str
-    title: str = "network"
-
-    def fit(self, prepared: TextPrepared, context: TrainingContext) -> Trained:
-        """Train it without the texts that are validated on."""
-        network = prepared.network
-        network.seconds, network.observers = context.seconds, context.observers
-        # A network goes on from its checkpoint wherever there is one, and a folder that is begun anew has none.
-        network.checkpoint = context.checkpoint and Checkpoint(context.checkpoint, every=1.0)
-        others, validation = prepared.for_network
-        network.fit(others.inputs, others.targets, others.weights, **validation)
-        return Trained(
-            self.name, NetworkOfTexts(network), repr(network.rule_), network.stop_reason_, network.training_seconds_,
-            network.history_, network.predict_proba(validation["X_val"]),
-        )
-
-    def checkpoint_in(self, folder: Path | None) -> Path | None:
-        """The file that its training is saved in."""
-        saved = checkpoint_in(folder)
-        return None if saved is None else Path(saved.path)
 
 
 def unseen_lengths(rows: sparse.csr_matrix, prepared: Folded) -> np.ndarray:

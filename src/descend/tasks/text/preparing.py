@@ -8,15 +8,17 @@ import numpy as np
 from descend.tasks.common.dividing import FOLDS, Folds, folds_by_chance
 from descend.tasks.common.examples import Examples
 from descend.tasks.common.folded import Folded
-from descend.tasks.common.network.task import NetworkPrepared
+from descend.tasks.common.network.prepared import NetworkPrepared
 from descend.tasks.common.settings import Settings
 
 # From so many texts on, a tenth of them tells enough, and a network, which needs many, is a candidate, too.
 MANY_TEXTS = 2000
+# Fewer to validate a network on say nothing, and are better learnt from.
+VALIDATED_LEAST = 20
 
 
 @dataclass(frozen=True)
-class TextPrepared(NetworkPrepared, Folded):
+class TextPrepared(Folded, NetworkPrepared):
     """Texts to learn from, each in a fold, and others held out; and the network that may be trained."""
 
     @property
@@ -30,6 +32,22 @@ class TextPrepared(NetworkPrepared, Folded):
         unseen = self.training.chosen(np.flatnonzero(self.validated))
         others = self.training.chosen(np.flatnonzero(~self.validated))
         return others, {"X_val": unseen.inputs, "y_val": unseen.targets}
+
+
+def keeping_some_back(prepared: NetworkPrepared, settings: Settings) -> NetworkPrepared:
+    """What was prepared, for a network alone: some texts are kept back to validate on, if they are enough to say
+    something, each class by its share."""
+    # scikit-learn takes a second to import.
+    from sklearn.model_selection import train_test_split
+
+    targets, classes = prepared.training.targets, len(prepared.target.classes)
+    held = int(prepared.network.validation_fraction * len(targets))
+    if held < max(VALIDATED_LEAST, classes):
+        return prepared
+    # Which needs two texts of a class.
+    stratify = targets if np.bincount(targets).min() > 1 else None
+    return prepared.keeping_back(train_test_split(np.arange(len(targets)), test_size=held, stratify=stratify,
+                                                  random_state=settings.dividing_seed)[1])
 
 
 def in_folds(prepared: NetworkPrepared, settings: Settings) -> TextPrepared:

@@ -10,13 +10,15 @@ from descend.errors import InputError
 from descend.neural import TextClassifier
 from descend.tasks.common.examples import Examples
 from descend.tasks.common.fitted import Fitted, Outcome
-from descend.tasks.common.network.task import NetworkPrepared, NetworkTask
+from descend.tasks.common.network.candidate import NetworkCandidate
+from descend.tasks.common.network.prepared import NetworkPrepared
+from descend.tasks.common.network.task import NetworkTask
 from descend.tasks.common.section import Section
 from descend.tasks.common.settings import Settings
 from descend.tasks.common.task import Observers
 from descend.tasks.common.typed_table import TypedTable
 from descend.tasks.text.model import NetworkOfTexts, TextModel
-from descend.tasks.text.preparing import TextPrepared, in_folds
+from descend.tasks.text.preparing import TextPrepared, in_folds, keeping_some_back
 from descend.tasks.text.texts import collection_of
 from descend.tasks.text.training import train
 from descend.training import Trainer
@@ -50,7 +52,15 @@ class TextTask(NetworkTask):
 
     def prepare(self) -> NetworkPrepared:
         prepared = super().prepare()
-        return prepared if self.settings.says_how_to_descend else in_folds(prepared, self.settings)
+        ready = keeping_some_back if self.settings.says_how_to_descend else in_folds
+        return ready(prepared, self.settings)
+
+    def tried(self, prepared: NetworkPrepared) -> NetworkCandidate:
+        network = super().tried(prepared)
+        if not self.settings.says_how_to_descend:
+            raise InputError(f"of the texts in {self.name}, linear models are solved, which leaves nothing to try: say "
+                             "how a network descends, with --learning-rate, --batch-size or --epochs")
+        return network
 
     def train(
         self,

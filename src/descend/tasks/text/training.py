@@ -12,10 +12,11 @@ from descend.tasks.common.choosing.measures import losses_for
 from descend.tasks.common.choosing.scoring import row_scores
 from descend.tasks.common.fitted import Fitted, Trained
 from descend.tasks.common.judging.temperature import fitted_temperature
+from descend.tasks.common.network.candidate import NetworkCandidate
 from descend.tasks.common.settings import Settings
 from descend.tasks.common.task import Observers
-from descend.tasks.text.candidates import LinearCandidate, NetworkCandidate
-from descend.tasks.text.model import TextModel
+from descend.tasks.text.candidates import LinearCandidate
+from descend.tasks.text.model import NetworkOfTexts, TextModel
 from descend.tasks.text.ngrams import LETTERS_READ
 from descend.tasks.text.preparing import TextPrepared
 
@@ -50,7 +51,7 @@ def candidates(prepared: TextPrepared) -> tuple[Candidates, Candidates]:
     """Those that suit so many texts: the solved ones, the simplest first, and the network."""
     letters = sum(min(len(text), LETTERS_READ) for text in prepared.training.inputs)
     solved = [WORDS, LETTERS] if letters <= MOST_LETTERS else [WORDS]
-    return solved, [NetworkCandidate(prepared.network.model)] if prepared.is_large else []
+    return solved, [NetworkCandidate(prepared.network.model, NetworkOfTexts)] if prepared.is_large else []
 
 
 def _chosen(

@@ -8,7 +8,7 @@ import numpy as np
 from descend.neural.words import words
 from descend.tasks.common.choosing.blending import Blend
 from descend.tasks.common.fitted import Trained
-from descend.tasks.common.network.task import NetworkPrepared
+from descend.tasks.common.network.prepared import NetworkPrepared
 from descend.tasks.common.section import Section
 from descend.tasks.text.model import LinearOfTexts
 from descend.tasks.text.ngrams import NGrams, count, letters_of, runs

@@ -5,9 +5,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from descend.errors import InputError
 from descend.tasks.common.choosing.blending import blended
 from descend.tasks.common.choosing.measures import Losses
+from descend.tasks.common.choosing.scoring import row_scores
+from descend.tasks.common.examples import Judged
 from descend.tasks.common.fitted import Trained
+from descend.tasks.common.target import Target
 
 # Standard errors by which a blend must be ahead of the best of its models: its shares were found on the same rows.
 STANDARD_ERRORS_AHEAD = 1.0
@@ -43,6 +47,20 @@ def choose(
         else:
             reasons.append(f"a blend is not clearly ahead: {told}")
     return chosen, "; ".join(reasons) or f"only the {titles[chosen.name]} suits the target"
+
+
+def unseen_scores(trained: Trained, target: Target, judged: Judged) -> np.ndarray:
+    """The score of each example that models are compared on, by a model that had not learnt from it.
+
+    **Raises** `InputError` for a model that does not give what it predicts of them.
+    """
+    truth, predictions = judged.targets, trained.out_of_fold
+    wanted = (len(truth), len(target.classes)) if target.classes else (len(truth),)
+    if predictions is None or predictions.shape != wanted:
+        found = "none" if predictions is None else f"an array of shape {predictions.shape}"
+        raise InputError(f"the model {trained.name} should give predictions of the rows that are validated on, of "
+                         f"shape {wanted}, but gives {found}: return them as `out_of_fold`")
+    return row_scores(predictions, truth, target.kind, judged.weights)
 
 
 def _compared(

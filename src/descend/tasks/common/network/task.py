@@ -2,56 +2,38 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from descend._text import in_a_line
-from descend.engine.trainer import Checkpoint
 from descend.errors import InputError
 from descend.schedules import Cosine
-from descend.tasks.common.examples import Examples, Prepared, hold_out, refuse_large_batch
-from descend.tasks.common.fitted import Fitted, Outcome, Predictor, Trained, judge
+from descend.tasks.common.examples import Examples, hold_out, refuse_large_batch
+from descend.tasks.common.fitted import Fitted, Outcome, Predictor, judge
+from descend.tasks.common.network.candidate import NetworkCandidate, checkpoint_in, fit_network
 from descend.tasks.common.network.collection import Collection
 from descend.tasks.common.network.model import Network
+from descend.tasks.common.network.prepared import NetworkPrepared
 from descend.tasks.common.section import Section
-from descend.tasks.common.settings import OPTIMIZERS, Settings
+from descend.tasks.common.settings import AUTO, OPTIMIZERS, Settings
+from descend.tasks.common.swept import SweptTask
 from descend.tasks.common.target import Target
-from descend.tasks.common.task import Observers, Task
+from descend.tasks.common.task import Observers
 from descend.training import Trainer
 
 # Of the examples: what is validated on, and the most of them.
 VALIDATED_SHARE, VALIDATED_COUNT = 0.1, 2000
+# Settings that may vary in a sweep, and that networks of a collection have not.
+OF_TABLES = ("model", "hidden_layers", "width")
 # So many are named in the summary.
 NAMED_CLASSES = 10
 
 
 @dataclass(frozen=True)
-class NetworkPrepared(Prepared):
-    """Examples to learn from and others held out, and the network that is to be trained.
-
-    `validation`: what the network is validated on; `None` leaves it to the network to hold some back. `kept_back`:
-    which of the training examples these are, if they are some of them.
-    """
-
-    network: Network = field(kw_only=True)
-    validation: Examples | None = field(default=None, kw_only=True)
-    kept_back: np.ndarray | None = field(default=None, kw_only=True)
-
-    @property
-    def for_network(self) -> tuple[Examples, dict[str, Any]]:
-        """What the network learns from, and what there is to validate it on, as it takes that."""
-        learnt = self.training
-        if self.kept_back is not None:
-            learnt = learnt.chosen(np.setdiff1d(np.arange(len(learnt)), self.kept_back))
-        given = self.validation
-        return learnt, {} if given is None else {"X_val": given.inputs, "y_val": given.targets}
-
-
-@dataclass(frozen=True)
-class NetworkTask(Task[NetworkPrepared, Outcome]):
+class NetworkTask(SweptTask[NetworkPrepared, Outcome]):
     """The steps of a task that one network learns."""
 
     collection: Collection
@@ -89,7 +71,13 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
             rows = hold_out(len(training), target, training.targets, settings, unit)
             training, held_out = (collection.examples.chosen(some) for some in rows)
         refuse_large_batch(settings, len(training), unit)
-        options = {
+        return NetworkPrepared(target, training, held_out, network=self.network(training, self._options(training)),
+                               validation=collection.validation)
+
+    def _options(self, training: Examples) -> dict[str, Any]:
+        """What the settings say of a network."""
+        settings = self.settings
+        return {
             "optimizer": self._rule(),
             "batch_size": settings.batch_size or "auto",
             "epochs": settings.epochs,
@@ -97,8 +85,17 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
             "validation_fraction": min(VALIDATED_SHARE, VALIDATED_COUNT / len(training)),
             "random_state": settings.seed,
         }
-        return NetworkPrepared(target, training, held_out, network=self.network(training, options),
-                               validation=collection.validation)
+
+    def again(self, prepared: NetworkPrepared) -> NetworkPrepared:
+        network = prepared.network
+        return replace(prepared, network=type(network)(**network.get_params() | self._options(prepared.training)))
+
+    def tried(self, prepared: NetworkPrepared) -> NetworkCandidate:
+        """The network alone, whatever else `train` chooses from."""
+        for name in OF_TABLES:
+            if getattr(self.settings, name) not in (None, AUTO):
+                raise InputError(f"--over {name} is for tables, and {self.name} has {self.unit}")
+        return NetworkCandidate(prepared.network.model, self.model)
 
     def train(
         self,
@@ -111,13 +108,9 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
         # A network goes on from its checkpoint wherever there is one, and a folder that is begun anew has none.
         network.checkpoint = checkpoint_in(checkpoints)
         network.observers = observers(network.model)
-        training, validation = prepared.for_network
-        network.fit(training.inputs, training.targets, training.weights, **validation)
-        model = self.model(network)
-        trained = Trained(network.model, model, repr(network.rule_), network.stop_reason_, network.training_seconds_,
-                          network.history_)
+        trained = fit_network(network, prepared, network.model, self.model)
         scores = {network.model: max(network.validation_scores_)} if network.validation_scores_ else {}
-        return Fitted(prepared, model, trained, (trained,), "", scores, trained.seconds)
+        return Fitted(prepared, trained.predictor, trained, (trained,), "", scores, trained.seconds)
 
     def begun(self, prepared: NetworkPrepared, checkpoints: Path | None = None) -> tuple[Trainer, Any]:
         """The training of the network, its learning rate found, if it was to be found."""
@@ -176,11 +169,6 @@ class NetworkTask(Task[NetworkPrepared, Outcome]):
                                  "known that does well on all of them; without both, one is found")
             return "auto"
         return OPTIMIZERS[settings.optimizer or "adamw"](Cosine(settings.learning_rate, warmup=20))
-
-
-def checkpoint_in(folder: Path | None, name: str = "network") -> Checkpoint | None:
-    """Where a network is saved on the way."""
-    return Checkpoint(folder / f"{name}.safetensors", every=1.0) if folder else None
 
 
 def _refuse_lonely(collection: Collection, unit: str) -> None:

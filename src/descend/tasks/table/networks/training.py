@@ -256,7 +256,7 @@ def _trained(
 ) -> tuple[float, Trained]:
     """An ensemble, and its least validation loss."""
     trainer, best = training(architecture, prepared, context, bins)
-    result, target = trainer.to_the_end(_pause(trainer, context.share)), prepared.target
+    result, target = trainer.to_the_end(trainer.resting_at(context.share)), prepared.target
     if result.reason.name == "lost":
         raise LostError(result.reason.evidence)
     # In NumPy, as what several processes have in common is computed with by all of them alone.
@@ -274,12 +274,6 @@ def _trained(
         architecture.name, Networks(ensemble.shape, ensemble, bins), repr(result.run.descent.optimizer),
         result.reason, result.seconds, result.history, out_of_fold,
     )
-
-
-def _pause(trainer: Trainer, share: float) -> float:
-    """The step at which a share of all steps is made."""
-    steps = trainer.budget.steps
-    return math.inf if share == 1 or steps is None else trainer.validation_near(share * steps)
 
 
 def _on_host(networks: N) -> N:
