@@ -29,6 +29,7 @@ from descend.training import Result, Trainer
 
 if TYPE_CHECKING:
     from descend.tasks.loading import load_model
+    from descend.tasks.sweeps import SweepProgress, Swept, sweep
     from descend.tasks.table.estimators import TableClassifier, TableRegressor
 
 __all__ = [
@@ -50,6 +51,8 @@ __all__ = [
     "Reason",
     "Result",
     "Run",
+    "SweepProgress",
+    "Swept",
     "TableClassifier",
     "TableRegressor",
     "Target",
@@ -68,10 +71,12 @@ __all__ = [
     "restore",
     "schedules",
     "sources",
+    "sweep",
 ]
 
 _HOMES = {"TableClassifier": "tasks.table.estimators", "TableRegressor": "tasks.table.estimators",
-          "load_model": "tasks.loading"}
+          "load_model": "tasks.loading", "sweep": "tasks.sweeps", "Swept": "tasks.sweeps",
+          "SweepProgress": "tasks.sweeps"}
 
 
 def __getattr__(name: str) -> Any:
