@@ -141,5 +141,5 @@ def test_what_cannot_be_swept_is_refused(table, given, part, tmp_path, monkeypat
 def test_a_folder_that_is_taken_is_refused(swept, table):
     with pytest.raises(InputError, match="exists already: give --resume"):
         descend.sweep(table, over=OVER, out=swept.path, **SETTLED)
-    with pytest.raises(InputError, match="was begun with another epochs, 8.0 and not 9.0"):
+    with pytest.raises(InputError, match=r"was begun with another epochs, 8\.0 and not 9\.0"):
         descend.sweep(table, over=OVER, out=swept.path, resume=True, **{**SETTLED, "epochs": 9})

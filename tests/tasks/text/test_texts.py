@@ -91,6 +91,21 @@ def test_what_is_held_out():
         task(Examples(TEXTS, np.arange(40) // 39, LABELS), hold_out=0.25).prepare()
 
 
+def test_what_a_network_alone_is_validated_on():
+    """A tenth, of each class as much, by the seed of the division; of too few texts none."""
+    examples = Examples([f"{text} {number}" for number, text in enumerate(TEXTS * 8)], np.arange(320) % 2)
+    ready = lambda **seeds: task(examples, epochs=1, **seeds).prepare()
+    first, other = ready(seed=3, split_seed=0), ready(seed=7, split_seed=0)
+    np.testing.assert_array_equal(first.kept_back, other.kept_back)
+    assert set(first.kept_back) != set(ready(seed=3, split_seed=1).kept_back)
+    assert np.bincount(first.judged.targets).tolist() in ([12, 13], [13, 12])
+    learnt, validation = first.for_network
+    assert len(learnt) == 256 - 25
+    assert not set(learnt.inputs) & set(validation["X_val"])
+    few = task(examples.chosen(np.arange(240)), epochs=1).prepare()
+    assert (len(few.training), few.judged) == (192, None)
+
+
 def test_the_surest_mistake_is_the_worst():
     chances = np.array([[0.6, 0.4], [0.1, 0.9], [0.2, 0.8], [0.3, 0.7]])
     outcome = Outcome("accuracy", 0.25, 0.5, np.array([1, 0, 1, 0]), chances)
