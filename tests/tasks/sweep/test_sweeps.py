@@ -11,6 +11,7 @@ import descend
 from descend import InputError
 from descend._locks import is_held
 from descend.tasks.sweep.trial import Trial
+from enforced import without_types
 
 SETTLED = {"target": "y", "model": "linear", "epochs": 8, "batch_size": 16}
 OVER = {"learning_rate": [1e-4, 0.3], "seed": range(2)}
@@ -131,7 +132,7 @@ def test_a_shared_one_comes_out_as_alone(swept, table, tmp_path):
 )
 def test_what_cannot_be_swept_is_refused(table, given, part, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError) as error:
+    with without_types(), pytest.raises(InputError) as error:
         descend.sweep(table, **{"over": {"learning_rate": [0.1, 0.2]}, **SETTLED, **given})
     assert part in str(error.value)
     assert "\n" not in str(error.value)
