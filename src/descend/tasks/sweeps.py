@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     import pandas
 
 # What may be settled for all trials, besides lists, and what it is.
-_SETTLED: dict[str, type] = VARIED | {"hold_out": float, "split_seed": int} | dict.fromkeys(
-    ("task", "weights", "class_weights", "test", "group", "time", "metric"), str)
+_SETTLED: dict[str, type] = {
+    **VARIED, "hold_out": float, "split_seed": int,
+    **dict.fromkeys(("task", "weights", "class_weights", "test", "group", "time", "metric"), str),
+}
 _LISTS = ("column", "drop", "missing")
 
 
