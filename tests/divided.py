@@ -155,6 +155,7 @@ def refused(index, count, folder, divided):
     uneven = [np.zeros((4 + index, COLUMNS), np.float32)]
     yield "parts", lambda: minimize(lambda w, x: jnp.mean((x - w) ** 2), 0.0, GlobalBatches(iter_of(uneven)), steps=2,
                                     optimizer=Adam(0.1))
+    yield "shards", lambda: minimize(**mini, shard={"w": ("rows",)})
     yield "checkpoint", lambda: minimize(**mini | {"optimizer": Adam(0.03)}, checkpoint=folder / "run", resume=True)
 
 
@@ -183,7 +184,8 @@ def said(result):
 
 
 def _named(tree):
-    return [(jax.tree_util.keystr(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(tree)]
+    return [(jax.tree_util.keystr(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+            if hasattr(leaf, "dtype")]
 
 
 def write(folder, index, name, arrays, facts):

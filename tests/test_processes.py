@@ -171,6 +171,7 @@ class TestTwoProcesses:
         ("shape", "process 1 was given other settings than process 0: data"),
         ("rows", "processes have 192, 191 rows: give each as many"),
         ("parts", "process 1 gave"),
+        ("shards", "parameters cannot be divided among several processes: over gloo only sums over devices are sound"),
         ("checkpoint", "belongs to another run: optimizer was"),
     ])  # fmt: skip
     def test_refused(self, two, what, words):

@@ -38,6 +38,7 @@ def minimize(
     seed: int = 0,
     dtype: Any = None,
     on_nonfinite: Literal["stop", "skip"] = "stop",
+    shard: Any = None,
 ) -> Result:
     """Descend on `loss` from `params`: `θ ← θ + u(∇J(θ))`, with the updates `u` of an optimizer.
 
@@ -86,6 +87,10 @@ def minimize(
     - `seed`: of the shuffling. `dtype`: of the parameters, float32 or float64; by default float64 for a function,
       `data=None`, and float32 with data.
     - `on_nonfinite`: `"stop"` before a step whose loss, gradient or update is not finite, or `"skip"` it.
+    - `shard`: which parameters are divided among devices of this process, by patterns of their paths; for each, which
+      axis of the mesh each dimension is divided over, `{"*/kernel": (None, "model")}`. The mesh is that of the data, or
+      of the parameters. What the rule remembers of a parameter is divided as it is. Parameters that lie divided already
+      stay so.
 
     **Returns** a `Result`.
 

@@ -28,7 +28,7 @@ from descend.engine.snapshots import Snapshots
 from descend.engine.trainer import Checkpoint, HostLoop
 from descend.engine.watching import as_watch
 from descend.errors import InputError
-from descend.sources import Empty, WholeSet, division_of
+from descend.sources import Empty, WholeSet
 from descend.stopping import Best, Convergence, Reason, Stop
 
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ class Trainer(HostLoop):
         seed: int = 0,
         dtype: Any = None,
         on_nonfinite: Literal["stop", "skip"] = "stop",
+        shard: Any = None,
     ) -> "Trainer":
         """A descent before its first step; or, with `resume=True`, where its checkpoint stands.
 
@@ -152,10 +153,10 @@ class Trainer(HostLoop):
         if validate_every is not None and validate_every < 1:
             raise InputError(f"validate_every must be at least 1 step, but is {validate_every}")
         begun_at = time.perf_counter()
-        setup = Setup.of(loss, params, data, state, batch_size, dtype)
+        setup = Setup.of(loss, params, data, state, batch_size, dtype, shard)
         with precision(setup.numbers):
             budget = budget_of(setup.source, epochs, steps, seconds)
-            processes = processes_among(division_of(setup.source))
+            processes = processes_among(setup.division)
             processes.refuse_differences(
                 budget=str(budget), stop=repr(stop), ema=repr(ema), watch=repr(watch), snapshots=repr(snapshots),
                 validation=type(validation).__name__, validate_every=repr(validate_every), resume=repr(resume),

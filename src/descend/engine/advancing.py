@@ -47,11 +47,22 @@ def initial_state(descent: Descent, params: Tree, key: jax.Array, state: Tree = 
         zero = np.zeros((), np.int32)
         unknown = np.full((), np.nan, np.result_type(*(leaf.dtype for leaf in jax.tree.leaves(params))))
         carried = AuxiliaryState(state, key_beside(key) if descent.signature.takes_key else None)
-        # In NumPy, as nothing that is compiled by itself should be waited for.
-        optimizer = descent.optimizer.init(jax.tree.map(np.asarray, params))
-        cursor = descent.source.init(key)
-        moved = descent.placed((params, optimizer, Guard(NOTHING, unknown, zero), carried))
-        return State(moved[0], moved[1], cursor, zero, moved[2]._replace(status=zero), moved[3])
+        optimizer, cursor = first_memory(descent, params), descent.source.init(key)
+        params, guard, carried = descent.placed((params, Guard(NOTHING, unknown, zero), carried))
+        return State(params, optimizer, cursor, zero, guard._replace(status=zero), carried)
+
+
+def first_memory(descent: Descent, params: Tree) -> Any:
+    """What the rule remembers before the first step, where the steps are made."""
+    if descent.has_shards:
+        # By a program, as neither one device nor the host need have room for the whole of it.
+        return descent.without_data.run(_remembered, descent.placed(params))
+    # In NumPy, as nothing that is compiled by itself should be waited for.
+    return descent.placed(descent.optimizer.init(jax.tree.map(np.asarray, params)))
+
+
+def _remembered(descent: Descent, params: Tree) -> Any:
+    return descent.optimizer.init(params)
 
 
 def advance(run: R, n: int) -> tuple[R, Trace]:

@@ -8,7 +8,8 @@ import jax
 import numpy as np
 
 from descend._arrays import precision
-from descend._division import processes_among
+from descend._division import Division, processes_among
+from descend._shards import with_shards
 from descend._tree import Tree, as_parameters, floating, split
 from descend.engine.advancing import initial_state
 from descend.engine.checks import random_key, refuse_modules, refuse_tracers, state_arrays
@@ -20,7 +21,7 @@ from descend.engine.run import Run
 from descend.engine.watching import Watch, as_watch
 from descend.errors import InputError
 from descend.optimizers import EMA, LBFGS, Optimizer, as_optimizer
-from descend.sources import Empty, Fed, HostSource, WholeSet, division_of, source_of
+from descend.sources import Empty, Fed, HostSource, WholeSet, among, division_of, source_of
 from descend.stopping import Flatness
 
 
@@ -38,6 +39,7 @@ def begin(
     dtype: Any = None,
     on_nonfinite: Literal["stop", "skip"] = "stop",
     watch: Any = None,
+    shard: Any = None,
 ) -> Run:
     """The run that a descent on `loss` from `params` begins with: a value to advance, fork, look into and save.
 
@@ -54,7 +56,7 @@ def begin(
     >>> run.step, float(run.params), trace.columns["loss"].tolist()
     (2, 2.25, [9.0, 2.25])
     """
-    setup = Setup.of(loss, params, data, state, batch_size, dtype)
+    setup = Setup.of(loss, params, data, state, batch_size, dtype, shard)
     with precision(setup.numbers):
         if isinstance(optimizer, str) and optimizer == "auto" and not setup.is_noiseless:
             raise InputError("batches need a rule: give optimizer=, such as Adam(0.001), or let minimize find a rate")
@@ -65,7 +67,7 @@ def begin(
 @dataclass(frozen=True)
 class Setup:
     """What is descended on: the loss and its signature, the numbers of the parameters and the rest of them, the source
-    of the batches, and what the loss keeps."""
+    of the batches, what the loss keeps, and among which devices all of it is divided, if it is."""
 
     loss: Callable[..., Any]
     signature: LossSignature
@@ -73,10 +75,12 @@ class Setup:
     rest: Tree
     source: Any
     state: Tree
+    division: Division | None
 
     @classmethod
     def of(
-        cls, loss: Callable[..., Any], params: Tree, data: Any, state: Tree, batch_size: int | None, dtype: Any
+        cls, loss: Callable[..., Any], params: Tree, data: Any, state: Tree, batch_size: int | None, dtype: Any,
+        shard: Any = None,
     ) -> "Setup":
         """The set-up, if it can be descended on."""
         refuse_tracers("minimize and begin", params=params, data=data, state=state)
@@ -88,7 +92,9 @@ class Setup:
         with precision(numbers):
             source, state = source_of(data, batch_size), state_arrays(state)
             signature = signature_of(loss, not isinstance(source, Empty), state is not None)
-            return cls(loss, signature, numbers, rest, source, state)
+            division = with_shards(division_of(source), numbers, shard, source)
+            source, numbers = among(division, source), numbers if division is None else division.placed(numbers)
+            return cls(loss, signature, numbers, rest, source, state, division)
 
     @property
     def is_noiseless(self) -> bool:
@@ -110,7 +116,7 @@ class Setup:
             signature=self.signature,
             skip_nonfinite=on_nonfinite == "skip",
             watch=watch and watch.checked(self.numbers),
-            division=division_of(self.source),
+            division=self.division,
             programs=programs_of(self.loss),
         )
         if (processes := processes_among(descent.division)).are_several:

@@ -29,13 +29,15 @@ def load(
     *,
     params: Tree = None,
     optimizer: Any = None,
+    shard: Any = None,
 ) -> Run:
     """The run that `run.save` wrote, or that a checkpoint of `minimize` holds: the same step count, the same place in
     the data, the same bits. To advance it is to go on as if it had never been saved.
 
     `loss` and `data` are not in the file: give those that the run had. `params`: parameters of the same structure, for
     those that are not of plain containers (dicts, lists, tuples) but, for instance, an Equinox module; their numbers do
-    not matter. `optimizer`: for one that is not of `descend.optimizers`.
+    not matter. `optimizer`: for one that is not of `descend.optimizers`. `shard`: how to divide parameters, as for
+    `minimize`; the file does not tell, and they may be divided otherwise than they were.
 
     **Raises** `CheckpointError` for a damaged file, other data than the run had, or what does not fit. To go on with
     other data, load with the old ones and `run.fork(data=...)`, or `restore`.
@@ -68,6 +70,7 @@ def load(
         dtype=np.dtype(told["dtype"]),
         watch=None if told["watch"] is None else Watch(read(told["watch"][0], "watch"), told["watch"][1]),
         on_nonfinite="skip" if told["skip_nonfinite"] else "stop",
+        shard=shard,
     )
     descent = dataclasses.replace(run.descent, stepwise=told["stepwise"])
     warn_of_other_surroundings(path, run.surroundings, told.get("surroundings", {}))

@@ -50,8 +50,8 @@ class Descent:
     `value_and_grad`. `rest`: the parts of the parameters that are not numbers.
     `stop`: a test of convergence, or `None`. `skip_nonfinite`: pass over a step that is not finite, instead of
     stopping before it. `stepwise`: dispatch every step by itself. `watch`: what to record besides, or `None`.
-    `division`: among which devices the rows of batches are divided, or `None`. `programs`: what was compiled for the
-    loss.
+    `division`: among which devices the rows of batches, and parameters, are divided, or `None`. `programs`: what was
+    compiled for the loss.
     """
 
     source: Source | HostSource | Fed
@@ -121,9 +121,16 @@ class Descent:
         """The descent for programs that are given a batch, or none."""
         return dataclasses.replace(self, source=Empty())
 
+    @property
+    def has_shards(self) -> bool:
+        """Whether parameters are divided."""
+        return self.division is not None and bool(self.division.shards)
+
     def run(self, function: Callable[..., Any], *args: Any) -> Any:
-        """`function(self, *args)`, as a compiled program; what it returns is whole on each device."""
-        return self.programs.run(function, self, *args, placed=self.division and self.division.everywhere)
+        """`function(self, *args)`, as a compiled program; what it returns is whole on each device, but for what belongs
+        to divided parameters."""
+        layout = None if self.division is None else self.division.layout
+        return self.programs.run(function, self, *args, layout=layout)
 
     def draw(self, function: Callable[..., Any], *args: Any) -> Any:
         """The same, but that rows of what it returns stay divided."""
@@ -135,7 +142,7 @@ class Descent:
 
     def placed(self, tree: Tree) -> Tree:
         """A tree that the host made, where the steps are made."""
-        return jax.device_put(tree) if self.division is None else self.division.replicated(tree)
+        return jax.device_put(tree) if self.division is None else self.division.placed(tree)
 
 
 @dataclass(frozen=True)

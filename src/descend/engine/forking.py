@@ -8,14 +8,16 @@ import jax
 import numpy as np
 
 from descend._arrays import precision
+from descend._division import Division
+from descend._shards import with_shards
 from descend._tree import Tree, as_parameters, described, named_leaves, split
-from descend.engine.advancing import R
+from descend.engine.advancing import R, first_memory
 from descend.engine.checks import key_beside, random_key, state_arrays
 from descend.engine.descent import RUNNING, Descent, State, Static
 from descend.engine.loss import AuxiliaryState
 from descend.errors import InputError
 from descend.optimizers import Modifier, Optimizer, as_optimizer
-from descend.sources import HostArrays, MiniBatches, WholeSet, as_data, division_of, source_of
+from descend.sources import HostArrays, MiniBatches, WholeSet, among, as_data, division_of, source_of
 from descend.sources.batches import Place, mini_batches
 
 
@@ -68,18 +70,20 @@ def _with_params(descent: Descent, state: State, params: Tree) -> tuple[Descent,
     """Other parameters, of any kind that the loss takes."""
     dtype = jax.tree.leaves(state.params)[0].dtype
     numbers, rest = split(as_parameters(params, dtype))
-    return dataclasses.replace(descent, rest=Static.of(rest)), state._replace(params=descent.placed(numbers))
+    descent, state = _divided(dataclasses.replace(descent, rest=Static.of(rest)), state,
+                              with_shards(descent.division, numbers))
+    return descent, state._replace(params=descent.placed(numbers))
 
 
 def _with_memory(descent: Descent, state: State) -> State:
     """The optimizer's memory, if it is one of this optimizer for these parameters; else a new one, which is told."""
-    new = descent.optimizer.init(jax.tree.map(np.asarray, state.params))
+    new = first_memory(descent, state.params)
     if _kind(new) == _kind(state.optimizer):
         return state
     if named_leaves(state.optimizer):
         warnings.warn(f"the memory of the fork's {type(descent.optimizer).__name__} begins anew: that of the run is of "
                       "another rule, or of other parameters", stacklevel=4)
-    return state._replace(optimizer=descent.placed(new))
+    return state._replace(optimizer=new)
 
 
 def _with_data(descent: Descent, state: State, data: Any, batch_size: int | None) -> tuple[Descent, State]:
@@ -98,19 +102,22 @@ def _with_data(descent: Descent, state: State, data: Any, batch_size: int | None
             # Batches of the same data are divided as they were.
             kept_division = division_of(before) if data is None else None
             source = mini_batches(source.data, source.batch_size, shuffle, kept_division)
-    division = division_of(source)
-    is_moved, descent = division != descent.division, dataclasses.replace(descent, source=source, division=division)
-    if is_moved and division is not None:
-        state = _moved(descent, state)
+    descent, state = _divided(dataclasses.replace(descent, source=source), state,
+                              with_shards(division_of(source), state.params, data=source))
     kept = isinstance(state.cursor, Place) and _length(before) == _length(source)
     cursor = state.cursor if kept else source.init(random_key(0))
     return descent, state._replace(cursor=cursor)
 
 
-def _moved(descent: Descent, state: State) -> State:
-    """The same state, where these data are."""
+def _divided(descent: Descent, state: State, division: Division | None) -> tuple[Descent, State]:
+    """The same, divided so."""
+    is_moved, source = division != descent.division, among(division, descent.source)
+    descent = dataclasses.replace(descent, source=source, division=division)
+    if not is_moved or division is None:
+        return descent, state
     params, optimizer, guard, carried = descent.placed((state.params, state.optimizer, state.guard, state.carried))
-    return State(params, optimizer, state.cursor, state.step, guard._replace(status=state.guard.status), carried)
+    guard = guard._replace(status=state.guard.status)
+    return descent, State(params, optimizer, state.cursor, state.step, guard, carried)
 
 
 def _size(before: Any, data: Any, batch_size: int | None) -> int | None:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxlib import version as jaxlib
 
 from descend._arrays import precision
+from descend._division import is_divided
 from descend._tree import Tree, described, named_leaves
 from descend.engine.descent import Descent
 from descend.engine.digesting import source_digest
@@ -88,11 +89,15 @@ def surroundings(params: Tree) -> dict[str, Any]:
 
 
 def _divided(params: Tree) -> str:
-    """Among how many devices, and processes, the steps of these parameters are divided."""
-    lies = getattr(jax.tree.leaves(params)[0], "sharding", None)
+    """Among how many devices, and processes, the steps of these parameters are divided; and they, in which parts."""
+    leaves = jax.tree.leaves(params)
+    lies = getattr(leaves[0], "sharding", None)
     devices = lies.device_set if lies else {}
     processes = {device.process_index for device in devices}
-    return f"{len(devices)} devices of {len(processes)} processes" if len(devices) > 1 else "one device"
+    among = f"{len(devices)} devices of {len(processes)} processes" if len(devices) > 1 else "one device"
+    parts = {f"{list(leaf.shape)} in {list(leaf.sharding.shard_shape(leaf.shape))}" for leaf in leaves
+             if is_divided(leaf)}
+    return ", ".join([among, *sorted(parts)])
 
 
 def warn_of_other_surroundings(path: str | Path, now: Mapping[str, Any], then: Mapping[str, Any]) -> None:

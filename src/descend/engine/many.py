@@ -71,7 +71,7 @@ def _is_little(run: Run) -> bool:
     source, leaves = run.descent.source, jax.tree.leaves(run.state)
     are_numbers = all(not jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) for leaf in leaves)
     size = sum(np.size(leaf) for leaf in jax.tree.leaves((run.state.params, source)))
-    is_still = isinstance(source, Empty | WholeSet) and not run.descent.stepwise
+    is_still = isinstance(source, Empty | WholeSet) and not (run.descent.stepwise or run.descent.has_shards)
     return is_still and are_numbers and size <= MAX_STACKED_SIZE
 
 

@@ -22,6 +22,8 @@ from descend.engine.checks import refuse_tracers
 from descend.errors import InputError
 
 Compiled = Callable[[list[Any]], list[Any]]
+# From the shapes of what is returned to the place of each.
+Layout = Callable[[Any], Any]
 
 # Programs that are kept for losses to come.
 MAX_PROGRAMS_KEPT = 32
@@ -50,8 +52,8 @@ class Programs:
     def __deepcopy__(self, memo: Any) -> "Programs":
         return self
 
-    def run(self, function: Callable[..., Any], descent: Any, *args: Any, placed: Any = None) -> Any:
-        """`function(descent, *args)`, compiled for arguments of these kinds if it is not yet; `placed`: where what it
+    def run(self, function: Callable[..., Any], descent: Any, *args: Any, layout: Layout | None = None) -> Any:
+        """`function(descent, *args)`, compiled for arguments of these kinds if it is not yet; `layout`: where what it
         returns is to be, if that is not for the compiler to say."""
         leaves, treedef, kinds = _taken(descent, args)
         key = (function, treedef, kinds)
@@ -61,7 +63,7 @@ class Programs:
             with self._lock:
                 if key not in self._known:
                     self._known[key] = _compiled(
-                        function, descent.loss, treedef, leaves, kinds, placed, processes_among(descent.division)
+                        function, descent.loss, treedef, leaves, kinds, layout, processes_among(descent.division)
                     )
         program, structure = self._known[key]
         return structure.unflatten(program(leaves))
@@ -135,7 +137,7 @@ def forget() -> None:
 
 def _compiled(
     function: Callable[..., Any], loss: Any, treedef: jax.tree_util.PyTreeDef, leaves: list[Any], kinds: Any,
-    placed: Any, processes: Processes,
+    layout: Layout | None, processes: Processes,
 ) -> tuple[Compiled, Any]:
     """The program, on the leaves of its arguments, and the structure of what it returns."""
     structures: list[Any] = []
@@ -147,7 +149,13 @@ def _compiled(
 
     flat = _flat(function, loss, treedef)
     leaves_of.__name__ = flat.__name__
-    lowered = jax.jit(leaves_of, keep_unused=True, out_shardings=placed).lower(leaves)
+    program = jax.jit(leaves_of, keep_unused=True)
+    if layout is not None:
+        # JAX does not trace the same function again.
+        shapes = program.trace(leaves).out_info
+        places = jax.tree.leaves(layout(structures[-1].unflatten(shapes)))
+        program = jax.jit(leaves_of, keep_unused=True, out_shardings=places)
+    lowered = program.lower(leaves)
     text = lowered.as_text()
     _refuse_others(text, processes)
     return _shared(lowered, text, kinds), structures[-1]

@@ -14,11 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from descend._arrays import as_numpy, in_world_of, precision
-from descend._division import placed
-from descend._files import write_atomically
+from descend._division import gathered, is_divided, placed, sharding_of
+from descend._files import writing_atomically
 from descend._tree import Tree, named_leaves
 from descend.errors import CheckpointError
 
@@ -27,16 +26,41 @@ FORMAT = 1
 MAX_DEPTH = 64
 # Paths of a kind that the text of a match lists.
 MAX_PATHS_LISTED = 10
+# What safetensors calls the types of numbers.
+STORED_AS = {"bool": "BOOL", "bfloat16": "BF16", "complex64": "C64",
+         **{f"float{bits}": f"F{bits}" for bits in (16, 32, 64)},
+         **{f"{kind}{bits}": f"{letter}{bits}" for kind, letter in (("int", "I"), ("uint", "U"))
+            for bits in (8, 16, 32, 64)}}
 
 
 def write_arrays(
-    path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], older: Path | None = None
+    path: Path, arrays: Mapping[str, Any], facts: Mapping[str, Any], older: Path | None = None
 ) -> None:
-    """Write arrays and facts (what JSON can hold) to a file, with a checksum over both; the one before is `older`."""
+    """Write arrays and facts (what JSON can hold) to a file, with a checksum over both; the one before is `older`.
+
+    One array at a time: the file is never whole in memory, and of divided arrays one alone is.
+    """
     text = json.dumps({"format": FORMAT, **facts}, sort_keys=True)
-    whole = {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()}
-    # One entry, because safetensors writes several in an order that differs from time to time.
-    write_atomically(path, save(whole, metadata={"descend": f"{_checksum(whole, text)} {text}"}), older)
+    # Large numbers first, so that each array begins where it may lie in memory.
+    names = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
+    head: dict[str, Any] = {"__metadata__": {"descend": f"{_checksum(arrays, text)} {text}"}}
+    end = 0
+    for name in names:
+        array, begin = arrays[name], end
+        end += array.nbytes
+        head[name] = {"dtype": STORED_AS[array.dtype.name], "shape": array.shape, "data_offsets": (begin, end)}
+    told = json.dumps(head, separators=(",", ":")).encode()
+    told = told.ljust(-(-len(told) // 8) * 8)
+    with writing_atomically(path, older) as file:
+        file.write(len(told).to_bytes(8, "little") + told)
+        for name in names:
+            file.write(_bytes(arrays[name]))
+
+
+def _bytes(array: Any) -> Any:
+    """The numbers of an array, whole, as bytes."""
+    whole = np.ascontiguousarray(gathered(array) if is_divided(array) else array)
+    return whole.reshape(-1).view(np.uint8).data
 
 
 def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -107,9 +131,11 @@ def _is_deep(value: Any) -> bool:
     return bool(level)
 
 
-def tree_to_arrays(tree: Tree, prefix: str) -> dict[str, np.ndarray]:
-    """A tree's leaves as arrays by `prefix/path`; random keys as the numbers that make them."""
-    return {f"{prefix}/{name}": as_numpy(_unwrapped(leaf)) for name, leaf in named_leaves(tree).items()}
+def tree_to_arrays(tree: Tree, prefix: str) -> dict[str, Any]:
+    """A tree's leaves as arrays by `prefix/path`, NumPy's but for divided ones; random keys as the numbers that make
+    them."""
+    leaves = {name: _unwrapped(leaf) for name, leaf in named_leaves(tree).items()}
+    return {f"{prefix}/{name}": leaf if is_divided(leaf) else as_numpy(leaf) for name, leaf in leaves.items()}
 
 
 @dataclass(frozen=True)
@@ -157,7 +183,7 @@ def match_arrays(like: Tree, arrays: Mapping[str, np.ndarray], prefix: str) -> t
     """A tree shaped as `like`, with the arrays whose path, shape and dtype are the same, else its own; and which."""
     stored = {name.removeprefix(f"{prefix}/"): a for name, a in arrays.items() if name.startswith(f"{prefix}/")}
     wanted = named_leaves(like)
-    mine = {name: _described(as_numpy(_unwrapped(leaf))) for name, leaf in wanted.items()}
+    mine = {name.removeprefix("/"): _described(leaf) for name, leaf in tree_to_arrays(like, "").items()}
     theirs = {name: _described(array) for name, array in stored.items()}
     match = Match(
         matched=tuple(name for name in mine if mine[name] == theirs.get(name)),
@@ -173,7 +199,7 @@ def match_arrays(like: Tree, arrays: Mapping[str, np.ndarray], prefix: str) -> t
     return jax.tree.unflatten(jax.tree.structure(like), list((wanted | taken).values())), match
 
 
-def _described(array: np.ndarray) -> str:
+def _described(array: Any) -> str:
     return f"{array.dtype}{list(array.shape)}"
 
 
@@ -182,22 +208,22 @@ def _unwrapped(leaf: Any) -> Any:
 
 
 def _wrapped(array: np.ndarray, like: Any) -> Any:
+    made: Any = array
     if _is_key(like):
         made = jax.random.wrap_key_data(jax.device_put(array), impl=jax.random.key_impl(like))
-    else:
-        made = in_world_of(like, array)
-    is_on_mesh = isinstance(like, jax.Array) and isinstance(like.sharding, jax.sharding.NamedSharding)
-    return placed(made, like.sharding) if is_on_mesh else made
+    # No one device need have room for what is divided.
+    place = sharding_of(like)
+    return in_world_of(like, made) if place is None else placed(made, place)
 
 
 def _is_key(leaf: object) -> bool:
     return isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
-def _checksum(arrays: Mapping[str, np.ndarray], text: str) -> str:
+def _checksum(arrays: Mapping[str, Any], text: str) -> str:
     digest = hashlib.sha256(text.encode())
     for name in sorted(arrays):
         array = arrays[name]
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(_bytes(array))
     return digest.hexdigest()

@@ -1,7 +1,7 @@
 """Where batches come from: nothing, all the data, mini-batches of it, or the host."""
 
 from descend.sources._base import Batch, Cursor, Empty, Fed, Feed, Plan, Planned, Source, WholeSet, as_data
-from descend.sources._given import division_of, on_device, source_of
+from descend.sources._given import among, division_of, on_device, source_of
 from descend.sources.batches import MiniBatches, mini_batches
 from descend.sources.global_batches import GlobalBatches
 from descend.sources.host import Drawn, HostArrays, HostSource, IterableBatches, draw_ahead
@@ -25,6 +25,7 @@ __all__ = [
     "Source",
     "WholeSet",
     "WindowedBatches",
+    "among",
     "as_data",
     "batches_of",
     "division_of",

@@ -51,6 +51,14 @@ def on_device(tree: Tree) -> Tree:
     return automatic(there)
 
 
+def among(division: Division | None, source: Any) -> Any:
+    """The source with its arrays on the mesh of a division: whole on each device, if it is not that of their rows."""
+    if division is None or division.axes or isinstance(source, HostSource):
+        return source
+    there = lambda leaf: jax.device_put(leaf, division.everywhere) if isinstance(leaf, jax.Array) else leaf
+    return jax.tree.map(there, source)
+
+
 def division_of(data: Tree) -> Division | None:
     """Among which devices the rows of data, or of a source's batches, are divided, if they are."""
     known = isinstance(data, GlobalBatches | MiniBatches) and data.division

@@ -104,7 +104,7 @@ def mini_batches(
         return MiniBatches(data, batch_size, shuffle)
     found.check_batch_size(batch_size)
     # As a copy, because whoever gave them may change them.
-    placed = automatic(data) if by_rows else found.replicated(jax.tree.map(np.array, data))
+    placed = automatic(data) if by_rows else found.placed(jax.tree.map(np.array, data))
     return MiniBatches(placed, batch_size, shuffle, found)
 
 
