@@ -213,7 +213,9 @@ def _wrapped(array: np.ndarray, like: Any) -> Any:
         made = jax.random.wrap_key_data(jax.device_put(array), impl=jax.random.key_impl(like))
     # No one device need have room for what is divided.
     place = sharding_of(like)
-    return in_world_of(like, made) if place is None else placed(made, place)
+    if place is not None:
+        return placed(made, place)
+    return made if _is_key(like) else in_world_of(like, array)
 
 
 def _is_key(leaf: object) -> bool:

@@ -1,17 +1,18 @@
 """Networks are trained anew, for thrice as long, where their rows say that it is worth it; and the better is kept."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from descend.engine.history import History
 from descend.engine.interruption import Interruption
 from descend.stopping import Reason
 from descend.tasks.common.choosing.context import TrainingContext
 from descend.tasks.common.reading import Table
 from descend.tasks.common.settings import Settings
+from descend.tasks.common.target import Target
 from descend.tasks.table.networks import training
 from descend.tasks.table.networks.training import bins_of, latest_begun, train_networks
 from descend.tasks.table.perceptron import MLP
@@ -67,36 +68,43 @@ def test_what_rests_before_its_end_is_not_judged(calm):
     assert _epochs(train_networks(MLP, calm, replace(_context(), share=0.5))) <= 14
 
 
-def test_the_better_of_both_is_kept(calm, monkeypatch):
-    trained = {"first": (0.1, "first"), "longer": (0.2, "longer")}
-    made = iter(trained.values())
+@pytest.fixture(scope="module")
+def short(calm):
+    return train_networks(MLP, calm, _context(epochs=1.0))
+
+
+def _told(trained, losses, score=0.5, reason="budget"):
+    history = History()
+    for step, loss in enumerate(losses, 1):
+        history.validated(step, {"loss": loss, "score": score})
+    return replace(trained, history=history, reason=Reason(reason, "", 3), seconds=2.0)
+
+
+def test_the_better_of_both_is_kept(calm, short, monkeypatch):
+    made = iter([(0.1, "first"), (0.2, "longer")])
 
     def one(*_):
         loss, name = next(made)
-        history = SimpleNamespace(validation={"step": [1, 2, 3], "loss": [4, 2, 1], "score": [0, 0, 0]})
-        return loss, replace(first, name=name, history=history, reason=Reason("budget", "", 3), seconds=2.0)
+        return loss, replace(_told(short, [4.0, 2.0, 1.0]), name=name)
 
-    first = train_networks(MLP, calm, _context(epochs=1.0))
     monkeypatch.setattr(training, "_trained", one)
     kept = train_networks(MLP, calm, _context())
     assert (kept.name, kept.seconds) == ("first", 4.0)
 
 
-@pytest.mark.parametrize(("losses", "score", "kind", "worth"), [
-    ([4.0, 2.0, 1.0], 0.5, "regression", True),
-    ([4.0, 2.0, 1.0], 0.99, "regression", True),
-    ([4.0, 2.0, 2.0, 1.9, 1.8], 0.5, "regression", False),
-    ([4.0, 2.0, 1.0, 1.1], 0.5, "regression", False),
-    ([4.0, 2.0, 1.0], 0.5, "binary", True),
-    ([4.0, 2.0, 1.0], 0.98, "binary", False),
+@pytest.mark.parametrize(("losses", "score", "classes", "worth"), [
+    ([4.0, 2.0, 1.0], 0.5, (), True),
+    ([4.0, 2.0, 1.0], 0.99, (), True),
+    ([4.0, 2.0, 2.0, 1.9, 1.8], 0.5, (), False),
+    ([4.0, 2.0, 1.0, 1.1], 0.5, (), False),
+    ([4.0, 2.0, 1.0], 0.5, ("a", "b"), True),
+    ([4.0, 2.0, 1.0], 0.98, ("a", "b"), False),
 ])
-def test_what_is_worth_more(losses, score, kind, worth):
-    history = SimpleNamespace(validation={"step": np.arange(1, len(losses) + 1), "loss": losses,
-                                          "score": [score] * len(losses)})
-    target = SimpleNamespace(classes=() if kind == "regression" else ("a", "b"))
+def test_what_is_worth_more(short, losses, score, classes, worth):
+    target = Target("binary" if classes else "regression", classes, "")
     for name in ("budget", "plateau", "interrupted", "diverged"):
-        trained = SimpleNamespace(history=history, reason=Reason(name, "", 3))
-        assert training._is_worth_more(trained, target) is (worth and name == "budget")
+        told = _told(short, losses, score, name)
+        assert training._is_worth_more(told, target) is (worth and name == "budget")
 
 
 def test_what_was_ended_in_the_longer_one_goes_on_there(calm, tmp_path):

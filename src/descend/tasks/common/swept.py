@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from descend.tasks.common.settings import Settings
 from descend.tasks.common.task import P, R, Task
@@ -19,7 +19,7 @@ class SweptTask(Task[P, R]):
         trained = tried.tried(prepared).fit(prepared, ...)   as far as `TrainingContext.share`, from its checkpoint
     """
 
-    def settled(self, settings: Settings) -> Self:
+    def settled(self, settings: Settings) -> "SweptTask[P, R]":
         """The same task with other settings."""
         changed: Any = replace(self, settings=settings)  # type: ignore[type-var]  # all tasks are dataclasses
         return changed
