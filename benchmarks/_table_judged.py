@@ -72,7 +72,7 @@ def _cell(runs: Runs, method: str, table: str) -> tuple[float, str]:
     if losses:
         mean = sum(losses) / len(losses)
         return mean, f"{mean:.4g}" + (f" ({len(losses)})" if len(losses) < len(SEEDS) else "")
-    return float("inf"), found[0]["failed"] if found else "not run"
+    return float("inf"), found[0]["failed"].partition(":")[0] if found else "not run"
 
 
 def _keys(method: str, table: str) -> list[Key]:

@@ -79,7 +79,7 @@ def _work(writer: Connection, key: Key, limit: int) -> None:
     try:
         result = measure(*key)
     except Exception as error:  # whatever a library raises is this method's result
-        result = {"failed": f"{type(error).__name__}: {error}"[:200]}
+        result = {"failed": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
     writer.send(result)
 
 
