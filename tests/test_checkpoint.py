@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import save
 
 from descend import SGD, Adam, Checkpoint, CheckpointError, InputError, Plateau, Trainer, minimize
-from descend.engine.storing import read_arrays
+from descend.engine.storing import STORED_AS, read_arrays, write_arrays
 from descend.sources import HostArrays, IterableBatches
 from locking import locked_by
 
@@ -398,3 +398,20 @@ def test_a_reader_always_finds_a_whole_file(path):
     assert failures == []
     assert steps <= set(range(1, 14))
     assert len(steps) > 2
+
+
+@pytest.mark.parametrize("name", STORED_AS)
+def test_numbers_of_every_type_come_back(name, path):
+    numbers = np.arange(6).reshape(2, 3).T.astype(np.dtype(name))
+    write_arrays(path, {"x": numbers, "none": numbers[:0], "one": numbers[0, 0]}, {})
+    back, _ = read_arrays(path)
+    for key, array in (("x", numbers), ("none", numbers[:0]), ("one", numbers[0, 0])):
+        assert (back[key].dtype, back[key].shape) == (array.dtype, array.shape)
+        np.testing.assert_array_equal(back[key], array)
+
+
+@pytest.mark.parametrize("name", ["float8_e4m3fn", "int4", "complex128"])
+def test_numbers_that_could_not_be_read_back_are_refused(name, path):
+    with pytest.raises(InputError, match=f"'x' has numbers of type {name}, which no checkpoint can hold"):
+        write_arrays(path, {"x": np.zeros(3, np.dtype(name))}, {})
+    assert not path.exists()

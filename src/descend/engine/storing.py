@@ -19,7 +19,7 @@ from descend._arrays import as_numpy, in_world_of, precision
 from descend._division import gathered, is_divided, placed, sharding_of
 from descend._files import writing_atomically
 from descend._tree import Tree, named_leaves
-from descend.errors import CheckpointError
+from descend.errors import CheckpointError, InputError
 
 FORMAT = 1
 # Facts inside each other. Deeper ones than descend writes could exhaust the stack of whoever reads them.
@@ -27,10 +27,12 @@ MAX_DEPTH = 64
 # Paths of a kind that the text of a match lists.
 MAX_PATHS_LISTED = 10
 # What safetensors calls the types of numbers.
-STORED_AS = {"bool": "BOOL", "bfloat16": "BF16", "complex64": "C64",
-         **{f"float{bits}": f"F{bits}" for bits in (16, 32, 64)},
-         **{f"{kind}{bits}": f"{letter}{bits}" for kind, letter in (("int", "I"), ("uint", "U"))
-            for bits in (8, 16, 32, 64)}}
+STORED_AS = {
+    "bool": "BOOL", "bfloat16": "BF16", "complex64": "C64",
+    **{f"float{bits}": f"F{bits}" for bits in (16, 32, 64)},
+    **{f"int{bits}": f"I{bits}" for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": f"U{bits}" for bits in (8, 16, 32, 64)},
+}
 
 
 def write_arrays(
@@ -39,7 +41,13 @@ def write_arrays(
     """Write arrays and facts (what JSON can hold) to a file, with a checksum over both; the one before is `older`.
 
     One array at a time: the file is never whole in memory, and of divided arrays one alone is.
+
+    **Raises** `InputError` for numbers of a type that such files have not.
     """
+    for name, array in arrays.items():
+        if array.dtype.name not in STORED_AS:
+            raise InputError(f"'{name}' has numbers of type {array.dtype.name}, which no checkpoint can hold: choose "
+                             f"one of {', '.join(STORED_AS)}")
     text = json.dumps({"format": FORMAT, **facts}, sort_keys=True)
     # Large numbers first, so that each array begins where it may lie in memory.
     names = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))

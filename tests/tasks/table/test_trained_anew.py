@@ -92,6 +92,17 @@ def test_the_better_of_both_is_kept(calm, short, monkeypatch):
     assert (kept.name, kept.seconds) == ("first", 4.0)
 
 
+def test_who_interrupts_the_longer_one_is_told_so(calm, short, monkeypatch):
+    made = iter([(0.1, "budget"), (np.inf, "interrupted")])
+
+    def one(*_):
+        loss, reason = next(made)
+        return loss, _told(short, [4.0, 2.0, 1.0], reason=reason)
+
+    monkeypatch.setattr(training, "_trained", one)
+    assert train_networks(MLP, calm, _context()).reason.name == "interrupted"
+
+
 @pytest.mark.parametrize(("losses", "score", "classes", "worth"), [
     ([4.0, 2.0, 1.0], 0.5, (), True),
     ([4.0, 2.0, 1.0], 0.99, (), True),

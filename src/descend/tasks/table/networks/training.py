@@ -217,7 +217,9 @@ def train_networks(architecture: Architecture, prepared: TablePrepared, context:
         return first
     longer_loss, longer = _trained(architecture, prepared, _longer(architecture, prepared, context, bins), bins)
     better = longer if longer_loss < loss else first
-    return replace(better, seconds=first.seconds + longer.seconds)
+    # Who interrupts the longer one is told so, whichever is kept.
+    reason = longer.reason if longer.reason.name == "interrupted" else better.reason
+    return replace(better, reason=reason, seconds=first.seconds + longer.seconds)
 
 
 def latest_begun(
