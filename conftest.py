@@ -19,6 +19,9 @@ import pytest
 QUICK = ("backend_optimization_level=0", "cpu_use_fusion_emitters=false", "cpu_parallel_codegen_split_count=1")
 os.environ.setdefault("XLA_FLAGS", " ".join(f"--xla_{flag}" for flag in QUICK))
 
+# Workers share the cores, which threads of each would divide further; and a fit from the command line has one, too.
+os.environ.setdefault("PJRT_NPROC", "1")
+
 # Programs are kept for the other workers, for the processes that tests start, and for the next run.
 PROGRAMS = Path(__file__).parent / ".pytest_cache" / "d" / "programs"
 MOST_BYTES = 2**29

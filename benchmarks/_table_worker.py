@@ -14,6 +14,7 @@ from benchmarks._table_files import load, parquet, split
 from benchmarks._table_peers import PEERS, Task
 from benchmarks._table_scores import behind, constant, scores
 from benchmarks._tables import BY_NAME, Table
+from descend.cli._threads import one_for_each_step
 from descend.tasks.common.reading import read_table
 from descend.tasks.common.settings import Settings
 from descend.tasks.table.model import TableModel
@@ -44,6 +45,7 @@ def _theirs(method: str, task: Task, truth: np.ndarray) -> dict[str, Any]:
 
 def _ours(table: Table, seed: int, truth: np.ndarray, classes: int) -> dict[str, Any]:
     """What `descend fit` reaches without an option, and each of its candidates; it is told only what to predict."""
+    one_for_each_step()
     clock = Clock()
     fitted = fit_table(read_table(parquet(table.name)), Settings(table.target, seed=seed))
     prepared = fitted.prepared

@@ -7,6 +7,7 @@ from typer import Argument, Option
 
 from descend.cli._console import NO_INSIGHT, Console, say
 from descend.cli._sharing import ON, PROCESSES, Sharing
+from descend.cli._threads import one_for_each_step
 from descend.distributed.launched import Launcher
 from descend.errors import InputError
 from descend.tasks.common.settings import AUTO, HELD_OUT, settings_of
@@ -139,6 +140,9 @@ def fit(
             raise InputError(f"{option} is for pictures, and {table.name} is a table without them")
     if target is None:
         raise untold_target(table)
+    # Somebody's own network may be so wide that all cores are worth it.
+    if width is None:
+        one_for_each_step()
     _fit(task_of_table(table, settings), **how)
 
 
