@@ -56,6 +56,7 @@ def kind_of(values, name="x"):
         ([7, 7], Kind.ignored, "every value is '7'"),
         ([str(uuid.UUID(int=index)) for index in range(20)], Kind.ignored, "a different word in every row, like"),
         ([[1], [2, 3]], Kind.ignored, "holds list, not single values"),
+        (np.arange(3) * 1j, Kind.ignored, "holds complex numbers, not real ones"),
         ([{"a": 1}, None], Kind.ignored, "holds dict, not single values"),
     ],
 )

@@ -129,3 +129,31 @@ def test_labels_met_later_must_be_known():
     measured = find_target(pd.Series(np.linspace(0, 1, 9), name="y"))
     with pytest.raises(InputError, match="target 'y' is 'x' in row 2: expected a number"):
         measured.encode(pd.Series(["1", "x"], name="y"))
+
+
+@pytest.mark.parametrize(
+    ("values", "is_told"),
+    [
+        (list(range(100, 130)) * 10, True),
+        ([0.5, *range(100, 129)] * 10, False),
+        (list(range(100, 200)) * 3, False),
+    ],
+)
+def test_whole_numbers_that_come_again_may_be_names(values, is_told):
+    task = find_target(pd.Series(values))
+    assert task.kind == "regression"
+    assert task.reason.endswith("if they name classes, --task classes") == is_told
+
+
+def test_classes_that_are_written_shorter_are_told():
+    _, _, _, notes, _ = split_target(table(x=range(8), sold=["yes", "Y", "no", "yes", "y", "no", "n", "later"]), "sold")
+    assert notes[0] == ("'y' and 'yes', and 'n' and 'no' are different classes of sold: if they mean the same, write "
+                        "them alike")
+    _, _, _, notes, _ = split_target(table(x=range(4), sold=["yes", "no", "yes", "n. a."]), "sold")
+    assert not notes
+
+
+@pytest.mark.filterwarnings("error")
+def test_complex_numbers_are_no_target():
+    with pytest.raises(InputError, match="target 'sold' holds complex numbers, not real ones: descend predicts"):
+        split_target(table(x=range(3), sold=np.arange(3) * 1j), "sold")

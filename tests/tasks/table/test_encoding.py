@@ -205,6 +205,20 @@ def test_values_of_another_type_are_refused(change, message):
         encoder_of(frame).transform(frame.assign(**change))
 
 
+@pytest.mark.parametrize(
+    ("trained", "met", "message"),
+    [
+        (["01.02.2024", "13.04.2024"], "2024-05-01", r"held dates .* \(its dates were written as %d\.%m\.%Y\)$"),
+        (["1,5 €", "2,25 €"], "£3", r"held numbers .* \(its numbers were written as 1234,5, in €\)$"),
+        ([1.5, 2.5], "old", "leave the cell empty$"),
+    ],
+)
+def test_a_value_in_another_form_is_told_which_one_is_meant(trained, met, message):
+    frame = pd.DataFrame({"x": trained * 30})
+    with pytest.raises(InputError, match=message):
+        encoder_of(frame).transform(pd.DataFrame({"x": [met]}))
+
+
 def test_lacking_columns_are_named_but_ignored_ones_are_not_needed():
     frame = people()
     encoder = encoder_of(frame)

@@ -227,6 +227,11 @@ def test_what_cannot_be_learnt_is_refused_on_a_line(X, y, says):
         linear().fit(X, y)
 
 
+def test_no_rows_are_refused_on_a_line(classifier):
+    with pytest.raises(ValueError, match="X has 0 rows: give one at least to predict"):
+        classifier.predict(FRAME.head(0))
+
+
 def test_settings_that_mean_nothing_are_refused():
     for settings in ({"model": "forest"}, {"seconds": -1}, {"optimizer": "magic"}):
         with pytest.raises(InputError):

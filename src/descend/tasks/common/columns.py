@@ -11,17 +11,19 @@ import pandas as pd
 from pandas.api import types
 
 from descend.errors import InputError
-from descend.tasks.common.numerals import CLOCK_FORMS, NUMBER_FORMS, Written, how_written, units_of
+from descend.tasks.common.numerals import CLOCK_FORMS, NEARLY_ALL, NUMBER_FORMS, Written, how_written, units_of
 from descend.tasks.common.parsing import (
     COMPACT,
     MAY_BE_MEANT,
     TRUE_AND_FALSE,
     are_dates,
+    as_dates,
     as_numbers,
     as_text,
     date_format,
     day_first,
     first_row,
+    forms_of_dates,
     is_numeric,
     without,
 )
@@ -113,9 +115,11 @@ class _Guess:
         column, what = self.column, _mark(self.other)
         if _mark(column.form) != what and shown.get(_family(what)) in (_mark(column.form), what):
             form = column.form if shown[_family(what)] == _mark(column.form) else self.other
-            return replace(column, form=form, reason=_reason(column.kind, form) + ", as in other columns")
+            reason = column.reason if column.gaps else _reason(column.kind, form)
+            return replace(column, form=form, reason=f"{reason}, as in other columns")
         kind = f"--column {column.name}={column.kind}:{self.other}"
-        return replace(column, note=f"read as {column.form}, and {self.other} would read it, too: if so, {kind}")
+        note = f"read as {column.form}, and {self.other} would read it, too: if so, {kind}"
+        return replace(column, note="; ".join(filter(None, [column.note, note])))
 
 
 def describe_columns(frame: pd.DataFrame, gap_words: Collection[str] = MAY_BE_MEANT) -> tuple[Column, ...]:
@@ -168,8 +172,10 @@ def is_flat(series: pd.Series) -> bool:
 
 
 def _guess(name: str, series: pd.Series, kept: frozenset[str]) -> _Guess:
-    if not is_flat(series):
-        return _Guess(Column(name, Kind.ignored, f"holds {_type_names(series)}, not single values"))
+    is_complex = types.is_complex_dtype(series.dtype)
+    if is_complex or not is_flat(series):
+        found = "complex numbers, not real ones" if is_complex else f"{_type_names(series)}, not single values"
+        return _Guess(Column(name, Kind.ignored, f"holds {found}"))
     if not types.is_datetime64_any_dtype(series.dtype) and not is_numeric(series):
         return _of_text(name, series, kept)
     if series.dtype == np.float64 and _varies(series.to_numpy()):
@@ -258,10 +264,7 @@ def _of_text(name: str, series: pd.Series, kept: frozenset[str]) -> _Guess:
     if is_code:
         column = replace(column, reason=f"{column.reason}; codes with leading zeros",
                          note=column.note or f"codes with leading zeros: if they are numbers, --column {name}=number")
-    elif units := units_of(rows):
-        note = f"numbers in several units, {', '.join(units[:5])}: they are not comparable, and are taken for words"
-        column = replace(column, note=note)
-    return _Guess(column)
+    return _Guess(column) if is_code else _of_nearly_dates(column, levels, rows)
 
 
 def _rows_of(counts: pd.Series) -> dict[str, int]:
@@ -285,12 +288,13 @@ def _reason(kind: Kind, form: str, unit: str = "") -> str:
 
 
 def with_gaps(column: Column, gaps: tuple[str, ...]) -> Column:
-    """A column of numbers with the words that count as missing."""
+    """A column of numbers or dates with the words that count as missing."""
     if not gaps:
         return column
     quoted = ", ".join(repr(gap) for gap in gaps[:3]) + (", …" if len(gaps) > 3 else "")
-    return replace(column, reason=f"nearly all numbers; {quoted} count as missing", gaps=gaps,
-                   note=f"{quoted} among its numbers count as missing")
+    what = "dates" if column.kind is Kind.date else "numbers"
+    return replace(column, reason=f"nearly all {what}; {quoted} count as missing", gaps=gaps,
+                   note=f"{quoted} among its {what} count as missing")
 
 
 def _of_dates(name: str, levels: pd.Series, form: str) -> _Guess:
@@ -300,6 +304,24 @@ def _of_dates(name: str, levels: pd.Series, form: str) -> _Guess:
         if are_dates(levels, other):
             return _Guess(column, other)
         return _Guess(column, shows=_mark(form))
+    return _Guess(column)
+
+
+def _of_nearly_dates(column: Column, levels: pd.Series, rows: Mapping[str, int]) -> _Guess:
+    """A column of words, or of dates in which a few words are none; what is to be told where it nearly is one of
+    dates, or of numbers."""
+    forms, enough = forms_of_dates(rows), NEARLY_ALL * sum(rows.values())
+    form = next(iter(forms), UNTOLD)
+    if forms and forms[form] >= enough:
+        read = as_dates(levels, form).notna()
+        guess = _of_dates(column.name, levels[read], form)
+        return replace(guess, column=with_gaps(guess.column, tuple(sorted(levels[~read]))))
+    if units := units_of(rows):
+        note = f"numbers in several units, {', '.join(units[:5])}: they are not comparable, and are taken for words"
+        return _Guess(replace(column, note=note))
+    if sum(forms.values()) >= enough and column.kind is not Kind.ignored:
+        note = f"dates in several forms, {', '.join(forms)}: write them in one, as they are taken for words"
+        return _Guess(replace(column, note=note))
     return _Guess(column)
 
 

@@ -3,7 +3,7 @@
 A column has far fewer distinct values than rows, so text is read once a level and spread by its codes.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ TRUE_AND_FALSE = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"))
 
 # Such a number of texts rules most formats out.
 _FEW = 50
+_LIKE_A_DATE = r"(?:[A-Za-z]{3,9},? )?\d.*\d"
 WEEKS = "%G-W%V"
 COMPACT = "%Y%m%d"
 _DAYS = ("%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%m-%d-%Y", "%d-%m-%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y",
@@ -99,6 +100,32 @@ def date_format(levels: pd.Series) -> str | None:
     if not levels.head(_FEW).str.contains(r"\d").all():
         return None
     return next((form for form in DATE_FORMATS if are_dates(levels, form)), None)
+
+
+def forms_of_dates(counts: Mapping[str, int]) -> dict[str, int]:
+    """The formats that together read every one of these texts that reads as a date, the one of most rows first; and how
+    many rows each of them reads beside those before it.
+
+    `counts`: in how many rows each text is.
+
+    >>> forms_of_dates({"2024-05-01": 3, "31.12.2024": 1, "soon": 1})
+    {'ISO8601': 3, '%d.%m.%Y': 1}
+    """
+    levels, rows = pd.Series(list(counts), dtype=object), np.array(list(counts.values()))
+    # Most columns of words are told by their first.
+    few = levels.head(_FEW)
+    if not few.str.match(_LIKE_A_DATE).mean() > 0.5:
+        return {}
+    read = {form: _dates(levels, form).notna().to_numpy() for form in DATE_FORMATS if _dates(few, form).notna().any()}
+    forms: dict[str, int] = {}
+    left = np.ones(len(levels), bool)
+    while read:
+        form = max(read, key=lambda one: int(rows[read[one] & left].sum()))
+        count = int(rows[read[form] & left].sum())
+        if not count:
+            break
+        forms[form], left = count, left & ~read.pop(form)
+    return forms
 
 
 def are_dates(levels: pd.Series, form: str) -> bool:

@@ -21,6 +21,11 @@ TargetKind = Literal["regression", "binary", "multiclass"]
 MAX_INTEGER_CLASSES = 20
 """Whole numbers with more distinct values than this are measured, not named."""
 
+IF_NAMES = "; if they name classes, --task classes"
+
+# Classes of the same meaning, which somebody writes in full, and another one does not.
+_SHORTENED = (("y", "yes"), ("n", "no"), ("t", "true"), ("f", "false"))
+
 # Counts have so many values at the least, and the largest is so many times rarer than the commonest.
 _COUNTED, _RARE = 6, 10
 
@@ -120,10 +125,9 @@ def find_target(target: pd.Series, kind: TaskKind | None = None, rows: int | Non
     if kind == "regression":
         return Target("regression", (), f"as asked: {counted}")
     if numeric and kind is None and _is_measured(as_numbers(target)):
-        return Target("regression", (), f"numbers: {counted}")
+        return Target("regression", (), f"numbers: {counted}{_if_names(as_numbers(target))}")
     if numeric and kind is None and _are_counts(as_numbers(target)):
-        return Target("regression", (), f"counts, as they become ever fewer: {counted}; if they name classes, "
-                      "--task classes")
+        return Target("regression", (), f"counts, as they become ever fewer: {counted}{IF_NAMES}")
     # As text, as predictions name classes in text: 3 and 3.0 are one.
     counts = _named(target).value_counts()
     if (counts > 1).sum() < 2:
@@ -146,6 +150,13 @@ def _is_measured(numbers: pd.Series) -> bool:
         return False
     whole = bool((numbers == numbers.round()).all())
     return not whole or distinct > MAX_INTEGER_CLASSES or distinct * 5 > len(numbers)
+
+
+def _if_names(numbers: pd.Series) -> str:
+    """How to say that measured numbers are names, where they may be: whole, and each of many rows."""
+    distinct = numbers.nunique()
+    may_be = distinct > 2 and distinct * 5 <= len(numbers) and bool((numbers == numbers.round()).all())
+    return IF_NAMES if may_be else ""
 
 
 def _are_counts(numbers: pd.Series) -> bool:
@@ -173,7 +184,7 @@ def readable_target(
     values: pd.Series, column: Column, gap_words: Collection[str]
 ) -> tuple[pd.Series, tuple[str, ...]]:
     """The target with everything that means "missing" missing, and numbers that were text as numbers; what to tell."""
-    if not is_flat(values):
+    if not is_flat(values) or pd.api.types.is_complex_dtype(values.dtype):
         raise InputError(f"target {column.name!r} {column.reason}: descend predicts numbers and classes")
     if column.kind is Kind.date:
         raise InputError(f"target {column.name!r} holds dates: make a number of them first, such as days from a start")
@@ -195,6 +206,11 @@ def _told(texts: pd.Series, common: tuple[str, ...], kept: Collection[str], name
     for word in texts.dropna().unique():
         if word.lower() in kept:
             yield f"{word!r} is a class of {name}: if it stands for a gap, --missing {word}"
+    folded = {str(word).casefold() for word in texts.dropna().unique()}
+    alike = [pair for pair in _SHORTENED if folded.issuperset(pair)]
+    if alike:
+        said = ", and ".join(f"{short!r} and {full!r}" for short, full in alike)
+        yield f"{said} are different classes of {name}: if they mean the same, write them alike"
     if common:
         yield f"classes of {name} that differ in their case alone are the same: {listing(common)}"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from descend.errors import InputError
-from descend.tasks.common.columns import Column, Kind, refuse_duplicates, refuse_infinities
+from descend.tasks.common.columns import UNTOLD, Column, Kind, refuse_duplicates, refuse_infinities
 from descend.tasks.common.parsing import as_booleans, as_dates, as_text, first_row, without
 
 MISSING_LEVEL = "(missing)"
@@ -63,6 +63,13 @@ def _read(series: pd.Series, column: Column, wanted: str, read: Callable[[pd.Ser
         row = first_row(unread)
         raise InputError(
             f"column {column.name!r} held {wanted} when the model was trained, and {texts.iloc[row - 1]!r} "
-            f"in row {row:,} is none: mend that value, or leave the cell empty"
+            f"in row {row:,} is none: mend that value, or leave the cell empty{_written(column, wanted)}"
         )
     return values
+
+
+def _written(column: Column, what: str) -> str:
+    """In which form a column's values were written: a number or a date in another one is none of them."""
+    if column.kind not in (Kind.number, Kind.date) or column.form == UNTOLD:
+        return ""
+    return f" (its {what} were written as {column.form}{f', in {column.unit}' if column.unit else ''})"

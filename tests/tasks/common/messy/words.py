@@ -3,6 +3,7 @@
 from tasks.common.messy.case import B, C, D, N, T, X, case, column
 
 LONG = [f"a text of so many words number {index}" for index in range(12)]
+ISO_DAYS = [f"2024-01-{day:02}" for day in range(1, 25)]
 
 CASES = [
     column("ISO dates", ["2024-01-31", "2024-02-01"], D, ["2024-01-31", "2024-02-01"]),
@@ -29,6 +30,17 @@ CASES = [
     column("months by name", ["Jan", "Feb", "Jan"], C, ["Jan", "Feb", "Jan"]),
     column("weekdays", ["Monday", "Tuesday", "Monday"], C, ["Monday", "Tuesday", "Monday"]),
     column("a gap among dates", ["2024-01-31", "NA", "2024-02-01"], D, ["2024-01-31", None, "2024-02-01"]),
+    column("a word among many dates is a gap", [*ISO_DAYS, "unknown"], D, [*ISO_DAYS, None],
+           "x: 'unknown' among its dates count as missing"),
+    column("a word among dates that tell nothing", [*["01/02/2024", "03/04/2024"] * 12, "soon"], D,
+           [*["2024-01-02", "2024-03-04"] * 12, None],
+           "x: 'soon' among its dates count as missing; read as %m/%d/%Y, and %d/%m/%Y would read it, too"),
+    column("a word among dates whose days come first", [*["01/02/2024", "23/04/2024"] * 12, "soon"], D,
+           [*["2024-02-01", "2024-04-23"] * 12, None], "x: 'soon' among its dates count as missing"),
+    column("many words among dates are levels", [*ISO_DAYS[:8], "unknown"] * 2, C, [*ISO_DAYS[:8], "unknown"] * 2),
+    column("dates in several forms are told", ["2024-01-31", "31.12.2024", "2024-02-01"], C,
+           ["2024-01-31", "31.12.2024", "2024-02-01"],
+           "x: dates in several forms, ISO8601, %d.%m.%Y: write them in one, as they are taken for words"),
     column("yes and no in any case", ["Yes", "no", "YES", "yes"], B, [1, 0, 1, 1]),
     column("true and false", ["true", "FALSE", "True"], B, [1, 0, 1]),
     column("words in any case are the same", ["Red", "red", "Blue", "RED", "Red"], C,
