@@ -34,7 +34,8 @@ def test_one_where_nobody_says(untold):
 def test_as_many_as_somebody_says(untold, monkeypatch, name):
     monkeypatch.setenv(name, "3")
     _threads.one_for_each_step()
-    assert {told: os.environ.get(told) for told in _threads.VARIABLES} == dict.fromkeys(_threads.VARIABLES) | {name: "3"}
+    found = {told: os.environ.get(told) for told in _threads.VARIABLES}
+    assert found == dict.fromkeys(_threads.VARIABLES) | {name: "3"}
 
 
 def test_nothing_is_said_to_what_has_started(untold, monkeypatch):
