@@ -2,18 +2,21 @@
 
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
-from descend.linear import LogisticRegression
+from descend.linear import GammaRegressor, HuberRegressor, LogisticRegression, PoissonRegressor, Ridge
 from descend.linear._kernels import lbfgs, uncompiled, uncompiled_lbfgs
 from descend.linear._losses import GAMMA, HUBER, LOGISTIC, POISSON, SQUARED, SQUARED_HINGE, Loss
 from descend.linear.problems.intercept import best_shift
 from descend.linear.problems.matrix import NO_OFFSET, Matrix, Rows
 from descend.linear.problems.multinomial import MultinomialProblem
 from descend.linear.problems.penalty import Penalty
+from descend.linear.problems.scalar import ScalarProblem
 
 ROWS, COLUMNS, CLASSES = 301, 7, 4
 
@@ -207,3 +210,45 @@ Ridge().fit(X, X @ [1.0, 2.0, 3.0]).predict(X)
     environment = {"NUMBA_CACHE_DIR": str(tmp_path), "JAX_PLATFORMS": "cpu", "PYTHONPATH": ":".join(sys.path)}
     subprocess.run([sys.executable, "-c", script], check=True, env=environment)
     assert [file.name for file in tmp_path.rglob("*.nbi")] == []
+
+
+def _by_threads(work):
+    """What `work` gives where BLAS has one thread, and where it has two."""
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, "blas"):
+            found.append(work())
+    return found
+
+
+# More than the numbers from which on BLAS divides a product of two vectors among threads.
+LONG = 20_001
+
+
+@pytest.mark.parametrize("model", [Ridge(), HuberRegressor(), PoissonRegressor(), GammaRegressor()],
+                         ids=lambda model: type(model).__name__)
+def test_threads_of_blas_change_no_bit_of_a_fit(model):
+    rng = np.random.default_rng(11)
+    X, weights = rng.normal(size=(LONG, 1)), rng.random((6, LONG))
+    y = np.exp(X[:, 0] / 3) * rng.gamma(2.0, size=LONG) + 1e-9
+
+    one, two = _by_threads(lambda: [[*model.fit(X, y, sample_weight=s).coef_, model.intercept_] for s in weights])
+    assert one == two
+
+
+def test_threads_of_blas_change_no_bit_of_a_gradient():
+    rng = np.random.default_rng(12)
+    matrix, targets, s = Matrix(rng.normal(size=(LONG, 1))), rng.normal(size=(20, LONG)), np.array([1 / LONG])
+    sweep = lambda y: matrix.sweep(np.ones(1), 0.3, Loss(SQUARED), Rows(y, s), np.zeros(LONG), with_dual=False)
+    one, two = _by_threads(lambda: [sweep(y).g.tolist() for y in targets])
+    assert one == two
+
+
+def test_a_trial_beyond_all_numbers_warns_of_nothing():
+    X = np.random.default_rng(13).random((ROWS, 2)) + 1.0
+    problem = ScalarProblem(Matrix(X), Rows(np.ones(ROWS), _weights("many")), Loss(GAMMA),
+                            Penalty.ridge(np.full(2, 0.1)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        beyond = problem.evaluate(np.array([0.0, 0.0, -1e4]), problem.score_buffer())
+    assert not np.isfinite(beyond.value)

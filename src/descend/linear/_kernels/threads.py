@@ -56,6 +56,14 @@ def in_this_thread() -> Iterator[None]:
         _here.in_pool = before
 
 
+def dot(a: np.ndarray, b: np.ndarray) -> float:
+    """Σ ab of two numbers by row.
+
+    Not by BLAS: beyond some thousand numbers it adds them up by threads, and rounds by how many there are.
+    """
+    return float(np.sum(a * b))
+
+
 def parts(rows: int, numbers: int) -> list[tuple[int, int]]:
     """Ranges of rows of a matrix that holds so many numbers."""
     count = max(1, min(PARTS_LIMIT, rows, numbers // PART_ENTRIES))

@@ -19,6 +19,8 @@ SMALL_PASS, SMALL_COLUMNS = 2**21, 2**12
 FEW_ROWS = 2**18
 # Multiplications of one call of BLAS: so few it makes on one core, and threads do not wait for it.
 ONE_CORE_PRODUCT = 2**18
+# Of two vectors, whose sum it divides among threads sooner.
+ONE_CORE_DOT = 2**13
 
 
 def is_small(X: Any, outputs: int = 1) -> bool:
@@ -37,6 +39,7 @@ def some_rows(X: Any, start: int, stop: int) -> Any:
     return X if (start, stop) == (0, X.shape[0]) else X[start:stop]
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def sweep(start: int, stop: int, X: Any, w: Array, b: float, loss: Any, y: Array, s: Array, offset: Array, z: Array,
           with_dual: bool) -> tuple[Array, Array]:
     """One pass over rows: see `Matrix.sweep`. `loss`: a `Loss`."""
@@ -46,10 +49,9 @@ def sweep(start: int, stop: int, X: Any, w: Array, b: float, loss: Any, y: Array
     shift = offset[start:stop] if offset.size else 0.0
     reached += shift
     in_numpy, parameters = loss.kind.in_numpy, loss.parameters
-    with np.errstate(over="ignore", invalid="ignore"):
-        values, slopes = in_numpy.evaluate(reached, targets, *parameters)
-        foreseen, conjugates = (in_numpy.foresee(reached, targets, z[start:stop], *parameters) if with_dual
-                                else (slopes, values))
+    values, slopes = in_numpy.evaluate(reached, targets, *parameters)
+    foreseen, conjugates = (in_numpy.foresee(reached, targets, z[start:stop], *parameters) if with_dual
+                            else (slopes, values))
     factors, totals = np.empty((3 if with_dual else 1, stop - start)), np.zeros(SUMS_OF_A_PASS)
     factors[0] = weights * slopes
     totals[:2] = np.sum(weights * values), factors[0].sum()
@@ -68,7 +70,8 @@ def _added(X: Any, factors: Array) -> Array:
     if sparse.issparse(X):
         return np.ascontiguousarray((X.T @ factors.T).T)
     out, (rows, columns) = np.zeros((len(factors), X.shape[1])), X.shape
-    step = max(1, ONE_CORE_PRODUCT // max(len(factors) * columns, 1))
+    width = len(factors) * columns
+    step = max(1, ONE_CORE_PRODUCT // width) if width > 1 else ONE_CORE_DOT
     for first in range(0, rows, step):
         out += factors[:, first : first + step] @ X[first : first + step]
     return out

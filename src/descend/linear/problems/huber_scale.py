@@ -17,6 +17,7 @@ from typing import TypeGuard
 
 import numpy as np
 
+from descend.linear._kernels.threads import dot
 from descend.linear.problems.matrix import Array, blockwise_qr
 from descend.linear.problems.problem import Iterate, Problem
 from descend.linear.problems.scalar import ScalarProblem
@@ -36,11 +37,11 @@ def best_scale(errors: Array, s: Array, p: float, least: float) -> float:
     """
     weights = s if s.size > 1 else np.full(errors.size, float(s[0]))
     squares = errors * errors
-    square = float(weights @ squares)
+    square = dot(weights, squares)
     while square > least * least:
         within = squares <= p * p * square
         rest = 1 - p * p * float(weights[~within].sum())
-        after = float(weights[within] @ squares[within]) / rest if rest > 0 else 0.0
+        after = dot(weights[within], squares[within]) / rest if rest > 0 else 0.0
         if not after < square * (1 - 1e-15):
             break
         square = after
@@ -88,7 +89,7 @@ class ScaledProblem(ScalarProblem):
         centre, unit = self.standardisation
         by_w, by_b = self.matrix.sums(weights * errors, centre)
         by_scale = -2 / scale**2 * np.append(by_w * unit, by_b * self.intercept)
-        bend = 2 / scale**3 * float(weights @ errors**2)
+        bend = 2 / scale**3 * dot(weights, errors**2)
         return out - SCHUR_FACTOR * np.tril(np.outer(by_scale, by_scale)) / bend if bend > 0 else out
 
     def hessian_root(self, z: Array, V: Array) -> Array:

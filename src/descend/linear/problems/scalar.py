@@ -15,6 +15,7 @@ from typing import ClassVar, TypeGuard
 import numpy as np
 
 from descend.errors import InputError
+from descend.linear._kernels.threads import dot
 from descend.linear._losses import Loss
 from descend.linear.problems.intercept import best_shift
 from descend.linear.problems.matrix import NO_OFFSET, Array, Matrix, Moments, Rows, Sums, blockwise_qr
@@ -151,7 +152,7 @@ class ScalarProblem:
     def _mean(self, numbers: Array) -> float:
         """Of numbers by row, by their weights."""
         s = self.rows.s
-        return float(s @ numbers) if s.size > 1 else float(numbers.mean())
+        return dot(s, numbers) if s.size > 1 else float(numbers.mean())
 
     def at_best_scale(self, z: Array) -> "ScalarProblem":
         """The problem at these scores, where its loss has nothing more to find."""
@@ -166,6 +167,8 @@ class ScalarProblem:
         """Whether a number that is given is added to each row's score."""
         return self.offset.size > 0
 
+    # A trial may be beyond all numbers; then it is not taken.
+    @np.errstate(over="ignore", invalid="ignore")
     def evaluate(self, u: Array, z: Array, bounded: bool = True) -> Iterate:
         """The problem at u, in one pass over the matrix. `z` holds the last scores, and those of u afterwards.
 

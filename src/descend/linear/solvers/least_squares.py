@@ -22,6 +22,7 @@ from typing import TypeGuard
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, lsqr
 
+from descend.linear._kernels.threads import dot
 from descend.linear.problems.curvature import DENSE_HESSIAN, SAFETY, Curvature
 from descend.linear.problems.matrix import Array, Rows
 from descend.linear.problems.problem import Iterate, Problem
@@ -68,7 +69,7 @@ def least_squares(problem: ScalarProblem, monitor: ConvergenceMonitor, start: Ar
 def _by_sums(problem: ScalarProblem, u: Array, tol: float) -> list[Iterate]:
     """The start and the minimum, from sums over the rows alone; none, where these do not tell enough."""
     y, s = problem.rows
-    mean = float(s @ y if s.size > 1 else y.mean()) if problem.intercept else 0.0
+    mean = (dot(s, y) if s.size > 1 else float(y.mean())) if problem.intercept else 0.0
     # Less their mean, targets far from 0 keep the digits that matter in the sums of squares.
     M = problem.matrix.squares(Rows(y - mean, s), *problem.standardisation)
     H, g, square = M[:-1, :-1], M[:-1, -1], float(M[-1, -1])
@@ -157,7 +158,7 @@ def _lsqr(problem: ScalarProblem, y: Array, unit: Array) -> tuple[Array, float]:
     share = s if s.size > 1 else np.full(len(y), 1 / len(y))
     centre = problem.standardisation[0]
     rest = (problem.matrix.moments(s)[0] - centre) * problem.intercept
-    mean = float(share @ y) * problem.intercept
+    mean = dot(share, y) * problem.intercept
 
     def scores(v: Array) -> Array:
         return roots * (matrix.scores(unit * v, 0.0, centre) - float(rest @ (unit * v)))

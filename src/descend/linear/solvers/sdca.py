@@ -23,7 +23,7 @@ import numpy as np
 
 from descend.errors import InputError
 from descend.linear._kernels import sdca as kernels
-from descend.linear._kernels.threads import each, parts
+from descend.linear._kernels.threads import dot, each, parts
 from descend.linear.problems.matrix import Array
 from descend.linear.problems.problem import Iterate, Problem
 from descend.linear.problems.scalar import ScalarProblem
@@ -117,7 +117,7 @@ class DualState:
     def excess(self) -> float:
         """Σ s r + linear_term, which is to vanish."""
         s = self.problem.rows.s
-        return float(self.r @ s if s.size > 1 else self.r.sum() * s[0]) + self.problem.linear_term
+        return (dot(self.r, s) if s.size > 1 else float(self.r.sum() * s[0])) + self.problem.linear_term
 
     def restore(self) -> None:
         """Coefficients from the slopes."""

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from descend.linear._kernels.sparse import gathered
-from descend.linear._kernels.threads import one_thread_each
+from descend.linear._kernels.threads import dot, one_thread_each
 from descend.linear._losses import Loss
 from descend.linear.problems.huber_scale import best_scale
 from descend.linear.problems.matrix import NO_OFFSET, Array, Rows
@@ -152,7 +152,7 @@ class Stream:
         if self.loss.kind.concomitant_scale:
             away = errors if self.seen and self.u.any() else errors - np.median(errors)
             return best_scale(away, weights, self.loss.p, SCALE_FLOOR * (float(np.abs(rows.y).max()) or 1.0))
-        return float(weights @ np.abs(errors - np.median(errors)))
+        return dot(weights, np.abs(errors - np.median(errors)))
 
     def _smoothed_loss(self) -> Loss:
         """The loss with the width that it has by now."""
