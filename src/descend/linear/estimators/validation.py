@@ -74,13 +74,11 @@ def checked_data(estimator: Any, X: Any, y: Any, sample_weight: Any, *, numeric:
     weight, offset = checked_weights(sample_weight, X), checked_offset(offset, X.shape[0])
     if weight is None:
         return Data(X, y, None, moments, offset)
-    if weight.max() == weight.min():
-        return Data(X, y, None if weight[0] == 1 else weight, moments, offset)
     kept = weight > 0
-    if kept.all():
-        return Data(X, y, weight, moments, offset)
-    part = offset[kept] if offset.size else offset
-    return Data(X[kept], None if y is None else y[kept], weight[kept], None, part)
+    if kept.any() and not kept.all():
+        X, y, weight, moments = X[kept], None if y is None else y[kept], weight[kept], None
+        offset = offset[kept] if offset.size else offset
+    return Data(X, y, None if (weight == 1).all() else weight, moments, offset)
 
 
 def checked_offset(offset: Any, rows: int) -> Array:
