@@ -227,9 +227,16 @@ def test_what_cannot_be_learnt_is_refused_on_a_line(X, y, says):
         linear().fit(X, y)
 
 
-def test_no_rows_are_refused_on_a_line(classifier):
-    with pytest.raises(ValueError, match="X has 0 rows: give one at least to predict"):
-        classifier.predict(FRAME.head(0))
+@pytest.mark.parametrize(
+    ("X", "says"),
+    [
+        (FRAME.head(0), "X has 0 rows: give one at least to predict"),
+        (FRAME[[]], "the table lacks the columns 'age'"),
+    ],
+)
+def test_a_table_of_nothing_is_refused_on_a_line(classifier, X, says):
+    with pytest.raises(ValueError, match=says):
+        classifier.predict(X)
 
 
 def test_settings_that_mean_nothing_are_refused():

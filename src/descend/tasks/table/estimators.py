@@ -139,7 +139,7 @@ class _TableEstimator(Savable, BaseEstimator):
         """A table with the names that columns had at the fit."""
         check_is_fitted(self)
         frame = as_frame(X)
-        if frame.empty:
+        if len(frame) == 0:
             raise InputError("X has 0 rows: give one at least to predict")
         names = getattr(self, "feature_names_in_", None)
         if names is None or not has_names(X):
