@@ -3,7 +3,6 @@
 The clock is one that only what is thought to be slow moves: each batch, each tracing of the loss, each validation.
 """
 
-import math
 import os
 import signal
 from types import SimpleNamespace
@@ -15,7 +14,7 @@ import pytest
 from descend import SGD, Trainer, minimize
 from descend.engine.interruption import Interruption
 from descend.engine.rate_search import RateSearch
-from descend.neural import LanguageModel, MLPClassifier
+from descend.neural import MLPClassifier
 from descend.sources import IterableBatches
 from descend.stopping import Reason
 from descend.tasks.common.linear.progress import ProgressCallback
@@ -147,13 +146,7 @@ def test_a_linear_model_leaves_room_for_its_last_iterations(clock):
 
 
 def test_what_is_prepared_for_a_training_counts(clock, monkeypatch):
-    """Steps that are timed to plan the others by; and a network's inputs."""
-    plan = lambda run, left: clock.takes(7.0, 3 if math.isclose(left(), 20.0, abs_tol=1.0) else 4)
-    monkeypatch.setattr("descend.neural.language.planned_steps", plan)
-    model = LanguageModel("tiny", context=8, layers=1, width=8, heads=1, seconds=20.0, random_state=0)
-    model.fit("pack my box with five dozen jugs. " * 9)
-    assert 7.0 <= model.training_seconds_ < 8.0
-    assert model.stop_reason_.step == 3
+    """A network's inputs."""
     inputs = MLPClassifier._inputs
     monkeypatch.setattr(MLPClassifier, "_inputs", lambda self, X, reset: clock.takes(3.0, inputs(self, X, reset=reset)))
     network = MLPClassifier(4, epochs=1, optimizer=SGD(0.1), random_state=0).fit(DATA, np.arange(40) % 2)

@@ -95,8 +95,8 @@ def searched(
 ) -> tuple[Optimizer, RateSearch]:
     """The rule whose learning rate has to be found first, and how. It is an outline, without its length: by it a
     checkpoint is known again."""
-    rate_search = RateSearch(steps, *_parameters_per_example(source, numbers, steps), within)
-    return dataclasses.replace(rate_search, steps=None, passes=math.inf).rule(USUAL_RATE), rate_search
+    rate_search = RateSearch(steps, *_parameters_per_example(source, numbers), within=within)
+    return rate_search.over(None).rule(USUAL_RATE), rate_search
 
 
 def _bounded(optimizer: Any, bounds: Any, setup: Setup) -> LBFGSB:
@@ -123,18 +123,17 @@ def _bound(given: Any, none: float) -> Any:
     return np.asarray(given, np.float64) if is_plain_list(given) else given
 
 
-def _parameters_per_example(source: Any, numbers: Tree, steps: int | None) -> tuple[float, float]:
-    """How many parameters there are for each example, and how often all are passed; few and without end, if nobody
-    knows how many examples there are."""
+def _parameters_per_example(source: Any, numbers: Tree) -> tuple[float, float]:
+    """How many parameters there are for each example, and in how many steps all are passed; few and 0, if nobody knows
+    how many examples there are."""
     known = isinstance(source, MiniBatches | HostArrays | IterableBatches | WindowedBatches)
     if known and (per_pass := source.steps_per_epoch) and (size := getattr(source, "batch_size", None)):
         pass
     elif isinstance(source, WholeSet):
         per_pass, size = 1, len(jax.tree.leaves(source.data)[0])
     else:
-        return UNKNOWN_PER_EXAMPLE, math.inf
-    passes = math.inf if steps is None else steps / per_pass
-    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(numbers)) / (per_pass * size), passes
+        return UNKNOWN_PER_EXAMPLE, 0.0
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(numbers)) / (per_pass * size), per_pass
 
 
 def stops_of(stop: Any, is_noiseless: bool, validation: Any) -> tuple[Any, Any, Any]:

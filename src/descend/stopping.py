@@ -204,6 +204,12 @@ class Budget:
     seconds: float | None
     words: str
 
+    def within(self, planned: int | None) -> "Budget":
+        """The same, where no more steps are to be made than there was thought to be time for; `None`: nobody said."""
+        if planned is None:
+            return self
+        return Budget(planned, self.seconds, f"the {planned:,} steps that there was thought to be time for")
+
     def spent(self, step: int, seconds: float) -> Reason | None:
         """The reason to stop, once there is one."""
         if self.steps is not None and step >= self.steps:

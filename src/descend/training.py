@@ -20,6 +20,7 @@ from descend.engine.history import History
 from descend.engine.identity import identity
 from descend.engine.interruption import interrupts
 from descend.engine.pace import DISPATCH_SECONDS
+from descend.engine.planning import first_length
 from descend.engine.points import Point, examined
 from descend.engine.progress import EndObserver, Observer, Progress
 from descend.engine.rate_search import USUAL_RATE, Search
@@ -165,7 +166,7 @@ class Trainer(HostLoop):
             rule, rate_search = rule_of(optimizer, bounds, ema, budget.steps, setup)
             setup = replace(setup, numbers=rule.feasible(setup.numbers))
             tolerance, plateau, target = stops_of(stop, setup.is_noiseless, validation)
-            first = rate_search.rule(USUAL_RATE) if rate_search else rule.over(budget.steps)
+            first = rate_search.rule(USUAL_RATE) if rate_search else rule.over(first_length(budget.steps, seconds))
             run, convolves = setup.begun(first, tolerance, seed, on_nonfinite, as_watch(watch))
             saved = Checkpoint(Path(checkpoint)) if isinstance(checkpoint, str | Path) else checkpoint
             # The rule with its length open: a checkpoint of another length may be gone on with.

@@ -179,13 +179,7 @@ def test_damaged_notes_of_a_language_model_are_refused(descend):
     Path("t.txt").write_text("pack my box with five dozen jugs. " * 9)
     run = ("lm", "t.txt", "--size", "tiny", "--context", 8, "--seconds", 0.01, "--out", "run", "--quiet", "--resume")
     assert descend(*run).code == 0
-    for name, contents in (
-        ("samples.json", ("", '[{"step": "x", "loss": 1, "text": ""}]')),
-        ("checkpoints/lm.plan.json", ("", '{"steps": 0}')),
-    ):
-        path = Path("run", name)
-        whole = path.read_text() if path.exists() else "[]"
-        for content in contents:
-            path.write_text(content)
-            refused(descend(*run), path.name)
-        path.write_text(whole)
+    path = Path("run", "samples.json")
+    for content in ("", '[{"step": "x", "loss": 1, "text": ""}]'):
+        path.write_text(content)
+        refused(descend(*run), path.name)

@@ -37,13 +37,19 @@ import numpy as np
 
 from descend.engine.advancing import Trace, joined
 from descend.engine.pace import Pace
+from descend.engine.planning import USUAL_STEPS
 from descend.engine.run import Run, advance
 from descend.optimizers import AdamW, Optimizer
 from descend.schedules.trapezium import Trapezium
 
 MAX_TRIALS = 5
+# Of the seconds that there are for a descent, after which no learning rate is looked for any more; and the trials that
+# are made in any case.
+SEARCH_SHARE, FIRST_TRIALS = 0.2, 3
 # A trial's steps: this share of the descent's, within these bounds. Fewer than fifty choose by chance.
 TRIAL_SHARE, MIN_TRIAL_STEPS, MAX_TRIAL_STEPS = 0.04, 50, 500
+# Where there is time for less, these at the least: more tell which rates are far off.
+FEWEST_TRIAL_STEPS = 10
 # Steps that all trials may take while little is seen, or this share of the descent's.
 FREE_STEPS, FREE_SHARE = 1200, 0.5
 # A trial has to end below the start by this much of the loss there. Else it has seen nothing yet.
@@ -58,8 +64,6 @@ CAREFUL_RATE = 1e-3
 JUDGED_SHARE = 1 / 5
 # The warm-up's share of a descent; the length of one without an end.
 WARMUP_SHARE, ENDLESS_STEPS = 0.05, 10**9
-# How long a descent without an end is thought to be, where its decay depends on it.
-USUAL_STEPS = 5000
 # Fewer squares are averaged over than by Adam's .999, so that shorter descents, too, have seen enough.
 BETA2 = 0.98
 # c at one parameter for each example, after so many passes; and the most decay.
@@ -94,21 +98,33 @@ class Search:
 
 @dataclass(frozen=True)
 class RateSearch:
-    """The search for a learning rate, for a descent of `steps` steps; `None`, if it has no end.
+    """The search for a learning rate, for a descent of `steps` steps; `None`, while nobody knows how many.
 
-    `per_example`: the parameters for each example. `passes`: over all examples, in these steps. `within`: what is put
-    around the rule, such as an average.
+    `per_example`: the parameters for each example. `per_pass`: the steps of a pass over all examples; 0, if nobody
+    knows. `most_each`: the steps that a trial has time for. `within`: what is put around the rule, such as an average.
     """
 
     steps: int | None
     per_example: float = UNKNOWN_PER_EXAMPLE
-    passes: float = math.inf
+    per_pass: float = 0.0
+    most_each: float = math.inf
     within: Callable[[Optimizer], Optimizer] = lambda rule: rule
+
+    def over(self, steps: int | None) -> "RateSearch":
+        """The same for a descent of another length."""
+        return dataclasses.replace(self, steps=steps)
+
+    def in_time(self, steps: int) -> "RateSearch":
+        """The same for as many steps as there is time for, of which the first trials may take a share."""
+        # A round has the steps of its trials, and of what tells the loss at the start.
+        most = max(SEARCH_SHARE * steps / (FIRST_TRIALS + JUDGED_SHARE), FEWEST_TRIAL_STEPS)
+        return dataclasses.replace(self, steps=steps, most_each=most)
 
     @property
     def steps_each(self) -> int:
         """How many steps a trial takes."""
-        return min(max(round(TRIAL_SHARE * (self.steps or ENDLESS_STEPS)), MIN_TRIAL_STEPS), MAX_TRIAL_STEPS)
+        wanted = max(round(TRIAL_SHARE * (self.steps or ENDLESS_STEPS)), MIN_TRIAL_STEPS)
+        return int(min(wanted, MAX_TRIAL_STEPS, self.most_each))
 
     def rule(self, rate: float) -> Optimizer:
         """The rule of the descent itself."""
@@ -168,7 +184,8 @@ class RateSearch:
 
     def _decay(self, rate: float) -> float:
         """By which as much is forgotten as should be, at a mean rate of half the highest."""
-        forgotten = FORGETTING * self.per_example**0.5 * min(self.passes / FULL_PASSES, 1.0)
+        passes = self.steps / self.per_pass if self.steps and self.per_pass else math.inf
+        forgotten = FORGETTING * self.per_example**0.5 * min(passes / FULL_PASSES, 1.0)
         return min(forgotten / (rate * (self.steps or USUAL_STEPS) / 2), MAX_DECAY)
 
     def _rule(self, rate: float, rise: float, steps: float, decay: float) -> Optimizer:

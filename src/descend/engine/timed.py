@@ -121,7 +121,7 @@ class Timed(TrainState):
     def _spent(self) -> Reason | None:
         """The budget as a reason to stop. There is always time for one dispatch."""
         seconds = self._count() + self._ahead if self.run.step else 0.0
-        return self.budget.spent(self.run.step, seconds)
+        return self.limit.spent(self.run.step, seconds)
 
     def _is_late(self, share: float) -> bool:
         """Whether a share of the time is over."""

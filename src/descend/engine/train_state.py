@@ -17,8 +17,9 @@ from descend.engine.extending import extended
 from descend.engine.forking import with_rate
 from descend.engine.history import History
 from descend.engine.identity import warn_of_other_surroundings
+from descend.engine.planning import first_length
 from descend.engine.points import Point
-from descend.engine.rate_search import RateSearch, Search, Trial
+from descend.engine.rate_search import USUAL_RATE, RateSearch, Search, Trial
 from descend.engine.run import Run
 from descend.engine.snapshots import Snapshots
 from descend.engine.storing import read_arrays, tree_from_arrays, tree_to_arrays, write_arrays
@@ -34,8 +35,9 @@ class TrainState:
     """How far a descent has come: all that another process needs to go on with it, and what must be the same there.
 
     `rule`: as it was given, its lengths left open; where a `rate_search` finds one, its outline. `identity`: what a
-    checkpoint must agree with. `best_numbers`: those of the best parameters, and the loss's state with them. `saved`:
-    after how many steps the last checkpoint was written, if one was.
+    checkpoint must agree with. `best_numbers`: those of the best parameters, and the loss's state with them. `planned`:
+    the steps that there is time for, where seconds end it before its other budgets do. `saved`: after how many steps
+    the last checkpoint was written, if one was.
     """
 
     run: Run
@@ -49,10 +51,16 @@ class TrainState:
     best: Best = field(default_factory=Best)
     best_numbers: Any = None
     seconds: float = 0.0
+    planned: int | None = None
     search: Search | None = None
     reason: Reason | None = None
     point: Point | None = None
     saved: int | None = None
+
+    @property
+    def limit(self) -> Budget:
+        """The budget, with no more steps than there is time for."""
+        return self.budget.within(self.planned)
 
     @property
     def processes(self) -> Processes:
@@ -83,6 +91,7 @@ class TrainState:
         return {
             "identity": self.identity,
             "length": self.budget.steps,
+            "planned": self.planned,
             "run": self.run.facts(self.identity["data"]),
             "seconds": self.seconds,
             "stride": self.history.stride,
@@ -129,6 +138,7 @@ class TrainState:
         if found := facts["search"]:
             trials = tuple(Trial(**trial) for trial in found["trials"])
             self.search = Search(trials, found["steps_each"], found["rate"], found["seen"])
+        self.planned = facts.get("planned")
         past = {name.removeprefix("history/"): a for name, a in arrays.items() if name.startswith("history/")}
         self.history = History.from_arrays(past, facts["stride"])
         if any(name.startswith("best/") for name in arrays):
@@ -163,15 +173,24 @@ class TrainState:
 
     def _rule(self, length: int | None, made: int) -> Optimizer:
         """The rule of a descent that was begun for `length` steps."""
+        before = length if self.planned is None else self.planned
+        if length == self.budget.steps:
+            return self._rule_over(before)
+        # Another length was asked for, to which no plan is an answer.
+        self.planned = None
         if self.rate_search is None:
-            return extended(self.rule, length, self.budget.steps, made)
-        if length != self.budget.steps:
-            raise CheckpointError(
-                f"the rate that optimizer='auto' found falls to nothing over the {length} steps it was found for, and "
-                f"cannot go on to {self.budget.steps}: begin a new descent from the params of that one, or with a rule "
-                "such as AdamW(0.001)"
-            )
-        return self.rate_search.rule(self.search.rate) if self.search else self.run.descent.optimizer
+            return extended(self.rule, before, self.budget.steps, made)
+        raise CheckpointError(
+            f"the rate that optimizer='auto' found falls to nothing over the {before} steps it was found for, and "
+            f"cannot go on to {self.budget.steps}: begin a new descent from the params of that one, or with a rule "
+            "such as AdamW(0.001)"
+        )
+
+    def _rule_over(self, steps: int | None) -> Optimizer:
+        """The rule of a descent of so many steps, with the rate that was found, if one was looked for."""
+        if self.rate_search is None:
+            return self.rule.over(first_length(steps, self.budget.seconds))
+        return self.rate_search.over(steps).rule(self.search.rate if self.search else USUAL_RATE)
 
     def _stored(self, begun: Run, arrays: Arrays, prefix: str, before: int) -> Run:
         """A run that was stored, with the last rate that it was given before so many steps."""

@@ -18,15 +18,13 @@ from descend.engine.descent import CONVERGED, NONFINITE, STALLED
 from descend.engine.ending import checked_convergence, reason_at_rest, reason_of_divergence
 from descend.engine.history import History
 from descend.engine.pace import SHARED_SECONDS, Pace, with_best_dispatch
+from descend.engine.planning import COMPILED_SHARE, TIMED_SHARE, Cost, cost_of, hangs_on_length, is_compiled_anew
 from descend.engine.progress import Observer, Progress
-from descend.engine.rate_search import RateSearch
+from descend.engine.rate_search import SEARCH_SHARE, RateSearch
 from descend.engine.timed import Timed, Validate
 from descend.errors import LostError
 from descend.optimizers import Optimizer
 from descend.stopping import Plateau, Reason, Target
-
-# Of the seconds that there are, after which no learning rate is looked for any more.
-SEARCH_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -145,25 +143,77 @@ class HostLoop(Timed):
         if self.reason is None and self.run.step == 0:
             if self.tries_stepwise:
                 self.run = with_best_dispatch(self.run, lambda: self._is_late(SEARCH_SHARE), self.processes)
-            if self.rate_search and self.search is None and not self.history.changes:
-                self._search(self.rate_search)
+            if not self.history.changes:
+                self._find_rates()
         if self.run.step == 0:
             self.snapshots = self.snapshots.keep(self.run)
 
+    def _find_rates(self) -> None:
+        """Settle the learning rate, where it is to be found, and over how many steps it falls, where there is time for
+        no more."""
+        cost = self._cost()
+        if self.rate_search and self.search is None:
+            planned = self._time_for(cost)
+            self._search(self.rate_search.in_time(planned) if planned else self.rate_search)
+        # Anew, as the search took some of the time.
+        if cost and self.reason is None and (planned := self._time_for(cost)):
+            self._plan(planned, cost)
+
+    def _cost(self) -> Cost | None:
+        """What a step costs, where its rate hangs on how many there is time for, and there is time to find out."""
+        limit = self.budget.seconds
+        hangs = self.rate_search is not None or hangs_on_length(self.rule)
+        if limit is None or math.isinf(limit) or not hangs or self._clock.asked:
+            return None
+        cost = cost_of(self.run, self._left, self._clock.meet)
+        planned = self._time_for(cost)
+        if cost is None or planned is None or self.validate is None or planned < self.validate_every:
+            return cost
+        return cost.with_validations(self._validating_seconds(self.validate, planned), self.validate_every)
+
+    def _validating_seconds(self, validate: Validate, steps: int) -> float:
+        """How long a validation takes, where so many steps are planned."""
+        measure = partial(validate, self.run.eval_params, self.run.state.carried.state)
+        self._clock.time("validate", measure)
+        # The first may have compiled what it is made by: where that would count, another one tells.
+        if self._clock.needed("validate") * steps / self.validate_every > TIMED_SHARE * self._left():
+            self._clock.time("validate", measure)
+        return self._clock.needed("validate")
+
+    def _time_for(self, cost: Cost | None) -> int | None:
+        """How many steps there is time for; `None` where there is time for all, or nobody knows."""
+        if cost is None or (left := self._left()) <= 0:
+            return None
+        steps = cost.steps_in(left)
+        return steps if self.budget.steps is None or steps < self.budget.steps else None
+
+    def _plan(self, steps: int, cost: Cost) -> None:
+        """Have the rate fall over so many steps, and make no more."""
+        rule = self._rule_over(steps)
+        if is_compiled_anew(self.run.descent.optimizer, rule):
+            left = self._left() - cost.compiling
+            if cost.compiling > COMPILED_SHARE * self._left():
+                return
+            steps = min(steps, cost.steps_in(left))
+            rule = self._rule_over(steps)
+        self.planned = steps
+        self._tune(rule)
+
     def _search(self, rate_search: RateSearch) -> None:
         """Find the learning rate, in the time that there is."""
-        is_over = lambda: bool(self._clock.asked) or self._is_late(SEARCH_SHARE)
+        until = self._count() + SEARCH_SHARE * self._left()
+        is_over = lambda: bool(self._clock.asked) or self._count() >= until
         search = rate_search(self.run, is_over, self._tell_of_trials, self._clock.meet)
         if asked := self._clock.asked:
             # Not kept: a descent that goes on from here must find the rate that one finds which was not interrupted.
             self.reason = Reason("interrupted", f"{asked} while a learning rate was looked for", self.run.step)
             return
         self.search = search
-        self._tune(rate_search.rule(self.search.rate))
+        self._tune(self._rule_over(self.budget.steps))
 
     def _tell_of_trials(self, made: int, of: int) -> None:
         for observer in self.observers:
-            observer(Progress(0, self.budget.steps, None, {}, {}, self.best, 0.0, 0.0, None, None, tried=(made, of)))
+            observer(Progress(0, self.limit.steps, None, {}, {}, self.best, 0.0, 0.0, None, None, tried=(made, of)))
 
     def _tune(self, rule: Optimizer) -> None:
         self.run = dataclasses.replace(self.run, descent=dataclasses.replace(self.run.descent, optimizer=rule))
@@ -173,7 +223,7 @@ class HostLoop(Timed):
         if self.checkpoint and self._clock.is_due(self.checkpoint.every):
             self._clock.time("save", partial(self.save, self.checkpoint.path))
         begin, before = self._clock.now(), self.run.step
-        marks = (last, self._next_validation(before), self.snapshots.after(before), self.budget.steps or math.inf)
+        marks = (last, self._next_validation(before), self.snapshots.after(before), self.limit.steps or math.inf)
         count = int(min(self._pace.within(seconds), *(mark - before for mark in marks)))
         self.run, trace = self.run.dispatch(count)
         self._pace.record(self.run.step - before, self._clock.meet() - begin)
@@ -254,9 +304,9 @@ class HostLoop(Timed):
     def resting_at(self, share: float) -> float:
         """The step of the validation that is nearest to this share of all steps, the first one at the least; there is
         none of a whole, and where nobody knows how many steps there are."""
-        if share == 1 or self.budget.steps is None:
+        if share == 1 or self.limit.steps is None:
             return math.inf
-        return self._validation(max(round(share * self.budget.steps / self.validate_every), 1))
+        return self._validation(max(round(share * self.limit.steps / self.validate_every), 1))
 
     def _validation(self, number: int) -> float:
         """The step at which it validates for the first time, the second, and so on."""
@@ -268,7 +318,7 @@ class HostLoop(Timed):
     @property
     def progress(self) -> Progress:
         """How far the descent has come."""
-        step, steps, (trace, seconds) = self.run.step, self.budget.steps, self._last
+        step, steps, (trace, seconds) = self.run.step, self.limit.steps, self._last
         rate = len(trace) / max(seconds, 1e-9)
         limits = [self.budget.seconds - self.seconds] if self.budget.seconds else []
         limits += [(steps - step) / rate] if steps and rate else []

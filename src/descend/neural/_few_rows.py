@@ -30,23 +30,22 @@ DIVERGED = 1e30
 
 @dataclass(frozen=True)
 class Course:
-    """A training: its steps, the parameters for each example, its passes over all of them, and its highest rate."""
+    """A training: its steps, the parameters for each example, the steps of a pass over all, and its highest rate."""
 
     steps: int
     per_example: float
-    passes: float
+    per_pass: float
     rate: float = USUAL_RATE
 
     @property
     def rule(self) -> Optimizer:
         """What the engine takes where it finds such a rate itself."""
-        return RateSearch(self.steps, self.per_example, self.passes).rule(self.rate)
+        return RateSearch(self.steps, self.per_example, self.per_pass).rule(self.rate)
 
     @property
     def next(self) -> "Course":
         """The one that goes less far."""
-        return replace(self, steps=max(1, round(self.steps * FEWER_STEPS)), passes=self.passes * FEWER_STEPS,
-                       rate=self.rate * LOWER_RATE)
+        return replace(self, steps=max(1, round(self.steps * FEWER_STEPS)), rate=self.rate * LOWER_RATE)
 
 
 def found_course(

@@ -1,16 +1,11 @@
-"""What looks on while a language model learns: it judges, has it write, and notes how long is to be learnt."""
+"""What looks on while a language model learns: it judges, and has it write."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 
-from descend._files import write_atomically
-from descend.errors import InputError
 from descend.neural._gpt import GPT
 from descend.neural._next_token import VALIDATION_TOKENS, mean_loss
 from descend.neural._sampling import generate
@@ -46,28 +41,7 @@ class ValidationSamples:
 
     def __call__(self, progress: Progress) -> None:
         """Note the step that a validation belongs to: the next report is made after it."""
-        if self._pending is not None:
+        # What was judged to find out how long that takes belongs to no step.
+        if self._pending is not None and progress.validation:
             self.samples.append(Sample(progress.step, progress.validation["loss"], self._pending))
             self._pending = None
-
-
-class PlanWriter:
-    """Writes down how many steps are to be made, once the other observers are there: they may still refuse it."""
-
-    def __init__(self, plan: Path | None, steps: int):
-        self._plan, self._steps = plan, steps
-
-    def __enter__(self) -> "PlanWriter":
-        if self._plan:
-            try:
-                write_atomically(self._plan, json.dumps({"steps": self._steps}).encode())
-            except OSError as error:
-                raise InputError(f"{self._plan} cannot be written ({error.strerror}): make room, or name another place"
-                                 ) from None
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        """Nothing is left open."""
-
-    def __call__(self, progress: Progress) -> None:
-        """Nothing to do."""

@@ -1,7 +1,5 @@
 """What a language model is trained to lower, by which rule, and how it is judged."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import equinox as eqx
@@ -10,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from descend._numbers import mix, ramp, real, smooth
-from descend.engine.run import Run, advance
+from descend.errors import InputError
 from descend.neural._gpt import GPT, token_losses
 from descend.neural._half_precision import in_half
 from descend.neural._network import padded
@@ -29,10 +27,6 @@ BLOCK_TOKENS = 2**12
 DECAYED = ("tokens", "positions", "*/qkv", "*/out", "*/up", "*/down")
 # Of the steps, in which the rate rises; and of the highest rate, at the end.
 WARMUP_SHARE, FINAL_RATE_SHARE = 0.05, 0.1
-# So many seconds of steps tell their pace: single ones differ, and the first are slower.
-TIMING_SECONDS = 0.7
-# Of the time, for which steps are planned: the rest is for validation, and for a machine with other work.
-PLANNED_SHARE = 0.92
 
 
 @dataclass(frozen=True)
@@ -83,37 +77,29 @@ def _summed(network: GPT, inputs: Array, targets: Array, counts: Array) -> Array
 @setting
 class Annealed(Schedule):
     """`Cosine` down to a tenth, with a warm-up of a twentieth, whose length is a leaf: so a length that is found out by
-    timing the compiled program does not have it compiled again."""
+    timing the compiled program does not have it compiled again. It is the descent's, if it is left open."""
 
     initial: Rate
-    steps: Rate
+    steps: Rate | None = None
 
     def __call__(self, step: Rate) -> Rate:
+        if self.steps is None:
+            raise InputError(f"{self} does not know its length: give steps=, epochs= or seconds=")
         warmup = WARMUP_SHARE * self.steps
         rate = mix(self.initial, FINAL_RATE_SHARE * self.initial, smooth(ramp(step - warmup, self.steps - warmup)))
         return rate * jnp.minimum((real(step) + 1) / warmup, 1.0)
 
     @property
     def length(self) -> int | None:
-        return round(float(self.steps))
+        return None if self.steps is None else round(float(self.steps))
+
+    def over(self, steps: int | None) -> Schedule:
+        return self if self.steps is not None or steps is None else Annealed(self.initial, float(steps))
 
 
-def default_optimizer(learning_rate: float, steps: float, learned_positions: bool) -> Optimizer:
+def default_optimizer(learning_rate: float, learned_positions: bool) -> Optimizer:
     """AdamW for matrices, Adam for the rest, in steps that one bad batch cannot make long."""
     where = tuple(name for name in DECAYED if learned_positions or name != "positions")
     # β₂ of .99, as nanoGPT has it for characters, between the .95 of large GPTs and Adam's .999.
-    rule = Adam(Annealed(learning_rate, float(steps)), beta2=0.99)
+    rule = Adam(Annealed(learning_rate), beta2=0.99)
     return ClipByNorm(WeightDecay(rule, 0.1, where), 1.0)
-
-
-def planned_steps(run: Run, left: Callable[[], float]) -> int:
-    """How many steps to make in the seconds that are left, by the time that some take on a copy of the run."""
-    # The first step compiles, and is not timed. Then twice as many each time, until they take long enough to tell.
-    jax.block_until_ready(advance(run, 1)[0].state)
-    count, took = 1, 0.0
-    while took < min(TIMING_SECONDS, left()):
-        count *= 2
-        begin = time.perf_counter()
-        jax.block_until_ready(advance(run, count)[0].state)
-        took = time.perf_counter() - begin
-    return max(1, round(PLANNED_SHARE * left() * count / took)) if took else 1

@@ -91,7 +91,7 @@ class TabularNetwork(NeuralEstimator):
         per_pass = count / self._batch_size(count)
         steps = round(self._usual_epochs(count) * per_pass)
         size = sum(leaf.size for leaf in jax.tree.leaves(split(start.network)[0]))
-        return Course(steps, size / count, steps / per_pass)
+        return Course(steps, size / count, per_pass)
 
     def _pass_once(self, examples: Examples, outputs: int, smoothing: float = 0.0) -> None:
         """Pass over more rows, which the network there is goes on with."""

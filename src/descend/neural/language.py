@@ -1,7 +1,6 @@
 """Language models: what comes next in a text."""
 
 import dataclasses
-import json
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -14,24 +13,21 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from descend._facts import Facts
 from descend._jax_file import write_jax
 from descend._tree import split
 from descend.engine.trainer import Checkpoint
-from descend.errors import CheckpointError, InputError, reading
-from descend.minimize import minimize
+from descend.errors import InputError
 from descend.neural._gpt import GPT, Shape
 from descend.neural._half_precision import check_precision, is_half
 from descend.neural._huggingface import write_huggingface
 from descend.neural._language_files import Stored
-from descend.neural._language_watching import PlanWriter, Sample, ValidationSamples
+from descend.neural._language_watching import Sample, ValidationSamples
 from descend.neural._next_token import (
     VALIDATION_TOKENS,
     NextToken,
     RandomNextToken,
     default_optimizer,
     mean_loss,
-    planned_steps,
 )
 from descend.neural._sampling import Choice, generate
 from descend.neural._seed import seed_of
@@ -64,10 +60,9 @@ class LanguageModel(BaseEstimator):
     GPT-2.
     `start`: a folder that `descend lm` or `save` wrote, whose tokens, shape and weights are gone on with, at a lower
     learning rate: fine-tuning. `dropout`: the share of features left out at random in training.
-    `epochs`, `steps`, `seconds`: the budget, the first to be spent; 5,000 steps where none is given. With `seconds`
-    alone, some steps are timed first, so that the learning rate comes down in time. `validation_fraction`: the share
-    that is held out: of several texts whole ones, as far as some have about that share, else the end of one.
-    `patience`: validations without improvement after which to stop. `samples`: how many tokens to write after each
+    `epochs`, `steps`, `seconds`: the budget, the first to be spent; 5,000 steps where none is given. Where the seconds
+    end it, some steps are timed first, so that the learning rate comes down in time. `validation_fraction`: the share
+    that is held out: of several texts whole ones, as far as some have about that share, else the end of one. `patience`: validations without improvement after which to stop. `samples`: how many tokens to write after each
     validation. The other settings are those of all estimators, see `descend.neural`.
 
     | attribute | meaning |
@@ -315,23 +310,23 @@ class LanguageModel(BaseEstimator):
         size, held_out = task.size, task.held_out
         watch = ValidationSamples(np.zeros(0, np.uint8) if held_out is None else held_out, self.samples,
                                   self.tokenizer_.decode)
-        # 1. How many steps, as the rate comes down over all of them.
-        steps = self._steps(task, begin)
-        self.samples_, planned = watch.samples, time.perf_counter() - begin
-        # 2. How often to validate, so that it costs a twentieth of the training.
+        self.samples_ = watch.samples
+        # How often to validate, so that it costs a twentieth of the training.
         per_validation = watch.tokens / (size.batch_size * size.context) / 3
+        prepared = time.perf_counter() - begin
         trainer = Trainer.begin(
-            **task.settings | {"stop": [] if held_out is None else Plateau(self.patience)},
-            optimizer=self._rule(task, steps),
-            steps=steps,
+            **task.settings,
+            stop=[] if held_out is None else Plateau(self.patience),
+            optimizer=self._rule(task),
+            steps=self._steps(task),
             seconds=self.seconds,
             validation=None if held_out is None else watch.judge,
             validate_every=max(50, math.ceil(VALIDATION_SHARE * per_validation)),
-            observers=[watch, *self.observers, PlanWriter(self._plan, steps)],
+            observers=[watch, *self.observers],
             checkpoint=checkpoint,
             resume=checkpoint is not None,
         )
-        trainer.seconds += planned
+        trainer.seconds += prepared
         return trainer
 
     def _train(self, task: "_Task", begin: float) -> None:
@@ -342,35 +337,19 @@ class LanguageModel(BaseEstimator):
         self.validation_loss_ = list(result.history.validation.get("loss", []))
         self.n_parameters_ = sum(x.size for x in jax.tree.leaves(split(task.network)[0]))
 
-    def _rule(self, task: "_Task", steps: int) -> Any:
+    def _rule(self, task: "_Task") -> Any:
         if isinstance(self.optimizer, str) and self.optimizer == "auto":
-            return default_optimizer(task.size.learning_rate, steps, task.network.shape.positions == "learned")
+            return default_optimizer(task.size.learning_rate, task.network.shape.positions == "learned")
         return self.optimizer
 
-    def _steps(self, task: "_Task", begin: float) -> int:
-        """The budget in steps, if need be found by timing some, for the time that is left of that since `begin`."""
+    def _steps(self, task: "_Task") -> int | None:
+        """The budget in steps, if there is one."""
         for name in ("epochs", "steps", "seconds"):
             if (value := getattr(self, name)) is not None and not 0 < value < math.inf:
                 raise InputError(f"{name} must be a number above 0, but is {value}")
         limits = [self.steps] if self.steps is not None else []
         limits += [math.ceil(round(self.epochs * task.source.steps_per_epoch, 6))] if self.epochs is not None else []
-        seconds = self.seconds
-        if limits or seconds is None:
-            return min(limits, default=STEPS_WITHOUT_BUDGET)
-        plan = self._plan
-        if plan and plan.exists():
-            with reading(f"{plan} is damaged, begin anew with another folder", CheckpointError):
-                return Facts(json.loads(plan.read_bytes()), str(plan)).whole("steps", 1)
-        # Timed on the very descent that is to be made: the rate's length is a leaf, so that the program is the same
-        # one.
-        run = minimize(**task.settings, optimizer=self._rule(task, STEPS_WITHOUT_BUDGET), steps=1).run
-        return planned_steps(run, lambda: begin + seconds - time.perf_counter())
-
-    @property
-    def _plan(self) -> Path | None:
-        """The file beside the checkpoint that has the number of steps, which a training that goes on must know."""
-        saved: Any = getattr(self.checkpoint, "path", self.checkpoint)
-        return None if saved is None else Path(saved).with_suffix(".plan.json")
+        return min(limits, default=STEPS_WITHOUT_BUDGET if self.seconds is None else None)
 
     @property
     def _positions(self) -> str:
@@ -429,6 +408,5 @@ class _Task:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Those of `minimize` that are known before it is known how long to descend."""
-        return {"loss": self.loss, "params": self.network, "data": self.source, "ema": self.ema, "stop": [],
-                "seed": self.seed}
+        """What of `minimize` they are."""
+        return {"loss": self.loss, "params": self.network, "data": self.source, "ema": self.ema, "seed": self.seed}

@@ -171,7 +171,7 @@ class Training:
             self._refuse_nonfinite(fit.run)
         made = int(fit.run.state.cursor.iteration) * size
         reason = fit.reason
-        if reason.name == "budget" and reason.evidence.endswith("steps were made"):
+        if reason.name == "budget" and reason.evidence.endswith("were made"):
             reason = dataclasses.replace(reason, evidence=f"{made:,} steps in the environment were made")
         moments = None if fit.state is None else fit.state.moments
         backend = self.backend

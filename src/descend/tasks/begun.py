@@ -182,7 +182,6 @@ def _of_language(asked: dict[str, Any], folder: Path, source: Path, checkpoints:
     start = Path(whole.text("start")) if whole.has("start") else None
     if start is not None:
         _refuse_other_start(folder, start, digest_of_model(start), told.text("start"))
-    # With its folder, as a plan beside the checkpoint says how many steps there was time for.
     model = language_model(checkpoints or folder / "checkpoints", start, **settings)
     return Begun(*model.begun(corpus, resume=checkpoints is not None), f"The training on {source}", str(source))
 

@@ -15,6 +15,7 @@ from descend.engine.descent import Static
 from descend.engine.digesting import digest
 from descend.engine.identity import identity, without_addresses
 from descend.engine.pace import DISPATCH_SECONDS, Pace
+from descend.engine.planning import first_length
 from descend.engine.progress import Observer
 from descend.engine.rate_search import USUAL_RATE, RateSearch
 from descend.engine.snapshots import Snapshots
@@ -86,7 +87,7 @@ class ModuleTrainer(Trainer):
         if isinstance(tolerance, Convergence | GradientTolerance):
             raise InputError(f"stop={tolerance!r} looks at a loss without noise, and here each step sees other "
                              "examples: give Plateau() or Target(...), which look at the validation")
-        first = rate_search.rule(USUAL_RATE) if rate_search else rule.over(budget.steps)
+        first = rate_search.rule(USUAL_RATE) if rate_search else rule.over(first_length(budget.steps, seconds))
         is_skipped = on_nonfinite == "skip"
         descent = ModuleDescent(source, first, None, loss, Static.of(None), skip_nonfinite=is_skipped, bench=bench)
         before = time.perf_counter()

@@ -133,7 +133,7 @@ def _of_fork(id: int, fork: Fork, since: int) -> bytes:
     trainer, parts = fork.trainer, fork.recorded(since)
     reason = trainer.reason
     told = {"kind": "fork", "id": id, "fork": fork.number, "run": fork.run, "step": trainer.run.step, "since": since,
-            "steps": trainer.budget.steps, "seconds": trainer.seconds, "learning_rate": fork.learning_rate,
+            "steps": trainer.limit.steps, "seconds": trainer.seconds, "learning_rate": fork.learning_rate,
             "reason": reason.name if reason else "", "evidence": reason.evidence if reason else "",
             "parts": [[name, len(rows)] for name, rows in parts.items()], "last": True}
     return frame(told, np.concatenate([*parts.values(), np.zeros((0, 2))]))

@@ -58,7 +58,7 @@ class Trainings:
         made = self._trainer((number, start), folder, start).fork()
         if made.reason is not None:
             raise InputError(f"{folder.name} has ended there, by {made.reason}: fork it at its beginning")
-        if made.budget.steps is not None and made.run.step >= made.budget.steps:
+        if made.limit.steps is not None and made.run.step >= made.limit.steps:
             raise InputError(f"{folder.name} has made all of its {made.run.step:,} steps: fork it at its beginning")
         self._count += 1
         self._forks[self._count] = Fork(self._count, number, made)
