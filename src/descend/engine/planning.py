@@ -9,6 +9,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 
@@ -76,4 +77,5 @@ def hangs_on_length(rule: Optimizer) -> bool:
 
 def is_compiled_anew(before: Optimizer, after: Optimizer) -> bool:
     """Whether two rules, alike but for a length, are two programs, because the length is a constant of them."""
-    return bool(jax.tree.structure(before) != jax.tree.structure(after))
+    one: Any = jax.tree.structure(before)
+    return bool(one != jax.tree.structure(after))

@@ -116,8 +116,8 @@ class RateSearch:
 
     def in_time(self, steps: int) -> "RateSearch":
         """The same for as many steps as there is time for, of which the first trials may take a share."""
-        # A round has the steps of its trials, and of what tells the loss at the start.
-        most = max(SEARCH_SHARE * steps / (FIRST_TRIALS + JUDGED_SHARE), FEWEST_TRIAL_STEPS)
+        # Another trial's worth is for what tells the loss at the start, and for a machine with other work.
+        most = max(SEARCH_SHARE * steps / (FIRST_TRIALS + 1), FEWEST_TRIAL_STEPS)
         return dataclasses.replace(self, steps=steps, most_each=most)
 
     @property

@@ -62,7 +62,8 @@ class LanguageModel(BaseEstimator):
     learning rate: fine-tuning. `dropout`: the share of features left out at random in training.
     `epochs`, `steps`, `seconds`: the budget, the first to be spent; 5,000 steps where none is given. Where the seconds
     end it, some steps are timed first, so that the learning rate comes down in time. `validation_fraction`: the share
-    that is held out: of several texts whole ones, as far as some have about that share, else the end of one. `patience`: validations without improvement after which to stop. `samples`: how many tokens to write after each
+    that is held out: of several texts whole ones, as far as some have about that share, else the end of one.
+    `patience`: validations without improvement after which to stop. `samples`: how many tokens to write after each
     validation. The other settings are those of all estimators, see `descend.neural`.
 
     | attribute | meaning |
