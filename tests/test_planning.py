@@ -82,7 +82,7 @@ def test_validations_on_the_way_are_planned_for(clock):
                    validate_every=10, stop=[])
     assert 0.8 * 500 <= fit.reason.step <= 500
     assert "thought to be time for" in fit.reason.evidence
-    assert fit.history.validation["step"] == list(range(10, fit.reason.step, 10)) + [fit.reason.step]
+    assert fit.history.validation["step"] == [*range(10, fit.reason.step, 10), fit.reason.step]
 
 
 def test_where_there_is_time_for_all_nothing_changes(clock):

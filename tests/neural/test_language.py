@@ -1,5 +1,6 @@
 """Language models end to end: they learn, are judged, saved and resumed, and refuse what they must."""
 
+import json
 import os
 import signal
 
