@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from clocks import Clock
 from descend import SGD, Adam, CheckpointError, Trainer, minimize
 from descend.engine.rate_search import RateSearch
 from descend.engine.storing import read_arrays
@@ -20,18 +21,6 @@ from descend.sources import IterableBatches
 
 DATA = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 FALLING = Adam(Polynomial(0.1))
-
-
-class Clock:
-    def __init__(self):
-        self.now = 100.0
-
-    def perf_counter(self):
-        return self.now
-
-    def takes(self, seconds, value=None):
-        self.now += seconds
-        return value
 
 
 @pytest.fixture

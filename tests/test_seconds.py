@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from clocks import Clock
 from descend import SGD, Trainer, minimize
 from descend.engine.interruption import Interruption
 from descend.engine.rate_search import RateSearch
@@ -20,18 +21,6 @@ from descend.stopping import Reason
 from descend.tasks.common.linear.progress import ProgressCallback
 
 DATA = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
-
-
-class Clock:
-    def __init__(self):
-        self.now = 100.0
-
-    def perf_counter(self):
-        return self.now
-
-    def takes(self, seconds, value=None):
-        self.now += seconds
-        return value
 
 
 @pytest.fixture
