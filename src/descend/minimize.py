@@ -69,7 +69,7 @@ def minimize(
     - `epochs`, `steps`, `seconds`: the budget; the first to be spent ends the descent. By default 100,000 steps for
       a function and 100 epochs for data. Of the seconds, all that goes on is counted, compiling too, and the last
       validation has room in them; there is always time for one dispatch. Where they end the descent, a rate that
-      falls over it does so in them: some steps, and a validation, are timed beforehand.
+      falls over it is to do so in them: some steps, and a validation, are timed beforehand.
     - `stop`: tests that end it earlier. By default `Convergence()` where there is no noise (a function, or all the data
       at each step), and `Plateau()` where there are batches and a validation. `Target(name, ...)` ends it when
       the validation is good enough; `[]` leaves the budget alone.

@@ -158,6 +158,9 @@ CHANGES = (
     lambda facts: facts.update(run=None),
     lambda facts: facts.update(reason={"name": 3}),
     lambda facts: facts.update(search={"rate": 1}),
+    lambda facts: facts.update(planned="many"),
+    lambda facts: facts.update(planned=0),
+    lambda facts: facts.update(planned=1.5),
 )
 
 

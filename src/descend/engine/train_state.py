@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from descend._division import processes_among
+from descend._facts import Facts
 from descend._files import try_room
 from descend._processes import Processes
 from descend.engine.extending import extended
@@ -138,7 +139,9 @@ class TrainState:
         if found := facts["search"]:
             trials = tuple(Trial(**trial) for trial in found["trials"])
             self.search = Search(trials, found["steps_each"], found["rate"], found["seen"])
-        self.planned = facts.get("planned")
+        # None in a checkpoint of before there were plans.
+        if facts.get("planned") is not None:
+            self.planned = Facts(facts, str(path)).whole("planned", 1)
         past = {name.removeprefix("history/"): a for name, a in arrays.items() if name.startswith("history/")}
         self.history = History.from_arrays(past, facts["stride"])
         if any(name.startswith("best/") for name in arrays):

@@ -191,10 +191,10 @@ class HostLoop(Timed):
         """Have the rate fall over so many steps, and make no more."""
         rule = self._rule_over(steps)
         if is_compiled_anew(self.run.descent.optimizer, rule):
-            left = self._left() - cost.compiling
-            if cost.compiling > COMPILED_SHARE * self._left():
+            left = self._left()
+            if cost.compiling > COMPILED_SHARE * left:
                 return
-            steps = min(steps, cost.steps_in(left))
+            steps = min(steps, cost.steps_in(left - cost.compiling))
             rule = self._rule_over(steps)
         self.planned = steps
         self._tune(rule)

@@ -409,5 +409,5 @@ class _Task:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What of `minimize` they are."""
+        """What `minimize` is given of it, whatever the budget."""
         return {"loss": self.loss, "params": self.network, "data": self.source, "ema": self.ema, "seed": self.seed}

@@ -51,7 +51,7 @@ def minimize(
     - `optimizer`: a rule of `descend.optimizers`. `"auto"` is `AdamW`, whose rate short trainings find beforehand, as
       `descend.minimize` has it. `ema`: the decay of an average of the parameters, which is validated and returned.
     - `epochs`, `steps`, `seconds`: the budget; the first to be spent ends it. By default 100 epochs. In the
-      seconds a rate that falls over the training does so: some steps, and a validation, are timed beforehand.
+      seconds a rate that falls over the training is to do so: some steps, and a validation, are timed beforehand.
     - `stop`: `Plateau()`, the default where there is a validation, `Target(...)`; `[]` leaves the budget alone.
     - `validation`: tensors for the same loss, all at once; a `DataLoader`, of whose batches it is the mean; or a
       function of the module, which returns a scalar, or a scalar and a dict. The module is in its mode of evaluation.
